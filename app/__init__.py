@@ -1,0 +1,1 @@
+"""Serve, inspect and explain a small PyTorch classifier over HTTP."""

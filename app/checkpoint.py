@@ -1,0 +1,102 @@
+"""A checkpoint: a plain state_dict and its model card, read and written as a pair."""
+
+import hashlib
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import app.multiclass
+from app.atomic import write_atomically
+from app.card import Card, card_path, read_card
+from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
+from app.formats import State, encode_state, read_regular_file, read_state
+
+
+def tensor_sha256(tensor: Tensor) -> str:
+    """SHA-256 of the tensor's little-endian, row-major bytes, in hexadecimal."""
+    return hashlib.sha256(_raw_bytes(tensor)).hexdigest()
+
+
+def state_sha256(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 over name, dtype, shape and bytes of every tensor, sorted by name.
+
+    It names the state, not the file: the same weights as .pth, .safetensors or .pickle
+    have the same hash, so a card stays true after a conversion.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+        digest.update(_raw_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _raw_bytes(tensor: Tensor) -> memoryview:
+    flat = tensor.detach().contiguous().reshape(-1)
+    return memoryview(flat.view(torch.uint8).numpy()) if flat.numel() else memoryview(b"")
+
+
+def save_checkpoint(state: Mapping[str, Tensor], card: Card, path: Path) -> None:
+    """Write state and card so that neither is ever half there. Raises OSError."""
+    write_atomically({path: encode_state(state, path), card_path(path): card.to_json()})
+
+
+def load_checkpoint(path: Path) -> tuple[State, Card]:
+    """Read the pair and check it: finite weights, and the hash that the card names.
+
+    Raises CheckpointError, in one line that names the file and the reason.
+    """
+    state = read_state(path)
+    for name, tensor in state.items():
+        if wrong := int((~torch.isfinite(tensor)).sum()):
+            raise StateMismatch(f"{path}: {name} has {wrong} NaN or infinite values")
+    card = read_card(card_path(path))
+    if (found := state_sha256(state)) != card.state_sha256:
+        raise CardMismatch(
+            f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
+            f"but {path.name} holds state {found[:12]}"
+        )
+    return state, card
+
+
+def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:
+    """Write the state in `source` as `target`, each in its suffix's format, card included.
+
+    `trust_pickle` also takes a whole pickled module, and runs whatever code is in it.
+    Raises CheckpointError or OSError.
+    """
+    state = _unpickle_trusted(source) if trust_pickle else read_state(source)
+    files = {target: encode_state(state, target)}
+    if card_path(source).exists() and card_path(source) != card_path(target):
+        files[card_path(target)] = read_card(card_path(source)).to_json()
+    write_atomically(files)
+    return state
+
+
+class _ModuleUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        # A script pickles its own class as __main__.Multiclass, which no other process has.
+        if (module, name) == ("__main__", "Multiclass"):
+            return app.multiclass.Multiclass
+        return super().find_class(module, name)
+
+
+def _unpickle_trusted(path: Path) -> State:
+    content = io.BytesIO(read_regular_file(path))
+    try:
+        if path.suffix == ".pickle":
+            loaded = _ModuleUnpickler(content).load()
+        else:
+            pickle_module = SimpleNamespace(Unpickler=_ModuleUnpickler, load=pickle.load)
+            loaded = torch.load(content, "cpu", weights_only=False, pickle_module=pickle_module)
+    except Exception as error:
+        raise UnreadableCheckpoint(f"{path}: {type(error).__name__}: {error}") from None
+    state = loaded.state_dict() if isinstance(loaded, nn.Module) else loaded
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise StateMismatch(f"{path}: holds a {type(loaded).__name__}, not a module or state_dict")
+    return dict(state)

@@ -1,0 +1,99 @@
+"""What can go wrong, with no word of HTTP (app/api/error_handlers.py maps these).
+
+ServiceError
+├── CheckpointError            a file that must not be served or converted
+│   ├── UnreadableCheckpoint   missing, truncated, not the format its suffix says
+│   ├── UnsafeCheckpoint       only arbitrary pickle code could load it
+│   ├── StateMismatch          keys, shapes, dtypes or values that do not fit the module
+│   └── CardMismatch           the model card is missing, broken, or of another state
+├── SettingsError              an unknown or malformed setting
+├── RequestError               the caller's mistake; the caller is told how to mend it
+│   ├── MalformedBody          not JSON
+│   ├── InvalidInstances       JSON, but not flowers
+│   ├── BodyTooLarge
+│   ├── UnsupportedContent     a content type or encoding that is not read
+│   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
+│   ├── TensorNotFound
+│   └── NotAcceptable          no representation that the caller accepts
+└── NotReady                   starting up, or draining before the end
+"""
+
+from dataclasses import dataclass
+
+
+class ServiceError(Exception):
+    """Base of every error that this service raises on purpose; its text is one line."""
+
+
+class CheckpointError(ServiceError):
+    pass
+
+
+class UnreadableCheckpoint(CheckpointError):
+    pass
+
+
+class UnsafeCheckpoint(CheckpointError):
+    pass
+
+
+class StateMismatch(CheckpointError):
+    pass
+
+
+class CardMismatch(CheckpointError):
+    pass
+
+
+class SettingsError(ServiceError):
+    pass
+
+
+class RequestError(ServiceError):
+    pass
+
+
+class MalformedBody(RequestError):
+    def __init__(self, reason: str, offset: int) -> None:
+        super().__init__(f"the body is not valid JSON: {reason} at byte {offset}")
+        self.offset = offset
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One mistake in a request: where (a JSON pointer or a parameter's name) and what."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidInstances(RequestError):
+    def __init__(self, faults: list[Fault]) -> None:
+        first = faults[0]
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        super().__init__(f"{first.pointer or 'the body'}: {first.detail}{more}")
+        self.faults = faults
+
+
+class BodyTooLarge(RequestError):
+    pass
+
+
+class UnsupportedContent(RequestError):
+    pass
+
+
+class InvalidQuery(RequestError):
+    pass
+
+
+class TensorNotFound(RequestError):
+    pass
+
+
+class NotAcceptable(RequestError):
+    pass
+
+
+class NotReady(ServiceError):
+    pass

@@ -1,0 +1,80 @@
+"""What is served: a module with its state and card, loaded whole or not at all."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.card import Card
+from app.checkpoint import load_checkpoint
+from app.errors import CardMismatch, StateMismatch
+from app.multiclass import Multiclass
+
+FloatArray = NDArray[np.float32]
+# The golden prediction may come from another CPU, whose kernels round differently.
+GOLDEN_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """An immutable model: module in evaluation mode, card, name and version."""
+
+    module: Multiclass
+    card: Card
+    name: str
+    version: str = "1"
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Load the checkpoint at `path`; its stem becomes the model's name.
+
+        Raises CheckpointError, in one line, for any file that must not be served.
+        """
+        state, card = load_checkpoint(path)
+        try:
+            predictor = cls(Multiclass.from_state(state), card, path.stem)
+            predictor.require_golden_prediction()
+        except (StateMismatch, CardMismatch) as error:
+            raise type(error)(f"{path}: {error}") from None
+        return predictor
+
+    def log_probabilities(self, rows: FloatArray) -> FloatArray:
+        """Map float32 (rows, n_features) to float32 (rows, n_classes)."""
+        with torch.inference_mode():
+            return self.module(torch.from_numpy(rows)).numpy()  # type: ignore[no-any-return]
+
+    def require_golden_prediction(self) -> None:
+        """Raise CardMismatch unless the card's sizes and golden prediction are the module's."""
+        card, module = self.card, self.module
+        sizes = (module.hidden.in_features, module.output.out_features)
+        if (len(card.features), len(card.classes)) != sizes:
+            raise CardMismatch(
+                f"the card has {len(card.features)} features and {len(card.classes)} classes, "
+                f"the state {sizes[0]} and {sizes[1]}"
+            )
+        golden = np.asarray(card.golden.log_probabilities, dtype=np.float32)
+        inputs = np.asarray(card.golden.inputs, dtype=np.float32)
+        if inputs.shape[1:] != sizes[:1] or golden.shape != (len(inputs), sizes[1]):
+            raise CardMismatch("the card's golden prediction has the wrong shape")
+        found = self.log_probabilities(inputs)
+        if not np.allclose(found, golden, rtol=GOLDEN_TOLERANCE, atol=GOLDEN_TOLERANCE):
+            raise CardMismatch(
+                f"the card's golden prediction is not reproduced: it is off by up to "
+                f"{float(np.abs(found - golden).max()):.3g}"
+            )
+
+    @property
+    def state_sha256(self) -> str:
+        """The hash that loading verified, as 64 hexadecimal digits."""
+        return self.card.state_sha256
+
+    @cached_property
+    def ranges(self) -> tuple[FloatArray, FloatArray]:
+        """Smallest and largest training value of each feature, both float32 (n_features,)."""
+        lowest = np.array([feature.minimum for feature in self.card.features], dtype=np.float32)
+        highest = np.array([feature.maximum for feature in self.card.features], dtype=np.float32)
+        return lowest, highest
