@@ -1,0 +1,1 @@
+"""Train Multiclass offline and write the checkpoint that app/ serves."""

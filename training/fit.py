@@ -1,0 +1,108 @@
+"""The training loop: NLLLoss and Adam over shuffled mini-batches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+from torch import Tensor, nn
+
+from app.multiclass import Multiclass
+from training.data import DataError, Dataset
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. The defaults are the article's recipe."""
+
+    seed: int = 0
+    epochs: int = 100
+    batch_size: int = 5
+    learning_rate: float = 0.001
+    hidden: int = 8
+    test_size: float = 0.3
+    batch_norm: bool = False
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows as float32 (rows, n_features) and labels as int64 (rows,)."""
+
+    train_rows: Tensor
+    train_labels: Tensor
+    test_rows: Tensor
+    test_labels: Tensor
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The module in evaluation mode, and the mean loss of each epoch, both (epochs,)."""
+
+    module: Multiclass
+    split: Split
+    train_losses: NDArray[np.float32]
+    test_losses: NDArray[np.float32]
+
+
+def split_rows(dataset: Dataset, settings: Settings) -> Split:
+    """Split by class (stratified), so that every class is in both parts. Raises DataError."""
+    try:
+        parts = train_test_split(
+            torch.from_numpy(dataset.features),
+            torch.from_numpy(dataset.labels),
+            test_size=settings.test_size,
+            random_state=settings.seed,
+            stratify=dataset.labels,
+        )
+    except ValueError as error:
+        raise DataError(f"{dataset.source}: {error}") from None
+    train_rows, test_rows, train_labels, test_labels = parts
+    return Split(train_rows, train_labels, test_rows, test_labels)
+
+
+def fit(
+    dataset: Dataset, settings: Settings, on_epoch: Callable[[int, float], None] | None = None
+) -> Fitted:
+    """Train one module; `on_epoch` gets each epoch's number, from 1, and its mean loss.
+
+    On one machine and one thread the seed decides every bit of the result.
+    """
+    split = split_rows(dataset, settings)
+    torch.manual_seed(settings.seed)
+    n_features, n_classes = len(dataset.feature_names), len(dataset.classes)
+    module = Multiclass(n_features, settings.hidden, n_classes, batch_norm=settings.batch_norm)
+    loss_function = nn.NLLLoss()
+    optimizer = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
+    train_losses, test_losses = [], []
+    for epoch in range(1, settings.epochs + 1):
+        epoch_loss = torch.zeros(())
+        for rows in _batches(len(split.train_rows), settings):
+            loss = loss_function(module(split.train_rows[rows]), split.train_labels[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            epoch_loss += loss.detach() * len(rows)
+        train_losses.append(epoch_loss.item() / len(split.train_rows))
+        test_losses.append(_test_loss(module, split, loss_function))
+        if on_epoch:
+            on_epoch(epoch, train_losses[-1])
+    curves = (np.array(losses, dtype=np.float32) for losses in (train_losses, test_losses))
+    return Fitted(module.eval(), split, *curves)
+
+
+def _batches(n_rows: int, settings: Settings) -> list[Tensor]:
+    batches = list(torch.randperm(n_rows).split(settings.batch_size))
+    # BatchNorm has no variance to take over a single row, so the last one joins the rest.
+    if settings.batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def _test_loss(module: Multiclass, split: Split, loss_function: nn.NLLLoss) -> float:
+    module.eval()
+    with torch.inference_mode():
+        loss = loss_function(module(split.test_rows), split.test_labels)
+    module.train()
+    return float(loss)
