@@ -1,0 +1,123 @@
+"""`python -m training`: data in; state_dict, model card and plots out."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.atomic import write_atomically
+from app.card import Metrics, SeedMetrics, card_path
+from app.checkpoint import save_checkpoint
+from training.card import make_card
+from training.data import DataError, Dataset, iris, read_csv
+from training.evaluate import evaluate, evaluate_seeds
+from training.fit import Settings, fit, split_rows
+from training.plots import draw_plots
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def train(
+    data: Annotated[Path | None, typer.Option(help="A CSV with a header; iris if absent.")] = None,
+    target: Annotated[str | None, typer.Option(help="The CSV's column of classes.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the files; the CSV's if absent.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("models"),
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = Settings.seed,
+    seeds: Annotated[int, typer.Option(min=0, help="Runs behind the mean accuracy; 0: none.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1)] = Settings.epochs,
+    batch_size: Annotated[int, typer.Option(min=1)] = Settings.batch_size,
+    learning_rate: Annotated[float, typer.Option(min=1e-12)] = Settings.learning_rate,
+    hidden: Annotated[int, typer.Option(min=1, help="Hidden units.")] = Settings.hidden,
+    test_size: Annotated[float, typer.Option(min=0.01, max=0.99)] = Settings.test_size,
+    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Normalise inputs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, write nothing.")] = False,
+) -> None:
+    """Train the Multiclass network and write its state_dict, model card and plots."""
+    if (data is None) != (target is None):
+        raise typer.BadParameter("--data and --target go together")
+    if batch_norm and batch_size < 2:
+        raise typer.BadParameter("--batch-norm needs --batch-size 2 or more")
+    settings = Settings(seed, epochs, batch_size, learning_rate, hidden, test_size, batch_norm)
+    dataset = iris() if data is None or target is None else read_csv(data, target, data.stem)
+    stem = Path(name or dataset.name).name
+    checkpoint = output / f"{stem}.pth"
+    _announce(dataset, settings, checkpoint, dry_run)
+    if dry_run:
+        return
+    # One thread: more only fight over so small a network, and the sums would be reordered.
+    torch.set_num_threads(1)
+    with _progress("epoch", epochs) as advance:
+        fitted = fit(dataset, settings, lambda _, loss: advance(f"loss {loss:.4f}"))
+    repeats = None
+    if seeds:
+        with _progress("seed", seeds) as advance:
+            repeats = evaluate_seeds(dataset, settings, seeds, lambda _: advance(""))
+    metrics = evaluate(fitted, dataset, repeats)
+    _report(metrics)
+    card = make_card(dataset, settings, fitted, metrics)
+    card = card.model_copy(update={"name": stem})
+    plots = draw_plots(fitted, dataset)
+    save_checkpoint(fitted.module.state_dict(), card, checkpoint)
+    write_atomically({output / "plots" / f"{stem}-{k}.png": png for k, png in plots.items()})
+    console.print(f"wrote {checkpoint}, {card_path(checkpoint)} and {len(plots)} plots")
+
+
+def _announce(dataset: Dataset, settings: Settings, checkpoint: Path, dry_run: bool) -> None:
+    split = split_rows(dataset, settings)
+    console.print(
+        f"{dataset.source}: {len(split.train_rows)} training and {len(split.test_rows)} test rows, "
+        f"{len(dataset.feature_names)} features, {len(dataset.classes)} classes"
+    )
+    if dry_run:
+        console.print(f"dry run: would train {settings.epochs} epochs and write {checkpoint}")
+
+
+def _report(metrics: Metrics) -> None:
+    console.print(f"test accuracy {metrics.test_accuracy:.4f}, loss {metrics.test_loss:.4f}")
+    for name, scores in metrics.per_class.items():
+        console.print(f"  {name}: precision {scores.precision:.3f}, recall {scores.recall:.3f}")
+    _report_seeds(metrics.seeds)
+
+
+def _report_seeds(seeds: SeedMetrics | None) -> None:
+    if seeds:
+        mean, spread = seeds.mean_test_accuracy, seeds.std_test_accuracy
+        console.print(f"test accuracy over {seeds.count} seeds: {mean:.4f} ± {spread:.4f}")
+
+
+@contextmanager
+def _progress(unit: str, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal; in a pipe a plain line for each tenth of the work."""
+    columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(unit, total=total)
+        done = 0
+
+        def advance(note: str) -> None:
+            nonlocal done
+            done += 1
+            bar.advance(task)
+            if bar.disable and done * 10 // total > (done - 1) * 10 // total:
+                console.print(f"{unit} {done}/{total} {note}".rstrip())
+
+        yield advance
+
+
+def main() -> None:
+    """Run the command; a mistake in the data or on the disk is one line and status 1."""
+    try:
+        typer.run(train)
+    except DataError as error:
+        sys.exit(f"training: {error}")
+    except OSError as error:
+        sys.exit(f"training: {error.filename or ''}: {error.strerror or error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Fill in the model card from what training knows."""
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from app.card import Architecture, Card, Feature, Golden, Hyperparameters, Metrics, Split
+from app.checkpoint import state_sha256
+from training.data import Dataset
+from training.fit import Fitted, Settings
+
+GOLDEN_ROWS = 3
+
+
+def make_card(dataset: Dataset, settings: Settings, fitted: Fitted, metrics: Metrics) -> Card:
+    split, module = fitted.split, fitted.module
+    golden = split.train_rows[:GOLDEN_ROWS]
+    with torch.inference_mode():
+        log_probabilities = module(golden)
+    return Card(
+        name=dataset.name,
+        dataset=dataset.source,
+        architecture=Architecture(
+            n_features=len(dataset.feature_names),
+            n_hidden=settings.hidden,
+            n_classes=len(dataset.classes),
+            batch_norm=settings.batch_norm,
+        ),
+        features=_features(dataset, fitted),
+        classes=dataset.classes,
+        hyperparameters=Hyperparameters(
+            seed=settings.seed,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+        ),
+        split=Split(
+            train_rows=len(split.train_rows),
+            test_rows=len(split.test_rows),
+            test_size=settings.test_size,
+        ),
+        metrics=metrics,
+        libraries={"python": platform.python_version()}
+        | {name: version(name) for name in ("torch", "numpy", "scikit-learn")},
+        state_sha256=state_sha256(module.state_dict()),
+        golden=Golden(inputs=golden.tolist(), log_probabilities=log_probabilities.tolist()),
+    )
+
+
+def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:
+    rows = fitted.split.train_rows.numpy()
+    # The shortest text that reads back as the same float32: 5.1, not 5.099999904632568.
+    lowest, highest, example = (
+        [float(str(value)) for value in values]
+        for values in (rows.min(axis=0), rows.max(axis=0), _middle_row(rows))
+    )
+    columns = zip(dataset.feature_names, dataset.units, lowest, highest, example, strict=True)
+    return [
+        Feature(name=name, unit=unit, minimum=low, maximum=high, example=middle)
+        for name, unit, low, high, middle in columns
+    ]
+
+
+def _middle_row(rows: np.ndarray) -> np.ndarray:
+    """The training row nearest to the middle of the ranges: an example that is real."""
+    scale = np.ptp(rows, axis=0)
+    scale[scale == 0] = 1
+    distances = np.abs((rows - np.median(rows, axis=0)) / scale).sum(axis=1)
+    return rows[distances.argmin()]  # type: ignore[no-any-return]
