@@ -1,0 +1,160 @@
+"""What /state says of a state_dict: entries, statistics, slices and histograms."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import EllipsisType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from app.checkpoint import tensor_sha256
+from app.errors import InvalidQuery
+
+Array = NDArray[np.generic]
+MAX_BINS = 1000
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Over the finite elements, in float64; all None where there are none.
+
+    std is the population's; norm is the Euclidean norm.
+    """
+
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    norm: float | None
+    zeros: int
+    non_finite: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a state_dict. `trainable` says whether an optimizer would change it."""
+
+    name: str
+    kind: str
+    trainable: bool
+    shape: list[int]
+    dtype: str
+    elements: int
+    bytes: int
+    sha256: str
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
+class Totals:
+    entries: int
+    parameters: int
+    buffers: int
+    elements: int
+    bytes: int
+
+
+def describe_module(module: nn.Module) -> list[Entry]:
+    """The entries of the module's state_dict, in its order, told apart by kind."""
+    trainable = {name: p.requires_grad for name, p in module.named_parameters()}
+    return [
+        _describe(name, tensor, "parameter" if name in trainable else "buffer", trainable)
+        for name, tensor in module.state_dict().items()
+    ]
+
+
+def describe_state(state: Mapping[str, Tensor]) -> list[Entry]:
+    """The entries of a bare state: without its module, kinds are not known."""
+    return [_describe(name, tensor, "unknown", {}) for name, tensor in state.items()]
+
+
+def _describe(name: str, tensor: Tensor, kind: str, trainable: Mapping[str, bool]) -> Entry:
+    return Entry(
+        name=name,
+        kind=kind,
+        trainable=trainable.get(name, False),
+        shape=list(tensor.shape),
+        dtype=str(tensor.dtype).removeprefix("torch."),
+        elements=tensor.numel(),
+        bytes=tensor.numel() * tensor.element_size(),
+        sha256=tensor_sha256(tensor),
+        statistics=statistics(tensor),
+    )
+
+
+def totals(entries: list[Entry]) -> Totals:
+    """Elements by kind: what training moves (parameters) and what it only records (buffers)."""
+    by_kind = {"parameter": 0, "buffer": 0, "unknown": 0}
+    for entry in entries:
+        by_kind[entry.kind] += entry.elements
+    return Totals(
+        entries=len(entries),
+        parameters=by_kind["parameter"],
+        buffers=by_kind["buffer"],
+        elements=sum(by_kind.values()),
+        bytes=sum(entry.bytes for entry in entries),
+    )
+
+
+def statistics(tensor: Tensor) -> Statistics:
+    values = tensor.detach().to(torch.float64).reshape(-1)
+    finite = values[torch.isfinite(values)]
+    counts = {
+        "zeros": int((values == 0).sum()),
+        "non_finite": values.numel() - finite.numel(),
+    }
+    if not finite.numel():
+        return Statistics(None, None, None, None, None, **counts)
+    return Statistics(
+        min=float(finite.min()),
+        max=float(finite.max()),
+        mean=float(finite.mean()),
+        std=float(finite.std(correction=0)),
+        norm=float(torch.linalg.vector_norm(finite)),
+        **counts,
+    )
+
+
+def take_slice(array: Array, text: str) -> Array:
+    """Index as NumPy writes it: "0:2,1", "::-1", "...,0". Raises InvalidQuery."""
+    try:
+        index = tuple(_index_part(part.strip()) for part in text.split(","))
+        return np.asarray(array[index])
+    except (IndexError, ValueError) as error:
+        shape = list(array.shape)
+        raise InvalidQuery(f"slice {text!r} of a tensor of shape {shape}: {error}") from None
+
+
+def _index_part(part: str) -> int | slice | EllipsisType:
+    if part == "...":
+        return ...
+    if re.fullmatch(r"-?\d{1,18}", part, re.ASCII):
+        return int(part)
+    if re.fullmatch(r"(-?\d{1,18})?(:(-?\d{1,18})?){1,2}", part, re.ASCII):
+        return slice(*(int(bound) if bound else None for bound in part.split(":")))
+    raise ValueError(f"{part!r} is not an index; use integers, start:stop:step or ...")
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """counts (bins,) of the finite elements between edges (bins + 1,), ascending."""
+
+    counts: list[int]
+    edges: list[float]
+
+
+def histogram(array: Array, bins: int) -> Histogram:
+    values = array.astype(np.float64).reshape(-1)
+    counts, edges = np.histogram(values[np.isfinite(values)], bins=bins)
+    return Histogram(counts.tolist(), edges.tolist())
+
+
+def json_values(array: Array) -> object:
+    """Nested lists in the array's shape, with None where JSON has no number."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return array.tolist()
+    return np.where(finite, array.astype(object), None).tolist()

@@ -1,0 +1,80 @@
+"""Every setting, declared once: environment variables and `app serve` options derive from it."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.errors import SettingsError
+
+# Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
+# variable of ours stops the start.
+PREFIX = "MULTICLASS_"
+
+
+class Settings(BaseSettings):
+    """Read from `MULTICLASS_*` environment variables; options of `app serve` win."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    model: Path = Field(
+        default=Path("models/iris-model.pth"), description="checkpoint to serve; its card beside it"
+    )
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
+    max_instances: int = Field(
+        default=100_000, ge=1, description="most rows in one prediction request"
+    )
+    max_body_bytes: int = Field(
+        default=32 * 2**20, ge=1024, description="most bytes in one request body"
+    )
+    state_values_limit: int = Field(
+        default=1000, ge=0, description="largest tensor whose values /state shows unasked"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe log record written"
+    )
+    drain_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how long to serve on, not ready, after SIGTERM",
+    )
+    drain_timeout_seconds: int = Field(
+        default=30, ge=1, description="longest wait for requests in flight at the end"
+    )
+
+    @classmethod
+    def read(cls, arguments: list[str] | None = None) -> Self:
+        """Read the environment and, where given, command line arguments.
+
+        Raises SettingsError naming the unknown or malformed setting.
+        """
+        _require_known_variables()
+        options: dict[str, Any] = {}
+        if arguments is not None:
+            options = {"_cli_parse_args": arguments, "_cli_kebab_case": True}
+            options |= {"_cli_prog_name": "app serve"}
+        try:
+            return cls(**options)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            found = f", not {first['input']!r}"
+            raise SettingsError(f"setting {variable(name)}: {first['msg']}{found}") from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return f"{PREFIX}{field}".upper()
+
+
+def _require_known_variables() -> None:
+    known = [variable(field) for field in Settings.model_fields]
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0]
+            raise SettingsError(f"unknown setting {name}; did you mean {nearest}?")
