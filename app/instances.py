@@ -12,7 +12,8 @@ from app.errors import BodyTooLarge, Fault, InvalidInstances, MalformedBody
 from app.predictor import FloatArray
 
 MAX_FAULTS = 20
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+# float32 ends at 3.4e38; the room above lets two linear layers sum without overflow.
+LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class _NotFinite(str):
 def parse_instances(body: bytes, card: Card, limit: int) -> Instances:
     """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
 
-    Every feature of the card is required, as a finite JSON number that float32 holds;
+    Every feature of the card is required, as a JSON number of magnitude at most LARGEST;
     no other field is taken. Raises MalformedBody with the byte offset, InvalidInstances
     with a JSON pointer for each fault, or BodyTooLarge beyond `limit` instances.
     """
@@ -113,7 +114,7 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
         elif reason := _why_not_a_float32(value):
             faults.append(Fault(pointer, reason))
         else:
-            values[name] = value
+            values[name] = float(value)
         seen.add(name)
     faults.extend(
         Fault(f"{at}/{_escape(name)}", "missing; a finite number is needed")
@@ -126,8 +127,8 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
 def _why_not_a_float32(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{_describe(value)} where a finite number belongs"
-    if not -FLOAT32_MAX <= value <= FLOAT32_MAX:
-        return f"beyond what float32 holds (±{FLOAT32_MAX:.7g})"
+    if not -LARGEST <= value <= LARGEST:
+        return f"too large; numbers from {-LARGEST:g} to {LARGEST:g} are taken"
     return None
 
 

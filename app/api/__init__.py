@@ -1,0 +1,1 @@
+"""HTTP's face of the service: endpoints translate, and decide nothing."""

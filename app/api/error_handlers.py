@@ -1,0 +1,81 @@
+"""Every error as RFC 9457 problem details; the one place where errors meet status codes."""
+
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app import errors
+
+PROBLEM_TYPE = "application/problem+json"
+CLOSE = {"Connection": "close"}
+
+# Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
+STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
+    errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    errors.RequestError: HTTPStatus.BAD_REQUEST,
+    errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.TensorNotFound: HTTPStatus.NOT_FOUND,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+# After a body that was not read to its end, the connection cannot carry another request.
+HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
+    errors.BodyTooLarge: CLOSE,
+    errors.NotReady: CLOSE | {"Retry-After": "1"},
+}
+
+
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """An `application/problem+json` answer; `members` extend it as RFC 9457 allows."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse(content | members, status, headers, media_type=PROBLEM_TYPE)
+
+
+def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
+    return next(STATUS[base] for base in error.__mro__ if base in STATUS)
+
+
+async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+    members: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidInstances):
+        members["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+        ]
+    if isinstance(error, errors.MalformedBody):
+        members["offset"] = error.offset
+    headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
+    return problem(status_of(type(error)), str(error), headers, **members)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    faults = [
+        {"parameter": str(fault["loc"][-1]), "detail": fault["msg"]} for fault in error.errors()
+    ]
+    first = faults[0]
+    detail = f"{first['parameter']}: {first['detail']}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=faults)
+
+
+async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    method, path = request.method, request.url.path
+    details = {
+        HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}",
+    }
+    detail = details.get(HTTPStatus(error.status_code), str(error.detail))
+    return problem(error.status_code, detail, dict(error.headers or {}))
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(errors.ServiceError, _service_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]

@@ -1,0 +1,49 @@
+"""What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
+
+
+class Metrics:
+    """Labels hold only names that the router or the card resolved, never a caller's text."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "http_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.latency = Histogram(
+            "http_request_duration_seconds",
+            "Seconds from the request's headers to the answer's last byte.",
+            ["method", "route"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "prediction_batch_size",
+            "Rows in one forward pass.",
+            ["model"],
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "predictions_total",
+            "Rows predicted, by predicted class.",
+            ["model", "class"],
+            registry=self.registry,
+        )
+        self.out_of_range = Counter(
+            "out_of_range_inputs_total",
+            "Input values outside the feature's training range.",
+            ["model", "feature"],
+            registry=self.registry,
+        )
+
+    def render(self) -> bytes:
+        """The text exposition format."""
+        return generate_latest(self.registry)
