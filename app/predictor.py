@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.card import Card
 from app.checkpoint import load_checkpoint
 from app.errors import CardMismatch, StateMismatch
+from app.inspection import Array, Entry, describe_module
 from app.multiclass import Multiclass
 
 FloatArray = NDArray[np.float32]
@@ -71,6 +72,16 @@ class Predictor:
     def state_sha256(self) -> str:
         """The hash that loading verified, as 64 hexadecimal digits."""
         return self.card.state_sha256
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        """The description of every state_dict entry, computed once."""
+        return describe_module(self.module)
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The state_dict's tensors as NumPy arrays over the same memory."""
+        return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}
 
     @cached_property
     def ranges(self) -> tuple[FloatArray, FloatArray]:

@@ -1,0 +1,63 @@
+"""GET /model: the card, and the module as code sees it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from torch import Tensor
+
+from app.api.dependencies import PredictorDep
+from app.card import Card
+from app.inspection import Totals, totals
+
+router = APIRouter(tags=["model"])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One submodule, with the elements that it alone holds."""
+
+    name: str
+    type: str
+    text: str
+    parameters: int
+    buffers: int
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """`trainable` of the parameters are what an optimizer would change."""
+
+    name: str
+    version: str
+    state_sha256: str
+    architecture: str
+    layers: list[Layer]
+    totals: Totals
+    trainable: int
+    card: Card
+
+
+@router.get("/model", summary="The model card and architecture", response_model=ModelView)
+def read_model(predictor: PredictorDep) -> JSONResponse:
+    module = predictor.module
+    layers = [
+        Layer(name, type(m).__name__, str(m), _count(m.parameters()), _count(m.buffers()))
+        for name, m in module.named_children()
+    ]
+    view = ModelView(
+        predictor.name,
+        predictor.version,
+        predictor.state_sha256,
+        str(module),
+        layers,
+        totals(predictor.entries),
+        _count(p for p in module.parameters() if p.requires_grad),
+        predictor.card,
+    )
+    return JSONResponse(asdict(view) | {"card": predictor.card.model_dump()})
+
+
+def _count(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors)

@@ -1,0 +1,56 @@
+"""HTTP's conditional requests and content negotiation (RFC 9110, sections 12 and 13)."""
+
+import re
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.errors import NotAcceptable
+
+ETAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+
+
+def unless_known(request: Request, etag: str, make: Callable[[], Response]) -> Response:
+    """304 if the caller already holds `etag`, else what `make` returns, tagged with it."""
+    quoted = f'"{etag}"'
+    given = request.headers.get("if-none-match", "").strip()
+    known = given == "*" or quoted in ETAG.findall(given)
+    response = Response(status_code=304) if known else make()
+    response.headers["ETag"] = quoted
+    # Caches may keep it but have to ask: the model behind the address can change.
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Vary"] = "Accept"
+    return response
+
+
+def choose_format(request: Request, asked: str | None, offered: dict[str, str]) -> str:
+    """The format to answer in: `?format=` if given, else the best match for `Accept`.
+
+    `offered` maps format to media type, the default first. Raises NotAcceptable.
+    """
+    if asked is not None:
+        return asked
+    qualities = _accepted(request.headers.get("accept", "*/*"))
+    best = max(offered, key=lambda name: _quality(offered[name], qualities))
+    if _quality(offered[best], qualities) <= 0:
+        raise NotAcceptable(f"only {', '.join(offered.values())} can be sent")
+    return best
+
+
+def _accepted(header: str) -> dict[str, float]:
+    qualities = {}
+    for part in header.split(","):
+        media_type, *parameters = [piece.strip().lower() for piece in part.split(";")]
+        quality = 1.0
+        for parameter in parameters:
+            if match := re.fullmatch(r"q=([01](?:\.\d{0,3})?)", parameter):
+                quality = float(match[1])
+        qualities[media_type] = quality
+    return qualities
+
+
+def _quality(media_type: str, qualities: dict[str, float]) -> float:
+    kind = media_type.partition("/")[0]
+    candidates = (media_type, f"{kind}/*", "*/*")
+    return next((qualities[name] for name in candidates if name in qualities), 0.0)

@@ -1,0 +1,47 @@
+"""For those who run the service: health for the orchestrator, metrics for Prometheus."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from fastapi.responses import RedirectResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from app.api.dependencies import ServiceDep
+from app.api.schemas import problems
+
+router = APIRouter(tags=["operations"])
+
+
+class Live(BaseModel):
+    status: Literal["live"] = "live"
+
+
+class Ready(BaseModel):
+    status: Literal["ready"] = "ready"
+
+
+@router.get("/health/live", summary="Is the process up")
+async def live() -> Live:
+    return Live()
+
+
+@router.get("/health/ready", summary="May requests be sent here", responses=problems(503))
+async def ready(service: ServiceDep) -> Ready:
+    service.require_ready()
+    return Ready()
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(service: ServiceDep) -> Response:
+    return Response(service.metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> RedirectResponse:
+    return RedirectResponse("docs")

@@ -1,0 +1,129 @@
+"""OpenAPI: /predict's schemas come from the model card, so a CSV model has its own fields."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.error_handlers import PROBLEM_TYPE
+from app.card import Card, Feature
+from app.instances import LARGEST
+
+Schema = dict[str, Any]
+
+PROBLEM: Schema = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457 problem details.",
+    "required": ["title", "status", "detail"],
+    "properties": {
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "offset": {"type": "integer", "description": "byte at which the JSON breaks off"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def problems(*statuses: int) -> dict[int | str, Schema]:
+    """OpenAPI's `responses` for these statuses, each a Problem."""
+    content = {PROBLEM_TYPE: {"schema": reference("Problem")}}
+    return {status: {"description": "Problem details", "content": content} for status in statuses}
+
+
+PREDICTION_RESPONSES: dict[int | str, Schema] = {
+    200: {
+        "description": "One answer for one flower, a list of answers for `instances`.",
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [reference("Prediction"), reference("Predictions")]}
+            }
+        },
+    }
+}
+
+
+def install_openapi(app: FastAPI, card: Card, max_instances: int) -> None:
+    """Complete the generated OpenAPI with what only the card knows."""
+
+    def openapi() -> Schema:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas.update(_schemas(card, max_instances))
+            document["paths"]["/predict"]["post"]["requestBody"] = _request_body(card)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _request_body(card: Card) -> Schema:
+    example = {feature.name: feature.example for feature in card.features}
+    return {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [reference("Instance"), reference("Instances")]},
+                "examples": {
+                    "one": {"summary": "One instance", "value": example},
+                    "many": {"summary": "Many instances", "value": {"instances": [example] * 2}},
+                },
+            }
+        },
+    }
+
+
+def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
+    by_class = _record({name: {"type": "number"} for name in card.classes})
+    warning = {"feature": {"type": "string"}, "value": {"type": "number"}}
+    answer: Schema = {
+        "class": {"enum": card.classes},
+        "index": {"type": "integer", "minimum": 0, "maximum": len(card.classes) - 1},
+        "probabilities": by_class,
+        "warnings": {"type": "array", "items": _record(warning | {"detail": {"type": "string"}})},
+    }
+    logs = {"log_probabilities": by_class}
+    model = {name: {"type": "string"} for name in ("name", "version", "state_sha256")}
+    many = {"type": "array", "minItems": 1, "items": reference("Instance")}
+    return {
+        "Problem": PROBLEM,
+        "Instance": _record({feature.name: _number(feature) for feature in card.features}),
+        "Instances": _record({"instances": many | {"maxItems": max_instances}}),
+        "Answer": _record(answer, logs),
+        "Model": _record(model),
+        "Prediction": _record(answer | {"model": reference("Model")}, logs),
+        "Predictions": _record(
+            {
+                "predictions": {"type": "array", "items": reference("Answer")},
+                "model": reference("Model"),
+            }
+        ),
+    }
+
+
+def _record(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "properties": required | (optional or {}),
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _number(feature: Feature) -> Schema:
+    unit = f" {feature.unit}" if feature.unit else ""
+    return {
+        "type": "number",
+        "minimum": -LARGEST,
+        "maximum": LARGEST,
+        "examples": [feature.example],
+        "description": f"trained on {feature.minimum:g} to {feature.maximum:g}{unit}",
+    }

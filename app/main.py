@@ -1,0 +1,62 @@
+"""Assembly: settings in, a FastAPI application out."""
+
+import gc
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import torch
+from fastapi import FastAPI
+
+from app.api import model, operations, predict, state
+from app.api.access import AccessMiddleware
+from app.api.error_handlers import install_error_handlers
+from app.api.schemas import install_openapi
+from app.errors import ServiceError
+from app.inference import Inference
+from app.metrics import Metrics
+from app.predictor import Predictor
+from app.service import Service
+from app.settings import Settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Load the model and assemble the service around it.
+
+    The model is loaded here, before anything listens, so there is never a half-started
+    service. Raises CheckpointError. Without `settings`, as under `uvicorn --factory`, they
+    are read from the environment, and an error ends the process: one line, status 1.
+    """
+    if settings is None:
+        try:
+            return create_app(Settings.read())
+        except ServiceError as error:
+            sys.exit(f"app: {error}")
+    torch.set_num_threads(1)
+    predictor = Predictor.load(settings.model)
+    metrics = Metrics()
+    service = Service(settings, metrics, Inference(predictor, metrics))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        service.warm_up()
+        # torch's objects live as long as the process: keep the collector from walking them.
+        gc.collect()
+        gc.freeze()
+        yield
+        service.draining = True
+
+    app = FastAPI(
+        title=f"{predictor.name}: predictions and parameters",
+        description="Serves a PyTorch classifier and shows what is in it.",
+        version=predictor.version,
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(AccessMiddleware, service=service)
+    install_error_handlers(app)
+    install_openapi(app, predictor.card, settings.max_instances)
+    for module in (predict, state, model, operations):
+        app.include_router(module.router)
+    return app

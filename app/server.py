@@ -1,0 +1,57 @@
+"""uvicorn, ending as an orchestrator expects: not ready first, then drained, then status 0."""
+
+import asyncio
+import logging.config
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from pythonjsonlogger.json import JsonFormatter
+
+from app.settings import Settings
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=settings.drain_timeout_seconds,
+            )
+        )
+        self._service = app.state.service
+        self._drain_delay = settings.drain_delay_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn's own would end the process by the signal again, with a status other than 0.
+        if self._service.draining:
+            self.should_exit = self.force_exit = True
+            return
+        self._service.draining = True
+        asyncio.get_running_loop().call_later(self._drain_delay, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+def configure_logging(level: str) -> None:
+    """Every record of every library as one line of JSON on standard error."""
+    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
+    renames = {"asctime": "time", "levelname": "level", "name": "logger"}
+    formatter = {"()": JsonFormatter, "fmt": fields, "rename_fields": renames}
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": formatter},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": ["stderr"], "level": level.upper()},
+        }
+    )
