@@ -1,0 +1,42 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+
+.PHONY: serve train test lint format lock
+
+serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
+	$(BIN)/app serve
+
+train: .venv/train  ## retrain models/iris-model.pth
+	$(BIN)/python -m training
+
+test: .venv/dev  ## run the tests
+	$(BIN)/python -m pytest
+
+lint: .venv/dev  ## check style, types and import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: .venv/dev  ## write constraints.txt from what is installed
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+.venv/serve: pyproject.toml constraints.txt | .venv
+	$(INSTALL) .
+	touch $@
+
+.venv/train: pyproject.toml constraints.txt | .venv
+	$(INSTALL) '.[train]'
+	touch $@
+
+.venv/dev: pyproject.toml constraints.txt | .venv
+	$(INSTALL) '.[dev]'
+	touch $@
+
+.venv:
+	$(PYTHON) -m venv .venv
