@@ -7,8 +7,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from app.errors import CardMismatch
 
-SCHEMA_VERSION = 1
-
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -98,7 +96,7 @@ def _distinct_features(features: list[Feature]) -> list[Feature]:
 class Card(_Frozen):
     """Schema version 1 of the card. `state_sha256` is app.checkpoint.state_sha256."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     name: str
     dataset: str
     architecture: Architecture

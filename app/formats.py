@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import safetensors.torch
 import torch
@@ -126,7 +126,7 @@ def _why_unsafe(culprit: str) -> str:
 class _StateUnpickler(pickle.Unpickler):
     """Admits the three globals of a pickled state_dict; anything else is refused unread."""
 
-    ADMITTED: dict[tuple[str, str], Callable[..., Any]] = {
+    ADMITTED: ClassVar[dict[tuple[str, str], Callable[..., Any]]] = {
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
         # The original calls torch.load(weights_only=False) on the bytes inside the pickle.

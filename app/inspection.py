@@ -154,7 +154,6 @@ def histogram(array: Array, bins: int) -> Histogram:
 
 def json_values(array: Array) -> object:
     """Nested lists in the array's shape, with None where JSON has no number."""
-    finite = np.isfinite(array)
-    if finite.all():
-        return array.tolist()
-    return np.where(finite, array.astype(object), None).tolist()
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    return values.tolist()

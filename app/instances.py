@@ -133,9 +133,11 @@ def _why_not_a_float32(value: Any) -> str | None:
 
 
 def _describe(value: Any) -> str:
-    if value is None or isinstance(value, bool | _NotFinite):
-        return {None: "null", True: "true", False: "false"}.get(value, str(value))
-    kinds = {_Object: "an object", list: "a list", str: "a string"}
+    if isinstance(value, _NotFinite):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    kinds: dict[type, str] = {_Object: "an object", list: "a list", str: "a string"}
     return kinds.get(type(value), "a number")
 
 

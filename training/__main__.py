@@ -26,7 +26,9 @@ console = Console(highlight=False, soft_wrap=True)
 def train(
     data: Annotated[Path | None, typer.Option(help="A CSV with a header; iris if absent.")] = None,
     target: Annotated[str | None, typer.Option(help="The CSV's column of classes.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the files; the CSV's if absent.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the files; the CSV's if absent.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("models"),
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = Settings.seed,
     seeds: Annotated[int, typer.Option(min=0, help="Runs behind the mean accuracy; 0: none.")] = 20,

@@ -93,7 +93,7 @@ def fit(
 
 
 def _batches(n_rows: int, settings: Settings) -> list[Tensor]:
-    batches = list(torch.randperm(n_rows).split(settings.batch_size))
+    batches = list(torch.split(torch.randperm(n_rows), settings.batch_size))
     # BatchNorm has no variance to take over a single row, so the last one joins the rest.
     if settings.batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]

@@ -55,7 +55,7 @@ def _answers(prediction: Prediction, log_probabilities: bool) -> list[dict[str, 
     card = prediction.predictor.card
     # In float64, so that the probabilities of a row sum to 1 to the last digits shown.
     logs = prediction.log_probabilities.astype(np.float64)
-    answers = [
+    answers: list[dict[str, Any]] = [
         {
             "class": card.classes[index],
             "index": index,

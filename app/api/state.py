@@ -17,8 +17,17 @@ from app.api.negotiation import choose_format, unless_known
 from app.api.schemas import problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.formats import encode_state
-from app.inspection import MAX_BINS, Array, Entry, Histogram, Totals
-from app.inspection import histogram, json_values, take_slice, totals
+from app.inspection import (
+    MAX_BINS,
+    Array,
+    Entry,
+    Histogram,
+    Totals,
+    histogram,
+    json_values,
+    take_slice,
+    totals,
+)
 from app.predictor import Predictor
 
 # Endpoints are plain functions: FastAPI runs them in a thread, off the event loop.
@@ -84,9 +93,7 @@ def read_state(
         limit = service.settings.state_values_limit
         arrays = predictor.arrays
         entries = [
-            EntryView(
-                **vars(entry), values=_values(arrays[entry.name], query.values, limit)
-            )
+            EntryView(**vars(entry), values=_values(arrays[entry.name], query.values, limit))
             for entry in predictor.entries
         ]
         view = StateView(predictor.state_sha256, totals(predictor.entries), entries)
@@ -95,16 +102,22 @@ def read_state(
     return unless_known(request, predictor.state_sha256, make)
 
 
-@router.get("/state.pth", summary="Download the state_dict for torch.load", responses={
-    200: {"content": {"application/octet-stream": BINARY}}, **NOT_MODIFIED
-}, response_class=Response)
+@router.get(
+    "/state.pth",
+    summary="Download the state_dict for torch.load",
+    responses={200: {"content": {"application/octet-stream": BINARY}}, **NOT_MODIFIED},
+    response_class=Response,
+)
 def download_pth(request: Request, predictor: PredictorDep) -> Response:
     return _download(request, predictor, ".pth", "application/octet-stream")
 
 
-@router.get("/state.safetensors", summary="Download the state_dict as safetensors", responses={
-    200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED
-}, response_class=Response)
+@router.get(
+    "/state.safetensors",
+    summary="Download the state_dict as safetensors",
+    responses={200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED},
+    response_class=Response,
+)
 def download_safetensors(request: Request, predictor: PredictorDep) -> Response:
     return _download(request, predictor, ".safetensors", FORMATS["safetensors"])
 

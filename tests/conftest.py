@@ -1,0 +1,146 @@
+"""Fixtures: the real application in memory, a real server process, and fresh checkpoints."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from hypothesis import settings as hypothesis_settings
+
+from app.card import Architecture, Card, ClassMetrics, Feature, Golden, Hyperparameters
+from app.card import Metrics as CardMetrics
+from app.card import Split
+from app.checkpoint import save_checkpoint, state_sha256
+from app.main import create_app
+from app.multiclass import Multiclass
+from app.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+IRIS = ROOT / "models" / "iris-model.pth"
+SETOSA = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+# Deterministic in CI, and no deadline: two busy cores are not a finding.
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, max_examples=100)
+hypothesis_settings.load_profile("ci")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def open_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """The whole application, started and stopped, without a socket."""
+    app = create_app(settings)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            yield client
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with open_client(Settings(model=IRIS)) as client:
+        yield client
+
+
+def make_card(module: Multiclass, **changes: object) -> Card:
+    """A true card for any module in evaluation mode; `changes` make it untrue."""
+    n_features, n_classes = module.hidden.in_features, module.output.out_features
+    inputs = torch.linspace(-1, 1, n_features).reshape(1, -1)
+    with torch.inference_mode():
+        golden = module(inputs)
+    scores = ClassMetrics(precision=1, recall=1, support=1)
+    classes = [f"class-{index}" for index in range(n_classes)]
+    card = Card(
+        name="made",
+        dataset="made",
+        architecture=Architecture(
+            n_features=n_features, n_hidden=module.hidden.out_features, n_classes=n_classes
+        ),
+        features=[
+            Feature(name=f"x{index}", minimum=-1, maximum=1, example=0)
+            for index in range(n_features)
+        ],
+        classes=classes,
+        hyperparameters=Hyperparameters(seed=0, epochs=1, batch_size=1, learning_rate=0.1),
+        split=Split(train_rows=2, test_rows=1, test_size=0.3),
+        metrics=CardMetrics(
+            train_accuracy=1,
+            test_accuracy=1,
+            test_loss=0,
+            per_class=dict.fromkeys(classes, scores),
+        ),
+        libraries={},
+        state_sha256=state_sha256(module.state_dict()),
+        golden=Golden(inputs=inputs.tolist(), log_probabilities=golden.tolist()),
+    )
+    return card.model_copy(update=changes)
+
+
+@pytest.fixture
+def write_model(tmp_path: Path) -> Callable[..., Path]:
+    """Write a checkpoint of a seeded module, and its card; returns the path."""
+
+    def write(suffix: str = ".pth", module: Multiclass | None = None, **changes: object) -> Path:
+        if module is None:
+            torch.manual_seed(0)
+            module = Multiclass().eval()
+        path = tmp_path / f"made{suffix}"
+        save_checkpoint(module.state_dict(), make_card(module, **changes), path)
+        return path
+
+    return write
+
+
+@dataclass
+class Process:
+    """A running `app serve`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> tuple[int, str]:
+        """SIGTERM, then the exit status and what is left on standard error."""
+        self.process.send_signal(signal.SIGTERM)
+        _, log = self.process.communicate(timeout=30)
+        return self.process.returncode, log
+
+
+def start_server(*arguments: str, **environment: str) -> Process:
+    """Start `app serve` on a free port and wait until its log names the address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    deadline = time.monotonic() + 60
+    seen = []
+    while time.monotonic() < deadline and (line := process.stderr.readline()):
+        seen.append(line)
+        if match := re.search(r"running on (http://[\d.]+:\d+)", line):
+            return Process(process, match[1])
+    process.kill()
+    raise AssertionError(f"the server did not start: {''.join(seen)}")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Process]:
+    """One real server for all tests that only ask it."""
+    running = start_server("--log-level", "warning")
+    yield running
+    status, log = running.stop()
+    assert status == 0, log
