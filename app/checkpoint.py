@@ -92,7 +92,9 @@ def _unpickle_trusted(path: Path) -> State:
         if path.suffix == ".pickle":
             loaded = _ModuleUnpickler(content).load()
         else:
-            pickle_module = SimpleNamespace(Unpickler=_ModuleUnpickler, load=pickle.load)
+            pickle_module = SimpleNamespace(
+                __name__="pickle", Unpickler=_ModuleUnpickler, load=pickle.load
+            )
             loaded = torch.load(content, "cpu", weights_only=False, pickle_module=pickle_module)
     except Exception as error:
         raise UnreadableCheckpoint(f"{path}: {type(error).__name__}: {error}") from None

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import pickle
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
@@ -109,8 +110,8 @@ def _load_weights(content: bytes) -> object:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch's text is a page of advice, some of it to turn the protection off.
-        culprit = str(error).partition("WeightsUnpickler error:")[2].strip().split("\n")[0]
-        raise UnsafeCheckpoint(_why_unsafe(culprit)) from None
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))
+        raise UnsafeCheckpoint(_why_unsafe(named[1] if named else "pickle code")) from None
     except Exception as error:
         # A hostile file reaches many failures inside torch; each means the same to us.
         raise UnreadableCheckpoint(f"damaged: {str(error).splitlines()[0]}") from None
@@ -118,8 +119,8 @@ def _load_weights(content: bytes) -> object:
 
 def _why_unsafe(culprit: str) -> str:
     return (
-        f"holds more than a state_dict ({culprit.rstrip('.') or 'arbitrary pickle code'}): loading "
-        "it would run pickle code. If you trust the file: app convert --trust-pickle IN OUT"
+        f"holds more than a state_dict ({culprit}): loading it would run the file's own code. "
+        "If you trust the file: app convert --trust-pickle IN OUT"
     )
 
 

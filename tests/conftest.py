@@ -105,42 +105,39 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
 
 @dataclass
 class Process:
-    """A running `app serve`."""
+    """A running `app serve`; its log is a file, for a pipe that nobody reads would block it."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     url: str
+    log: Path
 
-    def stop(self) -> tuple[int, str]:
-        """SIGTERM, then the exit status and what is left on standard error."""
+    def stop(self) -> int:
+        """SIGTERM, then the exit status."""
         self.process.send_signal(signal.SIGTERM)
-        _, log = self.process.communicate(timeout=30)
-        return self.process.returncode, log
+        return self.process.wait(timeout=30)
 
 
-def start_server(*arguments: str, **environment: str) -> Process:
+def start_server(log: Path, *arguments: str, **environment: str) -> Process:
     """Start `app serve` on a free port and wait until its log names the address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr is not None
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stderr=stderr,
+        )
     deadline = time.monotonic() + 60
-    seen = []
-    while time.monotonic() < deadline and (line := process.stderr.readline()):
-        seen.append(line)
-        if match := re.search(r"running on (http://[\d.]+:\d+)", line):
-            return Process(process, match[1])
+    while time.monotonic() < deadline and process.poll() is None:
+        if match := re.search(r"running on (http://[\d.]+:\d+)", log.read_text()):
+            return Process(process, match[1], log)
+        time.sleep(0.05)
     process.kill()
-    raise AssertionError(f"the server did not start: {''.join(seen)}")
+    raise AssertionError(f"the server did not start: {log.read_text()}")
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Process]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One real server for all tests that only ask it."""
-    running = start_server("--log-level", "warning")
+    running = start_server(tmp_path_factory.mktemp("server") / "log")
     yield running
-    status, log = running.stop()
-    assert status == 0, log
+    assert running.stop() == 0, running.log.read_text()
