@@ -148,7 +148,13 @@ class Histogram:
 
 def histogram(array: Array, bins: int) -> Histogram:
     values = array.astype(np.float64).reshape(-1)
-    counts, edges = np.histogram(values[np.isfinite(values)], bins=bins)
+    finite = values[np.isfinite(values)]
+    try:
+        counts, edges = np.histogram(finite, bins=bins)
+    except ValueError:
+        # Too narrow for so many bins: as NumPy does for equal values, half a unit each way.
+        middle = float(finite.mean())
+        counts, edges = np.histogram(finite, bins=bins, range=(middle - 0.5, middle + 0.5))
     return Histogram(counts.tolist(), edges.tolist())
 
 
