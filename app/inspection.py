@@ -152,9 +152,10 @@ def histogram(array: Array, bins: int) -> Histogram:
     try:
         counts, edges = np.histogram(finite, bins=bins)
     except ValueError:
-        # Too narrow for so many bins: as NumPy does for equal values, half a unit each way.
-        middle = float(finite.mean())
-        counts, edges = np.histogram(finite, bins=bins, range=(middle - 0.5, middle + 0.5))
+        # float64 has fewer steps between min and max than bins were asked for.
+        middle = float(finite[0])
+        margin = max(0.5, abs(middle) * 1e-9)
+        counts, edges = np.histogram(finite, bins=bins, range=(middle - margin, middle + margin))
     return Histogram(counts.tolist(), edges.tolist())
 
 
