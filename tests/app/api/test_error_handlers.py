@@ -14,7 +14,7 @@ def leaves(error: type[errors.ServiceError]) -> Iterator[type[errors.ServiceErro
         yield from leaves(child)
 
 
-@pytest.mark.parametrize("error", leaves(errors.RequestError))
+@pytest.mark.parametrize("error", list(leaves(errors.RequestError)))
 def test_every_request_error_is_a_4xx_of_its_own(error: type[errors.RequestError]) -> None:
     assert error in STATUS or error is errors.MalformedBody
     assert 400 <= status_of(error) < 500
