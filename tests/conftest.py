@@ -16,9 +16,8 @@ import pytest
 import torch
 from hypothesis import settings as hypothesis_settings
 
-from app.card import Architecture, Card, ClassMetrics, Feature, Golden, Hyperparameters
+from app.card import Architecture, Card, ClassMetrics, Feature, Golden, Hyperparameters, Split
 from app.card import Metrics as CardMetrics
-from app.card import Split
 from app.checkpoint import save_checkpoint, state_sha256
 from app.main import create_app
 from app.multiclass import Multiclass
@@ -43,9 +42,11 @@ async def open_client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """The whole application, started and stopped, without a socket."""
     app = create_app(settings)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app):
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield client
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        yield client
 
 
 @pytest.fixture

@@ -88,7 +88,9 @@ async def test_a_forward_pass_that_overflows_is_the_callers_to_mend(
     flower = {f"x{index}": 1.0 for index in range(4)}
     async with open_client(Settings(model=write_model(module=module))) as client:
         assert (await client.post("/predict", json=flower)).status_code == 200
-        response = await client.post("/predict", json={"instances": [flower, flower | {"x0": 1e30}]})
+        response = await client.post(
+            "/predict", json={"instances": [flower, flower | {"x0": 1e30}]}
+        )
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/instances/1"
 
@@ -141,9 +143,7 @@ async def test_mistakes_come_back_as_problem_details(client: httpx.AsyncClient) 
         "title": "Unprocessable Entity",
         "status": 422,
         "detail": "/petal_width: a string where a finite number belongs",
-        "errors": [
-            {"pointer": "/petal_width", "detail": "a string where a finite number belongs"}
-        ],
+        "errors": [{"pointer": "/petal_width", "detail": "a string where a finite number belongs"}],
     }
 
 
