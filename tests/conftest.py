@@ -1,13 +1,12 @@
 """Fixtures: the real application in memory, a real server process, and fresh checkpoints."""
 
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,27 +117,30 @@ class Process:
         return self.process.wait(timeout=30)
 
 
-def start_server(log: Path, *arguments: str, **environment: str) -> Process:
-    """Start `app serve` on a free port and wait until its log names the address."""
+@contextmanager
+def running_server(log: Path, *arguments: str) -> Iterator[Process]:
+    """`app serve` on a free port, from when its log names the address."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
             cwd=ROOT,
-            env=os.environ | environment,
             stderr=stderr,
         )
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if match := re.search(r"running on (http://[\d.]+:\d+)", log.read_text()):
-            return Process(process, match[1], log)
-        time.sleep(0.05)
-    process.kill()
-    raise AssertionError(f"the server did not start: {log.read_text()}")
+    try:
+        while not (match := re.search(r"running on (http://[\d.]+:\d+)", log.read_text())):
+            assert time.monotonic() < deadline, log.read_text()
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.05)
+        yield Process(process, match[1], log)
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One real server for all tests that only ask it."""
-    running = start_server(tmp_path_factory.mktemp("server") / "log")
-    yield running
-    assert running.stop() == 0, running.log.read_text()
+    with running_server(tmp_path_factory.mktemp("server") / "log") as running:
+        yield running
+        assert running.stop() == 0, running.log.read_text()

@@ -1,6 +1,5 @@
 """The pair of state and card: written whole, read whole, refused in one line."""
 
-import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -144,4 +143,4 @@ def test_a_failed_write_leaves_the_old_pair_and_nothing_else(write_model: WriteM
     left = {file.name for file in path.parent.iterdir()}
     assert {file.name: file.read_bytes() for file in path.parent.glob("made.*")} == before
     assert not [name for name in left if name.startswith(".")]
-    assert os.stat(path).st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o644

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -30,11 +31,9 @@ def test_numbers_arrive_as_float32_in_the_cards_order(batch: list[dict], order) 
 
 
 @given(st.binary(max_size=60) | st.text(alphabet='{}[]",:0123456789eE+-.naif ').map(str.encode))
-def test_any_bytes_are_read_or_refused_in_one_line(body: bytes) -> None:
-    try:
-        parse_instances(body, CARD, 10)
-    except RequestError as error:
-        assert "\n" not in str(error)
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    with suppress(RequestError):
+        assert parse_instances(body, CARD, 10).rows.shape[1] == 4
 
 
 json_values = st.recursive(

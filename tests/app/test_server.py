@@ -1,0 +1,113 @@
+"""A real `app serve`: how it starts, refuses to start, and ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, SETOSA, Process, running_server
+
+
+def test_a_newcomers_question_is_answered(server: Process) -> None:
+    answer = httpx.post(f"{server.url}/predict", json=SETOSA).json()
+    assert answer["class"] == "setosa"
+
+
+def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+
+
+def test_a_bad_checkpoint_stops_the_start_in_one_line(write_model: Callable[..., Path]) -> None:
+    path = write_model()
+    path.write_bytes(path.read_bytes()[:1000])
+    result = run_app("serve", "--port", "0", "--model", str(path))
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"app: {path}: not a whole archive")
+
+
+def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MULTICLASS_MODEL", str(tmp_path / "absent.pth"))
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"]
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr == f"app: {tmp_path}/absent.pth: No such file or directory\n"
+
+
+def test_an_unknown_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MULTICLASS_PROT", "8000")
+    result = run_app("serve")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "app: unknown setting MULTICLASS_PROT; did you mean MULTICLASS_PORT?\n"
+    )
+
+
+def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as running:
+        httpx.get(f"{running.url}/health/live", headers={"X-Request-ID": "abc"})
+        assert running.stop() == 0
+    records = [json.loads(line) for line in running.log.read_text().splitlines()]
+    request = next(record for record in records if record["message"] == "request")
+    assert request["request_id"] == "abc"
+    assert (request["method"], request["path"], request["status"]) == ("GET", "/health/live", 200)
+
+
+def open_request(url: str, body: bytes) -> socket.socket:
+    """Send all of a request but the body's last byte, so that it is in flight."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body[:-1])
+    return connection
+
+
+def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
+    body = json.dumps(SETOSA).encode()
+    with (
+        running_server(tmp_path / "log", "--drain-delay-seconds", "1") as running,
+        open_request(running.url, body) as connection,
+    ):
+        time.sleep(0.2)
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        ready = httpx.get(f"{running.url}/health/ready")
+        assert ready.status_code == 503
+        assert httpx.post(f"{running.url}/predict", json=SETOSA).is_success
+        time.sleep(1.3)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(f"{running.url}/health/live")
+        connection.sendall(body[-1:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert running.process.wait(timeout=20) == 0
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"class":"setosa"' in answer
+
+
+def test_a_client_that_leaves_mid_body_harms_nobody(server: Process) -> None:
+    open_request(server.url, json.dumps(SETOSA).encode()).close()
+    assert httpx.post(f"{server.url}/predict", json=SETOSA).is_success
+    deadline = time.monotonic() + 5
+    line = 'http_requests_total{method="POST",route="/predict",status="499"} 1.0'
+    while line not in (text := httpx.get(f"{server.url}/metrics").text):
+        assert time.monotonic() < deadline, text
+        time.sleep(0.05)
