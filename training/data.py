@@ -57,13 +57,14 @@ def read_csv(path: Path, target: str, name: str) -> Dataset:
     cells = table.iloc[1:].set_axis(header, axis="columns")
     if len(header) < 2 or cells.empty:
         raise DataError(f"{path}: needs a header, rows, and a column beside {target!r}")
-    classes, labels = _labels(path, cells[target])
     columns = [column for column in header if column != target]
+    features = np.stack([_numbers(path, cells[column]) for column in columns], axis=1)
+    classes, labels = _labels(path, cells[target])
     names, units = zip(*map(split_unit, columns), strict=True)
     return Dataset(
         name=name,
         source=path.name,
-        features=np.stack([_numbers(path, cells[column]) for column in columns], axis=1),
+        features=features,
         labels=labels,
         feature_names=list(names),
         units=list(units),

@@ -1,0 +1,91 @@
+"""`python -m training` as people run it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from sklearn.datasets import load_wine
+
+from app.predictor import Predictor
+from tests.conftest import IRIS, ROOT, running_server
+
+
+def train(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "training", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_committed_card_says_what_the_recipe_is() -> None:
+    card = json.loads(IRIS.with_suffix(".json").read_text())
+    assert card["metrics"]["test_accuracy"] >= 0.95
+    assert card["metrics"]["seeds"]["count"] == 20
+    assert card["metrics"]["seeds"]["mean_test_accuracy"] >= 0.95
+    hyperparameters = card["hyperparameters"]
+    recipe = [hyperparameters[key] for key in ("epochs", "batch_size", "learning_rate")]
+    assert recipe == [100, 5, 0.001]
+    assert card["split"] == {"train_rows": 105, "test_rows": 45, "test_size": 0.3}
+
+
+def test_another_data_set_is_trained_served_and_inspected(tmp_path: Path) -> None:
+    wine = load_wine(as_frame=True)
+    frame = wine.frame.assign(target=wine.target_names[wine.target])
+    frame.to_csv(tmp_path / "wine.csv", index=False)
+    source = ["--data", str(tmp_path / "wine.csv"), "--target", "target", "--batch-norm"]
+    result = train(*source, "--output", str(tmp_path), "--seeds", "2")
+    assert result.returncode == 0, result.stderr
+    assert "epoch 100/100" in result.stdout
+    assert "class_0: precision" in result.stdout
+    plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert plots == ["wine-confusion.png", "wine-loss.png", "wine-regions.png"]
+    flower = frame.iloc[0].drop("target").to_dict()
+    model = str(tmp_path / "wine.pth")
+    with running_server(tmp_path / "log", "--model", model) as running:
+        answer = httpx.post(f"{running.url}/predict", json=flower).json()
+        assert answer["class"] == "class_0"
+        assert answer["model"]["name"] == "wine"
+        mean = httpx.get(f"{running.url}/state/norm.running_mean").json()
+        assert (mean["kind"], mean["shape"]) == ("buffer", [13])
+        assert running.stop() == 0
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    result = train("--dry-run", "--output", str(tmp_path))
+    assert result.returncode == 0
+    assert "would train 100 epochs" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_reach_the_card(tmp_path: Path) -> None:
+    options = "--seeds 0 --epochs 2 --batch-size 10 --learning-rate 0.01 --hidden 3".split()
+    result = train(*options, "--test-size", "0.5", "--name", "small", "--output", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    card = Predictor.load(tmp_path / "small.pth").card
+    assert (card.name, card.architecture.n_hidden, card.metrics.seeds) == ("small", 3, None)
+    assert (card.hyperparameters.epochs, card.hyperparameters.batch_size) == (2, 10)
+    assert (card.hyperparameters.learning_rate, card.split.test_rows) == (0.01, 75)
+    assert torch.load(tmp_path / "small.pth")["hidden.weight"].shape == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--data", "absent.csv", "--target", "y"], 1, "training: absent.csv: No such file"),
+        (["--data", "absent.csv"], 2, "--data and --target go together"),
+        (["--batch-norm", "--batch-size", "1"], 2, "--batch-size 2 or more"),
+        (["--output", "/dev/null/models", "--epochs", "1", "--seeds", "0"], 1, "Not a directory"),
+    ],
+)
+def test_mistakes_end_with_a_message(arguments: list[str], status: int, message: str) -> None:
+    result = train(*arguments)
+    assert result.returncode == status
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
