@@ -65,7 +65,18 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_options_reach_the_card(tmp_path: Path) -> None:
-    options = "--seeds 0 --epochs 2 --batch-size 10 --learning-rate 0.01 --hidden 3".split()
+    options = [
+        "--seeds",
+        "0",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "10",
+        "--learning-rate",
+        "0.01",
+        "--hidden",
+        "3",
+    ]
     result = train(*options, "--test-size", "0.5", "--name", "small", "--output", str(tmp_path))
     assert result.returncode == 0, result.stderr
     card = Predictor.load(tmp_path / "small.pth").card
