@@ -1,5 +1,7 @@
 """Health, metrics, request ids, and the errors that no endpoint raises."""
 
+import re
+
 import httpx
 import pytest
 
@@ -89,3 +91,12 @@ async def test_the_root_leads_to_the_documentation(client: httpx.AsyncClient) ->
     response = await client.get("/", follow_redirects=True)
     assert response.status_code == 200
     assert response.url.path == "/docs"
+
+
+async def test_the_documentation_page_asks_no_other_host(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    assets = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert len(assets) == 3
+    for asset in assets:
+        assert asset.startswith("/")
+        assert (await client.get(asset)).is_success
