@@ -8,13 +8,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from app.errors import ServiceError, StateMismatch
 from app.settings import Settings, variable
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console(soft_wrap=True, highlight=False)
+# In a pipe nothing is folded to a width that no terminal has: grep finds whole names.
+console = Console(width=None if sys.stdout.isatty() else 1000, soft_wrap=True, highlight=False)
 
 
 @cli.callback()
@@ -82,7 +83,8 @@ def inspect(
         view = {"entries": [asdict(e) for e in entries], "totals": asdict(totals(entries))}
         print(json.dumps(view, indent=2))
         return
-    table = Table("name", "kind", "shape", "dtype", "elements", "min", "max", "mean", "std")
+    columns = ("kind", "shape", "dtype", "elements", "min", "max", "mean", "std")
+    table = Table(Column("name", overflow="fold"), *columns, box=None, pad_edge=False)
     for entry in entries:
         statistics = entry.statistics
         numbers = (statistics.min, statistics.max, statistics.mean, statistics.std)
