@@ -15,7 +15,8 @@ ServiceError
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
 │   ├── TensorNotFound
 │   └── NotAcceptable          no representation that the caller accepts
-└── NotReady                   starting up, or draining before the end
+├── NotReady                   starting up, or draining before the end
+└── Overloaded                 more requests than the queue holds; nothing was done
 """
 
 from dataclasses import dataclass
@@ -96,4 +97,8 @@ class NotAcceptable(RequestError):
 
 
 class NotReady(ServiceError):
+    pass
+
+
+class Overloaded(ServiceError):
     pass

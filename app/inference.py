@@ -1,64 +1,115 @@
 """The one path from rows to predictions that every protocol calls."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import Counter
 
+from app.batching import Batcher
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
 from app.predictor import FloatArray, Predictor
 
-
-class RangeWarning(NamedTuple):
-    """A value outside its feature's training range: answered, but extrapolated."""
-
-    row: int
-    column: int
-    value: float
+# Requests of up to so many rows share a forward pass; larger ones would gain nothing by it.
+MAX_BATCHED_ROWS = 64
+# Rows per forward pass of a large request: its activations stay in the processor's cache.
+CHUNK_ROWS = 16_384
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Prediction:
-    """log_probabilities float32 (rows, n_classes), by the predictor that computed them."""
+    """What one forward pass says of float32 `rows` (rows, n_features).
 
-    predictor: Predictor
+    log_probabilities float32 and probabilities float64, both (rows, n_classes); indices
+    int64 (rows,) of the most probable classes; outside bool (rows, n_features) marks values
+    beyond the training range, answered but extrapolated, and is None where there are none.
+    """
+
+    rows: FloatArray
     log_probabilities: FloatArray
-    indices: list[int]
-    warnings: list[RangeWarning]
+    probabilities: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    outside: NDArray[np.bool_] | None
+
+    def part(self, start: int, end: int) -> "Prediction":
+        return Prediction(
+            self.rows[start:end],
+            self.log_probabilities[start:end],
+            self.probabilities[start:end],
+            self.indices[start:end],
+            None if self.outside is None else self.outside[start:end],
+        )
 
 
 class Inference:
-    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
-        self.predictor = predictor
-        self._metrics = metrics
+    """One predictor behind its batcher, counted in metrics."""
 
-    def predict(self, rows: FloatArray) -> Prediction:
-        """Predict float32 (rows, n_features). Raises InvalidInstances on overflow."""
+    def __init__(self, predictor: Predictor, metrics: Metrics, max_pending: int = 4096) -> None:
+        self.predictor = predictor
+        self._batcher = Batcher(self._predict_together, max_pending=max_pending)
+        name, card = predictor.name, predictor.card
+        self._batch_size = metrics.batch_size.labels(name)
+        self._by_class = [metrics.predictions.labels(name, label) for label in card.classes]
+        self._by_feature = [
+            metrics.out_of_range.labels(name, feature.name) for feature in card.features
+        ]
+
+    async def predict(self, rows: FloatArray) -> Prediction:
+        """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
+
+        Raises InvalidInstances on overflow, Overloaded when the queue is full.
+        """
+        return await self._batcher.submit(rows)
+
+    def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
+        """Predict any number of rows, a chunk at a time; for a thread, not the event loop.
+
+        Raises InvalidInstances on overflow.
+        """
+        for start in range(0, len(rows), CHUNK_ROWS):
+            yield self._predict(rows[start : start + CHUNK_ROWS], start)
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    def _predict_together(self, items: list[FloatArray]) -> list[Prediction]:
+        if len(items) == 1:
+            return [self._predict(items[0])]
+        whole = self._predict(np.concatenate(items))
+        parts, end = [], 0
+        for item in items:
+            start, end = end, end + len(item)
+            parts.append(whole.part(start, end))
+        return parts
+
+    def _predict(self, rows: FloatArray, first: int = 0) -> Prediction:
         predictor = self.predictor
-        log_probabilities = predictor.log_probabilities(rows)
-        if not np.isfinite(log_probabilities).all():
-            wrong = int(np.argwhere(~np.isfinite(log_probabilities))[0, 0])
+        logs = predictor.log_probabilities(rows)
+        finite = np.isfinite(logs)
+        if not finite.all():
+            wrong = first + int(np.argwhere(~finite)[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
-        indices = log_probabilities.argmax(axis=1).tolist()
-        prediction = Prediction(predictor, log_probabilities, indices, _outside(predictor, rows))
+        # In float64, so that the probabilities of a row sum to 1 to the last digits shown.
+        probabilities = np.exp(logs, dtype=np.float64)
+        lowest, highest = predictor.ranges
+        outside = (rows < lowest) | (rows > highest)
+        found = outside if outside.any() else None
+        prediction = Prediction(rows, logs, probabilities, logs.argmax(axis=1), found)
         self._count(prediction)
         return prediction
 
     def _count(self, prediction: Prediction) -> None:
-        metrics, card = self._metrics, prediction.predictor.card
-        model = prediction.predictor.name
-        metrics.batch_size.labels(model).observe(len(prediction.indices))
-        by_class = np.bincount(prediction.indices, minlength=len(card.classes)).tolist()
-        for name, count in zip(card.classes, by_class, strict=True):
-            if count:
-                metrics.predictions.labels(model, name).inc(count)
-        for warning in prediction.warnings:
-            metrics.out_of_range.labels(model, card.features[warning.column].name).inc()
+        self._batch_size.observe(len(prediction.rows))
+        counts = np.bincount(prediction.indices, minlength=len(self._by_class))
+        _increase(self._by_class, counts)
+        if prediction.outside is not None:
+            _increase(self._by_feature, prediction.outside.sum(axis=0))
 
 
-def _outside(predictor: Predictor, rows: FloatArray) -> list[RangeWarning]:
-    lowest, highest = predictor.ranges
-    places = np.argwhere((rows < lowest) | (rows > highest)).tolist()
-    return [RangeWarning(row, column, float(str(rows[row, column]))) for row, column in places]
+def _increase(counters: list[Counter], counts: NDArray[np.int64]) -> None:
+    for counter, count in zip(counters, counts.tolist(), strict=True):
+        if count:
+            counter.inc(count)

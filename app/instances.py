@@ -32,7 +32,7 @@ class _NotFinite(str):
     """NaN, Infinity or -Infinity, which JSON does not have but Python's parser reads."""
 
 
-def parse_instances(body: bytes, card: Card, limit: int) -> Instances:
+def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instances:
     """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
 
     Every feature of the card is required, as a JSON number of magnitude at most LARGEST;
@@ -57,12 +57,18 @@ def parse_instances(body: bytes, card: Card, limit: int) -> Instances:
     return Instances(np.array(rows, dtype=np.float32), single)
 
 
+def require_at_most(limit: int, count: int) -> None:
+    """Raise BodyTooLarge for more than `limit` instances."""
+    if count > limit:
+        raise BodyTooLarge(f"/instances: {count} instances; at most {limit} are taken")
+
+
 def _accepted(card: Card) -> str:
     fields = ", ".join(json.dumps(feature.name) for feature in card.features)
     return f'an object with {fields}, or {{"instances": [such objects]}},'
 
 
-def _parse_json(body: bytes) -> Any:
+def _parse_json(body: bytes | bytearray) -> Any:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -93,8 +99,7 @@ def _instances(value: _Object, limit: int) -> list[Any]:
         )
     if not flowers:
         raise InvalidInstances([Fault("/instances", "empty; at least one instance is needed")])
-    if len(flowers) > limit:
-        raise BodyTooLarge(f"/instances: {len(flowers)} instances; at most {limit} are taken")
+    require_at_most(limit, len(flowers))
     return flowers
 
 

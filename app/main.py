@@ -36,7 +36,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     torch.set_num_threads(1)
     predictor = Predictor.load(settings.model)
     metrics = Metrics()
-    service = Service(settings, metrics, Inference(predictor, metrics))
+    inference = Inference(predictor, metrics, settings.max_queued_requests)
+    service = Service(settings, metrics, inference)
+    face = predict.PredictFace(inference, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,6 +48,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.freeze()
         yield
         service.draining = True
+        inference.close()
 
     # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
     app = FastAPIOffline(
@@ -56,7 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(AccessMiddleware, service=service)
+    app.state.predict = face
+    app.add_middleware(AccessMiddleware, service=service, fast={face.path: face})
     install_error_handlers(app)
     install_openapi(app, predictor.card, settings.max_instances)
     for module in (predict, state, model, operations):

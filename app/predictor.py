@@ -1,5 +1,6 @@
 """What is served: a module with its state and card, loaded whole or not at all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from app.card import Card
 from app.checkpoint import load_checkpoint
@@ -43,10 +45,14 @@ class Predictor:
             raise type(error)(f"{path}: {error}") from None
         return predictor
 
+    @cached_property
+    def _forward(self) -> Callable[[Tensor], Tensor]:
+        return self.module.compiled()
+
     def log_probabilities(self, rows: FloatArray) -> FloatArray:
         """Map float32 (rows, n_features) to float32 (rows, n_classes)."""
         with torch.inference_mode():
-            return self.module(torch.from_numpy(rows)).numpy()  # type: ignore[no-any-return]
+            return self._forward(torch.from_numpy(rows)).numpy()
 
     def require_golden_prediction(self) -> None:
         """Raise CardMismatch unless the card's sizes and golden prediction are the module's."""

@@ -23,6 +23,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                # The access log names no client, so nobody has to be told apart behind a proxy.
+                proxy_headers=False,
                 timeout_graceful_shutdown=settings.drain_timeout_seconds,
             )
         )

@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(
         default=32 * 2**20, ge=1024, description="most bytes in one request body"
     )
+    max_queued_requests: int = Field(
+        default=4096, ge=1, description="most small requests waiting for a forward pass"
+    )
+    max_large_requests: int = Field(
+        default=8, ge=1, description="most large requests in work at a time"
+    )
     state_values_limit: int = Field(
         default=1000, ge=0, description="largest tensor whose values /state shows unasked"
     )

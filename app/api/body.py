@@ -1,35 +1,53 @@
-"""Read a JSON body: type checked first, size while it streams."""
+"""Read a body: its type first, its size while it streams."""
 
+from collections.abc import Iterable
 from email.message import EmailMessage
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from app.errors import BodyTooLarge, UnsupportedContent
 
-
-async def read_json_body(request: Request, limit: int) -> bytes:
-    """The body's bytes. Raises UnsupportedContent, or BodyTooLarge as soon as it is known."""
-    _require_json(request)
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared) > limit:
-        raise BodyTooLarge(f"a body of {declared} bytes; at most {limit} are taken")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise BodyTooLarge(f"a body of more than {limit} bytes")
-    return bytes(body)
+Headers = dict[bytes, bytes]
+Body = bytes | bytearray
 
 
-def _require_json(request: Request) -> None:
-    given = request.headers.get("content-type")
-    if given is None:
-        raise UnsupportedContent("no Content-Type; send application/json")
+def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
+    """The body's media type. Raises UnsupportedContent, naming what is accepted."""
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
+    given = headers.get(b"content-type", b"").decode("latin-1")
+    if given == "application/json":
+        return given
+    if not given:
+        raise UnsupportedContent(f"no Content-Type; send {' or '.join(accepted)}")
     message = EmailMessage()
     message["Content-Type"] = given
     charset = str(message.get_param("charset", "utf-8")).lower()
-    if message.get_content_type() != "application/json" or charset not in ("utf-8", "utf8"):
+    if charset not in ("utf-8", "utf8"):
         raise UnsupportedContent(f"Content-Type {given!r}; send application/json in UTF-8")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
+    return message.get_content_type()
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
+    """The whole body. Raises BodyTooLarge as soon as it is known, or ClientDisconnect."""
+    declared = headers.get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(f"a body of {int(declared)} bytes; at most {limit} are taken")
+    chunk, more = await _next_chunk(receive)
+    # Most bodies are one chunk, and need no second copy.
+    body = bytearray(chunk) if more else chunk
+    while more and len(body) <= limit:
+        chunk, more = await _next_chunk(receive)
+        body += chunk
+    if len(body) > limit:
+        raise BodyTooLarge(f"a body of more than {limit} bytes")
+    return body
+
+
+async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)

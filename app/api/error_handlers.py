@@ -24,11 +24,13 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 # After a body that was not read to its end, the connection cannot carry another request.
 HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.BodyTooLarge: CLOSE,
     errors.NotReady: CLOSE | {"Retry-After": "1"},
+    errors.Overloaded: {"Retry-After": "1"},
 }
 
 
@@ -44,7 +46,8 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
 
 
-async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+def service_error(error: errors.ServiceError) -> JSONResponse:
+    """The answer to an error that this service raised on purpose."""
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidInstances):
         members["errors"] = [
@@ -54,6 +57,10 @@ async def _service_error(request: Request, error: errors.ServiceError) -> JSONRe
         members["offset"] = error.offset
     headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
     return problem(status_of(type(error)), str(error), headers, **members)
+
+
+async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+    return service_error(error)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -1,7 +1,7 @@
 """HTTP's conditional requests and content negotiation (RFC 9110, sections 12 and 13)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,17 +24,16 @@ def unless_known(request: Request, etag: str, make: Callable[[], Response]) -> R
     return response
 
 
-def choose_format(request: Request, asked: str | None, offered: dict[str, str]) -> str:
-    """The format to answer in: `?format=` if given, else the best match for `Accept`.
+def choose_media_type(accept: str, offered: Iterable[str]) -> str:
+    """The offered media type that `accept` likes best; the first one wins a tie.
 
-    `offered` maps format to media type, the default first. Raises NotAcceptable.
+    Raises NotAcceptable.
     """
-    if asked is not None:
-        return asked
-    qualities = _accepted(request.headers.get("accept", "*/*"))
-    best = max(offered, key=lambda name: _quality(offered[name], qualities))
-    if _quality(offered[best], qualities) <= 0:
-        raise NotAcceptable(f"only {', '.join(offered.values())} can be sent")
+    offered = list(offered)
+    qualities = _accepted(accept)
+    best = max(offered, key=lambda media_type: _quality(media_type, qualities))
+    if _quality(best, qualities) <= 0:
+        raise NotAcceptable(f"only {', '.join(offered)} can be sent")
     return best
 
 

@@ -1,20 +1,108 @@
 """POST /predict: flowers in, classes and probabilities out."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated, Protocol
 
-import numpy as np
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from app.api.body import read_json_body
-from app.api.dependencies import ServiceDep
+from app.api.answers import JsonFormat
+from app.api.body import Body, Headers, media_type_of, read_body
+from app.api.error_handlers import service_error
+from app.api.negotiation import choose_media_type
 from app.api.schemas import PREDICTION_RESPONSES, problems
-from app.inference import Prediction
-from app.instances import parse_instances
-from app.predictor import Predictor
+from app.errors import Overloaded, ServiceError, UnsupportedContent
+from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
+from app.instances import Instances
+from app.settings import Settings
 
 router = APIRouter(tags=["predict"])
+# A larger body takes longer to read than others should wait for the event loop.
+MAX_LOOP_BYTES = 32 * 1024
+
+
+class Format(Protocol):
+    """One media type, both ways."""
+
+    media_type: str
+
+    def decode(self, body: Body) -> Instances: ...
+
+    def encode(
+        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool
+    ) -> bytes | memoryview: ...
+
+
+class PredictFace:
+    """/predict for one model; as an ASGI application it answers requests without a query."""
+
+    path = "/predict"
+
+    def __init__(self, inference: Inference, settings: Settings) -> None:
+        self.inference = inference
+        self._settings = settings
+        known: list[Format] = [JsonFormat(inference.predictor, settings.max_instances)]
+        self._formats = {each.media_type: each for each in known}
+        self._large = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self.respond(scope, receive)
+        except ServiceError as error:
+            response = service_error(error)
+        await response(scope, receive, send)
+
+    async def respond(
+        self, scope: Scope, receive: Receive, *, log_probabilities: bool = False
+    ) -> Response:
+        """Raises RequestError, or Overloaded with nothing done."""
+        headers: Headers = dict(scope["headers"])
+        source = self._body_format(headers)
+        target = self._answer_format(headers, source)
+        body = await read_body(receive, headers, self._settings.max_body_bytes)
+        content: bytes | memoryview | None = None
+        if len(body) <= MAX_LOOP_BYTES:
+            instances = source.decode(body)
+            if len(instances.rows) <= MAX_BATCHED_ROWS:
+                prediction = await self.inference.predict(instances.rows)
+                content = target.encode([prediction], instances, log_probabilities)
+        if content is None:
+            content = await self._in_thread(source, target, body, log_probabilities)
+        return Response(content, media_type=target.media_type)
+
+    async def _in_thread(
+        self, source: Format, target: Format, body: Body, log_probabilities: bool
+    ) -> bytes | memoryview:
+        def answer() -> bytes | memoryview:
+            instances = source.decode(body)
+            predictions = self.inference.predict_chunks(instances.rows)
+            return target.encode(predictions, instances, log_probabilities)
+
+        if self._large >= self._settings.max_large_requests:
+            raise Overloaded(f"{self._large} large requests are in work already; try again")
+        self._large += 1
+        try:
+            return await run_in_threadpool(answer)
+        finally:
+            self._large -= 1
+
+    def _body_format(self, headers: Headers) -> Format:
+        given = media_type_of(headers, self._formats)
+        try:
+            return self._formats[given]
+        except KeyError:
+            accepted = " or ".join(self._formats)
+            raise UnsupportedContent(f"Content-Type {given!r}; send {accepted}") from None
+
+    def _answer_format(self, headers: Headers, source: Format) -> Format:
+        accept = headers.get(b"accept", b"*/*")
+        if accept == b"*/*":
+            return source
+        offered = dict.fromkeys([source.media_type, *self._formats])
+        return self._formats[choose_media_type(accept.decode("latin-1"), offered)]
 
 
 class PredictQuery(BaseModel):
@@ -24,57 +112,12 @@ class PredictQuery(BaseModel):
 
 
 @router.post(
-    "/predict",
+    PredictFace.path,
     summary="Classify one flower or many",
-    responses=PREDICTION_RESPONSES | problems(400, 413, 415, 422),
+    responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 503),
 )
-async def predict(
-    request: Request, service: ServiceDep, query: Annotated[PredictQuery, Query()]
-) -> JSONResponse:
-    body = await read_json_body(request, service.settings.max_body_bytes)
-    card = service.inference.predictor.card
-    instances = parse_instances(body, card, service.settings.max_instances)
-    prediction = service.inference.predict(instances.rows)
-    answers = _answers(prediction, query.log_probabilities)
-    model = model_reference(prediction.predictor)
-    if instances.single:
-        return JSONResponse(answers[0] | {"model": model})
-    return JSONResponse({"predictions": answers, "model": model})
-
-
-def model_reference(predictor: Predictor) -> dict[str, str]:
-    """Which model answered: name, version, and the first 12 digits of the state's SHA-256."""
-    return {
-        "name": predictor.name,
-        "version": predictor.version,
-        "state_sha256": predictor.state_sha256[:12],
-    }
-
-
-def _answers(prediction: Prediction, log_probabilities: bool) -> list[dict[str, Any]]:
-    card = prediction.predictor.card
-    # In float64, so that the probabilities of a row sum to 1 to the last digits shown.
-    logs = prediction.log_probabilities.astype(np.float64)
-    answers: list[dict[str, Any]] = [
-        {
-            "class": card.classes[index],
-            "index": index,
-            "probabilities": dict(zip(card.classes, row, strict=True)),
-            "warnings": [],
-        }
-        for index, row in zip(prediction.indices, np.exp(logs).tolist(), strict=True)
-    ]
-    if log_probabilities:
-        for answer, row in zip(answers, logs.tolist(), strict=True):
-            answer["log_probabilities"] = dict(zip(card.classes, row, strict=True))
-    for warning in prediction.warnings:
-        feature = card.features[warning.column]
-        answers[warning.row]["warnings"].append(
-            {
-                "feature": feature.name,
-                "value": warning.value,
-                "detail": f"outside the training range {feature.minimum:g} to {feature.maximum:g}"
-                + (f" {feature.unit}" if feature.unit else ""),
-            }
-        )
-    return answers
+async def predict(request: Request, query: Annotated[PredictQuery, Query()]) -> Response:
+    face: PredictFace = request.app.state.predict
+    return await face.respond(
+        request.scope, request.receive, log_probabilities=query.log_probabilities
+    )

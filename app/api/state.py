@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.dependencies import PredictorDep, ServiceDep
-from app.api.negotiation import choose_format, unless_known
+from app.api.negotiation import choose_media_type, unless_known
 from app.api.schemas import problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.formats import encode_state
@@ -141,7 +141,7 @@ def read_tensor(
     array = predictor.arrays[name]
     if query.slice is not None:
         array = take_slice(array, query.slice)
-    chosen = choose_format(request, query.format, FORMATS)
+    chosen = query.format or _format_for(request)
     if query.histogram and chosen != "json":
         raise InvalidQuery(f"histogram: only in JSON, not in {chosen}")
 
@@ -160,6 +160,11 @@ def read_tensor(
         return _attachment(content, FORMATS[chosen], f"{name}.{chosen}")
 
     return unless_known(request, f"{entry.sha256}-{chosen}", make)
+
+
+def _format_for(request: Request) -> str:
+    chosen = choose_media_type(request.headers.get("accept", "*/*"), FORMATS.values())
+    return next(name for name, media_type in FORMATS.items() if media_type == chosen)
 
 
 def _values(array: Array, asked: bool | None, limit: int) -> object:
