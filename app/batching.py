@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Generic, TypeVar
 
 from app.errors import Overloaded
@@ -20,9 +21,10 @@ SMOOTHING = 0.2
 class Batcher(Generic[Item, Result]):
     """Gathers items into lists for `run`, which answers each item with a result.
 
-    The first item of a tick schedules the flush with call_soon, so every request parsed in
-    the same tick joins and none waits for a timer. When `run` measures too slow for the
-    event loop it moves to a worker thread, and the next batch grows while it is busy.
+    The first item of a tick schedules the end of the tick with call_soon: every request
+    parsed until then joins, and none waits for a timer. An item is answered at once if it
+    comes first in its tick and was alone in the one before. When `run` measures too slow
+    for the event loop it moves to a worker thread, and the next batch grows meanwhile.
     """
 
     def __init__(
@@ -36,7 +38,8 @@ class Batcher(Generic[Item, Result]):
         self._max_pending = max_pending
         self._max_batch = max_batch
         self._pending: deque[tuple[Item, asyncio.Future[Result]]] = deque()
-        self._scheduled = False
+        self._arrived = self._arrived_before = 0
+        self._busy = False
         self._seconds = 0.0
         self._thread = ThreadPoolExecutor(1, "forward")
 
@@ -47,22 +50,37 @@ class Batcher(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._pending.append((item, future))
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._flush)
+        self._arrived += 1
+        if self._arrived == 1:
+            loop.call_soon(self._end_tick)
+            if self._arrived_before == 1:
+                self._flush()
         return future
 
     def close(self) -> None:
         self._thread.shutdown()
 
+    def _end_tick(self) -> None:
+        self._arrived, self._arrived_before = 0, self._arrived
+        self._flush()
+
     def _flush(self) -> None:
-        items, futures = self._take()
-        if self._seconds <= LOOP_BUDGET_SECONDS:
-            self._settle(futures, self._attempt(items))
-            return
-        # Still scheduled: what arrives while the thread is busy waits, and is the next batch.
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, items)
-        running.add_done_callback(lambda done: self._settle(futures, done.result()))
+        while self._pending and not self._busy:
+            items, futures = self._take()
+            if self._seconds <= LOOP_BUDGET_SECONDS:
+                _settle(futures, self._attempt(items))
+                continue
+            self._busy = True
+            loop = asyncio.get_running_loop()
+            running = loop.run_in_executor(self._thread, self._attempt, items)
+            running.add_done_callback(partial(self._resume, futures))
+
+    def _resume(
+        self, futures: list[asyncio.Future[Result]], done: asyncio.Future[Sequence[Result]]
+    ) -> None:
+        self._busy = False
+        _settle(futures, done.result())
+        self._flush()
 
     def _take(self) -> tuple[list[Item], list[asyncio.Future[Result]]]:
         """The next batch, without those whose callers have left."""
@@ -89,16 +107,12 @@ class Batcher(Generic[Item, Result]):
         finally:
             self._seconds += SMOOTHING * (time.perf_counter() - started - self._seconds)
 
-    def _settle(
-        self, futures: list[asyncio.Future[Result]], results: Sequence[Result | Exception]
-    ) -> None:
-        for future, result in zip(futures, results, strict=True):
-            if future.done():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-        self._scheduled = bool(self._pending)
-        if self._scheduled:
-            asyncio.get_running_loop().call_soon(self._flush)
+
+def _settle(futures: list[asyncio.Future[Result]], results: Sequence[Result | Exception]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

@@ -1,16 +1,20 @@
 """The one path from rows to predictions that every protocol calls."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from app.batching import Batcher
+from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
-from app.predictor import FloatArray, Predictor
+from app.predictor import Predictor
 
 # Requests of up to so many rows share a forward pass; larger ones would gain nothing by it.
 MAX_BATCHED_ROWS = 64
@@ -18,9 +22,9 @@ MAX_BATCHED_ROWS = 64
 CHUNK_ROWS = 16_384
 
 
-@dataclass(slots=True)
-class Prediction:
-    """What one forward pass says of float32 `rows` (rows, n_features).
+@dataclass(eq=False)
+class ForwardPass:
+    """What the model said of float32 `rows` (rows, n_features), at once.
 
     log_probabilities float32 and probabilities float64, both (rows, n_classes); indices
     int64 (rows,) of the most probable classes; outside bool (rows, n_features) marks values
@@ -33,14 +37,22 @@ class Prediction:
     indices: NDArray[np.int64]
     outside: NDArray[np.bool_] | None
 
-    def part(self, start: int, end: int) -> "Prediction":
-        return Prediction(
-            self.rows[start:end],
-            self.log_probabilities[start:end],
-            self.probabilities[start:end],
-            self.indices[start:end],
-            None if self.outside is None else self.outside[start:end],
-        )
+    # Once for the pass, not once for each of the requests that share it.
+    @cached_property
+    def index_list(self) -> list[int]:
+        return self.indices.tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def probability_lists(self) -> list[list[float]]:
+        return self.probabilities.tolist()  # type: ignore[no-any-return]
+
+
+class Prediction(NamedTuple):
+    """One request's share of a forward pass: its rows from start to end."""
+
+    whole: ForwardPass
+    start: int
+    end: int
 
 
 class Inference:
@@ -49,6 +61,7 @@ class Inference:
     def __init__(self, predictor: Predictor, metrics: Metrics, max_pending: int = 4096) -> None:
         self.predictor = predictor
         self._batcher = Batcher(self._predict_together, max_pending=max_pending)
+        self._lowest, self._highest = predictor.ranges
         name, card = predictor.name, predictor.card
         self._batch_size = metrics.batch_size.labels(name)
         self._by_class = [metrics.predictions.labels(name, label) for label in card.classes]
@@ -56,12 +69,12 @@ class Inference:
             metrics.out_of_range.labels(name, feature.name) for feature in card.features
         ]
 
-    async def predict(self, rows: FloatArray) -> Prediction:
+    def predict(self, rows: FloatArray) -> Awaitable[Prediction]:
         """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
 
         Raises InvalidInstances on overflow, Overloaded when the queue is full.
         """
-        return await self._batcher.submit(rows)
+        return self._batcher.submit(rows)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
         """Predict any number of rows, a chunk at a time; for a thread, not the event loop.
@@ -69,24 +82,21 @@ class Inference:
         Raises InvalidInstances on overflow.
         """
         for start in range(0, len(rows), CHUNK_ROWS):
-            yield self._predict(rows[start : start + CHUNK_ROWS], start)
+            whole = self._forward(rows[start : start + CHUNK_ROWS], start)
+            yield Prediction(whole, 0, len(whole.rows))
 
     def close(self) -> None:
         self._batcher.close()
 
     def _predict_together(self, items: list[FloatArray]) -> list[Prediction]:
-        if len(items) == 1:
-            return [self._predict(items[0])]
-        whole = self._predict(np.concatenate(items))
-        parts, end = [], 0
-        for item in items:
-            start, end = end, end + len(item)
-            parts.append(whole.part(start, end))
-        return parts
+        whole = self._forward(items[0] if len(items) == 1 else np.concatenate(items))
+        ends = list(accumulate(map(len, items)))
+        return [
+            Prediction(whole, end - len(item), end) for item, end in zip(items, ends, strict=True)
+        ]
 
-    def _predict(self, rows: FloatArray, first: int = 0) -> Prediction:
-        predictor = self.predictor
-        logs = predictor.log_probabilities(rows)
+    def _forward(self, rows: FloatArray, first: int = 0) -> ForwardPass:
+        logs = self.predictor.log_probabilities(rows)
         finite = np.isfinite(logs)
         if not finite.all():
             wrong = first + int(np.argwhere(~finite)[0, 0])
@@ -94,19 +104,18 @@ class Inference:
             raise InvalidInstances([fault])
         # In float64, so that the probabilities of a row sum to 1 to the last digits shown.
         probabilities = np.exp(logs, dtype=np.float64)
-        lowest, highest = predictor.ranges
-        outside = (rows < lowest) | (rows > highest)
-        found = outside if outside.any() else None
-        prediction = Prediction(rows, logs, probabilities, logs.argmax(axis=1), found)
-        self._count(prediction)
-        return prediction
+        columns = np.ascontiguousarray(rows.T)
+        outside = (columns < self._lowest) | (columns > self._highest)
+        found = outside.T if outside.any() else None
+        whole = ForwardPass(rows, logs, probabilities, logs.argmax(axis=1), found)
+        self._count(whole)
+        return whole
 
-    def _count(self, prediction: Prediction) -> None:
-        self._batch_size.observe(len(prediction.rows))
-        counts = np.bincount(prediction.indices, minlength=len(self._by_class))
-        _increase(self._by_class, counts)
-        if prediction.outside is not None:
-            _increase(self._by_feature, prediction.outside.sum(axis=0))
+    def _count(self, whole: ForwardPass) -> None:
+        self._batch_size.observe(len(whole.rows))
+        _increase(self._by_class, np.bincount(whole.indices, minlength=len(self._by_class)))
+        if whole.outside is not None:
+            _increase(self._by_feature, whole.outside.sum(axis=0))
 
 
 def _increase(counters: list[Counter], counts: NDArray[np.int64]) -> None:

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 
 from app.card import Card
+from app.compiled import FloatArray
 from app.instances import LARGEST, Instances, parse_instances, require_at_most
-from app.predictor import FloatArray
 
 
 class InstanceDecoder:

@@ -57,12 +57,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=predictor.version,
         lifespan=lifespan,
         redoc_url=None,
+        # FastAPI would ask the environment at each request whether somebody traces it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
     app.state.predict = face
-    app.add_middleware(AccessMiddleware, service=service, fast={face.path: face})
     install_error_handlers(app)
     install_openapi(app, predictor.card, settings.max_instances)
     for module in (predict, state, model, operations):
         app.include_router(module.router)
+    # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
+    app.middleware_stack = AccessMiddleware(app, service, {face.path: face.respond})
     return app

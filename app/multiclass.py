@@ -1,11 +1,10 @@
 """The network. A model is this code plus a state: neither is any use without the other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from app.errors import StateMismatch
 
@@ -41,23 +40,6 @@ class Multiclass(nn.Module):
         """Map float32 (rows, n_features) to float32 (rows, n_classes) log-probabilities."""
         x = self.act(self.hidden(self.norm(x)))
         return self.logsoftmax(self.output(x))  # type: ignore[no-any-return]
-
-    def compiled(self) -> Callable[[Tensor], Tensor]:
-        """The evaluation-mode forward as one function over the same weights, bit for bit.
-
-        nn.Module's calls (hooks, attribute look-ups) cost more than the maths of one row:
-        this takes a third of the time. Weights replaced later are not seen.
-        """
-        norm, hidden, output = self.norm, self.hidden, self.output
-        w1, b1, w2, b2 = hidden.weight, hidden.bias, output.weight, output.bias
-        linear, relu, log_softmax = functional.linear, functional.relu, functional.log_softmax
-        normalise = isinstance(norm, nn.BatchNorm1d)
-
-        def forward(x: Tensor) -> Tensor:
-            x = norm(x) if normalise else x
-            return log_softmax(linear(relu(linear(x, w1, b1)), w2, b2), 1)
-
-        return forward
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:

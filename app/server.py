@@ -17,7 +17,8 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                # What FastAPI's own __call__ adds is nothing here, at each request.
+                app.middleware_stack,  # type: ignore[arg-type]
                 host=settings.host,
                 port=settings.port,
                 access_log=False,

@@ -1,100 +1,122 @@
-"""Around every request: an id, a log line, a count, and an answer even to our own faults."""
+"""Around every request: an id, a record, and an answer even to our own faults."""
 
 import itertools
 import logging
 import re
 import secrets
 import time
+from collections.abc import Awaitable, Callable, Mapping
 
-from prometheus_client import Counter, Histogram
+from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-from app.api.access_log import AccessLog, Record
-from app.api.error_handlers import problem
+from app.api.access_log import Access, AccessLog
+from app.api.error_handlers import service_error, unexpected_error
+from app.errors import ServiceError
 from app.service import Service
 
 logger = logging.getLogger("app.access")
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Not a real answer: nobody was there to get one. nginx's number for it.
 CLIENT_CLOSED_REQUEST = 499
-KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CLOSE = (b"connection", b"close")
+Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
 
 class AccessMiddleware:
     """Echo or make `X-Request-ID`, log and measure, and turn a stray exception into a 500.
 
-    `fast` maps paths to ASGI applications that answer POST without a query; such requests
-    pass by FastAPI's router, whose layers cost more than the model.
+    The whole application: what FastAPI does not see goes through here as well. `fast` maps
+    paths to what answers a POST without a query there; FastAPI's layers cost such a request
+    more than the model.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, fast: dict[str, ASGIApp]) -> None:
-        self.app = app
-        self.service = service
+    def __init__(self, app: FastAPI, service: Service, fast: Mapping[str, Respond]) -> None:
+        self._fastapi = app
+        self.app = app.build_middleware_stack()
+        self._service = service
         self._fast = fast
-        self._log = AccessLog()
+        self._log = AccessLog(service.metrics)
+        # Unique, not secret: a random start for each process, and a count.
         self._prefix = secrets.token_hex(12).encode()
         self._count = itertools.count()
-        self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
+        method, path = scope["method"], scope["path"]
         request_id = self._request_id(scope)
-        status = 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id)]
-                if self.service.draining and (b"connection", b"close") not in headers:
-                    headers.append((b"connection", b"close"))
-                message["headers"] = headers
-            await send(message)
-
-        app = self._route(scope)
-        try:
-            await app(scope, receive, send_with_id)
-        except ClientDisconnect:
-            status = CLIENT_CLOSED_REQUEST
-        except Exception:
-            text = request_id.decode()
-            logger.exception("unexpected error", extra={"request_id": text})
-            if status:
-                raise
-            detail = f"an unexpected error; it is in the log under request id {text}"
-            await problem(500, detail)(scope, receive, send_with_id)
-        finally:
-            self._record(scope, status, request_id, time.perf_counter() - started)
-
-    def _route(self, scope: Scope) -> ASGIApp:
-        fast = self._fast.get(scope["path"])
-        if fast is None or scope["method"] != "POST" or scope["query_string"]:
-            return self.app
-        scope["route"] = fast
-        return fast
+        respond = self._fast.get(path)
+        if respond and method == "POST" and not scope["query_string"]:
+            route = path
+            status = await self._respond(respond, request_id, scope, receive, send)
+        else:
+            status = await self._pass_on(request_id, scope, receive, send)
+            route = getattr(scope.get("route"), "path", "unmatched")
+        seconds = time.perf_counter() - started
+        self._log.append(Access(request_id, method, path, route, status, seconds))
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:
             # Only what is safe in a log and a header; anything else is replaced, not refused.
             if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
                 return value  # type: ignore[no-any-return]
-        # Unique, not secret: a random start for each process, and a count.
         return b"%b%08x" % (self._prefix, next(self._count))
 
-    def _record(self, scope: Scope, status: int, request_id: bytes, seconds: float) -> None:
-        method = scope["method"] if scope["method"] in KNOWN_METHODS else "other"
-        key = (method, getattr(scope.get("route"), "path", "unmatched"), status)
-        if key not in self._measures:
-            metrics = self.service.metrics
-            self._measures[key] = metrics.requests.labels(*key), metrics.latency.labels(*key[:2])
-        requests, latency = self._measures[key]
-        requests.inc()
-        latency.observe(seconds)
-        milliseconds = round(seconds * 1000, 3)
-        self._log.write(
-            Record(request_id.decode(), scope["method"], scope["path"], status, milliseconds)
-        )
+    async def _respond(
+        self, respond: Respond, request_id: bytes, scope: Scope, receive: Receive, send: Send
+    ) -> int:
+        try:
+            response = await respond(scope, receive)
+        except ServiceError as error:
+            response = service_error(error)
+        except ClientDisconnect:
+            return CLIENT_CLOSED_REQUEST
+        except Exception:
+            response = _unexpected(request_id)
+        headers = response.raw_headers
+        headers.append((b"x-request-id", request_id))
+        if self._service.draining and CLOSE not in headers:
+            headers.append(CLOSE)
+        status = response.status_code
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})
+        return status
+
+    async def _pass_on(self, request_id: bytes, scope: Scope, receive: Receive, send: Send) -> int:
+        status, complete = 0, False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status, complete
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                if self._service.draining and CLOSE not in headers:
+                    headers.append(CLOSE)
+                message["headers"] = headers
+            else:
+                complete = not message.get("more_body", False)
+            await send(message)
+
+        scope["app"] = self._fastapi
+        scope["request_id"] = request_id
+        try:
+            await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = CLIENT_CLOSED_REQUEST
+        except Exception:
+            if not status:
+                await _unexpected(request_id)(scope, receive, send_with_id)
+            elif not complete:
+                # The server closes the connection: half an answer must not pass for a whole one.
+                raise
+        return status
+
+
+def _unexpected(request_id: bytes) -> Response:
+    logger.exception("unexpected error", extra={"request_id": request_id.decode()})
+    return unexpected_error(request_id.decode())

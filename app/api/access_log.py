@@ -1,49 +1,80 @@
-"""One line of JSON for each request, written once per tick of the event loop."""
+"""What is kept of each request: a line of JSON, a count and a latency, once per tick."""
 
 import asyncio
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
+from prometheus_client import Counter, Histogram
+
+from app.metrics import Metrics
 
 logger = logging.getLogger("app.access")
-_encode = msgspec.json.Encoder().encode
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
-class Record(msgspec.Struct, gc=False):
-    """In the order and with the names of every other line (app.server.configure_logging)."""
+class Access(NamedTuple):
+    """One answered request; `route` is a declared path, never a caller's text."""
 
-    request_id: str
+    request_id: bytes
     method: str
     path: str
+    route: str
     status: int
-    milliseconds: float
-    time: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
-    level: str = "INFO"
-    logger: str = logger.name
-    message: str = "request"
+    seconds: float
 
 
 class AccessLog:
-    """logging takes longer over a line than the model over a row; this shares one write.
+    """Collects what one tick answers, and writes it down after the answers have left.
 
-    Silent where the logger `app.access` is above INFO, as under a server that did not
-    configure logging.
+    logging takes longer over a line than the model over a row, so the lines of a tick share
+    one write. There are none where the logger `app.access` is above INFO, as under a server
+    that did not configure logging.
     """
 
-    def __init__(self) -> None:
-        self._lines: list[Record] = []
-        self._enabled = logger.isEnabledFor(logging.INFO)
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._tick: list[Access] = []
 
-    def write(self, record: Record) -> None:
-        if not self._enabled:
-            return
-        self._lines.append(record)
-        if len(self._lines) == 1:
+    def append(self, access: Access) -> None:
+        if not self._tick:
             asyncio.get_running_loop().call_soon(self._flush)
+        self._tick.append(access)
 
     def _flush(self) -> None:
-        lines, self._lines = self._lines, []
-        sys.stderr.write(b"".join(_encode(line) + b"\n" for line in lines).decode())
-        sys.stderr.flush()
+        tick, self._tick = self._tick, []
+        for access in tick:
+            requests, latency = self._measure(access)
+            requests.inc()
+            latency.observe(access.seconds)
+        if logger.isEnabledFor(logging.INFO):
+            now = datetime.now(UTC)
+            sys.stderr.buffer.write(_encode_lines([_line(now, access) for access in tick]))
+            sys.stderr.buffer.flush()
+
+    def _measure(self, access: Access) -> tuple[Counter, Histogram]:
+        method = access.method if access.method in KNOWN_METHODS else "other"
+        key = (method, access.route, access.status)
+        if key not in self._measures:
+            requests, latency = self._metrics.requests, self._metrics.latency
+            self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
+        return self._measures[key]
+
+
+def _line(now: datetime, access: Access) -> dict[str, object]:
+    # With the names that every other line has (app.server.configure_logging).
+    return {
+        "time": now,
+        "level": "INFO",
+        "logger": logger.name,
+        "message": "request",
+        "request_id": access.request_id.decode(),
+        "method": access.method,
+        "path": access.path,
+        "status": access.status,
+        "milliseconds": round(access.seconds * 1000, 3),
+    }

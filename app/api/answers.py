@@ -1,6 +1,6 @@
-"""The answers of /predict as JSON, written from whole columns: no dict per row."""
+"""The answers of /predict as JSON, written from whole columns: no dict for a row."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from app.card import Card
+from app.compiled import FloatArray
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
 from app.instances import Instances
@@ -40,7 +41,7 @@ class JsonFormat:
         self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool
     ) -> bytes:
         """One answer for one bare instance, else the answers in order."""
-        lists = [list(self._answers(part, log_probabilities)) for part in predictions]
+        lists = [self._answers(part, log_probabilities) for part in predictions]
         if instances.single:
             answer = lists[0][0]
             answer.model = self._model
@@ -48,18 +49,22 @@ class JsonFormat:
         answers = b",".join(memoryview(_encode(part))[1:-1] for part in lists)
         return b'{"predictions":[%b],"model":%b}' % (answers, bytes(self._model))
 
-    def _answers(self, prediction: Prediction, log_probabilities: bool) -> Iterator[Answer]:
-        indices = prediction.indices.tolist()
+    def _answers(self, prediction: Prediction, log_probabilities: bool) -> list[Answer]:
+        whole, start, end = prediction
+        by_class = self._by_class
+        indices = whole.index_list[start:end]
         columns: list[Iterable[Any]] = [
             map(self._card.classes.__getitem__, indices),
             indices,
-            map(self._by_class, *prediction.probabilities.T.tolist()),
-            _warnings(prediction, self._card),
+            [by_class(*row) for row in whole.probability_lists[start:end]],
+            repeat([])
+            if whole.outside is None
+            else _warnings(whole.rows[start:end], whole.outside[start:end], self._card),
         ]
         if log_probabilities:
-            logs = prediction.log_probabilities.T.astype(np.float64)
-            columns.append(map(self._by_class, *logs.tolist()))
-        return map(Answer, *columns)
+            logs = whole.log_probabilities[start:end].astype(np.float64)
+            columns.append(by_class(*row) for row in logs.tolist())
+        return list(map(Answer, *columns))
 
 
 def model_reference(predictor: Predictor) -> dict[str, str]:
@@ -82,11 +87,9 @@ def _record(names: list[str]) -> Callable[..., Any]:
         return lambda *values: dict(zip(names, values, strict=True))
 
 
-def _warnings(prediction: Prediction, card: Card) -> Iterable[list[dict[str, Any]]]:
-    if prediction.outside is None:
-        return repeat([])
-    warnings: list[list[dict[str, Any]]] = [[] for _ in prediction.rows]
-    for row, column in np.argwhere(prediction.outside).tolist():
+def _warnings(rows: FloatArray, outside: np.ndarray, card: Card) -> list[list[dict[str, Any]]]:
+    warnings: list[list[dict[str, Any]]] = [[] for _ in rows]
+    for row, column in np.argwhere(outside).tolist():
         feature = card.features[column]
         unit = f" {feature.unit}" if feature.unit else ""
         span = f"{feature.minimum:g} to {feature.maximum:g}{unit}"
@@ -94,7 +97,7 @@ def _warnings(prediction: Prediction, card: Card) -> Iterable[list[dict[str, Any
             {
                 "feature": feature.name,
                 # The shortest text that reads back as the same float32: 5.1, not 5.0999999.
-                "value": float(str(prediction.rows[row, column])),
+                "value": float(str(rows[row, column])),
                 "detail": f"outside the training range {span}",
             }
         )

@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem details; the one place where errors meet status codes."""
 
+import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app import errors
 
+logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
 CLOSE = {"Connection": "close"}
 
@@ -63,6 +65,18 @@ async def _service_error(request: Request, error: errors.ServiceError) -> JSONRe
     return service_error(error)
 
 
+def unexpected_error(request_id: str) -> JSONResponse:
+    """The answer to an error of ours: what happened is in the log, and only there."""
+    detail = f"an unexpected error; it is in the log under request id {request_id}"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    request_id = request.scope["request_id"].decode()
+    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+    return unexpected_error(request_id)
+
+
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     faults = [
         {"parameter": str(fault["loc"][-1]), "detail": fault["msg"]} for fault in error.errors()
@@ -86,3 +100,4 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.ServiceError, _service_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _unexpected_error)

@@ -7,14 +7,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from app.api.answers import JsonFormat
 from app.api.body import Body, Headers, media_type_of, read_body
-from app.api.error_handlers import service_error
 from app.api.negotiation import choose_media_type
 from app.api.schemas import PREDICTION_RESPONSES, problems
-from app.errors import Overloaded, ServiceError, UnsupportedContent
+from app.errors import Overloaded, UnsupportedContent
 from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
 from app.instances import Instances
 from app.settings import Settings
@@ -37,7 +36,7 @@ class Format(Protocol):
 
 
 class PredictFace:
-    """/predict for one model; as an ASGI application it answers requests without a query."""
+    """/predict for one model, in every media type that it speaks."""
 
     path = "/predict"
 
@@ -47,13 +46,6 @@ class PredictFace:
         known: list[Format] = [JsonFormat(inference.predictor, settings.max_instances)]
         self._formats = {each.media_type: each for each in known}
         self._large = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            response = await self.respond(scope, receive)
-        except ServiceError as error:
-            response = service_error(error)
-        await response(scope, receive, send)
 
     async def respond(
         self, scope: Scope, receive: Receive, *, log_probabilities: bool = False
@@ -71,7 +63,7 @@ class PredictFace:
                 content = target.encode([prediction], instances, log_probabilities)
         if content is None:
             content = await self._in_thread(source, target, body, log_probabilities)
-        return Response(content, media_type=target.media_type)
+        return _Content(content, target.media_type)
 
     async def _in_thread(
         self, source: Format, target: Format, body: Body, log_probabilities: bool
@@ -103,6 +95,19 @@ class PredictFace:
             return source
         offered = dict.fromkeys([source.media_type, *self._formats])
         return self._formats[choose_media_type(accept.decode("latin-1"), offered)]
+
+
+class _Content(Response):
+    """A Response of bytes that are ready, without Starlette's general case of headers."""
+
+    def __init__(self, body: bytes | memoryview, media_type: str) -> None:
+        self.status_code = 200
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode()),
+        ]
 
 
 class PredictQuery(BaseModel):
