@@ -1,0 +1,122 @@
+"""What changed between two state_dicts: tensor by tensor, and which came and went."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# float64 copies are made of this many elements at a time: 2 MiB each, however large the state.
+CHUNK = 2**18
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A tensor without its values."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Recast:
+    """A name that both states hold, in another shape or dtype."""
+
+    first: Outline
+    second: Outline
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Second minus first, of one shape, in float64 over the elements finite in both.
+
+    `changed` counts elements of another value (NaN is NaN's equal), `non_finite` those that
+    are NaN or infinite in either state. relative_norm is |second - first| / |first| in
+    Euclidean norms. A figure is None where it is not defined: no finite elements, a norm of
+    zero to divide by, or more than float64 can hold.
+    """
+
+    name: str
+    changed: int
+    non_finite: int
+    max_absolute: float | None
+    mean_absolute: float | None
+    relative_norm: float | None
+    cosine: float | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`differences` has every name held in one shape, in the first state's order.
+
+    `identical` is true for the same names, shapes, dtypes and values, NaN for NaN.
+    """
+
+    identical: bool
+    added: list[Outline]
+    removed: list[Outline]
+    recast: list[Recast]
+    differences: list[Difference]
+
+
+def compare_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Comparison:
+    """Compare two states by name. Contiguous tensors are read in place, never copied whole."""
+    shared = [(_outline(name, first), _outline(name, second)) for name in first if name in second]
+    added = [_outline(name, second) for name in second if name not in first]
+    removed = [_outline(name, first) for name in first if name not in second]
+    recast = [Recast(a, b) for a, b in shared if a != b]
+    differences = [
+        _difference(a.name, first[a.name], second[a.name]) for a, b in shared if a.shape == b.shape
+    ]
+    moved = added or removed or recast or any(difference.changed for difference in differences)
+    return Comparison(not moved, added, removed, recast, differences)
+
+
+def _outline(name: str, state: Mapping[str, Tensor]) -> Outline:
+    tensor = state[name]
+    return Outline(name, list(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+
+
+def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
+    changed = finite = 0
+    largest = 0.0
+    # Over all chunks: sum of |b - a|, and the dot products of b - a, a and b.
+    sums = torch.zeros(5, dtype=torch.float64)
+    for x, y in zip(_chunks(first), _chunks(second), strict=True):
+        a, b = x.double(), y.double()
+        # In their own dtype: float64 does not hold every int64.
+        unequal = x != y if x.dtype == y.dtype else a != b
+        changed += int((unequal & ~(a.isnan() & b.isnan())).sum())
+        both = a.isfinite() & b.isfinite()
+        a, b = a[both], b[both]
+        delta = b - a
+        if delta.numel():
+            finite += delta.numel()
+            largest = max(largest, float(delta.abs().max()))
+            sums += torch.stack([delta.abs().sum(), delta @ delta, a @ a, b @ b, a @ b])
+    total, delta_squared, a_squared, b_squared, dot = sums.tolist()
+    return Difference(
+        name=name,
+        changed=changed,
+        non_finite=first.numel() - finite,
+        max_absolute=_ratio(largest, float(finite > 0)),
+        mean_absolute=_ratio(total, finite),
+        relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
+        cosine=_clamp(_ratio(dot, math.sqrt(a_squared) * math.sqrt(b_squared))),
+    )
+
+
+def _chunks(tensor: Tensor) -> tuple[Tensor, ...]:
+    return torch.split(tensor.detach().reshape(-1), CHUNK)
+
+
+def _ratio(numerator: float, denominator: float) -> float | None:
+    ratio = numerator / denominator if denominator else math.nan
+    return ratio if math.isfinite(ratio) else None
+
+
+def _clamp(cosine: float | None) -> float | None:
+    # Rounding takes the cosine of a tensor with itself past 1.
+    return None if cosine is None else max(-1.0, min(1.0, cosine))
