@@ -7,6 +7,11 @@ ServiceError
 │   ├── StateMismatch          keys, shapes, dtypes or values that do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
 ├── SettingsError              an unknown or malformed setting
+├── MissingExtra               an optional package is not installed
+├── InvalidInput               options or a table that `app predict` cannot read
+├── ClientError                app.client was not given what it asked a service for
+│   ├── NoAnswer               nobody there, or an answer that is not this service's
+│   └── Problem                the service refused, and said why
 ├── RequestError               the caller's mistake; the caller is told how to mend it
 │   ├── MalformedBody          not JSON
 │   ├── InvalidInstances       JSON, but not flowers
@@ -50,6 +55,14 @@ class SettingsError(ServiceError):
     pass
 
 
+class MissingExtra(ServiceError, ImportError):
+    pass
+
+
+class InvalidInput(ServiceError):
+    pass
+
+
 class RequestError(ServiceError):
     pass
 
@@ -66,6 +79,31 @@ class Fault:
 
     pointer: str
     detail: str
+
+
+class ClientError(ServiceError):
+    pass
+
+
+class NoAnswer(ClientError):
+    pass
+
+
+class Problem(ClientError):
+    """RFC 9457 problem details: `errors` has each fault of the request that was found.
+
+    `request_id` is the one under which the service's log has the request.
+    """
+
+    def __init__(
+        self, url: str, status: int, detail: str, errors: list[Fault], request_id: str | None
+    ) -> None:
+        super().__init__(f"{url}: {status}: {detail}")
+        self.url = url
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.request_id = request_id
 
 
 class InvalidInstances(RequestError):

@@ -1,0 +1,141 @@
+"""What is asked and how answers are read; waiting and sending are left to the clients.
+
+Each exchange is a generator, as httpx's own Auth flows are, so that one text serves Client
+and AsyncClient.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from app.card import Card
+from app.client.retries import Attempt, Exchange, T, persist
+from app.errors import Fault, NoAnswer, Problem
+from app.predictions import (
+    Flower,
+    Prediction,
+    decode_prediction,
+    decode_predictions,
+    encode_flowers,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from app.api.model import ModelView
+
+Array = NDArray[np.generic]
+
+
+class Exchanges:
+    """All that a service is asked. `build` is build_request of either httpx client."""
+
+    def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
+        self._build = build
+        self._patience = patience
+
+    def predict(
+        self, flowers: Flower | Iterable[Flower], log_probabilities: bool
+    ) -> Exchange[Prediction | list[Prediction]]:
+        # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
+        request = self._build(
+            "POST",
+            "predict",
+            params={"log_probabilities": "true"} if log_probabilities else None,
+            content=encode_flowers(flowers),
+            headers={"Content-Type": "application/json"},
+        )
+        single = isinstance(flowers, Mapping)
+        return self._ask(request, decode_prediction if single else decode_predictions)
+
+    def model(self) -> Exchange["ModelView"]:
+        # The service's own type, and with it the service's imports; card() does without.
+        from pydantic import TypeAdapter
+
+        from app.api.model import ModelView
+
+        return self._ask(self._build("GET", "model"), TypeAdapter(ModelView).validate_json)
+
+    def card(self) -> Exchange[Card]:
+        return self._ask(self._build("GET", "model"), _read_card)
+
+    def state(self) -> Exchange[dict[str, "Tensor"]]:
+        import safetensors.torch
+
+        return self._whole(safetensors.torch.load)
+
+    def arrays(self) -> Exchange[dict[str, Array]]:
+        return self._whole(safetensors.numpy.load)
+
+    def tensor(self, name: str, slice: str | None) -> Exchange["Tensor"]:
+        import safetensors.torch
+
+        return self._one(name, slice, safetensors.torch.load)
+
+    def array(self, name: str, slice: str | None) -> Exchange[Array]:
+        return self._one(name, slice, safetensors.numpy.load)
+
+    def ready(self) -> Exchange[bool]:
+        outcome = yield Attempt(0, self._build("GET", "health/ready"))
+        return isinstance(outcome, httpx.Response) and outcome.is_success
+
+    def _whole(self, load: Callable[[bytes], dict[str, T]]) -> Exchange[dict[str, T]]:
+        # safetensors returns the entries in another order each time.
+        return self._ask(
+            self._build("GET", "state.safetensors"),
+            lambda content: dict(sorted(load(content).items())),
+        )
+
+    def _one(
+        self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
+    ) -> Exchange[T]:
+        params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
+        request = self._build("GET", f"state/{quote(name, safe='')}", params=params)
+        return self._ask(request, lambda content: load(content)[name])
+
+    def _ask(self, request: httpx.Request, read: Callable[[bytes], T]) -> Exchange[T]:
+        response = yield from persist(request, self._patience)
+        if not response.is_success:
+            raise _problem(response)
+        try:
+            return read(response.content)
+        except (ValueError, LookupError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]
+            raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
+
+
+def _read_card(content: bytes) -> Card:
+    return Card.model_validate(msgspec.json.decode(content)["card"])
+
+
+class _Fault(msgspec.Struct):
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+
+
+class _ProblemDetails(msgspec.Struct):
+    detail: str
+    errors: list[_Fault] = []
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        details = msgspec.json.decode(response.content, type=_ProblemDetails)
+    except ValueError:
+        # Not this service but something before it, as a proxy's page in HTML.
+        details = _ProblemDetails(response.reason_phrase)
+    return Problem(
+        url=str(response.url),
+        status=response.status_code,
+        detail=details.detail,
+        errors=[Fault(fault.pointer or fault.parameter, fault.detail) for fault in details.errors],
+        request_id=response.headers.get("x-request-id"),
+    )

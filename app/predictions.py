@@ -1,0 +1,74 @@
+"""What /predict takes and answers, as whoever asks sees it. Needs neither torch nor HTTP."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+# A measurement by feature name, in the units of the model card (iris: cm).
+Flower = Mapping[str, float]
+
+
+class ModelReference(msgspec.Struct, frozen=True):
+    """Which model answered; state_sha256 is the hash's first 12 hexadecimal digits."""
+
+    name: str
+    version: str
+    state_sha256: str
+
+
+class RangeWarning(msgspec.Struct, frozen=True):
+    """A value beyond its feature's training range: answered, but extrapolated."""
+
+    feature: str
+    value: float
+    detail: str
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "class"}):
+    """One instance's answer. `label` is "class" in JSON, which Python keeps for itself.
+
+    probabilities and log_probabilities are by class, in the order of the model card.
+    """
+
+    label: str
+    index: int
+    probabilities: dict[str, float]
+    warnings: list[RangeWarning]
+    log_probabilities: dict[str, float] | None = None
+
+
+class Prediction(Answer, frozen=True, omit_defaults=True, kw_only=True):
+    """An answer and the model that gave it."""
+
+    model: ModelReference
+
+
+class _Predictions(msgspec.Struct):
+    predictions: list[Answer]
+    model: ModelReference
+
+
+def encode_flowers(flowers: Flower | Iterable[Flower]) -> bytes:
+    """The body of /predict. Numbers of NumPy and torch become plain ones.
+
+    NaN and infinity are written as such: the service names where they stand, and refuses.
+    """
+    if isinstance(flowers, Mapping):
+        return json.dumps(dict(flowers), default=float).encode()
+    return json.dumps({"instances": [dict(flower) for flower in flowers]}, default=float).encode()
+
+
+def decode_prediction(content: bytes) -> Prediction:
+    """The answer to one bare flower. Raises ValueError for any other JSON."""
+    return msgspec.json.decode(content, type=Prediction)
+
+
+def decode_predictions(content: bytes) -> list[Prediction]:
+    """The answers to many flowers, in order. Raises ValueError for any other JSON."""
+    answered = msgspec.json.decode(content, type=_Predictions)
+    fields = Answer.__struct_fields__
+    return [
+        Prediction(**{name: getattr(answer, name) for name in fields}, model=answered.model)
+        for answer in answered.predictions
+    ]
