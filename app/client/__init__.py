@@ -22,7 +22,7 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("httpx is not installed: pip install 'multiclass-server[client]'") from None
 
-from app.client.exchanges import Array, Exchanges
+from app.client.exchanges import Array, Exchanges, parse_url
 from app.client.retries import Exchange, Outcome, T
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ PATIENCE_SECONDS = 10.0
 
 class Client:
     def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS, **options: Any) -> None:
-        self._http = httpx.Client(base_url=url, **options)
+        self._http = httpx.Client(base_url=parse_url(url), **options)
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload
@@ -107,7 +107,7 @@ class AsyncClient:
     """Client's methods, awaited."""
 
     def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS, **options: Any) -> None:
-        self._http = httpx.AsyncClient(base_url=url, **options)
+        self._http = httpx.AsyncClient(base_url=parse_url(url), **options)
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload

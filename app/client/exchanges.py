@@ -111,6 +111,14 @@ class Exchanges:
             raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
 
 
+def parse_url(url: str) -> httpx.URL:
+    """Raises NoAnswer for what is no URL."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise NoAnswer(f"{url}: {error}") from None
+
+
 def _read_card(content: bytes) -> Card:
     return Card.model_validate(msgspec.json.decode(content)["card"])
 

@@ -1,33 +1,17 @@
-"""The `app` command, as its entry point runs it."""
+"""The commands that show or rewrite a checkpoint."""
 
 import json
 import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from app.cli import main
 from app.multiclass import Multiclass
-from tests.conftest import IRIS
-
-Run = Callable[..., tuple[object, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `app ARGUMENTS`; returns what it exited with and what it printed, errors included."""
-
-    def run(*arguments: object) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["app", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return ended.value.code, printed.out + printed.err
-
-    return run
+from tests.app.cli.conftest import Run
+from tests.conftest import IRIS, Process
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pickle", ".pth"])
@@ -98,23 +82,72 @@ def test_inspect_names_a_missing_file(run: Run, tmp_path: Path) -> None:
     assert "\n" not in str(code)
 
 
-def test_settings_are_listed_with_the_value_in_force(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+def test_convert_for_programs(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "other.safetensors"
+    code, out = run("convert", IRIS, target, "--json")
+    assert (code, json.loads(out)) == (0, {"file": str(target), "tensors": 4})
+
+
+def test_state_of_a_service_is_that_of_its_file(run: Run, server: Process) -> None:
+    code, out = run("state", server.url)
+    assert code == 0
+    assert run("state", IRIS) == run("inspect", IRIS) == (0, out)
+    assert "67 parameters" in out
+    assert run("state", server.url, "--json") == run("inspect", IRIS, "--json")
+
+
+def test_state_is_that_of_the_settings_unless_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, write_model: Callable[..., Path]
 ) -> None:
-    monkeypatch.setenv("MULTICLASS_PORT", "9001")
-    code, out = run("settings")
+    monkeypatch.setenv("MULTICLASS_MODEL", str(write_model(module=Multiclass(2, 3, 4).eval())))
+    code, out = run("state")
     assert code == 0
-    assert next(line for line in out.splitlines() if "MULTICLASS_PORT" in line).split()[1] == "9001"
+    assert "[3, 2]" in out
 
 
-def test_serve_help_lists_every_option(run: Run) -> None:
-    code, out = run("serve", "--help")
+def test_state_prints_one_tensors_values(run: Run, server: Process) -> None:
+    weight = torch.load(IRIS)["hidden.weight"].numpy()
+    assert run("state", server.url, "--tensor", "hidden.weight") == (0, f"{weight}\n")
+    code, out = run("state", IRIS, "--tensor", "hidden.weight", "--slice", "0:2,1", "--json")
+    values = weight[0:2, 1].tolist()
+    expected = {"name": "hidden.weight", "shape": [2], "values": values}
+    assert (code, json.loads(out)) == (0, expected)
+
+
+def test_state_prints_values_that_numpy_or_json_lack(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "odd.safetensors"
+    save_file({"x": torch.tensor([1.5, float("nan")], dtype=torch.bfloat16)}, file)
+    code, out = run("state", file, "--tensor", "x", "--json")
     assert code == 0
-    assert "--port" in out
-    assert "--model" in out
+    assert json.loads(out)["values"] == [1.5, None]
 
 
-def test_serve_refuses_an_option_that_it_does_not_know(run: Run) -> None:
-    code, out = run("serve", "--prot", "9001")
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--tensor", "hiden"], "no tensor 'hiden' in the state; it has hidden.weight, "),
+        (["--tensor", "hidden.bias", "--slice", "8"], "slice '8' of a tensor of shape [8]: "),
+    ],
+)
+def test_state_names_what_is_not_there(run: Run, arguments: list[str], reason: str) -> None:
+    code, _ = run("state", IRIS, *arguments)
+    assert str(code).startswith(f"app: {reason}")
+    assert "\n" not in str(code)
+
+
+def test_a_slice_goes_with_a_tensor(run: Run) -> None:
+    code, out = run("state", IRIS, "--slice", "0")
     assert code == 2
-    assert "unrecognized arguments: --prot" in out
+    assert "--slice goes with --tensor" in out
+
+
+def test_a_service_that_is_not_there_is_one_line(run: Run) -> None:
+    code, _ = run("state", "http://127.0.0.1:9")
+    assert code == "app: http://127.0.0.1:9/state.safetensors: [Errno 111] Connection refused"
+
+
+def test_names_are_printed_as_they_are(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "odd.safetensors"
+    name = "[bold]:dog:" + "x" * 200
+    save_file({name: torch.zeros(1)}, file)
+    assert name in run("state", file)[1]

@@ -1,0 +1,69 @@
+"""The `app` command: serving here, what looks at models in the files beside."""
+
+import sys
+
+import typer
+
+from app.cli.checkpoints import convert, inspect, state
+from app.cli.diff import diff
+from app.cli.output import AsJson, console, print_json, table
+from app.cli.predict import predict
+from app.errors import ServiceError
+from app.settings import Settings, variable
+
+cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.callback()
+def app() -> None:
+    """Serve a PyTorch classifier and look inside its checkpoints."""
+
+
+# The options are those of Settings: pydantic-settings parses them and prints --help.
+@cli.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def serve(context: typer.Context) -> None:
+    """Load the model and serve it; `app serve --help` lists the options."""
+    settings = Settings.read(context.args)
+    # Here, not above: other commands need not wait for FastAPI.
+    from app.main import create_app
+    from app.server import Server, configure_logging
+
+    configure_logging(settings.log_level)
+    Server(create_app(settings), settings).run()
+
+
+@cli.command(name="settings")
+def show_settings(as_json: AsJson = False) -> None:
+    """List every setting: environment variable, value in force, meaning."""
+    current = Settings.read()
+    rows = [
+        (variable(name), str(getattr(current, name)), field.description)
+        for name, field in Settings.model_fields.items()
+    ]
+    columns = ("variable", "value", "meaning")
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    listed = table(*columns)
+    for row in rows:
+        listed.add_row(*row)
+    console.print(listed)
+
+
+# Options that the command does not know are the model's features.
+cli.command(context_settings={"ignore_unknown_options": True})(predict)
+for command in (state, inspect, diff, convert):
+    cli.command()(command)
+
+
+def main() -> None:
+    """Run the command; an error that we raised on purpose is one line and status 1."""
+    try:
+        cli()
+    except ServiceError as error:
+        sys.exit(f"app: {error}")
+    except OSError as error:
+        sys.exit(f"app: {error.filename or ''}: {error.strerror or error}")

@@ -1,0 +1,109 @@
+"""Commands that show or rewrite a state_dict."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import AsJson, console, print_json, short, table
+from app.cli.sources import read_source
+from app.errors import StateMismatch, TensorNotFound
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.formats import State
+    from app.inspection import Array
+
+
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN")],
+    target: Annotated[Path, typer.Argument(metavar="OUT")],
+    trust_pickle: Annotated[
+        bool, typer.Option("--trust-pickle", help="Run the code in IN, to take a whole module.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a checkpoint in another format: .pth, .safetensors or .pickle, by suffix."""
+    from app.checkpoint import convert as convert_checkpoint
+
+    written = convert_checkpoint(source, target, trust_pickle=trust_pickle)
+    if as_json:
+        print_json({"file": str(target), "tensors": len(written)})
+    else:
+        console.print(f"wrote {target}: {len(written)} tensors")
+
+
+def inspect(file: Path, as_json: AsJson = False) -> None:
+    """Print the table of a checkpoint: every entry, its shape and its statistics."""
+    from app.formats import read_state
+
+    _show_entries(read_state(file), as_json)
+
+
+def state(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE | URL]", help="Unless given, the settings' model."),
+    ] = None,
+    tensor: Annotated[str | None, typer.Option(help="Print this tensor's values.")] = None,
+    slice: Annotated[
+        str | None, typer.Option(help='Only this part of --tensor, as in NumPy: "0:2,1".')
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the table of a file's or a running service's state, or one tensor's values."""
+    if slice is not None and tensor is None:
+        raise typer.BadParameter("--slice goes with --tensor")
+    found = read_source(source or str(Settings.read().model))
+    if tensor is None:
+        _show_entries(found, as_json)
+    else:
+        _show_values(tensor, _values(found, tensor, slice), as_json)
+
+
+def _values(state: "State", name: str, slice: str | None) -> "Array":
+    from app.inspection import take_slice
+
+    if name not in state:
+        raise TensorNotFound(f"no tensor {name!r} in the state; it has {', '.join(state)}")
+    array: Array
+    try:
+        array = state[name].numpy()
+    except TypeError:
+        # NumPy has neither bfloat16 nor float8; float32 holds both.
+        array = state[name].float().numpy()
+    return array if slice is None else take_slice(array, slice)
+
+
+def _show_values(name: str, array: "Array", as_json: bool) -> None:
+    from app.inspection import json_values
+
+    if as_json:
+        print_json({"name": name, "shape": list(array.shape), "values": json_values(array)})
+    else:
+        print(array)
+
+
+def _show_entries(state: "State", as_json: bool) -> None:
+    from app.inspection import Entry, describe_module, describe_state, totals
+    from app.multiclass import Multiclass
+
+    entries: list[Entry]
+    try:
+        entries = describe_module(Multiclass.from_state(state))
+    except StateMismatch:
+        entries = describe_state(state)
+    total = totals(entries)
+    if as_json:
+        print_json({"entries": [asdict(entry) for entry in entries], "totals": asdict(total)})
+        return
+    columns = ("kind", "shape", "dtype", "elements", "min", "max", "mean", "std")
+    rows = table("name", *columns)
+    for entry in entries:
+        found = entry.statistics
+        numbers = map(short, (found.min, found.max, found.mean, found.std))
+        sizes = (str(entry.shape), entry.dtype, str(entry.elements))
+        rows.add_row(entry.name, entry.kind, *sizes, *numbers)
+    console.print(rows)
+    console.print(f"{total.parameters} parameters, {total.buffers} buffers, {total.bytes} bytes")

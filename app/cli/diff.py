@@ -1,0 +1,49 @@
+"""`app diff`: what training, or a conversion, changed."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.output import AsJson, console, print_json, short, table
+from app.cli.sources import read_source
+
+if TYPE_CHECKING:
+    from app.comparison import Comparison, Outline
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A checkpoint, or a service's URL.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    as_json: AsJson = False,
+) -> None:
+    """Compare two states: how far each tensor moved, and what came, went or changed shape."""
+    from app.comparison import compare_states
+
+    comparison = compare_states(read_source(first), read_source(second))
+    if as_json:
+        print_json(asdict(comparison))
+        return
+    _show_differences(comparison)
+    for outline in comparison.removed:
+        console.print(f"only in A: {_text(outline)}")
+    for outline in comparison.added:
+        console.print(f"only in B: {_text(outline)}")
+    for recast in comparison.recast:
+        console.print(f"recast: {_text(recast.first)} -> {_text(recast.second)}")
+    if comparison.identical:
+        console.print("identical")
+
+
+def _show_differences(comparison: "Comparison") -> None:
+    columns = ("changed", "max |B-A|", "mean |B-A|", "|B-A| / |A|", "cosine")
+    rows = table("name", *columns)
+    for each in comparison.differences:
+        figures = (each.max_absolute, each.mean_absolute, each.relative_norm, each.cosine)
+        rows.add_row(each.name, str(each.changed), *map(short, figures))
+    if comparison.differences:
+        console.print(rows)
+
+
+def _text(outline: "Outline") -> str:
+    return f"{outline.name} {outline.shape} {outline.dtype}"

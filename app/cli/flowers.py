@@ -1,0 +1,104 @@
+"""The instances that `app predict` is given: one as options, or many as a CSV table."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.card import Feature
+from app.errors import InvalidInput
+from app.predictions import Flower
+
+
+def read_options(arguments: list[str], features: list[Feature]) -> Flower:
+    """`--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
+    names = {_option(feature.name): feature.name for feature in features}
+    flower: dict[str, float] = {}
+    left = list(arguments)
+    while left:
+        option, equals, text = left.pop(0).partition("=")
+        name = names.get(_option(option.removeprefix("--"))) if option[:2] == "--" else None
+        if name is None:
+            raise InvalidInput(f"no option {option!r}; the features are {', '.join(names)}")
+        if name in flower:
+            raise InvalidInput(f"{option} stands twice")
+        if not equals and not left:
+            raise InvalidInput(f"{option} needs a number")
+        flower[name] = _number(text if equals else left.pop(0), option)
+    if missing := [option for option, name in names.items() if name not in flower]:
+        raise InvalidInput(f"missing {', '.join(missing)}; a CSV file in their place also does")
+    return flower
+
+
+def _option(name: str) -> str:
+    return "--" + re.sub(r"[\s_]+", "-", name)
+
+
+def read_table(path: Path, features: list[Feature]) -> list[Flower]:
+    """One instance a row, under a header that names every feature and nothing else.
+
+    A column may bear its unit, as in training: "petal length (cm)". Raises InvalidInput that
+    names column and row, the header being row 1, or OSError.
+    """
+    rows = _rows(path)
+    _, header = next(rows, (1, []))
+    if not header:
+        raise InvalidInput(f"{path}: the file is empty")
+    names = _columns(path, [cell.strip() for cell in header], features)
+    flowers: list[Flower] = []
+    for row, cells in rows:
+        if len(cells) != len(names):
+            found = f"{len(cells)} cells for {len(names)} columns"
+            raise InvalidInput(f"{path}: row {row}: {found}")
+        where = [f"{path}: column {name!r}, row {row}" for name in names]
+        numbers = map(_number, cells, where)
+        flowers.append(dict(zip(names, numbers, strict=True)))
+    if not flowers:
+        raise InvalidInput(f"{path}: no rows below the header")
+    return flowers
+
+
+def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, numbered from 1 as a spreadsheet does."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path}: not UTF-8 at byte {error.start}") from None
+    reader = enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), start=1)
+    row = 0
+    try:
+        for row, cells in reader:
+            if cells:
+                yield row, cells
+    except csv.Error as error:
+        raise InvalidInput(f"{path}: row {row + 1}: {error}") from None
+
+
+def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str]:
+    """The feature that each column holds."""
+    known = {f"{feature.name} ({feature.unit})": feature.name for feature in features}
+    known |= {feature.name: feature.name for feature in features}
+    accepted = ", ".join(feature.name for feature in features)
+    if unknown := [column for column in header if column not in known]:
+        raise InvalidInput(f"{path}: column {unknown[0]!r}, row 1: the features are {accepted}")
+    names = [known[column] for column in header]
+    for feature in features:
+        if (count := names.count(feature.name)) != 1:
+            what = "missing" if count == 0 else "stands twice"
+            raise InvalidInput(f"{path}: column {feature.name!r}, row 1: {what}")
+    return names
+
+
+def _number(text: str, where: str) -> float:
+    if not text.strip():
+        raise InvalidInput(f"{where}: missing value")
+    try:
+        # Python reads 1_000 as a number; nothing else that writes tables does.
+        number = math.nan if "_" in text else float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InvalidInput(f"{where}: {text!r} is not a finite number")
+    return number

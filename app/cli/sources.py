@@ -1,0 +1,81 @@
+"""Where a command finds a model: in a checkpoint of this machine, or in a running service."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import typer
+
+from app.predictions import Flower, Prediction, decode_predictions, encode_flowers
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.card import Card
+    from app.client import Client
+    from app.formats import State
+
+# Whoever types a command waits less long than a program: a moment's restart, no more.
+PATIENCE_SECONDS = 2.0
+
+
+class Source(Protocol):
+    """What `app predict` needs of a model. app.client.Client is one."""
+
+    def card(self) -> "Card": ...
+
+    def predict(
+        self, flowers: Sequence[Flower], *, log_probabilities: bool
+    ) -> list[Prediction]: ...
+
+
+class Checkpoint:
+    """The service's own path from request to answer, in this process and without HTTP."""
+
+    def __init__(self, path: Path) -> None:
+        from app.api.answers import JsonFormat
+        from app.inference import Inference
+        from app.metrics import Metrics
+        from app.predictor import Predictor
+
+        self._predictor = Predictor.load(path)
+        self._inference = Inference(self._predictor, Metrics())
+        self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
+
+    def card(self) -> "Card":
+        return self._predictor.card
+
+    def predict(self, flowers: Sequence[Flower], *, log_probabilities: bool) -> list[Prediction]:
+        instances = self._format.decode(encode_flowers(flowers))
+        parts = self._inference.predict_chunks(instances.rows)
+        return decode_predictions(self._format.encode(parts, instances, log_probabilities))
+
+
+@contextmanager
+def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
+    """The service at `url`, or else the checkpoint `model`, or else the one in the settings."""
+    if url is None:
+        yield Checkpoint(model or Settings.read().model)
+        return
+    if model is not None:
+        raise typer.BadParameter("--model and --url exclude each other")
+    with _client(url) as client:
+        yield client
+
+
+def read_source(source: str) -> "State":
+    """The state_dict of a checkpoint, or of the service at an address."""
+    if re.match("https?://", source):
+        with _client(source) as client:
+            return client.state()
+    from app.formats import read_state
+
+    return read_state(Path(source))
+
+
+def _client(url: str) -> "Client":
+    from app.client import Client
+
+    return Client(url, patience=PATIENCE_SECONDS)

@@ -1,0 +1,232 @@
+"""`app predict`, asking a checkpoint and a service."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+
+from app.multiclass import Multiclass
+from tests.app.cli.conftest import Run
+from tests.conftest import IRIS, ROOT, SETOSA, Process
+
+OPTIONS = ["--sepal-length", "5.1", "--sepal-width=3.5", "--petal_length", "1.4"]
+OPTIONS += ["--petal-width", "0.2"]
+
+
+@pytest.fixture(params=["checkpoint", "service"])
+def source(request: pytest.FixtureRequest, server: Process) -> list[str]:
+    """What to ask: either must answer the same."""
+    return ["--model", str(IRIS)] if request.param == "checkpoint" else ["--url", server.url]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    def write(text: str) -> Path:
+        path = tmp_path / "flowers.csv"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_one_flower_by_options(run: Run, source: list[str]) -> None:
+    code, out = run("predict", *OPTIONS, *source)
+    assert code == 0
+    header, first, *others = [line.split() for line in out.splitlines()]
+    assert header == ["class", "probability"]
+    assert first[0] == "setosa"
+    assert [line[0] for line in others] == ["versicolor", "virginica"]
+    assert float(first[1]) > float(others[0][1]) > float(others[1][1])
+
+
+def test_for_programs_it_is_the_services_answer(
+    run: Run, source: list[str], server: Process
+) -> None:
+    code, out = run("predict", *OPTIONS, *source, "--json", "--log-probabilities")
+    assert code == 0
+    query = {"log_probabilities": True}
+    answer = httpx.post(f"{server.url}/predict", params=query, json=SETOSA).json()
+    assert json.loads(out) == answer
+    assert list(json.loads(out)) == list(answer)
+
+
+def test_a_table(run: Run, source: list[str], write: Callable[[str], Path]) -> None:
+    # Columns in another order, one with its unit, a byte order mark, blank lines, spaces.
+    header = "\ufeffpetal_width,petal_length (cm),sepal_width,sepal_length\n"
+    path = write(f"{header}0.2,1.4,3.5,5.1\n\n9, 6.0 ,3.3,6.3\n\n")
+    code, out = run("predict", path, *source, "--log-probabilities")
+    assert code == 0
+    head, setosa, virginica = out.splitlines()
+    columns = ["petal_width", "petal_length", "sepal_width", "sepal_length", "class"]
+    assert head.split() == [*columns, "probability", "log-probability", "warnings"]
+    assert setosa.split()[:5] == ["0.2", "1.4", "3.5", "5.1", "setosa"]
+    assert virginica.split()[:5] == ["9", "6", "3.3", "6.3", "virginica"]
+    assert virginica.rstrip().endswith("petal_width 9 is outside the training range 0.1 to 2.5 cm")
+
+
+def test_a_table_for_programs_is_a_line_for_each_row(
+    run: Run, source: list[str], write: Callable[[str], Path]
+) -> None:
+    rows = [f"{5 + index / 100},3.3,{1 + index / 20},1.2" for index in range(100)]
+    code, out = run("predict", write("\n".join([",".join(SETOSA), *rows])), *source, "--json")
+    assert code == 0
+    answers = [json.loads(line) for line in out.splitlines()]
+    model = Multiclass()
+    model.load_state_dict(torch.load(IRIS))
+    inputs = torch.tensor([[float(cell) for cell in row.split(",")] for row in rows])
+    expected = model.eval()(inputs).exp().tolist()
+    for answer, row in zip(answers, expected, strict=True):
+        assert list(answer["probabilities"].values()) == pytest.approx(row, abs=1e-6)
+        assert answer["model"]["name"] == "iris-model"
+
+
+def test_a_warning_is_printed_below_the_classes(run: Run, source: list[str]) -> None:
+    code, out = run("predict", *OPTIONS[:-1], "9", *source)
+    assert code == 0
+    last = out.splitlines()[-1]
+    assert last == "petal_width 9 is outside the training range 0.1 to 2.5 cm"
+
+
+HEADER = "sepal_length,sepal_width,petal_length,petal_width\n"
+FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        (HEADER, "no rows below the header"),
+        (
+            "species," + HEADER + "setosa,1,2,3,4\n",
+            f"column 'species', row 1: the features are {FEATURES}",
+        ),
+        ("sepal_length,sepal_width\n1,2\n", "column 'petal_length', row 1: missing"),
+        ("sepal_length," + HEADER + "1,1,2,3,4\n", "column 'sepal_length', row 1: stands twice"),
+        (HEADER + "1,2,3,4\n1,2,3\n", "row 3: 3 cells for 4 columns"),
+        (HEADER + "1,2,3,4\n\n1,2,,4\n", "column 'petal_length', row 4: missing value"),
+        (HEADER + "1,wide,3,4\n", "column 'sepal_width', row 2: 'wide' is not a finite number"),
+        (HEADER + "1,nan,3,4\n", "column 'sepal_width', row 2: 'nan' is not a finite number"),
+        (HEADER + "1,1e999,3,4\n", "column 'sepal_width', row 2: '1e999' is not a finite number"),
+        (HEADER + "1,1_0,3,4\n", "column 'sepal_width', row 2: '1_0' is not a finite number"),
+        (HEADER + '1,"2"3,3,4\n', "row 2: ',' expected after '\"'"),
+    ],
+)
+def test_a_wrong_table_is_one_line_with_column_and_row(
+    run: Run, write: Callable[[str], Path], text: str, reason: str
+) -> None:
+    path = write(text)
+    code, _ = run("predict", path)
+    assert code == f"app: {path}: {reason}"
+
+
+def test_files_that_cannot_be_read_are_named(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "flowers.csv"
+    assert run("predict", path)[0] == f"app: {path}: No such file or directory"
+    path.write_bytes(b"caf\xe9\n")
+    assert run("predict", path)[0] == f"app: {path}: not UTF-8 at byte 3"
+
+
+KNOWN = "the features are --sepal-length, --sepal-width, --petal-length, --petal-width"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "missing --sepal-length, --sepal-width, --petal-length, --petal-width; "),
+        (OPTIONS[:3], "missing --petal-length, --petal-width; "),
+        ([*OPTIONS, "--colour", "1"], f"no option '--colour'; {KNOWN}"),
+        ([*OPTIONS, "flowers.csv"], f"no option 'flowers.csv'; {KNOWN}"),
+        ([*OPTIONS, "--petal-width", "1"], "--petal-width stands twice"),
+        ([*OPTIONS[:-1]], "--petal-width needs a number"),
+        ([*OPTIONS[:-1], "wide"], "--petal-width: 'wide' is not a finite number"),
+        ([*OPTIONS[:-1], ""], "--petal-width: missing value"),
+    ],
+)
+def test_wrong_options_are_one_line(run: Run, arguments: list[str], reason: str) -> None:
+    code, _ = run("predict", *arguments)
+    assert str(code).startswith(f"app: {reason}")
+    assert "\n" not in str(code)
+
+
+@pytest.mark.parametrize("value", ["-1.5", "-1e-5", "+2", ".5"])
+def test_any_spelling_of_a_number_is_taken(run: Run, source: list[str], value: str) -> None:
+    code, out = run("predict", *OPTIONS[:-1], value, *source, "--json")
+    assert code == 0
+    assert json.loads(out)["index"] in range(3)
+
+
+def test_a_number_too_large_for_the_service_is_refused_in_one_line(
+    run: Run, source: list[str]
+) -> None:
+    code, _ = run("predict", *OPTIONS[:-1], "1e31", *source)
+    assert "/petal_width: too large" in str(code)
+    assert "\n" not in str(code)
+
+
+def test_features_with_spaces_have_options(run: Run, write_model: Callable[..., Path]) -> None:
+    path = write_model()
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["features"][0]["name"] = "od280/od315 of wine"
+    path.with_suffix(".json").write_text(json.dumps(card))
+    values = ["--od280/od315-of-wine", "1", "--x1", "0", "--x2", "0", "--x3", "0"]
+    code, out = run("predict", "--model", path, *values)
+    assert code == 0
+    assert "class-0" in out
+
+
+def test_the_settings_model_is_asked_unless_told(
+    run: Run, monkeypatch: pytest.MonkeyPatch, write_model: Callable[..., Path]
+) -> None:
+    monkeypatch.setenv("MULTICLASS_MODEL", str(write_model()))
+    code, out = run("predict", *["--x0", "0", "--x1", "0", "--x2", "0", "--x3", "0"])
+    assert code == 0
+    assert "class-0" in out
+
+
+def test_a_bad_checkpoint_is_one_line(run: Run, tmp_path: Path) -> None:
+    code, _ = run("predict", "--model", tmp_path / "none.pth", *OPTIONS)
+    assert code == f"app: {tmp_path}/none.pth: No such file or directory"
+
+
+def test_model_and_url_exclude_each_other(run: Run) -> None:
+    code, out = run("predict", *OPTIONS, "--model", IRIS, "--url", "http://127.0.0.1:9")
+    assert code == 2
+    assert "--model and --url exclude each other" in out
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.0.0.1:9", "http://127.0.0.1:9/model: [Errno 111] Connection refused"),
+        ("127.0.0.1", "127.0.0.1/model: Request URL is missing an 'http://' or 'https://'"),
+        ("http://h:port", "http://h:port: Invalid port: 'port'"),
+    ],
+)
+def test_a_service_that_is_not_there_is_one_line(run: Run, url: str, reason: str) -> None:
+    code, _ = run("predict", *OPTIONS, "--url", url)
+    assert str(code).startswith(f"app: {reason}")
+    assert "\n" not in str(code)
+
+
+def test_without_httpx_a_checkpoint_answers_and_a_service_needs_an_install() -> None:
+    script = "import sys; sys.modules['httpx'] = None; from app.cli import main; main()"
+    command = [sys.executable, "-c", script, "predict", *OPTIONS]
+    result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "setosa" in result.stdout
+    result = subprocess.run(
+        [*command, "--url", "http://127.0.0.1:9"],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "app: httpx is not installed: pip install 'multiclass-server[client]'\n"
+    )
