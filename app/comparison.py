@@ -104,7 +104,7 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
         max_absolute=_ratio(largest, float(finite > 0)),
         mean_absolute=_ratio(total, finite),
         relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
-        cosine=_clamp(_ratio(dot, math.sqrt(a_squared) * math.sqrt(b_squared))),
+        cosine=_cosine(dot, a_squared, b_squared),
     )
 
 
@@ -113,10 +113,16 @@ def _chunks(tensor: Tensor) -> tuple[Tensor, ...]:
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:
-    ratio = numerator / denominator if denominator else math.nan
+    if denominator == 0 or not math.isfinite(denominator):
+        return None
+    ratio = numerator / denominator
     return ratio if math.isfinite(ratio) else None
 
 
-def _clamp(cosine: float | None) -> float | None:
-    # Rounding takes the cosine of a tensor with itself past 1.
+def _cosine(dot: float, a_squared: float, b_squared: float) -> float | None:
+    if a_squared == 0 or b_squared == 0:
+        return None
+    # dot / |a| / |b|, in an order that makes a tensor's cosine with itself exactly 1.
+    cosine = _ratio(dot / b_squared, math.sqrt(a_squared / b_squared))
+    # Rounding can take it past 1.
     return None if cosine is None else max(-1.0, min(1.0, cosine))

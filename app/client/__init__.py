@@ -20,7 +20,7 @@ try:
     import anyio
     import httpx
 except ModuleNotFoundError:
-    raise MissingExtra("httpx is not installed: pip install 'multiclass-server[client]'") from None
+    raise MissingExtra("app.client needs httpx: pip install httpx") from None
 
 from app.client.exchanges import Array, Exchanges, parse_url
 from app.client.retries import Exchange, Outcome, T

@@ -65,7 +65,9 @@ def test_a_state_is_identical_to_itself_and_json_takes_any_comparison(
     pair: tuple[np.ndarray, np.ndarray],
 ) -> None:
     first, second = ({"x": torch.from_numpy(array)} for array in pair)
-    assert compare_states(first, first).identical
+    same = compare_states(first, first)
+    assert same.identical
+    assert {same.differences[0].cosine} <= {None, 1}
     found = compare_states(first, second)
     assert found.identical == np.array_equal(*pair, equal_nan=True)
     json.dumps(asdict(found), allow_nan=False)
@@ -110,6 +112,8 @@ def test_what_float64_cannot_hold_is_none() -> None:
     found = difference(first, second)
     assert found.changed == 2
     assert found.max_absolute is found.relative_norm is found.cosine is None
+    assert difference(first, [1.0, 1.0]).relative_norm is None
+    assert difference(first, [1.0, 1.0]).cosine is difference([1.0, 1.0], first).cosine is None
 
 
 def test_parameters_are_compared_without_a_graph_and_views_by_their_values() -> None:

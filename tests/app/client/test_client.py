@@ -118,7 +118,7 @@ def test_without_httpx_the_install_command_is_given() -> None:
         [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert result.stderr.splitlines()[-1] == (
-        "app.errors.MissingExtra: httpx is not installed: pip install 'multiclass-server[client]'"
+        "app.errors.MissingExtra: app.client needs httpx: pip install httpx"
     )
 
 
