@@ -13,7 +13,7 @@ ServiceError
 │   ├── NoAnswer               nobody there, or an answer that is not this service's
 │   └── Problem                the service refused, and said why
 ├── RequestError               the caller's mistake; the caller is told how to mend it
-│   ├── MalformedBody          not JSON
+│   ├── MalformedBody          not JSON, or not what its type says
 │   ├── InvalidInstances       JSON, but not flowers
 │   ├── BodyTooLarge
 │   ├── UnsupportedContent     a content type or encoding that is not read
@@ -68,8 +68,8 @@ class RequestError(ServiceError):
 
 
 class MalformedBody(RequestError):
-    def __init__(self, reason: str, offset: int) -> None:
-        super().__init__(f"the body is not valid JSON: {reason} at byte {offset}")
+    def __init__(self, reason: str, offset: int, kind: str = "JSON") -> None:
+        super().__init__(f"the body is not valid {kind}: {reason} at byte {offset}")
         self.offset = offset
 
 

@@ -63,7 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     app.state.predict = face
     install_error_handlers(app)
-    install_openapi(app, predictor.card, settings.max_instances)
+    binary_types = [name for name in predict.media_types() if name != predict.JSON]
+    install_openapi(app, predictor.card, settings.max_instances, binary_types)
     for module in (predict, state, model, operations):
         app.include_router(module.router)
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.

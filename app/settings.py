@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
     max_instances: int = Field(
-        default=100_000, ge=1, description="most rows in one prediction request"
+        default=1_000_000, ge=1, description="most rows in one prediction request"
     )
     max_body_bytes: int = Field(
         default=32 * 2**20, ge=1024, description="most bytes in one request body"

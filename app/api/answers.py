@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.card import Card
-from app.compiled import FloatArray
+from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
 from app.instances import Instances
+from app.predictions import RangeWarning
 from app.predictor import Predictor
 
 _encode = msgspec.json.Encoder().encode
@@ -21,7 +21,7 @@ class Answer(msgspec.Struct, gc=False, rename={"label": "class"}):
     label: str
     index: int
     probabilities: Any
-    warnings: list[dict[str, Any]]
+    warnings: list[RangeWarning]
     log_probabilities: Any = msgspec.UNSET
     model: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -32,13 +32,14 @@ class JsonFormat:
     media_type = "application/json"
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
-        self._card = predictor.card
+        self._classes = predictor.card.classes
         self._by_class = _record(predictor.card.classes)
+        self._ranges = [(feature.name, _range(feature)) for feature in predictor.card.features]
         self._model = msgspec.Raw(_encode(model_reference(predictor)))
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool
+        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
     ) -> bytes:
         """One answer for one bare instance, else the answers in order."""
         lists = [self._answers(part, log_probabilities) for part in predictions]
@@ -54,17 +55,28 @@ class JsonFormat:
         by_class = self._by_class
         indices = whole.index_list[start:end]
         columns: list[Iterable[Any]] = [
-            map(self._card.classes.__getitem__, indices),
+            map(self._classes.__getitem__, indices),
             indices,
             [by_class(*row) for row in whole.probability_lists[start:end]],
-            repeat([])
-            if whole.outside is None
-            else _warnings(whole.rows[start:end], whole.outside[start:end], self._card),
+            self._warnings(prediction),
         ]
         if log_probabilities:
             logs = whole.log_probabilities[start:end].astype(np.float64)
             columns.append(by_class(*row) for row in logs.tolist())
         return list(map(Answer, *columns))
+
+    def _warnings(self, prediction: Prediction) -> Iterable[list[RangeWarning]]:
+        whole, start, end = prediction
+        outside = whole.outside
+        if outside is None:
+            return repeat([])
+        warnings: list[list[RangeWarning]] = [[] for _ in range(start, end)]
+        for row, column in np.argwhere(outside[start:end]).tolist():
+            feature, detail = self._ranges[column]
+            # The shortest text that reads back as the same float32: 5.1, not 5.0999999.
+            value = float(str(whole.rows[start + row, column]))
+            warnings[row].append(RangeWarning(feature, value, detail))
+        return warnings
 
 
 def model_reference(predictor: Predictor) -> dict[str, str]:
@@ -76,6 +88,11 @@ def model_reference(predictor: Predictor) -> dict[str, str]:
     }
 
 
+def _range(feature: Feature) -> str:
+    unit = f" {feature.unit}" if feature.unit else ""
+    return f"outside the training range {feature.minimum:g} to {feature.maximum:g}{unit}"
+
+
 def _record(names: list[str]) -> Callable[..., Any]:
     """A constructor of JSON objects with these names from as many values."""
     fields = [f"f{column}" for column in range(len(names))]
@@ -85,20 +102,3 @@ def _record(names: list[str]) -> Callable[..., Any]:
     except ValueError:
         # msgspec takes no quote, backslash or control character in a name.
         return lambda *values: dict(zip(names, values, strict=True))
-
-
-def _warnings(rows: FloatArray, outside: np.ndarray, card: Card) -> list[list[dict[str, Any]]]:
-    warnings: list[list[dict[str, Any]]] = [[] for _ in rows]
-    for row, column in np.argwhere(outside).tolist():
-        feature = card.features[column]
-        unit = f" {feature.unit}" if feature.unit else ""
-        span = f"{feature.minimum:g} to {feature.maximum:g}{unit}"
-        warnings[row].append(
-            {
-                "feature": feature.name,
-                # The shortest text that reads back as the same float32: 5.1, not 5.0999999.
-                "value": float(str(rows[row, column])),
-                "detail": f"outside the training range {span}",
-            }
-        )
-    return warnings

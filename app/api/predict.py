@@ -1,6 +1,8 @@
 """POST /predict: flowers in, classes and probabilities out."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
+from pkgutil import resolve_name
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query, Request
@@ -9,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api.answers import JsonFormat
+from app.api.answers import model_reference
 from app.api.body import Body, Headers, media_type_of, read_body
 from app.api.negotiation import choose_media_type
 from app.api.schemas import PREDICTION_RESPONSES, problems
@@ -19,6 +21,14 @@ from app.instances import Instances
 from app.settings import Settings
 
 router = APIRouter(tags=["predict"])
+JSON = "application/json"
+NPY = "application/x-npy"
+ARROW = "application/vnd.apache.arrow.stream"
+FORMATS = {
+    JSON: "app.api.answers:JsonFormat",
+    NPY: "app.api.npy:NpyFormat",
+    ARROW: "app.api.arrow:ArrowFormat",
+}
 # A larger body takes longer to read than others should wait for the event loop.
 MAX_LOOP_BYTES = 32 * 1024
 
@@ -31,8 +41,13 @@ class Format(Protocol):
     def decode(self, body: Body) -> Instances: ...
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool
+        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
     ) -> bytes | memoryview: ...
+
+
+def media_types() -> list[str]:
+    """What is spoken here: JSON, `.npy`, and Arrow where pyarrow is installed."""
+    return [name for name in FORMATS if name != ARROW or find_spec("pyarrow")]
 
 
 class PredictFace:
@@ -43,8 +58,12 @@ class PredictFace:
     def __init__(self, inference: Inference, settings: Settings) -> None:
         self.inference = inference
         self._settings = settings
-        known: list[Format] = [JsonFormat(inference.predictor, settings.max_instances)]
-        self._formats = {each.media_type: each for each in known}
+        self._formats: dict[str, Format | None] = dict.fromkeys(media_types())
+        self._format(JSON)
+        self._identity = [
+            (f"x-model-{name}".replace("_", "-").encode(), value.encode())
+            for name, value in model_reference(inference.predictor).items()
+        ]
         self._large = 0
 
     async def respond(
@@ -63,7 +82,9 @@ class PredictFace:
                 content = target.encode([prediction], instances, log_probabilities)
         if content is None:
             content = await self._in_thread(source, target, body, log_probabilities)
-        return _Content(content, target.media_type)
+        # Numbers alone do not say whose they are.
+        identity = [] if target.media_type == JSON else self._identity
+        return _Content(content, target.media_type, identity)
 
     async def _in_thread(
         self, source: Format, target: Format, body: Body, log_probabilities: bool
@@ -83,30 +104,42 @@ class PredictFace:
 
     def _body_format(self, headers: Headers) -> Format:
         given = media_type_of(headers, self._formats)
-        try:
-            return self._formats[given]
-        except KeyError:
+        if given not in self._formats:
             accepted = " or ".join(self._formats)
-            raise UnsupportedContent(f"Content-Type {given!r}; send {accepted}") from None
+            raise UnsupportedContent(f"Content-Type {given!r}; send {accepted}")
+        return self._format(given)
 
     def _answer_format(self, headers: Headers, source: Format) -> Format:
         accept = headers.get(b"accept", b"*/*")
         if accept == b"*/*":
             return source
+        # The body's own type first, so that it wins a tie.
         offered = dict.fromkeys([source.media_type, *self._formats])
-        return self._formats[choose_media_type(accept.decode("latin-1"), offered)]
+        return self._format(choose_media_type(accept.decode("latin-1"), offered))
+
+    def _format(self, media_type: str) -> Format:
+        found = self._formats[media_type]
+        if found is None:
+            # Made when first asked for: who sends no Arrow does not wait for its import.
+            kind = resolve_name(FORMATS[media_type])
+            found = kind(self.inference.predictor, self._settings.max_instances)
+            self._formats[media_type] = found
+        return found
 
 
 class _Content(Response):
     """A Response of bytes that are ready, without Starlette's general case of headers."""
 
-    def __init__(self, body: bytes | memoryview, media_type: str) -> None:
+    def __init__(
+        self, body: bytes | memoryview, media_type: str, extra: list[tuple[bytes, bytes]]
+    ) -> None:
         self.status_code = 200
         self.body = body
         self.background = None
         self.raw_headers = [
             (b"content-length", b"%d" % len(body)),
             (b"content-type", media_type.encode()),
+            *extra,
         ]
 
 

@@ -26,6 +26,9 @@ PROBLEM: Schema = {
 }
 
 
+BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
+
+
 def reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
@@ -48,8 +51,8 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
 }
 
 
-def install_openapi(app: FastAPI, card: Card, max_instances: int) -> None:
-    """Complete the generated OpenAPI with what only the card knows."""
+def install_openapi(app: FastAPI, card: Card, max_instances: int, binary_types: list[str]) -> None:
+    """Complete the generated OpenAPI with what only the card and the installation know."""
 
     def openapi() -> Schema:
         if app.openapi_schema is None:
@@ -58,7 +61,11 @@ def install_openapi(app: FastAPI, card: Card, max_instances: int) -> None:
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(_schemas(card, max_instances))
-            document["paths"]["/predict"]["post"]["requestBody"] = _request_body(card)
+            predict = document["paths"]["/predict"]["post"]
+            predict["requestBody"] = _request_body(card)
+            binary = dict.fromkeys(binary_types, BINARY)
+            predict["requestBody"]["content"] |= binary
+            predict["responses"]["200"]["content"] |= binary
             app.openapi_schema = document
         return app.openapi_schema
 

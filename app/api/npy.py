@@ -1,0 +1,105 @@
+"""NumPy's own file format as a body: rows in, probabilities out, no text in between."""
+
+import io
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from app.api.body import Body
+from app.compiled import FloatArray
+from app.errors import Fault, InvalidInstances, MalformedBody
+from app.inference import Prediction
+from app.instances import LARGEST, Instances, require_at_most
+from app.predictor import Predictor
+
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# NumPy reads no header of more than 10,000 characters either.
+MAX_HEADER_BYTES = 12_000
+Numbers = NDArray[np.number]
+
+
+class NpyFormat:
+    """`.npy` bodies of one predictor, both ways.
+
+    In: numbers of any width, shape (rows, n_features) in the card's order, or (n_features,)
+    for one instance. Out: float32 probabilities, or log-probabilities if asked, of shape
+    (rows, n_classes), or (n_classes,).
+    """
+
+    media_type = "application/x-npy"
+
+    def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        self._features = [feature.name for feature in predictor.card.features]
+        self._n_classes = len(predictor.card.classes)
+        self._limit = max_instances
+
+    def decode(self, body: Body) -> Instances:
+        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+        array = _read(body)
+        single = array.ndim == 1
+        width = len(self._features)
+        if array.ndim not in (1, 2) or array.shape[-1] != width or not array.size:
+            wanted = f"(rows, {width}) or ({width},), columns {', '.join(self._features)}"
+            raise InvalidInstances([Fault("", f"an array of shape {array.shape}, not {wanted}")])
+        rows = array.reshape(-1, width)
+        require_at_most(self._limit, len(rows))
+        return Instances(as_float32(rows, self._features), single)
+
+    def encode(
+        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
+    ) -> memoryview:
+        shape = (len(instances.rows), self._n_classes)
+        header = _header(shape[1:] if instances.single else shape)
+        content = bytearray(len(header) + 4 * shape[0] * shape[1])
+        content[: len(header)] = header
+        answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
+        filled = 0
+        for whole, start, end in predictions:
+            values = whole.log_probabilities if log_probabilities else whole.probabilities
+            answers[filled : filled + end - start] = values[start:end]
+            filled += end - start
+        return memoryview(content)
+
+
+def as_float32(rows: Numbers, features: list[str]) -> FloatArray:
+    """The rows as the model takes them, copied only if they are not so already.
+
+    Raises InvalidInstances for NaN, infinity and what is beyond LARGEST.
+    """
+    # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
+    if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
+        row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= LARGEST))[0].tolist()
+        taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
+        fault = f"{rows[row, column]} where a finite number belongs; {taken}"
+        raise InvalidInstances([Fault(f"/{row}/{features[column]}", fault)])
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _read(body: Body) -> Numbers:
+    stream = io.BytesIO(body[:MAX_HEADER_BYTES])
+    try:
+        shape, fortran_order, dtype = HEADERS[npy.read_magic(stream)](stream)
+    except (ValueError, KeyError) as error:
+        raise MalformedBody(_first_line(error), 0, "npy") from None
+    start = stream.tell()
+    if dtype.kind not in "fiu":
+        raise InvalidInstances([Fault("", f"an array of {dtype}; integers and floats are taken")])
+    claimed = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+    if claimed != len(body):
+        reason = f"its header claims {claimed} bytes, the body has {len(body)}"
+        raise MalformedBody(reason, min(claimed, len(body)), "npy")
+    # Over the body's own memory.
+    array = np.frombuffer(body, dtype, offset=start)
+    return array.reshape(shape, order="F" if fortran_order else "C")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].strip("'\"") if str(error) else "not an npy header"
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    stream = io.BytesIO()
+    npy.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return stream.getvalue()

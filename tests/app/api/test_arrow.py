@@ -1,0 +1,96 @@
+"""Arrow streams to /predict: the same answers as JSON, and each mistake named."""
+
+import httpx
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.conftest import SETOSA
+
+ARROW = "application/vnd.apache.arrow.stream"
+ROWS = np.random.default_rng(0).uniform(0.1, 7, (20_000, 4)).astype(np.float32)
+
+
+def table(rows: np.ndarray = ROWS[:3], **columns: object) -> pa.Table:
+    named = dict(zip(SETOSA, rows.T, strict=True)) | columns
+    return pa.table({name: values for name, values in named.items() if values is not None})
+
+
+def dumped(data: pa.Table, **options: object) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, data.schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_table(data)
+    return sink.getvalue().to_pybytes()
+
+
+async def ask(client: httpx.AsyncClient, content: bytes, **options) -> httpx.Response:
+    return await client.post(
+        "/predict", content=content, headers={"Content-Type": ARROW}, **options
+    )
+
+
+@pytest.mark.parametrize("count", [1, 64, 500])
+async def test_it_answers_as_json_does(client: httpx.AsyncClient, count: int) -> None:
+    query = {"log_probabilities": "true"}
+    rows = ROWS[:count]
+    response = await ask(client, dumped(table(rows)), params=query)
+    assert response.headers["content-type"] == ARROW
+    found = pa.ipc.open_stream(response.content).read_all().to_pylist()
+    flowers = [dict(zip(SETOSA, row, strict=True)) for row in rows.tolist()]
+    wanted = (await client.post("/predict", json={"instances": flowers}, params=query)).json()
+    for row, answer in zip(found, wanted["predictions"], strict=True):
+        outside = [warning["feature"] for warning in answer.pop("warnings")]
+        assert row == answer | {"out_of_range": outside}
+
+
+async def test_many_chunks_keep_their_order(client: httpx.AsyncClient) -> None:
+    columns = table(ROWS).select(list(SETOSA)[::-1])
+    answer = pa.ipc.open_stream((await ask(client, dumped(columns))).content).read_all()
+    assert len(answer) == 20_000
+    last = pa.ipc.open_stream((await ask(client, dumped(table(ROWS[-1:])))).content).read_all()
+    assert answer["class"][-1] == last["class"][0]
+    assert answer["out_of_range"][-1] == last["out_of_range"][0]
+
+
+async def test_integers_and_wide_floats_are_numbers_too(client: httpx.AsyncClient) -> None:
+    columns = {"sepal_length": pa.array([5], "int8"), "petal_width": pa.array([0.2], "float64")}
+    assert (await ask(client, dumped(table(ROWS[:1], **columns)))).is_success
+
+
+GOOD = dumped(table())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"", 400, "not valid Arrow IPC"),
+        (b"not arrow", 400, "not valid Arrow IPC"),
+        (GOOD[:300], 400, "not valid Arrow IPC"),
+        (dumped(table(), compression="zstd"), 415, "write the stream uncompressed"),
+        (dumped(table(ROWS[:0])), 422, "no rows"),
+        (dumped(table(petal_width=None)), 422, "/petal_width: missing"),
+        (dumped(table(colour=["r", "g", "b"])), 422, "/colour: unknown column; the features are"),
+        (dumped(table(petal_width=["r", "g", "b"])), 422, "/petal_width: a column of string"),
+        (dumped(table(petal_width=[1.0, None, 2.0])), 422, "/petal_width: 1 nulls"),
+        (dumped(table(petal_width=[1.0, 2.0, np.nan])), 422, "/2/petal_width: nan where"),
+        (
+            dumped(pa.Table.from_arrays([pa.array([1.0])] * 5, names=[*SETOSA, "petal_width"])),
+            422,
+            "/petal_width: stands twice",
+        ),
+    ],
+)
+async def test_each_mistake_is_named(
+    client: httpx.AsyncClient, body: bytes, status: int, detail: str
+) -> None:
+    answer = await ask(client, body)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert detail in answer.json()["detail"]
+
+
+async def test_no_flipped_byte_is_our_fault(client: httpx.AsyncClient) -> None:
+    for position in range(0, len(GOOD), 3):
+        body = bytearray(GOOD)
+        body[position] ^= 0x81
+        assert (await ask(client, bytes(body))).status_code in (200, 400, 413, 415, 422), position
