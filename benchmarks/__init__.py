@@ -1,0 +1,1 @@
+"""Ratios, measured in one run: a server on one core, wrk on another."""

@@ -1,0 +1,89 @@
+"""Load from wrk, pinned to a core of its own so that it takes no time from the server."""
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from benchmarks.request import Request
+
+SCRIPT = Path(__file__).with_suffix(".lua")
+LOAD_CORE = 1
+# Beyond this an answer counts as a timeout; wrk's own 2 s would fail a slow peer's large batch.
+TIMEOUT_SECONDS = 10
+
+
+class LoadFailed(Exception):
+    """wrk itself did not run to its end; the text is what it said."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run of wrk saw. Times are milliseconds, and span one request and its answer."""
+
+    requests: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    bad_statuses: int
+    socket_errors: int
+
+    @classmethod
+    def parse(cls, output: str) -> Self:
+        """Read what wrk printed: its own text, then the line of JSON from load.lua."""
+        reports = [line for line in output.splitlines() if line.startswith("{")]
+        if not reports:
+            raise LoadFailed(output.strip() or "wrk printed nothing")
+        report = json.loads(reports[-1])
+        kinds = ("connect_errors", "read_errors", "write_errors", "timeouts")
+        return cls(
+            requests=report["requests"],
+            seconds=report["microseconds"] / 1e6,
+            p50_ms=report["p50"] / 1e3,
+            p99_ms=report["p99"] / 1e3,
+            bad_statuses=report["bad_statuses"],
+            socket_errors=sum(report[kind] for kind in kinds),
+        )
+
+    @property
+    def throughput(self) -> float:
+        """Good answers a second: one with a status of 400 or more is no throughput."""
+        return (self.requests - self.bad_statuses) / self.seconds
+
+    @property
+    def fault(self) -> str:
+        """Why the figures must not be trusted; empty where every request was answered well."""
+        faults = []
+        if self.bad_statuses:
+            faults.append(f"{self.bad_statuses} of {self.requests} answers not 2xx")
+        if self.socket_errors:
+            faults.append(f"{self.socket_errors} socket errors")
+        if not self.requests:
+            faults.append("no request was answered")
+        return ", ".join(faults)
+
+
+def run_load(request: Request, *, connections: int, seconds: int, core: int = LOAD_CORE) -> Load:
+    """Keep `connections` requests in flight for `seconds`; bounded, whatever the server does.
+
+    Raises LoadFailed where wrk cannot run or connect at all.
+    """
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(request.body)
+        body.flush()
+        headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1"]
+        command += ["--connections", str(connections), "--duration", f"{seconds}s"]
+        command += ["--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), request.url]
+        command += ["--", request.method, body.name, *headers]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=seconds + 3 * TIMEOUT_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise LoadFailed(str(error)) from None
+    if done.returncode:
+        raise LoadFailed((done.stderr or done.stdout).strip())
+    return Load.parse(done.stdout)

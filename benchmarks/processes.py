@@ -1,0 +1,82 @@
+"""Processes as /proc shows them: who descends from whom, and the memory of each."""
+
+import contextlib
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process; its start, in clock ticks since boot, tells it from a later one of that pid."""
+
+    pid: int
+    parent: int
+    session: int
+    started: int
+    zombie: bool = False
+
+    @classmethod
+    def read(cls, pid: int) -> Self:
+        """Raises ProcessLookupError where there is none. Source: proc(5), /proc/pid/stat."""
+        try:
+            stat = (PROC / str(pid) / "stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            raise ProcessLookupError(pid) from None
+        # The name, in parentheses, may hold spaces and parentheses itself.
+        fields = stat.rpartition(")")[2].split()
+        state, parent, session, started = fields[0], fields[1], fields[3], fields[19]
+        return cls(pid, int(parent), int(session), int(started), state == "Z")
+
+    def alive(self) -> bool:
+        with contextlib.suppress(ProcessLookupError):
+            now = Process.read(self.pid)
+            return now.started == self.started and not now.zombie
+        return False
+
+    def kill(self) -> None:
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def pss_bytes(self) -> int:
+        """Proportional set size: each page divided by the number of processes that map it.
+
+        Zero once the process has ended. Source: proc(5), /proc/pid/smaps_rollup.
+        """
+        try:
+            rollup = (PROC / str(self.pid) / "smaps_rollup").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return 0
+        return parse_pss(rollup)
+
+
+def parse_pss(rollup: str) -> int:
+    """The `Pss:` line of a smaps_rollup, in bytes."""
+    for line in rollup.splitlines():
+        name, _, value = line.partition(":")
+        if name == "Pss":
+            return int(value.removesuffix("kB")) * 1024
+    return 0
+
+
+def family(root: int) -> list[Process]:
+    """`root`, its descendants, and whoever else is in the session that it leads."""
+    everyone = _everyone()
+    pids = {process.pid for process in everyone if root in (process.pid, process.session)}
+    while grown := {p.pid for p in everyone if p.parent in pids} - pids:
+        pids |= grown
+    return [process for process in everyone if process.pid in pids]
+
+
+def _everyone() -> list[Process]:
+    processes = []
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(ProcessLookupError):
+                processes.append(Process.read(int(entry.name)))
+    return processes

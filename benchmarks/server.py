@@ -1,0 +1,113 @@
+"""A server under test: any command, pinned to a core, timed to its first good answer."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from benchmarks.processes import family
+
+SERVER_CORE = 0
+POLL_SECONDS = 0.01
+STOP_SECONDS = 20
+ORPHAN_SECONDS = 2
+
+
+class ServerFailed(Exception):
+    """The server did not start, or answered wrongly; the text ends with the end of its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that has answered its probe once."""
+
+    process: subprocess.Popen[bytes]
+    start_seconds: float
+
+    def pss_bytes(self) -> int:
+        """Memory of the whole process family, pages that it shares counted once."""
+        return sum(member.pss_bytes() for member in family(self.process.pid))
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running_server(
+    command: list[str],
+    probe: Callable[[], object],
+    *,
+    log: Path,
+    core: int = SERVER_CORE,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 120.0,
+) -> Iterator[Server]:
+    """Start `command`, and stop its process group and its descendants at the end.
+
+    `probe` asks the server and raises httpx.HTTPError until there is a good answer; its other
+    exceptions pass. `environment` is added to ours. Output goes to the file `log`.
+    Raises ServerFailed where the command ends, or `timeout` seconds pass, before that answer.
+    """
+    start = time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["taskset", "--cpu-list", str(core), *command],
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _wait(process, probe, start + timeout, log)
+        yield Server(process, time.monotonic() - start)
+    finally:
+        _stop(process)
+
+
+def _wait(
+    process: subprocess.Popen[bytes], probe: Callable[[], object], deadline: float, log: Path
+) -> None:
+    while True:
+        with contextlib.suppress(httpx.HTTPError):
+            probe()
+            return
+        if process.poll() is not None:
+            raise ServerFailed(f"ended with status {process.returncode}: {_end(log)}")
+        if time.monotonic() > deadline:
+            raise ServerFailed(f"no good answer in time: {_end(log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _end(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").strip().splitlines()[-lines:])
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM to the process group; SIGKILL to what is left of it and of its descendants."""
+    # Taken before the end: an orphan can no longer be told from a stranger's process.
+    members = family(process.pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while any(member.alive() for member in members):
+        if time.monotonic() > deadline:
+            for member in members:
+                member.kill()
+        time.sleep(POLL_SECONDS)
+    process.wait()
