@@ -38,6 +38,13 @@ class Process:
             return now.started == self.started and not now.zombie
         return False
 
+    def inherited(self, mark: str) -> bool:
+        """Whether the environment that it was started with holds the text `mark`."""
+        try:
+            return mark.encode() in (PROC / str(self.pid) / "environ").read_bytes()
+        except OSError:
+            return False
+
     def kill(self) -> None:
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
@@ -50,7 +57,7 @@ class Process:
         """
         try:
             rollup = (PROC / str(self.pid) / "smaps_rollup").read_text()
-        except (FileNotFoundError, ProcessLookupError):
+        except OSError:
             return 0
         return parse_pss(rollup)
 
@@ -64,10 +71,14 @@ def parse_pss(rollup: str) -> int:
     return 0
 
 
-def family(root: int) -> list[Process]:
-    """`root`, its descendants, and whoever else is in the session that it leads."""
+def family(root: int, mark: str) -> list[Process]:
+    """`root`, its descendants, its session, and whoever inherited `mark` in the environment.
+
+    Descent alone loses the orphans of a process that has ended, and the environment alone those
+    that write their title over it.
+    """
     everyone = _everyone()
-    pids = {process.pid for process in everyone if root in (process.pid, process.session)}
+    pids = {p.pid for p in everyone if root in (p.pid, p.session) or p.inherited(mark)}
     while grown := {p.pid for p in everyone if p.parent in pids} - pids:
         pids |= grown
     return [process for process in everyone if process.pid in pids]

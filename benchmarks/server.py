@@ -6,15 +6,17 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from benchmarks.processes import family
+from benchmarks.processes import Process, family
 
 SERVER_CORE = 0
+MARK = "BENCHMARK_SERVER"
 POLL_SECONDS = 0.01
 STOP_SECONDS = 20
 ORPHAN_SECONDS = 2
@@ -29,11 +31,16 @@ class Server:
     """A server that has answered its probe once."""
 
     process: subprocess.Popen[bytes]
+    mark: str
     start_seconds: float
 
+    def family(self) -> list[Process]:
+        """The server's process and all that it started, on the same core."""
+        return family(self.process.pid, self.mark)
+
     def pss_bytes(self) -> int:
-        """Memory of the whole process family, pages that it shares counted once."""
-        return sum(member.pss_bytes() for member in family(self.process.pid))
+        """Memory of the whole family, pages that it shares counted once."""
+        return sum(member.pss_bytes() for member in self.family())
 
 
 def free_port() -> int:
@@ -51,7 +58,7 @@ def running_server(
     log: Path,
     core: int = SERVER_CORE,
     cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: dict[str, str] | None = None,
     timeout: float = 120.0,
 ) -> Iterator[Server]:
     """Start `command`, and stop its process group and its descendants at the end.
@@ -60,12 +67,13 @@ def running_server(
     exceptions pass. `environment` is added to ours. Output goes to the file `log`.
     Raises ServerFailed where the command ends, or `timeout` seconds pass, before that answer.
     """
+    mark = uuid.uuid4().hex
     start = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "--cpu-list", str(core), *command],
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env=os.environ | (environment or {}) | {MARK: mark},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -73,9 +81,9 @@ def running_server(
         )
     try:
         _wait(process, probe, start + timeout, log)
-        yield Server(process, time.monotonic() - start)
+        yield Server(process, mark, time.monotonic() - start)
     finally:
-        _stop(process)
+        _stop(process, mark)
 
 
 def _wait(
@@ -96,16 +104,15 @@ def _end(log: Path, lines: int = 15) -> str:
     return "\n".join(log.read_text(errors="replace").strip().splitlines()[-lines:])
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM to the process group; SIGKILL to what is left of it and of its descendants."""
-    # Taken before the end: an orphan can no longer be told from a stranger's process.
-    members = family(process.pid)
+def _stop(process: subprocess.Popen[bytes], mark: str) -> None:
+    """SIGTERM to the process group; SIGKILL to what is left of it and of the family."""
+    members = family(process.pid, mark)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
     deadline = time.monotonic() + ORPHAN_SECONDS
-    while any(member.alive() for member in members):
+    while members := [m for m in {*members, *family(process.pid, mark)} if m.alive()]:
         if time.monotonic() > deadline:
             for member in members:
                 member.kill()

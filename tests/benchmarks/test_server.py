@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.processes import Process, family, parse_pss
+from benchmarks.processes import Process, parse_pss
 from benchmarks.server import ServerFailed, running_server
 
 # proc(5): what the kernel printed for an idle shell.
@@ -66,7 +66,7 @@ def test_a_server_is_stopped_with_the_workers_that_left_its_group(tmp_path: Path
     command = [sys.executable, "-c", textwrap.dedent(WITH_WORKER)]
     with running_server(command, probe, log=log) as server:
         worker = Process.read(int(log.read_text()))
-        members = family(server.process.pid)
+        members = server.family()
         assert worker.pid in {member.pid for member in members}
         assert server.pss_bytes() > worker.pss_bytes() > 0
     assert not any(member.alive() for member in members)
