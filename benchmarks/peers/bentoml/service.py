@@ -1,0 +1,29 @@
+"""BentoML.
+
+Followed: BentoML's documentation, "Adaptive batching", "Create online API Services" and
+"Configurations".
+Settings: one worker, adaptive batching of up to 32 rows, no access log.
+"""
+
+import bentoml
+from pydantic import BaseModel
+
+from benchmarks.peers.iris import FEATURES
+from benchmarks.peers.iris import Iris as Model
+
+
+class Flower(BaseModel):
+    sepal_length: float
+    sepal_width: float
+    petal_length: float
+    petal_width: float
+
+
+@bentoml.service(workers=1, logging={"access": {"enabled": False}})
+class Iris:
+    def __init__(self) -> None:
+        self.model = Model()
+
+    @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=1000)
+    def predict(self, flowers: list[Flower]) -> list[dict]:
+        return self.model([[getattr(f, name) for name in FEATURES] for f in flowers])

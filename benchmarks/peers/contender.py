@@ -1,0 +1,66 @@
+"""One server in the comparison: how it is installed, started, asked and read."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.request import Request
+from benchmarks.server import ServerFailed
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+VENVS = HERE.parent / ".venvs"
+FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+SPECIES = "setosa"
+PINNED = ("-r", "requirements.txt", "-c", "constraints.txt")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`start`, `prepare` and `environment` are templates over {bin}, {root}, {built}, {ports}.
+
+    `class_of` reads the class's name from the JSON answer. `pip` are the arguments of pip's
+    install, run in `folder`; none means this very environment. `prepare` runs once before
+    the rounds and writes to {built}.
+    """
+
+    name: str
+    folder: Path
+    start: str
+    path: str
+    settings: str
+    body: Any = field(default_factory=lambda: FLOWER)
+    class_of: Callable[[Any], str] = lambda answer: str(answer["class"])
+    pip: tuple[str, ...] = PINNED
+    prepare: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    connections: tuple[int, ...] = (32, 1)
+
+    @property
+    def venv(self) -> Path:
+        return VENVS / ("app" if self.folder == ROOT else self.folder.name)
+
+    def fill(self, template: str, ports: tuple[int, ...] = ()) -> str:
+        built = self.venv / "built"
+        return template.format(bin=self.venv / "bin", root=ROOT, built=built, ports=ports)
+
+    def variables(self, path: str, ports: tuple[int, ...] = ()) -> dict[str, str]:
+        """What the process gets beside our environment; `path` is our PATH."""
+        filled = {name: self.fill(value, ports) for name, value in self.environment.items()}
+        # One thread where there is one core, as every server's documentation advises.
+        common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        return common | {"PATH": f"{self.venv / 'bin'}:{path}"} | filled
+
+    def request(self, port: int) -> Request:
+        return Request(f"http://127.0.0.1:{port}{self.path}", json.dumps(self.body).encode())
+
+    def require_right_answer(self, answer: bytes) -> None:
+        """Raise ServerFailed unless the class in the answer is the flower's."""
+        try:
+            found = self.class_of(json.loads(answer))
+        except (ValueError, LookupError, TypeError):
+            found = "nothing that can be read"
+        if found != SPECIES:
+            raise ServerFailed(f"answered {found}, not {SPECIES}: {answer[:200]!r}")

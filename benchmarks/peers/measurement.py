@@ -1,0 +1,67 @@
+"""One contender, started, checked, warmed, loaded and stopped: one round's figures."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.load import Load, run_load
+from benchmarks.peers.contender import VENVS, Contender
+from benchmarks.server import SERVER_CORE, ServerFailed, free_port, running_server
+
+# TorchServe's Java needs most of it: its compiler is at work for the first thousands of requests.
+WARM_UP_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One run of wrk against one fresh server process."""
+
+    name: str
+    round: int
+    connections: int
+    load: Load
+    start_seconds: float
+    pss_bytes: int
+
+
+def log_path(contender: Contender) -> Path:
+    return VENVS / f"{contender.name.replace(' ', '-')}.log"
+
+
+def measure(contender: Contender, round: int, seconds: int) -> list[Measurement]:
+    """Raises ServerFailed or LoadFailed where there is nothing to measure."""
+    ports = tuple(free_port() for _ in range(5))
+    request = contender.request(ports[0])
+    VENVS.mkdir(exist_ok=True)
+    with running_server(
+        shlex.split(contender.fill(contender.start, ports)),
+        request.send,
+        log=log_path(contender),
+        cwd=contender.folder,
+        environment=contender.variables(os.environ["PATH"], ports),
+    ) as server:
+        contender.require_right_answer(request.send())
+        run_load(request, connections=contender.connections[0], seconds=WARM_UP_SECONDS)
+        loads = {
+            connections: run_load(request, connections=connections, seconds=seconds)
+            for connections in contender.connections
+        }
+        contender.require_right_answer(request.send())
+        _require_one_core(member.pid for member in server.family())
+        pss = server.pss_bytes()
+    return [
+        Measurement(contender.name, round, connections, load, server.start_seconds, pss)
+        for connections, load in loads.items()
+    ]
+
+
+def _require_one_core(pids: Iterator[int]) -> None:
+    for pid in pids:
+        try:
+            cores = os.sched_getaffinity(pid)
+        except ProcessLookupError:
+            continue
+        if cores != {SERVER_CORE}:
+            raise ServerFailed(f"process {pid} left core {SERVER_CORE} for {sorted(cores)}")
