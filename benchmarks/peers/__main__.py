@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 
 from benchmarks.load import LOAD_CORE, LoadFailed
-from benchmarks.peers.contenders import CONTENDERS, ECHO, Contender
+from benchmarks.peers.contender import Contender
+from benchmarks.peers.contenders import CONTENDERS, ECHO
 from benchmarks.peers.environment import InstallFailed, install, install_bytes, prepare
 from benchmarks.peers.measurement import Measurement, measure
 from benchmarks.peers.results import Results

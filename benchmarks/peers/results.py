@@ -13,6 +13,8 @@ from benchmarks.peers.measurement import Measurement
 from benchmarks.peers.plot import draw_ratios
 
 MIB = 2**20
+COLUMNS = ["server", "round", "connections", "requests_per_second", "ratio", "p50_ms", "p99_ms"]
+COLUMNS += ["pss_mib", "start_seconds", "install_mib", "fault"]
 LOADS = {32: "32 connections", 1: "1 connection", 200: "200 connections, as MLServer's k6 script"}
 
 
@@ -56,28 +58,16 @@ class Results:
     def csv(self) -> str:
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(
-            [
-                "server",
-                "round",
-                "connections",
-                "requests_per_second",
-                "ratio",
-                "p50_ms",
-                "p99_ms",
-                "pss_mib",
-                "start_seconds",
-                "fault",
-            ]
-        )
+        rows.writerow(COLUMNS)
         for m in self.measurements:
             load, ratio = m.load, self.ratio(m)
             figures = [load.throughput, ratio, load.p50_ms, load.p99_ms, m.pss_bytes / MIB]
             cells = ["" if figure is None else f"{figure:.4g}" for figure in figures]
-            start = f"{m.start_seconds:.2f}"
-            rows.writerow([m.name, m.round, m.connections, *cells, start, load.fault])
+            size = self.install_bytes.get(m.name)
+            cells += [f"{m.start_seconds:.2f}", f"{size / MIB:.0f}" if size else ""]
+            rows.writerow([m.name, m.round, m.connections, *cells, load.fault])
         for name, reason in self.failures.items():
-            rows.writerow([name, *[""] * 8, reason])
+            rows.writerow([name, *[""] * (len(COLUMNS) - 2), reason])
         return text.getvalue()
 
     def markdown(self) -> str:

@@ -8,8 +8,7 @@ Settings: one worker, adaptive batching of up to 32 rows, no access log.
 import bentoml
 from pydantic import BaseModel
 
-from benchmarks.peers.iris import FEATURES
-from benchmarks.peers.iris import Iris as Model
+from benchmarks.peers import iris
 
 
 class Flower(BaseModel):
@@ -22,8 +21,8 @@ class Flower(BaseModel):
 @bentoml.service(workers=1, logging={"access": {"enabled": False}})
 class Iris:
     def __init__(self) -> None:
-        self.model = Model()
+        self.model = iris.Iris()
 
     @bentoml.api(batchable=True, max_batch_size=32, max_latency_ms=1000)
     def predict(self, flowers: list[Flower]) -> list[dict]:
-        return self.model([[getattr(f, name) for name in FEATURES] for f in flowers])
+        return self.model([[getattr(f, name) for name in iris.FEATURES] for f in flowers])
