@@ -1,6 +1,7 @@
 """One server in the comparison: how it is installed, started, asked and read."""
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +47,17 @@ class Contender:
         built = self.venv / "built"
         return template.format(bin=self.venv / "bin", root=ROOT, built=built, ports=ports)
 
-    def variables(self, path: str, ports: tuple[int, ...] = ()) -> dict[str, str]:
-        """What the process gets beside our environment; `path` is our PATH."""
-        filled = {name: self.fill(value, ports) for name, value in self.environment.items()}
+    def common_variables(self) -> dict[str, str]:
+        """What each of its commands gets beside our environment."""
         # One thread where there is one core, as every server's documentation advises.
-        common = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        return common | {"PATH": f"{self.venv / 'bin'}:{path}"} | filled
+        threads = {"OMP_NUM_THREADS": "1"}
+        path = f"{self.venv / 'bin'}:{os.environ['PATH']}"
+        return threads | {"PYTHONPATH": str(ROOT), "PATH": path}
+
+    def variables(self, ports: tuple[int, ...]) -> dict[str, str]:
+        """What the server gets beside our environment."""
+        filled = {name: self.fill(value, ports) for name, value in self.environment.items()}
+        return self.common_variables() | filled
 
     def request(self, port: int) -> Request:
         return Request(f"http://127.0.0.1:{port}{self.path}", json.dumps(self.body).encode())

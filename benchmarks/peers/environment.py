@@ -40,7 +40,7 @@ def prepare(contender: Contender) -> None:
         shutil.rmtree(built, ignore_errors=True)
         built.mkdir()
         command = shlex.split(contender.fill(contender.prepare))
-        _run(contender, command, contender.variables(os.environ["PATH"]), PREPARE_SECONDS)
+        _run(contender, command, contender.common_variables(), PREPARE_SECONDS)
 
 
 def install_bytes(contender: Contender) -> int | None:

@@ -40,7 +40,7 @@ def measure(contender: Contender, round: int, seconds: int) -> list[Measurement]
         request.send,
         log=log_path(contender),
         cwd=contender.folder,
-        environment=contender.variables(os.environ["PATH"], ports),
+        environment=contender.variables(ports),
     ) as server:
         contender.require_right_answer(request.send())
         run_load(request, connections=contender.connections[0], seconds=WARM_UP_SECONDS)
