@@ -24,7 +24,7 @@ def run(
         list[str] | None, typer.Option(help="A server's name; may be repeated.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
-    seconds: Annotated[int, typer.Option(min=1, max=60, help="Of each load.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, max=60, help="Of each load.")] = 4,
     output: Annotated[Path, typer.Option(help="Folder for peers.csv, .md and .png.")] = RESULTS,
 ) -> None:
     """Compare this service with its peers on one core, in units of a bare ASGI echo."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.load import Load, run_load
 from benchmarks.peers.contender import VENVS, Contender
-from benchmarks.server import SERVER_CORE, ServerFailed, free_port, running_server
+from benchmarks.server import SERVER_CORE, ServerFailed, free_ports, running_server
 
 # TorchServe's Java needs most of it: its compiler is at work for the first thousands of requests.
 WARM_UP_SECONDS = 5
@@ -32,7 +32,7 @@ def log_path(contender: Contender) -> Path:
 
 def measure(contender: Contender, round: int, seconds: int) -> list[Measurement]:
     """Raises ServerFailed or LoadFailed where there is nothing to measure."""
-    ports = tuple(free_port() for _ in range(5))
+    ports = free_ports(5)
     request = contender.request(ports[0])
     VENVS.mkdir(exist_ok=True)
     with running_server(

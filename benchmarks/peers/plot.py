@@ -1,10 +1,12 @@
-"""The ratios as bars, from the least to the most of the rounds, on a logarithmic axis."""
+"""The ratios as bars, with whiskers from the least to the most of the rounds."""
 
 import io
 from statistics import median
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+HIGHLIGHT = {"this service": "#dd8452", "echo": "#b0b0b0"}
 
 
 def draw_ratios(ratios: dict[str, list[float]]) -> bytes:
@@ -16,10 +18,10 @@ def draw_ratios(ratios: dict[str, list[float]]) -> bytes:
     figure = Figure(figsize=(8, 0.5 * len(names) + 1.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    bars = axes.barh(names, middles, xerr=[below, above], capsize=3, color="#4c72b0")
+    colors = [HIGHLIGHT.get(name, "#4c72b0") for name in names]
+    bars = axes.barh(names, middles, xerr=[below, above], capsize=3, color=colors)
     axes.bar_label(bars, labels=[f"{middle:.3f}" for middle in middles], padding=8)
-    axes.set_xscale("log")
-    axes.margins(x=0.2)
+    axes.margins(x=0.1)
     axes.set_xlabel("requests/s relative to a bare ASGI echo, 32 connections, one core")
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=120, metadata={"Software": None})

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -28,6 +29,7 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     install_bytes: dict[str, int | None] = field(default_factory=dict)
+    load_average: float = field(default_factory=lambda: os.getloadavg()[0])
 
     def fail(self, name: str, reason: str) -> None:
         self.failures[name] = reason
@@ -76,7 +78,7 @@ class Results:
             "each round, on one core, wrk on the other.\nFigures are medians of the rounds, in "
             "parentheses the least and the most. The ratio is to the echo of the same round.\n"
             "Memory is PSS of all the server's processes after the loads, start is to the first "
-            "good answer.\n"
+            f"good answer. The machine's load average before the run was {self.load_average:.1f}.\n"
         )
         tables = [self._table(connections, title) for connections, title in LOADS.items()]
         return "\n".join(["# This service and its peers, serving iris\n", head, *tables])

@@ -1,6 +1,7 @@
 """wrk's report, as wrk prints it; and the echo, answering under a real load."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from benchmarks import echo
 from benchmarks.load import Load, LoadFailed, run_load
 from benchmarks.request import Request
 from benchmarks.server import free_port, running_server
+
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
 # What wrk 4.1.0 printed for a server that answers every 60th request with 503, drops every
 # 9,000th connection, and keeps a few waiting beyond the timeout.
@@ -45,11 +48,13 @@ def test_output_without_a_report_is_an_error_that_quotes_it() -> None:
         Load.parse("unable to connect to 127.0.0.1:1 Connection refused\n")
 
 
+@needs_wrk
 def test_nothing_listening_is_an_error() -> None:
     with pytest.raises(LoadFailed, match="unable to connect"):
         run_load(Request(f"http://127.0.0.1:{free_port()}/"), connections=1, seconds=1)
 
 
+@needs_wrk
 def test_the_echo_answers_what_it_was_sent_and_a_load_on_it_has_no_fault(tmp_path: Path) -> None:
     port = free_port()
     body = json.dumps({"sepal_length": 5.1}).encode()

@@ -1,7 +1,7 @@
 """BentoML.
 
-Followed: BentoML's documentation, "Adaptive batching", "Create online API Services" and
-"Configurations".
+Followed: BentoML's documentation, "Adaptive batching", "Services", "Concurrency" (equal to the
+batch size) and "Configurations".
 Settings: one worker, adaptive batching of up to 32 rows, no access log.
 """
 
@@ -18,7 +18,7 @@ class Flower(BaseModel):
     petal_width: float
 
 
-@bentoml.service(workers=1, logging={"access": {"enabled": False}})
+@bentoml.service(workers=1, traffic={"concurrency": 32}, logging={"access": {"enabled": False}})
 class Iris:
     def __init__(self) -> None:
         self.model = iris.Iris()

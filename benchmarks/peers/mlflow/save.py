@@ -1,7 +1,7 @@
 """MLflow: save the model, for `mlflow models serve` to serve.
 
-Followed: MLflow's documentation, "MLflow PyTorch Integration" (a signature and an input example),
-"MLflow Model Signatures and Input Examples" and "Deploy MLflow Model as a Local Inference Server".
+Followed: MLflow's documentation, "MLflow Model Serving" and "Deploy MLflow Model as a Local
+Inference Server"; the format (pt2) is the default of mlflow.pytorch.save_model.
 Settings: the PyTorch flavour, one uvicorn worker, --env-manager local (no environment is built
 at the start). There is no batching and no switch for a log of requests.
 The answer is the module's own: log-probabilities, in the order of the card's classes.

@@ -5,7 +5,8 @@ Followed: MLServer's documentation, "Custom Inference Runtimes", "Adaptive Batch
 Settings: settings.json (no access log, no debug, no pool) for all; iris/ batches up to 32 rows
 with a wait of at most 1 ms; iris_k6/ has the batch settings of MLServer's own iris benchmark
 (benchmarking/testserver/models/iris/model-settings.json: 40 rows, 0.4 s), whose k6 script keeps
-200 requests in flight. Its pool of four workers is left out: on one core it halves the throughput.
+200 requests in flight. Its pool of four workers is left out: on one core it cost more than half
+of the throughput.
 """
 
 import numpy as np
