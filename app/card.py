@@ -1,18 +1,19 @@
 """The model card: what a state_dict cannot say of itself, as JSON beside the checkpoint."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from app.errors import CardMismatch
+from app.reference import Calibration, FeatureHistogram, Frozen, Mahalanobis, TrainingRows
+
+NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Feature(_Frozen):
+class Feature(Frozen):
     """One input column: its name, its unit where known, and its range in training."""
 
     name: str = Field(min_length=1)
@@ -22,7 +23,7 @@ class Feature(_Frozen):
     example: float
 
 
-class Architecture(_Frozen):
+class Architecture(Frozen):
     """The arguments that rebuild the module."""
 
     module: Literal["Multiclass"] = "Multiclass"
@@ -32,7 +33,7 @@ class Architecture(_Frozen):
     batch_norm: bool = False
 
 
-class Hyperparameters(_Frozen):
+class Hyperparameters(Frozen):
     seed: int
     epochs: int
     batch_size: int
@@ -41,13 +42,13 @@ class Hyperparameters(_Frozen):
     loss: str = "NLLLoss"
 
 
-class Split(_Frozen):
+class Split(Frozen):
     train_rows: int
     test_rows: int
     test_size: float
 
 
-class ClassMetrics(_Frozen):
+class ClassMetrics(Frozen):
     """Test-set precision and recall of one class; support counts its test rows."""
 
     precision: float
@@ -55,7 +56,7 @@ class ClassMetrics(_Frozen):
     support: int
 
 
-class SeedMetrics(_Frozen):
+class SeedMetrics(Frozen):
     """Test accuracy over repeated runs, each with its own split and initialisation."""
 
     count: int
@@ -63,7 +64,7 @@ class SeedMetrics(_Frozen):
     std_test_accuracy: float
 
 
-class Metrics(_Frozen):
+class Metrics(Frozen):
     train_accuracy: float
     test_accuracy: float
     test_loss: float
@@ -71,7 +72,7 @@ class Metrics(_Frozen):
     seeds: SeedMetrics | None = None
 
 
-class Golden(_Frozen):
+class Golden(Frozen):
     """Inputs (rows, n_features) and the log-probabilities that they must reproduce."""
 
     inputs: list[list[float]] = Field(min_length=1)
@@ -81,6 +82,11 @@ class Golden(_Frozen):
 def _require_distinct(names: list[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"repeats {', '.join(repeated)}")
+
+
+def _require_shape(name: str, rows: Sequence[Sequence[object]], count: int, width: int) -> None:
+    if len(rows) != count or any(len(row) != width for row in rows):
+        raise ValueError(f"{name} does not fit {count} x {width}")
 
 
 def _distinct_classes(classes: list[str]) -> list[str]:
@@ -93,7 +99,7 @@ def _distinct_features(features: list[Feature]) -> list[Feature]:
     return features
 
 
-class Card(_Frozen):
+class Card(Frozen):
     """Schema version 1 of the card. `state_sha256` is app.checkpoint.state_sha256."""
 
     schema_version: Literal[1] = 1
@@ -108,9 +114,42 @@ class Card(_Frozen):
     libraries: dict[str, str]
     state_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     golden: Golden
+    calibration: Calibration | None = None
+    baseline: list[float] | None = None
+    mahalanobis: Mahalanobis | None = None
+    histograms: list[FeatureHistogram] | None = None
+    training_rows: TrainingRows | None = None
+
+    @model_validator(mode="after")
+    def _require_reference_shapes(self) -> Self:
+        n_features, n_classes = len(self.features), len(self.classes)
+        if self.baseline is not None:
+            _require_shape("baseline", [self.baseline], 1, n_features)
+        if distances := self.mahalanobis:
+            _require_shape("class_means", distances.class_means, n_classes, n_features)
+            _require_shape("precision", distances.precision, n_features, n_features)
+        if self.histograms is not None:
+            _require_shape("histograms", [self.histograms], 1, n_features)
+            for each in self.histograms:
+                _require_shape("histogram counts", [each.counts], 1, len(each.edges) - 1)
+        if kept := self.training_rows:
+            _require_shape("training_rows", kept.rows, len(kept.labels), n_features)
+            if not all(0 <= label < n_classes for label in kept.labels):
+                raise ValueError(f"training_rows has a label outside 0 to {n_classes - 1}")
+        return self
+
+    @property
+    def scales(self) -> list[float]:
+        """The unit of distance of each feature: its training range, or 1 if that is 0."""
+        return [feature.maximum - feature.minimum or 1.0 for feature in self.features]
 
     def to_json(self) -> bytes:
-        return (self.model_dump_json(indent=2) + "\n").encode()
+        """Indented, but a list of numbers stands on one line: people read and compare cards."""
+        # A line break is never inside a JSON string, so no name is touched.
+        text = NUMBERS.sub(
+            lambda found: f"[{' '.join(found[1].split())}]", self.model_dump_json(indent=2)
+        )
+        return (text + "\n").encode()
 
 
 def card_path(checkpoint: Path) -> Path:

@@ -14,6 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.atomic import write_atomically
 from app.card import Metrics, SeedMetrics, card_path
 from app.checkpoint import save_checkpoint
+from app.reference import Calibration
+from training.calibrate import FOLDS, calibrate
 from training.card import make_card
 from training.data import DataError, Dataset, iris, read_csv
 from training.evaluate import evaluate, evaluate_seeds
@@ -62,7 +64,10 @@ def train(
             repeats = evaluate_seeds(dataset, settings, seeds, lambda _: advance(""))
     metrics = evaluate(fitted, dataset, repeats)
     _report(metrics)
-    card = make_card(dataset, settings, fitted, metrics)
+    with _progress("fold", FOLDS) as advance:
+        calibration = calibrate(fitted, dataset, settings, lambda _: advance(""))
+    _report_calibration(calibration)
+    card = make_card(dataset, settings, fitted, metrics, calibration)
     card = card.model_copy(update={"name": stem})
     plots = draw_plots(fitted, dataset)
     save_checkpoint(fitted.module.state_dict(), card, checkpoint)
@@ -91,6 +96,20 @@ def _report_seeds(seeds: SeedMetrics | None) -> None:
     if seeds:
         mean, spread = seeds.mean_test_accuracy, seeds.std_test_accuracy
         console.print(f"test accuracy over {seeds.count} seeds: {mean:.4f} ± {spread:.4f}")
+
+
+def _report_calibration(calibration: Calibration | None) -> None:
+    if calibration is None:
+        console.print("no temperature: a class has too few training rows to hold any out")
+        return
+    before, after = (
+        f"{reliability.expected_calibration_error:.4f}"
+        for reliability in (calibration.before, calibration.after)
+    )
+    console.print(
+        f"temperature {calibration.temperature:.4f}, "
+        f"expected calibration error {before} before and {after} after"
+    )
 
 
 @contextmanager

@@ -8,14 +8,23 @@ import torch
 
 from app.card import Architecture, Card, Feature, Golden, Hyperparameters, Metrics, Split
 from app.checkpoint import state_sha256
+from app.reference import Calibration
 from training.data import Dataset
 from training.fit import Fitted, Settings
+from training.reference import histograms, keep_rows, mahalanobis, scales, shortest
 
 GOLDEN_ROWS = 3
 
 
-def make_card(dataset: Dataset, settings: Settings, fitted: Fitted, metrics: Metrics) -> Card:
+def make_card(
+    dataset: Dataset,
+    settings: Settings,
+    fitted: Fitted,
+    metrics: Metrics,
+    calibration: Calibration | None,
+) -> Card:
     split, module = fitted.split, fitted.module
+    rows, labels = split.train_rows.numpy(), split.train_labels.numpy()
     golden = split.train_rows[:GOLDEN_ROWS]
     with torch.inference_mode():
         log_probabilities = module(golden)
@@ -46,15 +55,18 @@ def make_card(dataset: Dataset, settings: Settings, fitted: Fitted, metrics: Met
         | {name: version(name) for name in ("torch", "numpy", "scikit-learn")},
         state_sha256=state_sha256(module.state_dict()),
         golden=Golden(inputs=golden.tolist(), log_probabilities=log_probabilities.tolist()),
+        calibration=calibration,
+        baseline=shortest(rows.mean(axis=0)),
+        mahalanobis=mahalanobis(rows, labels, len(dataset.classes)),
+        histograms=histograms(rows),
+        training_rows=keep_rows(rows, labels),
     )
 
 
 def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:
     rows = fitted.split.train_rows.numpy()
-    # The shortest text that reads back as the same float32: 5.1, not 5.099999904632568.
-    lowest, highest, example = (
-        [float(str(value)) for value in values]
-        for values in (rows.min(axis=0), rows.max(axis=0), _middle_row(rows))
+    lowest, highest, example = map(
+        shortest, (rows.min(axis=0), rows.max(axis=0), _middle_row(rows))
     )
     columns = zip(dataset.feature_names, dataset.units, lowest, highest, example, strict=True)
     return [
@@ -65,7 +77,5 @@ def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:
 
 def _middle_row(rows: np.ndarray) -> np.ndarray:
     """The training row nearest to the middle of the ranges: an example that is real."""
-    scale = np.ptp(rows, axis=0)
-    scale[scale == 0] = 1
-    distances = np.abs((rows - np.median(rows, axis=0)) / scale).sum(axis=1)
+    distances = np.abs((rows - np.median(rows, axis=0)) / scales(rows)).sum(axis=1)
     return rows[distances.argmin()]  # type: ignore[no-any-return]

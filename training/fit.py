@@ -69,9 +69,18 @@ def fit(
 
     On one machine and one thread the seed decides every bit of the result.
     """
-    split = split_rows(dataset, settings)
+    return fit_split(split_rows(dataset, settings), len(dataset.classes), settings, on_epoch)
+
+
+def fit_split(
+    split: Split,
+    n_classes: int,
+    settings: Settings,
+    on_epoch: Callable[[int, float], None] | None = None,
+) -> Fitted:
+    """Train one module on rows that are already split."""
     torch.manual_seed(settings.seed)
-    n_features, n_classes = len(dataset.feature_names), len(dataset.classes)
+    n_features = split.train_rows.shape[1]
     module = Multiclass(n_features, settings.hidden, n_classes, batch_norm=settings.batch_norm)
     loss_function = nn.NLLLoss()
     optimizer = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)

@@ -1,0 +1,74 @@
+"""How sure an answer is: calibrated probabilities, and how far a row is from the training rows."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.reference import Mahalanobis
+
+Float64Array = NDArray[np.float64]
+# A row beyond this percentile of the training rows counts as out of distribution.
+THRESHOLD_PERCENTILE = 99
+
+
+def calibrate(log_probabilities: NDArray[np.floating[Any]], temperature: float) -> Float64Array:
+    """Soften (temperature > 1) or sharpen (< 1) log-probabilities (rows, n_classes).
+
+    Returns log-probabilities, float64, of the same shape: log_softmax(logits / temperature),
+    for which log-probabilities do as well as logits, as they differ by a constant a row.
+    The order of the classes stays. Source: Guo et al. 2017, arXiv:1706.04599.
+    """
+    scaled = log_probabilities.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+    return scaled
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Of each row, all (rows,): its distance to the nearest class mean, what share of the
+    training rows is at most as far (0 to 1), and whether it is out of distribution."""
+
+    distances: Float64Array
+    training_shares: Float64Array
+    out_of_distribution: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class NoveltyDetector:
+    """Mahalanobis distances, ready to be taken many rows at a time.
+
+    Source: Lee et al. 2018, arXiv:1807.03888, here on the inputs themselves. `whitening`
+    (n_features, n_features) turns the distance into a Euclidean one.
+    """
+
+    whitening: Float64Array
+    centres: Float64Array
+    percentiles: Float64Array
+
+    @classmethod
+    def from_card(cls, mahalanobis: Mahalanobis) -> Self:
+        """Prepare once for each model."""
+        values, vectors = np.linalg.eigh(np.array(mahalanobis.precision, dtype=np.float64))
+        # Rounding can leave a small negative one in a matrix that has none.
+        whitening = vectors * np.sqrt(np.maximum(values, 0))
+        centres = np.array(mahalanobis.class_means, dtype=np.float64) @ whitening
+        return cls(whitening, centres, np.array(mahalanobis.percentiles, dtype=np.float64))
+
+    def judge(self, rows: NDArray[np.float32]) -> Novelty:
+        """Judge float32 rows (rows, n_features)."""
+        distances = self.distances(rows)
+        shares = np.interp(distances, self.percentiles, np.linspace(0, 1, 101))
+        return Novelty(distances, shares, distances > self.percentiles[THRESHOLD_PERCENTILE])
+
+    def distances(self, rows: NDArray[np.float32]) -> Float64Array:
+        """The distance (rows,) of each row to its nearest class mean."""
+        white = rows.astype(np.float64) @ self.whitening
+        nearest = np.full(len(rows), np.inf)
+        # Class by class: all at once would need memory for rows x classes x features.
+        for centre in self.centres:
+            difference = white - centre
+            np.minimum(nearest, np.einsum("ij,ij->i", difference, difference), out=nearest)
+        return np.sqrt(nearest)  # type: ignore[no-any-return]

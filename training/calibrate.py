@@ -1,0 +1,117 @@
+"""Temperature scaling: one number that makes the probabilities mean what they say.
+
+A temperature has to be fitted on rows that the module has not learnt from, and on iris the
+test rows will not do: all of them are classified rightly, so that the likelihood only grows
+as the temperature falls to 0, and they could not judge the result any more. So it is fitted
+by cross-validation on the training rows: one module for each fold, trained by the same
+recipe on the other folds, predicts the fold. The temperature therefore belongs to modules
+that saw fewer rows than the one that is served. Its effect is measured on the test rows,
+which took no part; they are few, so read the numbers with that in mind.
+
+Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from sklearn.model_selection import StratifiedKFold
+
+from app import certainty
+from app.reference import Calibration, Reliability
+from training.data import Dataset
+from training.fit import Fitted, Settings, Split, fit_split
+
+FOLDS = 5
+BINS = 15
+# Where every held-out row is right, no temperature is too low; here sharpening ends.
+LOWEST, HIGHEST = 0.05, 20.0
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def calibrate(
+    fitted: Fitted,
+    dataset: Dataset,
+    settings: Settings,
+    on_fold: Callable[[int], None] | None = None,
+) -> Calibration | None:
+    """Fit a temperature; None if a class has fewer than two training rows to split."""
+    split = fitted.split
+    folds = min(FOLDS, int(split.train_labels.bincount().min()))
+    if folds < 2:
+        return None
+    held_out = _cross_validate(split, len(dataset.classes), settings, folds, on_fold)
+    temperature = fit_temperature(held_out, split.train_labels.numpy())
+    with torch.inference_mode():
+        found = fitted.module(split.test_rows).numpy().astype(np.float64)
+    truth = split.test_labels.numpy()
+    return Calibration(
+        temperature=temperature,
+        fitted_on=f"{folds}-fold cross-validation on the training rows",
+        fitted_rows=len(held_out),
+        measured_on="test rows",
+        measured_rows=len(truth),
+        bins=BINS,
+        before=reliability(found, truth),
+        after=reliability(certainty.calibrate(found, temperature), truth),
+    )
+
+
+def _cross_validate(
+    split: Split,
+    n_classes: int,
+    settings: Settings,
+    folds: int,
+    on_fold: Callable[[int], None] | None,
+) -> FloatArray:
+    """Log-probabilities (train_rows, n_classes) of each row by a module that never saw it."""
+    rows, labels = split.train_rows, split.train_labels
+    found = np.zeros((len(rows), n_classes))
+    chooser = StratifiedKFold(folds, shuffle=True, random_state=settings.seed)
+    for fold, (others, fold_rows) in enumerate(chooser.split(rows, labels)):
+        part = Split(rows[others], labels[others], rows[fold_rows], labels[fold_rows])
+        module = fit_split(part, n_classes, settings).module
+        with torch.inference_mode():
+            found[fold_rows] = module(part.test_rows).numpy()
+        if on_fold:
+            on_fold(fold)
+    return found
+
+
+def fit_temperature(log_probabilities: FloatArray, labels: IntArray) -> float:
+    """The temperature from LOWEST to HIGHEST with the least mean negative log-likelihood."""
+
+    def loss(log_temperature: float) -> float:
+        scaled = certainty.calibrate(log_probabilities, float(np.exp(log_temperature)))
+        return _negative_log_likelihood(scaled, labels)
+
+    # Convex in 1 / temperature, so in its logarithm there is one minimum, too.
+    bounds = (np.log(LOWEST), np.log(HIGHEST))
+    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def reliability(log_probabilities: FloatArray, labels: IntArray) -> Reliability:
+    return Reliability(
+        negative_log_likelihood=_negative_log_likelihood(log_probabilities, labels),
+        expected_calibration_error=expected_calibration_error(log_probabilities, labels),
+    )
+
+
+def _negative_log_likelihood(log_probabilities: FloatArray, labels: IntArray) -> float:
+    return float(-log_probabilities[np.arange(len(labels)), labels].mean())
+
+
+def expected_calibration_error(log_probabilities: FloatArray, labels: IntArray) -> float:
+    """The mean gap between confidence and accuracy over BINS equal bins of confidence.
+
+    Each bin weighs as many rows as it holds. A confidence on an edge is in the lower bin.
+    """
+    confidence = np.exp(log_probabilities.max(axis=1))
+    right = log_probabilities.argmax(axis=1) == labels
+    bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
+    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(labels))

@@ -1,0 +1,70 @@
+"""What the card keeps of the training rows; app/reference.py says what each part means."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.certainty import NoveltyDetector
+from app.reference import FeatureHistogram, Mahalanobis, TrainingRows
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+MAX_ROWS = 500
+BINS = 10
+# In training ranges: no direction counts as narrower than this standard deviation, so that a
+# constant or copied feature leaves the covariance invertible.
+NARROWEST = 1e-3
+
+
+def shortest(values: FloatArray) -> list[float]:
+    """float32 values as their shortest text reads: 5.1, not 5.099999904632568."""
+    return [float(str(value)) for value in values]
+
+
+def scales(rows: FloatArray) -> FloatArray:
+    """The training range of each feature (n_features,), or 1 where it is 0."""
+    ranges = np.ptp(rows, axis=0)
+    ranges[ranges == 0] = 1
+    return ranges  # type: ignore[no-any-return]
+
+
+def mahalanobis(rows: FloatArray, labels: IntArray, n_classes: int) -> Mahalanobis:
+    """Class means, the inverse of the pooled covariance within the classes, and percentiles."""
+    exact = rows.astype(np.float64)
+    means = np.stack([exact[labels == index].mean(axis=0) for index in range(n_classes)])
+    unit = scales(rows).astype(np.float64)
+    spread = (exact - means[labels]) / unit
+    covariance = spread.T @ spread / max(len(rows) - n_classes, 1)
+    covariance += NARROWEST**2 * np.eye(len(unit))
+    precision = np.linalg.inv(covariance) / np.outer(unit, unit)
+    parts = {"class_means": means.tolist(), "precision": precision.tolist()}
+    unranked = Mahalanobis(**parts, percentiles=[0.0] * 101)
+    distances = NoveltyDetector.from_card(unranked).distances(rows)
+    return Mahalanobis(**parts, percentiles=np.percentile(distances, range(101)).tolist())
+
+
+def histograms(rows: FloatArray) -> list[FeatureHistogram]:
+    """One histogram for each feature, over its deciles."""
+    return [_histogram(column) for column in rows.T]
+
+
+def _histogram(values: FloatArray) -> FeatureHistogram:
+    # An observed value as the edge, not one between two: float32 comparisons stay exact.
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="nearest"))
+    if len(edges) == 1:
+        edges = np.repeat(edges, 2)
+    counts, _ = np.histogram(values, bins=edges)
+    return FeatureHistogram(edges=shortest(edges), counts=counts.tolist())
+
+
+def keep_rows(rows: FloatArray, labels: IntArray, limit: int = MAX_ROWS) -> TrainingRows:
+    """At most `limit` rows, as evenly by class as the classes have them, in their order."""
+    turn = np.zeros(len(labels), dtype=np.int64)
+    for index in np.unique(labels):
+        members = labels == index
+        turn[members] = np.arange(members.sum())
+    chosen = np.sort(np.lexsort((labels, turn))[:limit])
+    return TrainingRows(
+        total=len(rows),
+        rows=[shortest(row) for row in rows[chosen]],
+        labels=labels[chosen].tolist(),
+    )
