@@ -20,6 +20,7 @@ ServiceError
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
 │   ├── TensorNotFound
 │   └── NotAcceptable          no representation that the caller accepts
+├── ExplanationUnavailable     the card or the installation lacks what /explain needs
 ├── NotReady                   starting up, or draining before the end
 └── Overloaded                 more requests than the queue holds; nothing was done
 """
@@ -131,6 +132,10 @@ class TensorNotFound(RequestError):
 
 
 class NotAcceptable(RequestError):
+    pass
+
+
+class ExplanationUnavailable(ServiceError):
     pass
 
 

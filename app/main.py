@@ -9,7 +9,7 @@ import torch
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import model, operations, predict, state
+from app.api import explain, model, operations, predict, state
 from app.api.access import AccessMiddleware
 from app.api.error_handlers import install_error_handlers
 from app.api.schemas import install_openapi
@@ -65,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_error_handlers(app)
     binary_types = [name for name in predict.media_types() if name != predict.JSON]
     install_openapi(app, predictor.card, settings.max_instances, binary_types)
-    for module in (predict, state, model, operations):
+    for module in (predict, explain, state, model, operations):
         app.include_router(module.router)
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
     app.middleware_stack = AccessMiddleware(app, service, {face.path: face.respond})

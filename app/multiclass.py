@@ -38,8 +38,21 @@ class Multiclass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map float32 (rows, n_features) to float32 (rows, n_classes) log-probabilities."""
-        x = self.act(self.hidden(self.norm(x)))
-        return self.logsoftmax(self.output(x))  # type: ignore[no-any-return]
+        return self.logsoftmax(self.logits(x))  # type: ignore[no-any-return]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Map float32 (rows, n_features) to float32 (rows, n_classes), before the softmax."""
+        return self.output(self.act(self.hidden(self.norm(x))))  # type: ignore[no-any-return]
+
+    def activations(self, x: Tensor) -> dict[str, Tensor]:
+        """What each layer makes of x, (rows, its size), by the layer's name, in order.
+
+        No forward hooks: the module is shared by threads, and a hook would see them all.
+        """
+        outputs = {}
+        for name, layer in self.named_children():
+            outputs[name] = x = layer(x)
+        return outputs
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:

@@ -1,0 +1,148 @@
+"""POST /explain: one flower in, the reasons for its class out."""
+
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from app.api.body import read_json_body
+from app.api.dependencies import PredictorDep, ServiceDep
+from app.api.answers import model_reference
+from app.api.schemas import problems, reference
+from app.card import Card
+from app.counterfactual import Counterfactual
+from app.errors import Fault, InvalidInstances
+from app.explain import Explanation, Neighbour, explain
+from app.instances import parse_instances
+
+router = APIRouter(tags=["explain"])
+
+Values = dict[str, float]
+
+
+class AttributionsView(BaseModel):
+    """By feature, how much it moved the logit of the predicted class away from the baseline's.
+
+    `features` sum to `logit` - `baseline_logit` + `convergence_delta`.
+    """
+
+    features: Values
+    baseline: Values
+    logit: float
+    baseline_logit: float
+    convergence_delta: float
+
+
+class NeighbourView(BaseModel):
+    """A training row; the distance is Euclidean, each feature in units of its training range."""
+
+    features: Values
+    distance: float
+
+
+class CounterfactualView(NeighbourView):
+    """The nearest input with another class, and what changes on the way there.
+
+    No change smaller than `lower_bound` changes the class. If `proven`, `distance` is larger
+    only by what float32 needs; if not, a nearer input may exist.
+    """
+
+    class_: str = Field(alias="class")
+    changes: Values
+    lower_bound: float
+    proven: bool
+
+
+class ModelReference(BaseModel):
+    name: str
+    version: str
+    state_sha256: str
+
+
+class ExplanationView(BaseModel):
+    """`activations` by layer; `neighbours` by class, null if the card holds no training rows."""
+
+    class_: str = Field(alias="class")
+    index: int
+    probabilities: Values
+    attributions: AttributionsView
+    activations: dict[str, list[float]]
+    neighbours: dict[str, list[NeighbourView]] | None
+    counterfactual: CounterfactualView | None = Field(
+        description="null if the model knows no other class, or none was found in the time allowed"
+    )
+    model: ModelReference
+
+
+@router.post(
+    "/explain",
+    summary="Why one flower gets its class",
+    response_model=ExplanationView,
+    responses=problems(400, 413, 415, 422, 501),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": reference("Instance")}},
+        }
+    },
+)
+async def explain_one(
+    request: Request, service: ServiceDep, predictor: PredictorDep
+) -> JSONResponse:
+    body = await read_json_body(request, service.settings.max_body_bytes)
+    instances = parse_instances(body, predictor.card, service.settings.max_instances)
+    if not instances.single:
+        fault = Fault("/instances", "one flower is explained at a time; send it as a bare object")
+        raise InvalidInstances([fault])
+    # A thread: the search for the counterfactual can take tenths of a second.
+    found = await run_in_threadpool(explain, predictor.module, predictor.card, instances.rows[0])
+    return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
+
+
+def _view(found: Explanation, card: Card) -> dict[str, Any]:
+    attributions, counterfactual = found.attributions, found.counterfactual
+    probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
+    return {
+        "class": card.classes[found.index],
+        "index": found.index,
+        "probabilities": dict(zip(card.classes, probabilities, strict=True)),
+        "attributions": {
+            "features": _by_feature(card, attributions.values),
+            "baseline": _by_feature(card, attributions.baseline),
+            "logit": attributions.logit,
+            "baseline_logit": attributions.baseline_logit,
+            "convergence_delta": attributions.convergence_delta,
+        },
+        "activations": {layer: values.tolist() for layer, values in found.activations.items()},
+        "neighbours": found.neighbours
+        and {
+            name: [_neighbour(card, neighbour) for neighbour in neighbours]
+            for name, neighbours in zip(card.classes, found.neighbours, strict=True)
+        },
+        "counterfactual": counterfactual and _counterfactual(card, counterfactual),
+    }
+
+
+def _neighbour(card: Card, neighbour: Neighbour | Counterfactual) -> dict[str, Any]:
+    return {"features": _by_feature(card, neighbour.row), "distance": neighbour.distance}
+
+
+def _counterfactual(card: Card, found: Counterfactual) -> dict[str, Any]:
+    return _neighbour(card, found) | {
+        "class": card.classes[found.index],
+        "changes": _by_feature(card, found.changes),
+        "lower_bound": found.lower_bound,
+        "proven": found.proven,
+    }
+
+
+def _by_feature(card: Card, values: NDArray[np.floating[Any]]) -> dict[str, float]:
+    # The shortest text that reads back as the same number: 5.1, not 5.099999904632568.
+    return {
+        feature.name: float(str(value))
+        for feature, value in zip(card.features, values, strict=True)
+    }

@@ -1,0 +1,203 @@
+"""The smallest change: analytic on linear models, and no sampled change beats its bound."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.card import read_card
+from app.counterfactual import Counterfactual, find_counterfactual
+from app.formats import read_state
+from app.multiclass import Multiclass
+from app.regions import Regions
+from tests.conftest import IRIS
+
+NO_EXAMPLES = np.empty((0, 0), np.float32)
+
+
+def seeded(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:
+    torch.manual_seed(seed)
+    module = Multiclass(*sizes, batch_norm=batch_norm)
+    if batch_norm:
+        module(torch.randn(50, sizes[0]) * 3 + 1)
+    return module.eval()
+
+
+def classes(module: torch.nn.Module, rows: np.ndarray) -> np.ndarray:
+    tensor = torch.from_numpy(rows).to(next(module.parameters()).dtype)
+    with torch.inference_mode():
+        return module(tensor).argmax(dim=1).numpy()
+
+
+def search(
+    module: Multiclass, row: np.ndarray, scales: np.ndarray, examples: np.ndarray = NO_EXAMPLES
+) -> Counterfactual | None:
+    return find_counterfactual(module, row, scales, examples.reshape(-1, len(row)))
+
+
+def assert_sound(
+    found: Counterfactual, module: Multiclass, row: np.ndarray, scales: np.ndarray
+) -> None:
+    """What is promised: another class, at that distance, and none below the bound."""
+    own = classes(module, row[None])[0]
+    assert classes(module, found.row[None])[0] == found.index != own
+    np.testing.assert_array_equal(found.row.astype(np.float64), row + found.changes)
+    assert found.distance == pytest.approx(float(np.linalg.norm(found.changes / scales)))
+    assert found.lower_bound <= found.distance
+    generator = np.random.default_rng(0)
+    directions = generator.normal(size=(5000, len(row)))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    radii = found.lower_bound * (1 - 1e-4) * generator.uniform(0.5, 1, size=(5000, 1)) ** 0.5
+    around = row + directions * radii * scales
+    assert (classes(copy.deepcopy(module).double(), around) == own).all()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 3), st.integers(1, 8), st.integers(2, 4))
+@settings(max_examples=60)
+def test_no_smaller_change_has_the_effect(seed: int, inputs: int, hidden: int, outs: int) -> None:
+    module = seeded(seed, inputs, hidden, outs)
+    generator = np.random.default_rng(seed)
+    row = generator.normal(size=inputs).astype(np.float32)
+    scales = generator.uniform(0.5, 2, size=inputs)
+    found = search(module, row, scales)
+    if found is None:
+        far = generator.normal(size=(5000, inputs)) * 10.0 ** generator.uniform(-1, 3, (5000, 1))
+        assert len(set(classes(module, far.astype(np.float32)))) == 1
+        return
+    assert_sound(found, module, row, scales)
+    assert found.proven
+    # Where logits run nearly parallel, float32 tells them apart only far past the border.
+    assert found.distance - found.lower_bound < 1e-2 * max(1, found.distance)
+
+
+def linear(seed: int, n_features: int = 4, n_classes: int = 3) -> tuple[Multiclass, np.ndarray]:
+    """A module whose every ReLU is active near 0, and the weights of its logits."""
+    module = seeded(seed, n_features, 6, n_classes)
+    with torch.no_grad():
+        module.hidden.bias += 20
+        # The shift by 20 reaches every logit; take it out again.
+        module.output.bias -= module.output.weight.sum(dim=1) * 20
+    weight = (module.output.weight.double() @ module.hidden.weight.double()).detach().numpy()
+    return module, weight
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_on_a_linear_model_it_is_the_way_to_the_nearest_hyperplane(seed: int) -> None:
+    module, weight = linear(seed)
+    row = np.array([0.3, -0.2, 0.1, 0.5], np.float32)
+    scales = np.array([1.0, 2.0, 0.5, 4.0])
+    with torch.inference_mode():
+        logits = module.double().logits(torch.from_numpy(row[None]).double())[0].numpy()
+    module.float()
+    own = logits.argmax()
+    others = np.delete(np.arange(3), own)
+    normals = (weight[others] - weight[own]) * scales
+    gaps = logits[own] - logits[others]
+    wanted = gaps / np.linalg.norm(normals, axis=1)
+    found = search(module, row, scales)
+    assert found.index == others[wanted.argmin()]
+    assert found.lower_bound == pytest.approx(wanted.min(), abs=1e-7)
+    assert found.distance == pytest.approx(wanted.min(), abs=1e-3)
+    nearest = wanted.argmin()
+    direction = normals[nearest] / np.linalg.norm(normals[nearest])
+    np.testing.assert_allclose(found.changes / scales, direction * wanted.min(), atol=1e-3)
+
+
+def test_a_nearer_border_in_another_direction_is_found() -> None:
+    """One feature; class 1 begins above 3.5 and below -2.5, and the example is above."""
+    state = {
+        "hidden.weight": torch.tensor([[1.0], [-1.0]]),
+        "hidden.bias": torch.tensor([-3.0, -2.0]),
+        "output.weight": torch.tensor([[0.0, 0.0], [1.0, 1.0]]),
+        "output.bias": torch.tensor([0.5, 0.0]),
+    }
+    module = Multiclass.from_state(state)
+    found = search(module, np.zeros(1, np.float32), np.ones(1), np.array([[9.0]], np.float32))
+    assert found.row[0] == pytest.approx(-2.5, abs=1e-4)
+    assert found.lower_bound == pytest.approx(2.5, abs=1e-6)
+
+
+def test_batch_norm_is_part_of_the_model() -> None:
+    module = seeded(1, 3, 6, 3, batch_norm=True)
+    row, scales = np.array([1.0, 2.0, 0.0], np.float32), np.ones(3)
+    found = search(module, row, scales)
+    assert_sound(found, module, row, scales)
+    assert found.distance - found.lower_bound < 1e-4
+
+
+def test_a_module_with_one_answer_has_no_counterfactual() -> None:
+    module = seeded(0, 2, 3, 2)
+    with torch.no_grad():
+        module.output.weight.zero_()
+        module.output.bias.copy_(torch.tensor([1.0, 0.0]))
+    assert search(module, np.zeros(2, np.float32), np.ones(2)) is None
+
+
+def test_for_every_training_row_of_iris_it_is_proven() -> None:
+    module, card = Multiclass.from_state(read_state(IRIS)), read_card(IRIS.with_suffix(".json"))
+    rows, scales = np.array(card.training_rows.rows, np.float32), np.array(card.scales)
+    for row in rows:
+        found = search(module, row, scales, rows)
+        assert found.proven
+        assert found.distance - found.lower_bound < 1e-4
+    assert_sound(found, module, row, scales)
+
+
+def test_a_wide_network_gets_the_best_that_the_work_limit_allows() -> None:
+    module = seeded(0, 20, 400, 5)
+    examples = np.random.default_rng(0).normal(size=(50, 20)).astype(np.float32)
+    row, scales = examples[0], np.full(20, 4.0)
+    found = search(module, row, scales, examples)
+    assert_sound(found, module, row, scales)
+    assert not found.proven
+    assert found.lower_bound < found.distance
+    others = examples[classes(module, examples) != classes(module, row[None])[0]]
+    assert found.distance < np.linalg.norm((others - row) / scales, axis=1).min()
+
+
+@given(st.integers(0, 2000))
+@settings(max_examples=30)
+def test_less_work_only_loosens_the_bound(work: int) -> None:
+    module = seeded(5, 3, 12, 3)
+    row, scales = np.zeros(3, np.float32), np.ones(3)
+    own = int(classes(module, row[None])[0])
+    proven = Regions.around(module, row, own, scales).nearest_border().distance
+    regions = Regions.around(module, row, own, scales)
+    regions.work = work
+    start = search(module, row, scales).changes * 1.5
+    border, distance, bound = regions.nearest_border(start)
+    assert bound <= proven + 1e-8
+    assert proven - 1e-8 <= distance <= np.linalg.norm(start)
+    if border is not None:
+        assert np.linalg.norm(regions.step(border, np.inf)) == pytest.approx(distance)
+
+
+def test_a_row_on_the_border_needs_next_to_no_change() -> None:
+    state = {
+        "hidden.weight": torch.tensor([[1.0]]),
+        "hidden.bias": torch.tensor([5.0]),
+        "output.weight": torch.tensor([[1.0], [2.0]]),
+        "output.bias": torch.tensor([5.0, 0.0]),
+    }
+    module = Multiclass.from_state(state)
+    found = search(module, np.zeros(1, np.float32), np.ones(1))
+    assert (found.index, found.lower_bound) == (1, 0.0)
+    assert 0 < found.distance < 1e-4
+
+
+def test_a_class_that_float32_cannot_tell_is_not_reported() -> None:
+    """Class 1 is likelier by 1e-7 at most, in a small place around 2."""
+    state = {
+        "hidden.weight": torch.tensor([[1.0], [1.0]]),
+        "hidden.bias": torch.tensor([-1.0, -2.0]),
+        "output.weight": torch.tensor([[0.0, 0.0], [1.0, -2.0]]),
+        "output.bias": torch.tensor([0.0, -0.9999999]),
+    }
+    module = Multiclass.from_state(state)
+    row = np.zeros(1, np.float32)
+    nearest = Regions.around(module, row, 0, np.ones(1)).nearest_border()
+    assert nearest.lower_bound == pytest.approx(2, abs=1e-6)
+    assert search(module, row, np.ones(1)) is None
