@@ -17,7 +17,8 @@ Float64Array = NDArray[np.float64]
 NEIGHBOURS = 3
 # A power of two, so that the step size is exact in float32; Captum keeps it in that.
 STEPS = 1024
-INSTALL = 'python -m pip install "multiclass-server[explain]"'
+# What the extra `explain` holds, by names that a registry knows.
+INSTALL = "python -m pip install captum scipy"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
         attributions = integrated_gradients(module, row, baseline, index)
         counterfactual = find_counterfactual(module, row, scales, examples)
     except ImportError as error:
-        raise ExplanationUnavailable(f"{error}; explanations need an extra: {INSTALL}") from None
+        raise ExplanationUnavailable(
+            f"{error}; explanations need the extra `explain`: {INSTALL}"
+        ) from None
     return Explanation(
         index,
         log_probabilities,
