@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from app.api import explain, model, operations, predict, state
 from app.api.access import AccessMiddleware
+from app.api.body import JSON
 from app.api.error_handlers import install_error_handlers
 from app.api.schemas import install_openapi
 from app.errors import ServiceError
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     app.state.predict = face
     install_error_handlers(app)
-    binary_types = [name for name in predict.media_types() if name != predict.JSON]
+    binary_types = [name for name in predict.media_types() if name != JSON]
     install_openapi(app, predictor.card, settings.max_instances, binary_types)
     for module in (predict, explain, state, model, operations):
         app.include_router(module.router)

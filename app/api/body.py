@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from email.message import EmailMessage
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.errors import BodyTooLarge, UnsupportedContent
 
 Headers = dict[bytes, bytes]
 Body = bytes | bytearray
+JSON = "application/json"
 
 
 def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
@@ -18,7 +19,7 @@ def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
     if encoding.lower() != "identity":
         raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
     given = headers.get(b"content-type", b"").decode("latin-1")
-    if given == "application/json":
+    if given == JSON:
         return given
     if not given:
         raise UnsupportedContent(f"no Content-Type; send {' or '.join(accepted)}")
@@ -51,3 +52,12 @@ async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message.get("body", b""), message.get("more_body", False)
+
+
+async def read_json(request: Request, limit: int) -> Body:
+    """The body of an endpoint that takes JSON alone. Raises as the two above do."""
+    headers: Headers = dict(request.scope["headers"])
+    if media_type_of(headers, [JSON]) != JSON:
+        given = headers[b"content-type"].decode("latin-1")
+        raise UnsupportedContent(f"Content-Type {given!r}; send {JSON}")
+    return await read_body(request.receive, headers, limit)

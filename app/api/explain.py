@@ -9,9 +9,9 @@ from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from app.api.body import read_json_body
-from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.answers import model_reference
+from app.api.body import read_json
+from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.schemas import problems, reference
 from app.card import Card
 from app.counterfactual import Counterfactual
@@ -93,7 +93,7 @@ class ExplanationView(BaseModel):
 async def explain_one(
     request: Request, service: ServiceDep, predictor: PredictorDep
 ) -> JSONResponse:
-    body = await read_json_body(request, service.settings.max_body_bytes)
+    body = await read_json(request, service.settings.max_body_bytes)
     instances = parse_instances(body, predictor.card, service.settings.max_instances)
     if not instances.single:
         fault = Fault("/instances", "one flower is explained at a time; send it as a bare object")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from app.api.answers import model_reference
-from app.api.body import Body, Headers, media_type_of, read_body
+from app.api.body import JSON, Body, Headers, media_type_of, read_body
 from app.api.negotiation import choose_media_type
 from app.api.schemas import PREDICTION_RESPONSES, problems
 from app.errors import Overloaded, UnsupportedContent
@@ -21,7 +21,6 @@ from app.instances import Instances
 from app.settings import Settings
 
 router = APIRouter(tags=["predict"])
-JSON = "application/json"
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
 FORMATS = {
