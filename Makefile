@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format lock bench-peers
+.PHONY: serve train test lint format bench lock bench-peers
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -22,6 +22,9 @@ lint: .venv/dev  ## check style, types and import direction
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: .venv/dev  ## measure the service as ratios (3 min; needs wrk and taskset)
+	$(BIN)/python -m benchmarks
 
 bench-peers: .venv/dev  ## compare with other servers, each in its own environment (20 min, 10 GB)
 	$(BIN)/python -m benchmarks.peers

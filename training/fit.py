@@ -1,6 +1,6 @@
 """The training loop: NLLLoss and Adam over shuffled mini-batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,14 +86,15 @@ def fit_split(
     optimizer = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
     train_losses, test_losses = [], []
     for epoch in range(1, settings.epochs + 1):
-        epoch_loss = torch.zeros(())
-        for rows in _batches(len(split.train_rows), settings):
-            loss = loss_function(module(split.train_rows[rows]), split.train_labels[rows])
+        losses = []
+        for rows, labels in _batches(split, settings):
+            loss = loss_function(module(rows), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            epoch_loss += loss.detach() * len(rows)
-        train_losses.append(epoch_loss.item() / len(split.train_rows))
+            losses.append((loss.detach(), len(rows)))
+        total = sum(float(loss) * count for loss, count in losses)
+        train_losses.append(total / len(split.train_rows))
         test_losses.append(_test_loss(module, split, loss_function))
         if on_epoch:
             on_epoch(epoch, train_losses[-1])
@@ -101,12 +102,17 @@ def fit_split(
     return Fitted(module.eval(), split, *curves)
 
 
-def _batches(n_rows: int, settings: Settings) -> list[Tensor]:
-    batches = list(torch.split(torch.randperm(n_rows), settings.batch_size))
+def _batches(split: Split, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
+    """The training rows and labels of one epoch, shuffled once and then only sliced."""
+    count = len(split.train_rows)
+    order = torch.randperm(count)
+    full, rest = divmod(count, settings.batch_size)
+    sizes = [settings.batch_size] * full + [rest] * (rest > 0)
     # BatchNorm has no variance to take over a single row, so the last one joins the rest.
-    if settings.batch_norm and len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
+    if settings.batch_norm and rest == 1 and full:
+        sizes[-2:] = [settings.batch_size + 1]
+    rows, labels = (torch.split(t[order], sizes) for t in (split.train_rows, split.train_labels))
+    return zip(rows, labels, strict=True)
 
 
 def _test_loss(module: Multiclass, split: Split, loss_function: nn.NLLLoss) -> float:

@@ -1,0 +1,27 @@
+"""`python -m benchmarks`, also `make bench`: every ratio of the service, in one run."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from benchmarks import bodies, single, start, training
+from benchmarks.ratio import Ratio, print_table
+
+
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="How often each ratio is taken.")] = 5,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of one load.")] = 3,
+) -> None:
+    """Measure the service as ratios: two servers, or a server and its parts, side by side."""
+    print(f"load average before: {os.getloadavg()[0]:.2f}; other work shows in the spread\n")
+    ratios: list[Ratio] = []
+    ratios += single.measure(rounds, seconds)
+    ratios += bodies.measure(rounds)
+    ratios += start.measure(rounds)
+    ratios += training.measure(rounds)
+    print_table(ratios)
+
+
+if __name__ == "__main__":
+    typer.run(bench)
