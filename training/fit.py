@@ -50,8 +50,8 @@ def split_rows(dataset: Dataset, settings: Settings) -> Split:
     """Split by class (stratified), so that every class is in both parts. Raises DataError."""
     try:
         parts = train_test_split(
-            torch.from_numpy(dataset.features),
-            torch.from_numpy(dataset.labels),
+            torch.tensor(dataset.features),
+            torch.tensor(dataset.labels),
             test_size=settings.test_size,
             random_state=settings.seed,
             stratify=dataset.labels,

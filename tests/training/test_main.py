@@ -41,7 +41,7 @@ def test_another_data_set_is_trained_served_and_inspected(tmp_path: Path) -> Non
     frame.to_csv(tmp_path / "wine.csv", index=False)
     source = ["--data", str(tmp_path / "wine.csv"), "--target", "target", "--batch-norm"]
     result = train(*source, "--output", str(tmp_path), "--seeds", "2")
-    assert result.returncode == 0, result.stderr
+    assert (result.returncode, result.stderr) == (0, "")
     assert "epoch 100/100" in result.stdout
     assert "class_0: precision" in result.stdout
     plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
