@@ -30,7 +30,7 @@ bench-peers: .venv/dev  ## compare with other servers, each in its own environme
 	$(BIN)/python -m benchmarks.peers
 
 lock: .venv/dev  ## write constraints.txt from what is installed
-	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 .venv/serve: pyproject.toml constraints.txt | .venv
 	$(INSTALL) .
