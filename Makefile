@@ -13,11 +13,13 @@ train: .venv/train  ## retrain models/iris-model.pth
 test: .venv/dev  ## run the tests
 	$(BIN)/python -m pytest
 
-lint: .venv/dev  ## check style, types and import direction
+lint: .venv/dev  ## check style, types, import direction, dependencies and the Dockerfile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry app
+	$(BIN)/hadolint Dockerfile
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
