@@ -118,12 +118,14 @@ class Process:
 
 
 @contextmanager
-def running_server(log: Path, *arguments: str) -> Iterator[Process]:
+def running_server(
+    log: Path, *arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path = ROOT
+) -> Iterator[Process]:
     """`app serve` on a free port, from when its log names the address."""
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", "0", *arguments],
-            cwd=ROOT,
+            [*python, "-m", "app", "serve", "--port", "0", *arguments],
+            cwd=cwd,
             stderr=stderr,
         )
     deadline = time.monotonic() + 60
