@@ -32,10 +32,10 @@ def compile_forward(module: Multiclass) -> Forward:
     @np.errstate(all="ignore")
     def forward(rows: FloatArray) -> FloatArray:
         columns = rows.T if normalise is None else normalise(rows.T)
-        hidden = np.dot(w1, columns)
+        hidden = np.matmul(w1, columns)
         hidden += b1
         np.maximum(hidden, 0, out=hidden)
-        logits = np.dot(w2, hidden)
+        logits = np.matmul(w2, hidden)
         logits += b2
         # log-softmax; the largest logit is taken off first, so that no exp overflows.
         logits -= np.maximum.reduce(logits, axis=0)

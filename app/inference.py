@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -37,14 +36,13 @@ class ForwardPass:
     indices: NDArray[np.int64]
     outside: NDArray[np.bool_] | None
 
-    # Once for the pass, not once for each of the requests that share it.
-    @cached_property
-    def index_list(self) -> list[int]:
-        return self.indices.tolist()  # type: ignore[no-any-return]
+    _lists: tuple[list[int], list[list[float]]] | None = None
 
-    @cached_property
-    def probability_lists(self) -> list[list[float]]:
-        return self.probabilities.tolist()  # type: ignore[no-any-return]
+    def lists(self) -> tuple[list[int], list[list[float]]]:
+        """indices and probabilities; made once for all requests that share the pass."""
+        if self._lists is None:
+            self._lists = self.indices.tolist(), self.probabilities.tolist()
+        return self._lists
 
 
 class Prediction(NamedTuple):
@@ -98,7 +96,7 @@ class Inference:
     def _forward(self, rows: FloatArray, first: int = 0) -> ForwardPass:
         logs = self.predictor.log_probabilities(rows)
         finite = np.isfinite(logs)
-        if not finite.all():
+        if not np.logical_and.reduce(finite, axis=None):
             wrong = first + int(np.argwhere(~finite)[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
@@ -106,7 +104,7 @@ class Inference:
         probabilities = np.exp(logs, dtype=np.float64)
         columns = np.ascontiguousarray(rows.T)
         outside = (columns < self._lowest) | (columns > self._highest)
-        found = outside.T if outside.any() else None
+        found = outside.T if np.logical_or.reduce(outside, axis=None) else None
         whole = ForwardPass(rows, logs, probabilities, logs.argmax(axis=1), found)
         self._count(whole)
         return whole

@@ -53,11 +53,12 @@ class JsonFormat:
     def _answers(self, prediction: Prediction, log_probabilities: bool) -> list[Answer]:
         whole, start, end = prediction
         by_class = self._by_class
-        indices = whole.index_list[start:end]
+        indices, probabilities = whole.lists()
+        indices = indices[start:end]
         columns: list[Iterable[Any]] = [
             map(self._classes.__getitem__, indices),
             indices,
-            [by_class(*row) for row in whole.probability_lists[start:end]],
+            [by_class(*row) for row in probabilities[start:end]],
             self._warnings(prediction),
         ]
         if log_probabilities:

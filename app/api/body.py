@@ -15,9 +15,10 @@ JSON = "application/json"
 
 def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
     """The body's media type. Raises UnsupportedContent, naming what is accepted."""
-    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
-    if encoding.lower() != "identity":
-        raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
+    if b"content-encoding" in headers:
+        encoding = headers[b"content-encoding"].decode("latin-1")
+        if encoding.lower() != "identity":
+            raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
     given = headers.get(b"content-type", b"").decode("latin-1")
     if given == JSON:
         return given
@@ -36,22 +37,21 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > limit:
         raise BodyTooLarge(f"a body of {int(declared)} bytes; at most {limit} are taken")
-    chunk, more = await _next_chunk(receive)
-    # Most bodies are one chunk, and need no second copy.
-    body = bytearray(chunk) if more else chunk
-    while more and len(body) <= limit:
-        chunk, more = await _next_chunk(receive)
-        body += chunk
-    if len(body) > limit:
-        raise BodyTooLarge(f"a body of more than {limit} bytes")
-    return body
-
-
-async def _next_chunk(receive: Receive) -> tuple[bytes, bool]:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    return message.get("body", b""), message.get("more_body", False)
+    body: Body | None = None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        if body is None:
+            # Most bodies are one chunk, and need no second copy.
+            body = bytearray(chunk) if more else chunk
+        else:
+            body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(f"a body of more than {limit} bytes")
+    return body or b""
 
 
 async def read_json(request: Request, limit: int) -> Body:

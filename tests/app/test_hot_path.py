@@ -1,0 +1,115 @@
+"""The way past FastAPI's router: the same answers as through it, and no heavier than it was."""
+
+import asyncio
+import io
+import json
+import sys
+from types import FrameType
+
+import httpx
+import numpy as np
+import pytest
+
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import IRIS, SETOSA
+
+# Python and C calls for one request, from the outermost middleware to the last byte sent.
+MOST_CALLS = 180
+
+
+def npy(rows: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, rows)
+    return stream.getvalue()
+
+
+FLOWER = json.dumps(SETOSA).encode()
+BODIES = {
+    "one": FLOWER,
+    "many": json.dumps({"instances": [SETOSA] * 100}).encode(),
+    "large": json.dumps({"instances": [SETOSA] * 2000}).encode(),
+    "warning": json.dumps(SETOSA | {"petal_width": 9}).encode(),
+    "overflow": json.dumps(dict.fromkeys(SETOSA, 1e31)).encode(),
+    "fault": json.dumps(SETOSA | {"petal_width": "wide"}).encode(),
+    "broken": FLOWER[:-1],
+    "empty": b"",
+}
+HEADERS = {
+    "json": {"Content-Type": "application/json"},
+    "charset": {"Content-Type": "application/json; charset=utf-8"},
+    "npy": {"Content-Type": "application/x-npy"},
+    "accept": {"Content-Type": "application/json", "Accept": "application/x-npy"},
+    "html": {"Content-Type": "application/json", "Accept": "text/html"},
+    "zipped": {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    "none": {},
+}
+
+
+def shown(response: httpx.Response) -> tuple[object, ...]:
+    headers = {k: v for k, v in response.headers.items() if k != "x-request-id"}
+    return response.status_code, headers, response.content
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+@pytest.mark.parametrize("body", BODIES)
+async def test_both_ways_answer_the_same_bytes(
+    client: httpx.AsyncClient, body: str, headers: str
+) -> None:
+    # A query is what sends a request through the router.
+    answers = [
+        shown(await client.post(url, content=BODIES[body], headers=HEADERS[headers]))
+        for url in ("/predict", "/predict?log_probabilities=false")
+    ]
+    assert answers[0] == answers[1]
+
+
+async def test_both_ways_answer_the_same_array(client: httpx.AsyncClient) -> None:
+    content = npy(np.array([list(SETOSA.values())], np.float32))
+    answers = [
+        shown(await client.post(url, content=content, headers=HEADERS["npy"]))
+        for url in ("/predict", "/predict?log_probabilities=false")
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 200
+
+
+async def test_a_request_takes_no_more_calls_than_it_did() -> None:
+    app = create_app(Settings(model=IRIS))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(FLOWER))]
+    status = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": FLOWER, "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        status.append(message.get("status"))
+
+    async def ask() -> None:
+        scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b""}
+        await app.middleware_stack(scope | {"headers": headers}, receive, send)
+        await asyncio.sleep(0)
+
+    async with app.router.lifespan_context(app):
+        for _ in range(5):
+            await ask()
+        calls = await count_calls(ask)
+    assert status[0] == 200
+    # More means that the hot path grew: see benchmarks/single.py before raising this.
+    assert MOST_CALLS * 0.8 < calls <= MOST_CALLS, calls
+
+
+async def count_calls(ask) -> int:
+    calls = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        await ask()
+    finally:
+        sys.setprofile(before)
+    return calls
