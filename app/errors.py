@@ -20,7 +20,7 @@ ServiceError
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
 │   ├── TensorNotFound
 │   └── NotAcceptable          no representation that the caller accepts
-├── ExplanationUnavailable     the card or the installation lacks what /explain needs
+├── NotProvided                the card or the installation lacks what was asked for
 ├── NotReady                   starting up, or draining before the end
 └── Overloaded                 more requests than the queue holds; nothing was done
 """
@@ -135,7 +135,7 @@ class NotAcceptable(RequestError):
     pass
 
 
-class ExplanationUnavailable(ServiceError):
+class NotProvided(ServiceError):
     pass
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.card import Card
 from app.counterfactual import Counterfactual, find_counterfactual
-from app.errors import ExplanationUnavailable, Fault, InvalidInstances
+from app.errors import Fault, InvalidInstances, NotProvided
 from app.multiclass import Multiclass
 
 FloatArray = NDArray[np.float32]
@@ -62,11 +62,11 @@ class Explanation:
 def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
     """Explain one float32 row (n_features,).
 
-    Raises ExplanationUnavailable if the card has no baseline or the extra `explain` is not
+    Raises NotProvided if the card has no baseline or the extra `explain` is not
     installed, and InvalidInstances if the forward pass overflows.
     """
     if card.baseline is None:
-        raise ExplanationUnavailable(
+        raise NotProvided(
             "the model card holds no baseline to compare with; training writes one: "
             "python -m training"
         )
@@ -88,9 +88,7 @@ def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
         attributions = integrated_gradients(module, row, baseline, index)
         counterfactual = find_counterfactual(module, row, scales, examples)
     except ImportError as error:
-        raise ExplanationUnavailable(
-            f"{error}; explanations need the extra `explain`: {INSTALL}"
-        ) from None
+        raise NotProvided(f"{error}; explanations need the extra `explain`: {INSTALL}") from None
     return Explanation(
         index,
         log_probabilities,

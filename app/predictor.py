@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from app.card import Card
+from app.certainty import NoveltyDetector
 from app.checkpoint import load_checkpoint
 from app.compiled import FloatArray, Forward, compile_forward
 from app.errors import CardMismatch, StateMismatch
@@ -82,6 +83,12 @@ class Predictor:
     def arrays(self) -> dict[str, Array]:
         """The state_dict's tensors as NumPy arrays over the same memory."""
         return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}
+
+    @cached_property
+    def novelty(self) -> NoveltyDetector | None:
+        """What tells rows unlike the training rows, where the card holds what it takes."""
+        mahalanobis = self.card.mahalanobis
+        return None if mahalanobis is None else NoveltyDetector.from_card(mahalanobis)
 
     @cached_property
     def ranges(self) -> tuple[FloatArray, FloatArray]:

@@ -1,12 +1,14 @@
 """The answers of /predict as JSON, written from whole columns: no dict for a row."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from itertools import repeat
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from app.api.asked import NOTHING_MORE, NOVELTY_FIELDS, Asked, Shown, show
 from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
@@ -23,6 +25,7 @@ class Answer(msgspec.Struct, gc=False, rename={"label": "class"}):
     probabilities: Any
     warnings: list[RangeWarning]
     log_probabilities: Any = msgspec.UNSET
+    novelty: Any = msgspec.UNSET
     model: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -32,6 +35,7 @@ class JsonFormat:
     media_type = "application/json"
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        self._predictor = predictor
         self._classes = predictor.card.classes
         self._by_class = _record(predictor.card.classes)
         self._ranges = [(feature.name, _range(feature)) for feature in predictor.card.features]
@@ -39,10 +43,10 @@ class JsonFormat:
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
+        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
     ) -> bytes:
         """One answer for one bare instance, else the answers in order."""
-        lists = [self._answers(part, log_probabilities) for part in predictions]
+        lists = [self._answers(part, asked) for part in predictions]
         if instances.single:
             answer = lists[0][0]
             answer.model = self._model
@@ -50,7 +54,7 @@ class JsonFormat:
         answers = b",".join(memoryview(_encode(part))[1:-1] for part in lists)
         return b'{"predictions":[%b],"model":%b}' % (answers, bytes(self._model))
 
-    def _answers(self, prediction: Prediction, log_probabilities: bool) -> list[Answer]:
+    def _answers(self, prediction: Prediction, asked: Asked) -> list[Answer]:
         whole, start, end = prediction
         by_class = self._by_class
         indices, probabilities = whole.lists()
@@ -61,10 +65,24 @@ class JsonFormat:
             [by_class(*row) for row in probabilities[start:end]],
             self._warnings(prediction),
         ]
-        if log_probabilities:
-            logs = whole.log_probabilities[start:end].astype(np.float64)
-            columns.append(by_class(*row) for row in logs.tolist())
-        return list(map(Answer, *columns))
+        answers = list(map(Answer, *columns))
+        if asked is not NOTHING_MORE:
+            self._add(answers, show(prediction, asked, self._predictor), asked)
+        return answers
+
+    def _add(self, answers: list[Answer], shown: Shown, asked: Asked) -> None:
+        by_class = self._by_class
+        if asked.calibrated:
+            for answer, row in zip(answers, shown.probabilities.tolist(), strict=True):
+                answer.probabilities = by_class(*row)
+        if asked.log_probabilities:
+            for answer, row in zip(answers, shown.log_probabilities.tolist(), strict=True):
+                answer.log_probabilities = by_class(*row)
+        if shown.novelty is not None:
+            columns = asdict(shown.novelty)
+            rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+            for answer, row in zip(answers, rows, strict=True):
+                answer.novelty = dict(zip(NOVELTY_FIELDS, row, strict=True))
 
     def _warnings(self, prediction: Prediction) -> Iterable[list[RangeWarning]]:
         whole, start, end = prediction

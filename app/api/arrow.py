@@ -2,10 +2,12 @@
 
 import struct
 from collections.abc import Iterable
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
 
+from app.api.asked import NOVELTY_FIELDS, Asked, show
 from app.api.body import Body
 from app.api.npy import as_float32
 from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
@@ -18,13 +20,14 @@ class ArrowFormat:
     """Record batches of one predictor, both ways.
 
     In: a numeric column for each feature, by name, in any order, without nulls. Out: class
-    (dictionary-encoded), index, probabilities (a struct by class), log_probabilities if
-    asked, and out_of_range, the names of the features beyond their training range.
+    (dictionary-encoded), index, probabilities (a struct by class), out_of_range, the names of
+    the features beyond their training range, and if asked log_probabilities and novelty.
     """
 
     media_type = "application/vnd.apache.arrow.stream"
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        self._predictor = predictor
         self._features = [feature.name for feature in predictor.card.features]
         self._classes = predictor.card.classes
         self._limit = max_instances
@@ -42,9 +45,9 @@ class ArrowFormat:
         return Instances(as_float32(rows, self._features), single=False)
 
     def encode(
-        self, predictions: Iterable[Prediction], _instances: Instances, log_probabilities: bool, /
+        self, predictions: Iterable[Prediction], _instances: Instances, asked: Asked, /
     ) -> memoryview:
-        batches = [self._batch(prediction, log_probabilities) for prediction in predictions]
+        batches = [self._batch(prediction, asked) for prediction in predictions]
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batches[0].schema) as writer:
             for batch in batches:
@@ -70,17 +73,21 @@ class ArrowFormat:
         if faults:
             raise InvalidInstances(faults)
 
-    def _batch(self, prediction: Prediction, log_probabilities: bool) -> pa.RecordBatch:
+    def _batch(self, prediction: Prediction, asked: Asked) -> pa.RecordBatch:
         whole, start, end = prediction
+        shown = show(prediction, asked, self._predictor)
         indices = pa.array(whole.indices[start:end].astype(np.int32))
         columns = {
             "class": pa.DictionaryArray.from_arrays(indices, pa.array(self._classes)),
             "index": indices,
-            "probabilities": self._by_class(whole.probabilities[start:end]),
+            "probabilities": self._by_class(shown.probabilities),
             "out_of_range": self._out_of_range(prediction),
         }
-        if log_probabilities:
-            columns["log_probabilities"] = self._by_class(whole.log_probabilities[start:end])
+        if asked.log_probabilities:
+            columns["log_probabilities"] = self._by_class(shown.log_probabilities)
+        if shown.novelty is not None:
+            arrays = map(pa.array, asdict(shown.novelty).values())
+            columns["novelty"] = pa.StructArray.from_arrays(arrays, NOVELTY_FIELDS)
         return pa.record_batch(columns)
 
     def _by_class(self, values: np.ndarray) -> pa.StructArray:

@@ -25,7 +25,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
-    errors.ExplanationUnavailable: HTTPStatus.NOT_IMPLEMENTED,
+    errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from app.api.asked import Asked, show
 from app.api.body import Body
 from app.compiled import FloatArray
-from app.errors import Fault, InvalidInstances, MalformedBody
+from app.errors import Fault, InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
 from app.instances import LARGEST, Instances, require_at_most
 from app.predictor import Predictor
@@ -31,6 +32,7 @@ class NpyFormat:
     media_type = "application/x-npy"
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        self._predictor = predictor
         self._features = [feature.name for feature in predictor.card.features]
         self._n_classes = len(predictor.card.classes)
         self._limit = max_instances
@@ -48,18 +50,21 @@ class NpyFormat:
         return Instances(as_float32(rows, self._features), single)
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
+        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
     ) -> memoryview:
+        if asked.out_of_distribution:
+            raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
         shape = (len(instances.rows), self._n_classes)
         header = _header(shape[1:] if instances.single else shape)
         content = bytearray(len(header) + 4 * shape[0] * shape[1])
         content[: len(header)] = header
         answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
         filled = 0
-        for whole, start, end in predictions:
-            values = whole.log_probabilities if log_probabilities else whole.probabilities
-            answers[filled : filled + end - start] = values[start:end]
-            filled += end - start
+        for prediction in predictions:
+            shown = show(prediction, asked, self._predictor)
+            values = shown.log_probabilities if asked.log_probabilities else shown.probabilities
+            answers[filled : filled + len(values)] = values
+            filled += len(values)
         return memoryview(content)
 
 

@@ -6,12 +6,12 @@ from pkgutil import resolve_name
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from app.api.answers import model_reference
+from app.api.asked import NOTHING_MORE, Asked
 from app.api.body import JSON, Body, Headers, media_type_of, read_body
 from app.api.negotiation import choose_media_type
 from app.api.schemas import PREDICTION_RESPONSES, problems
@@ -41,7 +41,7 @@ class Format(Protocol):
     def decode(self, body: Body) -> Instances: ...
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, log_probabilities: bool, /
+        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
     ) -> bytes | memoryview: ...
 
 
@@ -67,9 +67,9 @@ class PredictFace:
         self._large = 0
 
     async def respond(
-        self, scope: Scope, receive: Receive, *, log_probabilities: bool = False
+        self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
     ) -> Response:
-        """Raises RequestError, or Overloaded with nothing done."""
+        """Raises RequestError, NotProvided, or Overloaded with nothing done."""
         headers: Headers = dict(scope["headers"])
         source = target = self._json
         # What nearly everybody sends is told by two comparisons.
@@ -83,20 +83,20 @@ class PredictFace:
             instances = source.decode(body)
             if len(instances.rows) <= MAX_BATCHED_ROWS:
                 prediction = await self.inference.predict(instances.rows)
-                content = target.encode([prediction], instances, log_probabilities)
+                content = target.encode([prediction], instances, asked)
         if content is None:
-            content = await self._in_thread(source, target, body, log_probabilities)
+            content = await self._in_thread(source, target, body, asked)
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
 
     async def _in_thread(
-        self, source: Format, target: Format, body: Body, log_probabilities: bool
+        self, source: Format, target: Format, body: Body, asked: Asked
     ) -> bytes | memoryview:
         def answer() -> bytes | memoryview:
             instances = source.decode(body)
             predictions = self.inference.predict_chunks(instances.rows)
-            return target.encode(predictions, instances, log_probabilities)
+            return target.encode(predictions, instances, asked)
 
         if self._large >= self._settings.max_large_requests:
             raise Overloaded(f"{self._large} large requests are in work already; try again")
@@ -144,19 +144,11 @@ class _Content(Response):
         ]
 
 
-class PredictQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    log_probabilities: bool = False
-
-
 @router.post(
     PredictFace.path,
     summary="Classify one flower or many",
-    responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 503),
+    responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503),
 )
-async def predict(request: Request, query: Annotated[PredictQuery, Query()]) -> Response:
+async def predict(request: Request, asked: Annotated[Asked, Query()]) -> Response:
     face: PredictFace = request.app.state.predict
-    return await face.respond(
-        request.scope, request.receive, log_probabilities=query.log_probabilities
-    )
+    return await face.respond(request.scope, request.receive, asked)

@@ -97,16 +97,18 @@ def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
         "probabilities": by_class,
         "warnings": {"type": "array", "items": _record(warning | {"detail": {"type": "string"}})},
     }
-    logs = {"log_probabilities": by_class}
+    number, yes_or_no = {"type": "number"}, {"type": "boolean"}
+    novelty = {"distance": number, "training_share": number, "out_of_distribution": yes_or_no}
+    optional = {"log_probabilities": by_class, "novelty": _record(novelty)}
     model = {name: {"type": "string"} for name in ("name", "version", "state_sha256")}
     many = {"type": "array", "minItems": 1, "items": reference("Instance")}
     return {
         "Problem": PROBLEM,
         "Instance": _record({feature.name: _number(feature) for feature in card.features}),
         "Instances": _record({"instances": many | {"maxItems": max_instances}}),
-        "Answer": _record(answer, logs),
+        "Answer": _record(answer, optional),
         "Model": _record(model),
-        "Prediction": _record(answer | {"model": reference("Model")}, logs),
+        "Prediction": _record(answer | {"model": reference("Model")}, optional),
         "Predictions": _record(
             {
                 "predictions": {"type": "array", "items": reference("Answer")},

@@ -48,9 +48,12 @@ class Checkpoint:
         return self._predictor.card
 
     def predict(self, flowers: Sequence[Flower], *, log_probabilities: bool) -> list[Prediction]:
+        from app.api.asked import Asked
+
         instances = self._format.decode(encode_flowers(flowers))
         parts = self._inference.predict_chunks(instances.rows)
-        return decode_predictions(self._format.encode(parts, instances, log_probabilities))
+        asked = Asked(log_probabilities=log_probabilities)
+        return decode_predictions(self._format.encode(parts, instances, asked))
 
 
 @contextmanager

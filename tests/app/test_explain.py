@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.card import read_card
-from app.errors import ExplanationUnavailable
+from app.errors import NotProvided
 from app.explain import NEIGHBOURS, STEPS, explain, integrated_gradients
 from app.formats import read_state
 from app.multiclass import Multiclass
@@ -90,7 +90,7 @@ def test_a_card_without_training_rows_still_explains() -> None:
 
 
 def test_without_a_baseline_the_answer_says_how_to_get_one() -> None:
-    with pytest.raises(ExplanationUnavailable, match="python -m training"):
+    with pytest.raises(NotProvided, match="python -m training"):
         explain(IRIS_MODULE, CARD.model_copy(update={"baseline": None}), ROW)
 
 
@@ -100,5 +100,5 @@ def test_without_the_extra_the_answer_says_how_to_install_it(
 ) -> None:
     # What Python does for a package that is not installed.
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(ExplanationUnavailable, match="pip install captum scipy"):
+    with pytest.raises(NotProvided, match="pip install captum scipy"):
         explain(IRIS_MODULE, CARD, ROW)

@@ -94,3 +94,14 @@ async def test_no_flipped_byte_is_our_fault(client: httpx.AsyncClient) -> None:
         body = bytearray(GOOD)
         body[position] ^= 0x81
         assert (await ask(client, bytes(body))).status_code in (200, 400, 413, 415, 422), position
+
+
+async def test_novelty_and_calibration_are_columns_too(client: httpx.AsyncClient) -> None:
+    query = {"calibrated": "true", "out_of_distribution": "true"}
+    response = await ask(client, dumped(table(ROWS[:2])), params=query)
+    found = pa.ipc.open_stream(response.content).read_all().to_pylist()
+    flowers = [dict(zip(SETOSA, row, strict=True)) for row in ROWS[:2].tolist()]
+    wanted = (await client.post("/predict", json={"instances": flowers}, params=query)).json()
+    for row, answer in zip(found, wanted["predictions"], strict=True):
+        assert row["novelty"] == answer["novelty"]
+        assert row["probabilities"] == answer["probabilities"]

@@ -135,3 +135,13 @@ async def test_the_limit_of_instances_holds() -> None:
         answer = await ask(client, dumped(ROWS[:3]))
     assert answer.status_code == 413
     assert "3 instances; at most 2" in answer.json()["detail"]
+
+
+async def test_an_array_has_no_place_for_novelty(client: httpx.AsyncClient) -> None:
+    answer = await ask(client, dumped(ROWS[:1]), params={"out_of_distribution": "true"})
+    assert answer.status_code == 422
+    assert "has no place for it" in answer.json()["detail"]
+    calibrated = await ask(client, dumped(ROWS[:1]), params={"calibrated": "true"})
+    found = np.load(io.BytesIO(calibrated.content))
+    assert found.sum() == pytest.approx(1)
+    assert (found != np.load(io.BytesIO((await ask(client, dumped(ROWS[:1]))).content))).any()

@@ -158,3 +158,39 @@ async def test_an_unknown_query_parameter_is_refused(client: httpx.AsyncClient) 
     response = await client.post("/predict?logs=true", json=SETOSA)
     assert response.status_code == 422
     assert response.json()["errors"][0]["parameter"] == "logs"
+
+
+async def test_calibrated_probabilities_are_those_of_the_cards_temperature(
+    client: httpx.AsyncClient,
+) -> None:
+    temperature = json.loads(IRIS.with_suffix(".json").read_text())["calibration"]["temperature"]
+    query = {"calibrated": "true", "log_probabilities": "true"}
+    answer = (await client.post("/predict", json=VIRGINICA, params=query)).json()
+    logits = torch.from_numpy(expected_log_probabilities(VIRGINICA)[0]).double() / temperature
+    wanted = torch.softmax(logits, 0).numpy()
+    found = list(answer["probabilities"].values())
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    np.testing.assert_allclose(list(answer["log_probabilities"].values()), np.log(found))
+    assert answer["class"] == "virginica"
+
+
+async def test_novelty_tells_strange_flowers_from_usual_ones(client: httpx.AsyncClient) -> None:
+    flowers = [SETOSA, dict.fromkeys(SETOSA, 20.0)]
+    response = await client.post(
+        "/predict", json={"instances": flowers}, params={"out_of_distribution": "true"}
+    )
+    usual, strange = (answer["novelty"] for answer in response.json()["predictions"])
+    assert not usual["out_of_distribution"]
+    assert strange["out_of_distribution"]
+    assert strange["training_share"] == 1
+    assert usual["distance"] < strange["distance"]
+
+
+@pytest.mark.parametrize("query", ["calibrated", "out_of_distribution"])
+async def test_what_the_card_does_not_hold_is_501(
+    write_model: Callable[..., Path], query: str
+) -> None:
+    async with open_client(Settings(model=write_model())) as client:
+        response = await client.post(f"/predict?{query}=true", json={f"x{i}": 0 for i in range(4)})
+    assert response.status_code == 501
+    assert response.json()["detail"].startswith(f"{query}: the model card holds no")

@@ -1,0 +1,63 @@
+"""What a caller of /predict wants to see beside the classes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.certainty import Novelty, calibrate
+from app.errors import NotProvided
+from app.inference import Prediction
+from app.predictor import Predictor
+
+Float64Array = NDArray[np.float64]
+
+
+class Asked(BaseModel):
+    """The query of /predict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_probabilities: bool = False
+    calibrated: bool = Field(
+        default=False, description="probabilities softened or sharpened by the card's temperature"
+    )
+    out_of_distribution: bool = Field(
+        default=False, description="how far each instance is from the training rows"
+    )
+
+
+NOTHING_MORE = Asked()
+# One row's share of app.certainty.Novelty, in its order.
+NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
+
+
+class Shown(NamedTuple):
+    """What of a prediction goes out: both float64 (rows, n_classes), and novelty if asked."""
+
+    probabilities: Float64Array
+    log_probabilities: Float64Array
+    novelty: Novelty | None
+
+
+def show(prediction: Prediction, asked: Asked, predictor: Predictor) -> Shown:
+    """Raises NotProvided where the card does not hold what was asked for."""
+    whole, start, end = prediction
+    logs = whole.log_probabilities[start:end].astype(np.float64)
+    probabilities = whole.probabilities[start:end]
+    if asked.calibrated:
+        if predictor.card.calibration is None:
+            raise NotProvided(_missing("calibrated", "temperature"))
+        logs = calibrate(logs, predictor.card.calibration.temperature)
+        probabilities = np.exp(logs)
+    novelty = None
+    if asked.out_of_distribution:
+        if predictor.novelty is None:
+            raise NotProvided(_missing("out_of_distribution", "class means"))
+        novelty = predictor.novelty.judge(whole.rows[start:end])
+    return Shown(probabilities, logs, novelty)
+
+
+def _missing(parameter: str, what: str) -> str:
+    return f"{parameter}: the model card holds no {what}; training writes it: python -m training"
