@@ -20,7 +20,7 @@ from app.formats import State, encode_state, read_regular_file, read_state
 
 def tensor_sha256(tensor: Tensor) -> str:
     """SHA-256 of the tensor's little-endian, row-major bytes, in hexadecimal."""
-    return hashlib.sha256(_raw_bytes(tensor)).hexdigest()
+    return hashlib.sha256(raw_bytes(tensor)).hexdigest()
 
 
 def state_sha256(state: Mapping[str, Tensor]) -> str:
@@ -32,12 +32,13 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
-        digest.update(_raw_bytes(tensor))
+        digest.update(raw_bytes(tensor))
     return digest.hexdigest()
 
 
-def _raw_bytes(tensor: Tensor) -> memoryview:
-    # As bytes without a copy; NumPy itself has no bfloat16.
+def raw_bytes(tensor: Tensor) -> memoryview:
+    """The tensor's row-major bytes; those of a contiguous tensor are its memory, not a copy."""
+    # By way of uint8: NumPy itself has no bfloat16.
     return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 

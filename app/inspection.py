@@ -1,4 +1,4 @@
-"""What /state says of a state_dict: entries, statistics, slices and histograms."""
+"""What /state says of a state_dict: its entries, their totals, slices and values."""
 
 import re
 from collections.abc import Mapping
@@ -6,31 +6,14 @@ from dataclasses import dataclass
 from types import EllipsisType
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from app.checkpoint import tensor_sha256
 from app.errors import InvalidQuery
+from app.statistics import Array, Statistics, statistics
 
-Array = NDArray[np.generic]
-MAX_BINS = 1000
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Over the finite elements, in float64; all None where there are none.
-
-    std is the population's; norm is the Euclidean norm.
-    """
-
-    min: float | None
-    max: float | None
-    mean: float | None
-    std: float | None
-    norm: float | None
-    zeros: int
-    non_finite: int
+# Most elements as JSON, ten times their size as numbers: beyond, there are binary formats.
+MAX_JSON_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -99,25 +82,6 @@ def totals(entries: list[Entry]) -> Totals:
     )
 
 
-def statistics(tensor: Tensor) -> Statistics:
-    values = tensor.detach().to(torch.float64).reshape(-1)
-    finite = values[torch.isfinite(values)]
-    counts = {
-        "zeros": int((values == 0).sum()),
-        "non_finite": values.numel() - finite.numel(),
-    }
-    if not finite.numel():
-        return Statistics(None, None, None, None, None, **counts)
-    return Statistics(
-        min=float(finite.min()),
-        max=float(finite.max()),
-        mean=float(finite.mean()),
-        std=float(finite.std(correction=0)),
-        norm=float(torch.linalg.vector_norm(finite)),
-        **counts,
-    )
-
-
 def take_slice(array: Array, text: str) -> Array:
     """Index as NumPy writes it: "0:2,1", "::-1", "...,0". Raises InvalidQuery."""
     try:
@@ -138,29 +102,11 @@ def _index_part(part: str) -> int | slice | EllipsisType:
     raise ValueError(f"{part!r} is not an index; use integers, start:stop:step or ...")
 
 
-@dataclass(frozen=True)
-class Histogram:
-    """counts (bins,) of the finite elements between edges (bins + 1,), ascending."""
-
-    counts: list[int]
-    edges: list[float]
-
-
-def histogram(array: Array, bins: int) -> Histogram:
-    values = array.astype(np.float64).reshape(-1)
-    finite = values[np.isfinite(values)]
-    try:
-        counts, edges = np.histogram(finite, bins=bins)
-    except ValueError:
-        # float64 has fewer steps between min and max than bins were asked for.
-        middle = float(finite[0])
-        margin = max(0.5, abs(middle) * 1e-9)
-        counts, edges = np.histogram(finite, bins=bins, range=(middle - margin, middle + margin))
-    return Histogram(counts.tolist(), edges.tolist())
-
-
 def json_values(array: Array) -> object:
     """Nested lists in the array's shape, with None where JSON has no number."""
+    missing = ~np.isfinite(array)
+    if not missing.any():
+        return array.tolist()
     values = array.astype(object)
-    values[~np.isfinite(array)] = None
+    values[missing] = None
     return values.tolist()

@@ -1,19 +1,23 @@
 """What is served: a module with its state and card, loaded whole or not at all."""
 
-from dataclasses import dataclass
-from functools import cached_property
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Lock
 from typing import Self
 
 import numpy as np
 
+from app.background import in_background
 from app.card import Card
 from app.certainty import NoveltyDetector
 from app.checkpoint import load_checkpoint
 from app.compiled import FloatArray, Forward, compile_forward
 from app.errors import CardMismatch, StateMismatch
-from app.inspection import Array, Entry, describe_module
+from app.inspection import Entry, describe_module
 from app.multiclass import Multiclass
+from app.statistics import Array
 
 # The golden prediction may come from another CPU, whose kernels round differently.
 GOLDEN_TOLERANCE = 1e-4
@@ -27,6 +31,7 @@ class Predictor:
     card: Card
     name: str
     version: str = "1"
+    _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -74,10 +79,14 @@ class Predictor:
         """The hash that loading verified, as 64 hexadecimal digits."""
         return self.card.state_sha256
 
+    def describe(self) -> Future[list[Entry]]:
+        """Every state_dict entry: computed once, in the background, for whoever asks first."""
+        with self._describing:
+            return self._description
+
     @cached_property
-    def entries(self) -> list[Entry]:
-        """The description of every state_dict entry, computed once."""
-        return describe_module(self.module)
+    def _description(self) -> Future[list[Entry]]:
+        return in_background(partial(describe_module, self.module))
 
     @cached_property
     def arrays(self) -> dict[str, Array]:

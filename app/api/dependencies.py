@@ -1,9 +1,11 @@
 """What endpoints ask for by type."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.inspection import Entry
 from app.predictor import Predictor
 from app.service import Service
 
@@ -16,5 +18,12 @@ def _predictor(service: Annotated[Service, Depends(_service)]) -> Predictor:
     return service.inference.predictor
 
 
+async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list[Entry]:
+    # Awaited here, so that callers of a long first computation hold none of FastAPI's
+    # threads; shielded, so that one who leaves does not cancel it for the others.
+    return await asyncio.shield(asyncio.wrap_future(predictor.describe()))
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
+EntriesDep = Annotated[list[Entry], Depends(_entries)]

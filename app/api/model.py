@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from torch import Tensor
 
-from app.api.dependencies import PredictorDep
+from app.api.dependencies import EntriesDep, PredictorDep
 from app.card import Card
 from app.inspection import Totals, totals
 
@@ -40,7 +40,7 @@ class ModelView:
 
 
 @router.get("/model", summary="The model card and architecture", response_model=ModelView)
-def read_model(predictor: PredictorDep) -> JSONResponse:
+def read_model(predictor: PredictorDep, entries: EntriesDep) -> JSONResponse:
     module = predictor.module
     layers = [
         Layer(name, type(m).__name__, str(m), _count(m.parameters()), _count(m.buffers()))
@@ -52,7 +52,7 @@ def read_model(predictor: PredictorDep) -> JSONResponse:
         predictor.state_sha256,
         str(module),
         layers,
-        totals(predictor.entries),
+        totals(entries),
         _count(p for p in module.parameters() if p.requires_grad),
         predictor.card,
     )

@@ -1,45 +1,28 @@
 """GET /state: look at the weights, one tensor or all, or take them away."""
 
 import difflib
-import io
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import safetensors.numpy
+import msgspec
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.dependencies import PredictorDep, ServiceDep
+from app.api import downloads
+from app.api.dependencies import EntriesDep, PredictorDep, ServiceDep
+from app.api.downloads import BINARY, FORMATS, NOT_MODIFIED, attachment
 from app.api.negotiation import choose_media_type, unless_known
 from app.api.schemas import problems
 from app.errors import InvalidQuery, TensorNotFound
-from app.formats import encode_state
-from app.inspection import (
-    MAX_BINS,
-    Array,
-    Entry,
-    Histogram,
-    Totals,
-    histogram,
-    json_values,
-    take_slice,
-    totals,
-)
-from app.predictor import Predictor
+from app.inspection import MAX_JSON_VALUES, Entry, Totals, json_values, take_slice, totals
+from app.statistics import MAX_BINS, Array, Histogram, histogram
+from app.streams import stream_npy, stream_safetensors
 
 # Endpoints are plain functions: FastAPI runs them in a thread, off the event loop.
 router = APIRouter(tags=["state"])
 
-FORMATS = {
-    "json": "application/json",
-    "npy": "application/x-npy",
-    "safetensors": "application/vnd.safetensors",
-}
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
-BINARY = {"schema": {"type": "string", "format": "binary"}}
+router.include_router(downloads.router)
 
 
 @dataclass(frozen=True)
@@ -87,39 +70,23 @@ def read_state(
     request: Request,
     service: ServiceDep,
     predictor: PredictorDep,
+    entries: EntriesDep,
     query: Annotated[StateQuery, Query()],
 ) -> Response:
     def make() -> Response:
         limit = service.settings.state_values_limit
-        arrays = predictor.arrays
-        entries = [
-            EntryView(**vars(entry), values=_values(arrays[entry.name], query.values, limit))
-            for entry in predictor.entries
+        sums = totals(entries)
+        if query.values:
+            _require_few(sums.elements, limit)
+        views = [
+            EntryView(
+                **vars(entry), values=_values(predictor.arrays[entry.name], query.values, limit)
+            )
+            for entry in entries
         ]
-        view = StateView(predictor.state_sha256, totals(predictor.entries), entries)
-        return JSONResponse(asdict(view))
+        return _json(StateView(predictor.state_sha256, sums, views))
 
     return unless_known(request, predictor.state_sha256, make)
-
-
-@router.get(
-    "/state.pth",
-    summary="Download the state_dict for torch.load",
-    responses={200: {"content": {"application/octet-stream": BINARY}}, **NOT_MODIFIED},
-    response_class=Response,
-)
-def download_pth(request: Request, predictor: PredictorDep) -> Response:
-    return _download(request, predictor, ".pth", "application/octet-stream")
-
-
-@router.get(
-    "/state.safetensors",
-    summary="Download the state_dict as safetensors",
-    responses={200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED},
-    response_class=Response,
-)
-def download_safetensors(request: Request, predictor: PredictorDep) -> Response:
-    return _download(request, predictor, ".safetensors", FORMATS["safetensors"])
 
 
 @router.get(
@@ -135,9 +102,10 @@ def read_tensor(
     name: str,
     service: ServiceDep,
     predictor: PredictorDep,
+    entries: EntriesDep,
     query: Annotated[TensorQuery, Query()],
 ) -> Response:
-    entry = _find(predictor, name)
+    entry = _find(entries, name)
     array = predictor.arrays[name]
     if query.slice is not None:
         array = take_slice(array, query.slice)
@@ -148,6 +116,8 @@ def read_tensor(
     def make() -> Response:
         if chosen == "json":
             limit = service.settings.state_values_limit
+            if query.values:
+                _require_few(array.size, limit)
             view = TensorView(
                 **vars(entry),
                 values=_values(array, query.values, limit),
@@ -155,9 +125,9 @@ def read_tensor(
                 slice_shape=list(array.shape) if query.slice is not None else None,
                 histogram=histogram(array, query.histogram) if query.histogram else None,
             )
-            return JSONResponse(asdict(view))
-        content = _npy(array) if chosen == "npy" else _safetensors(name, array)
-        return _attachment(content, FORMATS[chosen], f"{name}.{chosen}")
+            return _json(view)
+        stream = stream_npy(array) if chosen == "npy" else stream_safetensors({name: array})
+        return attachment(stream, FORMATS[chosen], f"{name}.{chosen}")
 
     return unless_known(request, f"{entry.sha256}-{chosen}", make)
 
@@ -172,35 +142,22 @@ def _values(array: Array, asked: bool | None, limit: int) -> object:
     return json_values(array) if shown else None
 
 
-def _find(predictor: Predictor, name: str) -> Entry:
-    entries = {entry.name: entry for entry in predictor.entries}
-    if name not in entries:
-        nearest = difflib.get_close_matches(name[:200], entries, n=1, cutoff=0)[0]
+def _require_few(count: int, limit: int) -> None:
+    most = max(MAX_JSON_VALUES, limit)
+    if count > most:
+        raise InvalidQuery(
+            f"values: {count} elements, and JSON is sent of at most {most}; of /state/{{name}} ask "
+            "a slice, or format=npy or safetensors"
+        )
+
+
+def _find(entries: list[Entry], name: str) -> Entry:
+    found = {entry.name: entry for entry in entries}
+    if name not in found:
+        nearest = difflib.get_close_matches(name[:200], found, n=1, cutoff=0)[0]
         raise TensorNotFound(f"no tensor {name!r} in the state; the nearest name is {nearest!r}")
-    return entries[name]
+    return found[name]
 
 
-def _npy(array: Array) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _safetensors(name: str, array: Array) -> bytes:
-    return safetensors.numpy.save({name: np.ascontiguousarray(array).reshape(array.shape)})
-
-
-def _download(request: Request, predictor: Predictor, suffix: str, media_type: str) -> Response:
-    file = Path(predictor.name + suffix)
-
-    def make() -> Response:
-        return _attachment(encode_state(predictor.module.state_dict(), file), media_type, file.name)
-
-    return unless_known(request, f"{predictor.state_sha256}{suffix}", make)
-
-
-def _attachment(content: bytes, media_type: str, filename: str) -> Response:
-    # Quotes and control characters cannot end the header early; tensor names are plain anyway.
-    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in filename)
-    headers = {"Content-Disposition": f'attachment; filename="{safe}"'}
-    return Response(content, media_type=media_type, headers=headers)
+def _json(view: StateView | TensorView) -> Response:
+    return Response(msgspec.json.encode(view), media_type=FORMATS["json"])

@@ -13,7 +13,7 @@ from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.formats import State
-    from app.inspection import Array
+    from app.statistics import Array
 
 
 def convert(

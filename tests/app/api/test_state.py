@@ -1,7 +1,10 @@
 """GET /state: everything it says is checked against the tensors themselves."""
 
+import asyncio
 import hashlib
 import io
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +14,12 @@ import pytest
 import safetensors.numpy
 import safetensors.torch
 import torch
+from fastapi import FastAPI
 
+from app.main import create_app
 from app.multiclass import Multiclass
 from app.settings import Settings
+from app.streams import CHUNK_BYTES
 from tests.conftest import IRIS, open_client
 
 WEIGHTS = torch.load(IRIS)
@@ -64,6 +70,32 @@ async def test_values_are_shown_up_to_the_limit_or_as_asked() -> None:
         assert await shown("") == [False, True, False, True]
         assert await shown("?values=true") == [True] * 4
         assert await shown("?values=false") == [False] * 4
+
+
+async def test_more_values_than_json_should_carry_are_refused(
+    write_model: Callable[..., Path],
+) -> None:
+    path = write_model(module=Multiclass(n_hidden=30_000).eval())
+    async with open_client(Settings(model=path)) as client:
+        for url, count in {"/state": 240_003, "/state/hidden.weight": 120_000}.items():
+            response = await client.get(f"{url}?values=true")
+            assert response.status_code == 422
+            assert f"{count} elements" in response.json()["detail"]
+            assert (await client.get(url)).is_success
+        few = await client.get("/state/hidden.weight?values=true&slice=:10")
+        assert np.shape(few.json()["values"]) == (10, 4)
+        npy = await client.get("/state/hidden.weight?values=true&format=npy")
+        assert np.load(io.BytesIO(npy.content)).shape == (30_000, 4)
+    async with open_client(Settings(model=path, state_values_limit=200_000)) as client:
+        whole = await client.get("/state/hidden.weight?values=true")
+        assert np.shape(whole.json()["values"]) == (30_000, 4)
+
+
+async def test_callers_at_one_time_get_one_answer() -> None:
+    async with open_client(Settings(model=IRIS)) as client:
+        answers = await asyncio.gather(*(client.get("/state") for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
 
 
 async def test_one_tensor_with_slice_and_histogram(client: httpx.AsyncClient) -> None:
@@ -119,6 +151,61 @@ async def test_downloads_load_as_they_are(client: httpx.AsyncClient) -> None:
         Multiclass().load_state_dict(loaded)
         for name, tensor in WEIGHTS.items():
             assert torch.equal(loaded[name], tensor)
+
+
+async def send_in_pieces(app: FastAPI, path: str, pieces: int) -> tuple[dict[bytes, bytes], list]:
+    """Ask `path` as a server would; the caller leaves when it has so many pieces of the body."""
+    headers: dict[bytes, bytes] = {}
+    received: list[bytes] = []
+    gone = asyncio.Event()
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+    async def receive() -> dict:
+        if (message := next(asked, None)) is None:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(message: dict) -> None:
+        if message["type"] == "http.response.start":
+            headers.update(message["headers"])
+        elif message["body"]:
+            received.append(bytes(message["body"]))
+        if len(received) == pieces:
+            gone.set()
+            # No more room until the server notices.
+            await asyncio.sleep(60)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+    await app.middleware_stack(scope | {"raw_path": path.encode()}, receive, send)
+    return headers, received
+
+
+async def test_downloads_are_sent_as_they_are_made(write_model: Callable[..., Path]) -> None:
+    path = write_model(module=Multiclass(n_hidden=200_000).eval())
+    app = create_app(Settings(model=path))
+    async with app.router.lifespan_context(app):
+        for url in ["/state.pth", "/state.safetensors"]:
+            headers, pieces = await send_in_pieces(app, url, 10**6)
+            assert max(map(len, pieces)) <= CHUNK_BYTES
+            content = b"".join(pieces)
+            assert len(content) > 4 * 8 * 200_000
+            if url == "/state.safetensors":
+                assert headers[b"content-length"] == b"%d" % len(content)
+
+
+@pytest.mark.parametrize("url", ["/state.pth", "/state.safetensors"])
+async def test_a_download_ends_when_its_caller_leaves(
+    write_model: Callable[..., Path], url: str
+) -> None:
+    app = create_app(Settings(model=write_model(module=Multiclass(n_hidden=200_000).eval())))
+    async with app.router.lifespan_context(app):
+        _, pieces = await asyncio.wait_for(send_in_pieces(app, url, 3), 10)
+    assert len(pieces) == 3
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("torch.save") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 PATHS = ["/state", "/state/hidden.bias", "/state.pth", "/state.safetensors"]
