@@ -54,18 +54,18 @@ class Prediction(NamedTuple):
 
 
 class Inference:
-    """One predictor behind its batcher, counted in metrics."""
+    """One predictor behind its batcher, counted in metrics.
+
+    Whoever drops the last reference frees it, its thread included: a request holds the
+    version that it began on for as long as it needs, and nobody has to count requests.
+    """
 
     def __init__(self, predictor: Predictor, metrics: Metrics, max_pending: int = 4096) -> None:
         self.predictor = predictor
-        self._batcher = Batcher(self._predict_together, max_pending=max_pending)
-        self._lowest, self._highest = predictor.ranges
-        name, card = predictor.name, predictor.card
-        self._batch_size = metrics.batch_size.labels(name)
-        self._by_class = [metrics.predictions.labels(name, label) for label in card.classes]
-        self._by_feature = [
-            metrics.out_of_range.labels(name, feature.name) for feature in card.features
-        ]
+        # Not methods of this object: a cycle would wait for the garbage collector, which
+        # never looks at what gc.freeze() put away.
+        self._forward = _Forward(predictor, metrics)
+        self._batcher = Batcher(self._forward.together, max_pending=max_pending)
 
     def predict(self, rows: FloatArray) -> Awaitable[Prediction]:
         """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
@@ -80,21 +80,35 @@ class Inference:
         Raises InvalidInstances on overflow.
         """
         for start in range(0, len(rows), CHUNK_ROWS):
-            whole = self._forward(rows[start : start + CHUNK_ROWS], start)
+            whole = self._forward.pass_over(rows[start : start + CHUNK_ROWS], start)
             yield Prediction(whole, 0, len(whole.rows))
 
     def close(self) -> None:
         self._batcher.close()
 
-    def _predict_together(self, items: list[FloatArray]) -> list[Prediction]:
-        whole = self._forward(items[0] if len(items) == 1 else np.concatenate(items))
+
+class _Forward:
+    """The predictor's forward pass, checked and counted."""
+
+    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
+        self._log_probabilities = predictor.log_probabilities
+        self._lowest, self._highest = predictor.ranges
+        name, card = predictor.name, predictor.card
+        self._batch_size = metrics.batch_size.labels(name)
+        self._by_class = [metrics.predictions.labels(name, label) for label in card.classes]
+        self._by_feature = [
+            metrics.out_of_range.labels(name, feature.name) for feature in card.features
+        ]
+
+    def together(self, items: list[FloatArray]) -> list[Prediction]:
+        whole = self.pass_over(items[0] if len(items) == 1 else np.concatenate(items))
         ends = list(accumulate(map(len, items)))
         return [
             Prediction(whole, end - len(item), end) for item, end in zip(items, ends, strict=True)
         ]
 
-    def _forward(self, rows: FloatArray, first: int = 0) -> ForwardPass:
-        logs = self.predictor.log_probabilities(rows)
+    def pass_over(self, rows: FloatArray, first: int = 0) -> ForwardPass:
+        logs = self._log_probabilities(rows)
         finite = np.isfinite(logs)
         if not np.logical_and.reduce(finite, axis=None):
             wrong = first + int(np.argwhere(~finite)[0, 0])
