@@ -3,16 +3,22 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.version_policy import VersionPolicy
 
 # Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
 # variable of ours stops the start.
 PREFIX = "MULTICLASS_"
+
+
+def _require_policy(text: str) -> str:
+    VersionPolicy.parse(text)
+    return text
 
 
 class Settings(BaseSettings):
@@ -22,6 +28,17 @@ class Settings(BaseSettings):
 
     model: Path = Field(
         default=Path("models/iris-model.pth"), description="checkpoint to serve; its card beside it"
+    )
+    models: Path | None = Field(
+        default=None,
+        description="folder to serve all models of, NAME.pth or NAME/VERSION/; "
+        "the model setting then names the default one",
+    )
+    version_policy: Annotated[str, AfterValidator(_require_policy)] = Field(
+        default="latest", description="versions to serve: latest, latest:N, all, or such as 1,3"
+    )
+    hot_reload: bool = Field(
+        default=True, description="load what changes on disk while the service runs"
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")

@@ -88,6 +88,14 @@ def make_card(module: Multiclass, **changes: object) -> Card:
     return card.model_copy(update=changes)
 
 
+def save_model(path: Path, seed: int = 0) -> Path:
+    """Write a checkpoint of the module that `seed` makes, and its card."""
+    torch.manual_seed(seed)
+    module = Multiclass().eval()
+    save_checkpoint(module.state_dict(), make_card(module), path)
+    return path
+
+
 @pytest.fixture
 def write_model(tmp_path: Path) -> Callable[..., Path]:
     """Write a checkpoint of a seeded module, and its card; returns the path."""

@@ -1,0 +1,168 @@
+"""The models folder: which models and versions are on disk, whatever is loaded.
+
+models/
+├── iris-model.pth      model iris-model, version 1, and its card iris-model.json
+└── wine/
+    ├── 1/model.pth     model wine, version 1, and its card 1/model.json
+    └── 2/model.pth     model wine, version 2: the highest is the default
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from app.card import card_path
+from app.errors import UnreadableCheckpoint
+from app.formats import CODECS
+from app.settings import Settings
+from app.version_policy import is_version
+
+_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
+_NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
+_PREFERENCE = list(CODECS)
+# Inode, size and change time of each file; None for one that is not there.
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One version on disk. `stamp` differs whenever its checkpoint or card does.
+
+    `fault` says why it must not be read.
+    """
+
+    name: str
+    version: str
+    path: Path
+    stamp: Stamp
+    fault: str | None = None
+
+
+class Repository:
+    """Every model in `folder`, or `file` there alone; `default` is the one that /predict asks."""
+
+    def __init__(self, folder: Path, default: str, file: Path | None = None) -> None:
+        self.folder = folder
+        self.default = default
+        self._file = file
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The folder `settings.models`, or the file `settings.model` where none is set."""
+        model = settings.model
+        name = model.stem if model.suffix in CODECS else model.name
+        if settings.models is None:
+            return cls(model.parent, name, model)
+        return cls(settings.models, name)
+
+    @property
+    def nested(self) -> bool:
+        """Whether what changes in folders inside `folder` matters, too."""
+        return self._file is None
+
+    def scan(self) -> "Listing":
+        """Look at names and times, and read no file. Raises UnreadableCheckpoint."""
+        listing = Listing(self.folder)
+        if self._file is not None:
+            candidate = Candidate(self.default, "1", self._file, _stamp([self._file]))
+            listing.models[self.default] = {"1": candidate}
+            return listing
+        try:
+            entries = _entries(self.folder)
+        except OSError as error:
+            raise UnreadableCheckpoint(f"{self.folder}: {error.strerror or error}") from None
+        for path in listing.checkpoints(entries):
+            listing.add(path.stem, "1", [path])
+        for folder in entries:
+            try:
+                if folder.is_dir():
+                    _scan_model(folder, listing)
+            except OSError as error:
+                listing.report(folder, error.strerror or str(error))
+        return listing
+
+
+@dataclass
+class Listing:
+    """The candidates by name and version, and a line on each checkpoint in a wrong place."""
+
+    folder: Path
+    models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
+
+    def checkpoints(self, entries: list[Path]) -> list[Path]:
+        """One checkpoint for each stem: the first in the order of CODECS.
+
+        Files that differ in the format alone share a card, whose hash admits one state.
+        """
+        by_stem: dict[str, Path] = {}
+        for path in sorted(_files(entries), key=lambda path: _PREFERENCE.index(path.suffix)):
+            if _NAME.fullmatch(path.stem):
+                by_stem.setdefault(path.stem, path)
+            else:
+                self.report(path, _NAME_RULE)
+        return list(by_stem.values())
+
+    def add(self, name: str, version: str, paths: list[Path]) -> None:
+        versions = self.models.setdefault(name, {})
+        if version in versions:
+            paths = [versions[version].path, *paths]
+        fault = self._fault(paths)
+        versions[version] = Candidate(name, version, paths[0], _stamp(paths), fault)
+
+    def report(self, path: Path, reason: str) -> None:
+        # repr: what is wrong with a name may be that it cannot be printed.
+        self.strays.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
+
+    def _fault(self, paths: list[Path]) -> str | None:
+        if len(paths) > 1:
+            return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
+        for file in (paths[0], card_path(paths[0])):
+            if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(self.folder)):
+                return f"{file}: a symbolic link out of {self.folder}"
+            # Reading a FIFO would wait for its writer.
+            if file.exists() and not file.is_file():
+                return f"{file}: not a regular file"
+        return None
+
+
+def _scan_model(folder: Path, listing: Listing) -> None:
+    entries = _entries(folder)
+    for path in listing.checkpoints(entries):
+        listing.report(path, "a version lies in a folder of its own, NAME/VERSION/")
+    for inner in entries:
+        if not inner.is_dir():
+            continue
+        checkpoints = listing.checkpoints(_entries(inner))
+        if checkpoints and not is_version(inner.name):
+            listing.report(inner, "a version is a positive integer")
+        elif checkpoints and not _NAME.fullmatch(folder.name):
+            listing.report(inner, _NAME_RULE)
+        elif checkpoints:
+            listing.add(folder.name, inner.name, checkpoints)
+        elif is_version(inner.name):
+            listing.report(inner, f"no checkpoint in it ({', '.join(CODECS)})")
+
+
+def _entries(folder: Path) -> list[Path]:
+    # Hidden are half-written files, and what Kubernetes mounts beside a volume's own.
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _files(entries: list[Path]) -> list[Path]:
+    return [path for path in entries if path.suffix in CODECS and not path.is_dir()]
+
+
+def _stamp(paths: list[Path]) -> Stamp:
+    return tuple(_times(file) for path in paths for file in (path, card_path(path)))
+
+
+def _times(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    # The change time, not the modification time: it also tells of a mended permission.
+    return status.st_ino, status.st_size, status.st_ctime_ns
