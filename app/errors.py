@@ -19,12 +19,17 @@ ServiceError
 │   ├── UnsupportedContent     a content type or encoding that is not read
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
 │   ├── TensorNotFound
+│   ├── ModelNotFound
+│   ├── VersionNotFound        the model is there, but does not serve this version
 │   └── NotAcceptable          no representation that the caller accepts
 ├── NotProvided                the card or the installation lacks what was asked for
+├── ModelUnavailable           known, but no version of it is loaded
 ├── NotReady                   starting up, or draining before the end
 └── Overloaded                 more requests than the queue holds; nothing was done
 """
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -131,11 +136,34 @@ class TensorNotFound(RequestError):
     pass
 
 
+class ModelNotFound(RequestError):
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        nearest = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there is {_listed(known)}"
+        super().__init__(f"no model {name!r}; {hint}")
+
+
+class VersionNotFound(RequestError):
+    def __init__(self, name: str, version: str, known: Iterable[str], reason: str = "") -> None:
+        because = f" ({reason})" if reason else ""
+        there = _listed(sorted(known, key=int))
+        super().__init__(f"no version {version!r} of {name}{because}; there is {there}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"
+
+
 class NotAcceptable(RequestError):
     pass
 
 
 class NotProvided(ServiceError):
+    pass
+
+
+class ModelUnavailable(ServiceError):
     pass
 
 

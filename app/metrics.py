@@ -1,6 +1,6 @@
 """What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
@@ -41,6 +41,18 @@ class Metrics:
             "out_of_range_inputs_total",
             "Input values outside the feature's training range.",
             ["model", "feature"],
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "model_reloads_total",
+            "Versions read from disk, at the start and since, by result: loaded or refused.",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.default_version = Gauge(
+            "model_default_version",
+            "The version that answers when a request names none; 0 if there is none.",
+            ["model"],
             registry=self.registry,
         )
 

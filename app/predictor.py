@@ -34,14 +34,14 @@ class Predictor:
     _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Load the checkpoint at `path`; its stem becomes the model's name.
+    def load(cls, path: Path, name: str | None = None, version: str = "1") -> Self:
+        """Load the checkpoint at `path`; without `name` its stem is the model's name.
 
         Raises CheckpointError, in one line, for any file that must not be served.
         """
         state, card = load_checkpoint(path)
         try:
-            predictor = cls(Multiclass.from_state(state), card, path.stem)
+            predictor = cls(Multiclass.from_state(state), card, name or path.stem, version)
             predictor.require_golden_prediction()
         except (StateMismatch, CardMismatch) as error:
             raise type(error)(f"{path}: {error}") from None

@@ -18,14 +18,19 @@ CLOSE = {"Connection": "close"}
 # Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
 STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    # The caller's request to load a file is in order; the file is not.
+    errors.CheckpointError: HTTPStatus.CONFLICT,
     errors.RequestError: HTTPStatus.BAD_REQUEST,
     errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
+    errors.ModelNotFound: HTTPStatus.NOT_FOUND,
+    errors.VersionNotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
+    errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
 }

@@ -1,0 +1,41 @@
+"""From a candidate on disk to what is served, or to the reason why not."""
+
+import logging
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from app.errors import ServiceError, UnreadableCheckpoint
+from app.metrics import Metrics
+from app.predictor import Predictor
+from app.repository import Candidate
+
+logger = logging.getLogger("app.registry")
+Served = TypeVar("Served")
+
+
+class Loader(Generic[Served]):
+    """Serves what `build` makes of a predictor that passed every check."""
+
+    def __init__(self, build: Callable[[Predictor], Served], metrics: Metrics) -> None:
+        self._build = build
+        self._reloads = metrics.reloads
+
+    def attempt(self, candidate: Candidate) -> Served | Exception:
+        """Load, log and count; may run in a thread. What is wrong is returned, not raised."""
+        name, version = candidate.name, candidate.version
+        try:
+            served = self._load(candidate)
+        except Exception as error:
+            self._reloads.labels(name, "refused").inc()
+            unexpected = None if isinstance(error, ServiceError) else error
+            logger.error("refused version %s of %s: %s", version, name, error, exc_info=unexpected)
+            return error
+        self._reloads.labels(name, "loaded").inc()
+        logger.info("loaded version %s of %s from %s", version, name, candidate.path)
+        return served
+
+    def _load(self, candidate: Candidate) -> Served:
+        if candidate.fault:
+            raise UnreadableCheckpoint(candidate.fault)
+        # This answers the golden prediction: nothing is left to warm up.
+        return self._build(Predictor.load(candidate.path, candidate.name, candidate.version))

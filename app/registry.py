@@ -1,0 +1,196 @@
+"""What is served, by name and version: loaded beside the old, then swapped by one reference."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic
+
+from app.errors import (
+    ModelNotFound,
+    ModelUnavailable,
+    UnreadableCheckpoint,
+    VersionNotFound,
+)
+from app.loader import Loader, Served
+from app.metrics import Metrics
+from app.predictor import Predictor
+from app.repository import Candidate, Listing, Repository
+from app.version_policy import LATEST, VersionPolicy
+from app.versions import Versions, VersionStatus
+
+logger = logging.getLogger("app.registry")
+
+
+class Registry(Generic[Served]):
+    """Holds what `build` makes of each predictor; `build` may run in a thread.
+
+    A request takes what it needs from `current` or `get` once, and keeps it: a swap during
+    the request changes nothing for it, and what was replaced is freed with its last user.
+    All methods belong to the event loop's thread; `load_all` is for before it runs.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        build: Callable[[Predictor], Served],
+        metrics: Metrics,
+        policy: VersionPolicy = LATEST,
+    ) -> None:
+        self.repository = repository
+        self.strays: list[str] = []
+        self._loader = Loader(build, metrics)
+        self._default_version = metrics.default_version
+        self._policy = policy
+        self._models: dict[str, Versions[Served]] = {}
+        self._current: dict[str, Served] = {}
+        self._served: dict[tuple[str, str], Served] = {}
+
+    def current(self, name: str) -> Served:
+        """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
+        try:
+            return self._current[name]
+        except KeyError:
+            reason = self._known(name).why_not()
+            raise ModelUnavailable(f"no version of {name} is loaded: {reason}") from None
+
+    def get(self, name: str, version: str) -> Served:
+        """One version of a model. Raises ModelNotFound or VersionNotFound."""
+        try:
+            return self._served[name, version]
+        except KeyError:
+            versions = self._known(name)
+            reason = versions.why_not(version)
+            raise VersionNotFound(name, version, versions.ready, reason) from None
+
+    def served(self) -> list[Served]:
+        """All that is served, of whatever name and version."""
+        return list(self._served.values())
+
+    def statuses(self, name: str | None = None) -> list[VersionStatus]:
+        """Where every version of one model, or of all, stands, in order. Raises ModelNotFound."""
+        names = sorted(self._models) if name is None else [self._known(name).name]
+        return [status for each in names for status in self._models[each].statuses()]
+
+    def load_all(self) -> None:
+        """Load what the policy selects of every model, before the event loop runs.
+
+        What cannot be loaded is logged, and stands in `statuses`. Raises UnreadableCheckpoint
+        if there is no such folder.
+        """
+        for versions, found in self._notice(self.repository.scan()):
+            for candidate in versions.due(found):
+                versions.settle(candidate, self._loader.attempt(candidate))
+        self._publish()
+
+    async def refresh(self) -> None:
+        """Load what changed on disk since it was read last; failures as in `load_all`."""
+        for versions, found in self._notice(await asyncio.to_thread(self._look)):
+            async with versions.lock:
+                await self._load_each(versions, versions.due(found))
+
+    async def load(self, name: str, version: str | None = None) -> None:
+        """Load what the policy selects of a model, or one version, whether changed or not.
+
+        Raises ModelNotFound, VersionNotFound, ModelUnavailable if the policy selects none, or
+        the first error of loading; what was in service before is so still.
+        """
+        if version is not None:
+            await self._load_version(name, version)
+            self._models[name].known[version].wanted = True
+            return
+        versions, found = await self._find(name)
+        async with versions.lock:
+            versions.make_due()
+            errors = await self._load_each(versions, versions.due(found))
+        if errors:
+            raise errors[0]
+        # Raises if the policy selects none.
+        self.current(name)
+
+    async def unload(self, name: str, version: str | None = None) -> None:
+        """Take a version, or all, out of service until it is loaded by name again.
+
+        Raises ModelNotFound or VersionNotFound.
+        """
+        versions = self._known(name)
+        async with versions.lock:
+            if version is not None and version not in versions.known:
+                raise VersionNotFound(name, version, versions.known)
+            for each in [version] if version else list(versions.known):
+                versions.withdraw(each)
+            self._publish()
+
+    async def set_default(self, name: str, version: str) -> None:
+        """Make a version the default, loaded first if need be, until a newer one than all is.
+
+        Raises as `load` does, and changes nothing then.
+        """
+        if (name, version) not in self._served:
+            await self._load_version(name, version)
+        self._models[name].pin(version)
+        self._publish()
+
+    def _known(self, name: str) -> Versions[Served]:
+        known = {name: versions for name, versions in self._models.items() if versions.known}
+        try:
+            return known[name]
+        except KeyError:
+            raise ModelNotFound(name, known) from None
+
+    def _look(self) -> Listing:
+        try:
+            return self.repository.scan()
+        except UnreadableCheckpoint as error:
+            return Listing(self.repository.folder, strays=[str(error)])
+
+    def _notice(self, listing: Listing) -> list[tuple[Versions[Served], Mapping[str, Candidate]]]:
+        for stray in listing.strays:
+            if stray not in self.strays:
+                logger.warning("not served: %s", stray)
+        self.strays = listing.strays
+        for name in listing.models:
+            self._models.setdefault(name, Versions(name, self._policy))
+        return [(each, listing.models.get(name, {})) for name, each in self._models.items()]
+
+    async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:
+        listing = await asyncio.to_thread(self.repository.scan)
+        self._notice(listing)
+        if name not in listing.models:
+            raise ModelNotFound(name, listing.models)
+        return self._models[name], listing.models[name]
+
+    async def _load_version(self, name: str, version: str) -> None:
+        versions, found = await self._find(name)
+        if version not in found:
+            raise VersionNotFound(name, version, found)
+        async with versions.lock:
+            versions.update(found)
+            errors = await self._load_each(versions, [found[version]])
+        if errors:
+            raise errors[0]
+
+    async def _load_each(
+        self, versions: Versions[Served], candidates: Iterable[Candidate]
+    ) -> list[Exception]:
+        errors = []
+        for candidate in candidates:
+            with versions.loading(candidate.version):
+                outcome = await asyncio.to_thread(self._loader.attempt, candidate)
+            versions.settle(candidate, outcome)
+            self._publish()
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
+        self._publish()
+        return errors
+
+    def _publish(self) -> None:
+        """Make what is ready visible: the one place where references are swapped."""
+        current: dict[str, Served] = {}
+        served: dict[tuple[str, str], Served] = {}
+        for name, versions in self._models.items():
+            ready, default = versions.ready, versions.default
+            served |= {(name, version): each for version, each in ready.items()}
+            if default is not None:
+                current[name] = ready[default]
+            self._default_version.labels(name).set(int(default or 0))
+        self._current, self._served = current, served

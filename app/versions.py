@@ -1,0 +1,156 @@
+"""The versions of one model: where each stands, and which of them is the default."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Literal
+
+from app.errors import ServiceError
+from app.loader import Served
+from app.repository import Candidate, Stamp
+from app.version_policy import VersionPolicy
+
+State = Literal["READY", "LOADING", "UNAVAILABLE"]
+UNSELECTED = "not selected by the version policy"
+UNLOADED = "unloaded"
+
+
+@dataclass(frozen=True)
+class VersionStatus:
+    """Where one version stands; READY with a reason serves on, but refused a newer file."""
+
+    name: str
+    version: str
+    state: State
+    reason: str | None
+    default: bool
+
+
+@dataclass
+class Version(Generic[Served]):
+    """`served` answers requests; `stamp` is of the files that were read last.
+
+    Someone who named this version wants it or does not; None leaves it to the policy.
+    """
+
+    served: Served | None = None
+    reason: str | None = UNSELECTED
+    loading: bool = False
+    stamp: Stamp | None = None
+    wanted: bool | None = None
+
+    @property
+    def state(self) -> State:
+        if self.served is not None:
+            return "READY"
+        return "LOADING" if self.loading else "UNAVAILABLE"
+
+
+class Versions(Generic[Served]):
+    """Reads no file itself: app.registry loads what this says is due, and holds the lock."""
+
+    def __init__(self, name: str, policy: VersionPolicy) -> None:
+        self.name = name
+        self.lock = asyncio.Lock()
+        self.known: dict[str, Version[Served]] = {}
+        self._policy = policy
+        self._pinned: str | None = None
+        self._pinned_over = 0
+
+    @property
+    def ready(self) -> dict[str, Served]:
+        return {v: each.served for v, each in self.known.items() if each.served is not None}
+
+    @property
+    def default(self) -> str | None:
+        """The highest that is ready; once one is pinned, that, until one newer than all is."""
+        ready = self.ready
+        highest = max(ready, key=int, default=None)
+        if highest and self._pinned in ready and int(highest) <= self._pinned_over:
+            return self._pinned
+        return highest
+
+    def why_not(self, version: str | None = None) -> str:
+        """Why a version is not served; without one, as the highest has it."""
+        each = self.known.get(version or max(self.known, key=int))
+        if each is None:
+            return ""
+        return "it is being loaded" if each.loading else each.reason or UNLOADED
+
+    def statuses(self) -> list[VersionStatus]:
+        default = self.default
+        return [
+            VersionStatus(self.name, v, each.state, each.reason, v == default)
+            for v, each in sorted(self.known.items(), key=lambda item: int(item[0]))
+        ]
+
+    def update(self, found: Mapping[str, Candidate]) -> None:
+        """Know what is on disk, and forget what is neither there nor in service."""
+        for version in self.known.keys() - found.keys() - self.ready.keys():
+            del self.known[version]
+        for version in found:
+            self.known.setdefault(version, Version())
+
+    def due(self, found: Mapping[str, Candidate]) -> Iterator[Candidate]:
+        """Yield what the policy selects and is not loaded as it lies on disk, highest first.
+
+        The caller settles each before it asks for the next: a version that could not be
+        loaded gives its place to the one below. At the end, what is no longer selected is
+        let go of, if anything that is selected is ready.
+        """
+        self.update(found)
+        selected: list[str] = []
+        for version in self._policy.order(found):
+            if len(selected) == self._policy.limit:
+                break
+            each = self.known[version]
+            if each.stamp != found[version].stamp and each.wanted is not False:
+                yield found[version]
+            if each.served is not None or each.wanted is False:
+                selected.append(version)
+        if not self.ready.keys().isdisjoint(selected):
+            self._release_others(selected)
+
+    @contextmanager
+    def loading(self, version: str) -> Iterator[None]:
+        """Show it as LOADING, unless an older state of its files serves on meanwhile."""
+        each = self.known[version]
+        each.loading, each.reason = True, None
+        try:
+            yield
+        finally:
+            each.loading = False
+
+    def settle(self, candidate: Candidate, outcome: Served | Exception) -> None:
+        """Record what came of loading: after a failure the old one, if any, serves on."""
+        each = self.known[candidate.version]
+        each.stamp = candidate.stamp
+        if isinstance(outcome, ServiceError):
+            each.reason = str(outcome)
+        elif isinstance(outcome, Exception):
+            each.reason = f"an unexpected {type(outcome).__name__}; it is in the log"
+        else:
+            each.served, each.reason, each.wanted = outcome, None, each.wanted or None
+
+    def make_due(self) -> None:
+        """Make everything due that the policy selects, what was withdrawn included."""
+        for each in self.known.values():
+            each.stamp, each.wanted = None, each.wanted or None
+
+    def withdraw(self, version: str) -> None:
+        each = self.known[version]
+        each.served, each.reason, each.wanted = None, UNLOADED, False
+        if self._pinned == version:
+            self._pinned = None
+
+    def pin(self, version: str) -> None:
+        """Make it the default, above every version that there is by now."""
+        self._pinned, self._pinned_over = version, max(map(int, self.known))
+
+    def _release_others(self, selected: list[str]) -> None:
+        pinned = self.default if self.default == self._pinned else None
+        for version in self.ready.keys() - {*selected, pinned}:
+            each = self.known[version]
+            if not each.wanted:
+                each.served, each.reason, each.stamp = None, UNSELECTED, None
