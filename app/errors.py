@@ -12,6 +12,7 @@ ServiceError
 ├── ClientError                app.client was not given what it asked a service for
 │   ├── NoAnswer               nobody there, or an answer that is not this service's
 │   └── Problem                the service refused, and said why
+├── WorkerError                a worker process that cannot start
 ├── RequestError               the caller's mistake; the caller is told how to mend it
 │   ├── MalformedBody          not JSON, or not what its type says
 │   ├── InvalidInstances       JSON, but not flowers
@@ -66,6 +67,10 @@ class MissingExtra(ServiceError, ImportError):
 
 
 class InvalidInput(ServiceError):
+    pass
+
+
+class WorkerError(ServiceError):
     pass
 
 

@@ -1,6 +1,13 @@
 """What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import os
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
@@ -53,9 +60,31 @@ class Metrics:
             "model_default_version",
             "The version that answers when a request names none; 0 if there is none.",
             ["model"],
+            multiprocess_mode="max",
             registry=self.registry,
         )
+        self.processes = Gauge(
+            "worker_processes",
+            "Processes that serve.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.processes.set(1)
 
     def render(self) -> bytes:
-        """The text exposition format."""
-        return generate_latest(self.registry)
+        """The text exposition format; the sums over all processes where several serve."""
+        if DIRECTORY not in os.environ:
+            return generate_latest(self.registry)
+        whole = CollectorRegistry()
+        MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+        return generate_latest(whole)
+
+
+def share_counts(directory: str, process_name: Callable[[], str]) -> None:
+    """Keep the counts of every Metrics made from now on in files, so that processes add up.
+
+    `process_name` names the file of the process that calls it. Whoever takes over the name of
+    a process that died counts on where that one ended.
+    """
+    os.environ[DIRECTORY] = directory
+    values.ValueClass = values.MultiProcessValue(process_name)  # type: ignore[no-untyped-call]

@@ -39,12 +39,13 @@ class AccessMiddleware:
         self._service = service
         self._fast = fast
         self._log = AccessLog(service.metrics)
-        # Unique, not secret: a random start for each process, and a count.
-        self._prefix = secrets.token_hex(12).encode()
+        self._prefix = _new_prefix()
         self._count = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            # The lifespan: it opens in each process that serves, after all forks.
+            self._prefix = _new_prefix()
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
@@ -115,6 +116,11 @@ class AccessMiddleware:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise
         return status
+
+
+def _new_prefix() -> bytes:
+    # Unique, not secret: a random start for each process, before its count.
+    return secrets.token_hex(12).encode()
 
 
 def _unexpected(request_id: bytes) -> Response:

@@ -1,5 +1,7 @@
 """The `app` command: serving here, what looks at models in the files beside."""
 
+import gc
+import os
 import sys
 
 import typer
@@ -27,12 +29,22 @@ def app() -> None:
 def serve(context: typer.Context) -> None:
     """Load the model and serve it; `app serve --help` lists the options."""
     settings = Settings.read(context.args)
+    # Read when NumPy is imported: its threads would cost memory, and must not be there at a fork.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Imports leave no garbage; the collector walks all of torch for it, a sixth of the start.
+    gc.disable()
     # Here, not above: other commands need not wait for FastAPI.
     from app.main import create_app
     from app.server import Server, configure_logging
+    from app.workers import serve_with_workers
 
+    gc.freeze()
+    gc.enable()
     configure_logging(settings.log_level)
-    Server(create_app(settings), settings).run()
+    if settings.workers > 1:
+        serve_with_workers(settings)
+    else:
+        Server(create_app(settings), settings).run()
 
 
 @cli.command(name="settings")

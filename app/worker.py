@@ -1,0 +1,45 @@
+"""The server inside one worker process (app/workers.py forks and watches them)."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+from app.server import Server
+
+# Blocked in the supervisor, which takes them one by one.
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM}
+
+
+class WorkerServer(Server):
+    """A Server on a socket that it inherits; it also drains when its supervisor is gone."""
+
+    def listen(self) -> socket.socket:
+        """The bound socket, listening; loads here what all workers then share."""
+        self.config.load()
+        self.config.get_loop_factory()
+        listener = self.config.bind_socket()
+        listener.listen(self.config.backlog)
+        return listener
+
+    def work(self, listener: socket.socket, lifeline: int, on_started: Callable[[], None]) -> None:
+        """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed."""
+        self._lifeline, self._on_started = lifeline, on_started
+        self.run([listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Not before they have handlers: a signal during the fork waits until here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        await super().startup(sockets)
+        asyncio.get_running_loop().add_reader(self._lifeline, self._orphaned)
+        self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # One stop may come twice, to the process group and from the supervisor. It alone forces.
+        if not self._service.draining:
+            super().handle_exit(sig, frame)
+
+    def _orphaned(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self.handle_exit(signal.SIGTERM, None)

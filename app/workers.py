@@ -1,0 +1,137 @@
+"""Several worker processes behind one socket, forked after the model has loaded."""
+
+import gc
+import logging
+import mmap
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import time
+from functools import partial
+from multiprocessing.context import ForkProcess
+from operator import setitem
+
+from fastapi import FastAPI
+
+from app.errors import WorkerError
+from app.main import create_app
+from app.metrics import share_counts
+from app.settings import Settings
+from app.worker import SIGNALS, WorkerServer
+
+logger = logging.getLogger(__name__)
+# In a row, of one worker; the pause before each doubles.
+MAX_FAILED_STARTS = 5
+FIRST_PAUSE_SECONDS = 0.1
+# What a worker may take beyond its own time limits before it counts as stuck.
+GRACE_SECONDS = 5
+# In memory, and there even where the root file system is read-only.
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
+
+
+def serve_with_workers(settings: Settings) -> None:
+    """Load the model once and serve it from `settings.workers` processes until a signal.
+
+    Raises CheckpointError, or WorkerError when a worker cannot start.
+    """
+    parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="multiclass-metrics-", dir=parent) as directory:
+        share_counts(directory, lambda: multiprocessing.current_process().name)
+        Supervisor(create_app(settings), settings).run()
+
+
+class Supervisor:
+    """Starts the workers, replaces one that dies, and ends when all have drained.
+
+    It serves nothing and starts neither thread nor event loop, so that it can fork at any
+    time. It holds the listening socket: what waits there to be accepted outlives a worker.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self._settings = settings
+        self._processes = app.state.service.metrics.processes
+        self._server = WorkerServer(app, settings)
+        self._workers: dict[int, ForkProcess] = {}
+        self._failed_starts = [0] * settings.workers
+        # Shared with the workers: a byte of each says whether it has begun to serve.
+        self._started = mmap.mmap(-1, settings.workers)
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve until all workers have ended after SIGTERM or SIGINT; a second one kills them.
+
+        Raises WorkerError when a worker dies again and again before it serves.
+        """
+        # sigwait takes them one by one: no handler runs in the middle of anything.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._listener = self._server.listen()
+        self._lifeline = os.pipe()
+        # The collector writes to every object that it visits, and would unshare its page.
+        gc.collect()
+        gc.freeze()
+        for slot in range(self._settings.workers):
+            self._start(slot)
+        while self._workers:
+            if signal.sigwait(SIGNALS) == signal.SIGCHLD:
+                self._replace_the_dead()
+            elif not self._stopping:
+                self._stop()
+            else:
+                for worker in self._workers.values():
+                    worker.kill()
+        if MAX_FAILED_STARTS in self._failed_starts:
+            raise WorkerError(f"a worker died {MAX_FAILED_STARTS} times before it could serve")
+
+    def _start(self, slot: int) -> None:
+        self._started[slot] = 0
+        # Its name is that of its counts: a replacement goes on with those of the dead.
+        name = f"worker-{slot}"
+        self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
+        self._workers[slot].start()
+        self._processes.set(len(self._workers))
+
+    def _work(self, slot: int) -> None:
+        if failed := self._failed_starts[slot]:
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1))
+        lifeline, supervisors_end = self._lifeline
+        os.close(supervisors_end)
+        # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self._server.work(self._listener, lifeline, partial(setitem, self._started, slot, 1))
+        except Exception:
+            logger.exception("worker failed")
+            sys.exit(1)
+
+    def _replace_the_dead(self) -> None:
+        for slot, worker in list(self._workers.items()):
+            if worker.is_alive():
+                continue
+            del self._workers[slot]
+            self._processes.set(len(self._workers))
+            if not self._stopping:
+                logger.warning("%s ended with %s", worker.name, _cause(worker.exitcode))
+                self._replace(slot)
+            worker.close()
+
+    def _replace(self, slot: int) -> None:
+        self._failed_starts[slot] = 0 if self._started[slot] else self._failed_starts[slot] + 1
+        if self._failed_starts[slot] < MAX_FAILED_STARTS:
+            self._start(slot)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        # Else the kernel would go on to take connections that nobody accepts.
+        self._listener.close()
+        for worker in self._workers.values():
+            worker.terminate()
+        limit = self._settings.drain_delay_seconds + self._settings.drain_timeout_seconds
+        signal.setitimer(signal.ITIMER_REAL, limit + GRACE_SECONDS)
+
+
+def _cause(exit_code: int | None) -> str:
+    return signal.Signals(-exit_code).name if exit_code and exit_code < 0 else f"status {exit_code}"
