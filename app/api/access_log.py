@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import select
 import sys
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -31,7 +32,7 @@ class AccessLog:
     """Collects what one tick answers, and writes it down after the answers have left.
 
     logging takes longer over a line than the model over a row, so the lines of a tick share
-    one write. There are none where the logger `app.access` is above INFO, as under a server
+    a write. There are none where the logger `app.access` is above INFO, as under a server
     that did not configure logging.
     """
 
@@ -53,8 +54,7 @@ class AccessLog:
             latency.observe(access.seconds)
         if logger.isEnabledFor(logging.INFO):
             now = datetime.now(UTC)
-            sys.stderr.buffer.write(_encode_lines([_line(now, access) for access in tick]))
-            sys.stderr.buffer.flush()
+            _write_lines(_encode_lines([_line(now, access) for access in tick]))
 
     def _measure(self, access: Access) -> tuple[Counter, Histogram]:
         method = access.method if access.method in KNOWN_METHODS else "other"
@@ -63,6 +63,18 @@ class AccessLog:
             requests, latency = self._metrics.requests, self._metrics.latency
             self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
         return self._measures[key]
+
+
+def _write_lines(lines: bytes) -> None:
+    # A pipe takes up to PIPE_BUF bytes whole even when it is full; of more, another worker's
+    # lines may end up in the middle.
+    while lines:
+        end = len(lines)
+        if end > select.PIPE_BUF:
+            end = lines.rfind(b"\n", 0, select.PIPE_BUF) + 1 or lines.index(b"\n") + 1
+        sys.stderr.buffer.write(lines[:end])
+        sys.stderr.buffer.flush()
+        lines = lines[end:]
 
 
 def _line(now: datetime, access: Access) -> dict[str, object]:
