@@ -1,0 +1,286 @@
+"""`app serve --workers 2`: one service, whatever happens to a worker."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.test_server import open_request
+from tests.conftest import ROOT, SETOSA, Process, running_server
+
+SIGTERM_TO_THE_SUPERVISOR = (signal.SIGTERM, False)
+CTRL_C_IN_A_TERMINAL = (signal.SIGINT, True)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """One service for all tests that do not end it: a killed worker is not to be noticed."""
+    with running_server(tmp_path_factory.mktemp("workers") / "log", "--workers", "2") as running:
+        wait_until(lambda: running.log.read_text().count("Application startup complete") == 2)
+        yield running
+        assert running.stop() == 0, running.log.read_text()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def workers_of(service: Process) -> list[int]:
+    pid = service.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def state_of(pid: int) -> str:
+    """R, S, T (stopped), Z ...; "gone" where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
+def has_ended(pid: int) -> bool:
+    return state_of(pid) in ["gone", "Z"]
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """Meanwhile these take no connection: only the others can answer."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: {state_of(pid) for pid in pids} == {"T"})
+    yield
+    for pid in pids:
+        if not has_ended(pid):
+            os.kill(pid, signal.SIGCONT)
+
+
+def metric(service: Process, start: str) -> float:
+    lines = httpx.get(f"{service.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
+
+
+def test_each_worker_answers_with_request_ids_of_its_own(service: Process) -> None:
+    first, second = workers_of(service)
+    ids = []
+    for other in (first, second):
+        with stopped(other):
+            answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+        assert answer.json()["class"] == "setosa"
+        ids.append(answer.headers["x-request-id"])
+    assert ids[0][:24] != ids[1][:24]
+
+
+def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -> None:
+    counted = 'predictions_total{class="setosa",model="iris-model"}'
+    before = metric(service, counted)
+    first, second = workers_of(service)
+    for requests, other in ((3, first), (4, second)):
+        with stopped(other):
+            for _ in range(requests):
+                httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    assert metric(service, counted) == before + 7
+    assert metric(service, "worker_processes") == 2
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: len(set(workers_of(service)) - {first}) == 2)
+    assert metric(service, counted) == before + 7
+    with stopped(second):
+        httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    assert metric(service, counted) == before + 8
+    assert metric(service, "worker_processes") == 2
+
+
+def test_connections_that_wait_outlive_the_workers(service: Process) -> None:
+    body = json.dumps(SETOSA).encode()
+    with stopped(*workers_of(service)):
+        waiting = [open_request(service.url, body) for _ in range(5)]
+        for worker in workers_of(service):
+            os.kill(worker, signal.SIGKILL)
+    for connection in waiting:
+        with connection:
+            connection.sendall(body[-1:])
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_a_worker_killed_under_load_loses_only_what_it_had(service: Process) -> None:
+    victim, survivor = workers_of(service)
+    clients, requests_each = 4, 100
+    one_request_a_connection = httpx.Limits(max_keepalive_connections=0)
+
+    def ask(number: int) -> int:
+        lost = 0
+        with httpx.Client(limits=one_request_a_connection, timeout=30) as client:
+            for request in range(requests_each):
+                if (number, request) == (0, requests_each // 3):
+                    os.kill(victim, signal.SIGKILL)
+                try:
+                    answer = client.post(f"{service.url}/predict", json=SETOSA)
+                except httpx.TransportError:
+                    lost += 1
+                    answer = client.post(f"{service.url}/predict", json=SETOSA)
+                assert answer.json()["class"] == "setosa"
+        return lost
+
+    with ThreadPoolExecutor(clients) as pool:
+        lost = list(pool.map(ask, range(clients)))
+    # A client has one request at a time, so one at most was in that worker.
+    assert max(lost) <= 1
+    wait_until(lambda: len(set(workers_of(service)) - {victim}) == 2)
+    assert survivor in workers_of(service)
+    # Two processes wrote them, and each line is whole.
+    records = [json.loads(line) for line in service.log.read_text().splitlines()]
+    assert any(record["message"].endswith("ended with SIGKILL") for record in records)
+
+
+def metrics_directory(pid: int) -> Path:
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return Path(re.search(r"(/\S+/multiclass-metrics-\w+)/", maps)[1])
+
+
+@pytest.mark.parametrize(("sent", "to_all"), [SIGTERM_TO_THE_SUPERVISOR, CTRL_C_IN_A_TERMINAL])
+def test_a_signal_drains_every_worker_and_the_status_is_0(
+    tmp_path: Path, sent: signal.Signals, to_all: bool
+) -> None:
+    body = json.dumps(SETOSA).encode()
+    arguments = ("--workers", "2", "--drain-delay-seconds", "1")
+    with running_server(tmp_path / "log", *arguments) as service:
+        workers, supervisor = workers_of(service), service.process.pid
+        directory = metrics_directory(supervisor)
+        assert directory.is_dir()
+        with open_request(service.url, body) as connection:
+            assert httpx.get(f"{service.url}/health/ready").is_success
+            for pid in [supervisor, *workers] if to_all else [supervisor]:
+                os.kill(pid, sent)
+            wait_until(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
+            wait_until(lambda: refuses(service))
+            assert service.process.poll() is None
+            connection.sendall(body[-1:])
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert service.process.wait(timeout=30) == 0
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in answer.lower()
+    assert all(map(has_ended, workers))
+    assert not directory.exists()
+
+
+def refuses(service: Process) -> bool:
+    try:
+        httpx.get(f"{service.url}/health/live")
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        # Accepted in the very moment of the closing.
+        return False
+    return False
+
+
+def test_a_second_signal_forces_the_end(tmp_path: Path) -> None:
+    limits = ("--drain-delay-seconds", "0.5", "--drain-timeout-seconds", "600")
+    arguments = ("--workers", "2", *limits)
+    with (
+        running_server(tmp_path / "log", *arguments) as service,
+        open_request(service.url, json.dumps(SETOSA).encode()) as connection,
+    ):
+        assert httpx.get(f"{service.url}/health/ready").is_success
+        workers = workers_of(service)
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: refuses(service))
+        assert service.process.poll() is None
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(timeout=30) == 0
+        assert connection.recv(1) == b""
+    assert all(map(has_ended, workers))
+
+
+def test_a_worker_that_hangs_cannot_hold_up_the_end(tmp_path: Path) -> None:
+    arguments = ("--workers", "2", "--drain-timeout-seconds", "1")
+    with running_server(tmp_path / "log", *arguments) as service:
+        assert httpx.get(f"{service.url}/health/ready").is_success
+        workers = workers_of(service)
+        with stopped(workers[0]):
+            assert service.stop() == 0
+    assert all(map(has_ended, workers))
+
+
+def test_no_worker_outlives_its_supervisor(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log", "--workers", "2") as service:
+        assert httpx.get(f"{service.url}/health/ready").is_success
+        workers = workers_of(service)
+        service.process.kill()
+        wait_until(lambda: all(map(has_ended, workers)))
+
+
+DIES_AT_START = """
+import os, signal, sys
+from pathlib import Path
+from app.errors import WorkerError
+from app.main import create_app
+from app.settings import Settings
+from app.workers import Supervisor
+
+async def die(scope, receive, send):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+settings = Settings(model=Path(sys.argv[1]), port=0, workers=2)
+app = create_app(settings)
+app.middleware_stack = die
+try:
+    Supervisor(app, settings).run()
+except WorkerError as error:
+    sys.exit(f"app: {error}")
+"""
+
+
+def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
+    model = ROOT / "models" / "iris-model.pth"
+    result = subprocess.run(
+        [sys.executable, "-c", DIES_AT_START, model],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=False,
+    )
+    assert result.returncode == 1
+    *deaths, last = result.stderr.splitlines()
+    assert last == "app: a worker died 5 times before it could serve"
+    assert max(deaths.count(f"worker-{slot} ended with SIGKILL") for slot in (0, 1)) == 5
+    assert len(deaths) <= 10
+
+
+def memory_of(pid: int) -> dict[str, int]:
+    """Kibibytes by the kernel's names: Rss, Pss, Private_Dirty ..."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return {name: int(size) for name, size in re.findall(r"(\w+): +(\d+) kB", rollup)}
+
+
+def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
+    service: Process, server: Process
+) -> None:
+    first, second = workers_of(service)
+    for other in (first, second):
+        with stopped(other):
+            for _ in range(20):
+                httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    httpx.post(f"{server.url}/predict", json=SETOSA)
+    # Pages that the workers share are divided by Pss, so that the sum counts each once.
+    alone = memory_of(server.process.pid)["Pss"]
+    added = sum(memory_of(second)[name] for name in ("Private_Clean", "Private_Dirty"))
+    print(f"one process {alone} KiB; the second worker adds {added} KiB, {added / alone:.0%}")
+    assert added <= alone / 4
+
+
+def test_the_supervisor_has_one_thread_so_that_it_can_fork(service: Process) -> None:
+    assert len(list(Path(f"/proc/{service.process.pid}/task").iterdir())) == 1
