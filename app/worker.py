@@ -15,13 +15,29 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM}
 class WorkerServer(Server):
     """A Server on a socket that it inherits; it also drains when its supervisor is gone."""
 
-    def listen(self) -> socket.socket:
-        """The bound socket, listening; loads here what all workers then share."""
+    def listen(self, workers: int) -> list[socket.socket]:
+        """A listening socket for each worker, on one port; loads what all workers then share.
+
+        The kernel deals connections out over the sockets. From a single one the worker that
+        happens to wake first would take all that wait: of 8 often 8.
+        """
         self.config.load()
         self.config.get_loop_factory()
-        listener = self.config.bind_socket()
-        listener.listen(self.config.backlog)
-        return listener
+        first = self.config.bind_socket()
+        # Not before it is bound: else another service could have the port as well.
+        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        first.listen(self.config.backlog)
+        others = (
+            socket.create_server(
+                first.getsockname(),
+                family=first.family,
+                backlog=self.config.backlog,
+                reuse_port=True,
+                dualstack_ipv6=first.family == socket.AF_INET6,
+            )
+            for _ in range(workers - 1)
+        )
+        return [first, *others]
 
     def work(self, listener: socket.socket, lifeline: int, on_started: Callable[[], None]) -> None:
         """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed."""

@@ -1,4 +1,4 @@
-"""Several worker processes behind one socket, forked after the model has loaded."""
+"""Several worker processes behind one port, forked after the model has loaded."""
 
 import gc
 import logging
@@ -46,7 +46,7 @@ class Supervisor:
     """Starts the workers, replaces one that dies, and ends when all have drained.
 
     It serves nothing and starts neither thread nor event loop, so that it can fork at any
-    time. It holds the listening socket: what waits there to be accepted outlives a worker.
+    time. It holds the listening sockets: what waits there for a worker outlives it.
     """
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -66,7 +66,7 @@ class Supervisor:
         """
         # sigwait takes them one by one: no handler runs in the middle of anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        self._listener = self._server.listen()
+        self._listeners = self._server.listen(self._settings.workers)
         self._lifeline = os.pipe()
         # The collector writes to every object that it visits, and would unshare its page.
         gc.collect()
@@ -97,10 +97,12 @@ class Supervisor:
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1))
         lifeline, supervisors_end = self._lifeline
         os.close(supervisors_end)
+        listener = self._listeners.pop(slot)
+        self._close_listeners()
         # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            self._server.work(self._listener, lifeline, partial(setitem, self._started, slot, 1))
+            self._server.work(listener, lifeline, partial(setitem, self._started, slot, 1))
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
@@ -125,12 +127,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
-        # Else the kernel would go on to take connections that nobody accepts.
-        self._listener.close()
+        self._close_listeners()
         for worker in self._workers.values():
             worker.terminate()
         limit = self._settings.drain_delay_seconds + self._settings.drain_timeout_seconds
         signal.setitimer(signal.ITIMER_REAL, limit + GRACE_SECONDS)
+
+    def _close_listeners(self) -> None:
+        # Whoever holds one open has the kernel take connections for it.
+        for listener in self._listeners:
+            listener.close()
 
 
 def _cause(exit_code: int | None) -> str:

@@ -57,7 +57,7 @@ def has_ended(pid: int) -> bool:
 
 @contextmanager
 def stopped(*pids: int) -> Iterator[None]:
-    """Meanwhile these take no connection: only the others can answer."""
+    """Meanwhile these accept no connection."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: {state_of(pid) for pid in pids} == {"T"})
@@ -72,40 +72,36 @@ def metric(service: Process, start: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
 
 
+def answered_by(service: Process) -> str:
+    """One prediction on a connection of its own; returns what its worker's request ids share."""
+    answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    assert answer.json()["class"] == "setosa"
+    return answer.headers["x-request-id"][:24]
+
+
 def test_each_worker_answers_with_request_ids_of_its_own(service: Process) -> None:
-    first, second = workers_of(service)
-    ids = []
-    for other in (first, second):
-        with stopped(other):
-            answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
-        assert answer.json()["class"] == "setosa"
-        ids.append(answer.headers["x-request-id"])
-    assert ids[0][:24] != ids[1][:24]
+    assert len({answered_by(service) for _ in range(32)}) == 2
 
 
 def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -> None:
     counted = 'predictions_total{class="setosa",model="iris-model"}'
     before = metric(service, counted)
-    first, second = workers_of(service)
-    for requests, other in ((3, first), (4, second)):
-        with stopped(other):
-            for _ in range(requests):
-                httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
-    assert metric(service, counted) == before + 7
+    assert len({answered_by(service) for _ in range(32)}) == 2
+    assert metric(service, counted) == before + 32
     assert metric(service, "worker_processes") == 2
-    os.kill(first, signal.SIGKILL)
-    wait_until(lambda: len(set(workers_of(service)) - {first}) == 2)
-    assert metric(service, counted) == before + 7
-    with stopped(second):
-        httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
-    assert metric(service, counted) == before + 8
+    for killed in workers_of(service):
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda killed=killed: len(set(workers_of(service)) - {killed}) == 2)
+        assert metric(service, counted) == before + 32
+    assert len({answered_by(service) for _ in range(32)}) == 2
+    assert metric(service, counted) == before + 64
     assert metric(service, "worker_processes") == 2
 
 
 def test_connections_that_wait_outlive_the_workers(service: Process) -> None:
     body = json.dumps(SETOSA).encode()
     with stopped(*workers_of(service)):
-        waiting = [open_request(service.url, body) for _ in range(5)]
+        waiting = [open_request(service.url, body) for _ in range(8)]
         for worker in workers_of(service):
             os.kill(worker, signal.SIGKILL)
     for connection in waiting:
@@ -269,17 +265,24 @@ def memory_of(pid: int) -> dict[str, int]:
 def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
     service: Process, server: Process
 ) -> None:
-    first, second = workers_of(service)
-    for other in (first, second):
-        with stopped(other):
-            for _ in range(20):
-                httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
-    httpx.post(f"{server.url}/predict", json=SETOSA)
-    # Pages that the workers share are divided by Pss, so that the sum counts each once.
+    assert len({answered_by(service) for _ in range(32)}) == 2
+    answered_by(server)
     alone = memory_of(server.process.pid)["Pss"]
-    added = sum(memory_of(second)[name] for name in ("Private_Clean", "Private_Dirty"))
+    # What only it holds, which is what would be free without it.
+    second = memory_of(workers_of(service)[1])
+    added = second["Private_Clean"] + second["Private_Dirty"]
     print(f"one process {alone} KiB; the second worker adds {added} KiB, {added / alone:.0%}")
     assert added <= alone / 4
+
+
+def test_a_second_service_is_refused_the_port(service: Process) -> None:
+    port = service.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "app", "serve", "--workers", "2", "--port", port]
+    result = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    assert result.returncode != 0
+    assert "Address already in use" in result.stderr
 
 
 def test_the_supervisor_has_one_thread_so_that_it_can_fork(service: Process) -> None:
