@@ -15,6 +15,8 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM}
 class WorkerServer(Server):
     """A Server on a socket that it inherits; it also drains when its supervisor is gone."""
 
+    orphaned = False
+
     def listen(self, workers: int) -> list[socket.socket]:
         """A listening socket for each worker, on one port; loads what all workers then share.
 
@@ -48,7 +50,7 @@ class WorkerServer(Server):
         # Not before they have handlers: a signal during the fork waits until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         await super().startup(sockets)
-        asyncio.get_running_loop().add_reader(self._lifeline, self._orphaned)
+        asyncio.get_running_loop().add_reader(self._lifeline, self._stop_as_an_orphan)
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -56,6 +58,7 @@ class WorkerServer(Server):
         if not self._service.draining:
             super().handle_exit(sig, frame)
 
-    def _orphaned(self) -> None:
+    def _stop_as_an_orphan(self) -> None:
+        self.orphaned = True
         asyncio.get_running_loop().remove_reader(self._lifeline)
         self.handle_exit(signal.SIGTERM, None)

@@ -5,6 +5,7 @@ import logging
 import mmap
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -39,7 +40,7 @@ def serve_with_workers(settings: Settings) -> None:
     parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="multiclass-metrics-", dir=parent) as directory:
         share_counts(directory, lambda: multiprocessing.current_process().name)
-        Supervisor(create_app(settings), settings).run()
+        Supervisor(create_app(settings), settings, directory).run()
 
 
 class Supervisor:
@@ -49,8 +50,9 @@ class Supervisor:
     time. It holds the listening sockets: what waits there for a worker outlives it.
     """
 
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
+    def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
         self._settings = settings
+        self._directory = directory
         self._processes = app.state.service.metrics.processes
         self._server = WorkerServer(app, settings)
         self._workers: dict[int, ForkProcess] = {}
@@ -106,6 +108,8 @@ class Supervisor:
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
+        if self._server.orphaned:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _replace_the_dead(self) -> None:
         for slot, worker in list(self._workers.items()):

@@ -213,9 +213,10 @@ def test_a_worker_that_hangs_cannot_hold_up_the_end(tmp_path: Path) -> None:
 def test_no_worker_outlives_its_supervisor(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", "--workers", "2") as service:
         assert httpx.get(f"{service.url}/health/ready").is_success
-        workers = workers_of(service)
+        workers, directory = workers_of(service), metrics_directory(service.process.pid)
         service.process.kill()
         wait_until(lambda: all(map(has_ended, workers)))
+    assert not directory.exists()
 
 
 DIES_AT_START = """
@@ -233,7 +234,7 @@ settings = Settings(model=Path(sys.argv[1]), port=0, workers=2)
 app = create_app(settings)
 app.middleware_stack = die
 try:
-    Supervisor(app, settings).run()
+    Supervisor(app, settings, "").run()
 except WorkerError as error:
     sys.exit(f"app: {error}")
 """
