@@ -117,11 +117,15 @@ def test_the_policy_selects_and_the_highest_is_the_default(
     )
 
 
-def test_a_policy_may_select_nothing(tmp_path: Path) -> None:
+async def test_a_policy_may_select_nothing(tmp_path: Path) -> None:
     save_versions(tmp_path, 1)
     registry = make_registry(tmp_path, "2,3")
     with pytest.raises(ModelUnavailable, match=r"no version of wine is loaded: not selected by"):
         registry.current("wine")
+    with pytest.raises(ModelUnavailable, match="not selected by"):
+        await registry.load("wine")
+    await registry.load("wine", "1")
+    assert default(registry) == "1"
 
 
 def test_a_broken_highest_version_leaves_its_place_to_the_next(
@@ -219,7 +223,10 @@ async def test_loads_of_one_model_go_one_at_a_time_and_of_two_together(tmp_path:
         busy.release()
 
     alone = make_registry(tmp_path, gate=gate)
-    await asyncio.gather(*(alone.load("wine") for _ in range(5)))
+    save_versions(tmp_path, 1)
+    loads = [alone.load("wine"), alone.refresh(), alone.load("wine", "1")]
+    await asyncio.gather(*loads, alone.load("wine"))
+    assert alone.statuses("wine")[0].reason is None
 
 
 async def test_a_failed_load_leaves_the_old_one_in_service_and_says_so(tmp_path: Path) -> None:
@@ -294,6 +301,9 @@ async def test_a_model_that_is_new_on_disk_can_be_loaded_by_name(tmp_path: Path)
     save_versions(tmp_path, 3)
     await registry.load("wine")
     assert default(registry) == "3"
+    save_versions(tmp_path, 4)
+    await registry.load("wine", "4")
+    assert default(registry) == "4"
 
 
 async def test_a_version_loaded_by_name_stays_whatever_the_policy(tmp_path: Path) -> None:
@@ -375,6 +385,29 @@ async def test_an_unloaded_model_stays_so_until_it_is_loaded(tmp_path: Path) -> 
         await registry.unload("iris")
     with pytest.raises(VersionNotFound, match="no version '7' of wine; there is 1, 2"):
         await registry.unload("wine", "7")
+
+
+async def test_nothing_takes_the_place_of_an_unloaded_version_unasked(tmp_path: Path) -> None:
+    save_versions(tmp_path, 1, 2)
+    registry = make_registry(tmp_path)
+    await registry.unload("wine", "2")
+    await registry.refresh()
+    assert states(registry) == {"1": "UNAVAILABLE", "2": "UNAVAILABLE"}
+    await registry.set_default("wine", "2")
+    save_model(tmp_path / "wine/2/model.pth", seed=7)
+    await registry.refresh()
+    np.testing.assert_allclose(await ask(registry.current("wine")), expected(7), atol=1e-6)
+
+
+async def test_deleting_the_newest_version_brings_back_the_one_before(tmp_path: Path) -> None:
+    save_versions(tmp_path, 1)
+    registry = make_registry(tmp_path)
+    save_versions(tmp_path, 2)
+    await registry.refresh()
+    assert states(registry) == {"1": "UNAVAILABLE", "2": "READY"}
+    shutil.rmtree(tmp_path / "wine/2")
+    await registry.refresh()
+    assert default(registry) == "1"
 
 
 async def test_unloading_what_was_rolled_back_to_ends_the_rollback(tmp_path: Path) -> None:
