@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from typing import TypedDict
 
 import msgspec
 
@@ -25,6 +26,22 @@ class RangeWarning(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Details(TypedDict, total=False):
+    """What /predict shows only if asked: its query."""
+
+    log_probabilities: bool
+    calibrated: bool
+    out_of_distribution: bool
+
+
+class Novelty(msgspec.Struct, frozen=True):
+    """How far an instance is from the training rows (app.certainty.Novelty, one row of it)."""
+
+    distance: float
+    training_share: float
+    out_of_distribution: bool
+
+
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "class"}):
     """One instance's answer. `label` is "class" in JSON, which Python keeps for itself.
 
@@ -36,6 +53,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "
     probabilities: dict[str, float]
     warnings: list[RangeWarning]
     log_probabilities: dict[str, float] | None = None
+    novelty: Novelty | None = None
 
 
 class Prediction(Answer, frozen=True, omit_defaults=True, kw_only=True):

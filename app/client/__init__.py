@@ -10,11 +10,11 @@ or Problem, both ClientError. Other options are httpx's: headers, timeout, verif
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from app.card import Card
 from app.errors import MissingExtra
-from app.predictions import Flower, Prediction
+from app.predictions import Details, Flower, Prediction
 
 try:
     import anyio
@@ -39,16 +39,16 @@ class Client:
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload
-    def predict(self, flowers: Flower, *, log_probabilities: bool = False) -> Prediction: ...
+    def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
     @overload
     def predict(
-        self, flowers: Iterable[Flower], *, log_probabilities: bool = False
+        self, flowers: Iterable[Flower], **details: Unpack[Details]
     ) -> list[Prediction]: ...
     def predict(
-        self, flowers: Flower | Iterable[Flower], *, log_probabilities: bool = False
+        self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
         """Classify one flower, or many in order."""
-        return self._run(self._exchanges.predict(flowers, log_probabilities))
+        return self._run(self._exchanges.predict(flowers, details))
 
     def model(self) -> "ModelView":
         """Name, version, architecture and model card. Imports torch, as the service does."""
@@ -111,15 +111,15 @@ class AsyncClient:
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload
-    async def predict(self, flowers: Flower, *, log_probabilities: bool = False) -> Prediction: ...
+    async def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
     @overload
     async def predict(
-        self, flowers: Iterable[Flower], *, log_probabilities: bool = False
+        self, flowers: Iterable[Flower], **details: Unpack[Details]
     ) -> list[Prediction]: ...
     async def predict(
-        self, flowers: Flower | Iterable[Flower], *, log_probabilities: bool = False
+        self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
-        return await self._run(self._exchanges.predict(flowers, log_probabilities))
+        return await self._run(self._exchanges.predict(flowers, details))
 
     async def model(self) -> "ModelView":
         return await self._run(self._exchanges.model())

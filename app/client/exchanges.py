@@ -19,6 +19,7 @@ from app.card import Card
 from app.client.retries import Attempt, Exchange, T, persist
 from app.errors import Fault, NoAnswer, Problem
 from app.predictions import (
+    Details,
     Flower,
     Prediction,
     decode_prediction,
@@ -42,13 +43,13 @@ class Exchanges:
         self._patience = patience
 
     def predict(
-        self, flowers: Flower | Iterable[Flower], log_probabilities: bool
+        self, flowers: Flower | Iterable[Flower], details: Details
     ) -> Exchange[Prediction | list[Prediction]]:
         # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
         request = self._build(
             "POST",
             "predict",
-            params={"log_probabilities": "true"} if log_probabilities else None,
+            params={name: "true" for name, wanted in details.items() if wanted},
             content=encode_flowers(flowers),
             headers={"Content-Type": "application/json"},
         )

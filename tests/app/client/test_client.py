@@ -16,7 +16,7 @@ from app.card import read_card
 from app.client import AsyncClient, Client
 from app.errors import ClientError, Fault, NoAnswer, Problem
 from app.multiclass import Multiclass
-from app.predictions import Answer, ModelReference, Prediction, RangeWarning
+from app.predictions import Answer, ModelReference, Novelty, Prediction, RangeWarning
 from tests.conftest import IRIS, ROOT, SETOSA, Process
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
@@ -151,6 +151,7 @@ def test_the_types_are_those_of_the_api(server: Process) -> None:
         (Prediction, schemas["Prediction"]),
         (ModelReference, schemas["Model"]),
         (RangeWarning, warning),
+        (Novelty, schemas["Answer"]["properties"]["novelty"]),
     ]:
         fields = msgspec.structs.fields(struct)
         assert {field.encode_name for field in fields} == schema["properties"].keys()
@@ -283,3 +284,11 @@ def test_a_service_behind_a_prefix_keeps_it() -> None:
         "http://test/iris/predict?log_probabilities=true",
         "http://test/iris/state/a%2Fb%20%C3%BC?format=safetensors",
     ]
+
+
+def test_details_are_shown_if_asked(iris: Client) -> None:
+    answer = iris.predict(SETOSA, calibrated=True, out_of_distribution=True)
+    assert answer.novelty is not None
+    assert not answer.novelty.out_of_distribution
+    assert answer.probabilities["setosa"] > iris.predict(SETOSA).probabilities["setosa"]
+    assert answer.log_probabilities is None
