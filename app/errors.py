@@ -20,6 +20,7 @@ ServiceError
 │   ├── UnsupportedContent     a content type or encoding that is not read
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
 │   ├── TensorNotFound
+│   ├── Unauthorized           no token, or a wrong one
 │   ├── ModelNotFound
 │   ├── VersionNotFound        the model is there, but does not serve this version
 │   └── NotAcceptable          no representation that the caller accepts
@@ -161,6 +162,10 @@ def _listed(names: list[str]) -> str:
 
 
 class NotAcceptable(RequestError):
+    pass
+
+
+class Unauthorized(RequestError):
     pass
 
 

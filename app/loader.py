@@ -24,7 +24,7 @@ class Loader(Generic[Served]):
         """Load, log and count; may run in a thread. What is wrong is returned, not raised."""
         name, version = candidate.name, candidate.version
         try:
-            served = self._load(candidate)
+            served = self.load(candidate)
         except Exception as error:
             self._reloads.labels(name, "refused").inc()
             unexpected = None if isinstance(error, ServiceError) else error
@@ -34,7 +34,8 @@ class Loader(Generic[Served]):
         logger.info("loaded version %s of %s from %s", version, name, candidate.path)
         return served
 
-    def _load(self, candidate: Candidate) -> Served:
+    def load(self, candidate: Candidate) -> Served:
+        """Raises CheckpointError."""
         if candidate.fault:
             raise UnreadableCheckpoint(candidate.fault)
         # This answers the golden prediction: nothing is left to warm up.

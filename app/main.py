@@ -1,33 +1,43 @@
 """Assembly: settings in, a FastAPI application out."""
 
+import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import torch
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.responses import Response
+from starlette.types import Receive, Scope
 
-from app.api import explain, model, operations, predict, state
+from app.api import admin, explain, model, models, operations, predict, state
 from app.api.access import AccessMiddleware
 from app.api.body import JSON
 from app.api.error_handlers import install_error_handlers
-from app.api.schemas import install_openapi
+from app.api.predict_face import PredictFace, media_types
+from app.api.schemas import install_openapi, problems
 from app.errors import ServiceError
+from app.hot_reload import watch
 from app.inference import Inference
 from app.metrics import Metrics
 from app.predictor import Predictor
+from app.registry import Registry
+from app.repository import Repository
 from app.service import Service
 from app.settings import Settings
+from app.version_policy import VersionPolicy
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Load the model and assemble the service around it.
+    """Load the models and assemble the service around them.
 
-    The model is loaded here, before anything listens, so there is never a half-started
-    service. Raises CheckpointError. Without `settings`, as under `uvicorn --factory`, they
-    are read from the environment, and an error ends the process: one line, status 1.
+    They are loaded here, before anything listens, so there is never a half-started service.
+    Raises CheckpointError or ModelUnavailable. Without `settings`, as under
+    `uvicorn --factory`, they are read from the environment, and an error ends the process:
+    one line, status 1.
     """
     if settings is None:
         try:
@@ -35,39 +45,83 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         except ServiceError as error:
             sys.exit(f"app: {error}")
     torch.set_num_threads(1)
-    predictor = Predictor.load(settings.model)
-    metrics = Metrics()
-    inference = Inference(predictor, metrics, settings.max_queued_requests)
-    service = Service(settings, metrics, inference)
-    face = predict.PredictFace(inference, settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.warm_up()
-        # torch's objects live as long as the process: keep the collector from walking them.
-        gc.collect()
-        gc.freeze()
-        yield
-        service.draining = True
-        inference.close()
-
+    service = load_service(settings)
+    default = service.face().inference.predictor
     # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
     app = FastAPIOffline(
-        title=f"{predictor.name}: predictions and parameters",
-        description="Serves a PyTorch classifier and shows what is in it.",
-        version=predictor.version,
-        lifespan=lifespan,
+        title=f"{default.name}: predictions and parameters",
+        description="Serves PyTorch classifiers and shows what is in them.",
+        version=default.version,
+        lifespan=_lifespan,
         redoc_url=None,
         # FastAPI would ask the environment at each request whether somebody traces it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
-    app.state.predict = face
     install_error_handlers(app)
-    binary_types = [name for name in predict.media_types() if name != JSON]
-    install_openapi(app, predictor.card, settings.max_instances, binary_types)
-    for module in (predict, explain, state, model, operations):
-        app.include_router(module.router)
+    binary_types = [name for name in media_types() if name != JSON]
+    install_openapi(app, default.card, settings.max_instances, binary_types)
+    _include_routers(app, settings)
+
+    registry = service.registry
+    name = registry.repository.default
+
+    def respond(scope: Scope, receive: Receive) -> Awaitable[Response]:
+        return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
+
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
-    app.middleware_stack = AccessMiddleware(app, service, {face.path: face.respond})
+    app.middleware_stack = AccessMiddleware(app, service, {PredictFace.path: respond})
     return app
+
+
+def load_service(settings: Settings) -> Service:
+    """Raises CheckpointError or ModelUnavailable."""
+    metrics = Metrics()
+
+    def build(predictor: Predictor) -> PredictFace:
+        inference = Inference(predictor, metrics, settings.max_queued_requests)
+        return PredictFace(inference, settings)
+
+    policy = VersionPolicy.parse(settings.version_policy)
+    registry = Registry(Repository.of(settings), build, metrics, policy)
+    registry.load_all()
+    return Service(settings, metrics, registry)
+
+
+def _include_routers(app: FastAPI, settings: Settings) -> None:
+    # Declared once, and there for the default model, each model, and each of its versions.
+    places: dict[str, list[Any]] = {
+        "": [],
+        "/models/{model}": [Depends(models.of_model)],
+        "/models/{model}/versions/{version}": [Depends(models.of_version)],
+    }
+    for prefix, dependencies in places.items():
+        for module in (predict, explain, state, model):
+            app.include_router(
+                module.router,
+                prefix=prefix,
+                dependencies=dependencies,
+                responses=problems(404, 503) if prefix else problems(503),
+            )
+    app.include_router(models.router)
+    if settings.admin_token:
+        app.include_router(admin.router)
+    app.include_router(operations.router)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.warm_up()
+    # torch's objects live as long as the process: keep the collector from walking them.
+    gc.collect()
+    gc.freeze()
+    watching = asyncio.create_task(watch(service.registry)) if service.settings.hot_reload else None
+    yield
+    service.draining = True
+    if watching:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    for face in service.registry.served():
+        face.inference.close()

@@ -74,12 +74,13 @@ class Registry(Generic[Served]):
     def load_all(self) -> None:
         """Load what the policy selects of every model, before the event loop runs.
 
-        What cannot be loaded is logged, and stands in `statuses`. Raises UnreadableCheckpoint
-        if there is no such folder.
+        What cannot be loaded is logged, and stands in `statuses`; but of a single file that
+        error is raised, a CheckpointError, as it is for a folder that is not there.
         """
+        load = self._loader.attempt if self.repository.nested else self._loader.load
         for versions, found in self._notice(self.repository.scan()):
             for candidate in versions.due(found):
-                versions.settle(candidate, self._loader.attempt(candidate))
+                versions.settle(candidate, load(candidate))
         self._publish()
 
     async def refresh(self) -> None:

@@ -50,12 +50,13 @@ class Repository:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The folder `settings.models`, or the file `settings.model` where none is set."""
+        """The folder `settings.models`, or the file `settings.model`; the default's folder if
+        neither was said."""
         model = settings.model
         name = model.stem if model.suffix in CODECS else model.name
-        if settings.models is None:
-            return cls(model.parent, name, model)
-        return cls(settings.models, name)
+        if settings.models is not None:
+            return cls(settings.models, name)
+        return cls(model.parent, name, model if "model" in settings.model_fields_set else None)
 
     @property
     def nested(self) -> bool:

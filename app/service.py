@@ -1,10 +1,11 @@
 """What one running service holds, handed to every endpoint."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.errors import NotReady
-from app.inference import Inference
 from app.metrics import Metrics
+from app.registry import Registry
 from app.settings import Settings
 
 
@@ -12,18 +13,27 @@ from app.settings import Settings
 class Service:
     settings: Settings
     metrics: Metrics
-    inference: Inference
+    registry: Registry[Any]
     warmed_up: bool = field(default=False, init=False)
     draining: bool = field(default=False, init=False)
 
+    def face(self, name: str | None = None, version: str | None = None) -> Any:
+        """What serves a version of a model: the default ones where none is named.
+
+        Raises ModelNotFound, VersionNotFound or ModelUnavailable.
+        """
+        name = name or self.registry.repository.default
+        return self.registry.get(name, version) if version else self.registry.current(name)
+
     def warm_up(self) -> None:
         """Answer the golden prediction once more: the first real one finds all caches hot."""
-        self.inference.predictor.require_golden_prediction()
+        self.face().inference.predictor.require_golden_prediction()
         self.warmed_up = True
 
     def require_ready(self) -> None:
-        """Raise NotReady before the warm-up and while draining."""
+        """Raise NotReady before the warm-up and while draining, or ModelUnavailable."""
         if self.draining:
             raise NotReady("draining: the service is about to stop")
         if not self.warmed_up:
             raise NotReady("the model has not answered its warm-up prediction yet")
+        self.face()

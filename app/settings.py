@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     )
     hot_reload: bool = Field(
         default=True, description="load what changes on disk while the service runs"
+    )
+    admin_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="bearer token of POST /models/NAME/load, /unload and /default; absent without",
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")

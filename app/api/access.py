@@ -46,6 +46,7 @@ class AccessMiddleware:
         if scope["type"] != "http":
             # The lifespan: it opens in each process that serves, after all forks.
             self._prefix = _new_prefix()
+            scope["app"] = self._fastapi
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()

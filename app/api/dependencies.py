@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from app.api.predict_face import PredictFace
 from app.inspection import Entry
 from app.predictor import Predictor
 from app.service import Service
@@ -14,8 +15,15 @@ def _service(request: Request) -> Service:
     return request.app.state.service  # type: ignore[no-any-return]
 
 
-def _predictor(service: Annotated[Service, Depends(_service)]) -> Predictor:
-    return service.inference.predictor
+def _face(request: Request, service: Annotated[Service, Depends(_service)]) -> PredictFace:
+    """The model that the path names, or the default one; taken once for each request."""
+    named = request.path_params
+    face: PredictFace = service.face(named.get("model"), named.get("version"))
+    return face
+
+
+def _predictor(face: Annotated[PredictFace, Depends(_face)]) -> Predictor:
+    return face.inference.predictor
 
 
 async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list[Entry]:
@@ -25,5 +33,6 @@ async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
+FaceDep = Annotated[PredictFace, Depends(_face)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 EntriesDep = Annotated[list[Entry], Depends(_entries)]

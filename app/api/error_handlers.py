@@ -26,6 +26,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
     errors.VersionNotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -39,6 +40,7 @@ HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.BodyTooLarge: CLOSE,
     errors.NotReady: CLOSE | {"Retry-After": "1"},
     errors.Overloaded: {"Retry-After": "1"},
+    errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
 }
 
 

@@ -1,147 +1,16 @@
 """POST /predict: flowers in, classes and probabilities out."""
 
-from collections.abc import Iterable
-from importlib.util import find_spec
-from pkgutil import resolve_name
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from starlette.types import Receive, Scope
 
-from app.api.answers import model_reference
-from app.api.asked import NOTHING_MORE, Asked
-from app.api.body import JSON, Body, Headers, media_type_of, read_body
-from app.api.negotiation import choose_media_type
+from app.api.asked import Asked
+from app.api.dependencies import FaceDep
+from app.api.predict_face import PredictFace
 from app.api.schemas import PREDICTION_RESPONSES, problems
-from app.errors import Overloaded, UnsupportedContent
-from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
-from app.instances import Instances
-from app.settings import Settings
 
 router = APIRouter(tags=["predict"])
-JSON_BYTES = JSON.encode()
-NPY = "application/x-npy"
-ARROW = "application/vnd.apache.arrow.stream"
-FORMATS = {
-    JSON: "app.api.answers:JsonFormat",
-    NPY: "app.api.npy:NpyFormat",
-    ARROW: "app.api.arrow:ArrowFormat",
-}
-# A larger body takes longer to read than others should wait for the event loop.
-MAX_LOOP_BYTES = 32 * 1024
-
-
-class Format(Protocol):
-    """One media type, both ways."""
-
-    media_type: str
-
-    def decode(self, body: Body) -> Instances: ...
-
-    def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
-    ) -> bytes | memoryview: ...
-
-
-def media_types() -> list[str]:
-    """What is spoken here: JSON, `.npy`, and Arrow where pyarrow is installed."""
-    return [name for name in FORMATS if name != ARROW or find_spec("pyarrow")]
-
-
-class PredictFace:
-    """/predict for one model, in every media type that it speaks."""
-
-    path = "/predict"
-
-    def __init__(self, inference: Inference, settings: Settings) -> None:
-        self.inference = inference
-        self._settings = settings
-        self._formats: dict[str, Format | None] = dict.fromkeys(media_types())
-        self._json = self._format(JSON)
-        self._identity = [
-            (f"x-model-{name}".replace("_", "-").encode(), value.encode())
-            for name, value in model_reference(inference.predictor).items()
-        ]
-        self._large = 0
-
-    async def respond(
-        self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
-    ) -> Response:
-        """Raises RequestError, NotProvided, or Overloaded with nothing done."""
-        headers: Headers = dict(scope["headers"])
-        source = target = self._json
-        # What nearly everybody sends is told by two comparisons.
-        if headers.get(b"content-type") != JSON_BYTES or b"content-encoding" in headers:
-            source = target = self._body_format(headers)
-        if headers.get(b"accept", b"*/*") != b"*/*":
-            target = self._answer_format(headers[b"accept"], source)
-        body = await read_body(receive, headers, self._settings.max_body_bytes)
-        content: bytes | memoryview | None = None
-        if len(body) <= MAX_LOOP_BYTES:
-            instances = source.decode(body)
-            if len(instances.rows) <= MAX_BATCHED_ROWS:
-                prediction = await self.inference.predict(instances.rows)
-                content = target.encode([prediction], instances, asked)
-        if content is None:
-            content = await self._in_thread(source, target, body, asked)
-        # Numbers alone do not say whose they are.
-        identity = [] if target.media_type == JSON else self._identity
-        return _Content(content, target.media_type, identity)
-
-    async def _in_thread(
-        self, source: Format, target: Format, body: Body, asked: Asked
-    ) -> bytes | memoryview:
-        def answer() -> bytes | memoryview:
-            instances = source.decode(body)
-            predictions = self.inference.predict_chunks(instances.rows)
-            return target.encode(predictions, instances, asked)
-
-        if self._large >= self._settings.max_large_requests:
-            raise Overloaded(f"{self._large} large requests are in work already; try again")
-        self._large += 1
-        try:
-            return await run_in_threadpool(answer)
-        finally:
-            self._large -= 1
-
-    def _body_format(self, headers: Headers) -> Format:
-        given = media_type_of(headers, self._formats)
-        if given not in self._formats:
-            accepted = " or ".join(self._formats)
-            raise UnsupportedContent(f"Content-Type {given!r}; send {accepted}")
-        return self._format(given)
-
-    def _answer_format(self, accept: bytes, source: Format) -> Format:
-        # The body's own type first, so that it wins a tie.
-        offered = dict.fromkeys([source.media_type, *self._formats])
-        return self._format(choose_media_type(accept.decode("latin-1"), offered))
-
-    def _format(self, media_type: str) -> Format:
-        found = self._formats[media_type]
-        if found is None:
-            # Made when first asked for: who sends no Arrow does not wait for its import.
-            kind = resolve_name(FORMATS[media_type])
-            found = kind(self.inference.predictor, self._settings.max_instances)
-            self._formats[media_type] = found
-        return found
-
-
-class _Content(Response):
-    """A Response of bytes that are ready, without Starlette's general case of headers."""
-
-    def __init__(
-        self, body: bytes | memoryview, media_type: str, extra: list[tuple[bytes, bytes]]
-    ) -> None:
-        self.status_code = 200
-        self.body = body
-        self.background = None
-        self.raw_headers = [
-            (b"content-length", b"%d" % len(body)),
-            (b"content-type", media_type.encode()),
-            *extra,
-        ]
 
 
 @router.post(
@@ -149,6 +18,5 @@ class _Content(Response):
     summary="Classify one flower or many",
     responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503),
 )
-async def predict(request: Request, asked: Annotated[Asked, Query()]) -> Response:
-    face: PredictFace = request.app.state.predict
+async def predict(request: Request, face: FaceDep, asked: Annotated[Asked, Query()]) -> Response:
     return await face.respond(request.scope, request.receive, asked)

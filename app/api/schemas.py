@@ -1,5 +1,6 @@
 """OpenAPI: /predict's schemas come from the model card, so a CSV model has its own fields."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,11 +27,12 @@ PROBLEM: Schema = {
 }
 
 
+SCHEMAS = "#/components/schemas/"
 BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
 
 
 def reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": f"{SCHEMAS}{name}"}
 
 
 def problems(*statuses: int) -> dict[int | str, Schema]:
@@ -61,15 +63,31 @@ def install_openapi(app: FastAPI, card: Card, max_instances: int, binary_types: 
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             schemas.update(_schemas(card, max_instances))
-            predict = document["paths"]["/predict"]["post"]
-            predict["requestBody"] = _request_body(card)
             binary = dict.fromkeys(binary_types, BINARY)
-            predict["requestBody"]["content"] |= binary
-            predict["responses"]["200"]["content"] |= binary
+            for path, operations in document["paths"].items():
+                if path.endswith("/predict"):
+                    predict = operations["post"]
+                    predict["requestBody"] = _request_body(card)
+                    predict["requestBody"]["content"] |= binary
+                    predict["responses"]["200"]["content"] |= binary
+                if "{model}" in path:
+                    document["paths"][path] = _of_any_model(operations)
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _of_any_model(operations: Schema) -> Schema:
+    """The same operations where the path names the model, so that no card is known."""
+    text = json.dumps(operations)
+    for name in ("Instance", "Instances", "Prediction", "Predictions"):
+        text = text.replace(f'{SCHEMAS}{name}"', f'{SCHEMAS}Any{name}"')
+    generic: Schema = json.loads(text)
+    for operation in generic.values():
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            content.pop("examples", None)
+    return generic
 
 
 def _request_body(card: Card) -> Schema:
@@ -106,6 +124,10 @@ def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
         "Problem": PROBLEM,
         "Instance": _record({feature.name: _number(feature) for feature in card.features}),
         "Instances": _record({"instances": many | {"maxItems": max_instances}}),
+        "AnyInstance": {"type": "object", "additionalProperties": {"type": "number"}},
+        "AnyInstances": _record({"instances": many | {"items": reference("AnyInstance")}}),
+        "AnyPrediction": {"type": "object"},
+        "AnyPredictions": {"type": "object"},
         "Answer": _record(answer, optional),
         "Model": _record(model),
         "Prediction": _record(answer | {"model": reference("Model")}, optional),
