@@ -1,12 +1,14 @@
 """Work in the background: in another thread, behind all others."""
 
 import os
+import subprocess
 import sys
 import threading
 
 import pytest
 
-from app.background import LOWEST_PRIORITY, in_background
+from app.background import NICENESS, in_background
+from tests.conftest import ROOT
 
 
 def priority() -> int:
@@ -14,10 +16,18 @@ def priority() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
-def test_only_the_background_thread_yields() -> None:
+def test_only_the_background_thread_gives_way() -> None:
     before = priority()
-    assert in_background(priority).result(10) == LOWEST_PRIORITY
+    assert in_background(priority).result(10) == before + NICENESS
     assert priority() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_a_process_that_gives_way_already_cannot_do_so_without_end() -> None:
+    code = "from app.background import in_background; print(in_background(lambda: 1).result(10))"
+    command = ["nice", "-n", "19", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == "1\n"
 
 
 def test_the_thread_ends_with_its_work() -> None:
