@@ -13,7 +13,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api import admin, explain, model, models, operations, predict, state
+from app.api import admin, explain, model, models, operations, page, predict, state
 from app.api.access import AccessMiddleware
 from app.api.body import JSON
 from app.api.error_handlers import install_error_handlers
@@ -107,6 +107,7 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
     if settings.admin_token:
         app.include_router(admin.router)
     app.include_router(operations.router)
+    app.include_router(page.router)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
@@ -40,8 +40,3 @@ async def ready(service: ServiceDep) -> Ready:
 )
 async def metrics(service: ServiceDep) -> Response:
     return Response(service.metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> RedirectResponse:
-    return RedirectResponse("docs")

@@ -87,12 +87,6 @@ async def test_an_unexpected_error_is_a_500_with_an_id_and_no_trace() -> None:
     assert "secret" not in response.text
 
 
-async def test_the_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
-    response = await client.get("/", follow_redirects=True)
-    assert response.status_code == 200
-    assert response.url.path == "/docs"
-
-
 async def test_the_documentation_page_asks_no_other_host(client: httpx.AsyncClient) -> None:
     page = (await client.get("/docs")).text
     assets = re.findall(r'(?:src|href)="([^"]+)"', page)

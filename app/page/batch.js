@@ -1,0 +1,114 @@
+/** Many rows at once: a CSV file in, a table of results out. */
+
+import { formatCsv, parseCsv } from "./csv.js";
+import { element, part, swatch } from "./element.js";
+import { table } from "./explanation.js";
+import { percent } from "./scale.js";
+import { readTable } from "./table.js";
+
+const ROWS_AT_A_TIME = 5000;
+const ROWS_SHOWN = 100;
+
+export class Batch {
+  #card;
+  #instance;
+  #api;
+  #file = null;
+
+  constructor(card, instance, api) {
+    this.#card = card;
+    this.#instance = instance;
+    this.#api = api;
+    const names = card.features.map((feature) => feature.name).join(", ");
+    part("batch-columns").textContent = `With a header and a column for each feature: ${names}. Other columns are kept.`;
+    part("batch-file").addEventListener("change", ({ target }) => target.files[0] && this.#open(target.files[0]));
+    const drop = part("drop");
+    const over = (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", event.type === "dragover");
+    };
+    for (const type of ["dragover", "dragleave", "drop"]) drop.addEventListener(type, over);
+    drop.addEventListener("drop", (event) => event.dataTransfer.files[0] && this.#open(event.dataTransfer.files[0]));
+  }
+
+  async #open(file) {
+    this.#file = file;
+    part("batch-results").hidden = true;
+    this.#say(`Reading ${file.name} …`);
+    try {
+      const read = readTable(parseCsv(await file.text()), this.#card.features);
+      const answers = await this.#ask(read.instances, file);
+      if (this.#file !== file) return;
+      this.#say(`${file.name}: ${count(answers.length, "row")}`);
+      this.#show(read, answers);
+    } catch (error) {
+      if (this.#file === file) this.#say(`${file.name}: ${error.message}`, true);
+    }
+    // So that the same file, mended, can be chosen again.
+    part("batch-file").value = "";
+  }
+
+  async #ask(instances, file) {
+    const answers = [];
+    // Until another file is opened.
+    while (answers.length < instances.length && this.#file === file) {
+      answers.push(...(await this.#api.predictMany(instances.slice(answers.length, answers.length + ROWS_AT_A_TIME))));
+      this.#say(`${file.name}: ${answers.length} of ${instances.length} rows`);
+    }
+    return answers;
+  }
+
+  #say(text, refused = false) {
+    part("batch-status").textContent = text;
+    part("batch-status").classList.toggle("refused", refused);
+  }
+
+  #show({ header, rows, instances }, answers) {
+    const { classes } = this.#card;
+    const counts = classes.map((name) => answers.filter((answer) => answer.class === name).length);
+    const warned = answers.filter((answer) => answer.warnings.length).length;
+    part("batch-counts").replaceChildren(
+      ...classes.map((name, index) => element("li", {}, swatch(index), `${name} ${counts[index]}`)),
+      element("li", {}, `outside the training range ${warned}`),
+    );
+    this.#offer(header, rows, answers);
+    const shown = answers.slice(0, ROWS_SHOWN).map((answer, index) => [
+      this.#loader(rows[index].row, instances[index]),
+      element("span", {}, swatch(answer.index), ` ${answer.class}`),
+      percent(answer.probabilities[answer.class]),
+      ...rows[index].cells,
+      answer.warnings.map((warning) => warning.feature).join(", "),
+    ]);
+    const found = table(["Row", "Class", "Probability", ...header, "Outside"], shown, 2);
+    const rest = answers.length - shown.length;
+    const note = rest > 0 ? [element("p", { class: "note" }, `${count(rest, "more row")}; the download has all.`)] : [];
+    part("batch-table").replaceChildren(found, ...note);
+    part("batch-results").hidden = false;
+  }
+
+  /** A button that puts a row on the sliders. */
+  #loader(row, instance) {
+    const button = element("button", { type: "button", title: "Put this row on the sliders" }, String(row));
+    button.addEventListener("click", () => this.#instance.replace(this.#card.features.map(({ name }) => instance[name])));
+    return button;
+  }
+
+  #offer(header, rows, answers) {
+    const { classes } = this.#card;
+    const added = ["class", ...classes.map((name) => `probability of ${name}`), "warnings"];
+    const lines = answers.map((answer, index) => [
+      ...rows[index].cells,
+      answer.class,
+      ...classes.map((name) => answer.probabilities[name]),
+      answer.warnings.map(({ feature, detail }) => `${feature}: ${detail}`).join("; "),
+    ]);
+    const link = part("batch-download");
+    URL.revokeObjectURL(link.href);
+    link.href = URL.createObjectURL(new Blob([formatCsv([[...header, ...added], ...lines])], { type: "text/csv" }));
+    link.download = this.#file.name.replace(/(\.csv)?$/i, "-predicted.csv");
+  }
+}
+
+function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,99 @@
+/** Why the input gets its class: attributions, the counterfactual, the nearest training rows. */
+
+import { element, part, swatch } from "./element.js";
+import { fixed, short, signed } from "./scale.js";
+
+export class ExplanationView {
+  #card;
+  #instance;
+
+  constructor(card, instance) {
+    this.#card = card;
+    this.#instance = instance;
+  }
+
+  show(explanation) {
+    part("explanation-reason").hidden = true;
+    part("explanation-parts").hidden = false;
+    this.#showAttributions(explanation);
+    this.#showCounterfactual(explanation.counterfactual);
+    this.#showNeighbours(explanation.neighbours);
+  }
+
+  /** Nothing to show, and why. */
+  hide(reason) {
+    part("explanation-parts").hidden = true;
+    part("explanation-reason").hidden = false;
+    part("explanation-reason").textContent = `No explanation: ${reason}`;
+  }
+
+  #showAttributions({ class: name, attributions }) {
+    const values = this.#card.features.map((feature) => attributions.features[feature.name]);
+    const largest = Math.max(...values.map(Math.abs), 1e-12);
+    part("attributions").replaceChildren(
+      ...this.#card.features.map((feature, place) => signedBar(feature.name, values[place], largest)),
+    );
+    const { logit, baseline_logit: from } = attributions;
+    part("attributions-sum").textContent = `The logit of ${name} is ${signed(logit)}; at the baseline of the model card it is ${signed(from)}. Each feature's share of the difference, by integrated gradients; they sum to ${signed(logit - from)}.`;
+  }
+
+  #showCounterfactual(found) {
+    if (!found) {
+      part("counterfactual").replaceChildren(element("p", { class: "note" }, "No input of another class was found."));
+      return;
+    }
+    const nearest = found.proven ? "the nearest such input" : "a nearer one may exist";
+    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges; ${nearest}.`;
+    const rows = this.#card.features.map(({ name, unit }, place) => [
+      unit ? `${name} (${unit})` : name,
+      short(this.#instance.values[place]),
+      short(found.features[name]),
+      signed(found.changes[name]),
+    ]);
+    const go = element("button", { type: "button" }, "Go there");
+    go.addEventListener("click", () => this.#instance.replace(this.#card.features.map(({ name }) => found.features[name])));
+    part("counterfactual").replaceChildren(
+      table(["Feature", "Now", "Then", "Change"], rows, 1),
+      element("p", { class: "note" }, text),
+      go,
+    );
+  }
+
+  #showNeighbours(neighbours) {
+    const names = this.#card.features.map((feature) => feature.name);
+    const rows = this.#card.classes.flatMap((name, index) =>
+      (neighbours?.[name] ?? []).map(({ features, distance }) => [
+        element("span", {}, swatch(index), ` ${name}`),
+        short(distance, 3),
+        ...names.map((feature) => short(features[feature])),
+      ]),
+    );
+    part("neighbours").replaceChildren(
+      neighbours
+        ? table(["Class", "Distance", ...names], rows, 1)
+        : element("p", { class: "note" }, "The model card holds no training rows."),
+    );
+  }
+}
+
+function signedBar(name, value, largest) {
+  const fill = element("i");
+  const share = (50 * Math.abs(value)) / largest;
+  fill.style.left = `${value < 0 ? 50 - share : 50}%`;
+  fill.style.width = `${share}%`;
+  fill.style.setProperty("--class", value < 0 ? "var(--negative)" : "var(--positive)");
+  const bar = element("span", { class: "bar", "aria-hidden": "true" }, fill);
+  return element("li", {}, element("span", { class: "name", title: name }, name), bar, element("span", { class: "number" }, fixed(value, largest)));
+}
+
+/** A table; columns from `numbers` on are aligned as numbers. */
+export function table(header, rows, numbers) {
+  const cell = (tag, column, content, scope) =>
+    element(tag, { class: column >= numbers && "number", scope }, content);
+  return element(
+    "table",
+    {},
+    element("thead", {}, element("tr", {}, ...header.map((name, column) => cell("th", column, name, "col")))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((content, column) => cell("td", column, content))))),
+  );
+}

@@ -1,0 +1,90 @@
+/** A tensor as coloured cells. Its value at a click, or under the arrow keys, is told. */
+
+import { css, diverging, inkOn } from "./colours.js";
+import { element } from "./element.js";
+import { short } from "./scale.js";
+import { Surface } from "./surface.js";
+
+export const MOST_CELLS = 1_000_000;
+const WRAP = 32;
+const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+export class Heatmap {
+  #data;
+  #columns;
+  #lines;
+  #cell;
+  #selected = null;
+  #surface;
+  #tell;
+
+  /** {shape, data} as it is read from npy, at most `width` CSS pixels wide where that is possible.
+   * `tell(flat)` hears of the flat index of each cell that is chosen. */
+  constructor(name, { shape, data }, width, tell) {
+    this.#data = data;
+    this.#tell = tell;
+    this.#columns = shape.length > 1 ? shape.at(-1) : Math.min(WRAP, Math.max(1, data.length));
+    this.#lines = Math.ceil(data.length / this.#columns);
+    const across = Math.max(3, Math.min(56, Math.floor(width / this.#columns)));
+    this.#cell = { width: across, height: Math.min(28, across) };
+    const label = `${name}, ${shape.join(" × ") || "a number"}: the arrow keys choose a value`;
+    const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": label });
+    canvas.style.width = `${this.#columns * this.#cell.width}px`;
+    canvas.style.height = `${this.#lines * this.#cell.height}px`;
+    this.root = element("div", { class: "heatmap" }, canvas);
+    this.#surface = new Surface(canvas, (context) => this.#paint(context));
+    canvas.addEventListener("click", (event) => {
+      this.#select(Math.floor(event.offsetY / this.#cell.height), Math.floor(event.offsetX / this.#cell.width));
+    });
+    canvas.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  draw() {
+    this.#surface.draw();
+  }
+
+  #press(event) {
+    const arrow = ARROWS[event.key];
+    if (!arrow) return;
+    event.preventDefault();
+    const now = this.#selected ?? 0;
+    const [line, column] = [Math.floor(now / this.#columns), now % this.#columns];
+    // The first press chooses the first cell.
+    const step = this.#selected === null ? [0, 0] : arrow;
+    this.#select(line + step[0], column + step[1]);
+  }
+
+  #select(line, column) {
+    const flat = line * this.#columns + column;
+    if (line < 0 || column < 0 || column >= this.#columns || flat >= this.#data.length) return;
+    this.#selected = flat;
+    this.draw();
+    this.#tell(flat);
+  }
+
+  #paint(context) {
+    const { width, height } = this.#cell;
+    const colour = diverging();
+    let largest = 1e-300;
+    for (const value of this.#data) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+    const gap = width >= 8 ? 1 : 0;
+    context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    const odd = css("var(--alarm)");
+    for (const [flat, value] of this.#data.entries()) {
+      const [x, y] = [(flat % this.#columns) * width, Math.floor(flat / this.#columns) * height];
+      const shade = Number.isFinite(value) ? colour(value / largest) : null;
+      context.fillStyle = shade ? `rgb(${shade.join(" ")})` : odd;
+      context.fillRect(x, y, width - gap, height - gap);
+      if (width < 44 || height < 20) continue;
+      context.fillStyle = shade ? inkOn(shade) : css("var(--surface)");
+      context.fillText(short(value, 2), x + width / 2, y + height / 2);
+    }
+    if (this.#selected === null) return;
+    const [x, y] = [(this.#selected % this.#columns) * width, Math.floor(this.#selected / this.#columns) * height];
+    context.strokeStyle = css("var(--ink)");
+    context.lineWidth = 2;
+    context.strokeRect(x + 1, y + 1, width - 2 - gap, height - 2 - gap);
+  }
+}

@@ -1,0 +1,40 @@
+/** What an element of a tensor is: its index, and the unit, feature or class that it belongs to. */
+
+const MOST_NAMES = 16;
+const AXES = {
+  "hidden.weight": ["hidden", "feature"],
+  "hidden.bias": ["hidden"],
+  "output.weight": ["class", "hidden"],
+  "output.bias": ["class"],
+};
+
+/** "hidden.weight[3, 2], hidden 3 from petal_length", from the index in the flat data. */
+export function nameIndex(card, { name, shape }, flat) {
+  const index = [];
+  for (const size of shape.toReversed()) {
+    index.unshift(flat % size);
+    flat = Math.floor(flat / size);
+  }
+  if (!index.length) return name;
+  const axes = AXES[name] ?? (name.startsWith("norm.") ? ["feature"] : []);
+  const names = axes.map((axis, place) => nameOn(card, axis, index[place]));
+  return `${name}[${index.join(", ")}]${names.length ? `, ${names.join(" from ")}` : ""}`;
+}
+
+/** What the heatmap's rows and columns stand for, or nothing if that is not known. */
+export function describeAxes(card, { name, shape }) {
+  const axes = AXES[name] ?? (name.startsWith("norm.") && shape.length ? ["feature"] : []);
+  const list = (names, noun) => (names.length > MOST_NAMES ? `${names.length} ${noun}` : names.join(", "));
+  const names = {
+    feature: list(card.features.map((feature) => feature.name), "features"),
+    class: list(card.classes, "classes"),
+    hidden: "hidden units",
+  };
+  const sides = axes.length > 1 ? ["Rows", "Columns"] : ["Columns"];
+  return axes.map((axis, place) => `${sides[place]}: ${names[axis]}.`).join(" ");
+}
+
+function nameOn(card, axis, index) {
+  if (axis === "feature") return card.features[index].name;
+  return axis === "class" ? card.classes[index] : `hidden ${index}`;
+}

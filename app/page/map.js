@@ -1,0 +1,157 @@
+/** The classes over any two features, as the service answers them, with the training rows. */
+
+import { classColours, onScheme } from "./colours.js";
+import { element, part, swatch } from "./element.js";
+import { Latest } from "./latest.js";
+import { MapOverlay } from "./map_overlay.js";
+import { axis, tellingFeatures, tile } from "./plane.js";
+import { onStep, percent, short } from "./scale.js";
+
+const LARGEST_SIDE = 128;
+const LARGEST_BODY = 2 ** 20;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
+
+export class DecisionMap {
+  #card;
+  #instance;
+  #canvas;
+  #overlay;
+  #latest;
+  #asked = "";
+  #answer = null;
+
+  constructor(card, instance, api) {
+    this.#card = card;
+    this.#instance = instance;
+    const width = card.features.length;
+    this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(LARGEST_BODY / 4 / width))));
+    const plane = part("plane");
+    this.#canvas = plane.querySelector(".answers");
+    this.#overlay = new MapOverlay(plane, card, instance);
+    this.#latest = new Latest(
+      (rows) => api.probabilities(rows, width),
+      (answer) => this.#show(answer),
+      (error) => this.#show(null, error.message),
+    );
+    this.#chooseAxes();
+    this.#listen(plane);
+    instance.addEventListener("change", () => this.#refresh());
+    onScheme(() => this.#paint());
+    part("legend").replaceChildren(...card.classes.map((name, index) => element("li", {}, swatch(index), name)));
+    part("map-help").textContent = `The colour is the answer at each point while all other features stay as they are; the fainter, the less sure. ${
+      card.training_rows ? "Dots are training rows, seen along these two features alone. " : ""
+    }The dashed frame is the training range. Click, drag or use the arrow keys to move the input.`;
+  }
+
+  /** Mark where the nearest other class is, or null. */
+  markCounterfactual(values) {
+    this.#overlay.mark(values);
+  }
+
+  #chooseAxes() {
+    const selects = [part("map-x"), part("map-y")];
+    const [x, y = x] = tellingFeatures(this.#card);
+    selects.forEach((select, index) => {
+      select.replaceChildren(...this.#card.features.map(({ name }, place) => element("option", { value: place }, name)));
+      select.value = [x, y][index];
+      select.addEventListener("change", () => {
+        const other = selects[1 - index];
+        // Both axes along one feature would be a line: the other one takes the old one's place.
+        if (other.value === select.value) other.value = this.#places()[index];
+        this.#useAxes(selects);
+      });
+    });
+    this.#useAxes(selects);
+  }
+
+  #places() {
+    return [this.across.place, this.up.place];
+  }
+
+  #useAxes(selects) {
+    [this.across, this.up] = selects.map((select) => axis(this.#card, Number(select.value)));
+    this.#overlay.use(this.across, this.up);
+    this.#refresh();
+  }
+
+  /** Ask again, unless only the two features on the axes have changed. */
+  #refresh() {
+    this.#overlay.draw();
+    const places = this.#places();
+    const others = this.#instance.values.map((value, place) => (places.includes(place) ? null : value));
+    const asked = JSON.stringify([places, others]);
+    if (asked === this.#asked) return;
+    this.#asked = asked;
+    this.#latest.want(tile(this.#instance.values, this.across, this.up, this.side));
+  }
+
+  #show(answer, failure = "") {
+    this.#answer = answer;
+    part("map-readout").textContent = failure;
+    this.#paint();
+  }
+
+  #paint() {
+    const { side } = this;
+    // Setting a size also wipes what was there.
+    this.#canvas.width = side;
+    this.#canvas.height = side;
+    if (!this.#answer) return;
+    const colours = classColours(this.#card.classes.length);
+    const image = new ImageData(side, side);
+    for (let cell = 0; cell < side * side; cell += 1) {
+      const { index, sureness } = this.#at(cell);
+      image.data.set([...colours[index], Math.round(255 * (0.22 + 0.58 * sureness))], 4 * cell);
+    }
+    this.#canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  /** The likeliest class of a cell, and how far its probability is on the way from 1 / classes to 1. */
+  #at(cell) {
+    const count = this.#card.classes.length;
+    const row = this.#answer.data.subarray(cell * count, (cell + 1) * count);
+    const probability = Math.max(...row);
+    return { index: row.indexOf(probability), probability, sureness: (probability * count - 1) / (count - 1) };
+  }
+
+  #listen(plane) {
+    const move = (event) => this.#moveTo(this.#overlay.valuesAt(event));
+    plane.addEventListener("click", move);
+    // A finger scrolls the page; it places the input by a tap.
+    plane.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "touch") plane.setPointerCapture(event.pointerId);
+    });
+    plane.addEventListener("pointermove", (event) => {
+      if (plane.hasPointerCapture(event.pointerId)) move(event);
+      this.#read(this.#overlay.valuesAt(event));
+    });
+    plane.addEventListener("pointerleave", () => part("map-readout").replaceChildren());
+    plane.addEventListener("keydown", (event) => {
+      const arrow = ARROWS[event.key];
+      if (!arrow) return;
+      event.preventDefault();
+      const steps = event.shiftKey ? 10 : 1;
+      const now = this.#places().map((place) => this.#instance.values[place]);
+      this.#moveTo([now[0] + arrow[0] * steps * this.across.step, now[1] + arrow[1] * steps * this.up.step]);
+    });
+  }
+
+  #moveTo(values) {
+    const axes = [this.across, this.up];
+    this.#instance.change(
+      Object.fromEntries(
+        axes.map(({ place, low, high, step }, index) => [place, onStep(Math.min(high, Math.max(low, values[index])), step)]),
+      ),
+    );
+  }
+
+  #read(values) {
+    const { across, up, side } = this;
+    const column = Math.floor(((values[0] - across.low) / (across.high - across.low)) * side);
+    const line = Math.floor(((up.high - values[1]) / (up.high - up.low)) * side);
+    if (!this.#answer || Math.min(column, line) < 0 || Math.max(column, line) >= side) return;
+    const { index, probability } = this.#at(line * side + column);
+    const at = [across, up].map(({ name, unit }, place) => `${name} ${short(values[place], 3)} ${unit ?? ""}`.trim());
+    part("map-readout").textContent = `${at.join(", ")}: ${this.#card.classes[index]} ${percent(probability)}`;
+  }
+}

@@ -1,0 +1,124 @@
+/** The network: units as circles, weights as edges, and what flows through them. */
+
+import { classVariable, part, svg } from "./element.js";
+import { Wiring } from "./wiring.js";
+import { percent, short } from "./scale.js";
+
+const ROW = 40;
+const NARROW = 560;
+const LONGEST_NAME = 18;
+
+export class Network {
+  #wiring;
+  #classes;
+  #instance;
+  #activations = null;
+  #probabilities = null;
+
+  constructor(card, instance, hidden, output) {
+    this.#wiring = new Wiring(card, hidden, output);
+    this.#classes = card.classes;
+    this.#instance = instance;
+    part("network-note").textContent = this.#wiring.note;
+    part("network-modes").addEventListener("change", () => this.#draw());
+    let width = 0;
+    new ResizeObserver(([entry]) => {
+      // Its height follows from the width, so only the width is news.
+      if (entry.contentRect.width !== width) this.#draw((width = entry.contentRect.width));
+    }).observe(part("network-drawing"));
+  }
+
+  /** What an explanation says flows through; null hides it. */
+  show(explanation) {
+    this.#activations = explanation?.activations ?? null;
+    this.#probabilities = explanation?.probabilities ?? null;
+    part("network-modes").hidden = !this.#activations;
+    this.#draw();
+  }
+
+  #draw() {
+    const root = part("network-drawing");
+    const width = Math.max(280, root.clientWidth);
+    const { layers } = this.#wiring;
+    const height = Math.max(...layers.map((layer) => layer.length)) * ROW + 24;
+    const side = width < NARROW ? 14 : 190;
+    const xs = [side, width / 2, width - side];
+    const at = (layer, unit) => {
+      const gap = (height - 24) / layers[layer].length;
+      return [xs[layer], 18 + gap * (unit + 0.5)];
+    };
+    const label = `Network of ${layers.map((layer) => layer.length).join(", ")} units; State has its weights as numbers`;
+    root.replaceChildren(
+      svg(
+        "svg",
+        { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+        ...this.#edges(at),
+        ...layers.flatMap((layer, index) => layer.map((unit, row) => this.#node(index, unit, at(index, row), width < NARROW))),
+      ),
+    );
+  }
+
+  #edges(at) {
+    const flows = this.#activations && part("network-modes").querySelector(":checked").value === "contributions";
+    const edges = this.#wiring.edges.map((edge) => {
+      const source = flows ? this.#value(edge.layer, edge.source) : 1;
+      return { ...edge, value: edge.weight * source };
+    });
+    // Each pair of layers has its own scale: they are in different units.
+    const largest = [0, 1].map((layer) => Math.max(...edges.filter((edge) => edge.layer === layer).map((edge) => Math.abs(edge.value)), 1e-12));
+    // Many edges are thin ones, so that they can be told apart.
+    const widest = 5.6 * Math.min(1, Math.sqrt(80 / edges.length));
+    return edges.map(({ layer, from, to, weight, value }) => {
+      const share = Math.abs(value) / largest[layer];
+      const [[x1, y1], [x2, y2]] = [at(layer, from), at(layer + 1, to)];
+      const middle = (x1 + x2) / 2;
+      return svg(
+        "path",
+        {
+          d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`,
+          class: value < 0 ? "negative" : "positive",
+          fill: "none",
+          "stroke-width": 0.4 + widest * share,
+          "stroke-opacity": 0.15 + 0.7 * share,
+        },
+        svg("title", {}, `weight ${short(weight)}`),
+      );
+    });
+  }
+
+  #node(layer, unit, [x, y], narrow) {
+    const value = this.#activations ? this.#value(layer, unit) : null;
+    const circle = svg("circle", { cx: x, cy: y, r: layer === 1 ? 8 : 9, fill: this.#fill(layer, unit) });
+    const end = layer === 2 ? 1 : -1;
+    const beside = { x: x + end * 18, y: y + 4, "text-anchor": layer === 2 ? "start" : "end" };
+    const above = { x: layer === 2 ? x + 9 : x - 9, y: y - 14, "text-anchor": layer === 2 ? "end" : "start" };
+    const place = layer === 1 ? { x, y: y - 12, "text-anchor": "middle", class: "muted" } : narrow ? above : beside;
+    // In a narrow drawing the inputs' names need the room.
+    const text = layer === 1 && narrow ? "" : this.#text(layer, unit, value);
+    return svg("g", {}, circle, svg("text", place, text));
+  }
+
+  #text(layer, unit, value) {
+    if (layer === 0) return `${cut(this.#wiring.names[unit])} ${short(this.#instance.values[unit])}`;
+    if (layer === 1) return value === null ? "" : short(value, 3);
+    const name = this.#classes[unit];
+    return this.#probabilities ? `${cut(name)} ${percent(this.#probabilities[name])}` : cut(name);
+  }
+
+  /** An output as likely as its class, a hidden unit as active as the most active one. */
+  #fill(layer, unit) {
+    if (!this.#activations || layer === 0) return "var(--track)";
+    const values = layer === 1 ? this.#activations.act : this.#classes.map((name) => this.#probabilities[name]);
+    const share = values[unit] / Math.max(...values, 1e-12);
+    const colour = layer === 2 ? classVariable(unit) : "var(--accent)";
+    return `color-mix(in srgb, ${colour} ${Math.round(100 * Math.max(0, share))}%, var(--surface))`;
+  }
+
+  #value(layer, unit) {
+    return this.#activations[["norm", "act", "output"][layer]][unit];
+  }
+}
+
+function cut(name) {
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+}

@@ -1,0 +1,46 @@
+/** The class, the probability of each, and what the service warns of. */
+
+import { classVariable, element, part, swatch } from "./element.js";
+import { percent } from "./scale.js";
+
+export class PredictionView {
+  #bars;
+
+  constructor(classes) {
+    this.#bars = classes.map((name, index) => new Bar(name, index));
+    part("probabilities").replaceChildren(...this.#bars.map((bar) => bar.root));
+  }
+
+  /** No answer: better none than one to another input. */
+  clear() {
+    part("verdict").textContent = "No answer";
+    this.#bars.forEach((bar) => bar.show(null));
+    part("warnings").replaceChildren();
+  }
+
+  show(answer) {
+    const sure = element("span", { class: "probability" }, percent(answer.probabilities[answer.class]));
+    part("verdict").replaceChildren(swatch(answer.index), element("span", {}, answer.class), sure);
+    this.#bars.forEach((bar) => bar.show(answer.probabilities[bar.name]));
+    part("warnings").replaceChildren(
+      ...answer.warnings.map(({ feature, value, detail }) => element("p", {}, `${feature} ${value} is ${detail}`)),
+    );
+  }
+}
+
+class Bar {
+  #fill = element("i");
+  #number = element("span", { class: "number" });
+
+  constructor(name, index) {
+    this.name = name;
+    this.#fill.style.setProperty("--class", classVariable(index));
+    const bar = element("span", { class: "bar", "aria-hidden": "true" }, this.#fill);
+    this.root = element("li", {}, element("span", { class: "name", title: name }, name), bar, this.#number);
+  }
+
+  show(probability) {
+    this.#fill.style.width = `${(probability ?? 0) * 100}%`;
+    this.#number.textContent = probability === null ? "" : percent(probability);
+  }
+}

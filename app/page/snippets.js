@@ -1,0 +1,64 @@
+/** The same question from a shell and from Python. */
+
+import { element, part } from "./element.js";
+
+export class Snippets {
+  #api;
+  #texts;
+
+  constructor(api, instance) {
+    this.#api = api;
+    this.#texts = [new Snippet("Shell", curl), new Snippet("Python", python)];
+    part("snippets").replaceChildren(...this.#texts.map((snippet) => snippet.root));
+    const show = () => this.#texts.forEach((snippet) => snippet.show(this.#api.base, instance.toJSON()));
+    instance.addEventListener("change", show);
+    show();
+  }
+}
+
+class Snippet {
+  #write;
+  #code = element("code");
+
+  constructor(title, write) {
+    this.#write = write;
+    const text = element("pre", { tabindex: 0, role: "region", "aria-label": `${title} code` }, this.#code);
+    const head = element("div", { class: "snippet" }, element("h3", {}, title));
+    // A browser gives a page its clipboard only over HTTPS, or from this machine.
+    if (navigator.clipboard) head.append(this.#copyButton(title));
+    this.root = element("div", {}, head, text);
+  }
+
+  show(base, instance) {
+    this.#code.textContent = this.#write(base, instance);
+  }
+
+  #copyButton(title) {
+    const button = element("button", { type: "button", "aria-label": `Copy the ${title} code` }, "Copy");
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(this.#code.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    });
+    return button;
+  }
+}
+
+/** For a POSIX shell: in single quotes nothing but the single quote is special. */
+export function curl(base, instance) {
+  const body = JSON.stringify(instance).replaceAll("'", `'\\''`);
+  return `curl -s ${base}predict \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'\n`;
+}
+
+/** JSON's strings and numbers are Python's, too. */
+export function python(base, instance) {
+  const lines = Object.entries(instance).map(([name, value]) => `    ${JSON.stringify(name)}: ${value},\n`);
+  return `from app.client import Client
+
+with Client("${base.replace(/\/$/, "")}") as client:
+    answer = client.predict({
+${lines.map((line) => `    ${line}`).join("")}    })
+
+print(answer.label, answer.probabilities)
+`;
+}

@@ -1,0 +1,115 @@
+/** The state browser: every entry of the state_dict, looked at one at a time. */
+
+import { onScheme } from "./colours.js";
+import { element, part } from "./element.js";
+import { Heatmap, MOST_CELLS } from "./heatmap.js";
+import { drawHistogram } from "./histogram.js";
+import { describeAxes, nameIndex } from "./indices.js";
+import { short } from "./scale.js";
+
+const BINS = 20;
+
+export class StateBrowser {
+  #api;
+  #card;
+  #chosen = null;
+  #heatmap = null;
+  #histogram = null;
+  #chart = null;
+
+  constructor(api, card, { totals, entries }) {
+    this.#api = api;
+    this.#card = card;
+    const counts = `${totals.parameters} parameters, ${totals.buffers} buffers, ${totals.bytes} bytes. `;
+    const files = [".pth", ".safetensors"].flatMap((suffix) => [download(api, `state${suffix}`, suffix), " "]);
+    part("state-totals").replaceChildren(counts, "Download all: ", ...files);
+    const buttons = entries.map((entry) => this.#button(entry));
+    part("tensors").replaceChildren(...buttons);
+    onScheme(() => {
+      this.#heatmap?.draw();
+      this.#drawHistogram();
+    });
+    addEventListener("resize", () => this.#drawHistogram());
+  }
+
+  /** Look at the first entry, once its place on the page has its width. */
+  open() {
+    part("tensors").firstElementChild?.click();
+  }
+
+  #button(entry) {
+    const kind = `${entry.kind}, ${entry.shape.join(" × ") || "a number"}, ${entry.dtype}`;
+    const button = element(
+      "button",
+      { type: "button", "aria-pressed": "false" },
+      element("span", { class: "name" }, entry.name),
+      element("span", { class: "note" }, kind),
+    );
+    button.addEventListener("click", async () => {
+      for (const other of part("tensors").children) other.setAttribute("aria-pressed", String(other === button));
+      await this.#show(entry);
+    });
+    return button;
+  }
+
+  async #show(entry) {
+    this.#chosen = entry;
+    const small = entry.elements <= MOST_CELLS;
+    let values, histogram;
+    try {
+      [values, histogram] = await Promise.all([
+        small && this.#api.tensor(entry.name),
+        this.#api.histogram(entry.name, BINS),
+      ]);
+    } catch (error) {
+      if (this.#chosen === entry) part("tensor").replaceChildren(element("p", { role: "alert" }, error.message));
+      return;
+    }
+    // Somebody may have chosen another one while this one was on its way.
+    if (this.#chosen !== entry) return;
+    const cells = values ? this.#cells(entry, values) : element("p", { class: "note" }, "Too large to draw; download it.");
+    const plot = element("div", { class: "histogram", role: "img", "aria-label": `Histogram of ${entry.name}, ${BINS} bins` });
+    const figures = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
+    part("tensor").replaceChildren(cells, figures);
+    this.#histogram = { plot, histogram };
+    this.#drawHistogram();
+  }
+
+  #drawHistogram() {
+    this.#chart?.destroy();
+    if (this.#histogram) this.#chart = drawHistogram(this.#histogram.plot, this.#histogram.histogram);
+  }
+
+  #cells(entry, values) {
+    const hint = "Choose a cell to read its value.";
+    const readout = element("output", { class: "readout", "aria-live": "polite" }, hint);
+    this.#heatmap = new Heatmap(entry.name, values, part("tensor").clientWidth, (flat) => {
+      readout.textContent = `${nameIndex(this.#card, entry, flat)} = ${short(values.data[flat], 9)}`;
+    });
+    const largest = Math.max(Math.abs(entry.statistics.min ?? 0), Math.abs(entry.statistics.max ?? 0));
+    const scale = element("div", { class: "scale", "aria-hidden": "true" }, short(-largest), element("i"), short(largest));
+    const axes = element("p", { class: "note" }, describeAxes(this.#card, entry));
+    return element("div", { class: "cells" }, this.#heatmap.root, scale, readout, axes);
+  }
+
+  #links(entry) {
+    const formats = ["npy", "safetensors", "json"].map((format) => download(this.#api, this.#api.tensorPath(entry.name, format), `.${format}`));
+    return element("p", { class: "links" }, `Download ${entry.name}`, ...formats);
+  }
+}
+
+function statistics({ statistics: { min, max, mean, std, norm, zeros, non_finite: odd }, sha256 }) {
+  const numbers = { minimum: min, maximum: max, mean, "standard deviation": std, norm, zeros, "not finite": odd };
+  const pairs = Object.entries(numbers).map(([name, value]) => [name, short(value)]);
+  return element(
+    "dl",
+    { class: "statistics" },
+    ...[...pairs, ["SHA-256", `${sha256.slice(0, 12)}…`]].map(([name, value]) =>
+      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
+    ),
+  );
+}
+
+function download(api, path, text) {
+  return element("a", { href: new URL(path, api.base), download: true }, text);
+}

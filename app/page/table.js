@@ -1,0 +1,37 @@
+/** Rows of a CSV file as instances of a model. */
+
+/** {header, rows, instances} of parsed rows {row, cells}, the first of which is the header.
+ * A column may bear its unit, as in training: "petal length (cm)". Throws an Error that names
+ * row and column. */
+export function readTable([head, ...rows], features) {
+  if (!head) throw new Error("the file is empty");
+  const header = head.cells.map((cell) => cell.trim());
+  const columns = features.map((feature) => findColumn(header, feature));
+  if (!rows.length) throw new Error("no rows below the header");
+  const instances = rows.map(({ row, cells }) => {
+    if (cells.length !== header.length) {
+      throw new Error(`row ${row}: ${cells.length} cells for ${header.length} columns`);
+    }
+    return Object.fromEntries(
+      features.map(({ name }, place) => [name, readNumber(cells[columns[place]], `row ${row}, column ${name}`)]),
+    );
+  });
+  return { header, rows, instances };
+}
+
+function findColumn(header, { name, unit }) {
+  const accepted = unit ? [name, `${name} (${unit})`] : [name];
+  const found = header.flatMap((column, place) => (accepted.includes(column) ? [place] : []));
+  if (found.length > 1) throw new Error(`column ${name} stands twice`);
+  if (!found.length) throw new Error(`no column ${name}; the columns are ${header.join(", ")}`);
+  return found[0];
+}
+
+function readNumber(cell, where) {
+  const text = cell.trim();
+  if (!text) throw new Error(`${where}: missing value`);
+  // Number also reads 0x10, which nobody who measures writes.
+  const number = /^[-+.\deE]+$/.test(text) ? Number(text) : NaN;
+  if (!Number.isFinite(number)) throw new Error(`${where}: ${JSON.stringify(cell)} is not a finite number`);
+  return number;
+}

@@ -1,0 +1,112 @@
+"""The page in a real Chromium, and nothing on it that should not be."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import Process
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The browser says so on the console as well, but this cannot be missed.
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+    console.error(`refused by the policy: ${event.effectiveDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium: `apt-get install chromium`. Playwright's own is never downloaded."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    # One module long: an event loop stays set while it runs, and async tests need their own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """What a page asked for, and what it complained of."""
+
+    page: Page
+    origin: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
+
+    def _hear(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def close(self) -> None:
+        """Leave, before its server does."""
+        self.page.context.close()
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Requests to another origin. A blob is the page's own."""
+        own = (f"{self.origin}/", f"blob:{self.origin}/")
+        return [url for url in self.requests if not url.startswith(own)]
+
+
+OpenPage = Callable[..., Visit]
+
+
+def wait_until(page: Page, check: Callable[[], bool]) -> None:
+    """For what the page shows by pixels, where Playwright's own `expect` cannot look."""
+    for _ in range(100):
+        if check():
+            return
+        page.wait_for_timeout(100)
+    assert check()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[OpenPage]:
+    """Open the page of a server, ready to be used; `options` are those of a browser context."""
+    visits: list[Visit] = []
+
+    def open_page(server: Process, path: str = "/", **options: Any) -> Visit:
+        context = browser.new_context(**options)
+        context.set_default_timeout(20_000)
+        context.add_init_script(REPORT_VIOLATIONS)
+        visit = Visit(context.new_page(), server.url)
+        visits.append(visit)
+        visit.page.goto(server.url + path)
+        # The last to be filled: by then the model is known and a first answer is there.
+        visit.page.locator("#verdict .probability").wait_for()
+        visit.page.locator("#tensor .histogram canvas").wait_for()
+        return visit
+
+    yield open_page
+    for each in visits:
+        each.close()
+        assert each.elsewhere == []
+        assert each.complaints == []
+
+
+@pytest.fixture
+def page(visit: OpenPage, server: Process) -> Page:
+    """The committed iris model's page."""
+    return visit(server).page

@@ -1,0 +1,77 @@
+"""Why this class: what /explain answers, or why it does not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import Process, running_server
+from tests.page.conftest import OpenPage
+
+EXAMPLE = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2, "petal_width": 1.2}
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def test_bars_are_the_services_attributions(page: Page, server: Process) -> None:
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["attributions"]["features"]
+    bars = page.locator("#attributions li")
+    expect(bars.locator(".name")).to_have_text(list(found))
+    largest = max(map(abs, found.values()))
+    shown = [number(text) for text in bars.locator(".number").all_inner_texts()]
+    assert shown == pytest.approx(list(found.values()), abs=largest / 100)
+    shares = bars.locator("i").evaluate_all(
+        "(bars) => bars.map((bar) => parseFloat(bar.style.width))"
+    )
+    assert shares == pytest.approx([50 * abs(value) / largest for value in found.values()], abs=0.1)
+
+
+def test_the_counterfactual_is_another_class_when_gone_to(page: Page, server: Process) -> None:
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["counterfactual"]
+    expect(page.locator("#counterfactual")).to_contain_text(f"Becomes {found['class']}")
+    page.get_by_role("button", name="Go there").click()
+    expect(page.locator("#verdict")).to_contain_text(found["class"])
+    for name, value in found["features"].items():
+        shown = page.get_by_label(f"{name} cm, as a number").input_value()
+        assert float(shown) == pytest.approx(value, rel=1e-6)
+
+
+def test_neighbours_are_the_nearest_of_each_class(page: Page, server: Process) -> None:
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["neighbours"]
+    rows = [
+        [name, each["distance"], *each["features"].values()]
+        for name, neighbours in found.items()
+        for each in neighbours
+    ]
+    shown = page.locator("#neighbours tbody tr")
+    expect(shown).to_have_count(len(rows))
+    for row, expected in zip(shown.all(), rows, strict=True):
+        name, *numbers = row.locator("td").all_inner_texts()
+        assert name.strip() == expected[0]
+        assert [number(each) for each in numbers] == pytest.approx(expected[1:], rel=0.01)
+
+
+def test_without_explanations_the_reason_is_told_and_the_rest_works(
+    visit: OpenPage, write_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    with running_server(tmp_path / "log", "--model", str(write_model())) as server:
+        opened = visit(server)
+        page = opened.page
+        expect(page.locator("#explanation-reason")).to_contain_text("holds no baseline")
+        expect(page.locator("#explanation-parts")).to_be_hidden()
+        expect(page.locator("#network-modes")).to_be_hidden()
+        expect(page.locator("#network-drawing path")).to_have_count(8 * 4 + 3 * 8)
+        before = page.locator("#verdict").inner_text()
+        page.get_by_label("x0", exact=True).fill("1")
+        expect(page.locator("#verdict")).not_to_have_text(before)
+        # It asked once, and the browser noted the 501.
+        assert [url for url in opened.requests if url.endswith("/explain")] == [
+            f"{server.url}/explain"
+        ]
+        assert all("501" in complaint for complaint in opened.complaints)
+        opened.complaints.clear()
+        opened.close()

@@ -1,0 +1,124 @@
+"""Sliders, numbers, warnings: the page says what the API says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.page.conftest import OpenPage
+
+VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
+
+
+def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> None:
+    """The page shows the API's class, probabilities and warnings."""
+    answer = httpx.post(f"{server.url}/predict", json=instance).json()
+    expect(page.locator("#verdict")).to_contain_text(answer["class"])
+    bars = [f"{name}{percent(value)}" for name, value in answer["probabilities"].items()]
+    expect(page.locator("#probabilities li")).to_have_text(bars)
+    expect(page.locator("#warnings p")).to_have_count(len(answer["warnings"]))
+    for shown, warning in zip(page.locator("#warnings p").all(), answer["warnings"], strict=True):
+        expect(shown).to_contain_text(f"{warning['feature']} {warning['value']}")
+        expect(shown).to_contain_text(warning["detail"])
+
+
+def percent(probability: float) -> str:
+    return f"{probability * 100:.1f} %"
+
+
+def test_the_page_starts_with_the_cards_example(page: Page, server: Process) -> None:
+    card = httpx.get(f"{server.url}/model").json()["card"]
+    expect_answer(page, server, {each["name"]: each["example"] for each in card["features"]})
+    expect(page).to_have_title("iris-model")
+
+
+@pytest.mark.parametrize("instance", [SETOSA, VIRGINICA], ids=["setosa", "virginica"])
+def test_sliders_change_the_class_as_the_api_says(
+    page: Page, server: Process, instance: dict[str, float]
+) -> None:
+    for name, value in instance.items():
+        page.get_by_label(re.compile(f"^{name}[^,]*$")).fill(str(value))
+    expect_answer(page, server, instance)
+
+
+def test_the_answer_follows_while_the_mouse_is_still_down(page: Page) -> None:
+    slider = page.get_by_label(re.compile("^petal_length[^,]*$"))
+    expect(page.locator("#verdict")).to_contain_text("versicolor")
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.98, middle, steps=20)
+    expect(page.locator("#verdict")).to_contain_text("virginica")
+    page.mouse.move(box["x"] + box["width"] * 0.02, middle, steps=20)
+    expect(page.locator("#verdict")).to_contain_text("setosa")
+    page.mouse.up()
+
+
+def test_a_number_beyond_the_slider_is_answered_with_a_warning(page: Page, server: Process) -> None:
+    page.get_by_label("petal_width cm, as a number").fill("9.25")
+    instance = {"sepal_length": 5.7, "sepal_width": 3.0, "petal_length": 4.2, "petal_width": 9.25}
+    expect_answer(page, server, instance)
+    expect(page.locator(".feature .note.outside")).to_have_count(1)
+
+
+def test_what_is_no_number_is_marked_and_changes_nothing(page: Page, server: Process) -> None:
+    before = page.locator("#verdict").inner_text()
+    number = page.get_by_label("petal_width cm, as a number")
+    number.fill("")
+    expect(number).to_have_attribute("aria-invalid", "true")
+    assert page.locator("#verdict").inner_text() == before
+    number.fill("1.2")
+    expect(number).to_have_attribute("aria-invalid", "false")
+
+
+def test_a_refusal_is_told_and_the_old_answer_is_gone(visit: OpenPage, server: Process) -> None:
+    opened = visit(server)
+    opened.page.get_by_label("petal_width cm, as a number").fill("1e31")
+    expect(opened.page.get_by_role("alert")).to_contain_text("petal_width: too large")
+    expect(opened.page.locator("#verdict")).to_have_text("No answer")
+    opened.page.get_by_role("button", name="Reset").click()
+    expect(opened.page.get_by_role("alert")).to_be_hidden()
+    expect(opened.page.locator("#verdict")).to_contain_text("versicolor")
+    # The browser notes each refused request on its console.
+    assert opened.complaints
+    assert all("422" in complaint for complaint in opened.complaints)
+    opened.complaints.clear()
+
+
+def test_the_address_brings_an_input_back(visit: OpenPage, server: Process) -> None:
+    first = visit(server).page
+    first.get_by_label("petal_length cm, as a number").fill("1.5")
+    expect(first).to_have_url(re.compile(r"\?.*petal_length=1\.5"))
+    again = visit(server, first.url.removeprefix(server.url)).page
+    expect(again.get_by_label("petal_length cm, as a number")).to_have_value("1.5")
+    assert again.locator("#verdict").inner_text() == first.locator("#verdict").inner_text()
+
+
+def test_a_csv_model_has_its_own_sliders(visit: OpenPage, tmp_path: Path) -> None:
+    data = tmp_path / "fruit.csv"
+    rows = [f"{70 + i},{'red' if i % 2 else 'green'},{i % 2 + i / 40}" for i in range(20)]
+    data.write_text("\n".join(["weight/total (g),kind,pH", *rows]))
+    options = ["--target", "kind", "--output", tmp_path, "--seeds", "0", "--epochs", "3"]
+    subprocess.run(
+        [sys.executable, "-m", "training", "--data", data, *options],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+    with running_server(tmp_path / "log", "--model", str(tmp_path / "fruit.pth")) as server:
+        opened = visit(server)
+        page = opened.page
+        expect(page.locator(".feature label")).to_have_text(["weight/total g", "pH"])
+        slider = page.get_by_label("weight/total g", exact=True)
+        slider.fill("80")
+        page.get_by_label("pH", exact=True).fill("0.3")
+        expect_answer(page, server, {"weight/total": 80, "pH": 0.3})
+        expect(page.locator("#legend li")).to_have_text(["green", "red"])
+        opened.close()
