@@ -24,9 +24,9 @@ export class Api {
     return (await this.#ask("model")).json();
   }
 
-  /** The answer to one instance, {feature: number}. */
-  async predict(instance) {
-    return (await this.#post("predict", instance)).json();
+  /** The answer to one instance, {feature: number}; with its novelty, if the card can say that. */
+  async predict(instance, novelty) {
+    return (await this.#post(`predict${novelty ? "?out_of_distribution=true" : ""}`, instance)).json();
   }
 
   /** The answers to many, in order, with their warnings. */

@@ -44,7 +44,7 @@ async function open(api) {
   offerInputs(card, instance);
 
   const predicting = new Latest(
-    (question) => api.predict(question),
+    (question) => api.predict(question, card.mahalanobis),
     (answer) => {
       prediction.show(answer);
       part("failure").hidden = true;
@@ -82,14 +82,15 @@ async function open(api) {
 function introduce({ name, version, state_sha256: sha256, totals, card }) {
   document.title = name;
   part("name").textContent = name;
-  const accuracy = `${Math.round(card.metrics.test_accuracy * 1000) / 10} % on ${card.split.test_rows} test rows`;
-  part("facts").textContent = [
+  const facts = [
     `version ${version}`,
     `state ${sha256.slice(0, 12)}`,
     `${totals.parameters} parameters`,
     `trained on ${card.split.train_rows} rows of ${card.dataset}`,
-    `right for ${accuracy}`,
+    `test accuracy ${Math.round(card.metrics.test_accuracy * 1000) / 10} %`,
   ].join(" · ");
+  part("facts").textContent = facts;
+  part("facts").title = facts;
 }
 
 function offerInputs({ training_rows: kept }, instance) {

@@ -1,7 +1,7 @@
 /** The class, the probability of each, and what the service warns of. */
 
 import { classVariable, element, part, swatch } from "./element.js";
-import { percent } from "./scale.js";
+import { percent, short } from "./scale.js";
 
 export class PredictionView {
   #bars;
@@ -16,16 +16,29 @@ export class PredictionView {
     part("verdict").textContent = "No answer";
     this.#bars.forEach((bar) => bar.show(null));
     part("warnings").replaceChildren();
+    showNovelty();
   }
 
   show(answer) {
     const sure = element("span", { class: "probability" }, percent(answer.probabilities[answer.class]));
     part("verdict").replaceChildren(swatch(answer.index), element("span", {}, answer.class), sure);
     this.#bars.forEach((bar) => bar.show(answer.probabilities[bar.name]));
+    showNovelty(answer.novelty);
     part("warnings").replaceChildren(
       ...answer.warnings.map(({ feature, value, detail }) => element("p", {}, `${feature} ${value} is ${detail}`)),
     );
   }
+}
+
+/** How far out the input is, among the training rows. */
+function showNovelty(novelty) {
+  const note = part("novelty");
+  note.classList.toggle("outside", novelty?.out_of_distribution ?? false);
+  note.hidden = !novelty;
+  if (!novelty) return;
+  const { distance, training_share: share, out_of_distribution: outside } = novelty;
+  const place = `${short(distance, 3)} standard deviations from the nearest class mean, farther than ${percent(share)} of the training rows`;
+  note.textContent = outside ? `Out of distribution: ${place}` : place;
 }
 
 class Bar {

@@ -30,8 +30,7 @@ addEventListener("securitypolicyviolation", (event) =>
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium: `apt-get install chromium`. Playwright's own is never downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
+    path = find_chromium()
     if path is None:
         pytest.skip("no Chromium is installed: apt-get install chromium")
     # One module long: an event loop stays set while it runs, and async tests need their own.
@@ -39,6 +38,11 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+def find_chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass

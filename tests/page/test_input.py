@@ -17,7 +17,8 @@ VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "peta
 
 def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> None:
     """The page shows the API's class, probabilities and warnings."""
-    answer = httpx.post(f"{server.url}/predict", json=instance).json()
+    novelty = {"out_of_distribution": True}
+    answer = httpx.post(f"{server.url}/predict", params=novelty, json=instance).json()
     expect(page.locator("#verdict")).to_contain_text(answer["class"])
     bars = [f"{name}{percent(value)}" for name, value in answer["probabilities"].items()]
     expect(page.locator("#probabilities li")).to_have_text(bars)
@@ -25,6 +26,10 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
     for shown, warning in zip(page.locator("#warnings p").all(), answer["warnings"], strict=True):
         expect(shown).to_contain_text(f"{warning['feature']} {warning['value']}")
         expect(shown).to_contain_text(warning["detail"])
+    share = percent(answer["novelty"]["training_share"])
+    expect(page.locator("#novelty")).to_contain_text(f"farther than {share} of the training rows")
+    told = page.locator("#novelty").inner_text().startswith("Out of distribution")
+    assert told == answer["novelty"]["out_of_distribution"]
 
 
 def percent(probability: float) -> str:
