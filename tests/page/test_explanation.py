@@ -24,10 +24,14 @@ def test_bars_are_the_services_attributions(page: Page, server: Process) -> None
     largest = max(map(abs, found.values()))
     shown = [number(text) for text in bars.locator(".number").all_inner_texts()]
     assert shown == pytest.approx(list(found.values()), abs=largest / 100)
-    shares = bars.locator("i").evaluate_all(
-        "(bars) => bars.map((bar) => parseFloat(bar.style.width))"
+    drawn = bars.locator("i").evaluate_all(
+        "(bars) => bars.map(({ style }) => [parseFloat(style.left), parseFloat(style.width)])"
     )
-    assert shares == pytest.approx([50 * abs(value) / largest for value in found.values()], abs=0.1)
+    # From the middle: negative ones to the left, positive ones to the right.
+    ends = [50 + 50 * value / largest for value in found.values()]
+    expected = [(min(50, end), abs(end - 50)) for end in ends]
+    for (left, width), (start, length) in zip(drawn, expected, strict=True):
+        assert (left, width) == (pytest.approx(start, abs=0.1), pytest.approx(length, abs=0.1))
 
 
 def test_the_counterfactual_is_another_class_when_gone_to(page: Page, server: Process) -> None:
