@@ -52,7 +52,7 @@ class InstanceDecoder:
         single = b'"instances"' not in body
         try:
             decoded = (self._one if single else self._many).decode(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         rows = self._row(decoded) if single else self._rows(decoded.instances)
         # Values are numbers and names are known, so a colon more is a name more: a repetition.

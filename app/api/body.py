@@ -29,7 +29,9 @@ def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
     charset = str(message.get_param("charset", "utf-8")).lower()
     if charset not in ("utf-8", "utf8"):
         raise UnsupportedContent(f"Content-Type {given!r}; send application/json in UTF-8")
-    return message.get_content_type()
+    media_type = message.get_content_type()
+    # What cannot be read is text/plain to the parser, but not to the caller.
+    return media_type if media_type in given.lower() else given
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:

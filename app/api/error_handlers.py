@@ -1,5 +1,6 @@
 """Every error as RFC 9457 problem details; the one place where errors meet status codes."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -44,12 +45,21 @@ HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
 }
 
 
+class _Problem(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        # A lone surrogate, as JSON can bring, goes back as the escape that it came as.
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace")
+
+
 def problem(
     status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
 ) -> JSONResponse:
     """An `application/problem+json` answer; `members` extend it as RFC 9457 allows."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return JSONResponse(content | members, status, headers, media_type=PROBLEM_TYPE)
+    return _Problem(content | members, status, headers)
 
 
 def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
