@@ -2,12 +2,15 @@
 
 import asyncio
 import logging.config
+import resource
+from functools import partial
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 from pythonjsonlogger.json import JsonFormatter
 
+from app.protocol import Protocol
 from app.settings import Settings
 
 
@@ -21,6 +24,9 @@ class Server(uvicorn.Server):
                 app.middleware_stack,  # type: ignore[arg-type]
                 host=settings.host,
                 port=settings.port,
+                http=partial(Protocol, settings=settings),  # type: ignore[arg-type]
+                ws="none",
+                timeout_keep_alive=settings.keep_alive_seconds,
                 access_log=False,
                 log_config=None,
                 server_header=False,
@@ -42,6 +48,12 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+def raise_file_limit() -> None:
+    """As many open files, and so connections, as the system allows: the soft limit is 1024."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def configure_logging(level: str) -> None:

@@ -60,6 +60,21 @@ class Settings(BaseSettings):
     max_large_requests: int = Field(
         default=8, ge=1, description="most large requests in work at a time"
     )
+    max_header_bytes: int = Field(
+        default=32 * 2**10, ge=1024, description="most bytes in the headers of one request"
+    )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="longest wait for a request's headers"
+    )
+    body_timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="longest wait for a request's body, and for a client that reads no answer",
+    )
+    keep_alive_seconds: int = Field(
+        default=75, ge=1, description="how long a connection without a request is held"
+    )
     state_values_limit: int = Field(
         default=1000, ge=0, description="largest tensor whose values /state shows unasked"
     )

@@ -77,7 +77,7 @@ class AccessMiddleware:
         except ServiceError as error:
             response = service_error(error)
         except ClientDisconnect:
-            return CLIENT_CLOSED_REQUEST
+            return _left(scope)
         except Exception:
             response = _unexpected(request_id)
         headers = response.raw_headers
@@ -109,7 +109,7 @@ class AccessMiddleware:
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = CLIENT_CLOSED_REQUEST
+            status = _left(scope)
         except Exception:
             if not status:
                 await _unexpected(request_id)(scope, receive, send_with_id)
@@ -122,6 +122,12 @@ class AccessMiddleware:
 def _new_prefix() -> bytes:
     # Unique, not secret: a random start for each process, before its count.
     return secrets.token_hex(12).encode()
+
+
+def _left(scope: Scope) -> int:
+    """The status of a request whose rest never came; the server may have refused it itself."""
+    status: int = scope.get("answered", CLIENT_CLOSED_REQUEST)
+    return status
 
 
 def _unexpected(request_id: bytes) -> Response:

@@ -35,12 +35,13 @@ def serve(context: typer.Context) -> None:
     gc.disable()
     # Here, not above: other commands need not wait for FastAPI.
     from app.main import create_app
-    from app.server import Server, configure_logging
+    from app.server import Server, configure_logging, raise_file_limit
     from app.workers import serve_with_workers
 
     gc.freeze()
     gc.enable()
     configure_logging(settings.log_level)
+    raise_file_limit()
     if settings.workers > 1:
         serve_with_workers(settings)
     else:

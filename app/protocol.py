@@ -1,0 +1,159 @@
+"""A request on its way in: uvicorn's HTTP/1.1, with deadlines and limits."""
+
+import asyncio
+import logging
+from enum import Enum
+from http import HTTPStatus
+from operator import countOf, itemgetter
+from typing import Any
+
+import httptools
+
+from app.connection import Connection
+from app.refusal import Refusal
+from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+_name_of = itemgetter(0)
+
+
+class Part(Enum):
+    """What of a request is arriving; each has a deadline."""
+
+    HEAD = "headers"
+    BODY = "body"
+
+
+class Protocol(Connection):
+    """A request arrives whole within its deadlines and limits, or is refused and cut off.
+
+    What the parser cannot read gets 400, headers over the limit 431, and what is late 408, as
+    problem details; only a close where an answer would seem to be another request's. Other
+    than uvicorn's own, it asks for one Host (RFC 9112, 3.2), keeps trailers out of the headers,
+    and ignores an offer to upgrade (RFC 9110, 7.8), which Java's client makes with each request.
+    """
+
+    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+        super().__init__(*args, read_timeout=settings.body_timeout_seconds, **kwargs)
+        self._header_limit = settings.max_header_bytes
+        self._seconds = {
+            Part.HEAD: settings.header_timeout_seconds,
+            Part.BODY: settings.body_timeout_seconds,
+        }
+        self._part: Part | None = None
+        # Bytes since the last of a body: headers, chunk extensions, trailers.
+        self._overhead = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unset_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._overhead += len(data)
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                    break
+                except httptools.HttpParserUpgrade as offer:
+                    data = self._without_the_offer() + data[offer.args[0] :]
+        except httptools.HttpParserError as error:
+            reason = error.__context__
+            if not isinstance(reason, Refusal):
+                reason = Refusal(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
+            self._refuse(reason)
+            return
+        if self._part is not None:
+            self._expect_the_rest()
+
+    def on_message_begin(self) -> None:
+        self._unset_keepalive_if_required()
+        self._part = Part.HEAD
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
+        if self._overhead > self._header_limit and self._head_bytes() > self._header_limit:
+            raise self._too_large()
+        hosts = countOf(map(_name_of, self.headers), b"host")
+        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
+        self._unset_deadline()
+        self._part = Part.BODY
+        super().on_headers_complete()
+        self.headers = []
+
+    def on_message_complete(self) -> None:
+        # After headers that were not taken, for their offer to upgrade, all is still to be read.
+        if self._part is Part.BODY:
+            self._unset_deadline()
+            self._part = None
+            self._overhead = 0
+            super().on_message_complete()
+
+    def timeout_keep_alive_handler(self) -> None:
+        # A pipelined request may have begun to arrive before the last answer left.
+        if self._part is None and (self.cycle is None or self.cycle.response_complete):
+            super().timeout_keep_alive_handler()
+
+    def _expect_the_rest(self) -> None:
+        if self._part is Part.BODY and (self.cycle.body or self.cycle.response_complete):
+            self._overhead = 0
+        elif self._overhead > self._header_limit:
+            self._refuse(self._too_large())
+            return
+        if self._deadline is None and self._part is not None:
+            self._deadline = self.loop.call_later(self._seconds[self._part], self._late, self._part)
+
+    def _late(self, part: Part) -> None:
+        self._deadline = None
+        if self.pipeline or self.flow.read_paused:
+            # It is not the client that keeps us waiting.
+            self._expect_the_rest()
+            return
+        detail = f"the {part.value} did not arrive within {self._seconds[part]:g} s"
+        self._refuse(Refusal(HTTPStatus.REQUEST_TIMEOUT, detail))
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self.transport.is_closing():
+            return
+        if self._part is Part.BODY:
+            answer = not self.cycle.response_started and not self.pipeline
+        elif self.cycle is not None and not self.cycle.response_complete:
+            # The answer to the request before is still to come; after it, the end.
+            self.cycle.keep_alive = False
+            return
+        else:
+            answer = True
+        logger.warning("refused: %s", refusal)
+        if answer:
+            # For the application, which has seen the headers, and will see the client leave.
+            self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
+            self.transport.write(refusal.render())
+        self.transport.close()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _too_large(self) -> Refusal:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return Refusal(status, f"more than {self._header_limit} bytes of headers")
+
+    def _without_the_offer(self) -> bytes:
+        """The headers just read, without the offer to upgrade, to be read again."""
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            # An offer by its name, which would never go.
+            raise httptools.HttpParserError("CONNECT is not for a server")
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version.encode())]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _unset_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

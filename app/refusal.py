@@ -1,0 +1,21 @@
+"""The end of a connection whose request no application could answer."""
+
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from app.api.error_handlers import problem
+
+
+class Refusal(Exception):
+    """Why a request is not taken. Raised in the parser, it comes out as an error's context."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+    def render(self) -> bytes:
+        """The whole answer, as problem details, for the connection to close after."""
+        response = problem(self.status, str(self), {"Connection": "close"})
+        headers = [b"%b: %b\r\n" % header for header in response.raw_headers]
+        return b"".join([STATUS_LINE[self.status], *headers, b"\r\n", response.body])
