@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, TypeVar
 
-from app.errors import Overloaded
+from app.errors import DeadlineExceeded, Overloaded
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,6 +16,8 @@ Result = TypeVar("Result")
 LOOP_BUDGET_SECONDS = 0.001
 # Weight of the newest measurement; low enough that one hiccup moves nothing.
 SMOOTHING = 0.2
+# Calls differ: one that had just enough time left would often end too late.
+MARGIN = 1.25
 
 
 class Batcher(Generic[Item, Result]):
@@ -25,6 +27,10 @@ class Batcher(Generic[Item, Result]):
     parsed until then joins, and none waits for a timer. An item is answered at once if it
     comes first in its tick and was alone in the one before. When `run` measures too slow
     for the event loop it moves to a worker thread, and the next batch grows meanwhile.
+
+    Under overload the oldest items are at the edge of their deadlines, and a call for these
+    would answer nobody. So an item that could not be answered in time is not computed; only
+    the first of a batch always is before its deadline, to measure anew what a call takes.
     """
 
     def __init__(
@@ -37,19 +43,22 @@ class Batcher(Generic[Item, Result]):
         self._run = run
         self._max_pending = max_pending
         self._max_batch = max_batch
-        self._pending: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._pending: deque[tuple[Item, asyncio.Future[Result], float | None]] = deque()
         self._arrived = self._arrived_before = 0
         self._busy = False
         self._seconds = 0.0
         self._thread = ThreadPoolExecutor(1, "forward")
 
-    def submit(self, item: Item) -> asyncio.Future[Result]:
-        """Queue an item; the future brings its result. Raises Overloaded at `max_pending`."""
+    def submit(self, item: Item, deadline: float | None = None) -> asyncio.Future[Result]:
+        """Queue an item; the future brings its result, or DeadlineExceeded.
+
+        `deadline` is a time of time.monotonic(). Raises Overloaded at `max_pending`.
+        """
         if len(self._pending) >= self._max_pending:
             raise Overloaded(f"{self._max_pending} requests are waiting already; try again")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        self._pending.append((item, future))
+        self._pending.append((item, future, deadline))
         self._arrived += 1
         if self._arrived == 1:
             loop.call_soon(self._end_tick)
@@ -83,14 +92,20 @@ class Batcher(Generic[Item, Result]):
         self._flush()
 
     def _take(self) -> tuple[list[Item], list[asyncio.Future[Result]]]:
-        """The next batch, without those whose callers have left."""
+        """The next batch, without those whose callers have left or would not wait for it."""
         items: list[Item] = []
         futures: list[asyncio.Future[Result]] = []
+        latest = now = time.monotonic()
         while self._pending and len(items) < self._max_batch:
-            item, future = self._pending.popleft()
-            if not future.done():
-                items.append(item)
-                futures.append(future)
+            item, future, deadline = self._pending.popleft()
+            if future.done():
+                continue
+            if deadline is not None and deadline <= latest:
+                future.set_exception(DeadlineExceeded())
+                continue
+            items.append(item)
+            futures.append(future)
+            latest = now + MARGIN * self._seconds
         return items, futures
 
     def _attempt(self, items: list[Item]) -> Sequence[Result | Exception]:

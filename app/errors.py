@@ -19,6 +19,7 @@ ServiceError
 │   ├── BodyTooLarge
 │   ├── UnsupportedContent     a content type or encoding that is not read
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
+│   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
 │   ├── Unauthorized           no token, or a wrong one
 │   ├── ModelNotFound
@@ -27,6 +28,7 @@ ServiceError
 ├── NotProvided                the card or the installation lacks what was asked for
 ├── ModelUnavailable           known, but no version of it is loaded
 ├── NotReady                   starting up, or draining before the end
+├── DeadlineExceeded           the caller no longer waits for the answer
 └── Overloaded                 more requests than the queue holds; nothing was done
 """
 
@@ -138,6 +140,10 @@ class InvalidQuery(RequestError):
     pass
 
 
+class InvalidTimeout(RequestError):
+    pass
+
+
 class TensorNotFound(RequestError):
     pass
 
@@ -179,6 +185,11 @@ class ModelUnavailable(ServiceError):
 
 class NotReady(ServiceError):
     pass
+
+
+class DeadlineExceeded(ServiceError):
+    def __init__(self) -> None:
+        super().__init__("the request's deadline passed before the model could answer")
 
 
 class Overloaded(ServiceError):

@@ -67,12 +67,13 @@ class Inference:
         self._forward = _Forward(predictor, metrics)
         self._batcher = Batcher(self._forward.together, max_pending=max_pending)
 
-    def predict(self, rows: FloatArray) -> Awaitable[Prediction]:
+    def predict(self, rows: FloatArray, deadline: float | None = None) -> Awaitable[Prediction]:
         """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
 
-        Raises InvalidInstances on overflow, Overloaded when the queue is full.
+        Raises InvalidInstances on overflow, Overloaded when the queue is full, and
+        DeadlineExceeded when it is too late for `deadline`, a time of time.monotonic().
         """
-        return self._batcher.submit(rows)
+        return self._batcher.submit(rows, deadline)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
         """Predict any number of rows, a chunk at a time; for a thread, not the event loop.

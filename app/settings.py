@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="longest wait for a request's body, and for a client that reads no answer",
     )
+    request_timeout_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longest wait for a prediction without X-Request-Timeout; 0 for any",
+    )
     keep_alive_seconds: int = Field(
         default=75, ge=1, description="how long a connection without a request is held"
     )

@@ -26,6 +26,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
@@ -35,6 +36,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
 # After a body that was not read to its end, the connection cannot carry another request.
 HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {

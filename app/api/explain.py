@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from app.api.answers import model_reference
 from app.api.body import read_json
+from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.schemas import problems, reference
 from app.card import Card
@@ -82,24 +83,32 @@ class ExplanationView(BaseModel):
     "/explain",
     summary="Why one flower gets its class",
     response_model=ExplanationView,
-    responses=problems(400, 413, 415, 422, 501),
+    responses=problems(400, 413, 415, 422, 501, 504),
     openapi_extra={
+        "parameters": [PARAMETER],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": reference("Instance")}},
-        }
+        },
     },
 )
 async def explain_one(
     request: Request, service: ServiceDep, predictor: PredictorDep
 ) -> JSONResponse:
+    deadline = Deadline.of(dict(request.scope["headers"]), service.settings.request_timeout_seconds)
     body = await read_json(request, service.settings.max_body_bytes)
     instances = parse_instances(body, predictor.card, service.settings.max_instances)
     if not instances.single:
         fault = Fault("/instances", "one flower is explained at a time; send it as a bare object")
         raise InvalidInstances([fault])
+
+    def answer() -> Explanation:
+        if deadline is not None:
+            deadline.require()
+        return explain(predictor.module, predictor.card, instances.rows[0])
+
     # A thread: the search for the counterfactual can take tenths of a second.
-    found = await run_in_threadpool(explain, predictor.module, predictor.card, instances.rows[0])
+    found = await run_in_threadpool(answer)
     return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
 
 

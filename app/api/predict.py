@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from app.api.asked import Asked
+from app.api.deadline import PARAMETER
 from app.api.dependencies import FaceDep
 from app.api.predict_face import PredictFace
 from app.api.schemas import PREDICTION_RESPONSES, problems
@@ -16,7 +17,8 @@ router = APIRouter(tags=["predict"])
 @router.post(
     PredictFace.path,
     summary="Classify one flower or many",
-    responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503),
+    responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503, 504),
+    openapi_extra={"parameters": [PARAMETER]},
 )
 async def predict(request: Request, face: FaceDep, asked: Annotated[Asked, Query()]) -> Response:
     return await face.respond(request.scope, request.receive, asked)

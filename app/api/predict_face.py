@@ -12,6 +12,7 @@ from starlette.types import Receive, Scope
 from app.api.answers import model_reference
 from app.api.asked import NOTHING_MORE, Asked
 from app.api.body import JSON, Body, Headers, media_type_of, read_body
+from app.api.deadline import HEADER, Deadline
 from app.api.negotiation import choose_media_type
 from app.errors import Overloaded, UnsupportedContent
 from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
@@ -55,6 +56,7 @@ class PredictFace:
     def __init__(self, inference: Inference, settings: Settings) -> None:
         self.inference = inference
         self._settings = settings
+        self._timeout = settings.request_timeout_seconds
         self._formats: dict[str, Format | None] = dict.fromkeys(media_types())
         self._json = self._format(JSON)
         self._identity = [
@@ -66,8 +68,11 @@ class PredictFace:
     async def respond(
         self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
     ) -> Response:
-        """Raises RequestError, NotProvided, or Overloaded with nothing done."""
+        """Raises RequestError, NotProvided, DeadlineExceeded, or Overloaded with nothing done."""
         headers: Headers = dict(scope["headers"])
+        deadline = None
+        if self._timeout or HEADER in headers:
+            deadline = Deadline.of(headers, self._timeout)
         source = target = self._json
         # What nearly everybody sends is told by two comparisons.
         if headers.get(b"content-type") != JSON_BYTES or b"content-encoding" in headers:
@@ -79,20 +84,26 @@ class PredictFace:
         if len(body) <= MAX_LOOP_BYTES:
             instances = source.decode(body)
             if len(instances.rows) <= MAX_BATCHED_ROWS:
-                prediction = await self.inference.predict(instances.rows)
+                if deadline is None:
+                    prediction = await self.inference.predict(instances.rows)
+                else:
+                    waiting = self.inference.predict(instances.rows, deadline.at)
+                    prediction = await deadline.wait(waiting)
                 content = target.encode([prediction], instances, asked)
         if content is None:
-            content = await self._in_thread(source, target, body, asked)
+            content = await self._in_thread(source, target, body, asked, deadline)
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
 
     async def _in_thread(
-        self, source: Format, target: Format, body: Body, asked: Asked
+        self, source: Format, target: Format, body: Body, asked: Asked, deadline: Deadline | None
     ) -> bytes | memoryview:
         def answer() -> bytes | memoryview:
             instances = source.decode(body)
             predictions = self.inference.predict_chunks(instances.rows)
+            if deadline is not None:
+                predictions = deadline.require_each(predictions)
             return target.encode(predictions, instances, asked)
 
         if self._large >= self._settings.max_large_requests:

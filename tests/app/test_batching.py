@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app.batching import Batcher
-from app.errors import Overloaded
+from app.errors import DeadlineExceeded, Overloaded
 
 
 class Doubler:
@@ -115,4 +115,39 @@ async def test_a_call_that_is_fast_again_comes_back_to_the_loop() -> None:
     run.threads.clear()
     await batcher.submit(1)
     assert run.threads == {threading.get_ident()}
+    batcher.close()
+
+
+async def test_an_item_past_its_deadline_is_not_computed_and_harms_nobody() -> None:
+    run = Doubler()
+    batcher = Batcher(run)
+    past, future = time.monotonic(), time.monotonic() + 60
+    waiting = [batcher.submit(1), batcher.submit(2, past), batcher.submit(3, future)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[1], DeadlineExceeded)
+    assert (results[0], results[2]) == (2, 6)
+    assert run.calls == [[1, 3]]
+
+
+async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() -> None:
+    run = Doubler()
+    pause = [0.5]
+
+    def slow(items: list[int]) -> list[int]:
+        time.sleep(pause[0])
+        return run(items)
+
+    batcher = Batcher(slow)
+    for _ in range(3):
+        await batcher.submit(0)
+    pause[0] = 0
+    run.calls.clear()
+    first = batcher.submit(0)
+    # By the calls before, the next would take some 0.2 s.
+    deadline = time.monotonic() + 0.1
+    waiting = [batcher.submit(item, deadline) for item in (1, 2, 3)]
+    results = await asyncio.gather(first, *waiting, return_exceptions=True)
+    assert results[:2] == [0, 2]
+    assert [type(result) for result in results[2:]] == [DeadlineExceeded] * 2
+    assert run.calls == [[0], [1]]
     batcher.close()
