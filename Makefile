@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format bench lock bench-peers
+.PHONY: serve train test lint format bench lock bench-peers soak
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -30,6 +30,9 @@ bench: .venv/dev  ## measure the service as ratios (3 min; needs wrk and taskset
 
 bench-peers: .venv/dev  ## compare with other servers, each in its own environment (20 min, 10 GB)
 	$(BIN)/python -m benchmarks.peers
+
+soak: .venv/dev  ## ten minutes at 80% of capacity: memory, errors, latency (needs wrk and taskset)
+	$(BIN)/python -m benchmarks.soak
 
 lock: .venv/dev  ## write constraints.txt from what is installed
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt

@@ -1,4 +1,4 @@
--- wrk's script for benchmarks/load.py: arguments METHOD BODY_FILE "Name: value"...
+-- wrk's script for benchmarks/load.py: arguments METHOD BODY_FILE PAUSE "Name: value"...
 -- It reports as JSON, in microseconds: wrk's own text rounds to three digits and mixes units.
 
 function init(args)
@@ -7,7 +7,12 @@ function init(args)
    local body = file:read("*a")
    file:close()
    if #body > 0 then wrk.body = body end
-   for i = 3, #args do
+   -- Milliseconds between two requests of a connection, on average; spread, for no two in step.
+   local pause = tonumber(args[3])
+   if pause > 0 then
+      function delay() return math.random(0, 2 * pause) end
+   end
+   for i = 4, #args do
       local name, value = args[i]:match("^(.-): (.*)$")
       wrk.headers[name] = value
    end

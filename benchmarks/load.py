@@ -65,9 +65,17 @@ class Load:
         return ", ".join(faults)
 
 
-def run_load(request: Request, *, connections: int, seconds: int, core: int = LOAD_CORE) -> Load:
+def run_load(
+    request: Request,
+    *,
+    connections: int,
+    seconds: int,
+    core: int = LOAD_CORE,
+    pause_ms: int = 0,
+) -> Load:
     """Keep `connections` requests in flight for `seconds`; bounded, whatever the server does.
 
+    Each connection pauses `pause_ms` before a request, on average.
     Raises LoadFailed where wrk cannot run or connect at all.
     """
     with tempfile.NamedTemporaryFile() as body:
@@ -77,7 +85,7 @@ def run_load(request: Request, *, connections: int, seconds: int, core: int = LO
         command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1"]
         command += ["--connections", str(connections), "--duration", f"{seconds}s"]
         command += ["--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), request.url]
-        command += ["--", request.method, body.name, *headers]
+        command += ["--", request.method, body.name, str(pause_ms), *headers]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=seconds + 3 * TIMEOUT_SECONDS

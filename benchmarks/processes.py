@@ -55,18 +55,27 @@ class Process:
 
         Zero once the process has ended. Source: proc(5), /proc/pid/smaps_rollup.
         """
+        return self._rollup("Pss")
+
+    def anonymous_bytes(self) -> int:
+        """Of pss_bytes, what is in no file: heap and stacks.
+
+        The rest changes with the number of other processes that map the same libraries.
+        """
+        return self._rollup("Pss_Anon")
+
+    def _rollup(self, field: str) -> int:
         try:
-            rollup = (PROC / str(self.pid) / "smaps_rollup").read_text()
+            return parse_rollup((PROC / str(self.pid) / "smaps_rollup").read_text(), field)
         except OSError:
             return 0
-        return parse_pss(rollup)
 
 
-def parse_pss(rollup: str) -> int:
-    """The `Pss:` line of a smaps_rollup, in bytes."""
+def parse_rollup(rollup: str, field: str) -> int:
+    """A line of a smaps_rollup, such as `Pss:`, in bytes."""
     for line in rollup.splitlines():
         name, _, value = line.partition(":")
-        if name == "Pss":
+        if name == field:
             return int(value.removesuffix("kB")) * 1024
     return 0
 

@@ -42,6 +42,10 @@ class Server:
         """Memory of the whole family, pages that it shares counted once."""
         return sum(member.pss_bytes() for member in self.family())
 
+    def anonymous_bytes(self) -> int:
+        """The part of it that no file is behind, whatever other processes map."""
+        return sum(member.anonymous_bytes() for member in self.family())
+
 
 def free_ports(count: int) -> tuple[int, ...]:
     """Distinct ports, for all are held until the last is found."""

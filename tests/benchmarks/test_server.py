@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from benchmarks.processes import Process, parse_pss
+from benchmarks.processes import Process, parse_rollup
 from benchmarks.server import ServerFailed, running_server
 
 # proc(5): what the kernel printed for an idle shell.
@@ -37,7 +37,8 @@ def never_answers() -> None:
 
 
 def test_pss_is_read_in_bytes() -> None:
-    assert parse_pss(ROLLUP) == 274 * 1024
+    assert parse_rollup(ROLLUP, "Pss") == 274 * 1024
+    assert parse_rollup(ROLLUP, "Pss_Anon") == 112 * 1024
 
 
 def test_pss_grows_by_the_pages_that_a_process_touches() -> None:

@@ -1,0 +1,126 @@
+"""`python -m benchmarks.soak`, also `make soak`: long work at a share of capacity, watched.
+
+A leak or a queue that grows shows only over time: memory, errors and latency are taken window
+by window, and the last third is held against the first.
+"""
+
+import csv
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+
+from benchmarks.load import Load, run_load
+from benchmarks.request import Request
+from benchmarks.server import Server, free_port, running_server
+from benchmarks.single import FLOWER, service_command
+
+RESULTS = Path(__file__).parent / "results"
+# Between two requests of a connection, on average: long beside an answer, so that the number
+# of connections sets the rate.
+PAUSE_MS = 20
+MOST_GROWTH = {"memory": 1.05, "p50": 1.5, "p99": 2.0}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one stretch of the load saw; `end` in seconds since the start, memory after it."""
+
+    end: float
+    load: Load
+    memory_bytes: int
+
+
+def growth(windows: list[Window]) -> dict[str, float]:
+    """Of memory and latency, the median of the last third over that of the first."""
+    measures: dict[str, Callable[[Window], float]] = {
+        "memory": lambda window: window.memory_bytes,
+        "p50": lambda window: window.load.p50_ms,
+        "p99": lambda window: window.load.p99_ms,
+    }
+    third = max(1, len(windows) // 3)
+    return {
+        name: median(map(measure, windows[-third:])) / median(map(measure, windows[:third]))
+        for name, measure in measures.items()
+    }
+
+
+def faults(windows: list[Window]) -> list[str]:
+    """What must not happen in a soak; empty where all is well."""
+    failed = [f"until {w.end:.0f} s: {w.load.fault}" for w in windows if w.load.fault]
+    return failed + [
+        f"{name} grew to {factor:.2f} times the first third's; at most {MOST_GROWTH[name]}"
+        for name, factor in growth(windows).items()
+        if factor > MOST_GROWTH[name]
+    ]
+
+
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.01)] = 10,
+    window: Annotated[int, typer.Option(min=1, help="Seconds of one measurement.")] = 10,
+    share: Annotated[float, typer.Option(min=0.01, max=1, help="Of the capacity.")] = 0.8,
+    output: Annotated[Path, typer.Option(help="Where the windows go, as CSV.")] = (
+        RESULTS / "soak.csv"
+    ),
+) -> None:
+    """Measure what one core can do, then ask it for a share of that; status 1 if it suffers."""
+    port = free_port()
+    request = Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())
+    # It logs each request, as in service; gigabytes that nobody will read.
+    log = Path(os.devnull)
+    with running_server(service_command(port), request.send, log=log) as server:
+        run_load(request, connections=32, seconds=window)
+        capacity = run_load(request, connections=32, seconds=window).throughput
+        connections = max(1, round(share * capacity * PAUSE_MS / 1000))
+        print(f"capacity {capacity:.0f}/s; {connections} connections ask for {share:.0%} of it")
+        windows = _watch(server, request, connections, minutes * 60, window)
+    _write(windows, output)
+    asked = sum(w.load.requests for w in windows)
+    rate = asked / sum(w.load.seconds for w in windows)
+    print(f"{asked} requests, {rate:.0f}/s, {rate / capacity:.0%} of capacity")
+    print("last third to first: " + ", ".join(f"{k} {v:.2f}" for k, v in growth(windows).items()))
+    if failed := faults(windows):
+        raise SystemExit("\n".join(failed))
+
+
+def _watch(
+    server: Server, request: Request, connections: int, seconds: float, window: int
+) -> list[Window]:
+    windows: list[Window] = []
+    start = time.monotonic()
+    while not windows or windows[-1].end < seconds:
+        load = run_load(request, connections=connections, seconds=window, pause_ms=PAUSE_MS)
+        windows.append(Window(time.monotonic() - start, load, server.anonymous_bytes()))
+        print(_line(windows[-1]), flush=True)
+    return windows
+
+
+def _line(window: Window) -> str:
+    load, mib = window.load, window.memory_bytes / 2**20
+    return (
+        f"{window.end:5.0f} s: {load.throughput:6.0f}/s, p50 {load.p50_ms:.2f} ms, "
+        f"p99 {load.p99_ms:.2f} ms, {mib:.1f} MiB, {load.fault or 'no fault'}"
+    )
+
+
+def _write(windows: list[Window], output: Path) -> None:
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with output.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["seconds", "requests", "p50_ms", "p99_ms", "bad_statuses", "socket_errors", "memory"]
+        )
+        for each in windows:
+            load = each.load
+            counts = (load.bad_statuses, load.socket_errors, each.memory_bytes)
+            writer.writerow([f"{each.end:.1f}", load.requests, load.p50_ms, load.p99_ms, *counts])
+
+
+if __name__ == "__main__":
+    typer.run(soak)
