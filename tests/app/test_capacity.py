@@ -48,10 +48,10 @@ def test_memory_returns_after_hostile_requests(server: Process) -> None:
     memory = Memory.read(server.process.pid)
     for _ in range(3):
         hostile_round(server.url)
-    before = memory.pss_bytes()
+    before = memory.anonymous_bytes()
     for _ in range(10):
         hostile_round(server.url)
-    assert memory.pss_bytes() - before < 24 * MIB
+    assert memory.anonymous_bytes() - before < 24 * MIB
 
 
 def test_ten_thousand_idle_connections_are_held(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_ten_thousand_idle_connections_are_held(tmp_path: Path) -> None:
         running_server(tmp_path / "log") as running,
     ):
         memory = Memory.read(running.process.pid)
-        before = memory.pss_bytes()
+        before = memory.anonymous_bytes()
         with file_limit(hard), many_connections(running.url, count) as wires:
             for wire in wires:
                 wire.send(LIVE)
@@ -71,7 +71,7 @@ def test_ten_thousand_idle_connections_are_held(tmp_path: Path) -> None:
                 assert wire.reply() is not None
             for wire in wires[:: count // 100]:
                 require_alive(wire)
-            assert (memory.pss_bytes() - before) / count < 32 * 1024
+            assert (memory.anonymous_bytes() - before) / count < 32 * 1024
         assert running.stop() == 0
     assert '"level": "ERROR"' not in running.log.read_text()
 
