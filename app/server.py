@@ -1,6 +1,7 @@
 """uvicorn, ending as an orchestrator expects: not ready first, then drained, then status 0."""
 
 import asyncio
+import contextlib
 import logging.config
 import resource
 from functools import partial
@@ -53,7 +54,9 @@ class Server(uvicorn.Server):
 def raise_file_limit() -> None:
     """As many open files, and so connections, as the system allows: the soft limit is 1024."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # macOS names no hard limit, and then takes no soft one without a number.
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def configure_logging(level: str) -> None:
