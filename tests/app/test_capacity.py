@@ -83,6 +83,8 @@ def test_without_file_descriptors_the_server_goes_on_when_some_are_free(tmp_path
             for wire in wires:
                 wire.socket.settimeout(0.01)
                 wire.send(LIVE)
+            # It was let in; how soon it is answered depends on how busy the machine is.
+            wires[0].socket.settimeout(10)
             assert answered(wires[0])
             assert not all(map(answered, wires[1:]))
         deadline = time.monotonic() + 20
