@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from collections import deque
 from enum import Enum
 from http import HTTPStatus
 from operator import countOf, itemgetter
 from typing import Any
 
 import httptools
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.connection import Connection
 from app.refusal import Refusal
@@ -44,9 +46,15 @@ class Protocol(Connection):
         # Bytes since the last of a body: headers, chunk extensions, trailers.
         self._overhead = 0
         self._deadline: asyncio.TimerHandle | None = None
+        # Older than uvicorn's own `cycle`, where a client asks on without waiting.
+        self._earlier: deque[RequestResponseCycle] = deque()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_deadline()
+        # uvicorn tells the newest only: the others would write to a transport that is closed.
+        for cycle in self._earlier:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -82,6 +90,8 @@ class Protocol(Connection):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
         self._unset_deadline()
         self._part = Part.BODY
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._remember(self.cycle)
         super().on_headers_complete()
         self.headers = []
 
@@ -119,20 +129,26 @@ class Protocol(Connection):
     def _refuse(self, refusal: Refusal) -> None:
         if self.transport.is_closing():
             return
-        if self._part is Part.BODY:
-            answer = not self.cycle.response_started and not self.pipeline
-        elif self.cycle is not None and not self.cycle.response_complete:
-            # The answer to the request before is still to come; after it, the end.
-            self.cycle.keep_alive = False
-            return
-        else:
-            answer = True
         logger.warning("refused: %s", refusal)
-        if answer:
+        before: RequestResponseCycle | None = self.cycle
+        if self._part is Part.BODY:
+            before = self._earlier[-1] if self._earlier else None
+            if self.pipeline and self.pipeline[0][0] is self.cycle:
+                self.pipeline.popleft()
+        if before is not None and not before.response_complete:
+            # Its answer is still to come; after it, the end.
+            before.keep_alive = False
+            return
+        if self._part is not Part.BODY or not self.cycle.response_started:
             # For the application, which has seen the headers, and will see the client leave.
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
             self.transport.write(refusal.render())
         self.transport.close()
+
+    def _remember(self, unanswered: RequestResponseCycle) -> None:
+        while self._earlier and self._earlier[0].response_complete:
+            self._earlier.popleft()
+        self._earlier.append(unanswered)
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -1,5 +1,7 @@
 """Requests whose end is in doubt: refused and cut off, so that none hides in another."""
 
+import time
+
 import pytest
 
 from tests.conftest import Process
@@ -71,6 +73,25 @@ def test_garbage_after_a_request_does_not_take_the_place_of_its_answer(server: P
         assert reply is not None
         assert reply.status == 200
         require_closed(wire)
+
+
+def test_a_request_that_breaks_behind_a_slower_one_takes_nothing_from_it(server: Process) -> None:
+    slower = post(FLOWER, b"X-Request-ID: slower", path=b"/explain")
+    with connected(server.url) as wire:
+        wire.send(slower + LIVE + chunked(b"zz\r\n") + LIVE)
+        assert [reply.status for reply in iter(wire.reply, None)] == [200, 200]
+
+
+def test_a_client_that_leaves_while_it_is_answered_is_no_error_of_ours(server: Process) -> None:
+    for number in range(20):
+        slower = post(FLOWER, b"X-Request-ID: left-%d" % number, path=b"/explain")
+        with connected(server.url) as wire:
+            wire.send(slower + LIVE)
+    deadline = time.monotonic() + 20
+    while (log := server.log.read_text()).count('"request_id":"left-') < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert '"level": "ERROR"' not in log
 
 
 def test_a_body_that_breaks_after_its_answer_gets_no_second_one(server: Process) -> None:
