@@ -26,6 +26,10 @@ class Part(Enum):
     BODY = "body"
 
 
+# Each request asks several times, and an Enum looks its members up slowly.
+HEAD, BODY = Part
+
+
 class Protocol(Connection):
     """A request arrives whole within its deadlines and limits, or is refused and cut off.
 
@@ -39,8 +43,8 @@ class Protocol(Connection):
         super().__init__(*args, read_timeout=settings.body_timeout_seconds, **kwargs)
         self._header_limit = settings.max_header_bytes
         self._seconds = {
-            Part.HEAD: settings.header_timeout_seconds,
-            Part.BODY: settings.body_timeout_seconds,
+            HEAD: settings.header_timeout_seconds,
+            BODY: settings.body_timeout_seconds,
         }
         self._part: Part | None = None
         # Bytes since the last of a body: headers, chunk extensions, trailers.
@@ -77,7 +81,7 @@ class Protocol(Connection):
 
     def on_message_begin(self) -> None:
         self._unset_keepalive_if_required()
-        self._part = Part.HEAD
+        self._part = HEAD
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -88,8 +92,9 @@ class Protocol(Connection):
         hosts = countOf(map(_name_of, self.headers), b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
-        self._unset_deadline()
-        self._part = Part.BODY
+        if self._deadline is not None:
+            self._unset_deadline()
+        self._part = BODY
         if self.cycle is not None and not self.cycle.response_complete:
             self._remember(self.cycle)
         super().on_headers_complete()
@@ -97,8 +102,9 @@ class Protocol(Connection):
 
     def on_message_complete(self) -> None:
         # After headers that were not taken, for their offer to upgrade, all is still to be read.
-        if self._part is Part.BODY:
-            self._unset_deadline()
+        if self._part is BODY:
+            if self._deadline is not None:
+                self._unset_deadline()
             self._part = None
             self._overhead = 0
             super().on_message_complete()
@@ -109,7 +115,7 @@ class Protocol(Connection):
             super().timeout_keep_alive_handler()
 
     def _expect_the_rest(self) -> None:
-        if self._part is Part.BODY and (self.cycle.body or self.cycle.response_complete):
+        if self._part is BODY and (self.cycle.body or self.cycle.response_complete):
             self._overhead = 0
         elif self._overhead > self._header_limit:
             self._refuse(self._too_large())
@@ -131,7 +137,7 @@ class Protocol(Connection):
             return
         logger.warning("refused: %s", refusal)
         before: RequestResponseCycle | None = self.cycle
-        if self._part is Part.BODY:
+        if self._part is BODY:
             before = self._earlier[-1] if self._earlier else None
             if self.pipeline and self.pipeline[0][0] is self.cycle:
                 self.pipeline.popleft()
@@ -139,7 +145,7 @@ class Protocol(Connection):
             # Its answer is still to come; after it, the end.
             before.keep_alive = False
             return
-        if self._part is not Part.BODY or not self.cycle.response_started:
+        if self._part is not BODY or not self.cycle.response_started:
             # For the application, which has seen the headers, and will see the client leave.
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
             self.transport.write(refusal.render())
