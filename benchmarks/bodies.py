@@ -4,7 +4,6 @@ import io
 import json
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,10 +12,10 @@ import numpy as np
 import torch
 
 from app.predictor import Predictor
-from benchmarks.ratio import Ratio
-from benchmarks.request import Request
+from benchmarks.ratio import Ratio, timed
+from benchmarks.request import FLOWER, flower_request
 from benchmarks.server import Server, free_port, running_server
-from benchmarks.single import FLOWER, service_command
+from benchmarks.single import service_command
 
 MODEL = Path("models/iris-model.pth")
 JSON_ROWS = 100_000
@@ -34,7 +33,7 @@ def measure(rounds: int) -> list[Ratio]:
         "application/x-npy": _npy(rows),
     }
     port = free_port()
-    probe = Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())
+    probe = flower_request(port)
     taken: dict[str, list[float]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -80,23 +79,17 @@ def _parts(predictor: Predictor, few: np.ndarray, rows: np.ndarray) -> dict[str,
     with torch.inference_mode():
         answers = predictor.module(torch.from_numpy(array)).exp().tolist()
         parts = [
-            _timed(lambda: msgspec.json.decode(text, type=list[list[float]])),
-            _timed(lambda: np.array(decoded, dtype=np.float32)),
-            _timed(lambda: predictor.module(torch.from_numpy(array))),
-            _timed(lambda: msgspec.json.encode(answers)),
+            timed(lambda: msgspec.json.decode(text, type=list[list[float]])),
+            timed(lambda: np.array(decoded, dtype=np.float32)),
+            timed(lambda: predictor.module(torch.from_numpy(array))),
+            timed(lambda: msgspec.json.encode(answers)),
         ]
-        forward = _timed(lambda: predictor.module(torch.from_numpy(rows)))
+        forward = timed(lambda: predictor.module(torch.from_numpy(rows)))
     return {"parts": sum(parts), "torch": forward}
 
 
 def _post(client: httpx.Client, url: str, media_type: str, body: bytes) -> None:
     client.post(url, content=body, headers={"Content-Type": media_type}).raise_for_status()
-
-
-def _timed(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def _npy(rows: np.ndarray) -> bytes:

@@ -1,6 +1,8 @@
 """A ratio of two measurements, taken several times: its median, and how far it spreads."""
 
 import statistics
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -15,6 +17,13 @@ class Ratio:
     def __str__(self) -> str:
         low, middle, high = min(self.values), statistics.median(self.values), max(self.values)
         return f"| {self.name} | {middle:.2f} | {low:.2f} to {high:.2f} | {self.goal} |"
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Seconds that one call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def print_table(ratios: list[Ratio]) -> None:

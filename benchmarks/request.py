@@ -1,10 +1,12 @@
 """One HTTP request, as the probe sends it once and wrk sends it over and over."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
 
+FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 # One for all, and without keep-alive: a new client costs 20 ms, and the next server may have
 # the port of the last one.
 _client = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
@@ -28,3 +30,8 @@ class Request:
             self.method, self.url, content=self.body, headers=dict(self.headers), timeout=timeout
         )
         return response.raise_for_status().content
+
+
+def flower_request(port: int) -> Request:
+    """One flower to /predict, of the service or of the echo."""
+    return Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())

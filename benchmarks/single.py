@@ -1,6 +1,5 @@
 """Single predictions: the whole service against the bare echo, on the same uvicorn and core."""
 
-import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -9,10 +8,9 @@ from pathlib import Path
 from benchmarks import echo
 from benchmarks.load import Load, run_load
 from benchmarks.ratio import Ratio
-from benchmarks.request import Request
+from benchmarks.request import flower_request
 from benchmarks.server import free_ports, running_server
 
-FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 GOALS = {1: "at least 0.70", 32: "at least 0.60"}
 
 
@@ -28,7 +26,7 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         requests = {}
         for (name, command), port in zip(commands.items(), ports, strict=True):
-            request = Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())
+            request = flower_request(port)
             log = Path(folder) / name
             stack.enter_context(running_server(command, request.send, log=log))
             run_load(request, connections=32, seconds=1)

@@ -5,7 +5,6 @@ by window, and the last third is held against the first.
 """
 
 import csv
-import json
 import os
 import time
 from collections.abc import Callable
@@ -17,9 +16,9 @@ from typing import Annotated
 import typer
 
 from benchmarks.load import Load, run_load
-from benchmarks.request import Request
+from benchmarks.request import Request, flower_request
 from benchmarks.server import Server, free_port, running_server
-from benchmarks.single import FLOWER, service_command
+from benchmarks.single import service_command
 
 RESULTS = Path(__file__).parent / "results"
 # Between two requests of a connection, on average: long beside an answer, so that the number
@@ -71,7 +70,7 @@ def soak(
 ) -> None:
     """Measure what one core can do, then ask it for a share of that; status 1 if it suffers."""
     port = free_port()
-    request = Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())
+    request = flower_request(port)
     # It logs each request, as in service; gigabytes that nobody will read.
     log = Path(os.devnull)
     with running_server(service_command(port), request.send, log=log) as server:

@@ -1,6 +1,5 @@
 """Start and memory: the service against a process that only imports what it stands on."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -9,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.processes import Process
 from benchmarks.ratio import Ratio
-from benchmarks.request import Request
+from benchmarks.request import flower_request
 from benchmarks.server import SERVER_CORE, free_port, running_server
-from benchmarks.single import FLOWER, service_command
+from benchmarks.single import service_command
 
 IMPORTS = "import torch, fastapi, uvicorn; print(flush=True); input()"
 
@@ -21,7 +20,7 @@ def measure(rounds: int) -> list[Ratio]:
     for _ in range(rounds):
         bare_seconds, bare_bytes = _bare()
         port = free_port()
-        probe = Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())
+        probe = flower_request(port)
         with (
             tempfile.TemporaryDirectory() as folder,
             running_server(service_command(port), probe.send, log=Path(folder) / "log") as server,

@@ -1,13 +1,10 @@
 """Training: our loop against the article's bare one, with the same number of steps."""
 
-import time
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
 from app.multiclass import Multiclass
-from benchmarks.ratio import Ratio
+from benchmarks.ratio import Ratio, timed
 from training.data import iris
 from training.fit import Settings, fit, split_rows
 
@@ -18,7 +15,7 @@ def measure(rounds: int) -> list[Ratio]:
     torch.set_num_threads(1)
     _ours()
     _bare()
-    pairs = [(_timed(_ours), _timed(_bare)) for _ in range(rounds)]
+    pairs = [(timed(_ours), timed(_bare)) for _ in range(rounds)]
     ratios = [ours / bare for ours, bare in pairs]
     return [Ratio("training to the article's loop", ratios, "at most 1.2")]
 
@@ -42,9 +39,3 @@ def _bare() -> None:
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-
-
-def _timed(train: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    train()
-    return time.perf_counter() - start

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.request import Request
+from benchmarks.request import FLOWER, Request
 from benchmarks.server import ServerFailed
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 VENVS = HERE.parent / ".venvs"
-FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 SPECIES = "setosa"
 # A benchmark reports nothing to anyone; it would be work for the measured core, too.
 NO_TELEMETRY = {

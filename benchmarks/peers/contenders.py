@@ -4,7 +4,8 @@ import sys
 from typing import Any
 
 from benchmarks import echo
-from benchmarks.peers.contender import FLOWER, HERE, ROOT, SPECIES, Contender
+from benchmarks.peers.contender import HERE, ROOT, SPECIES, Contender
+from benchmarks.request import FLOWER
 
 CLASSES = ("setosa", "versicolor", "virginica")
 ROW = list(FLOWER.values())
