@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope
 
 from app.api import admin, explain, model, models, operations, page, predict, state
 from app.api.access import AccessMiddleware
-from app.api.body import JSON
 from app.api.error_handlers import install_error_handlers
+from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.schemas import install_openapi, problems
 from app.errors import ServiceError

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -73,15 +73,17 @@ def stream_safetensors(tensors: Mapping[str, Tensor | Array]) -> Stream:
 
 def stream_npy(array: Array) -> Stream:
     """A .npy file of `array`, in row-major order whatever its strides are."""
+    header = npy_header(array.dtype, array.shape)
+    return Stream(_file_chunks(header, [array]), len(header) + array.nbytes)
+
+
+def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """What stands before the elements, in row-major order, in a .npy file."""
+    descr = np.lib.format.dtype_to_descr(dtype)
+    fields = {"descr": descr, "fortran_order": False, "shape": shape}
     header = io.BytesIO()
-    fields = {
-        "descr": np.lib.format.dtype_to_descr(array.dtype),
-        "fortran_order": False,
-        "shape": array.shape,
-    }
     np.lib.format.write_array_header_1_0(header, fields)
-    chunks = _file_chunks(header.getvalue(), [array])
-    return Stream(chunks, header.tell() + array.nbytes)
+    return header.getvalue()
 
 
 def stream_pth(state: Mapping[str, Tensor]) -> Stream:

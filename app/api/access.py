@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
@@ -22,6 +22,7 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Not a real answer: nobody was there to get one. nginx's number for it.
 CLIENT_CLOSED_REQUEST = 499
 CLOSE = (b"connection", b"close")
+RawHeader = tuple[bytes, bytes]
 Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
 
@@ -69,6 +70,13 @@ class AccessMiddleware:
                 return value  # type: ignore[no-any-return]
         return b"%b%08x" % (self._prefix, next(self._count))
 
+    def _with_common(self, headers: Iterable[RawHeader], request_id: bytes) -> list[RawHeader]:
+        """The headers of an answer, and those that every answer has."""
+        whole = [*headers, (b"x-request-id", request_id)]
+        if self._service.draining and CLOSE not in whole:
+            whole.append(CLOSE)
+        return whole
+
     async def _respond(
         self, respond: Respond, request_id: bytes, scope: Scope, receive: Receive, send: Send
     ) -> int:
@@ -80,10 +88,7 @@ class AccessMiddleware:
             return _left(scope)
         except Exception:
             response = _unexpected(request_id)
-        headers = response.raw_headers
-        headers.append((b"x-request-id", request_id))
-        if self._service.draining and CLOSE not in headers:
-            headers.append(CLOSE)
+        headers = self._with_common(response.raw_headers, request_id)
         status = response.status_code
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -96,10 +101,8 @@ class AccessMiddleware:
             nonlocal status, complete
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request_id)]
-                if self._service.draining and CLOSE not in headers:
-                    headers.append(CLOSE)
-                message["headers"] = headers
+                headers = message.get("headers", ())
+                message["headers"] = self._with_common(headers, request_id)
             else:
                 complete = not message.get("more_body", False)
             await send(message)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from app.api.asked import NOTHING_MORE, NOVELTY_FIELDS, Asked, Shown, show
+from app.api.negotiation import JSON
 from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
@@ -32,7 +33,7 @@ class Answer(msgspec.Struct, gc=False, rename={"label": "class"}):
 class JsonFormat:
     """JSON bodies of one predictor, both ways."""
 
-    media_type = "application/json"
+    media_type = JSON
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
         self._predictor = predictor

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from app.api.asked import NOVELTY_FIELDS, Asked, show
 from app.api.body import Body
+from app.api.negotiation import ARROW
 from app.api.npy import as_float32
 from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
 from app.inference import Prediction
@@ -24,7 +25,7 @@ class ArrowFormat:
     the features beyond their training range, and if asked log_probabilities and novelty.
     """
 
-    media_type = "application/vnd.apache.arrow.stream"
+    media_type = ARROW
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
         self._predictor = predictor

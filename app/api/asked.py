@@ -1,6 +1,6 @@
 """What a caller of /predict wants to see beside the classes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,17 +34,17 @@ NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
 
 
 class Shown(NamedTuple):
-    """What of a prediction goes out: both float64 (rows, n_classes), and novelty if asked."""
+    """What of a prediction goes out: both (rows, n_classes), and novelty if asked."""
 
     probabilities: Float64Array
-    log_probabilities: Float64Array
+    log_probabilities: NDArray[np.floating[Any]]
     novelty: Novelty | None
 
 
 def show(prediction: Prediction, asked: Asked, predictor: Predictor) -> Shown:
     """Raises NotProvided where the card does not hold what was asked for."""
     whole, start, end = prediction
-    logs = whole.log_probabilities[start:end].astype(np.float64)
+    logs: NDArray[np.floating[Any]] = whole.log_probabilities[start:end]
     probabilities = whole.probabilities[start:end]
     if asked.calibrated:
         if predictor.card.calibration is None:

@@ -1,20 +1,20 @@
 """Read a body: its type first, its size while it streams."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from email.message import EmailMessage
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from app.api.negotiation import JSON
 from app.errors import BodyTooLarge, UnsupportedContent
 
 Headers = dict[bytes, bytes]
 Body = bytes | bytearray
-JSON = "application/json"
 
 
-def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
-    """The body's media type. Raises UnsupportedContent, naming what is accepted."""
+def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
+    """The body's media type, one of `accepted`. Raises UnsupportedContent, naming these."""
     if b"content-encoding" in headers:
         encoding = headers[b"content-encoding"].decode("latin-1")
         if encoding.lower() != "identity":
@@ -30,8 +30,11 @@ def media_type_of(headers: Headers, accepted: Iterable[str]) -> str:
     if charset not in ("utf-8", "utf8"):
         raise UnsupportedContent(f"Content-Type {given!r}; send application/json in UTF-8")
     media_type = message.get_content_type()
-    # What cannot be read is text/plain to the parser, but not to the caller.
-    return media_type if media_type in given.lower() else given
+    if media_type not in accepted:
+        # What cannot be read is text/plain to the parser, but not to the caller.
+        sent = media_type if media_type in given.lower() else given
+        raise UnsupportedContent(f"Content-Type {sent!r}; send {' or '.join(accepted)}")
+    return media_type
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
@@ -59,7 +62,5 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
 async def read_json(request: Request, limit: int) -> Body:
     """The body of an endpoint that takes JSON alone. Raises as the two above do."""
     headers: Headers = dict(request.scope["headers"])
-    if media_type_of(headers, [JSON]) != JSON:
-        given = headers[b"content-type"].decode("latin-1")
-        raise UnsupportedContent(f"Content-Type {given!r}; send {JSON}")
+    media_type_of(headers, [JSON])
     return await read_body(request.receive, headers, limit)

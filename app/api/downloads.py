@@ -7,19 +7,19 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.api.dependencies import PredictorDep
-from app.api.negotiation import unless_known
+from app.api.negotiation import JSON, NPY, SAFETENSORS, unless_known
+from app.api.schemas import BINARY
 from app.predictor import Predictor
 from app.streams import Chunks, Stream, stream_pth, stream_safetensors
 
 router = APIRouter()
 
 FORMATS = {
-    "json": "application/json",
-    "npy": "application/x-npy",
-    "safetensors": "application/vnd.safetensors",
+    "json": JSON,
+    "npy": NPY,
+    "safetensors": SAFETENSORS,
 }
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
-BINARY = {"schema": {"type": "string", "format": "binary"}}
 PTH = "application/octet-stream"
 
 

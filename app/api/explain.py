@@ -13,6 +13,7 @@ from app.api.answers import model_reference
 from app.api.body import read_json
 from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import PredictorDep, ServiceDep
+from app.api.negotiation import JSON
 from app.api.schemas import problems, reference
 from app.card import Card
 from app.counterfactual import Counterfactual
@@ -88,7 +89,7 @@ class ExplanationView(BaseModel):
         "parameters": [PARAMETER],
         "requestBody": {
             "required": True,
-            "content": {"application/json": {"schema": reference("Instance")}},
+            "content": {JSON: {"schema": reference("Instance")}},
         },
     },
 )

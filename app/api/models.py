@@ -1,6 +1,6 @@
 """GET /models: which models and versions there are, and how two versions differ."""
 
-from dataclasses import asdict
+from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.dependencies import ServiceDep
 from app.api.schemas import problems
 from app.comparison import Comparison, compare_states
-from app.service import Service
-from app.versions import State
+from app.versions import State, VersionStatus
 
 router = APIRouter(tags=["models"])
 ModelName = Annotated[str, Path(description="a model's name, as GET /models lists it")]
@@ -59,14 +58,14 @@ class DiffQuery(BaseModel):
 @router.get("/models", summary="Every model and where its versions stand")
 async def list_models(service: ServiceDep) -> Listing:
     registry = service.registry
-    names = dict.fromkeys(status.name for status in registry.statuses())
-    models = [_listing(service, name) for name in names]
+    by_name = groupby(registry.statuses(), key=lambda status: status.name)
+    models = [_listing(name, list(statuses)) for name, statuses in by_name]
     return Listing(default=registry.repository.default, models=models, strays=registry.strays)
 
 
 @router.get("/models/{model}", summary="One model's versions", responses=problems(404))
 async def read_model_versions(service: ServiceDep, model: ModelName) -> ModelListing:
-    return _listing(service, model)
+    return _listing(model, service.registry.statuses(model))
 
 
 # A plain function: FastAPI runs it in a thread, for large states take a while.
@@ -85,12 +84,9 @@ def diff_versions(
     return compare_states(first, second)
 
 
-def _listing(service: Service, name: str) -> ModelListing:
-    statuses = service.registry.statuses(name)
+def _listing(name: str, statuses: list[VersionStatus]) -> ModelListing:
     return ModelListing(
         name=name,
         default_version=next((s.version for s in statuses if s.default), None),
-        versions=[
-            VersionView.model_validate(asdict(status), from_attributes=True) for status in statuses
-        ],
+        versions=[VersionView.model_validate(s, from_attributes=True) for s in statuses],
     )

@@ -8,6 +8,10 @@ from starlette.responses import Response
 
 from app.errors import NotAcceptable
 
+JSON = "application/json"
+NPY = "application/x-npy"
+ARROW = "application/vnd.apache.arrow.stream"
+SAFETENSORS = "application/vnd.safetensors"
 ETAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 

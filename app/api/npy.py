@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from app.api.asked import Asked, show
 from app.api.body import Body
+from app.api.negotiation import NPY
 from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
 from app.instances import LARGEST, Instances, require_at_most
 from app.predictor import Predictor
+from app.streams import npy_header
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy reads no header of more than 10,000 characters either.
@@ -29,7 +31,7 @@ class NpyFormat:
     (rows, n_classes), or (n_classes,).
     """
 
-    media_type = "application/x-npy"
+    media_type = NPY
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
         self._predictor = predictor
@@ -55,7 +57,7 @@ class NpyFormat:
         if asked.out_of_distribution:
             raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
         shape = (len(instances.rows), self._n_classes)
-        header = _header(shape[1:] if instances.single else shape)
+        header = npy_header(np.dtype("<f4"), shape[1:] if instances.single else shape)
         content = bytearray(len(header) + 4 * shape[0] * shape[1])
         content[: len(header)] = header
         answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
@@ -102,9 +104,3 @@ def _read(body: Body) -> Numbers:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].strip("'\"") if str(error) else "not an npy header"
-
-
-def _header(shape: tuple[int, ...]) -> bytes:
-    stream = io.BytesIO()
-    npy.write_array_header_1_0(stream, {"descr": "<f4", "fortran_order": False, "shape": shape})
-    return stream.getvalue()

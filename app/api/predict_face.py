@@ -11,17 +11,15 @@ from starlette.types import Receive, Scope
 
 from app.api.answers import model_reference
 from app.api.asked import NOTHING_MORE, Asked
-from app.api.body import JSON, Body, Headers, media_type_of, read_body
+from app.api.body import Body, Headers, media_type_of, read_body
 from app.api.deadline import HEADER, Deadline
-from app.api.negotiation import choose_media_type
-from app.errors import Overloaded, UnsupportedContent
+from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
+from app.errors import Overloaded
 from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
 from app.instances import Instances
 from app.settings import Settings
 
 JSON_BYTES = JSON.encode()
-NPY = "application/x-npy"
-ARROW = "application/vnd.apache.arrow.stream"
 FORMATS = {
     JSON: "app.api.answers:JsonFormat",
     NPY: "app.api.npy:NpyFormat",
@@ -115,11 +113,7 @@ class PredictFace:
             self._large -= 1
 
     def _body_format(self, headers: Headers) -> Format:
-        given = media_type_of(headers, self._formats)
-        if given not in self._formats:
-            accepted = " or ".join(self._formats)
-            raise UnsupportedContent(f"Content-Type {given!r}; send {accepted}")
-        return self._format(given)
+        return self._format(media_type_of(headers, self._formats))
 
     def _answer_format(self, accept: bytes, source: Format) -> Format:
         # The body's own type first, so that it wins a tie.

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.error_handlers import PROBLEM_TYPE
+from app.api.negotiation import JSON
 from app.card import Card, Feature
 from app.instances import LARGEST
 
@@ -45,9 +46,7 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
     200: {
         "description": "One answer for one flower, a list of answers for `instances`.",
         "content": {
-            "application/json": {
-                "schema": {"anyOf": [reference("Prediction"), reference("Predictions")]}
-            }
+            JSON: {"schema": {"anyOf": [reference("Prediction"), reference("Predictions")]}}
         },
     }
 }
@@ -95,7 +94,7 @@ def _request_body(card: Card) -> Schema:
     return {
         "required": True,
         "content": {
-            "application/json": {
+            JSON: {
                 "schema": {"anyOf": [reference("Instance"), reference("Instances")]},
                 "examples": {
                     "one": {"summary": "One instance", "value": example},

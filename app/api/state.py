@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api import downloads
 from app.api.dependencies import EntriesDep, PredictorDep, ServiceDep
-from app.api.downloads import BINARY, FORMATS, NOT_MODIFIED, attachment
+from app.api.downloads import FORMATS, NOT_MODIFIED, attachment
 from app.api.negotiation import choose_media_type, unless_known
-from app.api.schemas import problems
+from app.api.schemas import BINARY, problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.inspection import MAX_JSON_VALUES, Entry, Totals, json_values, take_slice, totals
 from app.statistics import MAX_BINS, Array, Histogram, histogram
