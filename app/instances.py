@@ -88,7 +88,7 @@ def _parse_json(body: bytes | bytearray) -> Any:
 
 
 def _instances(value: _Object, limit: int) -> list[Any]:
-    if faults := [Fault(f"/{_escape(k)}", "unknown field") for k, _ in value if k != "instances"]:
+    if faults := [Fault(f"/{escape(k)}", "unknown field") for k, _ in value if k != "instances"]:
         raise InvalidInstances(faults[:MAX_FAULTS])
     if len(value) > 1:
         raise InvalidInstances([Fault("/instances", "stands twice")])
@@ -111,7 +111,7 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
     values: dict[str, float] = {}
     seen: set[str] = set()
     for name, value in flower:
-        pointer = f"{at}/{_escape(name)}"
+        pointer = f"{at}/{escape(name)}"
         if name not in names:
             faults.append(Fault(pointer, f"unknown field; the features are {', '.join(names)}"))
         elif name in seen:
@@ -122,7 +122,7 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
             values[name] = float(value)
         seen.add(name)
     faults.extend(
-        Fault(f"{at}/{_escape(name)}", "missing; a finite number is needed")
+        Fault(f"{at}/{escape(name)}", "missing; a finite number is needed")
         for name in names
         if name not in seen
     )
@@ -146,6 +146,6 @@ def _describe(value: Any) -> str:
     return kinds.get(type(value), "a number")
 
 
-def _escape(name: str) -> str:
+def escape(name: str) -> str:
     """RFC 6901: `~` and `/` in a name, as in wine's od280/od315, are escaped in a pointer."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -13,7 +13,7 @@ from app.api.negotiation import ARROW
 from app.api.npy import as_float32
 from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
 from app.inference import Prediction
-from app.instances import Instances, require_at_most
+from app.instances import MAX_FAULTS, Instances, escape, require_at_most
 from app.predictor import Predictor
 
 
@@ -60,19 +60,20 @@ class ArrowFormat:
         for name in table.column_names:
             if name not in self._features:
                 accepted = f"the features are {', '.join(self._features)}"
-                faults.append(Fault(f"/{name}", f"unknown column; {accepted}"))
+                faults.append(Fault(f"/{escape(name)}", f"unknown column; {accepted}"))
         for name in self._features:
+            pointer = f"/{escape(name)}"
             count = table.column_names.count(name)
             kind = table.schema.field(name).type if count == 1 else None
             if count != 1:
                 what = "missing; a column of numbers is needed" if not count else "stands twice"
-                faults.append(Fault(f"/{name}", what))
+                faults.append(Fault(pointer, what))
             elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-                faults.append(Fault(f"/{name}", f"a column of {kind}; integers and floats do"))
+                faults.append(Fault(pointer, f"a column of {kind}; integers and floats do"))
             elif table[name].null_count:
-                faults.append(Fault(f"/{name}", f"{table[name].null_count} nulls"))
+                faults.append(Fault(pointer, f"{table[name].null_count} nulls"))
         if faults:
-            raise InvalidInstances(faults)
+            raise InvalidInstances(faults[:MAX_FAULTS])
 
     def _batch(self, prediction: Prediction, asked: Asked) -> pa.RecordBatch:
         whole, start, end = prediction

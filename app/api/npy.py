@@ -13,7 +13,7 @@ from app.api.negotiation import NPY
 from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
-from app.instances import LARGEST, Instances, require_at_most
+from app.instances import LARGEST, Instances, escape, require_at_most
 from app.predictor import Predictor
 from app.streams import npy_header
 
@@ -80,7 +80,7 @@ def as_float32(rows: Numbers, features: list[str]) -> FloatArray:
         row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= LARGEST))[0].tolist()
         taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
         fault = f"{rows[row, column]} where a finite number belongs; {taken}"
-        raise InvalidInstances([Fault(f"/{row}/{features[column]}", fault)])
+        raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
     return np.ascontiguousarray(rows, dtype=np.float32)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from app.instances import MAX_FAULTS
 from tests.conftest import SETOSA
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -105,3 +106,10 @@ async def test_novelty_and_calibration_are_columns_too(client: httpx.AsyncClient
     for row, answer in zip(found, wanted["predictions"], strict=True):
         assert row["novelty"] == answer["novelty"]
         assert row["probabilities"] == answer["probabilities"]
+
+
+async def test_faults_are_pointed_at_and_limited_as_in_json(client: httpx.AsyncClient) -> None:
+    extra = {f"a/b~{index}": np.zeros(3) for index in range(100)}
+    errors = (await ask(client, dumped(table(**extra)))).json()["errors"]
+    assert errors[0]["pointer"] == "/a~1b~00"
+    assert len(errors) == MAX_FAULTS
