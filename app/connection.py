@@ -2,8 +2,12 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.exchange import Exchange
 
 
 class Connection(HttpToolsProtocol):
@@ -28,6 +32,40 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unset_stalled()
         super().connection_lost(exc)
+
+    def begin_exchange(self) -> None:
+        """Make an Exchange of the headers just read, as uvicorn does its own."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        version = self.parser.get_http_version()
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""
+        waiting = self.cycle is not None and not self.cycle.response_complete
+        self.cycle = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        if waiting:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self.start(self.cycle)
+
+    def start(self, exchange: Exchange) -> None:
+        """Have the application answer it."""
+        self._start_asgi_task(exchange, self.app)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -97,7 +97,8 @@ class Protocol(Connection):
         self._part = BODY
         if self.cycle is not None and not self.cycle.response_complete:
             self._remember(self.cycle)
-        super().on_headers_complete()
+        self.begin_exchange()
+        # Trailers come as headers, and are not.
         self.headers = []
 
     def on_message_complete(self) -> None:

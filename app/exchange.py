@@ -1,0 +1,70 @@
+"""One request and its answer; a whole answer leaves in one write."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+RawHeader = tuple[bytes, bytes]
+Body = bytes | memoryview
+
+
+class Exchange(RequestResponseCycle):
+    """uvicorn's, which would send head and body in a packet each.
+
+    As ASGI asks for, the head waits for the body. What comes in parts, or with headers that are
+    not quite right, is left to uvicorn: it frames the one and refuses the other.
+    """
+
+    _start: Any = None
+
+    async def send(self, message: Any) -> None:
+        if self.response_started:
+            await super().send(message)
+        elif message["type"] == "http.response.start":
+            self._start = message
+        elif self._start is None or not self._send_whole(self._start, message):
+            if self._start is not None:
+                await super().send(self._start)
+            await super().send(message)
+
+    def answer(self, status: int, headers: Iterable[RawHeader], body: Body) -> None:
+        """Send a whole answer, whose headers are right, and let the connection go on."""
+        self._finish(self._head(status, headers), body)
+        # As after a task: it would hold the connection, which holds this.
+        self.on_response = _nothing
+
+    def _head(self, status: int, headers: Iterable[RawHeader]) -> bytes:
+        lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *headers)]
+        if not self.keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join([STATUS_LINE[status], *lines, b"\r\n"])
+
+    def _finish(self, head: bytes, body: Body) -> None:
+        self.response_started = self.response_complete = True
+        self.transport.writelines([head, body])
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _send_whole(self, start: Any, message: Any) -> bool:
+        """Whether it was sent: only if it is whole, and as its headers say."""
+        if message.get("more_body", False) or self.flow.write_paused or self.disconnected:
+            return False
+        headers, body = start["headers"], message.get("body", b"")
+        if (b"content-length", b"%d" % len(body)) not in headers or self.scope["method"] == "HEAD":
+            return False
+        if (b"connection", b"close") in headers:
+            self.keep_alive = False
+            headers = [header for header in headers if header[0] != b"connection"]
+        head = self._head(start["status"], headers)
+        ends = len(self.default_headers) + len(headers) + 2 + (not self.keep_alive)
+        if head.count(b"\n") != ends or head.count(b"\r") != ends:
+            return False
+        self._finish(head, body)
+        return True
+
+
+def _nothing() -> None:
+    pass
