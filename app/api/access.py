@@ -1,9 +1,6 @@
 """Around every request: an id, a record, and an answer even to our own faults."""
 
-import itertools
 import logging
-import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
@@ -14,11 +11,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.access_log import Access, AccessLog
 from app.api.error_handlers import service_error, unexpected_error
+from app.api.request_ids import RequestIds
 from app.errors import ServiceError
 from app.service import Service
 
 logger = logging.getLogger("app.access")
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 # Not a real answer: nobody was there to get one. nginx's number for it.
 CLIENT_CLOSED_REQUEST = 499
 CLOSE = (b"connection", b"close")
@@ -39,20 +36,20 @@ class AccessMiddleware:
         self.app = app.build_middleware_stack()
         self._service = service
         self._fast = fast
-        self._log = AccessLog(service.metrics)
-        self._prefix = _new_prefix()
-        self._count = itertools.count()
+        self.log = AccessLog(service.metrics)
+        self.request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             # The lifespan: it opens in each process that serves, after all forks.
-            self._prefix = _new_prefix()
+            self.request_ids.start_anew()
             scope["app"] = self._fastapi
             await self.app(scope, receive, send)
+            self.log.flush()
             return
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
-        request_id = self._request_id(scope)
+        request_id = self.request_ids.of(scope["headers"])
         respond = self._fast.get(path)
         if respond and method == "POST" and not scope["query_string"]:
             route = path
@@ -61,14 +58,7 @@ class AccessMiddleware:
             status = await self._pass_on(request_id, scope, receive, send)
             route = getattr(scope.get("route"), "path", "unmatched")
         seconds = time.perf_counter() - started
-        self._log.append(Access(request_id, method, path, route, status, seconds))
-
-    def _request_id(self, scope: Scope) -> bytes:
-        for name, value in scope["headers"]:
-            # Only what is safe in a log and a header; anything else is replaced, not refused.
-            if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
-                return value  # type: ignore[no-any-return]
-        return b"%b%08x" % (self._prefix, next(self._count))
+        self.log.append(Access(request_id, method, path, route, status, seconds))
 
     def _with_common(self, headers: Iterable[RawHeader], request_id: bytes) -> list[RawHeader]:
         """The headers of an answer, and those that every answer has."""
@@ -120,11 +110,6 @@ class AccessMiddleware:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise
         return status
-
-
-def _new_prefix() -> bytes:
-    # Unique, not secret: a random start for each process, before its count.
-    return secrets.token_hex(12).encode()
 
 
 def _left(scope: Scope) -> int:

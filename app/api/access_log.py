@@ -1,9 +1,10 @@
-"""What is kept of each request: a line of JSON, a count and a latency, once per tick."""
+"""What is kept of each request: a count, a latency, and a line of JSON among others."""
 
 import asyncio
 import logging
 import select
 import sys
+import time
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from app.metrics import Metrics
 
 logger = logging.getLogger("app.access")
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# A kill loses the lines of no more than this.
+MOMENT_SECONDS = 0.01
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -29,9 +32,9 @@ class Access(NamedTuple):
 
 
 class AccessLog:
-    """Collects what one tick answers, and writes it down after the answers have left.
+    """Counts each answer at once, and writes down together what a moment answers.
 
-    logging takes longer over a line than the model over a row, so the lines of a tick share
+    logging takes longer over a line than the model over a row, so the lines of some ticks share
     a write. There are none where the logger `app.access` is above INFO, as under a server
     that did not configure logging.
     """
@@ -39,22 +42,20 @@ class AccessLog:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._tick: list[Access] = []
+        self._unwritten: list[tuple[float, Access]] = []
 
     def append(self, access: Access) -> None:
-        if not self._tick:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._tick.append(access)
+        requests, latency = self._measure(access)
+        requests.inc()
+        latency.observe(access.seconds)
+        if not self._unwritten:
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.flush)
+        self._unwritten.append((time.time(), access))
 
-    def _flush(self) -> None:
-        tick, self._tick = self._tick, []
-        for access in tick:
-            requests, latency = self._measure(access)
-            requests.inc()
-            latency.observe(access.seconds)
-        if logger.isEnabledFor(logging.INFO):
-            now = datetime.now(UTC)
-            _write_lines(_encode_lines([_line(now, access) for access in tick]))
+    def flush(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        if unwritten and logger.isEnabledFor(logging.INFO):
+            _write_lines(_encode_lines([_line(*answered) for answered in unwritten]))
 
     def _measure(self, access: Access) -> tuple[Counter, Histogram]:
         method = access.method if access.method in KNOWN_METHODS else "other"
@@ -77,10 +78,10 @@ def _write_lines(lines: bytes) -> None:
         lines = lines[end:]
 
 
-def _line(now: datetime, access: Access) -> dict[str, object]:
+def _line(now: float, access: Access) -> dict[str, object]:
     # With the names that every other line has (app.server.configure_logging).
     return {
-        "time": now,
+        "time": datetime.fromtimestamp(now, UTC),
         "level": "INFO",
         "logger": logger.name,
         "message": "request",
