@@ -6,18 +6,27 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from app.errors import DeadlineExceeded, Overloaded
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Told = TypeVar("Told", contravariant=True)
 # A call that holds the event loop longer than this goes to a thread.
 LOOP_BUDGET_SECONDS = 0.001
 # Weight of the newest measurement; low enough that one hiccup moves nothing.
 SMOOTHING = 0.2
 # Calls differ: one that had just enough time left would often end too late.
 MARGIN = 1.25
+
+
+class Waiter(Protocol[Told]):
+    """Who is told a result, at once: a future, or what is as much of one."""
+
+    def done(self) -> bool: ...
+    def set_result(self, result: Told, /) -> None: ...
+    def set_exception(self, error: BaseException, /) -> None: ...
 
 
 class Batcher(Generic[Item, Result]):
@@ -43,7 +52,7 @@ class Batcher(Generic[Item, Result]):
         self._run = run
         self._max_pending = max_pending
         self._max_batch = max_batch
-        self._pending: deque[tuple[Item, asyncio.Future[Result], float | None]] = deque()
+        self._pending: deque[tuple[Item, Waiter[Result], float | None]] = deque()
         self._arrived = self._arrived_before = 0
         self._busy = False
         self._seconds = 0.0
@@ -54,17 +63,20 @@ class Batcher(Generic[Item, Result]):
 
         `deadline` is a time of time.monotonic(). Raises Overloaded at `max_pending`.
         """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.put(item, future, deadline)
+        return future
+
+    def put(self, item: Item, waiter: Waiter[Result], deadline: float | None = None) -> None:
+        """Queue an item as `submit` does, for a waiter of the caller's own."""
         if len(self._pending) >= self._max_pending:
             raise Overloaded(f"{self._max_pending} requests are waiting already; try again")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
-        self._pending.append((item, future, deadline))
+        self._pending.append((item, waiter, deadline))
         self._arrived += 1
         if self._arrived == 1:
-            loop.call_soon(self._end_tick)
+            asyncio.get_running_loop().call_soon(self._end_tick)
             if self._arrived_before == 1:
                 self._flush()
-        return future
 
     def close(self) -> None:
         self._thread.shutdown()
@@ -75,38 +87,38 @@ class Batcher(Generic[Item, Result]):
 
     def _flush(self) -> None:
         while self._pending and not self._busy:
-            items, futures = self._take()
+            items, waiters = self._take()
             if self._seconds <= LOOP_BUDGET_SECONDS:
-                _settle(futures, self._attempt(items))
+                _settle(waiters, self._attempt(items))
                 continue
             self._busy = True
             loop = asyncio.get_running_loop()
             running = loop.run_in_executor(self._thread, self._attempt, items)
-            running.add_done_callback(partial(self._resume, futures))
+            running.add_done_callback(partial(self._resume, waiters))
 
     def _resume(
-        self, futures: list[asyncio.Future[Result]], done: asyncio.Future[Sequence[Result]]
+        self, waiters: list[Waiter[Result]], done: asyncio.Future[Sequence[Result]]
     ) -> None:
         self._busy = False
-        _settle(futures, done.result())
+        _settle(waiters, done.result())
         self._flush()
 
-    def _take(self) -> tuple[list[Item], list[asyncio.Future[Result]]]:
+    def _take(self) -> tuple[list[Item], list[Waiter[Result]]]:
         """The next batch, without those whose callers have left or would not wait for it."""
         items: list[Item] = []
-        futures: list[asyncio.Future[Result]] = []
+        waiters: list[Waiter[Result]] = []
         latest = now = time.monotonic()
         while self._pending and len(items) < self._max_batch:
-            item, future, deadline = self._pending.popleft()
-            if future.done():
+            item, waiter, deadline = self._pending.popleft()
+            if waiter.done():
                 continue
             if deadline is not None and deadline <= latest:
-                future.set_exception(DeadlineExceeded())
+                waiter.set_exception(DeadlineExceeded())
                 continue
             items.append(item)
-            futures.append(future)
+            waiters.append(waiter)
             latest = now + MARGIN * self._seconds
-        return items, futures
+        return items, waiters
 
     def _attempt(self, items: list[Item]) -> Sequence[Result | Exception]:
         if not items:
@@ -123,11 +135,11 @@ class Batcher(Generic[Item, Result]):
             self._seconds += SMOOTHING * (time.perf_counter() - started - self._seconds)
 
 
-def _settle(futures: list[asyncio.Future[Result]], results: Sequence[Result | Exception]) -> None:
-    for future, result in zip(futures, results, strict=True):
-        if future.done():
+def _settle(waiters: list[Waiter[Result]], results: Sequence[Result | Exception]) -> None:
+    for waiter, result in zip(waiters, results, strict=True):
+        if waiter.done():
             continue
         if isinstance(result, Exception):
-            future.set_exception(result)
+            waiter.set_exception(result)
         else:
-            future.set_result(result)
+            waiter.set_result(result)

@@ -7,6 +7,7 @@ rows in a running server, 6 times for 16,384. Predictor.load checks it against t
 golden prediction, and the tests against the module.
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from app.multiclass import Multiclass
 
+# Infinity and NaN are for the caller to look for; np.errstate takes as long as a matmul.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=__name__)
 FloatArray = NDArray[np.float32]
 Forward = Callable[[FloatArray], FloatArray]
 
@@ -29,7 +32,6 @@ def compile_forward(module: Multiclass) -> Forward:
     w2, b2 = _array(module.output.weight), _column(module.output.bias)
     normalise = _compile_norm(module.norm) if isinstance(module.norm, nn.BatchNorm1d) else None
 
-    @np.errstate(all="ignore")
     def forward(rows: FloatArray) -> FloatArray:
         columns = rows.T if normalise is None else normalise(rows.T)
         hidden = np.matmul(w1, columns)

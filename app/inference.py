@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from math import isfinite
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from app.batching import Batcher
+from app.batching import Batcher, Waiter
 from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
@@ -75,6 +76,10 @@ class Inference:
         """
         return self._batcher.submit(rows, deadline)
 
+    def predict_for(self, waiter: Waiter[Prediction], rows: FloatArray) -> None:
+        """Predict as `predict` does, for who would not wait in a coroutine."""
+        self._batcher.put(rows, waiter)
+
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
         """Predict any number of rows, a chunk at a time; for a thread, not the event loop.
 
@@ -110,9 +115,9 @@ class _Forward:
 
     def pass_over(self, rows: FloatArray, first: int = 0) -> ForwardPass:
         logs = self._log_probabilities(rows)
-        finite = np.isfinite(logs)
-        if not np.logical_and.reduce(finite, axis=None):
-            wrong = first + int(np.argwhere(~finite)[0, 0])
+        # None is above 0, so the least of them tells of all: NaN, where there is one.
+        if not isfinite(np.minimum.reduce(logs, axis=None)):
+            wrong = first + int(np.argwhere(~np.isfinite(logs))[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
         # In float64, so that the probabilities of a row sum to 1 to the last digits shown.

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope
 from app.api import admin, explain, model, models, operations, page, predict, state
 from app.api.access import AccessMiddleware
 from app.api.error_handlers import install_error_handlers
+from app.api.express import Express
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.schemas import install_openapi, problems
@@ -70,7 +71,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
 
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
-    app.middleware_stack = AccessMiddleware(app, service, {PredictFace.path: respond})
+    access = AccessMiddleware(app, service, {PredictFace.path: respond})
+    app.middleware_stack = access
+    app.state.express = None
+    if not settings.request_timeout_seconds:
+        app.state.express = Express(service, access.log, access.request_ids)
     return app
 
 

@@ -6,11 +6,13 @@ import logging.config
 import resource
 from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from pythonjsonlogger.json import JsonFormatter
 
+from app.express_protocol import ExpressProtocol
 from app.protocol import Protocol
 from app.settings import Settings
 
@@ -25,7 +27,7 @@ class Server(uvicorn.Server):
                 app.middleware_stack,  # type: ignore[arg-type]
                 host=settings.host,
                 port=settings.port,
-                http=partial(Protocol, settings=settings),  # type: ignore[arg-type]
+                http=_protocol(app, settings),
                 ws="none",
                 timeout_keep_alive=settings.keep_alive_seconds,
                 access_log=False,
@@ -49,6 +51,13 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+def _protocol(app: FastAPI, settings: Settings) -> Any:
+    express = app.state.express
+    if express is None:
+        return partial(Protocol, settings=settings)
+    return partial(ExpressProtocol, settings=settings, express=express)
 
 
 def raise_file_limit() -> None:

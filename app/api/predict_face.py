@@ -56,12 +56,22 @@ class PredictFace:
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
         self._formats: dict[str, Format | None] = dict.fromkeys(media_types())
-        self._json = self._format(JSON)
+        self.json = self._format(JSON)
         self._identity = [
             (f"x-model-{name}".replace("_", "-").encode(), value.encode())
             for name, value in model_reference(inference.predictor).items()
         ]
         self._large = 0
+
+    @staticmethod
+    def is_ordinary(headers: Headers) -> bool:
+        """Whether they ask for JSON of JSON, and for nothing else: what nearly everybody sends."""
+        return (
+            headers.get(b"content-type") == JSON_BYTES
+            and headers.get(b"accept", b"*/*") == b"*/*"
+            and b"content-encoding" not in headers
+            and HEADER not in headers
+        )
 
     async def respond(
         self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
@@ -71,7 +81,7 @@ class PredictFace:
         deadline = None
         if self._timeout or HEADER in headers:
             deadline = Deadline.of(headers, self._timeout)
-        source = target = self._json
+        source = target = self.json
         # What nearly everybody sends is told by two comparisons.
         if headers.get(b"content-type") != JSON_BYTES or b"content-encoding" in headers:
             source = target = self._body_format(headers)

@@ -1,0 +1,97 @@
+"""The shortest way from a request to its answer: for the request that nearly everybody sends.
+
+The application takes a task and messages there and back for it, which cost more than the model.
+What is not ordinary, and whatever goes wrong, is left to the application, which answers the
+ordinary one with the same bytes (tests/app/test_express.py).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.api.access import CLIENT_CLOSED_REQUEST
+from app.api.access_log import Access, AccessLog
+from app.api.asked import NOTHING_MORE
+from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
+from app.api.request_ids import RequestIds
+from app.errors import ServiceError
+from app.exchange import Exchange, RawHeader
+from app.inference import MAX_BATCHED_ROWS, Prediction
+from app.instances import Instances
+from app.service import Service
+
+PassOn = Callable[[Exchange], None]
+
+
+class Express:
+    """`POST /predict` of the default model, from a connection's Exchange and back to it."""
+
+    def __init__(self, service: Service, log: AccessLog, request_ids: RequestIds) -> None:
+        self._service = service
+        self._model = service.registry.repository.default
+        self._log = log
+        self._request_ids = request_ids
+        self._most_bytes = min(MAX_LOOP_BYTES, service.settings.max_body_bytes)
+
+    def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
+        """Whether a POST with these headers is an ordinary one, whose body will be short."""
+        if url != b"/predict":
+            return False
+        given = dict(headers)
+        length = int(given.get(b"content-length", self._most_bytes + 1))
+        return length <= self._most_bytes and PredictFace.is_ordinary(given)
+
+    def answer(self, exchange: Exchange, started: float, pass_on: PassOn) -> None:
+        """Answer an exchange whose body is there; `pass_on` gets it where that cannot be."""
+        try:
+            face: PredictFace = self._service.registry.current(self._model)
+            instances = face.json.decode(exchange.body)
+            if len(instances.rows) > MAX_BATCHED_ROWS:
+                pass_on(exchange)
+                return
+            waiter = _Waiter(exchange, face, instances, started, self._close, pass_on)
+            face.inference.predict_for(waiter, instances.rows)
+        except ServiceError:
+            pass_on(exchange)
+
+    def _close(self, exchange: Exchange, content: bytes | memoryview, started: float) -> None:
+        request_id = self._request_ids.of(exchange.scope["headers"])
+        status = CLIENT_CLOSED_REQUEST
+        if not exchange.disconnected:
+            status = 200
+            exchange.keep_alive = exchange.keep_alive and not self._service.draining
+            headers = [
+                (b"content-length", b"%d" % len(content)),
+                (b"content-type", JSON_BYTES),
+                (b"x-request-id", request_id),
+            ]
+            exchange.answer(status, headers, content)
+        seconds = time.perf_counter() - started
+        self._log.append(Access(request_id, "POST", "/predict", PredictFace.path, status, seconds))
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """In a future's place: what it is told goes straight to the connection."""
+
+    exchange: Exchange
+    face: PredictFace
+    instances: Instances
+    started: float
+    close: Callable[[Exchange, bytes | memoryview, float], None]
+    pass_on: PassOn
+
+    def done(self) -> bool:
+        return False
+
+    def set_result(self, prediction: Prediction) -> None:
+        try:
+            content = self.face.json.encode([prediction], self.instances, NOTHING_MORE)
+        except Exception:
+            # For others of its batch to be answered; the application fails again, and says so.
+            self.pass_on(self.exchange)
+        else:
+            self.close(self.exchange, content, self.started)
+
+    def set_exception(self, _error: BaseException) -> None:
+        self.pass_on(self.exchange)

@@ -1,0 +1,260 @@
+"""The way past the application: for ordinary requests alone, and with the same answers."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+import torch
+from fastapi import FastAPI
+from uvicorn.server import ServerState
+
+from app.main import create_app
+from app.multiclass import Multiclass
+from app.server import Server
+from app.settings import Settings
+from tests.app.test_hot_path import BODIES
+from tests.conftest import IRIS, SETOSA, Process
+from tests.wire import FLOWER, connected, post
+
+# Python and C calls from a packet to its answer.
+MOST_CALLS = 185
+HEADERS = {
+    "json": (),
+    "charset": (b"Content-Type: application/json; charset=utf-8",),
+    "npy": (b"Content-Type: application/x-npy",),
+    "accept": (b"Accept: application/x-npy",),
+    "anything": (b"Accept: */*",),
+    "html": (b"Accept: text/html",),
+    "zipped": (b"Content-Encoding: gzip",),
+    "timeout": (b"X-Request-Timeout: 5",),
+    "no timeout": (b"X-Request-Timeout: never",),
+    "named": (b"X-Request-ID: mine",),
+    "expect": (b"Expect: 100-continue",),
+    "close": (b"Connection: close",),
+}
+ZEROS = dict.fromkeys(("x0", "x1", "x2", "x3"), 0)
+
+
+class Wire(asyncio.Transport):
+    """The other end of a connection, as a list of what was written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.write(b"".join(parts))
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    def statuses(self) -> list[int]:
+        return [int(write.split(b" ", 2)[1]) for write in self.writes]
+
+
+class Service:
+    """The whole service but its sockets."""
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        self.app = app
+        self._config = Server(app, settings).config
+        self._config.load()
+        self.state = ServerState()
+
+    def connect(self):
+        protocol = self._config.http_protocol_class(self._config, self.state, {})
+        protocol.connection_made(Wire())
+        return protocol
+
+
+@asynccontextmanager
+async def serving(**changes: object) -> AsyncIterator[Service]:
+    settings = Settings(**{"model": IRIS} | changes)
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield Service(app, settings)
+
+
+async def tick() -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("headers", HEADERS)
+@pytest.mark.parametrize("body", BODIES)
+def test_it_answers_as_the_application_does(server: Process, body: str, headers: str) -> None:
+    replies = []
+    # A query is what no ordinary request has.
+    for path in (b"/predict", b"/predict?log_probabilities=false"):
+        with connected(server.url) as wire:
+            wire.send(post(BODIES[body], *HEADERS[headers], path=path))
+            reply = wire.reply()
+        assert reply is not None
+        shown = {k.lower(): v for k, v in reply.headers.items() if k.lower() != "date"}
+        if headers != "named":
+            assert shown.pop("x-request-id")
+        replies.append((reply.status, shown, reply.body))
+    assert replies[0] == replies[1]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 64, 65])
+def test_it_answers_batches_as_the_application_does(server: Process, rows: int) -> None:
+    body = json.dumps({"instances": [SETOSA | {"petal_width": n / 40} for n in range(rows)]})
+    answers = []
+    for path in (b"/predict", b"/predict?log_probabilities=false"):
+        with connected(server.url) as wire:
+            wire.send(post(body.encode(), path=path))
+            reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 200
+        answers.append(reply.body)
+    assert answers[0] == answers[1]
+    assert len(json.loads(answers[0])["predictions"]) == rows
+
+
+async def test_an_ordinary_request_is_answered_in_one_write_and_without_a_task() -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        # The first waits for the end of its tick; the next finds that it was alone.
+        for cut in (None, -1, len(FLOWER)):
+            before = len(protocol.transport.writes)
+            request = post(FLOWER)
+            if cut is not None:
+                protocol.data_received(request[:cut])
+                await tick()
+                assert len(protocol.transport.writes) == before
+                request = request[cut:]
+            protocol.data_received(request)
+            await tick()
+            assert len(protocol.transport.writes) == before + 1
+            assert not service.state.tasks
+        assert protocol.transport.statuses() == [200, 200, 200]
+
+
+@pytest.mark.parametrize("headers", sorted(HEADERS.keys() - {"json", "anything", "named", "close"}))
+async def test_what_is_not_ordinary_is_the_applications(headers: str) -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        protocol.data_received(post(FLOWER, *HEADERS[headers]))
+        assert len(service.state.tasks) == 1
+        await asyncio.gather(*service.state.tasks)
+        assert len(protocol.transport.statuses()) == 1 + (headers == "expect")
+
+
+async def test_a_default_timeout_is_the_applications_to_keep() -> None:
+    async with serving(request_timeout_seconds=5) as service:
+        protocol = service.connect()
+        protocol.data_received(post(FLOWER))
+        assert len(service.state.tasks) == 1
+        await asyncio.gather(*service.state.tasks)
+        assert protocol.transport.statuses() == [200]
+
+
+async def test_requests_in_one_packet_are_answered_in_order() -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        named = [post(FLOWER, b"X-Request-ID: n%d" % number) for number in range(5)]
+        protocol.data_received(b"".join(named))
+        while len(protocol.transport.writes) < len(named):
+            await tick()
+        for number, write in enumerate(protocol.transport.writes):
+            assert b"x-request-id: n%d\r\n" % number in write
+
+
+async def test_a_fault_reaches_its_caller_alone(write_model: Callable[..., Path]) -> None:
+    module = Multiclass().eval()
+    with torch.no_grad():
+        module.hidden.weight[:, 0] = 1e10
+    async with serving(model=write_model(module=module)) as service:
+        right, wrong = service.connect(), service.connect()
+        for protocol, value in ((right, 1), (wrong, 1e30)):
+            protocol.data_received(post(json.dumps({**ZEROS, "x0": value}).encode()))
+        await tick()
+        assert right.transport.statuses() == [200]
+        await asyncio.gather(*service.state.tasks)
+        assert wrong.transport.statuses() == [422]
+        assert b"so large that the forward pass overflows" in wrong.transport.writes[0]
+
+
+async def test_beyond_the_queue_nothing_is_done() -> None:
+    async with serving(max_queued_requests=2) as service:
+        connections = [service.connect() for _ in range(5)]
+        for protocol in connections:
+            protocol.data_received(post(FLOWER))
+        # By now the queue is empty again; those that it had no place for get one.
+        while not all(protocol.transport.writes for protocol in connections):
+            await tick()
+        statuses = [protocol.transport.statuses()[0] for protocol in connections]
+        assert statuses[:2] == [200, 200]
+        assert set(statuses[2:]) <= {200, 503}
+
+
+async def test_who_leaves_is_written_down_and_harms_nobody() -> None:
+    async with serving() as service:
+        stays, leaves = service.connect(), service.connect()
+        for protocol in (stays, leaves):
+            protocol.data_received(post(FLOWER))
+        leaves.connection_lost(None)
+        await tick()
+        assert stays.transport.statuses() == [200]
+        assert leaves.transport.writes == []
+        half = service.connect()
+        half.data_received(post(FLOWER)[:-1])
+        half.connection_lost(None)
+        await asyncio.gather(*service.state.tasks)
+        metrics = service.app.state.service.metrics.render().decode()
+    label = 'http_requests_total{method="POST",route="/predict",status="%d"}'
+    assert f"{label % 499} 2.0" in metrics
+    assert f"{label % 200} 1.0" in metrics
+
+
+async def test_while_draining_the_answer_ends_the_connection() -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        service.app.state.service.draining = True
+        protocol.data_received(post(FLOWER))
+        await tick()
+        assert protocol.transport.statuses() == [200]
+        assert b"\r\nconnection: close\r\n" in protocol.transport.writes[0]
+        assert protocol.transport.closed
+
+
+async def test_a_request_takes_no_more_calls_than_it_did() -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        request = post(FLOWER)
+        for _ in range(5):
+            protocol.data_received(request)
+            await tick()
+        calls = 0
+
+        def profile(frame: FrameType, event: str, argument: object) -> None:
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            protocol.data_received(request)
+        finally:
+            sys.setprofile(before)
+        assert protocol.transport.statuses() == [200] * 6
+    # More means that the hot path grew: see benchmarks/single.py before raising this.
+    assert MOST_CALLS * 0.8 < calls <= MOST_CALLS, calls
