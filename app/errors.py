@@ -17,8 +17,11 @@ ServiceError
 │   ├── MalformedBody          not JSON, or not what its type says
 │   ├── InvalidInstances       JSON, but not flowers
 │   ├── BodyTooLarge
-│   ├── UnsupportedContent     a content type or encoding that is not read
+│   ├── UnsupportedContent     a content type that is not read
+│   │   └── CompressedBody
 │   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
+│   ├── InvalidInference       not a request of the Open Inference Protocol
+│   │   └── InvalidTensor      one of its tensors does not fit
 │   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
 │   ├── Unauthorized           no token, or a wrong one
@@ -136,8 +139,22 @@ class UnsupportedContent(RequestError):
     pass
 
 
+class CompressedBody(UnsupportedContent):
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"Content-Encoding {encoding!r}; send the body uncompressed")
+
+
 class InvalidQuery(RequestError):
     pass
+
+
+class InvalidInference(RequestError):
+    pass
+
+
+class InvalidTensor(InvalidInference):
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"tensor {name!r}: {detail}")
 
 
 class InvalidTimeout(RequestError):

@@ -10,11 +10,11 @@ import pyarrow as pa
 from app.api.asked import NOVELTY_FIELDS, Asked, show
 from app.api.body import Body
 from app.api.negotiation import ARROW
-from app.api.npy import as_float32
 from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
 from app.inference import Prediction
 from app.instances import MAX_FAULTS, Instances, escape, require_at_most
 from app.predictor import Predictor
+from app.rows import as_float32
 
 
 class ArrowFormat:

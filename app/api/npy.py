@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from app.api.asked import Asked, show
 from app.api.body import Body
 from app.api.negotiation import NPY
-from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
-from app.instances import LARGEST, Instances, escape, require_at_most
+from app.instances import Instances, require_at_most
 from app.predictor import Predictor
+from app.rows import as_float32
 from app.streams import npy_header
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -68,20 +68,6 @@ class NpyFormat:
             answers[filled : filled + len(values)] = values
             filled += len(values)
         return memoryview(content)
-
-
-def as_float32(rows: Numbers, features: list[str]) -> FloatArray:
-    """The rows as the model takes them, copied only if they are not so already.
-
-    Raises InvalidInstances for NaN, infinity and what is beyond LARGEST.
-    """
-    # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
-    if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
-        row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= LARGEST))[0].tolist()
-        taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
-        fault = f"{rows[row, column]} where a finite number belongs; {taken}"
-        raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
-    return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def _read(body: Body) -> Numbers:

@@ -1,0 +1,22 @@
+"""Numbers that arrive as an array, as the model takes them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.compiled import FloatArray
+from app.errors import Fault, InvalidInstances
+from app.instances import LARGEST, escape
+
+
+def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
+    """The rows as the model takes them, copied only if they are not so already.
+
+    Raises InvalidInstances for NaN, infinity and what is beyond LARGEST.
+    """
+    # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
+    if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
+        row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= LARGEST))[0].tolist()
+        taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
+        fault = f"{rows[row, column]} where a finite number belongs; {taken}"
+        raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
+    return np.ascontiguousarray(rows, dtype=np.float32)

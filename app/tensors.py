@@ -1,0 +1,141 @@
+"""The Open Inference Protocol's tensors, as JSON and as bytes; no word of HTTP or gRPC.
+
+Source: the protocol's inference_rest.md and its binary tensor data extension.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import InvalidTensor
+
+Array = NDArray[Any]
+Buffer = bytes | bytearray | memoryview
+# BYTES stands apart: its elements have no width.
+DTYPES: dict[str, np.dtype[Any]] = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+BYTES = "BYTES"
+DATATYPES = (*DTYPES, BYTES)
+ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
+MAX_DIMENSIONS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A name, a datatype of the protocol, and the values; of BYTES an object array of bytes."""
+
+    name: str
+    datatype: str
+    array: Array
+
+    @property
+    def shape(self) -> list[int]:
+        return list(self.array.shape)
+
+
+def from_json(name: str, datatype: str, shape: list[int], data: bytes) -> Tensor:
+    """Read `data`, a JSON array flat or nested as `shape` is. Raises InvalidTensor."""
+    count = _count(name, datatype, shape)
+    element = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
+    nested = data.lstrip()[1:].lstrip().startswith(b"[")
+    kind: Any = element
+    for _ in range(len(shape) if nested else 1):
+        kind = list[kind]
+    try:
+        decoded = msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        # It names the place by a path that begins with $.
+        raise InvalidTensor(name, f"data: {error}") from None
+    try:
+        values = np.array(decoded, object if element is str else None)
+    except ValueError:
+        raise InvalidTensor(name, f"data of rows that are not as long as {shape} says") from None
+    if values.size != count or (nested and list(values.shape) != shape):
+        raise InvalidTensor(name, f"data of shape {list(values.shape)}, its shape says {shape}")
+    if datatype == BYTES:
+        encoded = np.empty(count, object)
+        encoded[:] = [text.encode() for text in values.ravel()]
+        return Tensor(name, datatype, encoded.reshape(shape))
+    return Tensor(name, datatype, _narrow(name, datatype, values).reshape(shape))
+
+
+def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
+    """Read little-endian elements, over the memory of `data`. Raises InvalidTensor."""
+    count = _count(name, datatype, shape)
+    if datatype == BYTES:
+        return Tensor(name, datatype, _split(name, data, count).reshape(shape))
+    wanted = count * DTYPES[datatype].itemsize
+    if len(data) != wanted:
+        raise InvalidTensor(name, f"{len(data)} bytes; {datatype} {shape} takes {wanted}")
+    array = np.frombuffer(data, DTYPES[datatype])
+    if datatype == "BOOL" and array.view("u1").max(initial=0) > 1:
+        raise InvalidTensor(name, "a BOOL that is neither 0 nor 1")
+    return Tensor(name, datatype, array.reshape(shape))
+
+
+def to_json(tensor: Tensor) -> list[Any]:
+    """The elements in a flat list, row by row."""
+    values: list[Any] = tensor.array.ravel().tolist()
+    return [value.decode() for value in values] if tensor.datatype == BYTES else values
+
+
+def to_bytes(tensor: Tensor) -> bytes:
+    """The elements little-endian, row by row; each of BYTES after its length in 4 bytes."""
+    if tensor.datatype != BYTES:
+        return tensor.array.astype(DTYPES[tensor.datatype], copy=False).tobytes()
+    return b"".join(struct.pack("<I", len(each)) + each for each in tensor.array.ravel())
+
+
+def _count(name: str, datatype: str, shape: list[int]) -> int:
+    if datatype not in DATATYPES:
+        raise InvalidTensor(name, f"datatype {datatype!r}; one of {', '.join(DATATYPES)} is taken")
+    if len(shape) > MAX_DIMENSIONS or any(size < 0 for size in shape):
+        raise InvalidTensor(name, f"shape {shape}; up to {MAX_DIMENSIONS} sizes of 0 or more")
+    return math.prod(shape)
+
+
+def _narrow(name: str, datatype: str, values: Array) -> Array:
+    dtype = DTYPES[datatype]
+    if dtype.kind == "b" or not values.size:
+        return values.astype(dtype)
+    limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    # As Python's own numbers: none of these is rounded to compare it.
+    number, flat = ELEMENTS[dtype.kind], values.ravel().tolist()
+    for extreme in (min(flat), max(flat)):
+        if not number(limits.min) <= extreme <= number(limits.max):
+            raise InvalidTensor(name, f"{extreme} is beyond {datatype}")
+    return values.astype(dtype)
+
+
+def _split(name: str, data: Buffer, count: int) -> Array:
+    elements: list[bytes] = []
+    position = 0
+    while position < len(data):
+        start = position + 4
+        end = start + int.from_bytes(data[position:start], "little")
+        if start > len(data) or end > len(data):
+            raise InvalidTensor(name, f"BYTES that end before the element at byte {position} does")
+        elements.append(bytes(data[start:end]))
+        position = end
+    if len(elements) != count:
+        raise InvalidTensor(name, f"{len(elements)} elements of BYTES; its shape has {count}")
+    array = np.empty(count, object)
+    array[:] = elements
+    return array
