@@ -10,7 +10,7 @@ serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 train: .venv/train  ## retrain models/iris-model.pth
 	$(BIN)/python -m training
 
-test: .venv/dev  ## run the tests
+test: .venv/dev .venv/kserve-client  ## run the tests
 	$(BIN)/python -m pytest
 
 lint: .venv/dev  ## check style, types, import direction, dependencies and the Dockerfile
@@ -47,6 +47,11 @@ lock: .venv/dev  ## write constraints.txt from what is installed
 
 .venv/dev: pyproject.toml constraints.txt | .venv
 	$(INSTALL) '.[dev]'
+	touch $@
+
+# Beside the rest, not in it: it asks for older versions of what we use.
+.venv/kserve-client: tests/kserve-client.txt | .venv/dev
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
 
 .venv:

@@ -100,7 +100,7 @@ class _Forward:
         self._log_probabilities = predictor.log_probabilities
         self._lowest, self._highest = predictor.ranges
         name, card = predictor.name, predictor.card
-        self._batch_size = metrics.batch_size.labels(name)
+        self._batch_size = metrics.batch_size.labels(name, predictor.version)
         self._by_class = [metrics.predictions.labels(name, label) for label in card.classes]
         self._by_feature = [
             metrics.out_of_range.labels(name, feature.name) for feature in card.features

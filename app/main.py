@@ -13,7 +13,19 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api import admin, explain, model, models, operations, page, predict, state
+from app.api import (
+    admin,
+    explain,
+    model,
+    model_repository,
+    models,
+    open_inference,
+    open_schemas,
+    operations,
+    page,
+    predict,
+    state,
+)
 from app.api.access import AccessMiddleware
 from app.api.error_handlers import install_error_handlers
 from app.api.express import Express
@@ -108,9 +120,21 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
                 dependencies=dependencies,
                 responses=problems(404, 503) if prefix else problems(503),
             )
+    # What has no name in its path comes first: /v2/models/stats is not of a model.
+    app.include_router(model_repository.router)
+    for prefix, dependencies in list(places.items())[1:]:
+        for router in (open_inference.model_router, model_repository.model_router):
+            app.include_router(
+                router,
+                prefix=f"/v2{prefix}",
+                dependencies=dependencies,
+                responses=open_schemas.errors_of(404, 503),
+            )
+    app.include_router(open_inference.router)
     app.include_router(models.router)
     if settings.admin_token:
         app.include_router(admin.router)
+        app.include_router(model_repository.admin_router)
     app.include_router(operations.router)
     app.include_router(page.router)
 

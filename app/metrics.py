@@ -1,7 +1,7 @@
 """What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -34,7 +34,7 @@ class Metrics:
         self.batch_size = Histogram(
             "prediction_batch_size",
             "Rows in one forward pass.",
-            ["model"],
+            ["model", "version"],
             buckets=BATCH_BUCKETS,
             registry=self.registry,
         )
@@ -73,11 +73,25 @@ class Metrics:
 
     def render(self) -> bytes:
         """The text exposition format; the sums over all processes where several serve."""
+        return generate_latest(self._whole())
+
+    def batches(self, models: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
+        """Rows predicted and forward passes, of each model and version, in all processes."""
+        whole = self._whole()
+        names = [f"prediction_batch_size_{kind}" for kind in ("sum", "count")]
+        found = []
+        for model, version in models:
+            labels = {"model": model, "version": version}
+            rows, passes = (int(whole.get_sample_value(name, labels) or 0) for name in names)
+            found.append((rows, passes))
+        return found
+
+    def _whole(self) -> CollectorRegistry:
         if DIRECTORY not in os.environ:
-            return generate_latest(self.registry)
+            return self.registry
         whole = CollectorRegistry()
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
-        return generate_latest(whole)
+        return whole
 
 
 def share_counts(directory: str, process_name: Callable[[], str]) -> None:

@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_tells_the_truth(page: Path, server: Process, folder: Path) -> None:
     # The page's server is on the default port, the test's on a free one.
-    text = page.read_text().replace("http://127.0.0.1:8000", server.url)
+    text = page.read_text().replace("127.0.0.1:8000", server.url.removeprefix("http://"))
     names: dict[str, object] = {}
     blocks = BLOCK.findall(text)
     for language, block in blocks:

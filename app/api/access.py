@@ -73,11 +73,11 @@ class AccessMiddleware:
         try:
             response = await respond(scope, receive)
         except ServiceError as error:
-            response = service_error(error)
+            response = service_error(scope["path"], error)
         except ClientDisconnect:
             return _left(scope)
         except Exception:
-            response = _unexpected(request_id)
+            response = _unexpected(scope["path"], request_id)
         headers = self._with_common(response.raw_headers, request_id)
         status = response.status_code
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -105,7 +105,7 @@ class AccessMiddleware:
             status = _left(scope)
         except Exception:
             if not status:
-                await _unexpected(request_id)(scope, receive, send_with_id)
+                await _unexpected(scope["path"], request_id)(scope, receive, send_with_id)
             elif not complete:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise
@@ -118,6 +118,6 @@ def _left(scope: Scope) -> int:
     return status
 
 
-def _unexpected(request_id: bytes) -> Response:
+def _unexpected(path: str, request_id: bytes) -> Response:
     logger.exception("unexpected error", extra={"request_id": request_id.decode()})
-    return unexpected_error(request_id.decode())
+    return unexpected_error(path, request_id.decode())

@@ -15,7 +15,7 @@ from app.errors import Unauthorized
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]
 
 
-def _require_token(service: ServiceDep, credentials: Credentials) -> None:
+def require_token(service: ServiceDep, credentials: Credentials) -> None:
     token = service.settings.admin_token
     given = credentials.credentials.encode("latin-1") if credentials else b""
     # In constant time: how long a wrong token takes says nothing of the right one.
@@ -25,7 +25,7 @@ def _require_token(service: ServiceDep, credentials: Credentials) -> None:
 
 router = APIRouter(
     tags=["admin"],
-    dependencies=[Depends(_require_token)],
+    dependencies=[Depends(require_token)],
     responses=problems(401, 404, 409, 422, 503),
 )
 OptionalVersion = Annotated[str | None, Query(description="all that is meant, if absent")]

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.api.negotiation import JSON
-from app.errors import BodyTooLarge, UnsupportedContent
+from app.errors import BodyTooLarge, CompressedBody, UnsupportedContent
 
 Headers = dict[bytes, bytes]
 Body = bytes | bytearray
@@ -15,10 +15,7 @@ Body = bytes | bytearray
 
 def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
     """The body's media type, one of `accepted`. Raises UnsupportedContent, naming these."""
-    if b"content-encoding" in headers:
-        encoding = headers[b"content-encoding"].decode("latin-1")
-        if encoding.lower() != "identity":
-            raise UnsupportedContent(f"Content-Encoding {encoding!r}; send the body uncompressed")
+    require_plain(headers)
     given = headers.get(b"content-type", b"").decode("latin-1")
     if given == JSON:
         return given
@@ -35,6 +32,13 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
         sent = media_type if media_type in given.lower() else given
         raise UnsupportedContent(f"Content-Type {sent!r}; send {' or '.join(accepted)}")
     return media_type
+
+
+def require_plain(headers: Headers) -> None:
+    """Raise CompressedBody unless the body is sent as it is."""
+    encoding = headers.get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise CompressedBody(encoding)
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:

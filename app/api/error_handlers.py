@@ -1,4 +1,7 @@
-"""Every error as RFC 9457 problem details; the one place where errors meet status codes."""
+"""Errors as RFC 9457 problem details; under /v2 as the Open Inference Protocol has them.
+
+The one place where errors meet status codes.
+"""
 
 import json
 import logging
@@ -11,6 +14,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app import errors
+from app.api.open_schemas import STATUS as OPEN_STATUS
+from app.api.open_schemas import is_open_inference
 
 logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
@@ -25,7 +30,10 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidInference: HTTPStatus.BAD_REQUEST,
+    errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
     errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
@@ -41,6 +49,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
 # After a body that was not read to its end, the connection cannot carry another request.
 HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.BodyTooLarge: CLOSE,
+    errors.CompressedBody: {"Accept-Encoding": "identity"},
     errors.NotReady: CLOSE | {"Retry-After": "1"},
     errors.Overloaded: {"Retry-After": "1"},
     errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
@@ -68,7 +77,18 @@ def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
 
 
-def service_error(error: errors.ServiceError) -> JSONResponse:
+def error_answer(
+    path: str, status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """An error at `path`, in the shape that its protocol has for it."""
+    if not is_open_inference(path):
+        return problem(status, detail, headers, **members)
+    status = OPEN_STATUS.get(HTTPStatus(status), HTTPStatus(status))
+    text = detail.encode(errors="backslashreplace").decode()
+    return JSONResponse({"error": text}, status, headers)
+
+
+def service_error(path: str, error: errors.ServiceError) -> JSONResponse:
     """The answer to an error that this service raised on purpose."""
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidInstances):
@@ -78,23 +98,23 @@ def service_error(error: errors.ServiceError) -> JSONResponse:
     if isinstance(error, errors.MalformedBody):
         members["offset"] = error.offset
     headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
-    return problem(status_of(type(error)), str(error), headers, **members)
+    return error_answer(path, status_of(type(error)), str(error), headers, **members)
 
 
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
-    return service_error(error)
+    return service_error(request.url.path, error)
 
 
-def unexpected_error(request_id: str) -> JSONResponse:
+def unexpected_error(path: str, request_id: str) -> JSONResponse:
     """The answer to an error of ours: what happened is in the log, and only there."""
     detail = f"an unexpected error; it is in the log under request id {request_id}"
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    return error_answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope["request_id"].decode()
     logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
-    return unexpected_error(request_id)
+    return unexpected_error(request.url.path, request_id)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -103,7 +123,8 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     ]
     first = faults[0]
     detail = f"{first['parameter']}: {first['detail']}"
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=faults)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return error_answer(request.url.path, status, detail, errors=faults)
 
 
 async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -113,7 +134,7 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}",
     }
     detail = details.get(HTTPStatus(error.status_code), str(error.detail))
-    return problem(error.status_code, detail, dict(error.headers or {}))
+    return error_answer(path, error.status_code, detail, dict(error.headers or {}))
 
 
 def install_error_handlers(app: FastAPI) -> None:

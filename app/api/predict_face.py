@@ -1,9 +1,9 @@
 """One model behind /predict, in every media type that it speaks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pkgutil import resolve_name
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -14,11 +14,14 @@ from app.api.asked import NOTHING_MORE, Asked
 from app.api.body import Body, Headers, media_type_of, read_body
 from app.api.deadline import HEADER, Deadline
 from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
+from app.compiled import FloatArray
 from app.errors import Overloaded
 from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
 from app.instances import Instances
+from app.open_inference import OpenModel
 from app.settings import Settings
 
+T = TypeVar("T")
 JSON_BYTES = JSON.encode()
 FORMATS = {
     JSON: "app.api.answers:JsonFormat",
@@ -61,6 +64,7 @@ class PredictFace:
             (f"x-model-{name}".replace("_", "-").encode(), value.encode())
             for name, value in model_reference(inference.predictor).items()
         ]
+        self.open_model = OpenModel(inference.predictor, settings.max_instances)
         self._large = 0
 
     @staticmethod
@@ -78,9 +82,7 @@ class PredictFace:
     ) -> Response:
         """Raises RequestError, NotProvided, DeadlineExceeded, or Overloaded with nothing done."""
         headers: Headers = dict(scope["headers"])
-        deadline = None
-        if self._timeout or HEADER in headers:
-            deadline = Deadline.of(headers, self._timeout)
+        deadline = self.deadline_of(headers)
         source = target = self.json
         # What nearly everybody sends is told by two comparisons.
         if headers.get(b"content-type") != JSON_BYTES or b"content-encoding" in headers:
@@ -92,28 +94,38 @@ class PredictFace:
         if len(body) <= MAX_LOOP_BYTES:
             instances = source.decode(body)
             if len(instances.rows) <= MAX_BATCHED_ROWS:
-                if deadline is None:
-                    prediction = await self.inference.predict(instances.rows)
-                else:
-                    waiting = self.inference.predict(instances.rows, deadline.at)
-                    prediction = await deadline.wait(waiting)
+                prediction = await self.predict(instances.rows, deadline)
                 content = target.encode([prediction], instances, asked)
         if content is None:
-            content = await self._in_thread(source, target, body, asked, deadline)
+
+            def answer() -> bytes | memoryview:
+                instances = source.decode(body)
+                return target.encode(self.chunks(instances.rows, deadline), instances, asked)
+
+            content = await self.in_thread(answer)
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
 
-    async def _in_thread(
-        self, source: Format, target: Format, body: Body, asked: Asked, deadline: Deadline | None
-    ) -> bytes | memoryview:
-        def answer() -> bytes | memoryview:
-            instances = source.decode(body)
-            predictions = self.inference.predict_chunks(instances.rows)
-            if deadline is not None:
-                predictions = deadline.require_each(predictions)
-            return target.encode(predictions, instances, asked)
+    def deadline_of(self, headers: Headers) -> Deadline | None:
+        """Raises InvalidTimeout."""
+        if self._timeout or HEADER in headers:
+            return Deadline.of(headers, self._timeout)
+        return None
 
+    async def predict(self, rows: FloatArray, deadline: Deadline | None) -> Prediction:
+        """Up to MAX_BATCHED_ROWS float32 rows. Raises as Inference.predict does."""
+        if deadline is None:
+            return await self.inference.predict(rows)
+        return await deadline.wait(self.inference.predict(rows, deadline.at))
+
+    def chunks(self, rows: FloatArray, deadline: Deadline | None) -> Iterator[Prediction]:
+        """Any number of float32 rows, for a thread. Raises InvalidInstances, DeadlineExceeded."""
+        predictions = self.inference.predict_chunks(rows)
+        return predictions if deadline is None else deadline.require_each(predictions)
+
+    async def in_thread(self, answer: Callable[[], T]) -> T:
+        """What `answer` returns, from a thread; only so many at once. Raises Overloaded."""
         if self._large >= self._settings.max_large_requests:
             raise Overloaded(f"{self._large} large requests are in work already; try again")
         self._large += 1

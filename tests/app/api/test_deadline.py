@@ -30,7 +30,8 @@ async def test_a_late_request_computes_no_row(client: httpx.AsyncClient) -> None
         late = await client.post("/predict", json=body, headers={"X-Request-Timeout": TOO_SHORT})
         assert late.status_code == 504
     assert (
-        'prediction_batch_size_sum{model="iris-model"} 0.0' in (await client.get("/metrics")).text
+        'prediction_batch_size_sum{model="iris-model",version="1"} 0.0'
+        in (await client.get("/metrics")).text
     )
 
 

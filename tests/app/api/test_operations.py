@@ -33,7 +33,7 @@ async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:
         'http_requests_total{method="POST",route="/predict",status="200"} 1.0',
         'http_requests_total{method="GET",route="unmatched",status="404"} 1.0',
         'http_request_duration_seconds_count{method="POST",route="/predict"} 1.0',
-        'prediction_batch_size_sum{model="iris-model"} 2.0',
+        'prediction_batch_size_sum{model="iris-model",version="1"} 2.0',
         'predictions_total{class="setosa",model="iris-model"} 1.0',
         'predictions_total{class="virginica",model="iris-model"} 1.0',
         'out_of_range_inputs_total{feature="petal_width",model="iris-model"} 1.0',

@@ -1,0 +1,123 @@
+"""An Open Inference request: JSON, and after it the tensors that come as bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from app.api.body import Body, Headers
+from app.errors import InvalidInference, InvalidTensor
+from app.open_inference import OpenModel, WantedOutput
+from app.tensors import Tensor, from_bytes, from_json
+
+JSON_LENGTH = "Inference-Header-Content-Length"
+JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()
+Parameters = dict[str, Any]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Input(msgspec.Struct):
+    name: str
+    shape: list[Size]
+    datatype: str
+    parameters: Parameters = {}
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Output(msgspec.Struct):
+    name: str
+    parameters: Parameters = {}
+
+
+class Head(msgspec.Struct):
+    inputs: list[Input]
+    id: str | None = None
+    parameters: Parameters = {}
+    outputs: list[Output] = []
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    """`binary` names the outputs that are asked for as bytes."""
+
+    id: str | None
+    inputs: list[Tensor]
+    outputs: list[WantedOutput]
+    binary: frozenset[str]
+
+
+_decode = msgspec.json.Decoder(Head).decode
+
+
+def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest:
+    """Raises InvalidInference."""
+    length = _json_length(headers, len(body))
+    if length == 0:
+        return _raw_request(body, model)
+    try:
+        head = _decode(memoryview(body)[:length])
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInference(f"the body: {error}") from None
+    binary_by_default = _flag(head.parameters, "binary_data_output", False)
+    wanted, binary = [], set()
+    for output in head.outputs:
+        wanted.append(WantedOutput(output.name, _classification(output)))
+        if _flag(output.parameters, "binary_data", binary_by_default):
+            binary.add(output.name)
+    outputs = model.wanted(wanted)
+    if not wanted and binary_by_default:
+        binary = {output.name for output in outputs}
+    inputs = list(_tensors(head.inputs, memoryview(body)[length:]))
+    return InferRequest(head.id, inputs, outputs, frozenset(binary))
+
+
+def _json_length(headers: Headers, whole: int) -> int:
+    given = headers.get(JSON_LENGTH_HEADER)
+    if given is None:
+        # Of no body the JSON is missing; it is not one raw tensor.
+        return whole or -1
+    if not given.isdigit() or int(given) > whole:
+        text = given.decode("latin-1")
+        raise InvalidInference(f"{JSON_LENGTH} {text!r}; the body has {whole} bytes")
+    return int(given)
+
+
+def _raw_request(body: Body, model: OpenModel) -> InferRequest:
+    """The whole body is the one input, of one row."""
+    info = model.inputs[0]
+    tensor = from_bytes(info.name, info.datatype, [1, *info.shape[1:]], body)
+    outputs = model.wanted([])
+    return InferRequest(None, [tensor], outputs, frozenset(each.name for each in outputs))
+
+
+def _tensors(inputs: list[Input], rest: memoryview) -> Iterator[Tensor]:
+    for given in inputs:
+        size = given.parameters.get("binary_data_size")
+        if size is None:
+            if given.data is msgspec.UNSET:
+                raise InvalidTensor(given.name, "neither data nor binary_data_size")
+            yield from_json(given.name, given.datatype, given.shape, bytes(given.data))
+            continue
+        if given.data is not msgspec.UNSET:
+            raise InvalidTensor(given.name, "both data and binary_data_size")
+        if type(size) is not int or not 0 <= size <= len(rest):
+            raise InvalidTensor(given.name, f"binary_data_size {size!r}; {len(rest)} bytes follow")
+        yield from_bytes(given.name, given.datatype, given.shape, rest[:size])
+        rest = rest[size:]
+    if rest:
+        raise InvalidInference(f"{len(rest)} bytes that belong to no input")
+
+
+def _flag(parameters: Parameters, name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInference(f"{name} {value!r}; true or false is taken")
+    return value
+
+
+def _classification(output: Output) -> int | None:
+    count = output.parameters.get("classification")
+    if count is not None and (type(count) is not int or count < 1):
+        raise InvalidTensor(output.name, f"classification {count!r}; a number of classes is taken")
+    return count

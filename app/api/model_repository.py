@@ -1,0 +1,160 @@
+"""The Open Inference Protocol's extensions that look at models: repository, config, statistics."""
+
+from typing import TypeVar
+
+import msgspec
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.api.admin import require_token
+from app.api.body import Headers, read_body
+from app.api.dependencies import FaceDep, ServiceDep
+from app.api.models import ModelName
+from app.api.open_schemas import errors_of
+from app.api.predict_face import PredictFace
+from app.errors import InvalidInference
+from app.open_inference import PLATFORM, TensorInfo
+from app.service import Service
+from app.tensors import BYTES
+from app.versions import State
+
+Query = TypeVar("Query", bound=msgspec.Struct)
+router = APIRouter(tags=["open inference"])
+# Of one model; included with and without a version in the path.
+model_router = APIRouter(tags=["open inference"])
+admin_router = APIRouter(
+    tags=["open inference"],
+    dependencies=[Depends(require_token)],
+    responses=errors_of(400, 401, 404, 409, 503),
+)
+
+
+class IndexEntry(BaseModel):
+    """`reason` says why a version does not serve, or refused a newer file; else empty."""
+
+    name: str
+    version: str
+    state: State
+    reason: str
+
+
+class TensorConfig(BaseModel):
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class ModelConfig(BaseModel):
+    """The part of Triton's model configuration that says something here."""
+
+    name: str
+    platform: str = PLATFORM
+    backend: str = "pytorch"
+    max_batch_size: int
+    input: list[TensorConfig]
+    output: list[TensorConfig]
+
+
+class ModelStatistics(BaseModel):
+    """Since the process started: rows predicted, and the forward passes that it took."""
+
+    name: str
+    version: str
+    inference_count: int
+    execution_count: int
+
+
+class Statistics(BaseModel):
+    model_stats: list[ModelStatistics]
+
+
+# Read by hand: clients send their JSON without a Content-Type, or nothing at all.
+class IndexQuery(msgspec.Struct):
+    ready: bool = False
+
+
+class LoadQuery(msgspec.Struct):
+    """`parameters` may bring a configuration or files, which are not taken here."""
+
+    parameters: dict[str, str | int | bool] = {}
+
+
+@router.post(
+    "/v2/repository/index", summary="Every version of every model", responses=errors_of(400)
+)
+async def index(service: ServiceDep, request: Request) -> list[IndexEntry]:
+    query = await _read(request, service, IndexQuery)
+    return [
+        IndexEntry(name=s.name, version=s.version, state=s.state, reason=s.reason or "")
+        for s in service.registry.statuses()
+        if s.state == "READY" or not query.ready
+    ]
+
+
+@router.get("/v2/models/stats", summary="What every version has done")
+async def all_statistics(service: ServiceDep) -> Statistics:
+    return _statistics(service, service.registry.served())
+
+
+@model_router.get("/stats", summary="What a model has done")
+async def statistics(service: ServiceDep, face: FaceDep) -> Statistics:
+    return _statistics(service, [face])
+
+
+@model_router.get("/config", summary="A model's configuration, as Triton writes it")
+async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
+    model, most = face.open_model, service.settings.max_instances
+    inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
+    return ModelConfig(name=model.name, max_batch_size=most, input=inputs, output=outputs)
+
+
+@admin_router.post(
+    "/v2/repository/models/{model}/load",
+    summary="Load from disk what changed",
+    response_class=Response,
+)
+async def load(service: ServiceDep, model: ModelName, request: Request) -> Response:
+    if given := (await _read(request, service, LoadQuery)).parameters:
+        raise InvalidInference(f"parameters {', '.join(given)}: a model is loaded as its files are")
+    await service.registry.load(model)
+    return Response()
+
+
+@admin_router.post(
+    "/v2/repository/models/{model}/unload",
+    summary="Take a model out of service",
+    response_class=Response,
+)
+async def unload(service: ServiceDep, model: ModelName, request: Request) -> Response:
+    await _read(request, service, LoadQuery)
+    await service.registry.unload(model)
+    return Response()
+
+
+async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
+    headers: Headers = dict(request.scope["headers"])
+    body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInference(f"the body: {error}") from None
+
+
+def _statistics(service: Service, faces: list[PredictFace]) -> Statistics:
+    models = [(face.open_model.name, face.open_model.version) for face in faces]
+    counts = service.metrics.batches(models)
+    return Statistics(
+        model_stats=[
+            ModelStatistics(
+                name=name, version=version, inference_count=rows, execution_count=passes
+            )
+            for (name, version), (rows, passes) in zip(models, counts, strict=True)
+        ]
+    )
+
+
+def _config(info: TensorInfo) -> TensorConfig:
+    # Triton's own name for BYTES; and its dims are without the batch.
+    data_type = "STRING" if info.datatype == BYTES else info.datatype
+    return TensorConfig(name=info.name, data_type=f"TYPE_{data_type}", dims=info.shape[1:] or [1])

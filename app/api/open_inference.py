@@ -1,0 +1,125 @@
+"""The Open Inference Protocol v2 over HTTP: health, metadata and inference, under /v2."""
+
+from dataclasses import asdict
+from importlib.metadata import version as installed_version
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.api.body import Body, Headers, read_body, require_plain
+from app.api.deadline import PARAMETER
+from app.api.dependencies import FaceDep, ServiceDep
+from app.api.infer_request import read_request
+from app.api.infer_response import render
+from app.api.open_schemas import errors_of, infer_operation
+from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
+from app.inference import MAX_BATCHED_ROWS
+from app.open_inference import PLATFORM
+
+SERVER = "multiclass-server"
+EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository"]
+router = APIRouter(tags=["open inference"])
+# Of one model; included with and without a version in the path.
+model_router = APIRouter(tags=["open inference"])
+
+
+class ServerLive(BaseModel):
+    live: bool = True
+
+
+class ServerReady(ServerLive):
+    """The protocol's text says `live`, its clients read `ready`."""
+
+    ready: bool = True
+
+
+class ServerMetadata(BaseModel):
+    name: str = SERVER
+    version: str
+    extensions: list[str] = EXTENSIONS
+
+
+class TensorMetadata(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    name: str
+    versions: list[str]
+    platform: str = PLATFORM
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReady(BaseModel):
+    name: str
+    ready: bool = True
+
+
+@router.get("/v2", summary="What serves, and which extensions it speaks")
+@router.get("/v2/", include_in_schema=False)
+async def server_metadata() -> ServerMetadata:
+    return ServerMetadata(version=installed_version(SERVER))
+
+
+@router.get("/v2/health/live", summary="Is the process up")
+async def live() -> ServerLive:
+    return ServerLive()
+
+
+@router.get("/v2/health/ready", summary="May requests be sent here", responses=errors_of(503))
+async def ready(service: ServiceDep) -> ServerReady:
+    service.require_ready()
+    return ServerReady()
+
+
+@model_router.get("", summary="A model's inputs and outputs")
+async def model_metadata(face: FaceDep, service: ServiceDep) -> ModelMetadata:
+    model = face.open_model
+    statuses = service.registry.statuses(model.name)
+    versions = [status.version for status in statuses if status.state == "READY"]
+    tensors: dict[str, Any] = {
+        "inputs": [asdict(info) for info in model.inputs],
+        "outputs": [asdict(info) for info in model.outputs],
+    }
+    return ModelMetadata(name=model.name, versions=versions, **tensors)
+
+
+@model_router.get("/ready", summary="Does the model answer")
+async def model_ready(face: FaceDep) -> ModelReady:
+    return ModelReady(name=face.open_model.name)
+
+
+@model_router.post(
+    "/infer",
+    summary="Tensors in, tensors out",
+    openapi_extra=infer_operation(PARAMETER),
+    response_class=Response,
+    responses=errors_of(400, 413, 501, 504),
+)
+async def infer(request: Request, face: FaceDep, service: ServiceDep) -> Response:
+    headers: Headers = dict(request.scope["headers"])
+    require_plain(headers)
+    body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    return await _infer(face, headers, body)
+
+
+async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:
+    model, deadline = face.open_model, face.deadline_of(headers)
+    if len(body) <= MAX_LOOP_BYTES:
+        asked = read_request(headers, body, model)
+        rows = model.rows(asked.inputs)
+        if len(rows) <= MAX_BATCHED_ROWS:
+            prediction = await face.predict(rows, deadline)
+            return render(asked, model, model.tensors([prediction], asked.outputs))
+
+    def answer() -> Response:
+        asked = read_request(headers, body, model)
+        predictions = face.chunks(model.rows(asked.inputs), deadline)
+        return render(asked, model, model.tensors(predictions, asked.outputs))
+
+    return await face.in_thread(answer)

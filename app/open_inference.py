@@ -1,0 +1,134 @@
+"""A model as the Open Inference Protocol sees it: tensors in, tensors out, by name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.compiled import FloatArray
+from app.errors import InvalidTensor
+from app.inference import Prediction
+from app.instances import require_at_most
+from app.predictor import Predictor
+from app.rows import as_float32
+from app.tensors import BYTES, DTYPES, Array, Tensor
+
+PLATFORM = "pytorch_state_dict"
+INPUT = "input"
+CLASSIFIABLE = ("probabilities", "log_probabilities")
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """-1 in `shape` stands for any number of rows."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+@dataclass(frozen=True)
+class WantedOutput:
+    """An output by name; with `classification` its most probable classes, so many, as BYTES."""
+
+    name: str
+    classification: int | None = None
+
+
+class OpenModel:
+    """One predictor's inputs and outputs.
+
+    In: `input` of numbers, (rows, n_features) in the card's order. Out, of as many rows:
+    `probabilities` and `log_probabilities` FP32 (rows, n_classes), `index` INT64 and `label`
+    BYTES (rows,), and `out_of_range` BOOL (rows, n_features), true where a value is beyond the
+    training range.
+    """
+
+    def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        card = predictor.card
+        self.name, self.version = predictor.name, predictor.version
+        self._classes = [label.encode() for label in card.classes]
+        self._features = [feature.name for feature in card.features]
+        self._width = len(card.features)
+        self._limit = max_instances
+        n_classes = len(card.classes)
+        self.inputs = [TensorInfo(INPUT, "FP32", [-1, self._width])]
+        self.outputs = [
+            TensorInfo("probabilities", "FP32", [-1, n_classes]),
+            TensorInfo("log_probabilities", "FP32", [-1, n_classes]),
+            TensorInfo("index", "INT64", [-1]),
+            TensorInfo("label", BYTES, [-1]),
+            TensorInfo("out_of_range", "BOOL", [-1, self._width]),
+        ]
+
+    def rows(self, inputs: Iterable[Tensor]) -> FloatArray:
+        """The model's rows, float32 (rows, n_features).
+
+        Raises InvalidTensor, BodyTooLarge, or InvalidInstances for what is not finite.
+        """
+        given = list(inputs)
+        if [tensor.name for tensor in given] != [INPUT]:
+            names = ", ".join(repr(tensor.name) for tensor in given) or "none"
+            raise InvalidTensor(INPUT, f"the one input; given: {names}")
+        tensor = given[0]
+        if tensor.datatype in (BYTES, "BOOL"):
+            raise InvalidTensor(INPUT, f"datatype {tensor.datatype}; FP32 is taken")
+        shape = tensor.shape
+        if len(shape) != 2 or shape[1] != self._width or not shape[0]:
+            raise InvalidTensor(INPUT, f"shape {shape}; [rows, {self._width}] is taken")
+        require_at_most(self._limit, shape[0])
+        return as_float32(tensor.array, self._features)
+
+    def wanted(self, outputs: Iterable[WantedOutput]) -> list[WantedOutput]:
+        """These, or all outputs for none. Raises InvalidTensor for what is not there."""
+        known = {info.name for info in self.outputs}
+        wanted = list(outputs) or [WantedOutput(info.name) for info in self.outputs]
+        for output in wanted:
+            if output.name not in known:
+                raise InvalidTensor(output.name, f"no output; there are {', '.join(sorted(known))}")
+            if output.classification is not None and output.name not in CLASSIFIABLE:
+                of = " and ".join(CLASSIFIABLE)
+                raise InvalidTensor(output.name, f"classification is of {of}")
+        return wanted
+
+    def tensors(
+        self, predictions: Iterable[Prediction], wanted: Iterable[WantedOutput]
+    ) -> list[Tensor]:
+        """The outputs wanted, each over the rows of all predictions."""
+        parts = list(predictions)
+        return [self._tensor(parts, output) for output in wanted]
+
+    def _tensor(self, parts: list[Prediction], output: WantedOutput) -> Tensor:
+        info = next(info for info in self.outputs if info.name == output.name)
+        array = np.concatenate([self._column(output.name, part) for part in parts])
+        if output.classification is not None:
+            return Tensor(info.name, BYTES, self._classify(array, output.classification))
+        if info.datatype != BYTES:
+            array = array.astype(DTYPES[info.datatype], copy=False)
+        return Tensor(info.name, info.datatype, array)
+
+    def _classify(self, values: Array, count: int) -> Array:
+        """The `count` highest of each row, as `value:index:label`, highest first."""
+        order = np.argsort(-values, axis=1, kind="stable")[:, :count]
+        found = np.empty(order.shape, object)
+        for row, column in np.ndindex(*order.shape):
+            index = order[row, column]
+            text = f"{values[row, index]:f}:{index}:".encode()
+            found[row, column] = text + self._classes[index]
+        return found
+
+    def _column(self, name: str, prediction: Prediction) -> Array:
+        whole, start, end = prediction
+        if name == "label":
+            labels = np.empty(end - start, object)
+            labels[:] = [self._classes[index] for index in whole.indices[start:end].tolist()]
+            return labels
+        if name == "out_of_range" and whole.outside is None:
+            return np.zeros((end - start, self._width), bool)
+        columns = {
+            "probabilities": whole.probabilities,
+            "log_probabilities": whole.log_probabilities,
+            "index": whole.indices,
+            "out_of_range": whole.outside,
+        }
+        return columns[name][start:end]  # type: ignore[index, no-any-return]

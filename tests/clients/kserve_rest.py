@@ -1,0 +1,43 @@
+"""KServe's own client asks the server at argv[1]; what it was told goes out as JSON.
+
+A program of its own, for the client needs packages that are not those of the tests.
+"""
+
+import asyncio
+import json
+import sys
+
+import httpx
+import numpy as np
+from kserve import InferenceRESTClient, InferInput, InferOutput, InferRequest, RESTConfig
+
+MODEL = "iris-model"
+
+
+def values(output: InferOutput) -> list:
+    return output.as_numpy().tolist() if output.datatype != "BYTES" else list(output.data)
+
+
+async def main(url: str, rows: list[list[float]]) -> None:
+    client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0))
+    told = {
+        "live": await client.is_server_live(url),
+        "ready": await client.is_server_ready(url),
+        "model ready": await client.is_model_ready(url, MODEL),
+        "answers": [],
+    }
+    for binary in (False, True):
+        tensor = InferInput("input", [len(rows), 4], "FP32")
+        tensor.set_data_from_numpy(np.array(rows, np.float32), binary_data=binary)
+        request = InferRequest(MODEL, [tensor], request_id="mine")
+        answer = await client.infer(url, request, model_name=MODEL)
+        outputs = {output.name: values(output) for output in answer.outputs}
+        told["answers"].append(outputs | {"id": answer.id})
+    try:
+        await client.infer(url, {"inputs": []}, model_name=MODEL)
+    except httpx.HTTPStatusError as error:
+        told["error"] = str(error)
+    print(json.dumps(told))
+
+
+asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
