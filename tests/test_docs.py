@@ -1,6 +1,7 @@
 """The transcripts in README.md and docs/, run again: they print what the page says.
 
-`...` in a page stands for any text, as in doctest.
+`...` in a page stands for any text, as in doctest. `app serve ... &` is a server of the page's
+own, which answers what follows.
 """
 
 import doctest
@@ -8,15 +9,18 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Process
+from tests.conftest import ROOT, Process, running_server
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^```(pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SERVE = re.compile(r"^\$ app serve (.*) &\n", re.MULTILINE)
+DEFAULT_ADDRESS = "127.0.0.1:8000"
 
 
 @pytest.fixture
@@ -25,18 +29,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("models", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_tells_the_truth(page: Path, server: Process, folder: Path) -> None:
     # The page's server is on the default port, the test's on a free one.
-    text = page.read_text().replace("127.0.0.1:8000", server.url.removeprefix("http://"))
+    url = server.url
     names: dict[str, object] = {}
-    blocks = BLOCK.findall(text)
-    for language, block in blocks:
-        run = run_python if language == "pycon" else run_commands
-        run(block, names)
+    with ExitStack() as servers:
+        for number, (language, block) in enumerate(BLOCK.findall(page.read_text())):
+            if match := SERVE.match(block):
+                arguments = match[1].split()
+                log = folder / f"serve-{number}.log"
+                url = servers.enter_context(running_server(log, *arguments, cwd=folder)).url
+                block = block[match.end() :]
+            run = run_python if language == "pycon" else run_commands
+            run(block.replace(DEFAULT_ADDRESS, url.removeprefix("http://")), names)
 
 
 def run_python(block: str, names: dict[str, object]) -> None:
@@ -57,7 +67,7 @@ def run_commands(block: str, names: dict[str, object]) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{BIN}:{os.environ['PATH']}"},
+            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
         )
         printed = "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
         same = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
