@@ -1,10 +1,11 @@
 """The one path from rows to predictions that every protocol calls."""
 
-from collections.abc import Awaitable, Iterator
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isfinite
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,20 @@ class Prediction(NamedTuple):
     end: int
 
 
+class Predicts(Protocol):
+    """What a protocol needs of an Inference, or of what stands for one."""
+
+    predictor: Predictor
+
+    def predict(
+        self, rows: FloatArray, deadline: float | None = None
+    ) -> asyncio.Future[Prediction]: ...
+
+    def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]: ...
+
+    def close(self) -> None: ...
+
+
 class Inference:
     """One predictor behind its batcher, counted in metrics.
 
@@ -68,7 +83,9 @@ class Inference:
         self._forward = _Forward(predictor, metrics)
         self._batcher = Batcher(self._forward.together, max_pending=max_pending)
 
-    def predict(self, rows: FloatArray, deadline: float | None = None) -> Awaitable[Prediction]:
+    def predict(
+        self, rows: FloatArray, deadline: float | None = None
+    ) -> asyncio.Future[Prediction]:
         """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
 
         Raises InvalidInstances on overflow, Overloaded when the queue is full, and

@@ -24,6 +24,7 @@ from app.api import (
     operations,
     page,
     predict,
+    rollout,
     state,
 )
 from app.api.access import AccessMiddleware
@@ -31,14 +32,16 @@ from app.api.error_handlers import install_error_handlers
 from app.api.express import Express
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
+from app.api.rollout_face import combine_for, require_beside
 from app.api.schemas import install_openapi, problems
 from app.errors import ServiceError
 from app.hot_reload import watch
 from app.inference import Inference
 from app.metrics import Metrics
 from app.predictor import Predictor
-from app.registry import Registry
+from app.registry import Registry, only_default
 from app.repository import Repository
+from app.rollout_counts import RolloutCounts
 from app.service import Service
 from app.settings import Settings
 from app.version_policy import VersionPolicy
@@ -86,13 +89,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     access = AccessMiddleware(app, service, {PredictFace.path: respond})
     app.middleware_stack = access
     app.state.express = None
-    if not settings.request_timeout_seconds:
+    if settings.express:
         app.state.express = Express(service, access.log, access.request_ids)
     return app
 
 
 def load_service(settings: Settings) -> Service:
-    """Raises CheckpointError or ModelUnavailable."""
+    """Raises CheckpointError, ModelUnavailable or SettingsError."""
     metrics = Metrics()
 
     def build(predictor: Predictor) -> PredictFace:
@@ -100,8 +103,11 @@ def load_service(settings: Settings) -> Service:
         return PredictFace(inference, settings)
 
     policy = VersionPolicy.parse(settings.version_policy)
-    registry = Registry(Repository.of(settings), build, metrics, policy)
+    beside = settings.beside
+    combine = combine_for(settings, RolloutCounts(metrics)) if beside else only_default
+    registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine)
     registry.load_all()
+    require_beside(settings, registry)
     return Service(settings, metrics, registry)
 
 
@@ -132,6 +138,8 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
             )
     app.include_router(open_inference.router)
     app.include_router(models.router)
+    if settings.beside:
+        app.include_router(rollout.router)
     if settings.admin_token:
         app.include_router(admin.router)
         app.include_router(model_repository.admin_router)

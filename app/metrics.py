@@ -1,7 +1,7 @@
 """What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -75,16 +75,12 @@ class Metrics:
         """The text exposition format; the sums over all processes where several serve."""
         return generate_latest(self._whole())
 
-    def batches(self, models: Iterable[tuple[str, str]]) -> list[tuple[int, int]]:
-        """Rows predicted and forward passes, of each model and version, in all processes."""
-        whole = self._whole()
-        names = [f"prediction_batch_size_{kind}" for kind in ("sum", "count")]
-        found = []
-        for model, version in models:
-            labels = {"model": model, "version": version}
-            rows, passes = (int(whole.get_sample_value(name, labels) or 0) for name in names)
-            found.append((rows, passes))
-        return found
+    def samples(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        """Labels and value of each sample `name` with these labels; sums as `render` has them."""
+        for family in self._whole().collect():
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    yield sample.labels, sample.value
 
     def _whole(self) -> CollectorRegistry:
         if DIRECTORY not in os.environ:

@@ -15,15 +15,25 @@ from app.loader import Loader, Served
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.repository import Candidate, Listing, Repository
+from app.rollout import Target
 from app.version_policy import LATEST, VersionPolicy
 from app.versions import Versions, VersionStatus
 
 logger = logging.getLogger("app.registry")
+# Of a model's default version, all of its versions that are ready, and what it made before.
+Combine = Callable[[Served, Mapping[str, Served], Served | None], Served]
+
+
+def only_default(default: Served, *_: object) -> Served:
+    """The Combine of a service where nothing stands beside the default."""
+    return default
 
 
 class Registry(Generic[Served]):
     """Holds what `build` makes of each predictor; `build` may run in a thread.
 
+    The versions `beside` are served as well, whatever the policy selects, and are no default
+    unless they are made it. `combine` says what answers for the default.
     A request takes what it needs from `current` or `get` once, and keeps it: a swap during
     the request changes nothing for it, and what was replaced is freed with its last user.
     All methods belong to the event loop's thread; `load_all` is for before it runs.
@@ -35,12 +45,16 @@ class Registry(Generic[Served]):
         build: Callable[[Predictor], Served],
         metrics: Metrics,
         policy: VersionPolicy = LATEST,
+        beside: Iterable[Target] = (),
+        combine: Combine[Served] = only_default,
     ) -> None:
         self.repository = repository
         self.strays: list[str] = []
         self._loader = Loader(build, metrics)
         self._default_version = metrics.default_version
         self._policy = policy
+        self._beside = list(beside)
+        self._combine = combine
         self._models: dict[str, Versions[Served]] = {}
         self._current: dict[str, Served] = {}
         self._served: dict[tuple[str, str], Served] = {}
@@ -150,7 +164,8 @@ class Registry(Generic[Served]):
                 logger.warning("not served: %s", stray)
         self.strays = listing.strays
         for name in listing.models:
-            self._models.setdefault(name, Versions(name, self._policy))
+            beside = [target.version for target in self._beside if target.name == name]
+            self._models.setdefault(name, Versions(name, self._policy, beside))
         return [(each, listing.models.get(name, {})) for name, each in self._models.items()]
 
     async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:
@@ -192,6 +207,6 @@ class Registry(Generic[Served]):
             ready, default = versions.ready, versions.default
             served |= {(name, version): each for version, each in ready.items()}
             if default is not None:
-                current[name] = ready[default]
+                current[name] = self._combine(ready[default], ready, self._current.get(name))
             self._default_version.labels(name).set(int(default or 0))
         self._current, self._served = current, served

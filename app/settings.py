@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.rollout import Kind, Target
 from app.version_policy import VersionPolicy
 
 # Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
@@ -18,6 +20,11 @@ PREFIX = "MULTICLASS_"
 
 def _require_policy(text: str) -> str:
     VersionPolicy.parse(text)
+    return text
+
+
+def _require_target(kind: Kind, text: str) -> str:
+    Target.parse(kind, text)
     return text
 
 
@@ -44,6 +51,15 @@ class Settings(BaseSettings):
         default=None,
         min_length=16,
         description="bearer token of POST /models/NAME/load, /unload and /default; absent without",
+    )
+    canary: Annotated[str, AfterValidator(partial(_require_target, "canary"))] | None = Field(
+        default=None,
+        description="NAME:VERSION=SHARE: a version that answers a share of the default's requests",
+    )
+    shadow: Annotated[str, AfterValidator(partial(_require_target, "shadow"))] | None = Field(
+        default=None,
+        description="NAME:VERSION or NAME:VERSION=SHARE: a version that sees the default's "
+        "requests, and is compared with it",
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
@@ -96,6 +112,17 @@ class Settings(BaseSettings):
     drain_timeout_seconds: int = Field(
         default=30, ge=1, description="longest wait for requests in flight at the end"
     )
+
+    @property
+    def express(self) -> bool:
+        """Whether nothing is set that has a part in every prediction (app.api.express)."""
+        return not (self.request_timeout_seconds or self.beside)
+
+    @property
+    def beside(self) -> list[Target]:
+        """Canary and shadow, where they are set."""
+        texts: dict[Kind, str | None] = {"canary": self.canary, "shadow": self.shadow}
+        return [Target.parse(kind, text) for kind, text in texts.items() if text]
 
     @classmethod
     def read(cls, arguments: list[str] | None = None) -> Self:

@@ -1,7 +1,7 @@
 """The versions of one model: where each stands, and which of them is the default."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal
@@ -50,8 +50,9 @@ class Version(Generic[Served]):
 class Versions(Generic[Served]):
     """Reads no file itself: app.registry loads what this says is due, and holds the lock."""
 
-    def __init__(self, name: str, policy: VersionPolicy) -> None:
+    def __init__(self, name: str, policy: VersionPolicy, beside: Collection[str] = ()) -> None:
         self.name = name
+        self._beside = frozenset(beside)
         self.lock = asyncio.Lock()
         self.known: dict[str, Version[Served]] = {}
         self._policy = policy
@@ -64,10 +65,13 @@ class Versions(Generic[Served]):
 
     @property
     def default(self) -> str | None:
-        """The highest that is ready; once one is pinned, that, until one newer than all is."""
+        """The highest that is ready; once one is pinned, that, until one newer than all is.
+
+        What stands beside the default becomes it only by being pinned.
+        """
         ready = self.ready
-        highest = max(ready, key=int, default=None)
-        if highest and self._pinned in ready and int(highest) <= self._pinned_over:
+        highest = max(ready.keys() - self._beside, key=int, default=None)
+        if self._pinned in ready and int(highest or 0) <= self._pinned_over:
             return self._pinned
         return highest
 
@@ -76,6 +80,8 @@ class Versions(Generic[Served]):
         each = self.known.get(version or max(self.known, key=int))
         if each is None:
             return ""
+        if each.served is not None:
+            return f"only {' and '.join(sorted(self.ready))}, as canary or shadow"
         return "it is being loaded" if each.loading else each.reason or UNLOADED
 
     def statuses(self) -> list[VersionStatus]:
@@ -93,24 +99,32 @@ class Versions(Generic[Served]):
             self.known.setdefault(version, Version())
 
     def due(self, found: Mapping[str, Candidate]) -> Iterator[Candidate]:
-        """Yield what the policy selects and is not loaded as it lies on disk, highest first.
+        """Yield what stands beside the default, then what the policy selects, highest first.
+
+        Each only if it is not loaded as it lies on disk.
 
         The caller settles each before it asks for the next: a version that could not be
         loaded gives its place to the one below. At the end, what is no longer selected is
         let go of, if anything that is selected is ready.
         """
         self.update(found)
+        beside = found.keys() & self._beside
+        yield from filter(self._is_due, map(found.__getitem__, sorted(beside, key=int)))
         selected: list[str] = []
-        for version in self._policy.order(found):
+        for version in self._policy.order(found.keys() - beside):
             if len(selected) == self._policy.limit:
                 break
             each = self.known[version]
-            if each.stamp != found[version].stamp and each.wanted is not False:
+            if self._is_due(found[version]):
                 yield found[version]
             if each.served is not None or each.wanted is False:
                 selected.append(version)
         if not self.ready.keys().isdisjoint(selected):
             self._release_others(selected)
+
+    def _is_due(self, candidate: Candidate) -> bool:
+        each = self.known[candidate.version]
+        return each.stamp != candidate.stamp and each.wanted is not False
 
     @contextmanager
     def loading(self, version: str) -> Iterator[None]:
@@ -150,7 +164,7 @@ class Versions(Generic[Served]):
 
     def _release_others(self, selected: list[str]) -> None:
         pinned = self.default if self.default == self._pinned else None
-        for version in self.ready.keys() - {*selected, pinned}:
+        for version in self.ready.keys() - {*selected, pinned, *self._beside}:
             each = self.known[version]
             if not each.wanted:
                 each.served, each.reason, each.stamp = None, UNSELECTED, None

@@ -44,7 +44,7 @@ class Express:
     def answer(self, exchange: Exchange, started: float, pass_on: PassOn) -> None:
         """Answer an exchange whose body is there; `pass_on` gets it where that cannot be."""
         try:
-            face: PredictFace = self._service.registry.current(self._model)
+            face = self._service.registry.current(self._model)
             instances = face.json.decode(exchange.body)
             if len(instances.rows) > MAX_BATCHED_ROWS:
                 pass_on(exchange)

@@ -143,15 +143,22 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
 
 def _statistics(service: Service, faces: list[PredictFace]) -> Statistics:
     models = [(face.open_model.name, face.open_model.version) for face in faces]
-    counts = service.metrics.batches(models)
     return Statistics(
         model_stats=[
             ModelStatistics(
-                name=name, version=version, inference_count=rows, execution_count=passes
+                name=name,
+                version=version,
+                inference_count=_count(service, "sum", name, version),
+                execution_count=_count(service, "count", name, version),
             )
-            for (name, version), (rows, passes) in zip(models, counts, strict=True)
+            for name, version in models
         ]
     )
+
+
+def _count(service: Service, of: str, name: str, version: str) -> int:
+    samples = service.metrics.samples(f"prediction_batch_size_{of}", model=name, version=version)
+    return int(sum(value for _, value in samples))
 
 
 def _config(info: TensorInfo) -> TensorConfig:

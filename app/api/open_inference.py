@@ -105,7 +105,7 @@ async def infer(request: Request, face: FaceDep, service: ServiceDep) -> Respons
     headers: Headers = dict(request.scope["headers"])
     require_plain(headers)
     body = await read_body(request.receive, headers, service.settings.max_body_bytes)
-    return await _infer(face, headers, body)
+    return await face.answered(headers, lambda chosen: _infer(chosen, headers, body))
 
 
 async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:

@@ -1,6 +1,6 @@
 """One model behind /predict, in every media type that it speaks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Protocol, TypeVar
@@ -16,7 +16,7 @@ from app.api.deadline import HEADER, Deadline
 from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
 from app.compiled import FloatArray
 from app.errors import Overloaded
-from app.inference import MAX_BATCHED_ROWS, Inference, Prediction
+from app.inference import MAX_BATCHED_ROWS, Prediction, Predicts
 from app.instances import Instances
 from app.open_inference import OpenModel
 from app.settings import Settings
@@ -54,7 +54,7 @@ class PredictFace:
 
     path = "/predict"
 
-    def __init__(self, inference: Inference, settings: Settings) -> None:
+    def __init__(self, inference: Predicts, settings: Settings) -> None:
         self.inference = inference
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
@@ -106,6 +106,12 @@ class PredictFace:
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
+
+    async def answered(
+        self, _headers: Headers, ask: Callable[["PredictFace"], Awaitable[Response]]
+    ) -> Response:
+        """What this face says when asked so; of several, as in a rollout, headers choose one."""
+        return await ask(self)
 
     def deadline_of(self, headers: Headers) -> Deadline | None:
         """Raises InvalidTimeout."""

@@ -1,0 +1,134 @@
+"""/predict for the default version of a model beside which a canary or a shadow stands."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from app.api.asked import NOTHING_MORE, Asked
+from app.api.body import Headers
+from app.api.error_handlers import status_of
+from app.api.predict_face import PredictFace
+from app.errors import ServiceError, SettingsError
+from app.predictor import Predictor
+from app.registry import Combine, Registry
+from app.rollout import Target
+from app.rollout_counts import RolloutCounts, ShadowCounts
+from app.settings import Settings, variable
+from app.shadow import Mirror, Mirrored, why_not_comparable
+
+REQUEST_ID = b"x-request-id"
+Beside = list[tuple[Target, PredictFace]]
+
+
+class RolloutFace:
+    """Has each request answered by the face that its id chooses; all else is the default's."""
+
+    def __init__(
+        self, default: PredictFace, beside: Beside, settings: Settings, counts: RolloutCounts
+    ) -> None:
+        self.inference = default.inference
+        self.open_model = default.open_model
+        self.parts = default, beside
+        self._counts = counts
+        self._default = default
+        self._choices = [
+            (
+                target,
+                face if target.kind == "canary" else _mirrored(default, face, settings, counts),
+            )
+            for target, face in beside
+        ]
+
+    def choose(self, headers: Headers) -> PredictFace:
+        """The face that answers the request: the same for an X-Request-ID, in every process."""
+        request_id = headers.get(REQUEST_ID)
+        for target, face in self._choices:
+            if target.takes(request_id):
+                return face
+        return self._default
+
+    async def respond(
+        self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
+    ) -> Response:
+        """Raises what the face that was chosen raises."""
+        return await self.answered(
+            dict(scope["headers"]), lambda face: face.respond(scope, receive, asked)
+        )
+
+    async def answered(
+        self, headers: Headers, ask: Callable[[PredictFace], Awaitable[Response]]
+    ) -> Response:
+        """What the face that is chosen says when asked so; counted as its answer."""
+        face = self.choose(headers)
+        predictor = face.inference.predictor
+        count = partial(self._counts.answered, predictor.name, predictor.version)
+        started = time.perf_counter()
+        try:
+            response = await ask(face)
+        except ClientDisconnect:
+            raise
+        except Exception as error:
+            failure = type(error) if isinstance(error, ServiceError) else ServiceError
+            count(status_of(failure), time.perf_counter() - started)
+            raise
+        count(response.status_code, time.perf_counter() - started)
+        return response
+
+
+def combine_for(settings: Settings, counts: RolloutCounts) -> Combine[Any]:
+    """What the registry makes of a default version and the versions that are ready beside it.
+
+    Where none of these takes part, it is the default itself.
+    """
+
+    def combine(default: PredictFace, ready: Mapping[str, PredictFace], before: Any) -> Any:
+        ours = default.inference.predictor
+        beside = [
+            (target, face)
+            for target in settings.beside
+            if target.name == ours.name
+            and (face := ready.get(target.version))
+            and not _why_idle(target, ours, face.inference.predictor)
+        ]
+        if isinstance(before, RolloutFace) and before.parts == (default, beside):
+            return before
+        return RolloutFace(default, beside, settings, counts) if beside else default
+
+    return combine
+
+
+def why_not(target: Target, registry: Registry[Any]) -> str | None:
+    """Why a canary or shadow takes no part at present; None where it does."""
+    try:
+        ours = registry.current(target.name).inference.predictor
+        theirs = registry.get(target.name, target.version).inference.predictor
+    except ServiceError as error:
+        return str(error)
+    return _why_idle(target, ours, theirs)
+
+
+def require_beside(settings: Settings, registry: Registry[Any]) -> None:
+    """Raise SettingsError unless every canary and shadow takes part."""
+    for target in settings.beside:
+        if reason := why_not(target, registry):
+            raise SettingsError(f"setting {variable(target.kind)}: {reason}")
+
+
+def _why_idle(target: Target, ours: Predictor, theirs: Predictor) -> str | None:
+    if theirs.version == ours.version:
+        return f"version {ours.version} of {ours.name} is the default itself"
+    return why_not_comparable(ours, theirs) if target.kind == "shadow" else None
+
+
+def _mirrored(
+    default: PredictFace, shadow: PredictFace, settings: Settings, counts: RolloutCounts
+) -> PredictFace:
+    ours, theirs = default.inference.predictor, shadow.inference.predictor
+    pair = ours.name, ours.version, theirs.version
+    mirror = Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes))
+    return PredictFace(Mirrored(default.inference, mirror), settings)
