@@ -30,6 +30,7 @@ ServiceError
 │   └── NotAcceptable          no representation that the caller accepts
 ├── NotProvided                the card or the installation lacks what was asked for
 ├── ModelUnavailable           known, but no version of it is loaded
+├── OutOfStep                  a worker process that does not serve what the others do
 ├── NotReady                   starting up, or draining before the end
 ├── DeadlineExceeded           the caller no longer waits for the answer
 └── Overloaded                 more requests than the queue holds; nothing was done
@@ -197,6 +198,10 @@ class NotProvided(ServiceError):
 
 
 class ModelUnavailable(ServiceError):
+    pass
+
+
+class OutOfStep(ServiceError):
     pass
 
 

@@ -60,7 +60,8 @@ class Metrics:
             "model_default_version",
             "The version that answers when a request names none; 0 if there is none.",
             ["model"],
-            multiprocess_mode="max",
+            # All workers serve the same one; the largest ever set would hide a rollback.
+            multiprocess_mode="mostrecent",
             registry=self.registry,
         )
         self.processes = Gauge(

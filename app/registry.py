@@ -17,7 +17,7 @@ from app.predictor import Predictor
 from app.repository import Candidate, Listing, Repository
 from app.rollout import Target
 from app.version_policy import LATEST, VersionPolicy
-from app.versions import Versions, VersionStatus
+from app.versions import Plan, Versions, VersionStatus
 
 logger = logging.getLogger("app.registry")
 # Of a model's default version, all of its versions that are ready, and what it made before.
@@ -145,12 +145,35 @@ class Registry(Generic[Served]):
         self._models[name].pin(version)
         self._publish()
 
+    def plan(self, name: str) -> Plan | None:
+        """What is served of a model, for `follow` in another process; None if it is unknown."""
+        return self._models[name].plan() if name in self._models else None
+
+    async def follow(self, name: str, plan: Plan) -> str | None:
+        """Serve of a model what another process does. Returns what stands in the way, if any."""
+        listing = await asyncio.to_thread(self._look)
+        self._notice(listing)
+        found = listing.models.get(name, {})
+        versions = self._versions(name)
+        async with versions.lock:
+            versions.update(found.keys() | plan.versions.keys())
+            due = [found[version] for version in versions.missing(plan) if version in found]
+            await self._load_each(versions, due)
+            versions.follow(plan)
+            self._publish()
+        missing = ", ".join(versions.missing(plan))
+        return f"version {missing} of {name} is gone, refused or changed" if missing else None
+
     def _known(self, name: str) -> Versions[Served]:
         known = {name: versions for name, versions in self._models.items() if versions.known}
         try:
             return known[name]
         except KeyError:
             raise ModelNotFound(name, known) from None
+
+    def _versions(self, name: str) -> Versions[Served]:
+        beside = [target.version for target in self._beside if target.name == name]
+        return self._models.setdefault(name, Versions(name, self._policy, beside))
 
     def _look(self) -> Listing:
         try:
@@ -164,8 +187,7 @@ class Registry(Generic[Served]):
                 logger.warning("not served: %s", stray)
         self.strays = listing.strays
         for name in listing.models:
-            beside = [target.version for target in self._beside if target.name == name]
-            self._models.setdefault(name, Versions(name, self._policy, beside))
+            self._versions(name)
         return [(each, listing.models.get(name, {})) for name, each in self._models.items()]
 
     async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.broadcast import Verbs
 from app.errors import NotReady
 from app.metrics import Metrics
 from app.registry import Registry
@@ -14,8 +15,12 @@ class Service:
     settings: Settings
     metrics: Metrics
     registry: Registry[Any]
+    verbs: Verbs = field(init=False)
     warmed_up: bool = field(default=False, init=False)
     draining: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.verbs = self.registry
 
     def face(self, name: str | None = None, version: str | None = None) -> Any:
         """What serves a version of a model: the default ones where none is named.

@@ -47,6 +47,25 @@ class Version(Generic[Served]):
         return "LOADING" if self.loading else "UNAVAILABLE"
 
 
+@dataclass(frozen=True)
+class PlannedVersion:
+    """A Version without what serves it; of one that does, `stamp` is of its files."""
+
+    served: bool
+    reason: str | None
+    stamp: Stamp | None
+    wanted: bool | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one process serves of a model, for another to serve the same."""
+
+    versions: dict[str, PlannedVersion]
+    pinned: str | None
+    pinned_over: int
+
+
 class Versions(Generic[Served]):
     """Reads no file itself: app.registry loads what this says is due, and holds the lock."""
 
@@ -80,7 +99,7 @@ class Versions(Generic[Served]):
         each = self.known.get(version or max(self.known, key=int))
         if each is None:
             return ""
-        if each.served is not None:
+        if version is None and each.served is not None:
             return f"only {' and '.join(sorted(self.ready))}, as canary or shadow"
         return "it is being loaded" if each.loading else each.reason or UNLOADED
 
@@ -91,9 +110,9 @@ class Versions(Generic[Served]):
             for v, each in sorted(self.known.items(), key=lambda item: int(item[0]))
         ]
 
-    def update(self, found: Mapping[str, Candidate]) -> None:
+    def update(self, found: Collection[str]) -> None:
         """Know what is on disk, and forget what is neither there nor in service."""
-        for version in self.known.keys() - found.keys() - self.ready.keys():
+        for version in self.known.keys() - set(found) - self.ready.keys():
             del self.known[version]
         for version in found:
             self.known.setdefault(version, Version())
@@ -161,6 +180,33 @@ class Versions(Generic[Served]):
     def pin(self, version: str) -> None:
         """Make it the default, above every version that there is by now."""
         self._pinned, self._pinned_over = version, max(map(int, self.known))
+
+    def plan(self) -> Plan:
+        versions = {
+            version: PlannedVersion(each.served is not None, each.reason, each.stamp, each.wanted)
+            for version, each in self.known.items()
+        }
+        return Plan(versions, self._pinned, self._pinned_over)
+
+    def missing(self, plan: Plan) -> list[str]:
+        """The versions that are to be served, but are not, or are of other files."""
+        missing = []
+        for version, planned in plan.versions.items():
+            each = self.known[version]
+            # The stamp of what a load made due, but the policy leaves out, is forgotten.
+            same = each.served is not None and planned.stamp in (None, each.stamp)
+            if planned.served and not same:
+                missing.append(version)
+        return missing
+
+    def follow(self, plan: Plan) -> None:
+        """Let go of what is not to be served, and choose the default as planned."""
+        self._pinned, self._pinned_over = plan.pinned, plan.pinned_over
+        for version, planned in plan.versions.items():
+            each = self.known[version]
+            each.wanted = planned.wanted
+            if not planned.served:
+                each.served, each.reason, each.stamp = None, planned.reason, planned.stamp
 
     def _release_others(self, selected: list[str]) -> None:
         pinned = self.default if self.default == self._pinned else None

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
+from app.broadcast import Broadcast
 from app.server import Server
 
 # Blocked in the supervisor, which takes them one by one.
@@ -41,14 +42,25 @@ class WorkerServer(Server):
         )
         return [first, *others]
 
-    def work(self, listener: socket.socket, lifeline: int, on_started: Callable[[], None]) -> None:
+    def work(
+        self,
+        listener: socket.socket,
+        lifeline: int,
+        broadcast: Broadcast,
+        on_started: Callable[[], None],
+    ) -> None:
         """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed."""
         self._lifeline, self._on_started = lifeline, on_started
+        self._service.verbs = self._broadcast = broadcast
         self.run([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Not before they have handlers: a signal during the fork waits until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        # What the supervisor loaded may be long out of date.
+        await self._broadcast.begin()
+        if self._service.settings.hot_reload:
+            await self._service.registry.refresh()
         await super().startup(sockets)
         asyncio.get_running_loop().add_reader(self._lifeline, self._stop_as_an_orphan)
         self._on_started()

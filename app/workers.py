@@ -13,9 +13,11 @@ import time
 from functools import partial
 from multiprocessing.context import ForkProcess
 from operator import setitem
+from pathlib import Path
 
 from fastapi import FastAPI
 
+from app.broadcast import Broadcast, make_bells
 from app.errors import WorkerError
 from app.main import create_app
 from app.metrics import share_counts
@@ -53,6 +55,7 @@ class Supervisor:
     def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
         self._settings = settings
         self._directory = directory
+        self._registry = app.state.service.registry
         self._processes = app.state.service.metrics.processes
         self._server = WorkerServer(app, settings)
         self._workers: dict[int, ForkProcess] = {}
@@ -70,6 +73,7 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._listeners = self._server.listen(self._settings.workers)
         self._lifeline = os.pipe()
+        self._bells = make_bells(self._settings.workers)
         # The collector writes to every object that it visits, and would unshare its page.
         gc.collect()
         gc.freeze()
@@ -103,8 +107,10 @@ class Supervisor:
         self._close_listeners()
         # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        broadcast = Broadcast(self._registry, Path(self._directory), slot, self._bells)
+        on_started = partial(setitem, self._started, slot, 1)
         try:
-            self._server.work(listener, lifeline, partial(setitem, self._started, slot, 1))
+            self._server.work(listener, lifeline, broadcast, on_started)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)

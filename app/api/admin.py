@@ -35,7 +35,7 @@ OptionalVersion = Annotated[str | None, Query(description="all that is meant, if
 async def load(
     service: ServiceDep, model: ModelName, version: OptionalVersion = None
 ) -> ModelListing:
-    await service.registry.load(model, version)
+    await service.verbs.load(model, version)
     return await read_model_versions(service, model)
 
 
@@ -43,7 +43,7 @@ async def load(
 async def unload(
     service: ServiceDep, model: ModelName, version: OptionalVersion = None
 ) -> ModelListing:
-    await service.registry.unload(model, version)
+    await service.verbs.unload(model, version)
     return await read_model_versions(service, model)
 
 
@@ -51,5 +51,5 @@ async def unload(
 async def set_default(
     service: ServiceDep, model: ModelName, version: Annotated[str, Query()]
 ) -> ModelListing:
-    await service.registry.set_default(model, version)
+    await service.verbs.set_default(model, version)
     return await read_model_versions(service, model)
