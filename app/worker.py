@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from app.broadcast import Broadcast
+from app.bulletin import Bulletin
 from app.server import Server
 
 # Blocked in the supervisor, which takes them one by one.
@@ -46,12 +47,13 @@ class WorkerServer(Server):
         self,
         listener: socket.socket,
         lifeline: int,
-        broadcast: Broadcast,
+        bulletin: Bulletin,
         on_started: Callable[[], None],
     ) -> None:
         """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed."""
         self._lifeline, self._on_started = lifeline, on_started
-        self._service.verbs = self._broadcast = broadcast
+        self._broadcast = Broadcast(self._service.registry, bulletin)
+        self._service.verbs = self._broadcast
         self.run([listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from app.broadcast import Broadcast, make_bells
+from app.bulletin import Bulletin, make_bells
 from app.errors import WorkerError
 from app.main import create_app
 from app.metrics import share_counts
@@ -55,7 +55,6 @@ class Supervisor:
     def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
         self._settings = settings
         self._directory = directory
-        self._registry = app.state.service.registry
         self._processes = app.state.service.metrics.processes
         self._server = WorkerServer(app, settings)
         self._workers: dict[int, ForkProcess] = {}
@@ -107,10 +106,10 @@ class Supervisor:
         self._close_listeners()
         # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        broadcast = Broadcast(self._registry, Path(self._directory), slot, self._bells)
+        bulletin = Bulletin(Path(self._directory), slot, self._bells)
         on_started = partial(setitem, self._started, slot, 1)
         try:
-            self._server.work(listener, lifeline, broadcast, on_started)
+            self._server.work(listener, lifeline, bulletin, on_started)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)

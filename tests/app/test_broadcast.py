@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.broadcast import Broadcast, make_bells
+from app.broadcast import Broadcast
+from app.bulletin import Bulletin, make_bells
 from app.errors import CardMismatch, OutOfStep, ServiceError, VersionNotFound
 from app.metrics import Metrics
 from app.predictor import Predictor
@@ -25,7 +26,7 @@ class Worker:
         build: Callable[[Predictor], str] = lambda predictor: predictor.state_sha256  # noqa: E731
         self.registry = Registry(repository, build, Metrics(), policy)
         self.registry.load_all()
-        self.verbs = Broadcast(self.registry, folder, slot, bells, patience)
+        self.verbs = Broadcast(self.registry, Bulletin(folder, slot, bells, patience))
 
     def serves(self) -> tuple[object, ...]:
         """Every version's standing, and the hash of the state of each that is served."""
