@@ -17,15 +17,14 @@ LOWEST_PRIORITY = 19
 
 def in_background(compute: Callable[[], Result]) -> Future[Result]:
     """Start `compute` in a thread of its own, which gives way to all others."""
-    thread = ThreadPoolExecutor(1, "background", initializer=give_way)
+    thread = ThreadPoolExecutor(1, "background", initializer=_give_way)
     future = thread.submit(compute)
     # Ends the thread after this one call; a thread of a pool could not be hurried up again.
     thread.shutdown(wait=False)
     return future
 
 
-def give_way() -> None:
-    """Lower the priority of the calling thread, where a thread has one of its own."""
+def _give_way() -> None:
     # Elsewhere a priority belongs to the whole process.
     if sys.platform == "linux":
         thread = threading.get_native_id()

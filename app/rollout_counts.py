@@ -1,6 +1,7 @@
 """What canary and shadow are judged by: kept as metrics, so that several processes add up."""
 
 from collections.abc import Sequence
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +18,13 @@ class RolloutCounts:
 
     def __init__(self, metrics: Metrics) -> None:
         registry = metrics.registry
-        self._answers = Counter(
+        self.answers = Counter(
             "rollout_requests_total",
             "Predictions asked of a model with a canary or shadow, by the version that answered.",
             ["model", "version", "status"],
             registry=registry,
         )
-        self._latency = Histogram(
+        self.latency = Histogram(
             "rollout_request_duration_seconds",
             "Seconds from a request's headers to its answer, by the version that answered.",
             ["model", "version"],
@@ -56,9 +57,17 @@ class RolloutCounts:
             registry=registry,
         )
 
-    def answered(self, model: str, version: str, status: int, seconds: float) -> None:
-        self._answers.labels(model, version, status).inc()
-        self._latency.labels(model, version).observe(seconds)
+
+class VersionCounts:
+    """The counters of one version's answers."""
+
+    def __init__(self, counts: RolloutCounts, model: str, version: str) -> None:
+        self._of_status = cache(partial(counts.answers.labels, model, version))
+        self._latency = counts.latency.labels(model, version)
+
+    def add(self, status: int, seconds: float) -> None:
+        self._of_status(status).inc()
+        self._latency.observe(seconds)
 
 
 class ShadowCounts:

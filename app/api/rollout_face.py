@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -17,7 +16,7 @@ from app.errors import ServiceError, SettingsError
 from app.predictor import Predictor
 from app.registry import Combine, Registry
 from app.rollout import Target
-from app.rollout_counts import RolloutCounts, ShadowCounts
+from app.rollout_counts import RolloutCounts, ShadowCounts, VersionCounts
 from app.settings import Settings, variable
 from app.shadow import Mirror, Mirrored, why_not_comparable
 
@@ -34,15 +33,15 @@ class RolloutFace:
         self.inference = default.inference
         self.open_model = default.open_model
         self.parts = default, beside
-        self._counts = counts
         self._default = default
-        self._choices = [
-            (
-                target,
-                face if target.kind == "canary" else _mirrored(default, face, settings, counts),
-            )
-            for target, face in beside
-        ]
+        self._choices: Beside = []
+        for target, face in beside:
+            chosen = face if target.kind == "canary" else _mirrored(default, face, settings, counts)
+            self._choices.append((target, chosen))
+        predictors = [face.inference.predictor for face in (default, *dict(self._choices).values())]
+        self._counts = {
+            each.version: VersionCounts(counts, each.name, each.version) for each in predictors
+        }
 
     def choose(self, headers: Headers) -> PredictFace:
         """The face that answers the request: the same for an X-Request-ID, in every process."""
@@ -65,8 +64,7 @@ class RolloutFace:
     ) -> Response:
         """What the face that is chosen says when asked so; counted as its answer."""
         face = self.choose(headers)
-        predictor = face.inference.predictor
-        count = partial(self._counts.answered, predictor.name, predictor.version)
+        counts = self._counts[face.inference.predictor.version]
         started = time.perf_counter()
         try:
             response = await ask(face)
@@ -74,9 +72,9 @@ class RolloutFace:
             raise
         except Exception as error:
             failure = type(error) if isinstance(error, ServiceError) else ServiceError
-            count(status_of(failure), time.perf_counter() - started)
+            counts.add(status_of(failure), time.perf_counter() - started)
             raise
-        count(response.status_code, time.perf_counter() - started)
+        counts.add(response.status_code, time.perf_counter() - started)
         return response
 
 

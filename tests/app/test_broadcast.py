@@ -10,7 +10,7 @@ import pytest
 
 from app.broadcast import Broadcast
 from app.bulletin import Bulletin, make_bells
-from app.errors import CardMismatch, OutOfStep, ServiceError, VersionNotFound
+from app.errors import CardMismatch, ModelNotFound, OutOfStep, ServiceError, VersionNotFound
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.registry import Registry
@@ -93,6 +93,13 @@ async def test_a_verb_that_fails_leaves_all_as_they_were(folder: Path) -> None:
         require_the_same(started)
         assert "3" in [each.version for each in started[2].registry.statuses("wine") if each.reason]
         assert started[1].default() == "3"
+
+
+async def test_a_verb_on_no_model_tells_the_others_nothing(folder: Path) -> None:
+    async with workers(folder) as started:
+        with pytest.raises(ModelNotFound, match=r"no model 'wein'; did you mean wine\?"):
+            await started[0].verbs.unload("wein")
+        assert not (folder / "published.json").exists()
 
 
 async def test_one_that_comes_later_catches_up_with_all_models(folder: Path) -> None:

@@ -234,7 +234,7 @@ settings = Settings(model=Path(sys.argv[1]), port=0, workers=2)
 app = create_app(settings)
 app.middleware_stack = die
 try:
-    Supervisor(app, settings, "").run()
+    Supervisor(app, settings, sys.argv[2]).run()
 except WorkerError as error:
     sys.exit(f"app: {error}")
 """
@@ -243,7 +243,7 @@ except WorkerError as error:
 def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
     model = ROOT / "models" / "iris-model.pth"
     result = subprocess.run(
-        [sys.executable, "-c", DIES_AT_START, model],
+        [sys.executable, "-c", DIES_AT_START, model, tmp_path],
         capture_output=True,
         text=True,
         timeout=60,

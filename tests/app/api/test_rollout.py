@@ -142,6 +142,24 @@ async def test_the_comparison_counts_each_versions_answers(folder: Path) -> None
     assert line in metrics
 
 
+async def test_who_leaves_before_the_answer_is_no_error_of_either(folder: Path) -> None:
+    app = create_app(Settings(models=folder, model="wine", canary="wine:2=0.3"))
+    scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b""}
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"9")]
+    sent = []
+
+    async def leave() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    async with app.router.lifespan_context(app):
+        await app.middleware_stack(scope | {"headers": headers}, leave, send)
+    assert sent == []
+    assert list(app.state.service.metrics.samples("rollout_requests_total")) == []
+
+
 async def test_a_canary_that_is_unloaded_leaves_all_to_the_default(folder: Path) -> None:
     async with service(folder, canary="wine:2=1") as client:
         assert await version_of(client, "a") == "2"
