@@ -117,7 +117,7 @@ async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
 async def load(service: ServiceDep, model: ModelName, request: Request) -> Response:
     if given := (await _read(request, service, LoadQuery)).parameters:
         raise InvalidInference(f"parameters {', '.join(given)}: a model is loaded as its files are")
-    await service.registry.load(model)
+    await service.verbs.load(model)
     return Response()
 
 
@@ -128,7 +128,7 @@ async def load(service: ServiceDep, model: ModelName, request: Request) -> Respo
 )
 async def unload(service: ServiceDep, model: ModelName, request: Request) -> Response:
     await _read(request, service, LoadQuery)
-    await service.registry.unload(model)
+    await service.verbs.unload(model)
     return Response()
 
 

@@ -98,6 +98,23 @@ async def test_who_names_a_version_or_asks_for_the_state_gets_no_canary(folder: 
     assert [each["requests"] for each in answers] == [0, 1]
 
 
+async def test_the_open_inference_protocol_takes_the_same_turns(folder: Path) -> None:
+    tensor = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": list(FLOWER.values())}
+    async with service(folder, canary="wine:2=0.3", shadow="wine:2=1") as client:
+        for request_id in IDS[:20]:
+            answer = await client.post(
+                "/v2/models/wine/infer",
+                json={"inputs": [tensor], "outputs": [{"name": "probabilities"}]},
+                headers={"X-Request-ID": request_id},
+            )
+            assert answer.json()["model_version"] == chosen(request_id)
+            found = answer.json()["outputs"][0]["data"]
+            right = expected(chosen(request_id), [list(FLOWER.values())])[0]
+            np.testing.assert_allclose(found, right, atol=1e-6)
+        counted = (await comparison(client))["canary"]["answers"]
+    assert sum(each["requests"] for each in counted) == 20
+
+
 async def test_a_binary_answer_names_its_version(folder: Path) -> None:
     stream = io.BytesIO()
     np.save(stream, np.array([list(FLOWER.values())], np.float32))
