@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bodies, single, start, training
+from benchmarks import bodies, single, start, training, workers
 from benchmarks.ratio import Ratio, print_table
 
 
@@ -19,6 +19,7 @@ def bench(
     ratios += single.measure(rounds, seconds)
     ratios += bodies.measure(rounds)
     ratios += start.measure(rounds)
+    ratios += workers.measure(rounds, seconds)
     ratios += training.measure(rounds)
     print_table(ratios)
 

@@ -70,7 +70,7 @@ def run_load(
     *,
     connections: int,
     seconds: int,
-    core: int = LOAD_CORE,
+    core: int | str = LOAD_CORE,
     pause_ms: int = 0,
 ) -> Load:
     """Keep `connections` requests in flight for `seconds`; bounded, whatever the server does.

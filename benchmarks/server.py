@@ -66,7 +66,7 @@ def running_server(
     probe: Callable[[], object],
     *,
     log: Path,
-    core: int = SERVER_CORE,
+    core: int | str = SERVER_CORE,
     cwd: Path | None = None,
     environment: dict[str, str] | None = None,
     timeout: float = 120.0,
