@@ -7,9 +7,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from app.errors import CardMismatch
+from app.errors import CardMismatch, UnreadableCheckpoint
+from app.files import read_regular_file
 from app.reference import Calibration, FeatureHistogram, Frozen, Mahalanobis, TrainingRows
 
+# Far more than the training rows that a card may keep.
+MAX_BYTES = 2**24
 NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
 
 
@@ -158,12 +161,12 @@ def card_path(checkpoint: Path) -> Path:
 
 def read_card(path: Path) -> Card:
     """Read and validate a card. Raises CardMismatch in one line naming file and field."""
+    if not path.exists():
+        raise CardMismatch(f"{path}: no model card; training writes it beside the state")
     try:
-        text = path.read_bytes()
-    except FileNotFoundError:
-        raise CardMismatch(f"{path}: no model card; training writes it beside the state") from None
-    except OSError as error:
-        raise CardMismatch(f"{path}: {error.strerror or error}") from None
+        text = read_regular_file(path, MAX_BYTES)
+    except UnreadableCheckpoint as error:
+        raise CardMismatch(str(error)) from None
     try:
         return Card.model_validate_json(text)
     except ValidationError as error:

@@ -15,7 +15,8 @@ import app.multiclass
 from app.atomic import write_atomically
 from app.card import Card, card_path, read_card
 from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
-from app.formats import State, encode_state, read_regular_file, read_state
+from app.files import read_regular_file
+from app.formats import State, encode_state, read_state
 
 
 def tensor_sha256(tensor: Tensor) -> str:
@@ -54,8 +55,10 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
     """
     state = read_state(path)
     for name, tensor in state.items():
-        if wrong := int((~torch.isfinite(tensor)).sum()):
-            raise StateMismatch(f"{path}: {name} has {wrong} NaN or infinite values")
+        # torch cannot tell of one-byte floats, all of which float16 holds or makes infinite.
+        numbers = tensor if tensor.itemsize > 1 else tensor.half()
+        if wrong := int((~torch.isfinite(numbers)).sum()):
+            raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
     card = read_card(card_path(path))
     if (found := state_sha256(state)) != card.state_sha256:
         raise CardMismatch(

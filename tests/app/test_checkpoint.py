@@ -57,7 +57,9 @@ def test_one_flipped_bit_is_found(write_model: WriteModel, suffix: str) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(weights) + 1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CardMismatch, match=r"the card is of state \w{12}, but made"):
+    # A .pth has a check sum of its own, which torch itself does not look at.
+    found = r"Bad CRC-32" if suffix == ".pth" else r"the card is of state \w{12}, but made"
+    with pytest.raises(CheckpointError, match=found):
         load_checkpoint(path)
 
 
@@ -68,7 +70,7 @@ def test_weights_that_are_not_finite_are_refused(write_model: WriteModel, value:
     with torch.no_grad():
         module.output.bias[1] = value
     save_checkpoint(module.state_dict(), make_card(Multiclass().eval()), path)
-    with pytest.raises(StateMismatch, match=r"output\.bias has 1 NaN or infinite values"):
+    with pytest.raises(StateMismatch, match=r"'output\.bias' has 1 NaN or infinite values"):
         load_checkpoint(path)
 
 
