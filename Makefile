@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format bench lock bench-peers soak
+.PHONY: serve train test lint format bench lock bench-peers soak fuzz
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -34,6 +34,9 @@ bench-peers: .venv/dev  ## compare with other servers, each in its own environme
 soak: .venv/dev  ## ten minutes at 80% of capacity: memory, errors, latency (needs wrk and taskset)
 	$(BIN)/python -m benchmarks.soak
 
+fuzz: .venv/fuzz  ## mutate checkpoints, cards and bodies in search of a fault (FUZZ_SECONDS=600; Linux)
+	$(BIN)/python -m tests.fuzz
+
 lock: .venv/dev  ## write constraints.txt from what is installed
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
@@ -43,6 +46,10 @@ lock: .venv/dev  ## write constraints.txt from what is installed
 
 .venv/train: pyproject.toml constraints.txt | .venv
 	$(INSTALL) '.[train]'
+	touch $@
+
+.venv/fuzz: pyproject.toml constraints.txt | .venv
+	$(INSTALL) '.[dev,fuzz]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv

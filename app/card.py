@@ -81,6 +81,12 @@ class Golden(Frozen):
     inputs: list[list[float]] = Field(min_length=1)
     log_probabilities: list[list[float]] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _require_rectangles(self) -> Self:
+        for name, rows in self:
+            _require_shape(name, rows, len(self.inputs), len(rows[0]))
+        return self
+
 
 def _require_distinct(names: list[str]) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):

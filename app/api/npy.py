@@ -74,7 +74,8 @@ def _read(body: Body) -> Numbers:
     stream = io.BytesIO(body[:MAX_HEADER_BYTES])
     try:
         shape, fortran_order, dtype = HEADERS[npy.read_magic(stream)](stream)
-    except (ValueError, KeyError) as error:
+    except Exception as error:
+        # NumPy evaluates the header as Python's text: a tokenizer's and a compiler's errors, too.
         raise MalformedBody(_first_line(error), 0, "npy") from None
     start = stream.tell()
     if dtype.kind not in "fiu":

@@ -1,0 +1,75 @@
+"""What is fuzzed: each target takes any bytes, and raises REFUSALS at most."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from app.api.arrow import ArrowFormat
+from app.api.npy import NpyFormat
+from app.card import card_path
+from app.errors import CheckpointError, RequestError
+from app.formats import encode_state, read_state
+from app.inspection import describe_state
+from app.instance_decoder import InstanceDecoder
+from app.instances import parse_instances
+from app.predictor import Predictor
+from tests.fuzz.seeds import IRIS, archive, pickled_tensor
+
+REFUSALS = (CheckpointError, RequestError)
+MODEL = Predictor.load(IRIS)
+LIMIT = 100
+# Where the checkpoints are written; its name is all that may be written while a target runs.
+FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+
+
+def load(content: bytes, suffix: str) -> None:
+    """As `app inspect` and `app convert` read a file, then as the service does."""
+    path = FOLDER / f"model{suffix}"
+    path.write_bytes(content)
+    card_path(path).write_bytes(card_path(IRIS).read_bytes())
+    state = read_state(path)
+    describe_state(state)
+    encode_state(state, Path("any.safetensors"))
+    Predictor.load(path)
+
+
+def load_card(content: bytes) -> None:
+    path = FOLDER / "carded.pth"
+    path.write_bytes(IRIS.read_bytes())
+    card_path(path).write_bytes(content)
+    predictor = Predictor.load(path)
+    assert predictor.card.model_validate_json(predictor.card.to_json()) == predictor.card
+    _ = predictor.card.scales, predictor.ranges, predictor.novelty
+
+
+DECODER = InstanceDecoder(MODEL.card, LIMIT)
+
+
+def decode_json(body: bytes) -> None:
+    """Both parsers, which must agree."""
+    fast = _outcome(DECODER.decode, body)
+    assert fast == _outcome(lambda body: parse_instances(body, MODEL.card, LIMIT), body)
+
+
+def _outcome(decode: Callable[[bytes], object], body: bytes) -> object:
+    try:
+        instances = decode(body)
+    except RequestError as error:
+        return type(error), vars(error)
+    return instances.single, instances.rows.dtype, instances.rows.tolist()
+
+
+NPY = NpyFormat(MODEL, LIMIT)
+ARROW = ArrowFormat(MODEL, LIMIT)
+TARGETS: dict[str, Callable[[bytes], object]] = {
+    "pth": lambda content: load(content, ".pth"),
+    # An archive's check sums stop most mutations; so its parts are mutated before they are put in.
+    "pth-pickle": lambda content: load(archive(content), ".pth"),
+    "pickle": lambda content: load(content, ".pickle"),
+    "pickle-storage": lambda content: load(pickled_tensor(content), ".pickle"),
+    "safetensors": lambda content: load(content, ".safetensors"),
+    "card": load_card,
+    "json": decode_json,
+    "npy": NPY.decode,
+    "arrow": ARROW.decode,
+}
