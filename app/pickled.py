@@ -125,13 +125,14 @@ def _read_entry(archive: zipfile.ZipFile, name: str) -> bytearray:
 
 def read_pickled(content: bytes) -> object:
     """What pickle.dump wrote of a state_dict. Raises CheckpointError."""
-    loaded: dict[int, Storage] = {}
+    loaded: dict[int, tuple[bytes, Storage]] = {}
 
     def load(written: bytes) -> Storage:
-        # By identity: the pickle may name the same bytes again and again.
+        # By identity: the pickle may name the same bytes again and again. They are kept, for
+        # other bytes would get the id of those that are gone.
         if id(written) not in loaded:
-            loaded[id(written)] = _read_storage(written)
-        return loaded[id(written)]
+            loaded[id(written)] = written, _read_storage(written)
+        return loaded[id(written)][1]
 
     names = {**CALLS, **DTYPES, "torch.storage._load_from_bytes": load}
     return read_pickle(io.BytesIO(content), names)
