@@ -33,11 +33,19 @@ async def watch(registry: Registry[Any], period: float = 5.0) -> None:
     try:
         async with aclosing(changes):
             async for _ in changes:
-                await registry.refresh()
-    except (OSError, ExceptionGroup) as error:
+                await _refresh(registry)
+    except Exception as error:
         logger.warning(
             "cannot watch %s (%s): looking every %g s instead", repository.folder, error, period
         )
     while True:
         await asyncio.sleep(period)
+        await _refresh(registry)
+
+
+async def _refresh(registry: Registry[Any]) -> None:
+    try:
         await registry.refresh()
+    except Exception:
+        # No thread or no memory to look with, at present: the next look may have them.
+        logger.exception("cannot look for changes now; what is served is served on")

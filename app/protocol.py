@@ -17,6 +17,8 @@ from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 _name_of = itemgetter(0)
+# A deadline that is noticed so much too late: the event loop was blocked, or the process stopped.
+STALL_SECONDS = 0.1
 
 
 class Part(Enum):
@@ -71,10 +73,7 @@ class Protocol(Connection):
                 except httptools.HttpParserUpgrade as offer:
                     data = self._without_the_offer() + data[offer.args[0] :]
         except httptools.HttpParserError as error:
-            reason = error.__context__
-            if not isinstance(reason, Refusal):
-                reason = Refusal(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
-            self._refuse(reason)
+            self._refuse(Refusal.of(error))
             return
         if self._part is not None:
             self._expect_the_rest()
@@ -122,10 +121,18 @@ class Protocol(Connection):
             self._refuse(self._too_large())
             return
         if self._deadline is None and self._part is not None:
-            self._deadline = self.loop.call_later(self._seconds[self._part], self._late, self._part)
+            self._set_deadline(self._seconds[self._part], self._part)
 
-    def _late(self, part: Part) -> None:
+    def _set_deadline(self, seconds: float, part: Part) -> None:
+        due = self.loop.time() + seconds
+        self._deadline = self.loop.call_later(seconds, self._late, part, due)
+
+    def _late(self, part: Part, due: float) -> None:
         self._deadline = None
+        if (stood_still := self.loop.time() - due) > STALL_SECONDS:
+            # What came meanwhile is still to be read: our own delay is not the client's.
+            self._set_deadline(stood_still, part)
+            return
         if self.pipeline or self.flow.read_paused:
             # It is not the client that keeps us waiting.
             self._expect_the_rest()

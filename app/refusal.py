@@ -1,7 +1,9 @@
 """The end of a connection whose request no application could answer."""
 
 from http import HTTPStatus
+from typing import Self
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.api.error_handlers import problem
@@ -13,6 +15,16 @@ class Refusal(Exception):
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
         self.status = status
+
+    @classmethod
+    def of(cls, error: httptools.HttpParserError) -> Self:
+        """What the parser's error means: the client's mistake, unless our memory ran out."""
+        reason = error.__context__
+        if isinstance(reason, cls):
+            return reason
+        if isinstance(reason, MemoryError):
+            return cls(HTTPStatus.INTERNAL_SERVER_ERROR, "not enough memory for the request")
+        return cls(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
 
     def render(self) -> bytes:
         """The whole answer, as problem details, for the connection to close after."""

@@ -141,3 +141,30 @@ async def test_a_change_that_no_event_told_of_is_noticed_all_the_same(tmp_path: 
         other.write_bytes(new.read_bytes())
         card_path(other).write_bytes(card_path(new).read_bytes())
         await until(serves(registry, "wine", new))
+
+
+class ShortOfThreads(Registry[str]):
+    """Its first look fails as it does where the system has no thread left."""
+
+    failed = False
+
+    async def refresh(self) -> None:
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("can't start new thread")
+        await super().refresh()
+
+
+async def test_a_look_that_fails_is_not_the_last(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save_model(tmp_path / "wine.pth")
+    registry = ShortOfThreads(Repository(tmp_path, "wine"), lambda p: p.state_sha256, Metrics())
+    registry.load_all()
+    task = asyncio.create_task(watch(registry, period=0.2))
+    await until(lambda: "cannot look for changes now" in caplog.text)
+    save_model(path, seed=2)
+    await until(serves(registry, "wine", path))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
