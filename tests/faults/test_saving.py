@@ -1,0 +1,97 @@
+"""A disk that is full, or refuses: the old files stay whole, nothing else is left, status 1."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.checkpoint import load_checkpoint
+from tests.conftest import IRIS, ROOT, save_model
+from tests.faults.refused import NUMBERS
+
+# In a mount namespace of its own: the small disk is gone with the process, and nobody else sees
+# it. What is left on the disk is copied to where the test can look.
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=256k none "$1" && cp "$2"/* "$1" || exit 77
+head -c 1M /dev/zero > "$1/filler" 2>/dev/null
+rm "$1/filler" && head -c "$3" /dev/zero > "$1/filler"
+disk=$1 result=$4; shift 4
+"$@"; status=$?
+cp -a "$disk/." "$result"
+exit $status
+"""
+TRAINING = ["-m", "training", "--seeds", "0", "--epochs", "1", "--name", "model", "--output"]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "filler"]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """A folder that holds a checkpoint and its card, model.pth and model.json."""
+    return save_model(tmp_path / "old" / "model.pth").parent
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    return {
+        "convert": [sys.executable, "-m", "app", "convert", str(IRIS), str(folder / "model.pth")],
+        "train": [sys.executable, *TRAINING, str(folder)],
+    }
+
+
+def require_refused(done: subprocess.CompletedProcess[str], reason: str) -> None:
+    assert done.returncode == 1, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].endswith(reason)
+
+
+@pytest.mark.parametrize("name", ["convert", "train"])
+def test_a_full_disk(tmp_path: Path, old: Path, name: str) -> None:
+    disk, result = tmp_path / "disk", tmp_path / "result"
+    disk.mkdir()
+    result.mkdir()
+    before = contents(old)
+    # Of 256 KiB the old files take 12; the rest is left to the state, but not to the card.
+    free = 8192
+    size = 256 * 1024 - sum(-(-len(content) // 4096) * 4096 for content in before.values()) - free
+    script = ["sh", "-c", ON_A_SMALL_DISK, "sh", str(disk), str(old), str(size), str(result)]
+    rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    done = run("unshare", *rights, "--mount", *script, *commands(disk)[name])
+    if done.returncode == 77 or done.stderr.startswith("unshare: "):
+        pytest.skip(f"no right to mount a disk: {done.stderr}")
+    require_refused(done, "No space left on device")
+    assert contents(result) == before
+
+
+@pytest.mark.skipif(platform.machine() not in NUMBERS, reason="its system calls are not known here")
+@pytest.mark.parametrize(
+    ("call", "error"), [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename", "EROFS")]
+)
+def test_a_call_that_the_kernel_refuses(old: Path, call: str, error: str) -> None:
+    refused = [sys.executable, "-m", "tests.faults.refused", call, error]
+    before = contents(old)
+    done = run(*refused, *commands(old)["convert"])
+    reasons = {"EIO": "Input/output error", "ENOSPC": "No space left on device"}
+    require_refused(done, reasons.get(error, "Read-only file system"))
+    assert contents(old) == before
+
+
+def test_with_nothing_in_the_way_both_are_written(old: Path) -> None:
+    """So the command above fails for what is done to it alone."""
+    before = contents(old)
+    done = run(*commands(old)["convert"])
+    assert done.returncode == 0, done.stderr
+    after = contents(old)
+    assert after.keys() == before.keys()
+    assert all(after[name] != content for name, content in before.items())
+    load_checkpoint(old / "model.pth")
