@@ -1,0 +1,26 @@
+"""docs/faults.md: each row names a test, and each test is there."""
+
+import ast
+import re
+
+from tests.conftest import ROOT
+
+REFERENCE = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
+ROWS = [
+    line
+    for line in (ROOT / "docs" / "faults.md").read_text().splitlines()
+    if line.startswith("| ") and not line.startswith(("| ---", "| try |", "| fault |"))
+]
+
+
+def test_each_row_names_a_test_that_is_there() -> None:
+    assert len(ROWS) >= 50
+    for row in ROWS:
+        references = REFERENCE.findall(row)
+        assert references, row
+        # Each name in the last cell is one; a misspelt one would not be found as one.
+        assert row.split(" | ")[-1].count("`") == 2 * len(references), row
+        for file, name in references:
+            tree = ast.parse((ROOT / "tests" / file).read_text())
+            functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+            assert name in {each.name for each in tree.body if isinstance(each, functions)}, row
