@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format bench lock bench-peers soak fuzz
+.PHONY: serve train test lint format bench lock bench-peers soak fuzz sbom audit
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -37,8 +37,30 @@ soak: .venv/dev  ## ten minutes at 80% of capacity: memory, errors, latency (nee
 fuzz: .venv/fuzz  ## mutate checkpoints, cards and bodies in search of a fault (FUZZ_SECONDS=600; Linux)
 	$(BIN)/python -m tests.fuzz
 
-lock: .venv/dev  ## write constraints.txt from what is installed
+lock: .venv/supply  ## write constraints.txt from what is installed, and the image's requirements.lock
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --annotation-style line --no-header \
+	    --no-emit-index-url --no-emit-find-links --unsafe-package torch \
+	    --constraint constraints.txt --output-file requirements.lock pyproject.toml
+	# That torch is not in it, for it has a lock of its own.
+	sed -i '/^# WARNING/,$$d' requirements.lock
+
+sbom: .venv/supply build/image  ## list what the image installs, as CycloneDX, in build/sbom.json
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	    --output-reproducible --validate --output-file build/sbom.json build/image
+
+audit: .venv/supply  ## look for known vulnerabilities in what the image installs (asks a database)
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock --requirement torch.lock
+
+# As the Dockerfile does it.
+build/image: requirements.lock torch.lock
+	rm -rf $@
+	$(PYTHON) -m venv --without-pip $@
+	for lock in torch requirements; do \
+	    $(BIN)/python -m pip --python $@ install --quiet --no-deps --only-binary=:all: \
+	        --require-hashes --requirement $$lock.lock || exit 1; \
+	done
+	touch $@
 
 .venv/serve: pyproject.toml constraints.txt | .venv
 	$(INSTALL) .
@@ -50,6 +72,10 @@ lock: .venv/dev  ## write constraints.txt from what is installed
 
 .venv/fuzz: pyproject.toml constraints.txt | .venv
 	$(INSTALL) '.[dev,fuzz]'
+	touch $@
+
+.venv/supply: pyproject.toml constraints.txt | .venv
+	$(INSTALL) '.[dev,supply]'
 	touch $@
 
 .venv/dev: pyproject.toml constraints.txt | .venv

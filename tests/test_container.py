@@ -1,6 +1,7 @@
 """What a container engine would be sent, and whether that alone serves. No engine is needed."""
 
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -21,14 +22,30 @@ def context(root: Path) -> set[Path]:
 
 def test_nothing_but_the_service_is_sent(tmp_path: Path) -> None:
     wanted = {"app/main.py", "app/page/page.css", "models/own.safetensors", "models/own.json"}
-    wanted |= {"pyproject.toml", "constraints.txt", "README.md"}
+    wanted |= {"torch.lock", "requirements.lock"}
     unwanted = {".env", ".git/config", ".venv/bin/python", "training/fit.py", "tests/test_fit.py"}
+    unwanted |= {"pyproject.toml", "constraints.txt", "README.md", "build/sbom.json", ".ci/run"}
+    unwanted |= {
+        "app/.env",
+        "app/api/key.pem",
+        "models/.netrc",
+        "models/id_rsa",
+        "models/a/.git/HEAD",
+    }
     unwanted |= {"app/__pycache__/main.cpython-311.pyc", "app/api/__pycache__/a.pyc", "a/app/b.py"}
     unwanted |= {"models/plots/own-loss.png", "examples/models/full.pickle"}
     for name in wanted | unwanted:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert context(tmp_path) == set(map(Path, wanted))
+
+
+def test_all_of_the_service_that_is_in_the_repository_is_sent() -> None:
+    command = ["git", "ls-files", "app", "models"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    tracked = {Path(name) for name in listed.splitlines()}
+    assert Path("app/main.py") in tracked
+    assert {path for path in tracked - context(ROOT) if path.parts[1] != "plots"} == set()
 
 
 def test_what_the_dockerfile_copies_is_sent() -> None:

@@ -1,0 +1,56 @@
+"""requirements.lock and torch.lock: what the image installs, each with what it must hash to."""
+
+import re
+from importlib.metadata import requires
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.conftest import ROOT
+
+HASH = r" \\\n    --hash=sha256:[0-9a-f]{64}"
+PIN = re.compile(rf"^([\w.-]+)==([\w.]+)(?: ; [^\\\n]+)?(?:{HASH})+$", re.M)
+
+
+def pins(name: str) -> dict[str, str]:
+    """By name the version; each line of the file is a pin, one of its hashes, or a comment."""
+    text = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(), flags=re.M)
+    found = {canonicalize_name(name): version for name, version in PIN.findall(text)}
+    assert PIN.sub("", text).strip() == ""
+    return found
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return {canonicalize_name(name): version for name, version in (x.split("==") for x in lines)}
+
+
+def needed(package: str, extras: frozenset[str] = frozenset()) -> set[str]:
+    """What `package` with `extras` requires here, and what that requires, and so on."""
+    found: set[str] = set()
+    for requirement in map(Requirement, requires(package) or []):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
+            found.add(canonicalize_name(requirement.name))
+            found |= needed(requirement.name, frozenset(requirement.extras))
+    return found
+
+
+def test_all_that_serving_needs_is_locked_and_no_more() -> None:
+    assert pins("requirements.lock").keys() | {"torch"} == needed("multiclass-server")
+    assert pins("torch.lock").keys() == {"torch"}
+
+
+def test_the_locks_pin_what_the_constraints_pin() -> None:
+    known = constraints()
+    for name, version in (pins("requirements.lock") | pins("torch.lock")).items():
+        assert known[name] == version, name
+
+
+def test_the_image_takes_nothing_without_a_hash() -> None:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    installs = re.findall(r"pip --python /venv install[^&\n]*", text)
+    assert len(installs) == 2
+    for install, name in zip(installs, ("torch.lock", "requirements.lock"), strict=True):
+        assert "--require-hashes" in install
+        assert f"--requirement {name}" in install
