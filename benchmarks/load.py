@@ -21,7 +21,10 @@ class LoadFailed(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw. Times are milliseconds, and span one request and its answer."""
+    """What one run of wrk saw. Times are milliseconds, and span one request and its answer.
+
+    `behind_ms`: how late the latest request of a paced load was sent, for want of a connection.
+    """
 
     requests: int
     seconds: float
@@ -29,6 +32,7 @@ class Load:
     p99_ms: float
     bad_statuses: int
     socket_errors: int
+    behind_ms: float = 0
 
     @classmethod
     def parse(cls, output: str) -> Self:
@@ -45,6 +49,7 @@ class Load:
             p99_ms=report["p99"] / 1e3,
             bad_statuses=report["bad_statuses"],
             socket_errors=sum(report[kind] for kind in kinds),
+            behind_ms=report["behind"] / 1e3,
         )
 
     @property
@@ -71,11 +76,12 @@ def run_load(
     connections: int,
     seconds: int,
     core: int | str = LOAD_CORE,
-    pause_ms: int = 0,
+    rate: float = 0,
 ) -> Load:
     """Keep `connections` requests in flight for `seconds`; bounded, whatever the server does.
 
-    Each connection pauses `pause_ms` before a request, on average.
+    With a `rate`, so many requests a second are sent, whether or not those before are answered,
+    as long as a connection is free.
     Raises LoadFailed where wrk cannot run or connect at all.
     """
     with tempfile.NamedTemporaryFile() as body:
@@ -85,7 +91,7 @@ def run_load(
         command = ["taskset", "--cpu-list", str(core), "wrk", "--threads", "1"]
         command += ["--connections", str(connections), "--duration", f"{seconds}s"]
         command += ["--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), request.url]
-        command += ["--", request.method, body.name, str(pause_ms), *headers]
+        command += ["--", request.method, body.name, str(rate), *headers]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=seconds + 3 * TIMEOUT_SECONDS

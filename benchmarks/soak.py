@@ -21,9 +21,21 @@ from benchmarks.server import Server, free_port, running_server
 from benchmarks.single import service_command
 
 RESULTS = Path(__file__).parent / "results"
-# Between two requests of a connection, on average: long beside an answer, so that the number
-# of connections sets the rate.
-PAUSE_MS = 20
+# What each connection has time for, between two requests of its own: long beside an answer, so
+# that one is free whenever a request is due.
+TURN_SECONDS = 0.02
+# Of what was asked for: less than this was not the load that the report claims.
+LEAST_RATE = 0.98
+COLUMNS = [
+    "seconds",
+    "requests",
+    "p50_ms",
+    "p99_ms",
+    "behind_ms",
+    "bad_statuses",
+    "socket_errors",
+    "memory",
+]
 MOST_GROWTH = {"memory": 1.05, "p50": 1.5, "p99": 2.0}
 
 
@@ -34,6 +46,12 @@ class Window:
     end: float
     load: Load
     memory_bytes: int
+    asked_rate: float
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return self.load.requests / self.load.seconds
 
 
 def growth(windows: list[Window]) -> dict[str, float]:
@@ -53,6 +71,11 @@ def growth(windows: list[Window]) -> dict[str, float]:
 def faults(windows: list[Window]) -> list[str]:
     """What must not happen in a soak; empty where all is well."""
     failed = [f"until {w.end:.0f} s: {w.load.fault}" for w in windows if w.load.fault]
+    failed += [
+        f"until {w.end:.0f} s: {w.rate:.0f} requests a second; {w.asked_rate:.0f} were asked for"
+        for w in windows
+        if w.rate < LEAST_RATE * w.asked_rate
+    ]
     return failed + [
         f"{name} grew to {factor:.2f} times the first third's; at most {MOST_GROWTH[name]}"
         for name, factor in growth(windows).items()
@@ -76,9 +99,9 @@ def soak(
     with running_server(service_command(port), request.send, log=log) as server:
         run_load(request, connections=32, seconds=window)
         capacity = run_load(request, connections=32, seconds=window).throughput
-        connections = max(1, round(share * capacity * PAUSE_MS / 1000))
-        print(f"capacity {capacity:.0f}/s; {connections} connections ask for {share:.0%} of it")
-        windows = _watch(server, request, connections, minutes * 60, window)
+        rate = share * capacity
+        print(f"capacity {capacity:.0f}/s; {rate:.0f}/s are asked for, {share:.0%} of it")
+        windows = _watch(server, request, rate, minutes * 60, window)
     _write(windows, output)
     asked = sum(w.load.requests for w in windows)
     rate = asked / sum(w.load.seconds for w in windows)
@@ -89,13 +112,14 @@ def soak(
 
 
 def _watch(
-    server: Server, request: Request, connections: int, seconds: float, window: int
+    server: Server, request: Request, rate: float, seconds: float, window: int
 ) -> list[Window]:
     windows: list[Window] = []
+    connections = max(1, round(rate * TURN_SECONDS))
     start = time.monotonic()
     while not windows or windows[-1].end < seconds:
-        load = run_load(request, connections=connections, seconds=window, pause_ms=PAUSE_MS)
-        windows.append(Window(time.monotonic() - start, load, server.anonymous_bytes()))
+        load = run_load(request, connections=connections, seconds=window, rate=rate)
+        windows.append(Window(time.monotonic() - start, load, server.anonymous_bytes(), rate))
         print(_line(windows[-1]), flush=True)
     return windows
 
@@ -104,7 +128,8 @@ def _line(window: Window) -> str:
     load, mib = window.load, window.memory_bytes / 2**20
     return (
         f"{window.end:5.0f} s: {load.throughput:6.0f}/s, p50 {load.p50_ms:.2f} ms, "
-        f"p99 {load.p99_ms:.2f} ms, {mib:.1f} MiB, {load.fault or 'no fault'}"
+        f"p99 {load.p99_ms:.2f} ms, {load.behind_ms:.1f} ms behind, {mib:.1f} MiB, "
+        f"{load.fault or 'no fault'}"
     )
 
 
@@ -112,13 +137,12 @@ def _write(windows: list[Window], output: Path) -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     with output.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["seconds", "requests", "p50_ms", "p99_ms", "bad_statuses", "socket_errors", "memory"]
-        )
+        writer.writerow(COLUMNS)
         for each in windows:
             load = each.load
             counts = (load.bad_statuses, load.socket_errors, each.memory_bytes)
-            writer.writerow([f"{each.end:.1f}", load.requests, load.p50_ms, load.p99_ms, *counts])
+            times = (load.p50_ms, load.p99_ms, load.behind_ms)
+            writer.writerow([f"{each.end:.1f}", load.requests, *times, *counts])
 
 
 if __name__ == "__main__":

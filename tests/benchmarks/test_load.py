@@ -27,14 +27,14 @@ Running 2s test @ http://127.0.0.1:8765/
 Requests/sec:  87236.50
 Transfer/sec:      3.35MB
 {"requests": 183113, "microseconds": 2099041, "p50": 310, "p99": 3317, "bad_statuses": 3032, \
-"connect_errors": 0, "read_errors": 20, "write_errors": 0, "timeouts": 2}
+"connect_errors": 0, "read_errors": 20, "write_errors": 0, "timeouts": 2, "behind": 1500}
 """
 
 
 def test_a_report_is_read_in_milliseconds() -> None:
     load = Load.parse(OUTPUT)
     assert (load.requests, load.seconds) == (183113, 2.099041)
-    assert (load.p50_ms, load.p99_ms) == (0.31, 3.317)
+    assert (load.p50_ms, load.p99_ms, load.behind_ms) == (0.31, 3.317, 1.5)
 
 
 def test_only_good_answers_are_throughput_and_the_fault_counts_the_others() -> None:
@@ -65,3 +65,12 @@ def test_the_echo_answers_what_it_was_sent_and_a_load_on_it_has_no_fault(tmp_pat
     assert load.fault == ""
     assert load.requests > 0
     assert 0 < load.p50_ms <= load.p99_ms
+
+
+@needs_wrk
+def test_a_paced_load_is_as_large_as_asked_for(tmp_path: Path) -> None:
+    port = free_port()
+    request = Request(f"http://127.0.0.1:{port}/", b"{}")
+    with running_server(echo.command(port), request.send, log=tmp_path / "log"):
+        load = run_load(request, connections=20, seconds=2, rate=500)
+    assert load.requests == pytest.approx(500 * load.seconds, rel=0.1)

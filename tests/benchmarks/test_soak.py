@@ -14,10 +14,15 @@ from tests.conftest import ROOT
 
 
 def window(
-    end: float, mib: float = 100, p50_ms: float = 1, p99_ms: float = 5, bad_statuses: int = 0
+    end: float,
+    mib: float = 100,
+    p50_ms: float = 1,
+    p99_ms: float = 5,
+    bad_statuses: int = 0,
+    asked_rate: float = 100,
 ) -> Window:
     load = Load(1000, 10, p50_ms, p99_ms, bad_statuses, socket_errors=0)
-    return Window(end, load, int(mib * 2**20))
+    return Window(end, load, int(mib * 2**20), asked_rate)
 
 
 def test_an_even_run_has_no_fault() -> None:
@@ -38,6 +43,11 @@ def test_a_leak_a_growing_queue_and_an_error_are_faults() -> None:
     assert [fault.split()[0] for fault in faults(slowing)] == ["p50", "p99"]
     failing = [window(10), window(20, bad_statuses=3), window(30)]
     assert faults(failing) == ["until 20 s: 3 of 1000 answers not 2xx"]
+
+
+def test_a_load_that_was_not_the_one_asked_for_is_a_fault() -> None:
+    windows = [window(10), window(20, asked_rate=120), window(30, asked_rate=101)]
+    assert faults(windows) == ["until 20 s: 100 requests a second; 120 were asked for"]
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
