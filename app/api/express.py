@@ -14,7 +14,6 @@ from app.api.access_log import Access, AccessLog
 from app.api.asked import NOTHING_MORE
 from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
 from app.api.request_ids import RequestIds
-from app.errors import ServiceError
 from app.exchange import Exchange, RawHeader
 from app.inference import MAX_BATCHED_ROWS, Prediction
 from app.instances import Instances
@@ -51,7 +50,8 @@ class Express:
                 return
             waiter = _Waiter(exchange, face, instances, started, self._close, pass_on)
             face.inference.predict_for(waiter, instances.rows)
-        except ServiceError:
+        except Exception:
+            # The application fails at the same, and says so.
             pass_on(exchange)
 
     def _close(self, exchange: Exchange, content: bytes | memoryview, started: float) -> None:
@@ -87,11 +87,10 @@ class _Waiter:
     def set_result(self, prediction: Prediction) -> None:
         try:
             content = self.face.json.encode([prediction], self.instances, NOTHING_MORE)
-        except Exception:
-            # For others of its batch to be answered; the application fails again, and says so.
-            self.pass_on(self.exchange)
-        else:
             self.close(self.exchange, content, self.started)
+        except Exception:
+            # As above, and the others of its batch are still to be told.
+            self.pass_on(self.exchange)
 
     def set_exception(self, _error: BaseException) -> None:
         self.pass_on(self.exchange)
