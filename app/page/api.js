@@ -2,6 +2,7 @@
 
 import { decodeNpy, encodeNpy } from "./npy.js";
 
+const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
 
 /** The service refused: its RFC 9457 problem details. */
@@ -14,53 +15,77 @@ export class Problem extends Error {
 }
 
 export class Api {
-  /** `base` is where the model is served: absolute, ending in a slash. */
-  constructor(base) {
-    this.base = base;
+  #root;
+  #closed;
+
+  /** `root` is where the service is: absolute, ending in a slash. `path` leads on to a model. */
+  constructor(root, path = "", closed = new AbortController()) {
+    this.base = new URL(path, root).href;
+    this.#root = root;
+    this.#closed = closed;
+  }
+
+  /** The same service, asked of {model, version}, or of the default; closed together. */
+  of(choice) {
+    const names = choice && [choice.model, choice.version].map(encodeURIComponent);
+    return new Api(this.#root, choice ? `models/${names[0]}/versions/${names[1]}/` : "", this.#closed);
+  }
+
+  /** Whoever still waits for an answer never hears of one. */
+  close() {
+    this.#closed.abort();
+  }
+
+  /** Every model of the service, and where its versions stand. */
+  models() {
+    return this.#ask(new URL("models", this.#root));
+  }
+
+  /** What changed between two versions of a model. */
+  diff(model, from, to) {
+    const path = `models/${encodeURIComponent(model)}/diff?${new URLSearchParams({ from, to })}`;
+    return this.#ask(new URL(path, this.#root));
   }
 
   /** Name, version, layers, totals and the card. */
-  async model() {
-    return (await this.#ask("model")).json();
+  model() {
+    return this.#ask("model");
   }
 
-  /** The answer to one instance, {feature: number}; with its novelty, if the card can say that. */
-  async predict(instance, novelty) {
-    return (await this.#post(`predict${novelty ? "?out_of_distribution=true" : ""}`, instance)).json();
+  /** The answer to one instance, {feature: number}; `query` is what else it shall show. */
+  predict(instance, query = {}) {
+    return this.#post(withQuery("predict", query), instance);
   }
 
   /** The answers to many, in order, with their warnings. */
-  async predictMany(instances) {
-    return (await (await this.#post("predict", { instances })).json()).predictions;
+  async predictMany(instances, query = {}) {
+    return (await this.#post(withQuery("predict", query), { instances })).predictions;
   }
 
   /** Probabilities {shape: [rows, classes], data} of a Float32Array of rows in the card's order. */
-  async probabilities(data, features) {
+  probabilities(data, features, query = {}) {
     const body = encodeNpy(data, [data.length / features, features]);
     const headers = { "Content-Type": NPY, Accept: NPY };
-    const response = await this.#ask("predict", { method: "POST", headers, body });
-    return decodeNpy(await response.arrayBuffer());
+    return this.#ask(withQuery("predict", query), { method: "POST", headers, body }, readNpy);
   }
 
   /** Attributions, activations, neighbours and the counterfactual of one instance. */
-  async explain(instance) {
-    return (await this.#post("explain", instance)).json();
+  explain(instance) {
+    return this.#post("explain", instance);
   }
 
   /** Every entry of the state_dict, without values. */
-  async state() {
-    return (await this.#ask("state?values=false")).json();
+  state() {
+    return this.#ask("state?values=false");
   }
 
   /** The values of one tensor, {shape, data}. */
-  async tensor(name) {
-    const response = await this.#ask(this.tensorPath(name, "npy"), { headers: { Accept: NPY } });
-    return decodeNpy(await response.arrayBuffer());
+  tensor(name) {
+    return this.#ask(this.tensorPath(name, "npy"), { headers: { Accept: NPY } }, readNpy);
   }
 
   async histogram(name, bins) {
-    const query = `values=false&histogram=${bins}`;
-    return (await (await this.#ask(`state/${encodeURIComponent(name)}?${query}`)).json()).histogram;
+    return (await this.#ask(`state/${encodeURIComponent(name)}?values=false&histogram=${bins}`)).histogram;
   }
 
   /** Where a tensor is to be downloaded, relative to the base. */
@@ -69,20 +94,32 @@ export class Api {
   }
 
   #post(path, value) {
-    const headers = { "Content-Type": "application/json", Accept: "application/json" };
+    const headers = { "Content-Type": JSON_TYPE, Accept: JSON_TYPE };
     return this.#ask(path, { method: "POST", headers, body: JSON.stringify(value) });
   }
 
-  async #ask(path, options) {
+  async #ask(path, options, read = (response) => response.json()) {
+    const { signal } = this.#closed;
     let response;
     try {
-      response = await fetch(new URL(path, this.base), options);
-    } catch {
-      throw new Error("The service does not answer.");
+      response = await fetch(new URL(path, this.base), { ...options, signal });
+      if (response.ok) return await read(response);
+    } catch (error) {
+      if (signal.aborted) return new Promise(() => {});
+      throw response ? error : new Error("The service does not answer.");
     }
-    if (response.ok) return response;
     // A proxy's own refusal is seldom JSON.
     const detail = `The service answered ${response.status}.`;
     throw new Problem(response.status, await response.json().catch(() => ({ detail })));
   }
+}
+
+/** A path of the service with a query, if there is one. */
+export function withQuery(path, query) {
+  const text = new URLSearchParams(query).toString();
+  return text ? `${path}?${text}` : path;
+}
+
+async function readNpy(response) {
+  return decodeNpy(await response.arrayBuffer());
 }

@@ -12,48 +12,56 @@ const ROWS_SHOWN = 100;
 export class Batch {
   #card;
   #instance;
+  #details;
   #api;
-  #file = null;
+  #opened = null;
+  file = null;
 
-  constructor(card, instance, api) {
+  constructor(card, instance, details, api) {
     this.#card = card;
     this.#instance = instance;
+    this.#details = details;
     this.#api = api;
     const names = card.features.map((feature) => feature.name).join(", ");
     part("batch-columns").textContent = `With a header and a column for each feature: ${names}. Other columns are kept.`;
-    part("batch-file").addEventListener("change", ({ target }) => target.files[0] && this.#open(target.files[0]));
+    part("batch-file").addEventListener("change", ({ target }) => this.open(target.files[0]));
     const drop = part("drop");
     const over = (event) => {
       event.preventDefault();
       drop.classList.toggle("over", event.type === "dragover");
     };
     for (const type of ["dragover", "dragleave", "drop"]) drop.addEventListener(type, over);
-    drop.addEventListener("drop", (event) => event.dataTransfer.files[0] && this.#open(event.dataTransfer.files[0]));
+    drop.addEventListener("drop", (event) => this.open(event.dataTransfer.files[0]));
+    details.addEventListener("change", () => this.open(this.file));
   }
 
-  async #open(file) {
-    this.#file = file;
+  /** Ask for each row of a file; of none, nothing. */
+  async open(file) {
+    if (!file) return;
+    const opened = (this.#opened = {});
+    this.file = file;
     part("batch-results").hidden = true;
     this.#say(`Reading ${file.name} …`);
     try {
       const read = readTable(parseCsv(await file.text()), this.#card.features);
-      const answers = await this.#ask(read.instances, file);
-      if (this.#file !== file) return;
+      const answers = await this.#ask(read.instances, file.name, () => this.#opened === opened);
+      if (this.#opened !== opened) return;
       this.#say(`${file.name}: ${count(answers.length, "row")}`);
       this.#show(read, answers);
     } catch (error) {
-      if (this.#file === file) this.#say(`${file.name}: ${error.message}`, true);
+      if (this.#opened === opened) this.#say(`${file.name}: ${error.message}`, true);
     }
     // So that the same file, mended, can be chosen again.
     part("batch-file").value = "";
   }
 
-  async #ask(instances, file) {
+  async #ask(instances, name, wanted) {
+    const { query } = this.#details;
     const answers = [];
-    // Until another file is opened.
-    while (answers.length < instances.length && this.#file === file) {
-      answers.push(...(await this.#api.predictMany(instances.slice(answers.length, answers.length + ROWS_AT_A_TIME))));
-      this.#say(`${file.name}: ${answers.length} of ${instances.length} rows`);
+    while (answers.length < instances.length && wanted()) {
+      const rows = instances.slice(answers.length, answers.length + ROWS_AT_A_TIME);
+      answers.push(...(await this.#api.predictMany(rows, query)));
+      if (wanted()) this.#say(`${name}: ${answers.length} of ${instances.length} rows`);
     }
     return answers;
   }
@@ -105,7 +113,7 @@ export class Batch {
     const link = part("batch-download");
     URL.revokeObjectURL(link.href);
     link.href = URL.createObjectURL(new Blob([formatCsv([[...header, ...added], ...lines])], { type: "text/csv" }));
-    link.download = this.#file.name.replace(/(\.csv)?$/i, "-predicted.csv");
+    link.download = this.file.name.replace(/(\.csv)?$/i, "-predicted.csv");
   }
 }
 

@@ -42,8 +42,7 @@ export function inkOn(colour) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
 }
 
-/** Call `redraw` whenever the scheme changes, by the system or by the button. */
+/** Call `redraw` whenever the scheme changes, as long as the present panels are on the page. */
 export function onScheme(redraw) {
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-  document.addEventListener("scheme", redraw);
+  document.querySelector("main").addEventListener("scheme", redraw);
 }

@@ -12,17 +12,19 @@ const POINTS = 161;
 export class Curves {
   #card;
   #instance;
+  #details;
   #latest;
   #axis;
   #chart = null;
   #asked = "";
   #data = null;
 
-  constructor(card, instance, api) {
+  constructor(card, instance, details, api) {
     this.#card = card;
     this.#instance = instance;
+    this.#details = details;
     this.#latest = new Latest(
-      (question) => api.probabilities(question.rows, card.features.length),
+      (question) => api.probabilities(question.rows, card.features.length, question.query),
       (answer, question) => this.#show(answer, question),
       (error) => this.#fail(error),
     );
@@ -31,9 +33,13 @@ export class Curves {
     select.value = tellingFeatures(card)[0];
     select.addEventListener("change", () => this.#use(Number(select.value)));
     this.#use(Number(select.value));
-    instance.addEventListener("change", () => this.#refresh());
+    for (const changing of [instance, details]) changing.addEventListener("change", () => this.#refresh());
     onScheme(() => this.#rebuild());
     new ResizeObserver(() => this.#chart?.setSize(this.#size())).observe(part("curves-plot"));
+  }
+
+  close() {
+    this.#chart?.destroy();
   }
 
   #use(place) {
@@ -45,13 +51,14 @@ export class Curves {
 
   #refresh() {
     const { place, low, high } = this.#axis;
-    const asked = JSON.stringify([place, this.#instance.values.with(place, null)]);
+    const query = this.#details.calibration;
+    const asked = JSON.stringify([place, query, this.#instance.values.with(place, null)]);
     // Along the feature itself only the line moves.
     if (asked === this.#asked) return this.#chart?.redraw(false, false);
     this.#asked = asked;
     const xs = Array.from({ length: POINTS }, (_, point) => low + (point / (POINTS - 1)) * (high - low));
     const rows = Float32Array.from(xs.flatMap((x) => this.#instance.values.with(place, x)));
-    return this.#latest.want({ xs, rows, along: this.#axis });
+    return this.#latest.want({ xs, rows, query, along: this.#axis });
   }
 
   #show(answer, { xs, along }) {

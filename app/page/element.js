@@ -28,6 +28,12 @@ export function classVariable(index) {
   return index < 10 ? `var(--class-${index})` : `hsl(${(index * 137.508) % 360} 45% 50%)`;
 }
 
+/** Show the section with this id and the link to it, or neither. */
+export function reveal(id, shown) {
+  part(id).hidden = !shown;
+  document.querySelector(`nav a[href="#${id}"]`).hidden = !shown;
+}
+
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;

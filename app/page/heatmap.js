@@ -23,6 +23,7 @@ export class Heatmap {
   constructor(name, { shape, data }, width, tell) {
     this.#data = data;
     this.#tell = tell;
+    this.largest = largestOf(data);
     this.#columns = shape.length > 1 ? shape.at(-1) : Math.min(WRAP, Math.max(1, data.length));
     this.#lines = Math.ceil(data.length / this.#columns);
     const across = Math.max(3, Math.min(56, Math.floor(width / this.#columns)));
@@ -65,8 +66,7 @@ export class Heatmap {
   #paint(context) {
     const { width, height } = this.#cell;
     const colour = diverging();
-    let largest = 1e-300;
-    for (const value of this.#data) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+    const largest = this.largest || 1;
     const gap = width >= 8 ? 1 : 0;
     context.font = `12px ${getComputedStyle(document.body).fontFamily}`;
     context.textAlign = "center";
@@ -87,4 +87,11 @@ export class Heatmap {
     context.lineWidth = 2;
     context.strokeRect(x + 1, y + 1, width - 2 - gap, height - 2 - gap);
   }
+}
+
+/** The largest absolute value among the finite ones. */
+function largestOf(data) {
+  let largest = 0;
+  for (const value of data) if (Number.isFinite(value)) largest = Math.max(largest, Math.abs(value));
+  return largest;
 }

@@ -29,6 +29,11 @@ export class Instance extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /** Take values by name, {feature: number}; the example where there is none. */
+  take(given) {
+    this.replace(this.features.map(({ name, example }) => given[name] ?? example));
+  }
+
   reset() {
     this.replace(this.features.map((feature) => feature.example));
   }

@@ -1,105 +1,68 @@
-/** Assembly: the service's model becomes a page. */
+/** Assembly: the service's models become a page, one version at a time. */
 
+import { keepInAddress, readChoice, readInput, writeAddress } from "./address.js";
 import { Api } from "./api.js";
-import { keepInAddress } from "./address.js";
-import { Batch } from "./batch.js";
-import { Curves } from "./curves.js";
+import { takeOver } from "./choices.js";
 import { part } from "./element.js";
-import { ExplanationView } from "./explanation.js";
-import { Instance } from "./instance.js";
-import { Latest, sparing } from "./latest.js";
-import { DecisionMap } from "./map.js";
-import { Network } from "./network.js";
-import { PredictionView } from "./prediction.js";
-import { Sliders } from "./sliders.js";
-import { Snippets } from "./snippets.js";
-import { StateBrowser } from "./state.js";
+import { Latest } from "./latest.js";
+import { Switch } from "./switch.js";
 import { installTheme } from "./theme.js";
+import { tellFailure, Views } from "./views.js";
+
+const root = new URL(".", document.baseURI).href;
+const pristine = document.querySelector("main").cloneNode(true);
+let versions = null;
+let shown = null;
 
 installTheme(part("theme"));
 try {
-  await open(new Api(new URL(".", document.baseURI).href));
+  await open();
 } catch (error) {
-  fail(error);
+  tellFailure(error);
   throw error;
 }
 
-/** Fill the page from the model behind `api`. */
-async function open(api) {
+async function open() {
+  versions = new Switch(await new Api(root).models(), readChoice());
+  const opening = new Latest(load, show, (error) => {
+    tellFailure(error);
+    if (shown) versions.show(shown.choice);
+  });
+  versions.addEventListener("change", () => opening.want(versions.choice));
+  opening.want(readChoice());
+}
+
+/** All that the panels of a version start with. */
+async function load(choice) {
+  const api = new Api(root).of(choice);
   const [model, state] = await Promise.all([api.model(), api.state()]);
-  const [hidden, output] = await Promise.all(["hidden.weight", "output.weight"].map((name) => api.tensor(name)));
-  const { card } = model;
-  const instance = new Instance(card.features);
-  keepInAddress(instance);
-  introduce(model);
-  new Sliders(part("sliders"), card, instance);
-  const prediction = new PredictionView(card.classes);
-  const map = new DecisionMap(card, instance, api);
-  new Curves(card, instance, api);
-  const network = new Network(card, instance, hidden, output);
-  const why = new ExplanationView(card, instance);
-  new Batch(card, instance, api);
-  new Snippets(api, instance);
-  new StateBrowser(api, card, state).open();
-  offerInputs(card, instance);
-
-  const predicting = new Latest(
-    (question) => api.predict(question, card.mahalanobis),
-    (answer) => {
-      prediction.show(answer);
-      part("failure").hidden = true;
-    },
-    (error) => {
-      prediction.clear();
-      fail(error);
-    },
-  );
-  let explained = true;
-  const explaining = new Latest(
-    sparing((question) => api.explain(question)),
-    (explanation) => {
-      why.show(explanation);
-      network.show(explanation);
-      const found = explanation.counterfactual;
-      map.markCounterfactual(found && card.features.map(({ name }) => found.features[name]));
-    },
-    (error) => {
-      // 501: the installation or the card lacks what explanations need, and will lack it again.
-      explained = error.status !== 501;
-      why.hide(error.message);
-      network.show(null);
-      map.markCounterfactual(null);
-    },
-  );
-  const ask = () => {
-    predicting.want(instance.toJSON());
-    if (explained) explaining.want(instance.toJSON());
-  };
-  instance.addEventListener("change", ask);
-  ask();
+  const weights = await Promise.all(["hidden.weight", "output.weight"].map((name) => api.tensor(name)));
+  return { api, model, state, weights };
 }
 
-function introduce({ name, version, state_sha256: sha256, totals, card }) {
-  document.title = name;
-  part("name").textContent = name;
-  const facts = [
-    `version ${version}`,
-    `state ${sha256.slice(0, 12)}`,
-    `${totals.parameters} parameters`,
-    `trained on ${card.split.train_rows} rows of ${card.dataset}`,
-    `test accuracy ${Math.round(card.metrics.test_accuracy * 1000) / 10} %`,
-  ].join(" · ");
-  part("facts").textContent = facts;
-  part("facts").title = facts;
+/** The panels of a version in the place of those of another, with what was chosen there. */
+function show({ api, ...loaded }, choice) {
+  const others = versions.versionsOf(loaded.model.name);
+  if (!shown) {
+    shown = { choice, views: new Views(api, loaded, others, readInput()) };
+  } else {
+    const before = shown.views;
+    before.close();
+    const old = replaceMain();
+    shown = { choice, views: new Views(api, loaded, others, before.instance.toJSON()) };
+    takeOver(old, document.querySelector("main"));
+    shown.views.batch.open(before.batch.file);
+    writeAddress(shown.views.instance, choice);
+  }
+  keepInAddress(shown.views.instance, choice);
 }
 
-function offerInputs({ training_rows: kept }, instance) {
-  part("reset").addEventListener("click", () => instance.reset());
-  part("sample").hidden = !kept;
-  part("sample").addEventListener("click", () => instance.replace(kept.rows[Math.floor(Math.random() * kept.rows.length)]));
-}
-
-function fail(error) {
-  part("failure").textContent = error.message;
-  part("failure").hidden = false;
+/** Fresh panels, and the reader still where they were. Returns the old ones. */
+function replaceMain() {
+  const [old, fresh] = [document.querySelector("main"), pristine.cloneNode(true)];
+  const { scrollY } = window;
+  fresh.style.minHeight = `${old.offsetHeight}px`;
+  old.replaceWith(fresh);
+  scrollTo({ top: scrollY, behavior: "instant" });
+  return old;
 }

@@ -14,28 +14,30 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], Arr
 export class DecisionMap {
   #card;
   #instance;
+  #details;
   #canvas;
   #overlay;
   #latest;
   #asked = "";
   #answer = null;
 
-  constructor(card, instance, api) {
+  constructor(card, instance, details, api) {
     this.#card = card;
     this.#instance = instance;
+    this.#details = details;
     const width = card.features.length;
     this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(LARGEST_BODY / 4 / width))));
     const plane = part("plane");
     this.#canvas = plane.querySelector(".answers");
     this.#overlay = new MapOverlay(plane, card, instance);
     this.#latest = new Latest(
-      (rows) => api.probabilities(rows, width),
+      ({ rows, query }) => api.probabilities(rows, width, query),
       (answer) => this.#show(answer),
       (error) => this.#show(null, error.message),
     );
     this.#chooseAxes();
     this.#listen(plane);
-    instance.addEventListener("change", () => this.#refresh());
+    for (const changing of [instance, details]) changing.addEventListener("change", () => this.#refresh());
     onScheme(() => this.#paint());
     part("legend").replaceChildren(...card.classes.map((name, index) => element("li", {}, swatch(index), name)));
     part("map-help").textContent = `The colour is the answer at each point while all other features stay as they are; the fainter, the less sure. ${
@@ -79,10 +81,11 @@ export class DecisionMap {
     this.#overlay.draw();
     const places = this.#places();
     const others = this.#instance.values.map((value, place) => (places.includes(place) ? null : value));
-    const asked = JSON.stringify([places, others]);
+    const query = this.#details.calibration;
+    const asked = JSON.stringify([places, query, others]);
     if (asked === this.#asked) return;
     this.#asked = asked;
-    this.#latest.want(tile(this.#instance.values, this.across, this.up, this.side));
+    this.#latest.want({ rows: tile(this.#instance.values, this.across, this.up, this.side), query });
   }
 
   #show(answer, failure = "") {

@@ -3,6 +3,7 @@
 import { classVariable, part, svg } from "./element.js";
 import { Wiring } from "./wiring.js";
 import { percent, short } from "./scale.js";
+import { onWidth } from "./width.js";
 
 const ROW = 40;
 const NARROW = 560;
@@ -21,11 +22,7 @@ export class Network {
     this.#instance = instance;
     part("network-note").textContent = this.#wiring.note;
     part("network-modes").addEventListener("change", () => this.#draw());
-    let width = 0;
-    new ResizeObserver(([entry]) => {
-      // Its height follows from the width, so only the width is news.
-      if (entry.contentRect.width !== width) this.#draw((width = entry.contentRect.width));
-    }).observe(part("network-drawing"));
+    onWidth(part("network-drawing"), () => this.#draw());
   }
 
   /** What an explanation says flows through; null hides it. */

@@ -1,17 +1,16 @@
 /** The same question from a shell and from Python. */
 
+import { withQuery } from "./api.js";
 import { element, part } from "./element.js";
 
 export class Snippets {
-  #api;
   #texts;
 
-  constructor(api, instance) {
-    this.#api = api;
+  constructor(api, instance, details) {
     this.#texts = [new Snippet("Shell", curl), new Snippet("Python", python)];
     part("snippets").replaceChildren(...this.#texts.map((snippet) => snippet.root));
-    const show = () => this.#texts.forEach((snippet) => snippet.show(this.#api.base, instance.toJSON()));
-    instance.addEventListener("change", show);
+    const show = () => this.#texts.forEach((snippet) => snippet.show(api.base, instance.toJSON(), details.query));
+    for (const changing of [instance, details]) changing.addEventListener("change", show);
     show();
   }
 }
@@ -29,8 +28,8 @@ class Snippet {
     this.root = element("div", {}, head, text);
   }
 
-  show(base, instance) {
-    this.#code.textContent = this.#write(base, instance);
+  show(base, instance, query) {
+    this.#code.textContent = this.#write(base, instance, query);
   }
 
   #copyButton(title) {
@@ -45,20 +44,22 @@ class Snippet {
 }
 
 /** For a POSIX shell: in single quotes nothing but the single quote is special. */
-export function curl(base, instance) {
+export function curl(base, instance, query = {}) {
   const body = JSON.stringify(instance).replaceAll("'", `'\\''`);
-  return `curl -s ${base}predict \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'\n`;
+  return `curl -s '${withQuery(`${base}predict`, query)}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'\n`;
 }
 
 /** JSON's strings and numbers are Python's, too. */
-export function python(base, instance) {
+export function python(base, instance, query = {}) {
+  const details = Object.keys(query).map((name) => `, ${name}=True`);
+  const shown = ["answer.label", "answer.probabilities", ...(query.out_of_distribution ? ["answer.novelty"] : [])];
   const lines = Object.entries(instance).map(([name, value]) => `    ${JSON.stringify(name)}: ${value},\n`);
   return `from app.client import Client
 
 with Client("${base.replace(/\/$/, "")}") as client:
     answer = client.predict({
-${lines.map((line) => `    ${line}`).join("")}    })
+${lines.map((line) => `    ${line}`).join("")}    }${details.join("")})
 
-print(answer.label, answer.probabilities)
+print(${shown.join(", ")})
 `;
 }

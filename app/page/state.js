@@ -1,11 +1,13 @@
 /** The state browser: every entry of the state_dict, looked at one at a time. */
 
+import { Cells } from "./cells.js";
 import { onScheme } from "./colours.js";
 import { element, part } from "./element.js";
-import { Heatmap, MOST_CELLS } from "./heatmap.js";
+import { figures } from "./figures.js";
+import { MOST_CELLS } from "./heatmap.js";
 import { drawHistogram } from "./histogram.js";
-import { describeAxes, nameIndex } from "./indices.js";
 import { short } from "./scale.js";
+import { onWidth } from "./width.js";
 
 const BINS = 20;
 
@@ -13,7 +15,7 @@ export class StateBrowser {
   #api;
   #card;
   #chosen = null;
-  #heatmap = null;
+  #cells = null;
   #histogram = null;
   #chart = null;
 
@@ -26,15 +28,19 @@ export class StateBrowser {
     const buttons = entries.map((entry) => this.#button(entry));
     part("tensors").replaceChildren(...buttons);
     onScheme(() => {
-      this.#heatmap?.draw();
+      this.#cells?.draw();
       this.#drawHistogram();
     });
-    addEventListener("resize", () => this.#drawHistogram());
+    onWidth(part("tensor"), () => this.#drawHistogram());
   }
 
   /** Look at the first entry, once its place on the page has its width. */
   open() {
     part("tensors").firstElementChild?.click();
+  }
+
+  close() {
+    this.#chart?.destroy();
   }
 
   #button(entry) {
@@ -67,10 +73,12 @@ export class StateBrowser {
     }
     // Somebody may have chosen another one while this one was on its way.
     if (this.#chosen !== entry) return;
-    const cells = values ? this.#cells(entry, values) : element("p", { class: "note" }, "Too large to draw; download it.");
+    const { clientWidth: width } = part("tensor");
+    this.#cells = values && new Cells(this.#card, entry, values, width, (flat) => short(values.data[flat], 9));
+    const cells = this.#cells ? this.#cells.root : element("p", { class: "note" }, "Too large to draw; download it.");
     const plot = element("div", { class: "histogram", role: "img", "aria-label": `Histogram of ${entry.name}, ${BINS} bins` });
-    const figures = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
-    part("tensor").replaceChildren(cells, figures);
+    const beside = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
+    part("tensor").replaceChildren(cells, beside);
     this.#histogram = { plot, histogram };
     this.#drawHistogram();
   }
@@ -78,18 +86,6 @@ export class StateBrowser {
   #drawHistogram() {
     this.#chart?.destroy();
     if (this.#histogram) this.#chart = drawHistogram(this.#histogram.plot, this.#histogram.histogram);
-  }
-
-  #cells(entry, values) {
-    const hint = "Choose a cell to read its value.";
-    const readout = element("output", { class: "readout", "aria-live": "polite" }, hint);
-    this.#heatmap = new Heatmap(entry.name, values, part("tensor").clientWidth, (flat) => {
-      readout.textContent = `${nameIndex(this.#card, entry, flat)} = ${short(values.data[flat], 9)}`;
-    });
-    const largest = Math.max(Math.abs(entry.statistics.min ?? 0), Math.abs(entry.statistics.max ?? 0));
-    const scale = element("div", { class: "scale", "aria-hidden": "true" }, short(-largest), element("i"), short(largest));
-    const axes = element("p", { class: "note" }, describeAxes(this.#card, entry));
-    return element("div", { class: "cells" }, this.#heatmap.root, scale, readout, axes);
   }
 
   #links(entry) {
@@ -100,14 +96,8 @@ export class StateBrowser {
 
 function statistics({ statistics: { min, max, mean, std, norm, zeros, non_finite: odd }, sha256 }) {
   const numbers = { minimum: min, maximum: max, mean, "standard deviation": std, norm, zeros, "not finite": odd };
-  const pairs = Object.entries(numbers).map(([name, value]) => [name, short(value)]);
-  return element(
-    "dl",
-    { class: "statistics" },
-    ...[...pairs, ["SHA-256", `${sha256.slice(0, 12)}…`]].map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, value)),
-    ),
-  );
+  const texts = Object.entries(numbers).map(([name, value]) => [name, short(value)]);
+  return figures({ ...Object.fromEntries(texts), "SHA-256": `${sha256.slice(0, 12)}…` });
 }
 
 function download(api, path, text) {

@@ -11,13 +11,17 @@ if (kept) root.dataset.theme = kept;
 /** Give the button its work; called once the page is there. */
 export function installTheme(button) {
   label(button);
-  system.addEventListener("change", () => label(button));
+  system.addEventListener("change", () => change(button));
   button.addEventListener("click", () => {
     root.dataset.theme = present() === "dark" ? "light" : "dark";
     keep(root.dataset.theme);
-    label(button);
-    document.dispatchEvent(new Event("scheme"));
+    change(button);
   });
+}
+
+function change(button) {
+  label(button);
+  document.querySelector("main").dispatchEvent(new Event("scheme"));
 }
 
 function present() {

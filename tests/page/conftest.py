@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import Process
+from app.checkpoint import save_checkpoint
+from app.multiclass import Multiclass
+from tests.conftest import Process, make_card, running_server
 
 ARGUMENTS = [
     "--headless",
@@ -114,3 +117,25 @@ def visit(browser: Browser) -> Iterator[OpenPage]:
 def page(visit: OpenPage, server: Process) -> Page:
     """The committed iris model's page."""
     return visit(server).page
+
+
+def make(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:
+    torch.manual_seed(seed)
+    return Multiclass(*sizes, batch_norm=batch_norm).eval()
+
+
+TOYS = {version: make(int(version)) for version in ("1", "2")}
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Two models: toy with three versions, the last of another make, and wide with 3 features."""
+    folder = tmp_path_factory.mktemp("models")
+    modules = {f"toy/{version}": module for version, module in TOYS.items()}
+    modules["toy/3"] = make(3, 4, 6, 3, batch_norm=True)
+    modules["wide/1"] = make(4, 3, 8, 5)
+    for place, module in modules.items():
+        save_checkpoint(module.state_dict(), make_card(module), folder / place / "model.pth")
+    arguments = ["--models", str(folder), "--model", "toy", "--version-policy", "all"]
+    with running_server(tmp_path_factory.mktemp("log") / "log", *arguments) as server:
+        yield server
