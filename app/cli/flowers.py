@@ -6,8 +6,9 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from app.card import Feature
+from app.card import Card, Feature
 from app.errors import InvalidInput
 from app.predictions import Flower
 
@@ -36,28 +37,43 @@ def _option(name: str) -> str:
     return "--" + re.sub(r"[\s_]+", "-", name)
 
 
-def read_table(path: Path, features: list[Feature]) -> list[Flower]:
-    """One instance a row, under a header that names every feature and nothing else.
+class Table(NamedTuple):
+    """Rows of a CSV file; `labels` are their true classes, None if the file does not say."""
 
-    A column may bear its unit, as in training: "petal length (cm)". Raises InvalidInput that
-    names column and row, the header being row 1, or OSError.
+    flowers: list[Flower]
+    labels: list[str] | None = None
+
+
+def read_table(path: Path, card: Card) -> Table:
+    """One instance a row, under a header that names every feature, and perhaps one column more.
+
+    That column holds the true classes, whatever its name. A feature's may bear its unit, as in
+    training: "petal length (cm)". Raises InvalidInput that names column and row, the header
+    being row 1, or OSError.
     """
     rows = _rows(path)
     _, header = next(rows, (1, []))
     if not header:
         raise InvalidInput(f"{path}: the file is empty")
-    names = _columns(path, [cell.strip() for cell in header], features)
+    columns = [cell.strip() for cell in header]
+    names = _columns(path, columns, card.features)
     flowers: list[Flower] = []
+    labels: list[str] = []
     for row, cells in rows:
         if len(cells) != len(names):
             found = f"{len(cells)} cells for {len(names)} columns"
             raise InvalidInput(f"{path}: row {row}: {found}")
-        where = [f"{path}: column {name!r}, row {row}" for name in names]
-        numbers = map(_number, cells, where)
-        flowers.append(dict(zip(names, numbers, strict=True)))
+        flower: dict[str, float] = {}
+        for name, column, cell in zip(names, columns, cells, strict=True):
+            where = f"{path}: column {name or column!r}, row {row}"
+            if name is None:
+                labels.append(_label(cell, card.classes, where))
+            else:
+                flower[name] = _number(cell, where)
+        flowers.append(flower)
     if not flowers:
         raise InvalidInput(f"{path}: no rows below the header")
-    return flowers
+    return Table(flowers, labels or None)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -76,19 +92,33 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InvalidInput(f"{path}: row {row + 1}: {error}") from None
 
 
-def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str]:
-    """The feature that each column holds."""
+def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str | None]:
+    """The feature that each column holds; None for the one of the true classes."""
     known = {f"{feature.name} ({feature.unit})": feature.name for feature in features}
     known |= {feature.name: feature.name for feature in features}
     accepted = ", ".join(feature.name for feature in features)
-    if unknown := [column for column in header if column not in known]:
-        raise InvalidInput(f"{path}: column {unknown[0]!r}, row 1: the features are {accepted}")
-    names = [known[column] for column in header]
+    names = [known.get(column) for column in header]
+    unknown = [column for column in header if column not in known]
+    # Beside a missing feature it is more likely that one, misspelt.
+    complete = set(names) >= {feature.name for feature in features}
+    if unknown and not (complete and len(unknown) == 1):
+        more = "; one more column may hold the classes" if complete else ""
+        raise InvalidInput(
+            f"{path}: column {unknown[0]!r}, row 1: the features are {accepted}{more}"
+        )
     for feature in features:
         if (count := names.count(feature.name)) != 1:
             what = "missing" if count == 0 else "stands twice"
             raise InvalidInput(f"{path}: column {feature.name!r}, row 1: {what}")
     return names
+
+
+def _label(text: str, classes: list[str], where: str) -> str:
+    label = text.strip()
+    if label not in classes:
+        what = f"{text!r} is no class of the model" if label else "missing value"
+        raise InvalidInput(f"{where}: {what}; the classes are {', '.join(classes)}")
+    return label
 
 
 def _number(text: str, where: str) -> float:

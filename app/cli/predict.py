@@ -1,14 +1,17 @@
 """`app predict`: classes for one instance or a table of them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from app.cli.output import AsJson, console, short, table
 from app.cli.sources import open_source
-from app.predictions import Flower, Prediction, RangeWarning
+from app.predictions import Novelty, Prediction, RangeWarning
+
+if TYPE_CHECKING:
+    from app.cli.flowers import Table
 
 
 def predict(
@@ -27,25 +30,42 @@ def predict(
     log_probabilities: Annotated[
         bool, typer.Option("--log-probabilities", help="Show these too.")
     ] = False,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="Probabilities by the card's temperature.")
+    ] = False,
+    out_of_distribution: Annotated[
+        bool, typer.Option("--out-of-distribution", help="Show how far from the training rows.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Classify one instance given as options, or each row of a CSV file."""
+    """Classify one instance given as options, or each row of a CSV file.
+
+    One column of the file may hold the true classes; the accuracy is shown then.
+    """
     # A checkpoint by default: it needs no running service, and answers the same.
-    from app.cli.flowers import read_options, read_table
+    from app.cli.flowers import Table, read_options, read_table
 
     given = arguments or []
     file = Path(given[0]) if len(given) == 1 and not given[0].startswith("-") else None
     with open_source(model, url) as source:
-        features = source.card().features
-        flowers = read_table(file, features) if file else [read_options(given, features)]
-        predictions = source.predict(flowers, log_probabilities=log_probabilities)
+        card = source.card()
+        asked = read_table(file, card) if file else Table([read_options(given, card.features)])
+        predictions = source.predict(
+            asked.flowers,
+            log_probabilities=log_probabilities,
+            calibrated=calibrated,
+            out_of_distribution=out_of_distribution,
+        )
     if as_json:
         for prediction in predictions:
             print(msgspec.json.encode(prediction).decode())
     elif file:
-        _show_table(flowers, predictions)
+        _show_table(asked, predictions)
     else:
         _show_one(predictions[0])
+    if asked.labels is not None:
+        # With --json not among the answers, which programs read.
+        typer.echo(_accuracy(asked.labels, predictions), err=as_json)
 
 
 def _show_one(prediction: Prediction) -> None:
@@ -56,21 +76,57 @@ def _show_one(prediction: Prediction) -> None:
     for label, probability in ranked:
         rows.add_row(label, short(probability), *([short(logs[label])] if logs else []))
     console.print(rows)
+    if novelty := prediction.novelty:
+        console.print(_distance(novelty))
     for warning in prediction.warnings:
         console.print(_text(warning))
 
 
-def _show_table(flowers: list[Flower], predictions: list[Prediction]) -> None:
+def _show_table(asked: "Table", predictions: list[Prediction]) -> None:
     """The rows as they were given, each with its class and that class's probability."""
-    asked = predictions[0].log_probabilities is not None
-    figures = ["probability", *(["log-probability"] if asked else [])]
-    rows = table(*flowers[0], "class", *figures, "warnings")
-    for flower, prediction in zip(flowers, predictions, strict=True):
-        label, logs = prediction.label, prediction.log_probabilities or {}
-        numbers = [prediction.probabilities[label], *([logs[label]] if asked else [])]
-        warnings = "; ".join(map(_text, prediction.warnings))
-        rows.add_row(*map(short, flower.values()), label, *map(short, numbers), warnings)
+    first = predictions[0]
+    columns = {
+        "true class": asked.labels is not None,
+        "class": True,
+        "probability": True,
+        "log-probability": first.log_probabilities is not None,
+        "distance": first.novelty is not None,
+        "warnings": True,
+    }
+    rows = table(*asked.flowers[0], *(name for name, shown in columns.items() if shown))
+    labels = asked.labels or [""] * len(predictions)
+    for flower, label, prediction in zip(asked.flowers, labels, predictions, strict=True):
+        cells = _cells(label, prediction)
+        shown = (cells[name] for name in columns if columns[name])
+        rows.add_row(*map(short, flower.values()), *shown)
     console.print(rows)
+
+
+def _cells(label: str, prediction: Prediction) -> dict[str, str]:
+    logs, novelty = prediction.log_probabilities, prediction.novelty
+    warnings = [_text(warning) for warning in prediction.warnings]
+    if novelty and novelty.out_of_distribution:
+        warnings.append("out of distribution")
+    return {
+        "true class": label,
+        "class": prediction.label,
+        "probability": short(prediction.probabilities[prediction.label]),
+        "log-probability": short(logs[prediction.label] if logs else None),
+        "distance": short(novelty.distance if novelty else None),
+        "warnings": "; ".join(warnings),
+    }
+
+
+def _accuracy(labels: list[str], predictions: list[Prediction]) -> str:
+    pairs = zip(labels, predictions, strict=True)
+    right = sum(label == prediction.label for label, prediction in pairs)
+    return f"accuracy {short(right / len(labels))}: {right} of {len(labels)} rows"
+
+
+def _distance(novelty: Novelty) -> str:
+    place = f"farther than {novelty.training_share:.1%} of the training rows"
+    outside = ", out of distribution" if novelty.out_of_distribution else ""
+    return f"distance {short(novelty.distance)}, {place}{outside}"
 
 
 def _text(warning: RangeWarning) -> str:

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
-from app.predictions import Flower, Prediction, decode_predictions, encode_flowers
+from app.predictions import Details, Flower, Prediction, decode_predictions, encode_flowers
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Source(Protocol):
     def card(self) -> "Card": ...
 
     def predict(
-        self, flowers: Sequence[Flower], *, log_probabilities: bool
+        self, flowers: Sequence[Flower], **details: Unpack[Details]
     ) -> list[Prediction]: ...
 
 
@@ -47,13 +47,12 @@ class Checkpoint:
     def card(self) -> "Card":
         return self._predictor.card
 
-    def predict(self, flowers: Sequence[Flower], *, log_probabilities: bool) -> list[Prediction]:
+    def predict(self, flowers: Sequence[Flower], **details: Unpack[Details]) -> list[Prediction]:
         from app.api.asked import Asked
 
         instances = self._format.decode(encode_flowers(flowers))
         parts = self._inference.predict_chunks(instances.rows)
-        asked = Asked(log_probabilities=log_probabilities)
-        return decode_predictions(self._format.encode(parts, instances, asked))
+        return decode_predictions(self._format.encode(parts, instances, Asked(**details)))
 
 
 @contextmanager

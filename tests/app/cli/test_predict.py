@@ -85,6 +85,81 @@ def test_a_table_for_programs_is_a_line_for_each_row(
         assert answer["model"]["name"] == "iris-model"
 
 
+LABELLED = (
+    "sepal_length,sepal_width,species,petal_length,petal_width\n"
+    "5.1,3.5,setosa,1.4,0.2\n"
+    "6.3,3.3, versicolor ,6.0,2.5\n"
+    "6.4,3.2,versicolor,4.5,1.5\n"
+    "6.5,3.0,virginica,5.8,2.2\n"
+)
+
+
+def test_a_table_with_its_classes_shows_the_accuracy(
+    run: Run, source: list[str], write: Callable[[str], Path]
+) -> None:
+    code, out = run("predict", write(LABELLED), *source)
+    assert code == 0
+    head, *rows, accuracy = out.splitlines()
+    assert head.split()[4:7] == ["true", "class", "class"]
+    assert [row.split()[4:6] for row in rows] == [
+        ["setosa", "setosa"],
+        ["versicolor", "virginica"],
+        ["versicolor", "versicolor"],
+        ["virginica", "virginica"],
+    ]
+    assert accuracy == "accuracy 0.75: 3 of 4 rows"
+
+
+def test_for_programs_the_accuracy_is_not_among_the_answers(
+    write: Callable[[str], Path],
+) -> None:
+    command = [sys.executable, "-m", "app", "predict", str(write(LABELLED)), "--json"]
+    result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert [json.loads(line)["class"] for line in result.stdout.splitlines()] == [
+        "setosa",
+        "virginica",
+        "versicolor",
+        "virginica",
+    ]
+    assert result.stderr == "accuracy 0.75: 3 of 4 rows\n"
+
+
+def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process) -> None:
+    query = {"calibrated": True, "out_of_distribution": True}
+    answer = httpx.post(f"{server.url}/predict", params=query, json=SETOSA).json()
+    flags = ["--calibrated", "--out-of-distribution"]
+    code, out = run("predict", *OPTIONS, *source, *flags, "--json")
+    assert code == 0
+    assert json.loads(out) == answer
+    code, out = run("predict", *OPTIONS, *source, *flags)
+    novelty = answer["novelty"]
+    share = f"farther than {novelty['training_share']:.1%} of the training rows"
+    assert out.splitlines()[1].split() == ["setosa", f"{answer['probabilities']['setosa']:.4g}"]
+    assert out.splitlines()[-1] == f"distance {novelty['distance']:.4g}, {share}"
+
+
+def test_a_row_far_from_the_training_rows_is_marked(
+    run: Run, source: list[str], write: Callable[[str], Path]
+) -> None:
+    path = write(HEADER + "5.1,3.5,1.4,0.2\n4.3,4.4,6.9,0.1\n")
+    code, out = run("predict", path, *source, "--out-of-distribution")
+    assert code == 0
+    head, near, far = out.splitlines()
+    assert head.split()[-2:] == ["distance", "warnings"]
+    assert "out of distribution" not in near
+    assert far.rstrip().endswith("out of distribution")
+    code, out = run("predict", *OPTIONS[:-1], "2.5", *source, "--out-of-distribution")
+    assert out.rstrip().endswith("of the training rows, out of distribution")
+
+
+def test_what_the_card_does_not_hold_is_one_line(
+    run: Run, write_model: Callable[..., Path]
+) -> None:
+    values = ["--x0", "0", "--x1", "0", "--x2", "0", "--x3", "0"]
+    code, _ = run("predict", "--model", write_model(), *values, "--calibrated")
+    assert str(code).startswith("app: calibrated: the model card holds no temperature; ")
+
+
 def test_a_warning_is_printed_below_the_classes(run: Run, source: list[str]) -> None:
     code, out = run("predict", *OPTIONS[:-1], "9", *source)
     assert code == 0
@@ -103,8 +178,22 @@ FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
         ("\n\n", "the file is empty"),
         (HEADER, "no rows below the header"),
         (
-            "species," + HEADER + "setosa,1,2,3,4\n",
-            f"column 'species', row 1: the features are {FEATURES}",
+            "species,note," + HEADER + "setosa,new,1,2,3,4\n",
+            f"column 'species', row 1: the features are {FEATURES}; "
+            "one more column may hold the classes",
+        ),
+        (
+            HEADER.replace("width", "widht", 1) + "1,2,3,4\n",
+            f"column 'sepal_widht', row 1: the features are {FEATURES}",
+        ),
+        (
+            "species," + HEADER + "setosa,1,2,3,4\nrose,1,2,3,4\n",
+            "column 'species', row 3: 'rose' is no class of the model; "
+            "the classes are setosa, versicolor, virginica",
+        ),
+        (
+            "species," + HEADER + " ,1,2,3,4\n",
+            "column 'species', row 2: missing value; the classes are setosa, versicolor, virginica",
         ),
         ("sepal_length,sepal_width\n1,2\n", "column 'petal_length', row 1: missing"),
         ("sepal_length," + HEADER + "1,1,2,3,4\n", "column 'sepal_length', row 1: stands twice"),
