@@ -23,7 +23,7 @@ export class Batch {
     this.#details = details;
     this.#api = api;
     const names = card.features.map((feature) => feature.name).join(", ");
-    part("batch-columns").textContent = `With a header and a column for each feature: ${names}. Other columns are kept.`;
+    part("batch-columns").textContent = `With a header and a column for each feature: ${names}. Other columns are kept; if one holds the classes, the accuracy is shown.`;
     part("batch-file").addEventListener("change", ({ target }) => this.open(target.files[0]));
     const drop = part("drop");
     const over = (event) => {
@@ -43,7 +43,7 @@ export class Batch {
     part("batch-results").hidden = true;
     this.#say(`Reading ${file.name} …`);
     try {
-      const read = readTable(parseCsv(await file.text()), this.#card.features);
+      const read = readTable(parseCsv(await file.text()), this.#card);
       const answers = await this.#ask(read.instances, file.name, () => this.#opened === opened);
       if (this.#opened !== opened) return;
       this.#say(`${file.name}: ${count(answers.length, "row")}`);
@@ -71,14 +71,17 @@ export class Batch {
     part("batch-status").classList.toggle("refused", refused);
   }
 
-  #show({ header, rows, instances }, answers) {
+  #show({ header, rows, instances, labels }, answers) {
     const { classes } = this.#card;
     const counts = classes.map((name) => answers.filter((answer) => answer.class === name).length);
+    const far = answers.filter((answer) => answer.novelty?.out_of_distribution).length;
     const warned = answers.filter((answer) => answer.warnings.length).length;
     part("batch-counts").replaceChildren(
       ...classes.map((name, index) => element("li", {}, swatch(index), `${name} ${counts[index]}`)),
       element("li", {}, `outside the training range ${warned}`),
+      ...(far ? [element("li", {}, `out of distribution ${far}`)] : []),
     );
+    part("batch-accuracy").textContent = labels ? accuracy(labels, answers) : "";
     this.#offer(header, rows, answers);
     const shown = answers.slice(0, ROWS_SHOWN).map((answer, index) => [
       this.#loader(rows[index].row, instances[index]),
@@ -103,11 +106,19 @@ export class Batch {
 
   #offer(header, rows, answers) {
     const { classes } = this.#card;
-    const added = ["class", ...classes.map((name) => `probability of ${name}`), "warnings"];
+    const novel = answers[0].novelty !== undefined;
+    // What the file itself calls "class" stays that.
+    const added = [
+      header.includes("class") ? "predicted class" : "class",
+      ...classes.map((name) => `probability of ${name}`),
+      ...(novel ? ["distance", "out of distribution"] : []),
+      "warnings",
+    ];
     const lines = answers.map((answer, index) => [
       ...rows[index].cells,
       answer.class,
       ...classes.map((name) => answer.probabilities[name]),
+      ...(novel ? [answer.novelty.distance, answer.novelty.out_of_distribution] : []),
       answer.warnings.map(({ feature, detail }) => `${feature}: ${detail}`).join("; "),
     ]);
     const link = part("batch-download");
@@ -115,6 +126,11 @@ export class Batch {
     link.href = URL.createObjectURL(new Blob([formatCsv([[...header, ...added], ...lines])], { type: "text/csv" }));
     link.download = this.file.name.replace(/(\.csv)?$/i, "-predicted.csv");
   }
+}
+
+function accuracy({ column, values }, answers) {
+  const right = answers.filter((answer, index) => answer.class === values[index]).length;
+  return `Accuracy ${percent(right / values.length)}: ${right} of ${count(values.length, "row")} have the class that the column ${column} says.`;
 }
 
 function count(number, noun) {

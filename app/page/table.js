@@ -1,9 +1,10 @@
 /** Rows of a CSV file as instances of a model. */
 
-/** {header, rows, instances} of parsed rows {row, cells}, the first of which is the header.
- * A column may bear its unit, as in training: "petal length (cm)". Throws an Error that names
- * row and column. */
-export function readTable([head, ...rows], features) {
+/** {header, rows, instances, labels} of parsed rows {row, cells}, the first of which is the header.
+ * A column may bear its unit, as in training: "petal length (cm)". Where one other column holds
+ * nothing but classes, `labels` are {column, values}, else null. Throws an Error that names row
+ * and column. */
+export function readTable([head, ...rows], { features, classes }) {
   if (!head) throw new Error("the file is empty");
   const header = head.cells.map((cell) => cell.trim());
   const columns = features.map((feature) => findColumn(header, feature));
@@ -16,7 +17,15 @@ export function readTable([head, ...rows], features) {
       features.map(({ name }, place) => [name, readNumber(cells[columns[place]], `row ${row}, column ${name}`)]),
     );
   });
-  return { header, rows, instances };
+  const others = header.map((_, column) => column).filter((column) => !columns.includes(column));
+  return { header, rows, instances, labels: findLabels(header, rows, others, classes) };
+}
+
+function findLabels(header, rows, others, classes) {
+  const known = new Set(classes);
+  const values = (column) => rows.map(({ cells }) => cells[column].trim());
+  const found = others.filter((column) => values(column).every((value) => known.has(value)));
+  return found.length === 1 ? { column: header[found[0]], values: values(found[0]) } : null;
 }
 
 function findColumn(header, { name, unit }) {

@@ -57,6 +57,40 @@ def test_a_dropped_file_keeps_its_other_columns_in_any_order(page: Page, tmp_pat
         assert next(csv.DictReader(file))["note"] == 'a "b", c\nd'
 
 
+def test_a_file_with_its_classes_shows_the_accuracy(page: Page) -> None:
+    rows = ["5.1,3.5,setosa,1.4,0.2", "6.3,3.3,versicolor,6.0,2.5", "6.4,3.2,versicolor,4.5,1.5"]
+    header = "sepal_length,sepal_width,class,petal_length,petal_width"
+    page.evaluate(DROP, ["labelled.csv", "\n".join([header, *rows])])
+    told = "Accuracy 66.7 %: 2 of 3 rows have the class that the column class says."
+    expect(page.locator("#batch-accuracy")).to_have_text(told)
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download results").click()
+    with Path(downloading.value.path()).open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [(line["class"], line["predicted class"]) for line in found] == [
+        ("setosa", "setosa"),
+        ("versicolor", "virginica"),
+        ("versicolor", "versicolor"),
+    ]
+    # A column with anything else in it is not one of classes.
+    page.evaluate(DROP, ["mine.csv", "\n".join([header, *rows, "5,3,rose,1,0.2"])])
+    expect(page.locator("#batch-status")).to_have_text("mine.csv: 4 rows")
+    expect(page.locator("#batch-accuracy")).to_be_empty()
+
+
+def test_results_follow_the_details(page: Page, server: Process) -> None:
+    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
+    shown = page.locator("#batch-table tbody tr:nth-child(2) td:nth-child(3)")
+    expect(shown).to_have_text("79.2 %")
+    page.get_by_label("calibrated").check()
+    expect(shown).to_have_text("> 99.9 %")
+    page.get_by_label("distance").uncheck()
+    expect(page.locator("#batch-status")).to_have_text("flowers.csv: 3 rows")
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Download results").click()
+    assert b"distance" not in Path(downloading.value.path()).read_bytes()
+
+
 def test_a_large_file_is_asked_in_parts_and_shown_in_part(page: Page) -> None:
     lines = [f"{4 + row % 40 / 10},3,{1 + row % 50 / 10},{row % 25 / 10}" for row in range(12_000)]
     header = "sepal_length,sepal_width,petal_length,petal_width"

@@ -86,7 +86,8 @@ def test_a_wrong_table_is_told_where(modules: Page, text: str, told: str) -> Non
     script = """async ([text, features]) => {
         const { parseCsv } = await import("/page/csv.js");
         const { readTable } = await import("/page/table.js");
-        try { return readTable(parseCsv(text), features); } catch (error) { return error.message; }
+        const card = { features, classes: [] };
+        try { return readTable(parseCsv(text), card); } catch (error) { return error.message; }
     }"""
     features = [{"name": name, "unit": "cm"} for name in HEADER.strip().split(",")]
     assert modules.evaluate(script, [text, features]) == told
