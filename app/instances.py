@@ -24,7 +24,7 @@ class Instances:
     single: bool
 
 
-class _Object(list[tuple[str, Any]]):
+class JsonObject(list[tuple[str, Any]]):
     """A JSON object as its pairs, in order, so that repeated names are still seen."""
 
 
@@ -39,9 +39,9 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     no other field is taken. Raises MalformedBody with the byte offset, InvalidInstances
     with a JSON pointer for each fault, or BodyTooLarge beyond `limit` instances.
     """
-    value = _parse_json(body)
-    if not isinstance(value, _Object):
-        raise InvalidInstances([Fault("", f"{_describe(value)} where {_accepted(card)} belongs")])
+    value = parse_json(body)
+    if not isinstance(value, JsonObject):
+        raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
     single = "instances" not in dict(value) or "instances" in {f.name for f in card.features}
     flowers = [value] if single else _instances(value, limit)
     faults: list[Fault] = []
@@ -68,7 +68,8 @@ def _accepted(card: Card) -> str:
     return f'an object with {fields}, or {{"instances": [such objects]}},'
 
 
-def _parse_json(body: bytes | bytearray) -> Any:
+def parse_json(body: bytes | bytearray) -> Any:
+    """JSON with its objects as JsonObject. Raises MalformedBody or InvalidInstances."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -76,7 +77,7 @@ def _parse_json(body: bytes | bytearray) -> Any:
     if text.startswith("\ufeff"):
         raise MalformedBody("a byte order mark", 0)
     try:
-        return json.loads(text, object_pairs_hook=_Object, parse_constant=_NotFinite)
+        return json.loads(text, object_pairs_hook=JsonObject, parse_constant=_NotFinite)
     except json.JSONDecodeError as error:
         offset = len(text[: error.pos].encode())
         raise MalformedBody(error.msg.lower(), offset) from None
@@ -87,15 +88,15 @@ def _parse_json(body: bytes | bytearray) -> Any:
         raise InvalidInstances([Fault("", f"a number has too many digits ({error})")]) from None
 
 
-def _instances(value: _Object, limit: int) -> list[Any]:
+def _instances(value: JsonObject, limit: int) -> list[Any]:
     if faults := [Fault(f"/{escape(k)}", "unknown field") for k, _ in value if k != "instances"]:
         raise InvalidInstances(faults[:MAX_FAULTS])
     if len(value) > 1:
         raise InvalidInstances([Fault("/instances", "stands twice")])
     flowers = value[0][1]
-    if not isinstance(flowers, list) or isinstance(flowers, _Object):
+    if not isinstance(flowers, list) or isinstance(flowers, JsonObject):
         raise InvalidInstances(
-            [Fault("/instances", f"{_describe(flowers)} where a list of objects belongs")]
+            [Fault("/instances", f"{describe(flowers)} where a list of objects belongs")]
         )
     if not flowers:
         raise InvalidInstances([Fault("/instances", "empty; at least one instance is needed")])
@@ -104,9 +105,9 @@ def _instances(value: _Object, limit: int) -> list[Any]:
 
 
 def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
-    if not isinstance(flower, _Object):
+    if not isinstance(flower, JsonObject):
         wanted = f"an object with {', '.join(names)}"
-        faults.append(Fault(at, f"{_describe(flower)} where {wanted} belongs"))
+        faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
         return []
     values: dict[str, float] = {}
     seen: set[str] = set()
@@ -131,18 +132,19 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
 
 def _why_not_a_float32(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{_describe(value)} where a finite number belongs"
+        return f"{describe(value)} where a finite number belongs"
     if not -LARGEST <= value <= LARGEST:
         return f"too large; numbers from {-LARGEST:g} to {LARGEST:g} are taken"
     return None
 
 
-def _describe(value: Any) -> str:
+def describe(value: Any) -> str:
+    """What a value of parse_json is, in a message."""
     if isinstance(value, _NotFinite):
         return str(value)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
-    kinds: dict[type, str] = {_Object: "an object", list: "a list", str: "a string"}
+    kinds: dict[type, str] = {JsonObject: "an object", list: "a list", str: "a string"}
     return kinds.get(type(value), "a number")
 
 

@@ -1,6 +1,6 @@
 """The answers of /predict as JSON, written from whole columns: no dict for a row."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import repeat
 from typing import Any
@@ -14,7 +14,7 @@ from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
 from app.instances import Instances
-from app.predictions import RangeWarning
+from app.predictions import RangeWarning, record_type
 from app.predictor import Predictor
 
 _encode = msgspec.json.Encoder().encode
@@ -38,7 +38,7 @@ class JsonFormat:
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
         self._predictor = predictor
         self._classes = predictor.card.classes
-        self._by_class = _record(predictor.card.classes)
+        self._by_class = record_type(predictor.card.classes)
         self._ranges = [(feature.name, _range(feature)) for feature in predictor.card.features]
         self._model = msgspec.Raw(_encode(model_reference(predictor)))
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
@@ -111,14 +111,3 @@ def model_reference(predictor: Predictor) -> dict[str, str]:
 def _range(feature: Feature) -> str:
     unit = f" {feature.unit}" if feature.unit else ""
     return f"outside the training range {feature.minimum:g} to {feature.maximum:g}{unit}"
-
-
-def _record(names: list[str]) -> Callable[..., Any]:
-    """A constructor of JSON objects with these names from as many values."""
-    fields = [f"f{column}" for column in range(len(names))]
-    try:
-        rename = dict(zip(fields, names, strict=True))
-        return msgspec.defstruct("Record", fields, rename=rename, gc=False)
-    except ValueError:
-        # msgspec takes no quote, backslash or control character in a name.
-        return lambda *values: dict(zip(names, values, strict=True))
