@@ -16,6 +16,7 @@ ServiceError
 ├── RequestError               the caller's mistake; the caller is told how to mend it
 │   ├── MalformedBody          not JSON, or not what its type says
 │   ├── InvalidInstances       JSON, but not flowers
+│   │   └── InvalidFeedback    JSON, but not the true class of a prediction
 │   ├── BodyTooLarge
 │   ├── UnsupportedContent     a content type that is not read
 │   │   └── CompressedBody
@@ -24,6 +25,7 @@ ServiceError
 │   │   └── InvalidTensor      one of its tensors does not fit
 │   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
+│   ├── PredictionNotFound     feedback for what the prediction log does not hold
 │   ├── Unauthorized           no token, or a wrong one
 │   ├── ModelNotFound
 │   ├── VersionNotFound        the model is there, but does not serve this version
@@ -31,6 +33,8 @@ ServiceError
 ├── NotProvided                the card or the installation lacks what was asked for
 ├── ModelUnavailable           known, but no version of it is loaded
 ├── OutOfStep                  a worker process that does not serve what the others do
+├── LogUnavailable             the prediction log's database cannot be asked now
+├── RejectedRows               it will never take these rows
 ├── NotReady                   starting up, or draining before the end
 ├── DeadlineExceeded           the caller no longer waits for the answer
 └── Overloaded                 more requests than the queue holds; nothing was done
@@ -132,6 +136,10 @@ class InvalidInstances(RequestError):
         self.faults = faults
 
 
+class InvalidFeedback(InvalidInstances):
+    pass
+
+
 class BodyTooLarge(RequestError):
     pass
 
@@ -163,6 +171,10 @@ class InvalidTimeout(RequestError):
 
 
 class TensorNotFound(RequestError):
+    pass
+
+
+class PredictionNotFound(RequestError):
     pass
 
 
@@ -202,6 +214,15 @@ class ModelUnavailable(ServiceError):
 
 
 class OutOfStep(ServiceError):
+    pass
+
+
+class LogUnavailable(ServiceError):
+    def __init__(self) -> None:
+        super().__init__("the prediction log's database fails; try again later")
+
+
+class RejectedRows(ServiceError):
     pass
 
 

@@ -16,9 +16,11 @@ from starlette.types import Receive, Scope
 from app.api import (
     admin,
     explain,
+    feedback,
     model,
     model_repository,
     models,
+    monitoring,
     open_inference,
     open_schemas,
     operations,
@@ -27,16 +29,18 @@ from app.api import (
     rollout,
     state,
 )
-from app.api.access import AccessMiddleware
+from app.api.access import AccessMiddleware, RecordingMiddleware
 from app.api.error_handlers import install_error_handlers
 from app.api.express import Express
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.rollout_face import combine_for, require_beside
 from app.api.schemas import install_openapi, problems
-from app.errors import ServiceError
+from app.errors import MissingExtra, ServiceError
 from app.hot_reload import watch
 from app.inference import Inference
+from app.log.prediction_log import PredictionLog
+from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.registry import Registry, only_default
@@ -86,7 +90,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
 
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
-    access = AccessMiddleware(app, service, {PredictFace.path: respond})
+    around = AccessMiddleware if service.log is None else RecordingMiddleware
+    access = around(app, service, {PredictFace.path: respond})
     app.middleware_stack = access
     app.state.express = None
     if settings.express:
@@ -95,11 +100,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def load_service(settings: Settings) -> Service:
-    """Raises CheckpointError, ModelUnavailable or SettingsError."""
+    """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
+    log = _open_log(settings, metrics)
 
     def build(predictor: Predictor) -> PredictFace:
-        inference = Inference(predictor, metrics, settings.max_queued_requests)
+        limit = settings.max_queued_requests
+        if log is None:
+            inference = Inference(predictor, metrics, limit)
+        else:
+            inference = RecordingInference(predictor, metrics, limit, log.append)
         return PredictFace(inference, settings)
 
     policy = VersionPolicy.parse(settings.version_policy)
@@ -108,7 +118,25 @@ def load_service(settings: Settings) -> Service:
     registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine)
     registry.load_all()
     require_beside(settings, registry)
-    return Service(settings, metrics, registry)
+    return Service(settings, metrics, registry, log)
+
+
+def _open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
+    if settings.prediction_log is None:
+        return None
+    try:
+        # Here, not above: only who logs needs SQLAlchemy.
+        from app.log.database import LogDatabase
+        from app.log.engine import make_engine
+    except ImportError:
+        raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
+    return PredictionLog(
+        LogDatabase(make_engine(settings.prediction_log.get_secret_value())),
+        metrics,
+        flush_seconds=settings.prediction_log_flush_seconds,
+        retention_days=settings.prediction_log_retention_days,
+        max_rows=settings.prediction_log_max_rows,
+    )
 
 
 def _include_routers(app: FastAPI, settings: Settings) -> None:
@@ -119,7 +147,7 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
         "/models/{model}/versions/{version}": [Depends(models.of_version)],
     }
     for prefix, dependencies in places.items():
-        for module in (predict, explain, state, model):
+        for module in (predict, explain, state, model, monitoring):
             app.include_router(
                 module.router,
                 prefix=prefix,
@@ -138,6 +166,7 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
             )
     app.include_router(open_inference.router)
     app.include_router(models.router)
+    app.include_router(feedback.router)
     if settings.beside:
         app.include_router(rollout.router)
     if settings.admin_token:
@@ -151,6 +180,8 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     service.warm_up()
+    if service.log:
+        service.log.start()
     # torch's objects live as long as the process: keep the collector from walking them.
     gc.collect()
     gc.freeze()
@@ -163,3 +194,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await watching
     for face in service.registry.served():
         face.inference.close()
+    if service.log:
+        await asyncio.to_thread(service.log.close)

@@ -64,6 +64,17 @@ class Metrics:
             multiprocess_mode="mostrecent",
             registry=self.registry,
         )
+        self.log_written = Counter(
+            "prediction_log_written_total",
+            "Predictions that the prediction log holds, or held.",
+            registry=self.registry,
+        )
+        self.log_dropped = Counter(
+            "prediction_log_dropped_total",
+            "Predictions that it does not hold, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
         self.processes = Gauge(
             "worker_processes",
             "Processes that serve.",

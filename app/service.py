@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.broadcast import Verbs
-from app.errors import NotReady
+from app.errors import NotProvided, NotReady
+from app.log.prediction_log import PredictionLog
 from app.metrics import Metrics
 from app.registry import Registry
 from app.settings import Settings
@@ -15,6 +16,8 @@ class Service:
     settings: Settings
     metrics: Metrics
     registry: Registry[Any]
+    # While it is there each prediction passes by it: no way around Inference may be taken.
+    log: PredictionLog | None = None
     verbs: Verbs = field(init=False)
     warmed_up: bool = field(default=False, init=False)
     draining: bool = field(default=False, init=False)
@@ -29,6 +32,15 @@ class Service:
         """
         name = name or self.registry.repository.default
         return self.registry.get(name, version) if version else self.registry.current(name)
+
+    def require_log(self) -> PredictionLog:
+        """Raises NotProvided where predictions are not logged."""
+        if self.log is None:
+            raise NotProvided(
+                "the prediction log is off; `app serve --prediction-log sqlite:////FOLDER/FILE.db` "
+                "turns it on"
+            )
+        return self.log
 
     def warm_up(self) -> None:
         """Answer the golden prediction once more: the first real one finds all caches hot."""

@@ -100,6 +100,29 @@ class Settings(BaseSettings):
     state_values_limit: int = Field(
         default=1000, ge=0, description="largest tensor whose values /state shows unasked"
     )
+    prediction_log: SecretStr | None = Field(
+        default=None,
+        description="database to log predictions to, sqlite:////FOLDER/FILE.db or "
+        "postgresql://USER:PASSWORD@HOST/NAME; none are logged without",
+    )
+    prediction_log_flush_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="longest wait of a prediction before it is logged: what a crash may lose",
+    )
+    prediction_log_retention_days: float = Field(
+        default=30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="age at which logged predictions are deleted",
+    )
+    prediction_log_max_rows: int = Field(
+        default=100_000,
+        ge=1,
+        description="most predictions waiting to be logged; more are dropped, and counted",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log record written"
     )

@@ -13,6 +13,7 @@ from app.api.access_log import Access, AccessLog
 from app.api.error_handlers import service_error, unexpected_error
 from app.api.request_ids import RequestIds
 from app.errors import ServiceError
+from app.log.recording import current_request
 from app.service import Service
 
 logger = logging.getLogger("app.access")
@@ -49,7 +50,7 @@ class AccessMiddleware:
             return
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
-        request_id = self.request_ids.of(scope["headers"])
+        request_id = self._request_id(scope)
         respond = self._fast.get(path)
         if respond and method == "POST" and not scope["query_string"]:
             route = path
@@ -59,6 +60,9 @@ class AccessMiddleware:
             route = getattr(scope.get("route"), "path", "unmatched")
         seconds = time.perf_counter() - started
         self.log.append(Access(request_id, method, path, route, status, seconds))
+
+    def _request_id(self, scope: Scope) -> bytes:
+        return self.request_ids.of(scope["headers"])
 
     def _with_common(self, headers: Iterable[RawHeader], request_id: bytes) -> list[RawHeader]:
         """The headers of an answer, and those that every answer has."""
@@ -110,6 +114,15 @@ class AccessMiddleware:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise
         return status
+
+
+class RecordingMiddleware(AccessMiddleware):
+    """Also tells app.log.recording whose prediction it records."""
+
+    def _request_id(self, scope: Scope) -> bytes:
+        request_id = super()._request_id(scope)
+        current_request.set(request_id)
+        return request_id
 
 
 def _left(scope: Scope) -> int:

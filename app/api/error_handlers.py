@@ -28,6 +28,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.CheckpointError: HTTPStatus.CONFLICT,
     errors.RequestError: HTTPStatus.BAD_REQUEST,
     errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidFeedback: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -36,6 +37,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
     errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
+    errors.PredictionNotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
     errors.VersionNotFound: HTTPStatus.NOT_FOUND,
@@ -43,6 +45,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
     errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.OutOfStep: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.LogUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
@@ -53,6 +56,7 @@ HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.CompressedBody: {"Accept-Encoding": "identity"},
     errors.NotReady: CLOSE | {"Retry-After": "1"},
     errors.Overloaded: {"Retry-After": "1"},
+    errors.LogUnavailable: {"Retry-After": "5"},
     errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
 }
 

@@ -1,0 +1,109 @@
+"""Everything that is asked of the log's database, and what its failures mean."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from app.errors import LogUnavailable, RejectedRows
+from app.log.records import Batch
+from app.log.schema import by_time, insert_batch, predictions
+
+logger = logging.getLogger("app.log")
+_c = predictions.c
+
+
+class LogDatabase:
+    """The table is made where it is missing, at the first use and after a failure.
+
+    Every method raises LogUnavailable where the database cannot do it now; the log has the
+    reason, once for each outage.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._insert = insert_batch(engine.dialect.name)
+        self._prepared = False
+        self._failing = False
+
+    def write(self, batches: Sequence[Batch]) -> int:
+        """Write all or none; returns how many were new. Raises RejectedRows."""
+        options = {"preserve_rowcount": True}
+        try:
+            with self._transaction() as connection:
+                return sum(
+                    connection.execute(
+                        self._insert, batch._asdict(), execution_options=options
+                    ).rowcount
+                    for batch in batches
+                )
+        except (DataError, IntegrityError) as error:
+            raise RejectedRows(_reason(error)) from None
+
+    def find(self, id: str) -> list[Any]:
+        """All rows of a prediction; the newest version first."""
+        query = select(predictions).where(_c.id == id).order_by(_c.time.desc(), _c.version.desc())
+        with self._transaction() as connection:
+            return list(connection.execute(query))
+
+    def attach(self, id: str, true_class: str, time: float) -> None:
+        """Set the true class of all rows of a prediction."""
+        change = update(predictions).where(_c.id == id)
+        with self._transaction() as connection:
+            connection.execute(change.values(true_class=true_class, feedback_time=time))
+
+    def count(self, model: str, version: str, since: float) -> list[tuple[str, str | None, int]]:
+        """Of the rows since then: predicted class, true class if known, and how many."""
+        groups = (_c.predicted, _c.true_class)
+        query = select(*groups, func.count()).where(*_in_window(model, version, since))
+        with self._transaction() as connection:
+            return [tuple(row) for row in connection.execute(query.group_by(*groups))]
+
+    def inputs(self, model: str, version: str, since: float, limit: int) -> list[dict[str, float]]:
+        """The inputs of the rows since then, the newest `limit` at most."""
+        query = select(_c.inputs).where(*_in_window(model, version, since))
+        with self._transaction() as connection:
+            return list(connection.scalars(query.order_by(_c.time.desc()).limit(limit)))
+
+    def purge(self, before: float) -> None:
+        """Delete the rows that are older."""
+        with self._transaction() as connection:
+            connection.execute(delete(predictions).where(_c.time < before))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                if not self._prepared:
+                    connection.execute(CreateTable(predictions, if_not_exists=True))
+                    connection.execute(CreateIndex(by_time, if_not_exists=True))
+                yield connection
+        except (DataError, IntegrityError):
+            raise
+        except SQLAlchemyError as error:
+            self._prepared = False
+            if not self._failing:
+                logger.error("the prediction log's database fails: %s", _reason(error))
+            self._failing = True
+            raise LogUnavailable from None
+        self._prepared = True
+        if self._failing:
+            logger.warning("the prediction log's database works again")
+        self._failing = False
+
+
+def _in_window(model: str, version: str, since: float) -> list[Any]:
+    return [_c.time >= since, _c.model == model, _c.version == version]
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """In one line, without the statement and its parameters."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split())

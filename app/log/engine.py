@@ -1,0 +1,83 @@
+"""From the address of a database to SQLAlchemy's engine: SQLite or PostgreSQL, with limits."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+
+from app.errors import MissingExtra, SettingsError
+
+# How long to wait for another process that writes, and for a server that does not answer.
+BUSY_SECONDS = 5
+STATEMENT_SECONDS = 30
+
+
+def make_engine(address: str) -> Engine:
+    """It connects when first used, so that a process can fork before.
+
+    Raises SettingsError for an address of another kind, or MissingExtra.
+    """
+    url = _parse(address)
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+
+
+def _parse(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        url = URL.create("none")
+    kind, path = url.get_backend_name(), url.database or ""
+    # A database in memory is lost with its connection.
+    in_file = kind == "sqlite" and path and not path.startswith((":", "file:"))
+    if not in_file and kind != "postgresql":
+        # The address may hold a password, so it is not shown.
+        raise SettingsError(
+            "setting MULTICLASS_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
+            "nor postgresql://USER:PASSWORD@HOST/NAME"
+        )
+    return url
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(
+        url.set(drivername="sqlite"),
+        connect_args={} if "timeout" in url.query else {"timeout": BUSY_SECONDS},
+        json_deserializer=msgspec.json.decode,
+        hide_parameters=True,
+    )
+    path = Path(url.database or "")
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        # Readers do not wait for the one that writes, nor it for them; what is committed
+        # outlives the process, though the last moments may be lost with the machine.
+        connection.execute("PRAGMA journal_mode = WAL").close()
+        connection.execute("PRAGMA synchronous = NORMAL").close()
+        record.info["inode"] = path.stat().st_ino
+
+    @event.listens_for(engine, "checkout")
+    def require_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        # A file that was deleted takes writes as before, and all are lost.
+        if not path.exists() or path.stat().st_ino != record.info["inode"]:
+            raise DisconnectionError(f"{path} is another file than before")
+
+    return engine
+
+
+def _postgresql(url: URL) -> Engine:
+    seconds = {"statement_timeout": STATEMENT_SECONDS, "lock_timeout": BUSY_SECONDS}
+    options = " ".join(f"-c {name}={value}s" for name, value in seconds.items())
+    limits = {"connect_timeout": BUSY_SECONDS, "tcp_user_timeout": BUSY_SECONDS * 1000}
+    try:
+        return create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            connect_args={"options": options} | limits,
+            json_deserializer=msgspec.json.decode,
+            hide_parameters=True,
+            pool_pre_ping=True,
+        )
+    except ImportError:
+        raise MissingExtra("PostgreSQL needs psycopg: pip install '.[log]'") from None
