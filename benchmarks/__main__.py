@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bodies, single, start, training, workers
+from benchmarks import bodies, prediction_log, single, start, training, workers
 from benchmarks.ratio import Ratio, print_table
 
 
@@ -17,6 +17,7 @@ def bench(
     print(f"load average before: {os.getloadavg()[0]:.2f}; other work shows in the spread\n")
     ratios: list[Ratio] = []
     ratios += single.measure(rounds, seconds)
+    ratios += prediction_log.measure(rounds, seconds)
     ratios += bodies.measure(rounds)
     ratios += start.measure(rounds)
     ratios += workers.measure(rounds, seconds)
