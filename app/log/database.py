@@ -15,6 +15,8 @@ from app.log.schema import by_time, insert_batch, predictions
 
 logger = logging.getLogger("app.log")
 _c = predictions.c
+# The number of the lock that processes take in turns to make the table; any would do.
+CREATION = 4_815_162_342
 
 
 class LogDatabase:
@@ -77,13 +79,19 @@ class LogDatabase:
     def close(self) -> None:
         self._engine.dispose()
 
+    def _create(self, connection: Connection) -> None:
+        if self._engine.dialect.name == "postgresql":
+            # Of two that create a table at once, if there is none, one fails.
+            connection.execute(select(func.pg_advisory_xact_lock(CREATION)))
+        connection.execute(CreateTable(predictions, if_not_exists=True))
+        connection.execute(CreateIndex(by_time, if_not_exists=True))
+
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
         try:
             with self._engine.begin() as connection:
                 if not self._prepared:
-                    connection.execute(CreateTable(predictions, if_not_exists=True))
-                    connection.execute(CreateIndex(by_time, if_not_exists=True))
+                    self._create(connection)
                 yield connection
         except (DataError, IntegrityError):
             raise
