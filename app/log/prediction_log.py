@@ -47,6 +47,8 @@ class PredictionLog:
         self.flush_seconds = flush_seconds
         self._retention = retention_days * DAY_SECONDS
         self._max_rows = max_rows
+        # Written at once: the more objects wait, the longer the garbage collector takes.
+        self._enough = min(BATCH_ROWS, max_rows)
         self._written = metrics.log_written
         self._dropped = {
             reason: metrics.log_dropped.labels(reason)
@@ -65,7 +67,7 @@ class PredictionLog:
 
     def append(self, record: Record) -> None:
         """Never waits and never raises."""
-        count = record.size
+        count = record.end - record.start
         with self._counting:
             waiting = self._waiting + count
             if waiting <= self._max_rows:
@@ -73,7 +75,7 @@ class PredictionLog:
                 self._waiting = waiting
         if waiting > self._max_rows:
             self._dropped["queue_full"].inc(count)
-        if waiting > self._max_rows // 2:
+        if waiting >= self._enough and not self._hurry.is_set():
             self._hurry.set()
 
     def start(self) -> None:

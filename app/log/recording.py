@@ -1,11 +1,10 @@
 """Inference that also records, for whatever protocol calls it."""
 
 import asyncio
-import secrets
-import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
+from time import time
 
 from app.compiled import FloatArray
 from app.inference import Inference, Prediction
@@ -13,8 +12,8 @@ from app.log.records import Record, Rows
 from app.metrics import Metrics
 from app.predictor import Predictor
 
-# Set around each request; where none is, the rows still count, but nobody knows their ids.
-current_request: ContextVar[bytes] = ContextVar("request_id")
+# Whoever serves requests sets it before it predicts; else nobody knows the rows' ids.
+current_request: ContextVar[bytes] = ContextVar("current_request", default=b"")
 # Rows of a large request that are written at once.
 SLICE_ROWS = 1000
 
@@ -37,27 +36,26 @@ class RecordingInference(Inference):
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]:
         prediction = super().predict(rows, deadline)
-        prediction.add_done_callback(partial(self._record_done, _request_id()))
+        prediction.add_done_callback(partial(self._record_done, current_request.get()))
         return prediction
 
-    def record(self, request_id: bytes, prediction: Prediction) -> None:
-        """Record what `predict_for` predicted, which does not know for whom."""
-        self._append(Record(self._rows, request_id.decode(), time.time(), prediction))
-
-    def _record_done(self, request_id: str, done: asyncio.Future[Prediction]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._append(Record(self._rows, request_id, time.time(), done.result()))
-
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
-        request_id, first = _request_id(), 0
+        request_id, first = current_request.get(), 0
         for prediction in super().predict_chunks(rows):
             whole, start, end = prediction
+            arrays = (whole.rows, whole.probabilities, whole.indices)
             for at in range(start, end, SLICE_ROWS):
-                part = Prediction(whole, at, min(at + SLICE_ROWS, end))
-                self._append(Record(self._rows, request_id, time.time(), part, first))
-                first += part.end - part.start
+                stop = min(at + SLICE_ROWS, end)
+                self._append(Record(self._rows, request_id, time(), *arrays, at, stop, first))
+                first += stop - at
             yield prediction
 
+    def record(self, request_id: bytes, prediction: Prediction) -> None:
+        """Record what `predict_for` predicted, which does not know for whom it did."""
+        whole, start, end = prediction
+        arrays = (whole.rows, whole.probabilities, whole.indices)
+        self._append(Record(self._rows, request_id, time(), *arrays, start, end))
 
-def _request_id() -> str:
-    return current_request.get(b"").decode() or secrets.token_hex(12)
+    def _record_done(self, request_id: bytes, done: asyncio.Future[Prediction]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self.record(request_id, done.result())

@@ -1,5 +1,6 @@
 """What is kept of a prediction until it is written, and the rows that it becomes."""
 
+import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -8,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.compiled import FloatArray
-from app.inference import Prediction
 from app.predictions import record_type
 from app.predictor import Predictor
 
@@ -35,17 +35,13 @@ class Rows:
         self._probabilities = record_type(self._classes)
 
     def batch(self, records: Sequence["Record"]) -> Batch:
-        shares = [record.prediction for record in records]
-        inputs = np.concatenate([whole.rows[start:end] for whole, start, end in shares])
-        columns = shortest(inputs).T.tolist()
-        found = np.concatenate([whole.probabilities[start:end] for whole, start, end in shares])
-        indices = np.concatenate([whole.indices[start:end] for whole, start, end in shares])
-        ids = [f"{record.request_id}:{index}" for record in records for index in record.numbers]
-        times = [record.time for record in records for _ in record.numbers]
+        inputs = np.concatenate([each.inputs[each.start : each.end] for each in records])
+        found = np.concatenate([each.probabilities[each.start : each.end] for each in records])
+        indices = np.concatenate([each.indices[each.start : each.end] for each in records])
         rows = zip(
-            ids,
-            times,
-            map(self._inputs, *columns),
+            [row_id for each in records for row_id in each.ids()],
+            [each.time for each in records for _ in range(each.size)],
+            map(self._inputs, *shortest(inputs).T.tolist()),
             map(self._probabilities, *found.T.tolist()),
             map(self._classes.__getitem__, indices.tolist()),
             strict=True,
@@ -53,25 +49,32 @@ class Rows:
         return Batch(self.model, self.version, _encode(list(rows)).decode())
 
 
-class Record(NamedTuple):
+# Out of sight of the garbage collector, and holding nothing that it sees: thousands wait.
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Part of the answer to a request, `first` the number of its first instance in the body.
 
-    `time` in seconds since the epoch.
+    It is rows `start` to `end` of the arrays, which are those of app.inference.ForwardPass;
+    `time` is in seconds since the epoch.
     """
 
     rows: Rows
-    request_id: str
+    request_id: bytes
     time: float
-    prediction: Prediction
+    inputs: FloatArray
+    probabilities: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    start: int
+    end: int
     first: int = 0
 
     @property
     def size(self) -> int:
-        return self.prediction.end - self.prediction.start
+        return self.end - self.start
 
-    @property
-    def numbers(self) -> range:
-        return range(self.first, self.first + self.size)
+    def ids(self) -> list[str]:
+        """Each row's: the request's, a colon, and the number of the instance."""
+        request_id = self.request_id.decode() or secrets.token_hex(12)
+        return [f"{request_id}:{self.first + number}" for number in range(self.size)]
 
 
 def to_batches(records: Sequence[Record]) -> list[Batch]:

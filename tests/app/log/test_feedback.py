@@ -13,7 +13,7 @@ from app.errors import RequestError
 from app.log.feedback import PREDICTION_ID, parse_feedback
 from app.settings import Settings
 from tests.app.log.conftest import predict
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.conftest import IRIS, SETOSA, open_client, save_model
 
 
 @pytest.fixture
@@ -53,6 +53,25 @@ async def test_each_instance_has_an_id(client: httpx.AsyncClient) -> None:
     assert unknown.headers["content-type"] == "application/problem+json"
     assert "no prediction 'many:3' in the log" in unknown.json()["detail"]
     assert (await client.get("/monitoring")).json()["feedback"]["count"] == 1
+
+
+async def test_feedback_is_for_all_versions_that_answered(
+    settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    for version in ("1", "2"):
+        (tmp_path / "made" / version).mkdir(parents=True)
+        save_model(tmp_path / "made" / version / "model.pth", seed=int(version))
+    flower = dict.fromkeys(("x0", "x1", "x2", "x3"), 0.5)
+    every = settings(models=tmp_path, model=tmp_path / "made", version_policy="all")
+    async with open_client(every) as client:
+        for version in ("1", "2"):
+            path = f"/models/made/versions/{version}/predict"
+            await client.post(path, json=flower, headers={"X-Request-ID": "both"})
+        answer = (await tell(client, "both:0", "class-1")).json()
+        assert [each["version"] for each in answer["predictions"]] == ["2", "1"]
+        for version in ("1", "2"):
+            found = await client.get(f"/models/made/versions/{version}/monitoring")
+            assert found.json()["feedback"]["count"] == 1
 
 
 async def test_an_unknown_class_changes_nothing(client: httpx.AsyncClient) -> None:
