@@ -10,8 +10,8 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from app.errors import LogUnavailable, RejectedRows
-from app.log.records import Batch
-from app.log.schema import by_time, insert_batch, predictions
+from app.log.records import Row
+from app.log.schema import by_time, insert, predictions
 
 logger = logging.getLogger("app.log")
 _c = predictions.c
@@ -28,21 +28,14 @@ class LogDatabase:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._insert = insert_batch(engine.dialect.name)
         self._prepared = False
         self._failing = False
 
-    def write(self, batches: Sequence[Batch]) -> int:
+    def write(self, rows: Sequence[Row]) -> int:
         """Write all or none; returns how many were new. Raises RejectedRows."""
-        options = {"preserve_rowcount": True}
         try:
             with self._transaction() as connection:
-                return sum(
-                    connection.execute(
-                        self._insert, batch._asdict(), execution_options=options
-                    ).rowcount
-                    for batch in batches
-                )
+                return insert(connection, rows)
         except (DataError, IntegrityError) as error:
             raise RejectedRows(_reason(error)) from None
 

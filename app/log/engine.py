@@ -1,5 +1,7 @@
 """From the address of a database to SQLAlchemy's engine: SQLite or PostgreSQL, with limits."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,7 @@ def _sqlite(url: URL) -> Engine:
     def prepare(connection: Any, record: Any) -> None:
         # Readers do not wait for the one that writes, nor it for them; what is committed
         # outlives the process, though the last moments may be lost with the machine.
-        connection.execute("PRAGMA journal_mode = WAL").close()
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL").close()
         record.info["inode"] = path.stat().st_ino
 
@@ -65,6 +67,19 @@ def _sqlite(url: URL) -> Engine:
             raise DisconnectionError(f"{path} is another file than before")
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """Of processes that open a new file at once, one may be told at once that it is locked."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _postgresql(url: URL) -> Engine:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import LogUnavailable, Overloaded, RejectedRows
-from app.log.records import Record, to_batches
+from app.log.records import Record, to_rows
 from app.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class PredictionLog:
     def _write(self, batch: list[Record]) -> None:
         rows = sum(record.size for record in batch)
         try:
-            written = self.database.write(to_batches(batch))
+            written = self.database.write(to_rows(batch))
             self._written.inc(written)
             self._dropped["duplicate_id"].inc(rows - written)
         except RejectedRows as error:

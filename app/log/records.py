@@ -1,8 +1,9 @@
 """What is kept of a prediction until it is written, and the rows that it becomes."""
 
 import secrets
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,12 +18,8 @@ DECIMALS = 4
 _encode = msgspec.json.Encoder().encode
 
 
-class Batch(NamedTuple):
-    """Rows of one version as a JSON list of [id, time, inputs, probabilities, class]."""
-
-    model: str
-    version: str
-    rows: str
+# Id, model, version, time, inputs and probabilities as JSON, predicted class.
+Row = tuple[str, str, str, float, str, str, str]
 
 
 class Rows:
@@ -34,19 +31,20 @@ class Rows:
         self._inputs = record_type([feature.name for feature in predictor.card.features])
         self._probabilities = record_type(self._classes)
 
-    def batch(self, records: Sequence["Record"]) -> Batch:
+    def of(self, records: Sequence["Record"]) -> Iterator[Row]:
         inputs = np.concatenate([each.inputs[each.start : each.end] for each in records])
         found = np.concatenate([each.probabilities[each.start : each.end] for each in records])
         indices = np.concatenate([each.indices[each.start : each.end] for each in records])
-        rows = zip(
+        return zip(
             [row_id for each in records for row_id in each.ids()],
+            repeat(self.model, len(indices)),
+            repeat(self.version, len(indices)),
             [each.time for each in records for _ in range(each.size)],
-            map(self._inputs, *shortest(inputs).T.tolist()),
-            map(self._probabilities, *found.T.tolist()),
+            map(_to_json, map(self._inputs, *shortest(inputs).T.tolist())),
+            map(_to_json, map(self._probabilities, *found.T.tolist())),
             map(self._classes.__getitem__, indices.tolist()),
             strict=True,
         )
-        return Batch(self.model, self.version, _encode(list(rows)).decode())
 
 
 # Out of sight of the garbage collector, and holding nothing that it sees: thousands wait.
@@ -77,12 +75,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return [f"{request_id}:{self.first + number}" for number in range(self.size)]
 
 
-def to_batches(records: Sequence[Record]) -> list[Batch]:
-    """One Batch for each version."""
+def to_rows(records: Sequence[Record]) -> list[Row]:
     by_version: dict[Rows, list[Record]] = {}
     for record in records:
         by_version.setdefault(record.rows, []).append(record)
-    return [rows.batch(each) for rows, each in by_version.items()]
+    return [row for rows, each in by_version.items() for row in rows.of(each)]
+
+
+def _to_json(value: Any) -> str:
+    return _encode(value).decode()
 
 
 def shortest(values: FloatArray) -> NDArray[np.float64]:

@@ -1,11 +1,14 @@
-"""The log's one table, and the one statement that writes to it."""
+"""The log's one table, and how many rows get into it at once."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     JSON,
     Column,
+    Connection,
     Double,
     Index,
     MetaData,
@@ -16,9 +19,12 @@ from sqlalchemy import (
     column,
     func,
     select,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+
+from app.log.records import Row
+
+_encode = msgspec.json.Encoder().encode
 
 predictions = Table(
     "predictions",
@@ -40,29 +46,50 @@ _c = predictions.c
 by_time = Index("predictions_by_time", _c.time, _c.model, _c.version, _c.predicted, _c.true_class)
 
 
-def insert_batch(dialect: str) -> Any:
-    """One statement for a whole app.log.records.Batch, its fields the parameters.
+# Those of a Row, in the order of the table, which SQLAlchemy keeps.
+COLUMNS = ("id", "model", "version", "time", "inputs", "probabilities", "predicted")
+# Rows of one statement in SQLite, which takes 32,766 parameters.
+CHUNK = 128
 
-    With a statement, or a set of parameters, for each row the thread that writes would take
-    and give the interpreter's lock each time, and wait for the busy event loop each time.
+
+def insert(connection: Connection, rows: Sequence[Row]) -> int:
+    """Insert the rows whose ids are new, and return how many.
+
+    Whoever repeats an id, which the caller may choose, changes nothing of the first. Many rows
+    make one statement: with one for each row the thread that writes would take and give the
+    interpreter's lock each time, and wait for the busy event loop each time.
     """
-    rows = bindparam("rows", type_=Text)
-    insert: Callable[[Table], Any]
-    if dialect == "sqlite":
-        unfolded, insert = func.json_each(rows), sqlite.insert
-    else:
-        unfolded, insert = func.json_array_elements(cast(rows, JSON)), postgresql.insert
+    if connection.dialect.name == "postgresql":
+        parameters = {"rows": _encode(rows).decode()}
+        result = connection.execute(_postgresql, parameters, execution_options=WITH_ROWCOUNT)
+        return result.rowcount
+    count = 0
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        # Filled up with its last row, which is then there already: for another number of rows
+        # SQLite would have to prepare another statement.
+        full = chain(chunk, repeat(chunk[-1], CHUNK - len(chunk)))
+        values = tuple(chain.from_iterable(full))
+        count += connection.exec_driver_sql(_sqlite, values, WITH_ROWCOUNT).rowcount
+    return count
+
+
+def _sqlite_insert() -> str:
+    values = [dict.fromkeys(COLUMNS)] * CHUNK
+    statement = sqlite.insert(predictions).values(values).on_conflict_do_nothing()
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+def _postgresql_insert() -> Any:
+    """One parameter holds all rows as JSON: the server takes them apart."""
+    unfolded = func.json_array_elements(cast(bindparam("rows", type_=Text), JSON))
     value = unfolded.table_valued(column("value", JSON)).c.value
-    columns = {
-        "id": value[0].as_string(),
-        "model": bindparam("model", type_=Text),
-        "version": bindparam("version", type_=Text),
-        "time": value[1].as_float(),
-        "inputs": value[2],
-        "probabilities": value[3],
-        "predicted": value[4].as_string(),
-    }
-    # SQLite cannot tell ON CONFLICT from a join's ON where there is no WHERE.
-    chosen = select(*columns.values()).where(true())
-    # Whoever repeats an id, which the caller may choose, changes nothing of the first.
-    return insert(predictions).from_select(list(columns), chosen).on_conflict_do_nothing()
+    chosen = select(
+        *(cast(value[at].as_string(), _c[name].type) for at, name in enumerate(COLUMNS))
+    )
+    return postgresql.insert(predictions).from_select(COLUMNS, chosen).on_conflict_do_nothing()
+
+
+WITH_ROWCOUNT = {"preserve_rowcount": True}
+_sqlite = _sqlite_insert()
+_postgresql = _postgresql_insert()
