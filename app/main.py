@@ -31,7 +31,7 @@ from app.api import (
 )
 from app.api.access import AccessMiddleware, RecordingMiddleware
 from app.api.error_handlers import install_error_handlers
-from app.api.express import Express
+from app.api.express import Express, RecordingExpress
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.rollout_face import combine_for, require_beside
@@ -95,7 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.middleware_stack = access
     app.state.express = None
     if settings.express:
-        app.state.express = Express(service, access.log, access.request_ids)
+        express = Express if service.log is None else RecordingExpress
+        app.state.express = express(service, access.log, access.request_ids)
     return app
 
 

@@ -8,6 +8,7 @@ ordinary one with the same bytes (tests/app/test_express.py).
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from app.api.access import CLIENT_CLOSED_REQUEST
 from app.api.access_log import Access, AccessLog
@@ -48,16 +49,19 @@ class Express:
             if len(instances.rows) > MAX_BATCHED_ROWS:
                 pass_on(exchange)
                 return
-            waiter = _Waiter(exchange, face, instances, started, self._close, pass_on)
+            request_id = self._request_ids.of(exchange.scope["headers"])
+            waiter = _Waiter(exchange, face, instances, request_id, started, self.close, pass_on)
             face.inference.predict_for(waiter, instances.rows)
         except Exception:
             # The application fails at the same, and says so.
             pass_on(exchange)
 
-    def _close(self, exchange: Exchange, content: bytes | memoryview, started: float) -> None:
-        request_id = self._request_ids.of(exchange.scope["headers"])
+    def close(self, waiter: "_Waiter", prediction: Prediction) -> None:
+        """Answer with what was predicted."""
+        exchange, request_id = waiter.exchange, waiter.request_id
         status = CLIENT_CLOSED_REQUEST
         if not exchange.disconnected:
+            content = waiter.face.json.encode([prediction], waiter.instances, NOTHING_MORE)
             status = 200
             exchange.keep_alive = exchange.keep_alive and not self._service.draining
             headers = [
@@ -66,8 +70,16 @@ class Express:
                 (b"x-request-id", request_id),
             ]
             exchange.answer(status, headers, content)
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - waiter.started
         self._log.append(Access(request_id, "POST", "/predict", PredictFace.path, status, seconds))
+
+
+class RecordingExpress(Express):
+    """Also records what it answers in the prediction log."""
+
+    def close(self, waiter: "_Waiter", prediction: Prediction) -> None:
+        super().close(waiter, prediction)
+        waiter.face.inference.record(waiter.request_id, prediction)
 
 
 @dataclass(slots=True, eq=False)
@@ -75,10 +87,11 @@ class _Waiter:
     """In a future's place: what it is told goes straight to the connection."""
 
     exchange: Exchange
-    face: PredictFace
+    face: Any
     instances: Instances
+    request_id: bytes
     started: float
-    close: Callable[[Exchange, bytes | memoryview, float], None]
+    close: Callable[["_Waiter", Prediction], None]
     pass_on: PassOn
 
     def done(self) -> bool:
@@ -86,8 +99,7 @@ class _Waiter:
 
     def set_result(self, prediction: Prediction) -> None:
         try:
-            content = self.face.json.encode([prediction], self.instances, NOTHING_MORE)
-            self.close(self.exchange, content, self.started)
+            self.close(self, prediction)
         except Exception:
             # As above, and the others of its batch are still to be told.
             self.pass_on(self.exchange)
