@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.access import CLIENT_CLOSED_REQUEST
+from app.api.access import CLIENT_CLOSED_REQUEST, UNRECORDED
 from app.api.access_log import Access, AccessLog
 from app.api.asked import NOTHING_MORE
 from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
@@ -76,6 +76,9 @@ class Express:
 
 class RecordingExpress(Express):
     """Also records what it answers in the prediction log."""
+
+    def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
+        return UNRECORDED not in headers and super().takes(url, headers)
 
     def close(self, waiter: "_Waiter", prediction: Prediction) -> None:
         super().close(waiter, prediction)

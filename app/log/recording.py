@@ -13,7 +13,8 @@ from app.metrics import Metrics
 from app.predictor import Predictor
 
 # Whoever serves requests sets it before it predicts; else nobody knows the rows' ids.
-current_request: ContextVar[bytes] = ContextVar("current_request", default=b"")
+# None: whoever asks only tries something out, and it shall not be taken for use.
+current_request: ContextVar[bytes | None] = ContextVar("current_request", default=b"")
 # Rows of a large request that are written at once.
 SLICE_ROWS = 1000
 
@@ -35,13 +36,20 @@ class RecordingInference(Inference):
     def predict(
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]:
-        prediction = super().predict(rows, deadline)
-        prediction.add_done_callback(partial(self._record_done, current_request.get()))
+        prediction, request_id = super().predict(rows, deadline), current_request.get()
+        if request_id is not None:
+            prediction.add_done_callback(partial(self._record_done, request_id))
         return prediction
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
-        request_id, first = current_request.get(), 0
-        for prediction in super().predict_chunks(rows):
+        predictions, request_id = super().predict_chunks(rows), current_request.get()
+        return predictions if request_id is None else self._record_each(request_id, predictions)
+
+    def _record_each(
+        self, request_id: bytes, predictions: Iterator[Prediction]
+    ) -> Iterator[Prediction]:
+        first = 0
+        for prediction in predictions:
             whole, start, end = prediction
             arrays = (whole.rows, whole.probabilities, whole.indices)
             for at in range(start, end, SLICE_ROWS):

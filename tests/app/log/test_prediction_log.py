@@ -103,3 +103,22 @@ async def test_old_predictions_are_deleted(settings: Make, address: str) -> None
         await until(lambda: "old:0" not in ids(address))
         assert (await client.get("/monitoring")).json()["predictions"] == 1
     assert ids(address) == ["new:0"]
+
+
+async def test_what_is_only_tried_out_is_answered_and_not_logged(
+    settings: Make, address: str
+) -> None:
+    rows = np.tile(np.array([list(SETOSA.values())], np.float32), (100, 1))
+    npy = io.BytesIO()
+    np.save(npy, rows)
+    off = {"X-Prediction-Log": "off"}
+    async with open_client(settings()) as client:
+        for path in ("/predict", "/models/iris-model/predict"):
+            answer = await client.post(path, json=SETOSA, headers=off)
+            assert answer.json()["class"] == "setosa"
+        answer = await client.post(
+            "/predict", content=npy.getvalue(), headers=off | {"Content-Type": "application/x-npy"}
+        )
+        assert np.load(io.BytesIO(answer.content)).shape == (100, 3)
+        await predict(client, "used")
+    assert ids(address) == ["used:0"]
