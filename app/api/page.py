@@ -9,6 +9,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from app.api.dependencies import ServiceDep
 from app.api.negotiation import unless_known
 
 router = APIRouter(include_in_schema=False)
@@ -60,6 +61,12 @@ def _read_assets() -> Iterator[tuple[str, Asset]]:
 @router.api_route("/", methods=["GET", "HEAD"])
 async def read_page(request: Request) -> Response:
     return _answer(request, "index.html")
+
+
+@router.get("/page/service.json")
+async def read_service(service: ServiceDep) -> dict[str, bool]:
+    """Which panels there are, so that the page need not ask in vain."""
+    return {"prediction_log": service.log is not None}
 
 
 @router.api_route("/page/{path:path}", methods=["GET", "HEAD"])

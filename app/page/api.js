@@ -4,6 +4,8 @@ import { decodeNpy, encodeNpy } from "./npy.js";
 
 const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
+// What is only tried out is not what the model is used for: it stays out of the prediction log.
+const TRIED = { "X-Prediction-Log": "off" };
 
 /** The service refused: its RFC 9457 problem details. */
 export class Problem extends Error {
@@ -41,6 +43,16 @@ export class Api {
     return this.#ask(new URL("models", this.#root));
   }
 
+  /** What the service does besides, {prediction_log: whether}. */
+  service() {
+    return this.#ask(new URL("page/service.json", this.#root));
+  }
+
+  /** Drift, class shares and accuracy of the last `hours`. */
+  monitoring(hours) {
+    return this.#ask(`monitoring?window_hours=${hours}`);
+  }
+
   /** What changed between two versions of a model. */
   diff(model, from, to) {
     const path = `models/${encodeURIComponent(model)}/diff?${new URLSearchParams({ from, to })}`;
@@ -54,7 +66,7 @@ export class Api {
 
   /** The answer to one instance, {feature: number}; `query` is what else it shall show. */
   predict(instance, query = {}) {
-    return this.#post(withQuery("predict", query), instance);
+    return this.#post(withQuery("predict", query), instance, TRIED);
   }
 
   /** The answers to many, in order, with their warnings. */
@@ -65,7 +77,7 @@ export class Api {
   /** Probabilities {shape: [rows, classes], data} of a Float32Array of rows in the card's order. */
   probabilities(data, features, query = {}) {
     const body = encodeNpy(data, [data.length / features, features]);
-    const headers = { "Content-Type": NPY, Accept: NPY };
+    const headers = { "Content-Type": NPY, Accept: NPY, ...TRIED };
     return this.#ask(withQuery("predict", query), { method: "POST", headers, body }, readNpy);
   }
 
@@ -93,8 +105,8 @@ export class Api {
     return `state/${encodeURIComponent(name)}?format=${format}`;
   }
 
-  #post(path, value) {
-    const headers = { "Content-Type": JSON_TYPE, Accept: JSON_TYPE };
+  #post(path, value, more = {}) {
+    const headers = { "Content-Type": JSON_TYPE, Accept: JSON_TYPE, ...more };
     return this.#ask(path, { method: "POST", headers, body: JSON.stringify(value) });
   }
 

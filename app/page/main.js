@@ -35,9 +35,9 @@ async function open() {
 /** All that the panels of a version start with. */
 async function load(choice) {
   const api = new Api(root).of(choice);
-  const [model, state] = await Promise.all([api.model(), api.state()]);
+  const [model, state, service] = await Promise.all([api.model(), api.state(), api.service()]);
   const weights = await Promise.all(["hidden.weight", "output.weight"].map((name) => api.tensor(name)));
-  return { api, model, state, weights };
+  return { api, model, state, service, weights };
 }
 
 /** The panels of a version in the place of those of another, with what was chosen there. */

@@ -9,6 +9,7 @@ import { ExplanationView } from "./explanation.js";
 import { Instance } from "./instance.js";
 import { Latest, sparing } from "./latest.js";
 import { DecisionMap } from "./map.js";
+import { MonitoringView } from "./monitoring.js";
 import { Network } from "./network.js";
 import { PredictionView } from "./prediction.js";
 import { Sliders } from "./sliders.js";
@@ -19,11 +20,12 @@ export class Views {
   #api;
   #curves;
   #browser;
+  #monitoring;
   #explained = true;
 
   /** `api` is that of the version, `versions` are all that the model has, `input` is what the
    * sliders start with, {feature: number}. */
-  constructor(api, { model, state, weights }, versions, input) {
+  constructor(api, { model, state, service, weights }, versions, input) {
     const { card } = model;
     this.#api = api;
     this.instance = new Instance(card.features);
@@ -39,6 +41,7 @@ export class Views {
     this.#browser = new StateBrowser(api, card, state);
     this.#browser.open();
     new DifferenceView(api, model, state, versions);
+    this.#monitoring = new MonitoringView(api, card, service.prediction_log);
     const predicting = this.#predicting(card);
     const explaining = this.#explaining(card, map, new Network(card, this.instance, ...weights));
     const predict = () => predicting.want({ instance: this.instance.toJSON(), query: this.details.query });
@@ -55,6 +58,7 @@ export class Views {
     this.#api.close();
     this.#curves.close();
     this.#browser.close();
+    this.#monitoring.close();
   }
 
   #predicting({ classes }) {

@@ -1,0 +1,102 @@
+/** What a version was asked lately: classes, accuracy from feedback, drift against training. */
+
+import { onScheme } from "./colours.js";
+import { drawDrift } from "./drift.js";
+import { classVariable, element, part, reveal } from "./element.js";
+import { table } from "./explanation.js";
+import { figures } from "./figures.js";
+import { Latest } from "./latest.js";
+import { percent, short } from "./scale.js";
+import { onWidth } from "./width.js";
+
+const LEVELS = { none: "no drift", moderate: "moderate drift", major: "major drift" };
+
+export class MonitoringView {
+  #classes;
+  #plots = [];
+  #charts = [];
+
+  /** `logged`: whether the service logs predictions; the panel is absent where it does not. */
+  constructor(api, { classes }, logged) {
+    this.#classes = classes;
+    reveal("monitoring", logged);
+    if (!logged) return;
+    const latest = new Latest(
+      (hours) => api.monitoring(hours),
+      (answer) => this.#show(answer),
+      (error) => this.#say(error.message, true),
+    );
+    const ask = () => latest.want(part("monitoring-hours").value);
+    part("monitoring-hours").addEventListener("change", ask);
+    part("monitoring-refresh").addEventListener("click", ask);
+    onScheme(() => this.#draw());
+    onWidth(part("monitoring-features"), () => this.#draw());
+    ask();
+  }
+
+  close() {
+    this.#charts.forEach((chart) => chart.destroy());
+  }
+
+  #say(text, refused = false) {
+    part("monitoring-status").textContent = text;
+    part("monitoring-status").classList.toggle("refused", refused);
+    part("monitoring-parts").hidden = refused;
+  }
+
+  #show({ predictions, classes, feedback, drift, window: { end } }) {
+    const time = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    this.#say(`${predictions.toLocaleString("en")} predictions, as of ${time}. What is tried out on this page does not count.`);
+    part("monitoring-classes").replaceChildren(...classes.map((each, index) => classBar(each, index)));
+    this.#showFeedback(feedback);
+    this.#showDrift(drift);
+  }
+
+  #showFeedback({ count, accuracy, confusion }) {
+    part("monitoring-accuracy").textContent = count
+      ? `${percent(accuracy)} of ${count.toLocaleString("en")} predictions whose true class is known.`
+      : "No feedback: POST /feedback tells the true class of a prediction.";
+    part("monitoring-confusion").hidden = !count;
+    const rows = confusion.map((counts, index) => [this.#classes[index], ...counts.map(String)]);
+    part("monitoring-confusion").replaceChildren(table(["True class", ...this.#classes], rows, 1));
+  }
+
+  #showDrift(drift) {
+    part("monitoring-rows").textContent = drift
+      ? `The newest ${drift.rows.toLocaleString("en")} rows against the training rows, by the deciles of those and beyond them.`
+      : "The model card holds no histograms; training writes them.";
+    this.#plots = (drift?.features ?? []).map((feature) => ({ feature, root: driftPlot(feature) }));
+    const blocks = this.#plots.map(({ feature, root }) =>
+      element("div", {}, element("h4", {}, feature.name, level(feature)), root, statistics(feature)),
+    );
+    part("monitoring-features").replaceChildren(...blocks);
+    this.#draw();
+  }
+
+  #draw() {
+    this.close();
+    this.#charts = this.#plots.map(({ feature, root }) => drawDrift(root, feature));
+  }
+}
+
+function classBar({ class: name, count, share }, index) {
+  const fill = element("i");
+  fill.style.setProperty("--class", classVariable(index));
+  fill.style.width = `${(share ?? 0) * 100}%`;
+  const bar = element("span", { class: "bar", "aria-hidden": "true" }, fill);
+  const number = element("span", { class: "number", title: `${count} predictions` }, share === null ? "none" : percent(share));
+  return element("li", {}, element("span", { class: "name", title: name }, name), bar, number);
+}
+
+function level({ level: found }) {
+  return found ? element("span", { class: `level ${found}` }, LEVELS[found]) : "";
+}
+
+function driftPlot({ name }) {
+  return element("div", { class: "histogram", role: "img", "aria-label": `${name}: shares in training and lately, by deciles of the training rows` });
+}
+
+function statistics({ psi, ks, p_value: chance }) {
+  if (psi === null) return element("p", { class: "note" }, "Nothing was asked in this time.");
+  return figures({ PSI: short(psi, 3), KS: short(ks, 3), "p-value": short(chance, 2) });
+}

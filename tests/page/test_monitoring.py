@@ -1,0 +1,140 @@
+"""What the service logged, plotted: class shares, accuracy from feedback, drift per feature."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.conftest import SETOSA, Process, running_server
+from tests.page.conftest import OpenPage, wait_until
+from tests.page.test_accessibility import DESK, PHONE, expect_no_violations
+
+VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 9.0}
+# Thirty flowers, ten of them setosa; of four the true class is told, and three are right.
+FLOWERS = [SETOSA] * 10 + [VIRGINICA] * 20
+TRUE = {0: "setosa", 1: "setosa", 10: "virginica", 11: "versicolor"}
+
+
+@pytest.fixture(scope="module")
+def logging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("logging")
+    arguments = ["--prediction-log", f"sqlite:///{folder}/log.db"]
+    flush = ["--prediction-log-flush-seconds", "0.05"]
+    with running_server(folder / "log", *arguments, *flush) as server:
+        yield server
+
+
+def monitoring(server: Process) -> dict[str, object]:
+    found: dict[str, object] = httpx.get(f"{server.url}/monitoring").json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def logged(logging: Process) -> Process:
+    answer = httpx.post(f"{logging.url}/predict", json={"instances": FLOWERS})
+    for _ in range(200):
+        if monitoring(logging)["predictions"] == len(FLOWERS):
+            break
+    for index, name in TRUE.items():
+        feedback = {"prediction_id": f"{answer.headers['x-request-id']}:{index}", "class": name}
+        httpx.post(f"{logging.url}/feedback", json=feedback).raise_for_status()
+    return logging
+
+
+def test_without_a_log_there_is_no_panel(page: Page) -> None:
+    expect(page.locator("#monitoring")).to_be_hidden()
+    expect(page.locator("nav a[href='#monitoring']")).to_be_hidden()
+
+
+def test_what_is_tried_out_on_the_page_is_not_counted(visit: OpenPage, logging: Process) -> None:
+    before = monitoring(logging)["predictions"]
+    opened = visit(logging)
+    page = opened.page
+    page.get_by_label("petal_width cm, as a number").fill("2.4")
+    expect(page.locator("#verdict")).to_contain_text("virginica")
+    page.wait_for_timeout(300)
+    assert monitoring(logging)["predictions"] == before
+
+
+def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Process) -> None:
+    opened = visit(logged)
+    page = opened.page
+    expect(page.locator("#monitoring-status")).to_contain_text("30 predictions")
+    expect(page.locator("#monitoring-classes li")).to_have_text(
+        ["setosa33.3 %", "versicolor0.0 %", "virginica66.7 %"]
+    )
+    expect(page.locator("#monitoring-accuracy")).to_contain_text("75.0 % of 4 predictions")
+    expect(page.locator("#monitoring-confusion tbody tr")).to_have_text(
+        ["setosa200", "versicolor001", "virginica001"]
+    )
+    found = httpx.get(f"{logged.url}/monitoring").json()["drift"]["features"]
+    blocks = page.locator("#monitoring-features > div")
+    levels = {"none": "no drift", "moderate": "moderate drift", "major": "major drift"}
+    expect(blocks.locator("h4")).to_have_text(
+        [f"{each['name']}{levels[each['level']]}" for each in found]
+    )
+    for block, each in zip(blocks.all(), found, strict=True):
+        shown = [float(text.replace("−", "-")) for text in block.locator("dd").all_inner_texts()]
+        expected = [each["psi"], each["ks"], each["p_value"]]
+        assert shown == pytest.approx(expected, rel=0.05)
+        expect(block.locator("canvas")).to_be_visible()
+
+
+def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> None:
+    opened = visit(logged, color_scheme="light")
+    page = opened.page
+    page.locator("#monitoring-features canvas").first.wait_for()
+    # All of VIRGINICA's petals are wider than any in training: two thirds stand beyond.
+    canvas = page.locator("#monitoring-features > div").nth(3).locator("canvas")
+    count = """(canvas) => {
+        const { data, width, height } = canvas.getContext("2d").getImageData(
+            0, 0, canvas.width, canvas.height);
+        const columns = Array.from({ length: width }, (_, x) => {
+            let sum = 0;
+            for (let y = 0; y < height; y += 1) {
+                const [red, green, blue, alpha] = data.subarray(4 * (y * width + x));
+                sum += alpha === 255 && red === 43 && green === 90 && blue === 158;
+            }
+            return sum;
+        });
+        return [Math.max(...columns), columns.findLastIndex((sum) => sum > 0) / width, height];
+    }"""
+    highest, last, height = canvas.evaluate(count)
+    assert last > 0.9
+    assert highest > 0.5 * height
+
+
+def test_another_time_is_asked_for_by_choice_and_by_button(
+    visit: OpenPage, logged: Process
+) -> None:
+    opened = visit(logged)
+    page = opened.page
+    expect(page.locator("#monitoring-status")).to_contain_text("predictions")
+    page.get_by_label("Over the last").select_option("week")
+    wait_until(page, lambda: f"{logged.url}/monitoring?window_hours=168" in opened.requests)
+    asked = len(opened.requests)
+    page.get_by_role("button", name="Refresh").click()
+    wait_until(page, lambda: len(opened.requests) > asked)
+    assert opened.requests[-1] == f"{logged.url}/monitoring?window_hours=168"
+
+
+def test_a_log_that_cannot_be_asked_is_told(visit: OpenPage, logged: Process) -> None:
+    opened = visit(logged)
+    opened.page.route("**/monitoring?**", lambda route: route.abort())
+    opened.page.get_by_role("button", name="Refresh").click()
+    told = "The service does not answer."
+    expect(opened.page.locator("#monitoring-status")).to_have_text(told)
+    expect(opened.page.locator("#monitoring-parts")).to_be_hidden()
+    opened.complaints.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_in_the_plots(
+    visit: OpenPage, logged: Process, scheme: str, size: dict[str, int]
+) -> None:
+    opened = visit(logged, color_scheme=scheme, viewport=size)
+    opened.page.locator("#monitoring-features canvas").first.wait_for()
+    expect_no_violations(opened.page)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == size["width"]
