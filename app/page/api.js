@@ -4,7 +4,7 @@ import { decodeNpy, encodeNpy } from "./npy.js";
 
 const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
-// What is only tried out is not what the model is used for: it stays out of the prediction log.
+// The page is for trying out, and asks the same again at each switch: the prediction log is for use.
 const TRIED = { "X-Prediction-Log": "off" };
 
 /** The service refused: its RFC 9457 problem details. */
@@ -71,7 +71,7 @@ export class Api {
 
   /** The answers to many, in order, with their warnings. */
   async predictMany(instances, query = {}) {
-    return (await this.#post(withQuery("predict", query), { instances })).predictions;
+    return (await this.#post(withQuery("predict", query), { instances }, TRIED)).predictions;
   }
 
   /** Probabilities {shape: [rows, classes], data} of a Float32Array of rows in the card's order. */

@@ -46,7 +46,7 @@ export class MonitoringView {
 
   #show({ predictions, classes, feedback, drift, window: { end } }) {
     const time = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    this.#say(`${predictions.toLocaleString("en")} predictions, as of ${time}. What is tried out on this page does not count.`);
+    this.#say(`${predictions.toLocaleString("en")} predictions, as of ${time}. What this page asks does not count.`);
     part("monitoring-classes").replaceChildren(...classes.map((each, index) => classBar(each, index)));
     this.#showFeedback(feedback);
     this.#showDrift(drift);
