@@ -88,7 +88,8 @@ def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
         attributions = integrated_gradients(module, row, baseline, index)
         counterfactual = find_counterfactual(module, row, scales, examples)
     except ImportError as error:
-        raise NotProvided(f"{error}; explanations need the extra `explain`: {INSTALL}") from None
+        need = f"explanations need the extra `explain`, which is not installed here ({error})"
+        raise NotProvided(f"{need}: `{INSTALL}`") from None
     return Explanation(
         index,
         log_probabilities,

@@ -24,7 +24,9 @@ export class ExplanationView {
   hide(reason) {
     part("explanation-parts").hidden = true;
     part("explanation-reason").hidden = false;
-    part("explanation-reason").textContent = `No explanation: ${reason}`;
+    // The service marks code as Markdown does.
+    const pieces = reason.split("`").map((text, place) => (place % 2 ? element("code", {}, text) : text));
+    part("explanation-reason").replaceChildren("No explanation: ", ...pieces);
   }
 
   #showAttributions({ class: name, attributions }) {

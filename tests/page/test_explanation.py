@@ -1,5 +1,6 @@
 """Why this class: what /explain answers, or why it does not."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,5 +78,21 @@ def test_without_explanations_the_reason_is_told_and_the_rest_works(
             f"{server.url}/explain"
         ]
         assert all("501" in complaint for complaint in opened.complaints)
+        opened.complaints.clear()
+        opened.close()
+
+
+def test_an_installation_without_the_extra_says_what_is_missing(
+    visit: OpenPage, tmp_path: Path
+) -> None:
+    # As where `make serve` alone has installed the service.
+    (tmp_path / "captum.py").write_text("raise ModuleNotFoundError(\"No module named 'captum'\")")
+    python = ("env", f"PYTHONPATH={tmp_path}", sys.executable)
+    with running_server(tmp_path / "log", python=python) as server:
+        opened = visit(server)
+        reason = opened.page.locator("#explanation-reason")
+        expect(reason).to_contain_text("need the extra explain, which is not installed here")
+        expect(reason).to_contain_text("No module named 'captum'")
+        expect(reason.locator("code").last).to_have_text("python -m pip install captum scipy")
         opened.complaints.clear()
         opened.close()

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import ROOT, SETOSA, Process, running_server
 from tests.page.conftest import OpenPage
+from tests.page.test_accessibility import DESK, PHONE, expect_no_violations
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
 
@@ -106,24 +107,52 @@ def test_the_address_brings_an_input_back(visit: OpenPage, server: Process) -> N
     assert again.locator("#verdict").inner_text() == first.locator("#verdict").inner_text()
 
 
-def test_a_csv_model_has_its_own_sliders(visit: OpenPage, tmp_path: Path) -> None:
-    data = tmp_path / "fruit.csv"
-    rows = [f"{70 + i},{'red' if i % 2 else 'green'},{i % 2 + i / 40}" for i in range(20)]
-    data.write_text("\n".join(["weight/total (g),kind,pH", *rows]))
-    options = ["--target", "kind", "--output", tmp_path, "--seeds", "0", "--epochs", "3"]
+KINDS = ["amber", "green", "orange", "red", "yellow"]
+
+
+@pytest.fixture(scope="module")
+def fruit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A model of a CSV: three features, two of them with units, and five classes."""
+    folder = tmp_path_factory.mktemp("fruit")
+    data = folder / "fruit.csv"
+    rows = [
+        f"{70 + 10 * (i % 5) + i / 40},{KINDS[i % 5]},{i % 5 + i / 40},{i % 3}" for i in range(50)
+    ]
+    data.write_text("\n".join(["weight/total (g),kind,pH,girth (cm)", *rows]))
+    options = ["--target", "kind", "--output", folder, "--seeds", "0", "--epochs", "3"]
     subprocess.run(
         [sys.executable, "-m", "training", "--data", data, *options],
         check=True,
         capture_output=True,
         cwd=ROOT,
     )
-    with running_server(tmp_path / "log", "--model", str(tmp_path / "fruit.pth")) as server:
-        opened = visit(server)
-        page = opened.page
-        expect(page.locator(".feature label")).to_have_text(["weight/total g", "pH"])
-        slider = page.get_by_label("weight/total g", exact=True)
-        slider.fill("80")
-        page.get_by_label("pH", exact=True).fill("0.3")
-        expect_answer(page, server, {"weight/total": 80, "pH": 0.3})
-        expect(page.locator("#legend li")).to_have_text(["green", "red"])
-        opened.close()
+    with running_server(folder / "log", "--model", str(folder / "fruit.pth")) as server:
+        yield server
+
+
+def test_a_csv_model_has_its_own_sliders(visit: OpenPage, fruit: Process) -> None:
+    page = visit(fruit).page
+    expect(page.locator(".feature label")).to_have_text(["weight/total g", "pH", "girth cm"])
+    page.get_by_label("weight/total g", exact=True).fill("80")
+    page.get_by_label("pH", exact=True).fill("2.3")
+    page.get_by_label("girth cm", exact=True).fill("1.5")
+    expect_answer(page, fruit, {"weight/total": 80, "pH": 2.3, "girth": 1.5})
+    expect(page.locator("#legend li")).to_have_text(KINDS)
+    expect(page.locator("#network-drawing path")).to_have_count(3 * 8 + 8 * 5)
+    expect(page.locator("#neighbours tbody tr")).to_have_count(3 * len(KINDS))
+    expect(page.locator("#attributions .name")).to_have_text(["weight/total", "pH", "girth"])
+    page.get_by_role("button", name="output.weight").click()
+    page.get_by_label("Histogram of output.weight").wait_for()
+    page.locator("#tensor .heatmap canvas").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#tensor output")).to_contain_text("[0, 0], amber from hidden 0")
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_with_five_classes(
+    visit: OpenPage, fruit: Process, size: dict[str, int]
+) -> None:
+    page = visit(fruit, viewport=size).page
+    page.locator("#neighbours tbody tr").first.wait_for()
+    expect_no_violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
