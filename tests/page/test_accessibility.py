@@ -41,8 +41,9 @@ def expect_no_violations(page: Page) -> None:
     assert report["passed"] > 20
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", PHONE), ("dark", DESK)], ids=["phone", "desk"]
+)
 def test_axe_finds_nothing_where_there_are_versions(
     visit: OpenPage, versions: Process, scheme: str, size: dict[str, int]
 ) -> None:

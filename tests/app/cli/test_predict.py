@@ -10,6 +10,7 @@ import httpx
 import pytest
 import torch
 
+from app.cli import main
 from app.multiclass import Multiclass
 from tests.app.cli.conftest import Run
 from tests.conftest import IRIS, ROOT, SETOSA, Process
@@ -112,16 +113,16 @@ def test_a_table_with_its_classes_shows_the_accuracy(
 
 def test_for_programs_the_accuracy_is_not_among_the_answers(
     write: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = [sys.executable, "-m", "app", "predict", str(write(LABELLED)), "--json"]
-    result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
-    assert [json.loads(line)["class"] for line in result.stdout.splitlines()] == [
-        "setosa",
-        "virginica",
-        "versicolor",
-        "virginica",
-    ]
-    assert result.stderr == "accuracy 0.75: 3 of 4 rows\n"
+    monkeypatch.setattr(sys, "argv", ["app", "predict", str(write(LABELLED)), "--json"])
+    with pytest.raises(SystemExit):
+        main()
+    printed = capsys.readouterr()
+    classes = [json.loads(line)["class"] for line in printed.out.splitlines()]
+    assert classes == ["setosa", "virginica", "versicolor", "virginica"]
+    assert printed.err == "accuracy 0.75: 3 of 4 rows\n"
 
 
 def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process) -> None:
