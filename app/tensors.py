@@ -35,6 +35,7 @@ BYTES = "BYTES"
 DATATYPES = (*DTYPES, BYTES)
 ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
 MAX_DIMENSIONS = 8
+MAX_SIZE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +107,13 @@ def to_bytes(tensor: Tensor) -> bytes:
 def _count(name: str, datatype: str, shape: list[int]) -> int:
     if datatype not in DATATYPES:
         raise InvalidTensor(name, f"datatype {datatype!r}; one of {', '.join(DATATYPES)} is taken")
-    if len(shape) > MAX_DIMENSIONS or any(size < 0 for size in shape):
-        raise InvalidTensor(name, f"shape {shape}; up to {MAX_DIMENSIONS} sizes of 0 or more")
+    if len(shape) > MAX_DIMENSIONS or not all(0 <= size <= MAX_SIZE for size in shape):
+        raise InvalidTensor(
+            name, f"shape {shape}; up to {MAX_DIMENSIONS} sizes from 0 to {MAX_SIZE}"
+        )
+    # NumPy counts with the others even where one is 0, and refuses what no memory could hold.
+    if math.prod(size for size in shape if size) > MAX_SIZE:
+        raise InvalidTensor(name, f"shape {shape} of more than {MAX_SIZE} elements")
     return math.prod(shape)
 
 

@@ -13,6 +13,7 @@ from app.tensors import Tensor, from_bytes, from_json
 
 JSON_LENGTH = "Inference-Header-Content-Length"
 JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()
+MAX_DIGITS = 20
 Parameters = dict[str, Any]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -77,7 +78,8 @@ def _json_length(headers: Headers, whole: int) -> int:
     if given is None:
         # Of no body the JSON is missing; it is not one raw tensor.
         return whole or -1
-    if not given.isdigit() or int(given) > whole:
+    # Python refuses to read numbers of thousands of digits.
+    if not given.isdigit() or len(given) > MAX_DIGITS or int(given) > whole:
         text = given.decode("latin-1")
         raise InvalidInference(f"{JSON_LENGTH} {text!r}; the body has {whole} bytes")
     return int(given)

@@ -77,7 +77,9 @@ def test_any_json_is_read_or_refused(datatype: str, text: str) -> None:
     [
         ("FP8", [1], b"[1]", "datatype 'FP8'; one of BOOL, UINT8"),
         ("FP32", [1] * 9, b"[1]", "up to 8 sizes"),
-        ("FP32", [-1], b"[]", "sizes of 0 or more"),
+        ("FP32", [-1], b"[]", "sizes from 0 to 2147483647"),
+        ("FP32", [0, 2**63 - 1], b"[]", "sizes from 0 to 2147483647"),
+        ("BYTES", [0, 2**30, 2**30], b"[]", "more than 2147483647 elements"),
         ("FP32", [2], b"[1]", "data of shape [1], its shape says [2]"),
         ("FP32", [2, 1], b"[[1, 2]]", "data of shape [1, 2], its shape says [2, 1]"),
         ("FP32", [2, 2], b"[[1], [2, 3]]", "rows that are not as long"),
@@ -109,7 +111,9 @@ def test_json_that_does_not_fit_is_refused(
     ("datatype", "shape", "data", "message"),
     [
         ("FP32", [2], b"1234", "4 bytes; FP32 [2] takes 8"),
-        ("FP32", [10**12, 10**12], b"", "takes 4000000000000000000000000"),
+        ("FP32", [10**9], b"", "takes 4000000000"),
+        ("FP32", [0, 10**12], b"", "sizes from 0 to 2147483647"),
+        ("BOOL", [0, 10**9, 10**9], b"", "more than 2147483647 elements"),
         ("BOOL", [1], b"\x02", "neither 0 nor 1"),
         ("BYTES", [1], b"\x05\x00\x00\x00abcd", "end before the element at byte 0"),
         ("BYTES", [1], b"\x01\x00", "end before the element at byte 0"),

@@ -172,6 +172,7 @@ HOSTILE = [
     (changed(shape=[4, 3], data=FLAT), "shape [4, 3]; [rows, 4] is taken"),
     (changed(shape=[12], data=FLAT), "shape [12]; [rows, 4] is taken"),
     (changed(shape=[0, 4], data=[]), "shape [0, 4]"),
+    (changed(shape=[0, 2**63], data=[]), "sizes from 0 to"),
     (changed(shape=[-1, 4]), "Expected `int` >= 0"),
     (changed(shape="3"), "Expected `array`"),
     (changed(data=[[1e31] * 4] * 3), "/0/sepal_length: "),
@@ -203,7 +204,7 @@ async def test_what_is_wrong_is_said_in_the_protocols_shape(
     assert message in answer.json()["error"]
 
 
-@pytest.mark.parametrize("length", ["-1", "1.5", "x", "", "99999"])
+@pytest.mark.parametrize("length", ["-1", "1.5", "x", "", "99999", "9" * 5000])
 async def test_a_wrong_length_of_the_json_is_refused(
     client: httpx.AsyncClient, length: str
 ) -> None:
