@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format bench lock bench-peers soak fuzz sbom audit
+.PHONY: serve train test lint format proto bench lock bench-peers soak fuzz sbom audit
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -24,6 +24,14 @@ lint: .venv/dev  ## check style, types, import direction, dependencies and the D
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+proto: .venv/protoc  ## write app/rpc/open_inference_pb2.py from its .proto
+	mkdir -p build/proto/app/rpc
+	# A package of its own: beside a client of the protocol two of one name would clash.
+	sed 's/^package inference;/package multiclass.inference;/' app/rpc/open_inference.proto \
+		> build/proto/app/rpc/open_inference.proto
+	PYTHONPATH=.venv/protoc $(BIN)/python -m grpc_tools.protoc -I build/proto \
+		--python_out=. --pyi_out=. app/rpc/open_inference.proto
 
 bench: .venv/dev  ## measure the service as ratios (3 min; needs wrk and taskset)
 	$(BIN)/python -m benchmarks
@@ -86,6 +94,10 @@ build/image: requirements.lock torch.lock
 .venv/kserve-client: tests/kserve-client.txt | .venv/dev
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
+
+# Beside the rest: it asks for an older protobuf than what it writes runs on.
+.venv/protoc: | .venv
+	$(BIN)/python -m pip install --quiet --target $@ grpcio-tools==1.81.1
 
 .venv:
 	$(PYTHON) -m venv .venv

@@ -31,6 +31,19 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self.rpcs = Counter(
+            "grpc_requests_total",
+            "gRPC calls answered, by the name of their status.",
+            ["method", "status"],
+            registry=self.registry,
+        )
+        self.rpc_latency = Histogram(
+            "grpc_request_duration_seconds",
+            "Seconds from a gRPC call's message to its answer.",
+            ["method"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
         self.batch_size = Histogram(
             "prediction_batch_size",
             "Rows in one forward pass.",

@@ -1,7 +1,8 @@
 """A model as the Open Inference Protocol sees it: tensors in, tensors out, by name."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,6 +34,14 @@ class WantedOutput:
 
     name: str
     classification: int | None = None
+
+    @classmethod
+    def of(cls, name: str, parameters: Mapping[str, Any]) -> Self:
+        """As a request asks for it. Raises InvalidTensor."""
+        count = parameters.get("classification")
+        if count is not None and (type(count) is not int or count < 1):
+            raise InvalidTensor(name, f"classification {count!r}; a number of classes is taken")
+        return cls(name, count)
 
 
 class OpenModel:

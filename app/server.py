@@ -3,24 +3,33 @@
 import asyncio
 import contextlib
 import logging.config
+import math
 import resource
+import socket
+import time
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
 from pythonjsonlogger.json import JsonFormatter
 
+from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
 from app.protocol import Protocol
+from app.service import Service
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.rpc.server import RpcServer
 
 
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Raises SettingsError or MissingExtra where gRPC is asked for and cannot be served."""
         super().__init__(
             uvicorn.Config(
                 # What FastAPI's own __call__ adds is nothing here, at each request.
@@ -40,6 +49,22 @@ class Server(uvicorn.Server):
         )
         self._service = app.state.service
         self._drain_delay = settings.drain_delay_seconds
+        self._drain_timeout = settings.drain_timeout_seconds
+        self._rpc = _open_rpc(app.state.service)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        await self._rpc.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before the rest, which ends with what the models run in. A second signal ends the wait.
+        begun = time.monotonic()
+        stopping = asyncio.create_task(self._rpc.stop(self._drain_timeout))
+        while not stopping.done() and not self.force_exit:
+            await asyncio.wait([stopping], timeout=0.1)
+        left = self._drain_timeout - (time.monotonic() - begun)
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would end the process by the signal again, with a status other than 0.
@@ -51,6 +76,27 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+class _NoRpc:
+    """Where gRPC is off."""
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self, seconds: float) -> None:
+        pass
+
+
+def _open_rpc(service: Service) -> "RpcServer | _NoRpc":
+    if service.settings.grpc_port is None:
+        return _NoRpc()
+    try:
+        # Here, not above: only who serves gRPC needs its packages.
+        from app.rpc.server import RpcServer
+    except ImportError:
+        raise MissingExtra("gRPC needs more packages: pip install '.[grpc]'") from None
+    return RpcServer(service)
 
 
 def _protocol(app: FastAPI, settings: Settings) -> Any:

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
+    grpc_port: int | None = Field(
+        default=None, ge=0, le=65535, description="port to answer gRPC on; 0 picks one"
+    )
     workers: int = Field(default=1, ge=1, description="processes that share the port")
     max_instances: int = Field(
         default=1_000_000, ge=1, description="most rows in one prediction request"

@@ -91,6 +91,18 @@ def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tens
     return Tensor(name, datatype, array.reshape(shape))
 
 
+def from_values(name: str, datatype: str, shape: list[int], values: list[Any]) -> Tensor:
+    """Take elements row by row, of BYTES as bytes. Raises InvalidTensor."""
+    count = _count(name, datatype, shape)
+    if len(values) != count:
+        raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
+    if datatype == BYTES:
+        array = np.empty(count, object)
+        array[:] = values
+        return Tensor(name, datatype, array.reshape(shape))
+    return Tensor(name, datatype, _narrow(name, datatype, np.array(values)).reshape(shape))
+
+
 def to_json(tensor: Tensor) -> list[Any]:
     """The elements in a flat list, row by row."""
     values: list[Any] = tensor.array.ravel().tolist()

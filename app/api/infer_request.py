@@ -63,7 +63,7 @@ def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest
     binary_by_default = _flag(head.parameters, "binary_data_output", False)
     wanted, binary = [], set()
     for output in head.outputs:
-        wanted.append(WantedOutput(output.name, _classification(output)))
+        wanted.append(WantedOutput.of(output.name, output.parameters))
         if _flag(output.parameters, "binary_data", binary_by_default):
             binary.add(output.name)
     outputs = model.wanted(wanted)
@@ -116,10 +116,3 @@ def _flag(parameters: Parameters, name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidInference(f"{name} {value!r}; true or false is taken")
     return value
-
-
-def _classification(output: Output) -> int | None:
-    count = output.parameters.get("classification")
-    if count is not None and (type(count) is not int or count < 1):
-        raise InvalidTensor(output.name, f"classification {count!r}; a number of classes is taken")
-    return count

@@ -85,10 +85,15 @@ class LoadQuery(msgspec.Struct):
 )
 async def index(service: ServiceDep, request: Request) -> list[IndexEntry]:
     query = await _read(request, service, IndexQuery)
+    return entries(service, ready=query.ready)
+
+
+def entries(service: Service, *, ready: bool) -> list[IndexEntry]:
+    """Every version, or only those that are ready."""
     return [
         IndexEntry(name=s.name, version=s.version, state=s.state, reason=s.reason or "")
         for s in service.registry.statuses()
-        if s.state == "READY" or not query.ready
+        if s.state == "READY" or not ready
     ]
 
 

@@ -107,9 +107,7 @@ class PredictFace:
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
 
-    async def answered(
-        self, _headers: Headers, ask: Callable[["PredictFace"], Awaitable[Response]]
-    ) -> Response:
+    async def answered(self, _headers: Headers, ask: Callable[["PredictFace"], Awaitable[T]]) -> T:
         """What this face says when asked so; of several, as in a rollout, headers choose one."""
         return await ask(self)
 

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from app.rollout_counts import RolloutCounts, ShadowCounts, VersionCounts
 from app.settings import Settings, variable
 from app.shadow import Mirror, Mirrored, why_not_comparable
 
+T = TypeVar("T")
 REQUEST_ID = b"x-request-id"
 Beside = list[tuple[Target, PredictFace]]
 
@@ -59,23 +61,21 @@ class RolloutFace:
             dict(scope["headers"]), lambda face: face.respond(scope, receive, asked)
         )
 
-    async def answered(
-        self, headers: Headers, ask: Callable[[PredictFace], Awaitable[Response]]
-    ) -> Response:
+    async def answered(self, headers: Headers, ask: Callable[[PredictFace], Awaitable[T]]) -> T:
         """What the face that is chosen says when asked so; counted as its answer."""
         face = self.choose(headers)
         counts = self._counts[face.inference.predictor.version]
         started = time.perf_counter()
         try:
-            response = await ask(face)
+            answer = await ask(face)
         except ClientDisconnect:
             raise
         except Exception as error:
             failure = type(error) if isinstance(error, ServiceError) else ServiceError
             counts.add(status_of(failure), time.perf_counter() - started)
             raise
-        counts.add(response.status_code, time.perf_counter() - started)
-        return response
+        counts.add(HTTPStatus.OK, time.perf_counter() - started)
+        return answer
 
 
 def combine_for(settings: Settings, counts: RolloutCounts) -> Combine[Any]:

@@ -1,0 +1,106 @@
+"""Around every call: an id, a record, and a status for whatever goes wrong."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from fastapi.security import HTTPAuthorizationCredentials
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+from grpc.aio import ServicerContext
+
+from app.api.admin import require_token
+from app.api.body import Headers
+from app.api.deadline import Deadline
+from app.api.request_ids import RequestIds
+from app.errors import MalformedBody, ServiceError
+from app.rpc.status import status_of
+from app.service import Service
+
+logger = logging.getLogger("app.access")
+# The text of a status is a header, and clients take no more than 8 KiB of these.
+MAX_DETAIL = 1000
+
+
+class Call:
+    """What a call brings beside its message."""
+
+    def __init__(self, context: "ServicerContext[bytes, bytes]") -> None:
+        self._context = context
+        # gRPC's metadata are HTTP's headers.
+        self.headers: Headers = {
+            name.encode(): value if isinstance(value, bytes) else value.encode()
+            for name, value in context.invocation_metadata() or ()
+        }
+
+    def deadline(self, default: float) -> Deadline | None:
+        """The caller's own, else one after `default` seconds; none for 0 of these."""
+        left = self._context.time_remaining()
+        seconds = default if left is None else left
+        return Deadline(seconds) if seconds or left is not None else None
+
+    def require_admin(self, service: Service) -> None:
+        """Raises Unauthorized unless `authorization: Bearer` brings the admin token."""
+        value = self.headers.get(b"authorization", b"").decode()
+        scheme, _, token = value.partition(" ")
+        bearer = HTTPAuthorizationCredentials(scheme=scheme, credentials=token)
+        require_token(service, bearer if scheme.lower() == "bearer" else None)
+
+
+Verb = Callable[..., Awaitable[Message]]
+
+
+class Calls:
+    """Echo or make `x-request-id`, log and count, and keep stray exceptions in the log."""
+
+    def __init__(self, service: Service, path: str) -> None:
+        self._metrics = service.metrics
+        self._path = path
+        self._request_ids = RequestIds()
+
+    def around(
+        self, name: str, verb: Verb, kind: type[Message]
+    ) -> Callable[[bytes, "ServicerContext[bytes, bytes]"], Awaitable[bytes]]:
+        """What gRPC calls with the bytes of a message of this kind; it gets those of the answer."""
+
+        async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
+            started = time.perf_counter()
+            call = Call(context)
+            request_id = self._request_ids.of(call.headers.items()).decode()
+            context.set_trailing_metadata((("x-request-id", request_id),))
+            status, detail, answered = StatusCode.CANCELLED, "", b""
+            try:
+                answered = (await verb(_parse(kind, content), call)).SerializeToString()
+                status = StatusCode.OK
+            except ServiceError as error:
+                status, detail = status_of(type(error)), str(error)
+            except Exception:
+                logger.exception("unexpected error", extra={"request_id": request_id})
+                status = StatusCode.INTERNAL
+                detail = f"an unexpected error; it is in the log under request id {request_id}"
+            finally:
+                self._record(name, request_id, status, time.perf_counter() - started)
+            if status is not StatusCode.OK:
+                await context.abort(status, detail[:MAX_DETAIL])
+            return answered
+
+        return answer
+
+    def _record(self, name: str, request_id: str, status: StatusCode, seconds: float) -> None:
+        self._metrics.rpcs.labels(name, status.name).inc()
+        self._metrics.rpc_latency.labels(name).observe(seconds)
+        fields = {
+            "request_id": request_id,
+            "method": "gRPC",
+            "path": f"/{self._path}/{name}",
+            "status": status.name,
+            "milliseconds": round(seconds * 1000, 3),
+        }
+        logger.info("request", extra=fields)
+
+
+def _parse(kind: type[Message], content: bytes) -> Message:
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        raise MalformedBody(str(error), 0, "protobuf") from None

@@ -1,0 +1,78 @@
+"""The tensors of ModelInfer, from its messages and into them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from app.errors import InvalidInference, InvalidTensor
+from app.open_inference import OpenModel, WantedOutput
+from app.rpc import open_inference_pb2 as pb
+from app.tensors import BYTES, Tensor, from_bytes, from_values, to_bytes
+
+# The field of InferTensorContents that holds each datatype; FP16 is only sent raw.
+FIELDS = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    "INT64": "int64_contents",
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+    BYTES: "bytes_contents",
+}
+
+
+def read_inputs(request: pb.ModelInferRequest) -> Iterator[Tensor]:
+    """Raises InvalidInference or InvalidTensor."""
+    raw = request.raw_input_contents
+    if raw and len(raw) != len(request.inputs):
+        raise InvalidInference(f"{len(raw)} raw contents for {len(request.inputs)} inputs")
+    for index, given in enumerate(request.inputs):
+        shape = list(given.shape)
+        if raw and given.HasField("contents"):
+            raise InvalidTensor(given.name, "both contents and raw contents")
+        if raw:
+            yield from_bytes(given.name, given.datatype, shape, raw[index])
+        else:
+            yield from_values(given.name, given.datatype, shape, _contents(given))
+
+
+def read_outputs(request: pb.ModelInferRequest) -> list[WantedOutput]:
+    """Raises InvalidTensor."""
+    return [WantedOutput.of(each.name, _parameters(each.parameters)) for each in request.outputs]
+
+
+def answer(
+    request: pb.ModelInferRequest, model: OpenModel, outputs: Iterable[Tensor]
+) -> pb.ModelInferResponse:
+    """The outputs raw where the inputs were, else each in the field of its datatype."""
+    response = pb.ModelInferResponse(
+        model_name=model.name, model_version=model.version, id=request.id
+    )
+    for tensor in outputs:
+        described = response.outputs.add(
+            name=tensor.name, datatype=tensor.datatype, shape=tensor.shape
+        )
+        if request.raw_input_contents:
+            response.raw_output_contents.append(to_bytes(tensor))
+        else:
+            field = getattr(described.contents, FIELDS[tensor.datatype])
+            field.extend(tensor.array.ravel().tolist())
+    return response
+
+
+def _contents(given: pb.ModelInferRequest.InferInputTensor) -> list[Any]:
+    field = FIELDS.get(given.datatype)
+    if field is None:
+        raise InvalidTensor(
+            given.name, f"contents of datatype {given.datatype!r}; {', '.join(FIELDS)} have a field"
+        )
+    if others := [each.name for each, _ in given.contents.ListFields() if each.name != field]:
+        raise InvalidTensor(given.name, f"{', '.join(others)}; {given.datatype} is in {field}")
+    return list(getattr(given.contents, field))
+
+
+def _parameters(given: Any) -> dict[str, Any]:
+    return {
+        name: getattr(value, kind) if (kind := value.WhichOneof("parameter_choice")) else None
+        for name, value in given.items()
+    }

@@ -1,0 +1,87 @@
+"""The gRPC server beside uvicorn's, on the same event loop."""
+
+import logging
+import socket
+
+import grpc
+from google.protobuf.message_factory import GetMessageClass
+from grpc import aio
+
+from app.errors import SettingsError
+from app.rpc import open_inference_pb2 as pb
+from app.rpc.calls import Calls
+from app.rpc.verbs import Verbs
+from app.service import Service
+from app.settings import variable
+
+logger = logging.getLogger(__name__)
+# The generated code has a package of its own; on the wire the service has the protocol's.
+SERVICE = "inference.GRPCInferenceService"
+
+
+class RpcServer:
+    """Has its port from the start; answers in the process, forked or not, that starts it.
+
+    Raises SettingsError where it cannot have the port.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._reserved = _reserve(service.settings.host, service.settings.grpc_port or 0)
+
+    async def start(self) -> None:
+        settings = self._service.settings
+        self._server = aio.server(
+            options=[
+                ("grpc.max_receive_message_length", settings.max_body_bytes),
+                # An answer is as long as it has to be, and a client has a limit of its own.
+                ("grpc.max_send_message_length", -1),
+                ("grpc.max_metadata_size", settings.max_header_bytes),
+                # Its address is reserved, and where there are several workers, shared.
+                ("grpc.so_reuseport", 1),
+            ]
+        )
+        self._server.add_generic_rpc_handlers((_handlers(self._service),))
+        host, port = self._reserved.getsockname()[:2]
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._server.add_insecure_port(address)
+        await self._server.start()
+        logger.info("gRPC on %s", address)
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more calls, and wait so long for those that have begun."""
+        await self._server.stop(seconds)
+
+
+def _handlers(service: Service) -> grpc.GenericRpcHandler:
+    calls = Calls(service, SERVICE)
+    verbs = Verbs(service).by_name()
+    described = pb.DESCRIPTOR.services_by_name[SERVICE.rpartition(".")[2]].methods_by_name
+    # Without gRPC's own parsing: what cannot be parsed is its sender's fault, and is said to be.
+    return grpc.method_handlers_generic_handler(
+        SERVICE,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                calls.around(name, verb, GetMessageClass(described[name].input_type))
+            )
+            for name, verb in verbs.items()
+        },
+    )
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """A socket that is bound and never listens, so that nobody else gets the port.
+
+    gRPC binds by itself, in each process again; this one knows which port 0 became.
+    """
+    reserved = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        reserved.bind((host, port))
+    except OSError as error:
+        reserved.close()
+        reason = f"{error.strerror}: {host} port {port}"
+        raise SettingsError(f"setting {variable('grpc_port')}: {reason}") from None
+    # Not before it is bound: else another service could have the port as well.
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    return reserved

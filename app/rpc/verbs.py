@@ -1,0 +1,116 @@
+"""What GRPCInferenceService does: in protobuf what app/api says in JSON, over the same models."""
+
+from typing import Any
+
+from app.api import model_repository, open_inference
+from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
+from app.errors import InvalidInference, ModelUnavailable, ServiceError
+from app.inference import MAX_BATCHED_ROWS
+from app.rpc import open_inference_pb2 as pb
+from app.rpc.calls import Call, Verb
+from app.rpc.messages import answer, read_inputs, read_outputs
+from app.service import Service
+
+
+class Verbs:
+    """An empty name in a request is the default model's, an empty version its default one."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._settings = service.settings
+
+    def by_name(self) -> dict[str, Verb]:
+        """Those that are served; who has no admin token has none that needs it."""
+        verbs: dict[str, Verb] = {
+            "ServerLive": self._server_live,
+            "ServerReady": self._server_ready,
+            "ServerMetadata": self._server_metadata,
+            "ModelReady": self._model_ready,
+            "ModelMetadata": self._model_metadata,
+            "ModelInfer": self._infer,
+            "ModelConfig": self._config,
+            "ModelStatistics": self._statistics,
+            "RepositoryIndex": self._index,
+        }
+        if self._settings.admin_token:
+            verbs |= {"RepositoryModelLoad": self._load, "RepositoryModelUnload": self._unload}
+        return verbs
+
+    async def _server_live(self, _request: pb.ServerLiveRequest, _call: Call) -> Any:
+        return pb.ServerLiveResponse(live=True)
+
+    async def _server_ready(self, _request: pb.ServerReadyRequest, _call: Call) -> Any:
+        try:
+            self._service.require_ready()
+        except ServiceError:
+            return pb.ServerReadyResponse(ready=False)
+        return pb.ServerReadyResponse(ready=True)
+
+    async def _server_metadata(self, _request: pb.ServerMetadataRequest, _call: Call) -> Any:
+        metadata = await open_inference.server_metadata()
+        return pb.ServerMetadataResponse(**metadata.model_dump())
+
+    async def _model_ready(self, request: pb.ModelReadyRequest, _call: Call) -> Any:
+        try:
+            self._face(request.name, request.version)
+        except ModelUnavailable:
+            return pb.ModelReadyResponse(ready=False)
+        return pb.ModelReadyResponse(ready=True)
+
+    async def _model_metadata(self, request: pb.ModelMetadataRequest, _call: Call) -> Any:
+        face = self._face(request.name, request.version)
+        metadata = await open_inference.model_metadata(face, self._service)
+        return pb.ModelMetadataResponse(**metadata.model_dump())
+
+    async def _config(self, request: pb.ModelConfigRequest, _call: Call) -> Any:
+        face = self._face(request.name, request.version)
+        config = await model_repository.config(self._service, face)
+        return pb.ModelConfigResponse(config=config.model_dump())
+
+    async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> Any:
+        if request.name:
+            face = self._face(request.name, request.version)
+            found = await model_repository.statistics(self._service, face)
+        else:
+            found = await model_repository.all_statistics(self._service)
+        return pb.ModelStatisticsResponse(**found.model_dump())
+
+    async def _index(self, request: pb.RepositoryIndexRequest, _call: Call) -> Any:
+        entries = model_repository.entries(self._service, ready=request.ready)
+        return pb.RepositoryIndexResponse(models=[entry.model_dump() for entry in entries])
+
+    async def _load(self, request: pb.RepositoryModelLoadRequest, call: Call) -> Any:
+        call.require_admin(self._service)
+        if request.parameters:
+            given = ", ".join(sorted(request.parameters))
+            raise InvalidInference(f"parameters {given}: a model is loaded as its files are")
+        await self._service.verbs.load(request.model_name)
+        return pb.RepositoryModelLoadResponse()
+
+    async def _unload(self, request: pb.RepositoryModelUnloadRequest, call: Call) -> Any:
+        call.require_admin(self._service)
+        await self._service.verbs.unload(request.model_name)
+        return pb.RepositoryModelUnloadResponse()
+
+    async def _infer(self, request: pb.ModelInferRequest, call: Call) -> Any:
+        face = self._face(request.model_name, request.model_version)
+        return await face.answered(call.headers, lambda chosen: self._ask(chosen, request, call))
+
+    async def _ask(self, face: PredictFace, request: pb.ModelInferRequest, call: Call) -> Any:
+        model, deadline = face.open_model, call.deadline(self._settings.request_timeout_seconds)
+        wanted = model.wanted(read_outputs(request))
+        if request.ByteSize() <= MAX_LOOP_BYTES:
+            rows = model.rows(read_inputs(request))
+            if len(rows) <= MAX_BATCHED_ROWS:
+                prediction = await face.predict(rows, deadline)
+                return answer(request, model, model.tensors([prediction], wanted))
+
+        def in_thread() -> pb.ModelInferResponse:
+            predictions = face.chunks(model.rows(read_inputs(request)), deadline)
+            return answer(request, model, model.tensors(predictions, wanted))
+
+        return await face.in_thread(in_thread)
+
+    def _face(self, name: str, version: str) -> PredictFace:
+        face: PredictFace = self._service.face(name or None, version or None)
+        return face

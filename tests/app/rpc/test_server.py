@@ -1,0 +1,126 @@
+"""gRPC's start and end: with the rest of the server, in each worker, and in one line if not."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+
+from app.rpc import open_inference_pb2 as pb
+from tests.app.rpc.conftest import RpcProcess, rpc_of
+from tests.app.rpc.test_calls import PATH, ask, infer
+from tests.conftest import ROOT, running_server
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RpcProcess]:
+    """Gives no call any time that did not bring some."""
+    options = ("--grpc-port", "0", "--request-timeout-seconds", "0.000000001")
+    with running_server(tmp_path_factory.mktemp("hurried") / "log", *options) as running:
+        yield rpc_of(running)
+
+
+def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
+    def ask_until_refused(address: str) -> int:
+        with grpc.insecure_channel(address) as channel:
+            count = 0
+            while (status := ask(channel, infer())[0]) is grpc.StatusCode.OK:
+                count += 1
+            # Cancelled is what had arrived and was not begun.
+            assert status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+            return count
+
+    with running_server(tmp_path / "log", "--grpc-port", "0") as running:
+        address = rpc_of(running).address
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(ask_until_refused, address) for _ in range(4)]
+            time.sleep(0.5)
+            running.process.send_signal(signal.SIGTERM)
+            answered = sum(client.result(timeout=30) for client in clients)
+        assert running.process.wait(timeout=20) == 0
+        records = map(json.loads, running.log.read_text().splitlines())
+    statuses = [line["status"] for line in records if line.get("path") == f"{PATH}ModelInfer"]
+    assert answered > 4
+    assert statuses == ["OK"] * answered
+
+
+def test_while_it_drains_it_answers_but_is_not_ready(tmp_path: Path) -> None:
+    options = ("--grpc-port", "0", "--drain-delay-seconds", "1")
+    with running_server(tmp_path / "log", *options) as running:
+        with grpc.insecure_channel(rpc_of(running).address) as channel:
+            ready = b"\x08\x01"
+            assert ask(channel, b"", "ServerReady")[2] == ready
+            running.process.send_signal(signal.SIGTERM)
+            while ask(channel, b"", "ServerReady")[2] == ready:
+                time.sleep(0.01)
+            assert ask(channel, infer())[0] is grpc.StatusCode.OK
+        assert running.process.wait(timeout=20) == 0
+
+
+def test_workers_share_the_port(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log", "--grpc-port", "0", "--workers", "2") as running:
+        address = rpc_of(running, count=2).address
+        prefixes = set()
+        for _ in range(16):
+            # Each connection goes to one worker; its own ids begin alike.
+            options = [("grpc.use_local_subchannel_pool", 1)]
+            with grpc.insecure_channel(address, options) as channel:
+                status, _, _, trailing = ask(channel, infer())
+                assert status is grpc.StatusCode.OK
+                prefixes.add(trailing["x-request-id"][:24])
+        assert len(prefixes) == 2
+        assert running.stop() == 0
+
+
+def serve(*options: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    """`app serve` after the statement `before`, which keeps it from starting."""
+    script = f"{before}\nimport sys; from app.cli import main; sys.argv[0] = 'app'; main()"
+    command = [sys.executable, "-c", script, "serve", "--port", "0", *options]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = serve("--grpc-port", port, "--workers", workers)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"app: setting MULTICLASS_GRPC_PORT: Address already in use: 127.0.0.1 port {port}"
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_a_call_without_a_deadline_has_that_of_the_settings(hurried: RpcProcess) -> None:
+    with grpc.insecure_channel(hurried.address) as channel:
+        # Also of a request that is answered in a thread.
+        large = pb.ModelInferRequest(
+            inputs=[{"name": "input", "datatype": "FP32", "shape": [10_000, 4]}],
+            raw_input_contents=[bytes(160_000)],
+        )
+        for content in (infer(), large.SerializeToString()):
+            call = channel.unary_unary(f"{PATH}ModelInfer").future(content)
+            assert call.exception().code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert "deadline passed" in call.exception().details()
+            assert ask(channel, content)[0] is grpc.StatusCode.OK
+
+
+def test_two_services_cannot_share_a_port(hurried: RpcProcess) -> None:
+    result = serve("--grpc-port", hurried.address.rpartition(":")[2])
+    assert result.returncode == 1
+    assert "Address already in use" in result.stderr
+
+
+def test_without_grpcio_the_install_command_is_given() -> None:
+    result = serve("--grpc-port", "0", before="import sys; sys.modules['grpc'] = None")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "app: gRPC needs more packages: pip install '.[grpc]'"
