@@ -7,6 +7,7 @@ own, which answers what follows.
 import doctest
 import os
 import re
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -21,6 +22,7 @@ BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^```(pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVE = re.compile(r"^\$ app serve (.*) &\n", re.MULTILINE)
 DEFAULT_ADDRESS = "127.0.0.1:8000"
+RPC_PORT = "8001"
 
 
 @pytest.fixture
@@ -37,9 +39,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_page_tells_the_truth(page: Path, server: Process, folder: Path) -> None:
     # The page's server is on the default port, the test's on a free one.
     url = server.url
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        rpc_port = str(listener.getsockname()[1])
     names: dict[str, object] = {}
     with ExitStack() as servers:
         for number, (language, block) in enumerate(BLOCK.findall(page.read_text())):
+            block = block.replace(RPC_PORT, rpc_port)
             if match := SERVE.match(block):
                 arguments = match[1].split()
                 log = folder / f"serve-{number}.log"

@@ -13,13 +13,18 @@ from tests.conftest import ROOT, Process
 
 # make test puts it there: tests/kserve-client.txt.
 PACKAGES = Path(sys.prefix) / "kserve-client"
-PROGRAM = ROOT / "tests/clients/kserve_rest.py"
 
 
 def test_it_is_told_what_the_module_says(server: Process) -> None:
+    require_true_answers("kserve_rest.py", server.url)
+
+
+def require_true_answers(program: str, address: str) -> None:
+    """Of one of tests/clients, which asks the server at `address`."""
     assert PACKAGES.is_dir(), "make .venv/kserve-client"
     environment = os.environ | {"PYTHONPATH": str(PACKAGES)}
-    command = [sys.executable, str(PROGRAM), server.url, json.dumps(ROWS.tolist())]
+    path = ROOT / "tests" / "clients" / program
+    command = [sys.executable, path, address, json.dumps(ROWS.tolist())]
     found = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
     assert found.returncode == 0, found.stderr.decode()
     told = json.loads(found.stdout)

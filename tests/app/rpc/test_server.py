@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 
 from app.rpc import open_inference_pb2 as pb
 from tests.app.rpc.conftest import RpcProcess, rpc_of
 from tests.app.rpc.test_calls import PATH, ask, infer
-from tests.conftest import ROOT, running_server
+from tests.conftest import ROOT, running_server, save_model
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,28 @@ def test_workers_share_the_port(tmp_path: Path) -> None:
                 assert status is grpc.StatusCode.OK
                 prefixes.add(trailing["x-request-id"][:24])
         assert len(prefixes) == 2
+        assert running.stop() == 0
+
+
+def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> None:
+    for version in (1, 2):
+        save_model(tmp_path / f"models/wine/{version}/model.pth", seed=version)
+    options = ("--models", tmp_path / "models", "--model", "wine", "--canary", "wine:2=0.5")
+    with running_server(tmp_path / "log", *map(str, options), "--grpc-port", "0") as running:
+        found = []
+        with grpc.insecure_channel(rpc_of(running).address) as channel:
+            for name in "abcdefgh":
+                content = ask(channel, infer(), metadata=[("x-request-id", name)])[2]
+                over_rpc = pb.ModelInferResponse.FromString(content).model_version
+                asked = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [0] * 4}
+                over_http = httpx.post(
+                    f"{running.url}/v2/models/wine/infer",
+                    json={"inputs": [asked]},
+                    headers={"X-Request-ID": name},
+                ).json()["model_version"]
+                assert over_rpc == over_http
+                found.append(over_rpc)
+        assert set(found) == {"1", "2"}
         assert running.stop() == 0
 
 

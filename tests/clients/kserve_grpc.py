@@ -1,0 +1,44 @@
+"""KServe's own gRPC client asks the server at argv[1]; what it was told goes out as JSON.
+
+A program of its own, for the client needs packages that are not those of the tests.
+"""
+
+import asyncio
+import json
+import sys
+
+import grpc
+import numpy as np
+from kserve import InferenceGRPCClient, InferInput, InferOutput, InferRequest
+
+MODEL = "iris-model"
+
+
+def values(output: InferOutput) -> list:
+    found = output.as_numpy().ravel().tolist()
+    return [each.decode() if isinstance(each, bytes) else each for each in found]
+
+
+async def main(address: str, rows: list[list[float]]) -> None:
+    client = InferenceGRPCClient(address, retries=0)
+    told = {
+        "live": await client.is_server_live(),
+        "ready": await client.is_server_ready(),
+        "model ready": await client.is_model_ready(MODEL),
+        "answers": [],
+    }
+    for binary in (False, True):
+        tensor = InferInput("input", [len(rows), 4], "FP32")
+        tensor.set_data_from_numpy(np.array(rows, np.float32), binary_data=binary)
+        answer = await client.infer(InferRequest(MODEL, [tensor], request_id="mine"))
+        outputs = {output.name: values(output) for output in answer.outputs}
+        told["answers"].append(outputs | {"id": answer.id})
+    try:
+        await client.infer(InferRequest(MODEL, []))
+    except grpc.RpcError as error:
+        told["error"] = error.details()
+    await client.close()
+    print(json.dumps(told))
+
+
+asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))
