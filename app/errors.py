@@ -26,7 +26,10 @@ ServiceError
 │   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
 │   ├── PredictionNotFound     feedback for what the prediction log does not hold
-│   ├── Unauthorized           no token, or a wrong one
+│   ├── Unauthorized           no key, or a wrong one
+│   ├── Forbidden              a key without the scope that is needed
+│   ├── RateExceeded           a key that asks too often
+│   ├── UntrustedHost          a host name that is not this service's
 │   ├── ModelNotFound
 │   ├── VersionNotFound        the model is there, but does not serve this version
 │   └── NotAcceptable          no representation that the caller accepts
@@ -202,6 +205,24 @@ class NotAcceptable(RequestError):
 
 
 class Unauthorized(RequestError):
+    pass
+
+
+class Forbidden(RequestError):
+    pass
+
+
+class RateExceeded(RequestError):
+    """`limit` requests in `period` seconds were allowed; in `seconds` there is room for one."""
+
+    def __init__(self, reason: str, seconds: int, limit: int, period: int) -> None:
+        super().__init__(f"{reason}; try again in {seconds} s")
+        self.seconds = seconds
+        self.limit = limit
+        self.period = period
+
+
+class UntrustedHost(RequestError):
     pass
 
 

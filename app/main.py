@@ -30,15 +30,20 @@ from app.api import (
     state,
 )
 from app.api.access import AccessMiddleware, RecordingMiddleware
+from app.api.browser_headers import BrowserHeaders, allow_origins
 from app.api.error_handlers import install_error_handlers
 from app.api.express import Express, RecordingExpress
+from app.api.guard import Guard
+from app.api.key_schema import install_key_schema
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.rollout_face import combine_for, require_beside
 from app.api.schemas import install_openapi, problems
+from app.api.trusted_hosts import HostMiddleware, TrustedHosts
 from app.errors import MissingExtra, ServiceError
 from app.hot_reload import watch
 from app.inference import Inference
+from app.keys import Keys
 from app.log.prediction_log import PredictionLog
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
@@ -65,6 +70,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         except ServiceError as error:
             sys.exit(f"app: {error}")
     torch.set_num_threads(1)
+    # Before the models: a mistake in these is told at once.
+    guard = Guard(Keys.of(settings), everything=settings.api_keys is not None)
+    hosts = TrustedHosts(settings.trusted_hosts)
     service = load_service(settings)
     default = service.face().inference.predictor
     # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
@@ -74,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=default.version,
         lifespan=_lifespan,
         redoc_url=None,
+        dependencies=[Depends(guard)] if guard.on else [],
         # FastAPI would ask the environment at each request whether somebody traces it.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
@@ -81,7 +90,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_error_handlers(app)
     binary_types = [name for name in media_types() if name != JSON]
     install_openapi(app, default.card, settings.max_instances, binary_types)
-    _include_routers(app, settings)
+    install_key_schema(app, guard.needs)
+    _include_routers(app, settings, admin_too=guard.admin)
+    if settings.trusted_hosts:
+        app.add_middleware(HostMiddleware, hosts=hosts)
+    app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)
 
     registry = service.registry
     name = registry.repository.default
@@ -89,10 +102,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     def respond(scope: Scope, receive: Receive) -> Awaitable[Response]:
         return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
 
+    fast = {PredictFace.path: hosts.before(guard.before(respond, PredictFace.path))}
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
     around = AccessMiddleware if service.log is None else RecordingMiddleware
-    access = around(app, service, {PredictFace.path: respond})
-    app.middleware_stack = access
+    access = around(app, service, fast)
+    app.middleware_stack = allow_origins(access, settings.cors_origins)
     app.state.express = None
     if settings.express:
         express = Express if service.log is None else RecordingExpress
@@ -140,7 +154,7 @@ def _open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
     )
 
 
-def _include_routers(app: FastAPI, settings: Settings) -> None:
+def _include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> None:
     # Declared once, and there for the default model, each model, and each of its versions.
     places: dict[str, list[Any]] = {
         "": [],
@@ -170,7 +184,7 @@ def _include_routers(app: FastAPI, settings: Settings) -> None:
     app.include_router(feedback.router)
     if settings.beside:
         app.include_router(rollout.router)
-    if settings.admin_token:
+    if admin_too:
         app.include_router(admin.router)
         app.include_router(model_repository.admin_router)
     app.include_router(operations.router)

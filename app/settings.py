@@ -10,12 +10,15 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
+from app.host_names import Origins, Patterns
 from app.rollout import Kind, Target
 from app.version_policy import VersionPolicy
 
 # Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
 # variable of ours stops the start.
 PREFIX = "MULTICLASS_"
+# No setting of the service: the API key that the commands which ask one send.
+KEY_VARIABLE = "MULTICLASS_KEY"
 
 
 def _require_policy(text: str) -> str:
@@ -50,7 +53,17 @@ class Settings(BaseSettings):
     admin_token: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="bearer token of POST /models/NAME/load, /unload and /default; absent without",
+        description="bearer token of POST /models/NAME/load, /unload and /default; "
+        "absent without, unless an API key has the scope admin",
+    )
+    api_keys: Path | None = Field(
+        default=None, description="TOML file of API keys (app key new); open to all without"
+    )
+    cors_origins: Origins = Field(
+        default=(), description="origins whose pages may ask, by commas; * for any"
+    )
+    trusted_hosts: Patterns = Field(
+        default=(), description="host names to answer to, by commas; *.example.com too; any without"
     )
     canary: Annotated[str, AfterValidator(partial(_require_target, "canary"))] | None = Field(
         default=None,
@@ -142,7 +155,8 @@ class Settings(BaseSettings):
     @property
     def express(self) -> bool:
         """Whether nothing is set that has a part in every prediction (app.api.express)."""
-        return not (self.request_timeout_seconds or self.beside)
+        asked_first = self.api_keys or self.trusted_hosts or self.cors_origins
+        return not (self.request_timeout_seconds or self.beside or asked_first)
 
     @property
     def beside(self) -> list[Target]:
@@ -176,7 +190,7 @@ def variable(field: str) -> str:
 
 
 def _require_known_variables() -> None:
-    known = [variable(field) for field in Settings.model_fields]
+    known = [KEY_VARIABLE, *map(variable, Settings.model_fields)]
     for name in sorted(os.environ):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0]

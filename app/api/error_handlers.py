@@ -39,6 +39,9 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.PredictionNotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
     errors.VersionNotFound: HTTPStatus.NOT_FOUND,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
@@ -58,6 +61,7 @@ HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.Overloaded: {"Retry-After": "1"},
     errors.LogUnavailable: {"Retry-After": "5"},
     errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
+    errors.Forbidden: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
 }
 
 
@@ -103,7 +107,18 @@ def service_error(path: str, error: errors.ServiceError) -> JSONResponse:
     if isinstance(error, errors.MalformedBody):
         members["offset"] = error.offset
     headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
+    if isinstance(error, errors.RateExceeded):
+        headers = _rate_headers(error)
     return error_answer(path, status_of(type(error)), str(error), headers, **members)
+
+
+def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers-10 writes them."""
+    return {
+        "Retry-After": str(error.seconds),
+        "RateLimit-Policy": f'"key";q={error.limit};w={error.period}',
+        "RateLimit": f'"key";r=0;t={error.seconds}',
+    }
 
 
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:

@@ -88,7 +88,7 @@ def infer_operation(parameter: Schema) -> Schema:
     }
 
 
-def errors_of(*statuses: int) -> dict[int | str, Schema]:
+def errors_of(*statuses: int | str) -> dict[int | str, Schema]:
     """OpenAPI's `responses` for these statuses, each `{"error": text}`."""
     content = {JSON: {"schema": ERROR}}
     return {status: {"description": "What was wrong", "content": content} for status in statuses}

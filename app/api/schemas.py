@@ -36,7 +36,7 @@ def reference(name: str) -> Schema:
     return {"$ref": f"{SCHEMAS}{name}"}
 
 
-def problems(*statuses: int) -> dict[int | str, Schema]:
+def problems(*statuses: int | str) -> dict[int | str, Schema]:
     """OpenAPI's `responses` for these statuses, each a Problem."""
     content = {PROBLEM_TYPE: {"schema": reference("Problem")}}
     return {status: {"description": "Problem details", "content": content} for status in statuses}

@@ -16,6 +16,18 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
     assert settings.model == Path("wine.pth")
 
 
+def test_lists_are_given_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MULTICLASS_CORS_ORIGINS", "https://a.com, http://localhost:3000")
+    settings = Settings.read(["--trusted-hosts", "a.com,*.b.com,[::1]"])
+    assert settings.cors_origins == ("https://a.com", "http://localhost:3000")
+    assert settings.trusted_hosts == ("a.com", "*.b.com", "[::1]")
+
+
+def test_the_commands_key_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MULTICLASS_KEY", "mck_")
+    assert Settings.read() == Settings()
+
+
 def test_every_setting_has_a_meaning() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert variable("max_body_bytes") == "MULTICLASS_MAX_BODY_BYTES"
@@ -29,6 +41,12 @@ def test_every_setting_has_a_meaning() -> None:
         ("MULTICLASS_PORT", "70000", "setting MULTICLASS_PORT: .*65535"),
         ("MULTICLASS_LOG_LEVEL", "loud", "setting MULTICLASS_LOG_LEVEL: .*'debug'"),
         ("MULTICLASS_DRAIN_DELAY_SECONDS", "nan", "setting MULTICLASS_DRAIN_DELAY_SECONDS"),
+        ("MULTICLASS_CORS_ORIGINS", "", "setting MULTICLASS_CORS_ORIGINS.0"),
+        ("MULTICLASS_CORS_ORIGINS", "https://a.com/", "CORS_ORIGINS.0: .*not 'https://a.com/'"),
+        ("MULTICLASS_CORS_ORIGINS", "https://a.com,null", "CORS_ORIGINS.1: .*not 'null'"),
+        ("MULTICLASS_TRUSTED_HOSTS", "a.*", "TRUSTED_HOSTS.0: .*not 'a"),
+        ("MULTICLASS_TRUSTED_HOSTS", "*a.com", "TRUSTED_HOSTS.0"),
+        ("MULTICLASS_TRUSTED_HOSTS", "a.com:80", "TRUSTED_HOSTS.0"),
     ],
 )
 def test_a_bad_setting_is_named(

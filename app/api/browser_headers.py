@@ -1,0 +1,50 @@
+"""What a browser may do with an answer that it loads, and which pages may ask for one."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADERS = {
+    "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class BrowserHeaders:
+    """Sets HEADERS on the answers to GET and HEAD, where the endpoint did not itself.
+
+    Those are what a page can load, frame or sniff at; to a POST's answer they mean nothing, so
+    a prediction goes without. `private`: no cache but the caller's own keeps an answer.
+    """
+
+    def __init__(self, app: ASGIApp, *, private: bool) -> None:
+        self.app = app
+        self._private = private
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                if self._private:
+                    headers["Cache-Control"] = "private, no-cache"
+            await send(message)
+
+        loads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        await self.app(scope, receive, send_with_headers if loads else send)
+
+
+def allow_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """`app`, with CORS for the pages of these origins; itself for none."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "If-None-Match", "X-Request-ID", "X-Request-Timeout"],
+        expose_headers=["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"],
+    )

@@ -1,0 +1,121 @@
+"""Which route asks which scope of a key, and the one gate that all requests pass."""
+
+import logging
+import re
+from collections.abc import Awaitable
+
+from fastapi import Request
+from starlette.responses import Response
+from starlette.types import Receive
+from starlette.types import Scope as Connection
+
+from app.api.access import Respond
+from app.keys import Keys, Scope
+
+logger = logging.getLogger(__name__)
+OF_A_MODEL = re.compile(r"^(/v2)?/models/\{model\}(/versions/\{version\})?(?=/|$)")
+
+# Every route, as the router that declares it has it: below a model, that is without the model.
+# None is open to all: what is served there is for the orchestrator, or holds nothing of the
+# model but its fields' names. Whoever sees activations can solve for the weights, and
+# neighbours are training rows: /explain inspects.
+SCOPES: dict[str, Scope | None] = {
+    "": Scope.PREDICT,
+    "/predict": Scope.PREDICT,
+    "/model": Scope.PREDICT,
+    "/models": Scope.PREDICT,
+    "/feedback": Scope.PREDICT,
+    "/infer": Scope.PREDICT,
+    "/ready": Scope.PREDICT,
+    "/config": Scope.PREDICT,
+    "/v2": Scope.PREDICT,
+    "/v2/": Scope.PREDICT,
+    "/v2/repository/index": Scope.PREDICT,
+    "/explain": Scope.INSPECT,
+    "/state": Scope.INSPECT,
+    "/state/{name}": Scope.INSPECT,
+    "/state.pth": Scope.INSPECT,
+    "/state.safetensors": Scope.INSPECT,
+    "/diff": Scope.INSPECT,
+    "/load": Scope.ADMIN,
+    "/unload": Scope.ADMIN,
+    "/default": Scope.ADMIN,
+    "/v2/repository/models/{model}/load": Scope.ADMIN,
+    "/v2/repository/models/{model}/unload": Scope.ADMIN,
+    "/metrics": Scope.METRICS,
+    "/stats": Scope.METRICS,
+    "/comparison": Scope.METRICS,
+    "/monitoring": Scope.METRICS,
+    "/v2/models/stats": Scope.METRICS,
+    "/health/live": None,
+    "/health/ready": None,
+    "/v2/health/live": None,
+    "/v2/health/ready": None,
+    "/": None,
+    "/page/{path:path}": None,
+    "/docs": None,
+    "/docs/oauth2-redirect": None,
+    "/openapi.json": None,
+}
+
+
+def below_model(route: str) -> str:
+    """The table's name for a whole route: the same for each model and each version of it."""
+    return OF_A_MODEL.sub("", route)
+
+
+class Guard:
+    """Refuses who may not: the dependency of every route, and before the way past them."""
+
+    def __init__(self, keys: Keys, *, everything: bool) -> None:
+        """Unless `everything`, only what needs the scope admin is guarded."""
+        self._keys = keys
+        self._everything = everything
+
+    @property
+    def on(self) -> bool:
+        """Whether any route is guarded."""
+        return self._everything or self.admin
+
+    @property
+    def admin(self) -> bool:
+        """Whether anybody may change what is served."""
+        return Scope.ADMIN in self._keys.scopes
+
+    def needs(self, route: str) -> Scope | None:
+        """The scope that a route asks; admin, if nobody said which."""
+        scope = SCOPES.get(below_model(route), Scope.ADMIN)
+        return scope if self._everything or scope is Scope.ADMIN else None
+
+    async def __call__(self, request: Request) -> None:
+        scope = self.needs(request.scope["route"].path)
+        if scope is not None:
+            self._require(request.scope, scope)
+
+    def before(self, respond: Respond, route: str) -> Respond:
+        """`respond`, for those who may; itself, where all may."""
+        scope = self.needs(route)
+        if scope is None:
+            return respond
+
+        def answer(connection: Connection, receive: Receive) -> Awaitable[Response]:
+            self._require(connection, scope)
+            return respond(connection, receive)
+
+        return answer
+
+    def _require(self, connection: Connection, scope: Scope) -> None:
+        key = self._keys.require(_bearer(connection), scope)
+        if scope is Scope.ADMIN:
+            request_id = connection["request_id"].decode()
+            extra = {"request_id": request_id, "key": key.name, "path": connection["path"]}
+            logger.info("admin", extra=extra)
+
+
+def _bearer(connection: Connection) -> bytes | None:
+    """What follows `Authorization: Bearer`; None without, or with more than one."""
+    found = [value for name, value in connection["headers"] if name == b"authorization"]
+    if len(found) != 1:
+        return None
+    scheme, _, key = found[0].partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else None

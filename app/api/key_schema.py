@@ -1,0 +1,35 @@
+"""OpenAPI: which scope each operation asks of a key, and how it refuses the others."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.api.open_schemas import errors_of, is_open_inference
+from app.api.schemas import problems
+
+Schema = dict[str, Any]
+KEY: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "An API key, which must have the scope that the operation names.",
+}
+
+
+def install_key_schema(app: FastAPI, needs: Callable[[str], str | None]) -> None:
+    """Complete the OpenAPI that `app` has; `needs` tells the scope that a path asks."""
+    whole = app.openapi
+
+    def openapi() -> Schema:
+        if app.openapi_schema is None:
+            document = whole()
+            for path, operations in document["paths"].items():
+                if scope := needs(path):
+                    document["components"]["securitySchemes"] = {"key": KEY}
+                    refusals = errors_of if is_open_inference(path) else problems
+                    for operation in operations.values():
+                        operation["security"] = [{"key": [scope]}]
+                        operation["responses"] |= refusals("401", "403", "429")
+        return whole()
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,19 @@
+"""Names of hosts, and the origins that begin with them, as settings list them."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+HOST = r"[a-z0-9.-]+|\[[0-9a-f:.]+\]"
+Origin = Annotated[str, Field(pattern=rf"^(\*|https?://({HOST})(:[0-9]+)?)$")]
+Pattern = Annotated[str, Field(pattern=rf"^(\*|(\*\.)?({HOST}))$")]
+
+
+def _split(given: object) -> object:
+    return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
+
+
+# By commas, and not as JSON, as pydantic-settings would read them.
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
+Patterns = Annotated[tuple[Pattern, ...], NoDecode, BeforeValidator(_split)]

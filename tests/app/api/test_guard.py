@@ -1,0 +1,264 @@
+"""Who may do what: every route asks a key for the scope that the one table names."""
+
+import logging
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.routing import Mount, Route
+
+from app.api.guard import SCOPES, below_model
+from app.keys import Scope
+from app.main import create_app
+from app.settings import Settings
+from tests.conftest import IRIS, SETOSA, open_client
+from tests.keys import bearer, write_keys
+
+TOKEN = "a-token-that-is-long"
+# What the OpenAPI leaves out, by something that is there.
+HIDDEN = {"/": "/", "/page/{path:path}": "/page/main.js", "/v2/": "/v2/"}
+HIDDEN |= {path: path for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")}
+# Something that is there for each parameter of a path.
+NAMES = {"model": "iris-model", "version": "1", "name": "hidden.bias"}
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[Scope, str]:
+    return write_keys(tmp_path / "keys.toml")
+
+
+@pytest.fixture
+async def guarded(keys: dict[Scope, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    # Two versions, for the routes that there are where one is tried beside the other.
+    for version in ("1", "2"):
+        folder = tmp_path / "models" / "iris-model" / version
+        folder.mkdir(parents=True)
+        for path in (IRIS, IRIS.with_suffix(".json")):
+            shutil.copy(path, folder)
+    options = {"models": tmp_path / "models", "model": "iris-model", "hot_reload": False}
+    options |= {"version_policy": "all", "shadow": "iris-model:1"}
+    async with open_client(Settings(api_keys=tmp_path / "keys.toml", **options)) as client:
+        yield client
+
+
+async def operations(client: httpx.AsyncClient) -> dict[tuple[str, str], dict]:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    return {
+        (method.upper(), path): operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+
+
+async def test_the_table_has_every_route_and_no_other(guarded: httpx.AsyncClient) -> None:
+    routes = {below_model(path) for _, path in await operations(guarded)}
+    assert routes | set(HIDDEN) == set(SCOPES)
+
+
+async def test_what_passes_the_guard_by_is_known(keys: dict[Scope, str], tmp_path: Path) -> None:
+    app = create_app(Settings(model=IRIS, api_keys=tmp_path / "keys.toml"))
+    # A route of Starlette's has no dependencies, which is where the guard is.
+    bare = [route.path for route in app.routes if type(route) in (Route, Mount)]
+    assert bare == ["/openapi.json", "/static-offline-docs"]
+
+
+async def test_every_route_asks_for_its_scope(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    for method, path in [*await operations(guarded), *(("GET", path) for path in HIDDEN)]:
+        needed = SCOPES[below_model(path)]
+        url = HIDDEN.get(path) or path.format_map(NAMES)
+        for scope in (None, *Scope):
+            headers = bearer(keys[scope]) if scope else {}
+            response = await guarded.request(method, url, headers=headers)
+            place = (method, url, scope, response.text[:200])
+            if needed is None or scope is needed:
+                assert response.status_code not in (401, 403, 404), place
+            elif scope is None:
+                assert response.status_code == 401, place
+                assert response.headers["www-authenticate"] == "Bearer"
+            else:
+                assert response.status_code == 403, place
+                assert "insufficient_scope" in response.headers["www-authenticate"]
+                detail = "error" if path.startswith("/v2") else "detail"
+                assert f"the scope {needed}" in response.json()[detail], place
+
+
+async def test_weights_are_nowhere_without_the_scope_inspect(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    inspect = bearer(keys[Scope.INSPECT])
+    shown = await guarded.get("/state?values=true", headers=inspect)
+    tensors = [np.ravel(entry["values"]) for entry in shown.json()["entries"]]
+    # As text and as bytes; each is in one of the answers to who may see them.
+    weights = [str(value).encode() for value in np.concatenate(tensors).tolist()]
+    stored = [tensor.astype(np.float32).tobytes() for tensor in tensors]
+    assert len(weights) == 67
+    assert all(weight in shown.content for weight in weights)
+    for path in ("/state.pth", "/state.safetensors"):
+        content = (await guarded.get(path, headers=inspect)).content
+        assert all(tensor in content for tensor in stored)
+    for scope in (Scope.PREDICT, Scope.ADMIN, Scope.METRICS):
+        for method, path in await operations(guarded):
+            response = await guarded.request(
+                method,
+                path.format_map(NAMES),
+                headers=bearer(keys[scope]),
+                json=SETOSA if method == "POST" else None,
+            )
+            found = [each for each in weights + stored if each in response.content]
+            assert not found, (method, path)
+
+
+async def test_the_openapi_says_what_each_operation_asks(guarded: httpx.AsyncClient) -> None:
+    document = (await guarded.get("/openapi.json")).json()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    for (_, path), operation in (await operations(guarded)).items():
+        needed = SCOPES[below_model(path)]
+        assert operation.get("security") == (needed and [{"key": [needed]}])
+        assert ("401" in operation["responses"]) == (needed is not None)
+
+
+async def test_the_fast_path_asks_as_the_router_does(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    for headers in ({}, bearer("wrong"), bearer(keys[Scope.ADMIN]), bearer(keys[Scope.PREDICT])):
+        fast, routed = [
+            await guarded.post(url, json=SETOSA, headers=headers)
+            for url in ("/predict", "/predict?calibrated=false")
+        ]
+        assert (fast.status_code, fast.content) == (routed.status_code, routed.content)
+        names = [set(answer.headers) for answer in (fast, routed)]
+        assert names[0] == names[1]
+    assert fast.status_code == 200
+
+
+async def test_what_is_refused_is_counted_and_has_an_id(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    for path in ("/predict", "/state"):
+        method = "POST" if path == "/predict" else "GET"
+        response = await guarded.request(method, path, headers={"X-Request-ID": "mine"})
+        assert response.headers["x-request-id"] == "mine"
+    metrics = (await guarded.get("/metrics", headers=bearer(keys[Scope.METRICS]))).text
+    for path in ("/predict", "/state"):
+        assert f'route="{path}",status="401"' in metrics
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        "Basic {key}",
+        "{key}",
+        "Bearer{key}",
+        "Bearer {key}x",
+        "Bearer {key} {key}",
+        "Bearer {key},",
+        "Bearer \xe9",
+    ],
+)
+async def test_another_credential_is_none(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str], value: str
+) -> None:
+    given = value.replace("{key}", keys[Scope.PREDICT]).encode("latin-1")
+    for url in ("/predict", "/predict?calibrated=false"):
+        response = await guarded.post(url, json=SETOSA, headers={"Authorization": given})
+        assert response.status_code == 401
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_scheme_is_read_in_any_case_and_two_credentials_are_none(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    right = ("Authorization", f"bearer  {keys[Scope.PREDICT]}")
+    assert (await guarded.get("/model", headers=[right])).status_code == 200
+    wrong = ("Authorization", "Bearer wrong")
+    for both in ([right, wrong], [wrong, right]):
+        assert (await guarded.get("/model", headers=both)).status_code == 401
+
+
+async def test_a_key_elsewhere_is_no_key(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str]
+) -> None:
+    key = keys[Scope.INSPECT]
+    assert (await guarded.get("/state", headers={"X-API-Key": key})).status_code == 401
+    assert (await guarded.get(f"/state?key={key}")).status_code == 401
+    assert (await guarded.get("/state", headers={"Cookie": f"key={key}"})).status_code == 401
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(
+    st.lists(
+        st.sampled_from([b"", b"Bearer", b"Bearer ", b"bEARER ", b"Basic ", b" ", b","])
+        | st.binary()
+        | st.sampled_from([b"{key}"]),
+        max_size=4,
+    ),
+    st.sampled_from(["GET", "POST", "PUT", "OPTIONS", "HEAD", "x"]),
+    st.sampled_from(["/predict", "/state", "/models/iris-model/load", "/nothing", "//state"]),
+)
+async def test_no_credential_makes_a_500_or_opens_what_it_must_not(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str], parts: list[bytes], method: str, path: str
+) -> None:
+    value = b"".join(parts).replace(b"{key}", keys[Scope.METRICS].encode())
+    headers = [(b"Authorization", value)]
+    response = await guarded.request(method, f"http://test{path}", headers=headers)
+    # A key for the metrics alone opens none of these.
+    assert response.status_code in (401, 403, 404, 405)
+
+
+async def test_over_its_rate_a_key_waits(tmp_path: Path) -> None:
+    keys = write_keys(tmp_path / "keys.toml", rate="3/hour")
+    predict, inspect = bearer(keys[Scope.PREDICT]), bearer(keys[Scope.INSPECT])
+    async with open_client(Settings(model=IRIS, api_keys=tmp_path / "keys.toml")) as client:
+        # The way past the router and the way through it count together.
+        for url in ("/predict", "/predict?calibrated=true", "/predict"):
+            assert (await client.post(url, json=SETOSA, headers=predict)).status_code == 200
+        for url in ("/predict", "/predict?calibrated=true"):
+            response = await client.post(url, json=SETOSA, headers=predict)
+            assert response.status_code == 429
+            assert response.json()["detail"].startswith("the key 'predict-key' is over its rate")
+            assert 0 < int(response.headers["retry-after"]) <= 1200
+            assert response.headers["ratelimit-policy"] == '"key";q=3;w=3600'
+            seconds = response.headers["retry-after"]
+            assert response.headers["ratelimit"] == f'"key";r=0;t={seconds}'
+        assert (await client.get("/state", headers=inspect)).status_code == 200
+        assert (await client.get("/health/ready", headers=predict)).status_code == 200
+
+
+async def test_the_token_alone_guards_the_verbs_alone() -> None:
+    async with open_client(Settings(model=IRIS, admin_token=TOKEN)) as client:
+        assert (await client.post("/predict", json=SETOSA)).status_code == 200
+        assert (await client.get("/state")).status_code == 200
+        load = "/models/iris-model/load"
+        assert (await client.post(load)).status_code == 401
+        assert (await client.post(load, headers=bearer(TOKEN))).status_code == 200
+        document = (await client.get("/openapi.json")).json()
+    secured = {
+        path
+        for path, methods in document["paths"].items()
+        if any("security" in operation for operation in methods.values())
+    }
+    verbs = {f"/models/{{model}}/{verb}" for verb in ("load", "unload", "default")}
+    assert secured == verbs | {f"/v2/repository/models/{{model}}/{v}" for v in ("load", "unload")}
+
+
+async def test_who_used_the_verbs_is_in_the_log(
+    guarded: httpx.AsyncClient, keys: dict[Scope, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="app.api.guard"):
+        headers = bearer(keys[Scope.ADMIN]) | {"X-Request-ID": "mine"}
+        await guarded.post("/models/iris-model/load", headers=headers)
+    [record] = [record for record in caplog.records if record.name == "app.api.guard"]
+    assert record.key == "admin-key"
+    assert record.request_id == "mine"
+    assert record.path == "/models/iris-model/load"
