@@ -8,6 +8,7 @@ import typer
 
 from app.cli.checkpoints import convert, inspect, state
 from app.cli.diff import diff
+from app.cli.keys import keys
 from app.cli.output import AsJson, console, print_json, table
 from app.cli.predict import predict
 from app.errors import ServiceError
@@ -70,6 +71,7 @@ def show_settings(as_json: AsJson = False) -> None:
 cli.command(context_settings={"ignore_unknown_options": True})(predict)
 for command in (state, inspect, diff, convert):
     cli.command()(command)
+cli.add_typer(keys, name="key")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Where a command finds a model: in a checkpoint of this machine, or in a running service."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 import typer
 
 from app.predictions import Details, Flower, Prediction, decode_predictions, encode_flowers
-from app.settings import Settings
+from app.settings import KEY_VARIABLE, Settings
 
 if TYPE_CHECKING:
     from app.card import Card
@@ -80,4 +81,5 @@ def read_source(source: str) -> "State":
 def _client(url: str) -> "Client":
     from app.client import Client
 
-    return Client(url, patience=PATIENCE_SECONDS)
+    # Not an option: others on this machine see a command's arguments.
+    return Client(url, key=os.environ.get(KEY_VARIABLE), patience=PATIENCE_SECONDS)

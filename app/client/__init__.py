@@ -4,8 +4,9 @@
         print(client.predict({"sepal_length": 5.1, ...}).label)
 
 All methods only read. They ask again, for `patience` seconds at most, while the service
-says 503 or the connection is lost; then, or where asking again is no use, they raise NoAnswer
-or Problem, both ClientError. Other options are httpx's: headers, timeout, verify, transport.
+says 503 or 429 or the connection is lost; then, or where asking again is no use, they raise
+NoAnswer or Problem, both ClientError. `key` is an API key, sent with each request. Other
+options are httpx's: headers, timeout, verify, transport.
 """
 
 import time
@@ -22,7 +23,7 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("app.client needs httpx: pip install httpx") from None
 
-from app.client.exchanges import Array, Exchanges, parse_url
+from app.client.exchanges import Array, Exchanges, parse_url, with_key
 from app.client.retries import Exchange, Outcome, T
 
 if TYPE_CHECKING:
@@ -34,8 +35,15 @@ PATIENCE_SECONDS = 10.0
 
 
 class Client:
-    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS, **options: Any) -> None:
-        self._http = httpx.Client(base_url=parse_url(url), **options)
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+        **options: Any,
+    ) -> None:
+        self._http = httpx.Client(base_url=parse_url(url), **with_key(key, options))
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload
@@ -106,8 +114,15 @@ class Client:
 class AsyncClient:
     """Client's methods, awaited."""
 
-    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS, **options: Any) -> None:
-        self._http = httpx.AsyncClient(base_url=parse_url(url), **options)
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+        **options: Any,
+    ) -> None:
+        self._http = httpx.AsyncClient(base_url=parse_url(url), **with_key(key, options))
         self._exchanges = Exchanges(self._http.build_request, patience)
 
     @overload

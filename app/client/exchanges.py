@@ -4,8 +4,9 @@ Each exchange is a generator, as httpx's own Auth flows are, so that one text se
 and AsyncClient.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -17,7 +18,7 @@ from safetensors import SafetensorError
 
 from app.card import Card
 from app.client.retries import Attempt, Exchange, T, persist
-from app.errors import Fault, NoAnswer, Problem
+from app.errors import ClientError, Fault, NoAnswer, Problem
 from app.predictions import (
     Details,
     Flower,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.api.model import ModelView
 
 Array = NDArray[np.generic]
+KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class Exchanges:
@@ -118,6 +120,25 @@ def parse_url(url: str) -> httpx.URL:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
         raise NoAnswer(f"{url}: {error}") from None
+
+
+def with_key(key: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """httpx's options, and those that send `key`. Raises ClientError for what is no key."""
+    if key is None:
+        return options
+    if not KEY.fullmatch(key):
+        # httpx would show it in an error of its own.
+        raise ClientError("the key has a character that no key has")
+    return options | {"auth": _Bearer(key)}
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self._value = f"Bearer {key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._value
+        yield request
 
 
 def _read_card(content: bytes) -> Card:

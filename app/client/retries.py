@@ -13,6 +13,7 @@ import httpx
 from app.errors import NoAnswer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+PASSING = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
 LOST = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
 
 
@@ -30,7 +31,8 @@ Exchange = Generator[Attempt, Outcome, T]
 
 
 def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]:
-    """Send a request that only reads, again and again while it meets 503 or a lost connection.
+    """Send a request that only reads, again and again while it meets 503, 429 or a lost
+    connection.
 
     Waits as long as Retry-After says, and at least 0.1 s, doubled each time, up to 2 s. No
     attempt begins later than `patience` seconds after the first. Raises NoAnswer.
@@ -53,7 +55,7 @@ def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]
 def _passes(outcome: Outcome) -> bool:
     if isinstance(outcome, httpx.RequestError):
         return isinstance(outcome, LOST)
-    return outcome.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+    return outcome.status_code in PASSING
 
 
 def _retry_after(outcome: Outcome) -> float:

@@ -34,8 +34,16 @@ def test_an_answer_ends_it_without_a_pause() -> None:
     assert drive(OK) == ([0], OK)
 
 
-@pytest.mark.parametrize("status", [200, 304, 400, 404, 422, 429, 500, 502, 504])
-def test_only_503_is_asked_again(status: int) -> None:
+@pytest.mark.parametrize("status", [429, 503])
+def test_too_much_at_a_time_is_asked_again(status: int) -> None:
+    busy = httpx.Response(status, headers={"Retry-After": "3"})
+    pauses, answer = drive(busy, OK)
+    assert pauses == [0, 3]
+    assert answer is OK
+
+
+@pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 422, 500, 502, 504])
+def test_nothing_else_is_asked_again(status: int) -> None:
     response = httpx.Response(status, headers={"Retry-After": "0"})
     assert drive(response) == ([0], response)
 

@@ -1,0 +1,30 @@
+"""`app key`: API keys for the file that the setting api_keys names."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from app.keys import Scope, new_key
+
+keys = typer.Typer(no_args_is_help=True)
+
+
+@keys.callback()
+def key() -> None:
+    """Make API keys."""
+
+
+@keys.command()
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")],
+    scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given again.")],
+    rate: Annotated[str | None, typer.Option(help="Such as 100/minute; any unless given.")] = None,
+) -> None:
+    """Make a key: it is shown on standard error, now only; its entry goes to standard output.
+
+    app key new dashboard --scope predict >> keys.toml
+    """
+    made, entry = new_key(name, scope, rate)
+    print(entry)
+    print(f"The key, which is kept nowhere: {made}", file=sys.stderr)
