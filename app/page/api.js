@@ -1,5 +1,6 @@
 /** The service's answers. A model's addresses hang on one base, so another one is another Api. */
 
+import { credentials } from "./key.js";
 import { decodeNpy, encodeNpy } from "./npy.js";
 
 const JSON_TYPE = "application/json";
@@ -110,11 +111,17 @@ export class Api {
     return this.#ask(path, { method: "POST", headers, body: JSON.stringify(value) });
   }
 
-  async #ask(path, options, read = (response) => response.json()) {
+  /** What is to be downloaded at `path`, where a link alone could not show the key. */
+  file(path) {
+    return this.#ask(path, {}, readFile);
+  }
+
+  async #ask(path, options = {}, read = (response) => response.json()) {
     const { signal } = this.#closed;
+    const headers = { ...options.headers, ...credentials() };
     let response;
     try {
-      response = await fetch(new URL(path, this.base), { ...options, signal });
+      response = await fetch(new URL(path, this.base), { ...options, headers, signal });
       if (response.ok) return await read(response);
     } catch (error) {
       if (signal.aborted) return new Promise(() => {});
@@ -134,4 +141,9 @@ export function withQuery(path, query) {
 
 async function readNpy(response) {
   return decodeNpy(await response.arrayBuffer());
+}
+
+async function readFile(response) {
+  const name = /filename="(.+)"/.exec(response.headers.get("content-disposition"))?.[1] ?? "tensor.json";
+  return new File([await response.blob()], name);
 }

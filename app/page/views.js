@@ -7,6 +7,7 @@ import { DifferenceView } from "./difference.js";
 import { part } from "./element.js";
 import { ExplanationView } from "./explanation.js";
 import { Instance } from "./instance.js";
+import { askForKey } from "./key.js";
 import { Latest, sparing } from "./latest.js";
 import { DecisionMap } from "./map.js";
 import { MonitoringView } from "./monitoring.js";
@@ -100,6 +101,8 @@ export class Views {
 export function tellFailure(error) {
   part("failure").textContent = error.message;
   part("failure").hidden = false;
+  // No key, a wrong one, or one that may not see the weights.
+  if ([401, 403].includes(error.status)) askForKey();
 }
 
 function introduce({ name, version, state_sha256: sha256, totals, card }) {

@@ -1,0 +1,73 @@
+"""The page of a service that asks for a key."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.keys import Scope, new_key
+from tests.conftest import Process, running_server
+
+Keyed = tuple[Process, dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
+    folder = tmp_path_factory.mktemp("keyed")
+    few, few_entry = new_key("few", [Scope.PREDICT], None)
+    both, both_entry = new_key("both", [Scope.PREDICT, Scope.INSPECT], None)
+    (folder / "keys.toml").write_text(f"{few_entry}\n{both_entry}\n")
+    options = ["--api-keys", str(folder / "keys.toml")]
+    with running_server(folder / "log", *options) as running:
+        yield running, {"few": few, "both": both}
+
+
+@pytest.fixture
+def page(browser: Browser, keyed: Keyed) -> Iterator[Page]:
+    context = browser.new_context()
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+def test_the_page_asks_for_a_key_and_keeps_it_for_its_tab(page: Page, keyed: Keyed) -> None:
+    server, keys = keyed
+    page.goto(server.url)
+    field, failure = page.get_by_label("API key"), page.locator("#failure")
+    expect(field).to_be_focused()
+    expect(failure).to_contain_text("Authorization: Bearer KEY")
+    for key, refusal in (
+        ("wrong", "no such key"),
+        (keys["few"], "does not have the scope inspect"),
+    ):
+        field.fill(key)
+        page.get_by_role("button", name="Use it").click()
+        expect(failure).to_contain_text(refusal)
+    field.fill(keys["both"])
+    field.press("Enter")
+    page.locator("#verdict .probability").wait_for()
+    expect(field).to_be_hidden()
+    page.reload()
+    page.locator("#verdict .probability").wait_for()
+    assert page.evaluate("document.cookie + JSON.stringify(localStorage)").find("mck_") == -1
+    assert "mck_" not in page.url
+    other = page.context.new_page()
+    other.goto(server.url)
+    expect(other.get_by_label("API key")).to_be_visible()
+
+
+def test_what_is_downloaded_is_asked_for_with_the_key(
+    page: Page, keyed: Keyed, tmp_path: Path
+) -> None:
+    server, keys = keyed
+    page.goto(server.url)
+    page.get_by_label("API key").fill(keys["both"])
+    page.get_by_role("button", name="Use it").click()
+    page.locator("#tensor .histogram canvas").wait_for()
+    with page.expect_download() as started:
+        page.get_by_role("link", name=".npy").click()
+    assert started.value.suggested_filename == "hidden.weight.npy"
+    started.value.save_as(tmp_path / "tensor.npy")
+    assert np.load(tmp_path / "tensor.npy").shape == (8, 4)
