@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized
 from app.settings import Settings
@@ -36,22 +36,13 @@ def _limiter(rate: str) -> "Throttled":
     # Imported here: only who limits rates waits for it. Its clock is monotonic, it starts no
     # thread, and a store for each key means that none is forgotten in favour of another.
     from throttled import MemoryStore, Throttled
-    from throttled.exceptions import DataError
 
-    try:
-        return Throttled("key", using="gcra", quota=rate, store=MemoryStore())
-    except DataError:
-        # Without the text: see _parse.
-        raise ValueError("not a rate such as 100/minute, or 100/minute burst 10") from None
-
-
-def _require_rate(rate: str) -> str:
-    _limiter(rate)
-    return rate
+    return Throttled("key", using="gcra", quota=rate, store=MemoryStore())
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-RateText = Annotated[str, AfterValidator(_require_rate)]
+COUNT = "[1-9][0-9]{0,8}"
+Rate = Annotated[str, Field(pattern=f"^{COUNT}/(second|minute|hour|day)( burst {COUNT})?$")]
 
 
 class Entry(BaseModel):
@@ -61,7 +52,7 @@ class Entry(BaseModel):
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     scopes: frozenset[Scope]
-    rate: RateText | None = None
+    rate: Rate | None = None
 
 
 class Key:

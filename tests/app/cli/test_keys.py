@@ -32,7 +32,7 @@ def test_a_new_key_opens_what_its_entry_says(run: Run, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["a b", "--scope", "predict"], "a b: String should match"),
-        (["one", "--scope", "predict", "--rate", "often"], "one.rate: .*such as 100/minute"),
+        (["one", "--scope", "predict", "--rate", "often"], "one.rate: String should match"),
         (["one", "--scope", "all"], "'all' is not one of"),
         (["one"], "--scope"),
     ],
