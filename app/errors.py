@@ -26,7 +26,8 @@ ServiceError
 │   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
 │   ├── PredictionNotFound     feedback for what the prediction log does not hold
-│   ├── Unauthorized           no key, or a wrong one
+│   ├── Unauthorized           no key
+│   │   └── UnknownKey         a wrong one
 │   ├── Forbidden              a key without the scope that is needed
 │   ├── RateExceeded           a key that asks too often
 │   ├── UntrustedHost          a host name that is not this service's
@@ -205,6 +206,10 @@ class NotAcceptable(RequestError):
 
 
 class Unauthorized(RequestError):
+    pass
+
+
+class UnknownKey(Unauthorized):
     pass
 
 

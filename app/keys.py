@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized
+from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    scopes: frozenset[Scope]
+    scopes: frozenset[Scope] = Field(min_length=1)
     rate: Rate | None = None
 
 
@@ -97,7 +97,8 @@ class Keys:
         entries = read_keys(settings.api_keys) if settings.api_keys else {}
         if settings.admin_token:
             token = settings.admin_token.get_secret_value()
-            entries["admin_token"] = Entry(
+            # A name that no key of the file can have.
+            entries["admin token"] = Entry(
                 sha256=digest(token.encode()), scopes=frozenset({Scope.ADMIN})
             )
         return cls(entries)
@@ -105,13 +106,13 @@ class Keys:
     def require(self, given: bytes | None, scope: Scope) -> Key:
         """The key that was given, which may do this now.
 
-        Raises Unauthorized, Forbidden or RateExceeded.
+        Raises Unauthorized, UnknownKey, Forbidden or RateExceeded.
         """
         if given is None:
             raise Unauthorized(f"a key with the scope {scope} is needed: Authorization: Bearer KEY")
         key = self._keys.get(digest(given))
         if key is None:
-            raise Unauthorized("no such key")
+            raise UnknownKey("no such key")
         key.require(scope)
         return key
 
@@ -135,7 +136,7 @@ def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, 
 def read_keys(path: Path) -> dict[str, Entry]:
     """Raises SettingsError, naming the key and the field."""
     try:
-        return _parse(tomllib.loads(path.read_text()), str(path))
+        return _parse(tomllib.loads(path.read_text("utf-8")), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -39,6 +39,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.TensorNotFound: HTTPStatus.NOT_FOUND,
     errors.PredictionNotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.UnknownKey: HTTPStatus.UNAUTHORIZED,
     errors.Forbidden: HTTPStatus.FORBIDDEN,
     errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     errors.UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
@@ -61,6 +62,7 @@ HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
     errors.Overloaded: {"Retry-After": "1"},
     errors.LogUnavailable: {"Retry-After": "5"},
     errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
+    errors.UnknownKey: {"WWW-Authenticate": 'Bearer error="invalid_token"'},
     errors.Forbidden: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
 }
 

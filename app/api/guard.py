@@ -10,7 +10,7 @@ from starlette.types import Receive
 from starlette.types import Scope as Connection
 
 from app.api.access import Respond
-from app.keys import Keys, Scope
+from app.keys import Key, Keys, Scope
 
 logger = logging.getLogger(__name__)
 OF_A_MODEL = re.compile(r"^(/v2)?/models/\{model\}(/versions/\{version\})?(?=/|$)")
@@ -90,7 +90,9 @@ class Guard:
     async def __call__(self, request: Request) -> None:
         scope = self.needs(request.scope["route"].path)
         if scope is not None:
-            self._require(request.scope, scope)
+            key = self._keys.require(_bearer(request.scope), scope)
+            if scope is Scope.ADMIN:
+                _record(key, request.scope)
 
     def before(self, respond: Respond, route: str) -> Respond:
         """`respond`, for those who may; itself, where all may."""
@@ -99,17 +101,17 @@ class Guard:
             return respond
 
         def answer(connection: Connection, receive: Receive) -> Awaitable[Response]:
-            self._require(connection, scope)
+            self._keys.require(_bearer(connection), scope)
             return respond(connection, receive)
 
         return answer
 
-    def _require(self, connection: Connection, scope: Scope) -> None:
-        key = self._keys.require(_bearer(connection), scope)
-        if scope is Scope.ADMIN:
-            request_id = connection["request_id"].decode()
-            extra = {"request_id": request_id, "key": key.name, "path": connection["path"]}
-            logger.info("admin", extra=extra)
+
+def _record(key: Key, connection: Connection) -> None:
+    """Who changes what is served is in the log."""
+    request_id = connection["request_id"].decode()
+    extra = {"request_id": request_id, "key": key.name, "path": connection["path"]}
+    logger.info("admin", extra=extra)
 
 
 def _bearer(connection: Connection) -> bytes | None:
@@ -118,4 +120,4 @@ def _bearer(connection: Connection) -> bytes | None:
     if len(found) != 1:
         return None
     scheme, _, key = found[0].partition(b" ")
-    return key.strip() if scheme.lower() == b"bearer" else None
+    return key.strip() or None if scheme.lower() == b"bearer" else None

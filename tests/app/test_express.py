@@ -19,6 +19,7 @@ from app.server import Server
 from app.settings import Settings
 from tests.app.test_hot_path import BODIES
 from tests.conftest import IRIS, SETOSA, Process
+from tests.keys import write_keys
 from tests.wire import FLOWER, connected, post
 
 # Python and C calls from a packet to its answer.
@@ -158,13 +159,20 @@ async def test_what_is_not_ordinary_is_the_applications(headers: str) -> None:
         assert len(protocol.transport.statuses()) == 1 + (headers == "expect")
 
 
-async def test_a_default_timeout_is_the_applications_to_keep() -> None:
-    async with serving(request_timeout_seconds=5) as service:
-        protocol = service.connect()
-        protocol.data_received(post(FLOWER))
-        assert len(service.state.tasks) == 1
-        await asyncio.gather(*service.state.tasks)
-        assert protocol.transport.statuses() == [200]
+async def test_what_a_setting_asks_of_all_is_the_applications_to_keep(tmp_path: Path) -> None:
+    write_keys(tmp_path / "keys.toml")
+    for setting, status in (
+        ({"request_timeout_seconds": 5}, 200),
+        ({"api_keys": tmp_path / "keys.toml"}, 401),
+        ({"trusted_hosts": "models.example.com"}, 421),
+        ({"cors_origins": "https://app.example.com"}, 200),
+    ):
+        async with serving(**setting) as service:
+            protocol = service.connect()
+            protocol.data_received(post(FLOWER))
+            assert len(service.state.tasks) == 1, setting
+            await asyncio.gather(*service.state.tasks)
+            assert protocol.transport.statuses() == [status]
 
 
 async def test_requests_in_one_packet_are_answered_in_order() -> None:

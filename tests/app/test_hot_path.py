@@ -74,8 +74,10 @@ async def test_both_ways_answer_the_same_array(client: httpx.AsyncClient) -> Non
     assert answers[0][0] == 200
 
 
-async def test_a_request_takes_no_more_calls_than_it_did() -> None:
-    app = create_app(Settings(model=IRIS))
+# A key for the verbs alone is nothing to a prediction.
+@pytest.mark.parametrize("token", [None, "a-token-that-is-long"])
+async def test_a_request_takes_no_more_calls_than_it_did(token: str | None) -> None:
+    app = create_app(Settings(model=IRIS, admin_token=token))
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(FLOWER))]
     status = []
 

@@ -80,10 +80,13 @@ def test_the_admin_token_is_one_more_key(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     path.write_text(entry())
     keys = Keys.of(Settings(api_keys=path, admin_token="a-token-that-is-long"))
-    assert keys.require(b"a-token-that-is-long", Scope.ADMIN).name == "admin_token"
+    assert keys.require(b"a-token-that-is-long", Scope.ADMIN).name == "admin token"
     assert keys.require(b"key", Scope.PREDICT).name == "one"
     with pytest.raises(Forbidden):
         keys.require(b"a-token-that-is-long", Scope.PREDICT)
+    path.write_text(entry("admin_token"))
+    keys = Keys.of(Settings(api_keys=path, admin_token="a-token-that-is-long"))
+    assert keys.require(b"key", Scope.PREDICT).name == "admin_token"
 
 
 def test_each_key_has_a_rate_of_its_own(tmp_path: Path) -> None:
@@ -127,6 +130,7 @@ def test_a_refusal_for_the_scope_is_not_counted(tmp_path: Path) -> None:
         (entry(sha256="key"), "one.sha256: String should match"),
         (entry(sha256=HASH.upper()), "one.sha256: String should match"),
         (entry(scopes=["all"]), "one.scopes.0: Input should be 'predict', 'inspect'"),
+        (entry(scopes=[]), "one.scopes: .*at least 1 item"),
         (entry(scopes="predict"), "one.scopes: Input should be a valid"),
         *(
             (entry(rate=rate), "one.rate: String should match")

@@ -128,7 +128,7 @@ def test_who_holds_the_token_unloads_and_loads(
     log = tmp_path_factory.mktemp("admin") / "log"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with running_server(log) as process, connect(process) as client:
-        with pytest.raises(triton.InferenceServerException, match="token"):
+        with pytest.raises(triton.InferenceServerException, match="scope admin"):
             client.unload_model(MODEL)
         client.unload_model(MODEL, headers=headers)
         assert not client.is_model_ready(MODEL)

@@ -1,15 +1,11 @@
 """Who may do what: every route asks a key for the scope that the one table names."""
 
 import logging
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from starlette.routing import Mount, Route
 
 from app.api.guard import SCOPES, below_model
@@ -17,7 +13,7 @@ from app.keys import Scope
 from app.main import create_app
 from app.settings import Settings
 from tests.conftest import IRIS, SETOSA, open_client
-from tests.keys import bearer, write_keys
+from tests.keys import bearer
 
 TOKEN = "a-token-that-is-long"
 # What the OpenAPI leaves out, by something that is there.
@@ -25,25 +21,6 @@ HIDDEN = {"/": "/", "/page/{path:path}": "/page/main.js", "/v2/": "/v2/"}
 HIDDEN |= {path: path for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")}
 # Something that is there for each parameter of a path.
 NAMES = {"model": "iris-model", "version": "1", "name": "hidden.bias"}
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> dict[Scope, str]:
-    return write_keys(tmp_path / "keys.toml")
-
-
-@pytest.fixture
-async def guarded(keys: dict[Scope, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    # Two versions, for the routes that there are where one is tried beside the other.
-    for version in ("1", "2"):
-        folder = tmp_path / "models" / "iris-model" / version
-        folder.mkdir(parents=True)
-        for path in (IRIS, IRIS.with_suffix(".json")):
-            shutil.copy(path, folder)
-    options = {"models": tmp_path / "models", "model": "iris-model", "hot_reload": False}
-    options |= {"version_policy": "all", "shadow": "iris-model:1"}
-    async with open_client(Settings(api_keys=tmp_path / "keys.toml", **options)) as client:
-        yield client
 
 
 async def operations(client: httpx.AsyncClient) -> dict[tuple[str, str], dict]:
@@ -148,91 +125,6 @@ async def test_what_is_refused_is_counted_and_has_an_id(
     metrics = (await guarded.get("/metrics", headers=bearer(keys[Scope.METRICS]))).text
     for path in ("/predict", "/state"):
         assert f'route="{path}",status="401"' in metrics
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer wrong",
-        "Basic {key}",
-        "{key}",
-        "Bearer{key}",
-        "Bearer {key}x",
-        "Bearer {key} {key}",
-        "Bearer {key},",
-        "Bearer \xe9",
-    ],
-)
-async def test_another_credential_is_none(
-    guarded: httpx.AsyncClient, keys: dict[Scope, str], value: str
-) -> None:
-    given = value.replace("{key}", keys[Scope.PREDICT]).encode("latin-1")
-    for url in ("/predict", "/predict?calibrated=false"):
-        response = await guarded.post(url, json=SETOSA, headers={"Authorization": given})
-        assert response.status_code == 401
-        assert response.headers["content-type"] == "application/problem+json"
-
-
-async def test_the_scheme_is_read_in_any_case_and_two_credentials_are_none(
-    guarded: httpx.AsyncClient, keys: dict[Scope, str]
-) -> None:
-    right = ("Authorization", f"bearer  {keys[Scope.PREDICT]}")
-    assert (await guarded.get("/model", headers=[right])).status_code == 200
-    wrong = ("Authorization", "Bearer wrong")
-    for both in ([right, wrong], [wrong, right]):
-        assert (await guarded.get("/model", headers=both)).status_code == 401
-
-
-async def test_a_key_elsewhere_is_no_key(
-    guarded: httpx.AsyncClient, keys: dict[Scope, str]
-) -> None:
-    key = keys[Scope.INSPECT]
-    assert (await guarded.get("/state", headers={"X-API-Key": key})).status_code == 401
-    assert (await guarded.get(f"/state?key={key}")).status_code == 401
-    assert (await guarded.get("/state", headers={"Cookie": f"key={key}"})).status_code == 401
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-@given(
-    st.lists(
-        st.sampled_from([b"", b"Bearer", b"Bearer ", b"bEARER ", b"Basic ", b" ", b","])
-        | st.binary()
-        | st.sampled_from([b"{key}"]),
-        max_size=4,
-    ),
-    st.sampled_from(["GET", "POST", "PUT", "OPTIONS", "HEAD", "x"]),
-    st.sampled_from(["/predict", "/state", "/models/iris-model/load", "/nothing", "//state"]),
-)
-async def test_no_credential_makes_a_500_or_opens_what_it_must_not(
-    guarded: httpx.AsyncClient, keys: dict[Scope, str], parts: list[bytes], method: str, path: str
-) -> None:
-    value = b"".join(parts).replace(b"{key}", keys[Scope.METRICS].encode())
-    headers = [(b"Authorization", value)]
-    response = await guarded.request(method, f"http://test{path}", headers=headers)
-    # A key for the metrics alone opens none of these.
-    assert response.status_code in (401, 403, 404, 405)
-
-
-async def test_over_its_rate_a_key_waits(tmp_path: Path) -> None:
-    keys = write_keys(tmp_path / "keys.toml", rate="3/hour")
-    predict, inspect = bearer(keys[Scope.PREDICT]), bearer(keys[Scope.INSPECT])
-    async with open_client(Settings(model=IRIS, api_keys=tmp_path / "keys.toml")) as client:
-        # The way past the router and the way through it count together.
-        for url in ("/predict", "/predict?calibrated=true", "/predict"):
-            assert (await client.post(url, json=SETOSA, headers=predict)).status_code == 200
-        for url in ("/predict", "/predict?calibrated=true"):
-            response = await client.post(url, json=SETOSA, headers=predict)
-            assert response.status_code == 429
-            assert response.json()["detail"].startswith("the key 'predict-key' is over its rate")
-            assert 0 < int(response.headers["retry-after"]) <= 1200
-            assert response.headers["ratelimit-policy"] == '"key";q=3;w=3600'
-            seconds = response.headers["retry-after"]
-            assert response.headers["ratelimit"] == f'"key";r=0;t={seconds}'
-        assert (await client.get("/state", headers=inspect)).status_code == 200
-        assert (await client.get("/health/ready", headers=predict)).status_code == 200
 
 
 async def test_the_token_alone_guards_the_verbs_alone() -> None:

@@ -63,13 +63,16 @@ async def test_other_names_are_misdirected(host: str) -> None:
     async with open_client(Settings(model=IRIS, trusted_hosts=HOSTS)) as client:
         answers = [await ask(client, host, method, url) for method, url in REQUESTS]
         others = [await ask(client, host, "GET", url) for url in ("/", "/docs", "/nothing", "//")]
-        health = await ask(client, host, "GET", "/health/live")
+        open_inference = await ask(client, host, "GET", "/v2/models/iris-model")
+        health = [await ask(client, host, "GET", f"{of}/health/live") for of in ("", "/v2")]
     for response in answers + others:
         assert response.status_code == 421
         assert response.headers["content-type"] == "application/problem+json"
         assert response.json()["detail"].startswith("not the service of ")
         assert "x-request-id" in response.headers
-    assert health.status_code == 200
+    assert open_inference.status_code == 421
+    assert open_inference.json()["error"].startswith("not the service of ")
+    assert [each.status_code for each in health] == [200, 200]
 
 
 async def test_any_name_will_do_unless_some_are_given(client: httpx.AsyncClient) -> None:

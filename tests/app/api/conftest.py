@@ -1,0 +1,32 @@
+"""A service that asks for keys, and one key for each scope."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.keys import Scope
+from app.settings import Settings
+from tests.conftest import IRIS, open_client
+from tests.keys import write_keys
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> dict[Scope, str]:
+    return write_keys(tmp_path / "keys.toml")
+
+
+@pytest.fixture
+async def guarded(keys: dict[Scope, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    # Two versions, for the routes that there are where one is tried beside the other.
+    for version in ("1", "2"):
+        folder = tmp_path / "models" / "iris-model" / version
+        folder.mkdir(parents=True)
+        for path in (IRIS, IRIS.with_suffix(".json")):
+            shutil.copy(path, folder)
+    options = {"models": tmp_path / "models", "model": "iris-model", "hot_reload": False}
+    options |= {"version_policy": "all", "shadow": "iris-model:1"}
+    async with open_client(Settings(api_keys=tmp_path / "keys.toml", **options)) as client:
+        yield client
