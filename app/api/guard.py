@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from fastapi import Request
 from starlette.responses import Response
@@ -90,7 +90,7 @@ class Guard:
     async def __call__(self, request: Request) -> None:
         scope = self.needs(request.scope["route"].path)
         if scope is not None:
-            key = self._keys.require(_bearer(request.scope), scope)
+            key = self._keys.require(bearer_of(request.scope["headers"]), scope)
             if scope is Scope.ADMIN:
                 _record(key, request.scope)
 
@@ -101,7 +101,7 @@ class Guard:
             return respond
 
         def answer(connection: Connection, receive: Receive) -> Awaitable[Response]:
-            self._keys.require(_bearer(connection), scope)
+            self._keys.require(bearer_of(connection["headers"]), scope)
             return respond(connection, receive)
 
         return answer
@@ -114,9 +114,9 @@ def _record(key: Key, connection: Connection) -> None:
     logger.info("admin", extra=extra)
 
 
-def _bearer(connection: Connection) -> bytes | None:
+def bearer_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     """What follows `Authorization: Bearer`; None without, or with more than one."""
-    found = [value for name, value in connection["headers"] if name == b"authorization"]
+    found = [value for name, value in headers if name == b"authorization"]
     if len(found) != 1:
         return None
     scheme, _, key = found[0].partition(b" ")

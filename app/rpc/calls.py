@@ -4,16 +4,16 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from fastapi.security import HTTPAuthorizationCredentials
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
-from app.api.admin import require_token
 from app.api.body import Headers
 from app.api.deadline import Deadline
+from app.api.guard import bearer_of
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
+from app.keys import Keys, Scope
 from app.rpc.status import status_of
 from app.service import Service
 
@@ -39,12 +39,9 @@ class Call:
         seconds = default if left is None else left
         return Deadline(seconds) if seconds or left is not None else None
 
-    def require_admin(self, service: Service) -> None:
+    def require_admin(self, keys: Keys) -> None:
         """Raises Unauthorized unless `authorization: Bearer` brings the admin token."""
-        value = self.headers.get(b"authorization", b"").decode()
-        scheme, _, token = value.partition(" ")
-        bearer = HTTPAuthorizationCredentials(scheme=scheme, credentials=token)
-        require_token(service, bearer if scheme.lower() == "bearer" else None)
+        keys.require(bearer_of(self.headers.items()), Scope.ADMIN)
 
 
 Verb = Callable[..., Awaitable[Message]]

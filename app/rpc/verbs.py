@@ -6,6 +6,7 @@ from app.api import model_repository, open_inference
 from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
 from app.errors import InvalidInference, ModelUnavailable, ServiceError
 from app.inference import MAX_BATCHED_ROWS
+from app.keys import Keys
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
 from app.rpc.messages import answer, read_inputs, read_outputs
@@ -18,6 +19,7 @@ class Verbs:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._settings = service.settings
+        self._keys = Keys.of(service.settings)
 
     def by_name(self) -> dict[str, Verb]:
         """Those that are served; who has no admin token has none that needs it."""
@@ -80,7 +82,7 @@ class Verbs:
         return pb.RepositoryIndexResponse(models=[entry.model_dump() for entry in entries])
 
     async def _load(self, request: pb.RepositoryModelLoadRequest, call: Call) -> Any:
-        call.require_admin(self._service)
+        call.require_admin(self._keys)
         if request.parameters:
             given = ", ".join(sorted(request.parameters))
             raise InvalidInference(f"parameters {given}: a model is loaded as its files are")
@@ -88,7 +90,7 @@ class Verbs:
         return pb.RepositoryModelLoadResponse()
 
     async def _unload(self, request: pb.RepositoryModelUnloadRequest, call: Call) -> Any:
-        call.require_admin(self._service)
+        call.require_admin(self._keys)
         await self._service.verbs.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
