@@ -13,6 +13,7 @@ from app.errors import DeadlineExceeded, Overloaded
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Told = TypeVar("Told", contravariant=True)
+Run = Callable[[list[Item]], list[Result]]
 # A call that holds the event loop longer than this goes to a thread.
 LOOP_BUDGET_SECONDS = 0.001
 # Weight of the newest measurement; low enough that one hiccup moves nothing.
@@ -44,7 +45,7 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        run: Callable[[list[Item]], list[Result]],
+        run: Run[Item, Result],
         *,
         max_pending: int = 4096,
         max_batch: int = 256,

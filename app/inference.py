@@ -1,7 +1,7 @@
 """The one path from rows to predictions that every protocol calls."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from math import isfinite
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
-from app.batching import Batcher, Waiter
+from app.batching import Batcher, Run, Waiter
 from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
@@ -69,6 +69,24 @@ class Predicts(Protocol):
     def close(self) -> None: ...
 
 
+PassOver = Callable[[FloatArray, int], ForwardPass]
+
+
+class Execution:
+    """How forward passes are run: as they are (app/traced_execution.py also watches them)."""
+
+    def batcher(
+        self, run: Run[FloatArray, Prediction], max_pending: int
+    ) -> Batcher[FloatArray, Prediction]:
+        return Batcher(run, max_pending=max_pending)
+
+    def alone(self, pass_over: PassOver) -> PassOver:
+        return pass_over
+
+
+PLAIN = Execution()
+
+
 class Inference:
     """One predictor behind its batcher, counted in metrics.
 
@@ -76,12 +94,19 @@ class Inference:
     version that it began on for as long as it needs, and nobody has to count requests.
     """
 
-    def __init__(self, predictor: Predictor, metrics: Metrics, max_pending: int = 4096) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        metrics: Metrics,
+        max_pending: int = 4096,
+        execution: Execution = PLAIN,
+    ) -> None:
         self.predictor = predictor
         # Not methods of this object: a cycle would wait for the garbage collector, which
         # never looks at what gc.freeze() put away.
-        self._forward = _Forward(predictor, metrics)
-        self._batcher = Batcher(self._forward.together, max_pending=max_pending)
+        forward = _Forward(predictor, metrics)
+        self._pass_over = execution.alone(forward.pass_over)
+        self._batcher = execution.batcher(forward.together, max_pending)
 
     def predict(
         self, rows: FloatArray, deadline: float | None = None
@@ -103,7 +128,7 @@ class Inference:
         Raises InvalidInstances on overflow.
         """
         for start in range(0, len(rows), CHUNK_ROWS):
-            whole = self._forward.pass_over(rows[start : start + CHUNK_ROWS], start)
+            whole = self._pass_over(rows[start : start + CHUNK_ROWS], start)
             yield Prediction(whole, 0, len(whole.rows))
 
     def close(self) -> None:

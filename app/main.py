@@ -5,7 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from fastapi import Depends, FastAPI
@@ -37,12 +37,13 @@ from app.api.guard import Guard
 from app.api.key_schema import install_key_schema
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
+from app.api.request_spans import RequestSpans, TracedAccessLog
 from app.api.rollout_face import combine_for, require_beside
 from app.api.schemas import install_openapi, problems
 from app.api.trusted_hosts import HostMiddleware, TrustedHosts
 from app.errors import MissingExtra, ServiceError
 from app.hot_reload import watch
-from app.inference import Inference
+from app.inference import PLAIN, Inference
 from app.keys import Keys
 from app.log.prediction_log import PredictionLog
 from app.log.recording import RecordingInference
@@ -53,16 +54,20 @@ from app.repository import Repository
 from app.rollout_counts import RolloutCounts
 from app.service import Service
 from app.settings import Settings
+from app.traced_execution import TracedExecution
 from app.version_policy import VersionPolicy
+
+if TYPE_CHECKING:
+    from app.tracing import Tracing
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Load the models and assemble the service around them.
 
     They are loaded here, before anything listens, so there is never a half-started service.
-    Raises CheckpointError or ModelUnavailable. Without `settings`, as under
-    `uvicorn --factory`, they are read from the environment, and an error ends the process:
-    one line, status 1.
+    Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra. Without `settings`,
+    as under `uvicorn --factory`, they are read from the environment, and an error ends the
+    process: one line, status 1.
     """
     if settings is None:
         try:
@@ -73,7 +78,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Before the models: a mistake in these is told at once.
     guard = Guard(Keys.of(settings), everything=settings.api_keys is not None)
     hosts = TrustedHosts(settings.trusted_hosts)
-    service = load_service(settings)
+    tracing = _open_tracing(settings)
+    service = load_service(settings, tracing)
     default = service.face().inference.predictor
     # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
     app = FastAPIOffline(
@@ -83,10 +89,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
         redoc_url=None,
         dependencies=[Depends(guard)] if guard.on else [],
-        # FastAPI would ask the environment at each request whether somebody traces it.
+        # FastAPI would ask at each request whether somebody traces it, and would not see the model:
+        # app/tracing.py does both at once.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
+    app.state.tracing = tracing
     install_error_handlers(app)
     binary_types = [name for name in media_types() if name != JSON]
     install_openapi(app, default.card, settings.max_instances, binary_types)
@@ -105,8 +113,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     fast = {PredictFace.path: hosts.before(guard.before(respond, PredictFace.path))}
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
     around = AccessMiddleware if service.log is None else RecordingMiddleware
-    access = around(app, service, fast)
-    app.middleware_stack = allow_origins(access, settings.cors_origins)
+    access = around(app, service, fast, TracedAccessLog(service.metrics) if tracing else None)
+    traced = RequestSpans(access, tracing.tracer) if tracing else access
+    app.middleware_stack = allow_origins(traced, settings.cors_origins)
     app.state.express = None
     if settings.express:
         express = Express if service.log is None else RecordingExpress
@@ -114,17 +123,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def load_service(settings: Settings) -> Service:
+def _open_tracing(settings: Settings) -> "Tracing | None":
+    if not settings.tracing:
+        return None
+    try:
+        # Here, not above: only who traces needs the SDK.
+        from app.tracing import Tracing
+    except ImportError:
+        raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
+    return Tracing()
+
+
+def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Service:
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = _open_log(settings, metrics)
 
     def build(predictor: Predictor) -> PredictFace:
+        execution = TracedExecution(tracing.tracer, predictor) if tracing else PLAIN
         limit = settings.max_queued_requests
         if log is None:
-            inference = Inference(predictor, metrics, limit)
+            inference = Inference(predictor, metrics, limit, execution)
         else:
-            inference = RecordingInference(predictor, metrics, limit, log.append)
+            inference = RecordingInference(predictor, metrics, limit, execution, log.append)
         return PredictFace(inference, settings)
 
     policy = VersionPolicy.parse(settings.version_policy)
@@ -194,6 +215,9 @@ def _include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> No
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    tracing = app.state.tracing
+    if tracing:
+        tracing.start()
     service.warm_up()
     if service.log:
         service.log.start()
@@ -211,3 +235,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         face.inference.close()
     if service.log:
         await asyncio.to_thread(service.log.close)
+    if tracing:
+        await asyncio.to_thread(tracing.close)

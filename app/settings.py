@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log record written"
     )
+    tracing: bool = Field(
+        default=False, description="send OpenTelemetry traces, as the OTEL_* variables say"
+    )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,
@@ -156,7 +159,7 @@ class Settings(BaseSettings):
     def express(self) -> bool:
         """Whether nothing is set that has a part in every prediction (app.api.express)."""
         asked_first = self.api_keys or self.trusted_hosts or self.cors_origins
-        return not (self.request_timeout_seconds or self.beside or asked_first)
+        return not (self.request_timeout_seconds or self.beside or self.tracing or asked_first)
 
     @property
     def beside(self) -> list[Target]:

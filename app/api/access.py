@@ -21,6 +21,8 @@ logger = logging.getLogger("app.access")
 CLIENT_CLOSED_REQUEST = 499
 CLOSE = (b"connection", b"close")
 UNRECORDED = (b"x-prediction-log", b"off")
+# The route of what no route took.
+UNMATCHED = "unmatched"
 RawHeader = tuple[bytes, bytes]
 Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
@@ -33,12 +35,18 @@ class AccessMiddleware:
     more than the model.
     """
 
-    def __init__(self, app: FastAPI, service: Service, fast: Mapping[str, Respond]) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        service: Service,
+        fast: Mapping[str, Respond],
+        log: AccessLog | None = None,
+    ) -> None:
         self._fastapi = app
         self.app = app.build_middleware_stack()
         self._service = service
         self._fast = fast
-        self.log = AccessLog(service.metrics)
+        self.log = log or AccessLog(service.metrics)
         self.request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +66,7 @@ class AccessMiddleware:
             status = await self._respond(respond, request_id, scope, receive, send)
         else:
             status = await self._pass_on(request_id, scope, receive, send)
-            route = getattr(scope.get("route"), "path", "unmatched")
+            route = getattr(scope.get("route"), "path", UNMATCHED)
         seconds = time.perf_counter() - started
         self.log.append(Access(request_id, method, path, route, status, seconds))
 

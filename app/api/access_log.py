@@ -29,6 +29,7 @@ class Access(NamedTuple):
     route: str
     status: int
     seconds: float
+    trace_id: str = ""
 
 
 class AccessLog:
@@ -55,7 +56,21 @@ class AccessLog:
     def flush(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
         if unwritten and logger.isEnabledFor(logging.INFO):
-            _write_lines(_encode_lines([_line(*answered) for answered in unwritten]))
+            _write_lines(_encode_lines([self.line(*answered) for answered in unwritten]))
+
+    def line(self, now: float, access: Access) -> dict[str, object]:
+        # With the names that every other line has (app.server.configure_logging).
+        return {
+            "time": datetime.fromtimestamp(now, UTC),
+            "level": "INFO",
+            "logger": logger.name,
+            "message": "request",
+            "request_id": access.request_id.decode(),
+            "method": access.method,
+            "path": access.path,
+            "status": access.status,
+            "milliseconds": round(access.seconds * 1000, 3),
+        }
 
     def _measure(self, access: Access) -> tuple[Counter, Histogram]:
         method = access.method if access.method in KNOWN_METHODS else "other"
@@ -76,18 +91,3 @@ def _write_lines(lines: bytes) -> None:
         sys.stderr.buffer.write(lines[:end])
         sys.stderr.buffer.flush()
         lines = lines[end:]
-
-
-def _line(now: float, access: Access) -> dict[str, object]:
-    # With the names that every other line has (app.server.configure_logging).
-    return {
-        "time": datetime.fromtimestamp(now, UTC),
-        "level": "INFO",
-        "logger": logger.name,
-        "message": "request",
-        "request_id": access.request_id.decode(),
-        "method": access.method,
-        "path": access.path,
-        "status": access.status,
-        "milliseconds": round(access.seconds * 1000, 3),
-    }

@@ -7,7 +7,7 @@ from functools import partial
 from time import time
 
 from app.compiled import FloatArray
-from app.inference import Inference, Prediction
+from app.inference import Execution, Inference, Prediction
 from app.log.records import Record, Rows
 from app.metrics import Metrics
 from app.predictor import Predictor
@@ -27,9 +27,10 @@ class RecordingInference(Inference):
         predictor: Predictor,
         metrics: Metrics,
         max_pending: int,
+        execution: Execution,
         append: Callable[[Record], None],
     ) -> None:
-        super().__init__(predictor, metrics, max_pending)
+        super().__init__(predictor, metrics, max_pending, execution)
         self._rows = Rows(predictor)
         self._append = append
 
