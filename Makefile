@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format proto bench lock bench-peers soak fuzz sbom audit
+.PHONY: serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -41,6 +41,9 @@ bench-peers: .venv/dev  ## compare with other servers, each in its own environme
 
 soak: .venv/dev  ## ten minutes at 80% of capacity: memory, errors, latency (needs wrk and taskset)
 	$(BIN)/python -m benchmarks.soak
+
+ray: .venv/dev deploy/.venv/ray  ## Ray Serve: kill one of two replicas under load (40 s; installs Ray)
+	$(BIN)/python -m pytest tests/deploy/test_ray_serve.py
 
 fuzz: .venv/fuzz  ## mutate checkpoints, cards and bodies in search of a fault (FUZZ_SECONDS=600; Linux)
 	$(BIN)/python -m tests.fuzz
@@ -98,6 +101,14 @@ build/image: requirements.lock torch.lock
 # Beside the rest: it asks for an older protobuf than what it writes runs on.
 .venv/protoc: | .venv
 	$(BIN)/python -m pip install --quiet --target $@ grpcio-tools==1.81.1
+
+# An environment of its own: Ray is heavy, and pins what it likes.
+RAY_PINS := benchmarks/peers/ray_serve/constraints.txt
+deploy/.venv/ray: pyproject.toml constraints.txt $(RAY_PINS)
+	$(PYTHON) -m venv deploy/.venv
+	deploy/.venv/bin/python -m pip install --quiet --constraint constraints.txt \
+		--constraint $(RAY_PINS) --editable . 'ray[serve]'
+	touch $@
 
 .venv:
 	$(PYTHON) -m venv .venv
