@@ -5,7 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from fastapi import Depends, FastAPI
@@ -13,22 +13,6 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api import (
-    admin,
-    explain,
-    feedback,
-    model,
-    model_repository,
-    models,
-    monitoring,
-    open_inference,
-    open_schemas,
-    operations,
-    page,
-    predict,
-    rollout,
-    state,
-)
 from app.api.access import AccessMiddleware, RecordingMiddleware
 from app.api.browser_headers import BrowserHeaders, allow_origins
 from app.api.error_handlers import install_error_handlers
@@ -39,19 +23,20 @@ from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.request_spans import RequestSpans, TracedAccessLog
 from app.api.rollout_face import combine_for, require_beside
-from app.api.schemas import install_openapi, problems
+from app.api.schemas import install_openapi
 from app.api.trusted_hosts import HostMiddleware, TrustedHosts
-from app.errors import MissingExtra, ServiceError
+from app.errors import ServiceError
+from app.extras import open_log, open_tracing
 from app.hot_reload import watch
 from app.inference import PLAIN, Inference
 from app.keys import Keys
-from app.log.prediction_log import PredictionLog
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.registry import Registry, only_default
 from app.repository import Repository
 from app.rollout_counts import RolloutCounts
+from app.routes import include_routers
 from app.service import Service
 from app.settings import Settings
 from app.traced_execution import TracedExecution
@@ -78,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # Before the models: a mistake in these is told at once.
     guard = Guard(Keys.of(settings), everything=settings.api_keys is not None)
     hosts = TrustedHosts(settings.trusted_hosts)
-    tracing = _open_tracing(settings)
+    tracing = open_tracing(settings)
     service = load_service(settings, tracing)
     default = service.face().inference.predictor
     # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
@@ -99,12 +84,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     binary_types = [name for name in media_types() if name != JSON]
     install_openapi(app, default.card, settings.max_instances, binary_types)
     install_key_schema(app, guard.needs)
-    _include_routers(app, settings, admin_too=guard.admin)
+    include_routers(app, settings, admin_too=guard.admin)
     if settings.trusted_hosts:
         app.add_middleware(HostMiddleware, hosts=hosts)
     app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)
 
-    registry = service.registry
+    _put_around(app, hosts, guard, tracing)
+    return app
+
+
+def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Tracing | None") -> None:
+    """Around FastAPI what sees every request, and beside it the ways that pass it by."""
+    service: Service = app.state.service
+    settings, registry = service.settings, service.registry
     name = registry.repository.default
 
     def respond(scope: Scope, receive: Receive) -> Awaitable[Response]:
@@ -120,24 +112,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.express:
         express = Express if service.log is None else RecordingExpress
         app.state.express = express(service, access.log, access.request_ids)
-    return app
-
-
-def _open_tracing(settings: Settings) -> "Tracing | None":
-    if not settings.tracing:
-        return None
-    try:
-        # Here, not above: only who traces needs the SDK.
-        from app.tracing import Tracing
-    except ImportError:
-        raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
-    return Tracing()
 
 
 def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Service:
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
-    log = _open_log(settings, metrics)
+    log = open_log(settings, metrics)
 
     def build(predictor: Predictor) -> PredictFace:
         execution = TracedExecution(tracing.tracer, predictor) if tracing else PLAIN
@@ -155,61 +135,6 @@ def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Servic
     registry.load_all()
     require_beside(settings, registry)
     return Service(settings, metrics, registry, log)
-
-
-def _open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
-    if settings.prediction_log is None:
-        return None
-    try:
-        # Here, not above: only who logs needs SQLAlchemy.
-        from app.log.database import LogDatabase
-        from app.log.engine import make_engine
-    except ImportError:
-        raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
-    return PredictionLog(
-        LogDatabase(make_engine(settings.prediction_log.get_secret_value())),
-        metrics,
-        flush_seconds=settings.prediction_log_flush_seconds,
-        retention_days=settings.prediction_log_retention_days,
-        max_rows=settings.prediction_log_max_rows,
-    )
-
-
-def _include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> None:
-    # Declared once, and there for the default model, each model, and each of its versions.
-    places: dict[str, list[Any]] = {
-        "": [],
-        "/models/{model}": [Depends(models.of_model)],
-        "/models/{model}/versions/{version}": [Depends(models.of_version)],
-    }
-    for prefix, dependencies in places.items():
-        for module in (predict, explain, state, model, monitoring):
-            app.include_router(
-                module.router,
-                prefix=prefix,
-                dependencies=dependencies,
-                responses=problems(404, 503) if prefix else problems(503),
-            )
-    # What has no name in its path comes first: /v2/models/stats is not of a model.
-    app.include_router(model_repository.router)
-    for prefix, dependencies in list(places.items())[1:]:
-        for router in (open_inference.model_router, model_repository.model_router):
-            app.include_router(
-                router,
-                prefix=f"/v2{prefix}",
-                dependencies=dependencies,
-                responses=open_schemas.errors_of(404, 503),
-            )
-    app.include_router(open_inference.router)
-    app.include_router(models.router)
-    app.include_router(feedback.router)
-    if settings.beside:
-        app.include_router(rollout.router)
-    if admin_too:
-        app.include_router(admin.router)
-        app.include_router(model_repository.admin_router)
-    app.include_router(operations.router)
-    app.include_router(page.router)
 
 
 @asynccontextmanager

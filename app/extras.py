@@ -1,0 +1,42 @@
+"""What only an optional package makes possible: opened where it is set, or told to be missing."""
+
+from typing import TYPE_CHECKING
+
+from app.errors import MissingExtra
+from app.log.prediction_log import PredictionLog
+from app.metrics import Metrics
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.tracing import Tracing
+
+
+def open_tracing(settings: Settings) -> "Tracing | None":
+    """Raises SettingsError or MissingExtra."""
+    if not settings.tracing:
+        return None
+    try:
+        # Here, not above: only who traces needs the SDK.
+        from app.tracing import Tracing
+    except ImportError:
+        raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
+    return Tracing()
+
+
+def open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
+    """Raises SettingsError or MissingExtra."""
+    if settings.prediction_log is None:
+        return None
+    try:
+        # Here, not above: only who logs needs SQLAlchemy.
+        from app.log.database import LogDatabase
+        from app.log.engine import make_engine
+    except ImportError:
+        raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
+    return PredictionLog(
+        LogDatabase(make_engine(settings.prediction_log.get_secret_value())),
+        metrics,
+        flush_seconds=settings.prediction_log_flush_seconds,
+        retention_days=settings.prediction_log_retention_days,
+        max_rows=settings.prediction_log_max_rows,
+    )

@@ -1,0 +1,61 @@
+"""Every endpoint, where it is in the application."""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+from app.api import (
+    admin,
+    explain,
+    feedback,
+    model,
+    model_repository,
+    models,
+    monitoring,
+    open_inference,
+    open_schemas,
+    operations,
+    page,
+    predict,
+    rollout,
+    state,
+)
+from app.api.schemas import problems
+from app.settings import Settings
+
+
+def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> None:
+    # Declared once, and there for the default model, each model, and each of its versions.
+    places: dict[str, list[Any]] = {
+        "": [],
+        "/models/{model}": [Depends(models.of_model)],
+        "/models/{model}/versions/{version}": [Depends(models.of_version)],
+    }
+    for prefix, dependencies in places.items():
+        for module in (predict, explain, state, model, monitoring):
+            app.include_router(
+                module.router,
+                prefix=prefix,
+                dependencies=dependencies,
+                responses=problems(404, 503) if prefix else problems(503),
+            )
+    # What has no name in its path comes first: /v2/models/stats is not of a model.
+    app.include_router(model_repository.router)
+    for prefix, dependencies in list(places.items())[1:]:
+        for router in (open_inference.model_router, model_repository.model_router):
+            app.include_router(
+                router,
+                prefix=f"/v2{prefix}",
+                dependencies=dependencies,
+                responses=open_schemas.errors_of(404, 503),
+            )
+    app.include_router(open_inference.router)
+    app.include_router(models.router)
+    app.include_router(feedback.router)
+    if settings.beside:
+        app.include_router(rollout.router)
+    if admin_too:
+        app.include_router(admin.router)
+        app.include_router(model_repository.admin_router)
+    app.include_router(operations.router)
+    app.include_router(page.router)
