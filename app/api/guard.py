@@ -52,6 +52,7 @@ SCOPES: dict[str, Scope | None] = {
     "/v2/health/live": None,
     "/v2/health/ready": None,
     "/": None,
+    "/page/service.json": None,
     "/page/{path:path}": None,
     "/docs": None,
     "/docs/oauth2-redirect": None,

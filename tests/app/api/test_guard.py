@@ -1,11 +1,14 @@
 """Who may do what: every route asks a key for the scope that the one table names."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.routing import Mount, Route
 
 from app.api.guard import SCOPES, below_model
@@ -17,7 +20,12 @@ from tests.keys import bearer
 
 TOKEN = "a-token-that-is-long"
 # What the OpenAPI leaves out, by something that is there.
-HIDDEN = {"/": "/", "/page/{path:path}": "/page/main.js", "/v2/": "/v2/"}
+HIDDEN = {
+    "/": "/",
+    "/page/{path:path}": "/page/main.js",
+    "/page/service.json": "/page/service.json",
+    "/v2/": "/v2/",
+}
 HIDDEN |= {path: path for path in ("/docs", "/docs/oauth2-redirect", "/openapi.json")}
 # Something that is there for each parameter of a path.
 NAMES = {"model": "iris-model", "version": "1", "name": "hidden.bias"}
@@ -42,6 +50,21 @@ async def test_what_passes_the_guard_by_is_known(keys: dict[Scope, str], tmp_pat
     # A route of Starlette's has no dependencies, which is where the guard is.
     bare = [route.path for route in app.routes if type(route) in (Route, Mount)]
     assert bare == ["/openapi.json", "/static-offline-docs"]
+
+
+def declared(router: APIRouter) -> Iterator[str]:
+    for route in router.routes:
+        if hasattr(route, "original_router"):
+            yield from declared(route.original_router)
+        elif isinstance(route, APIRoute):
+            yield route.path
+
+
+async def test_no_route_that_the_openapi_leaves_out_is_forgotten() -> None:
+    app = create_app(Settings(model=IRIS, admin_token=TOKEN))
+    paths = {below_model(path) for path in declared(app.router)}
+    assert len(paths) > 20
+    assert paths <= set(SCOPES)
 
 
 async def test_every_route_asks_for_its_scope(
