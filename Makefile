@@ -33,7 +33,7 @@ proto: .venv/protoc  ## write app/rpc/open_inference_pb2.py from its .proto
 	PYTHONPATH=.venv/protoc $(BIN)/python -m grpc_tools.protoc -I build/proto \
 		--python_out=. --pyi_out=. app/rpc/open_inference.proto
 
-bench: .venv/dev  ## measure the service as ratios (3 min; needs wrk and taskset)
+bench: .venv/dev  ## measure the service as ratios (8 min, 4 GB; needs wrk and taskset)
 	$(BIN)/python -m benchmarks
 
 bench-peers: .venv/dev  ## compare with other servers, each in its own environment (20 min, 10 GB)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bodies, prediction_log, single, start, training, workers
+from benchmarks import bodies, prediction_log, single, start, state, training, workers
 from benchmarks.ratio import Ratio, print_table
 
 
@@ -22,6 +22,7 @@ def bench(
     ratios += start.measure(rounds)
     ratios += workers.measure(rounds, seconds)
     ratios += training.measure(rounds)
+    ratios += state.measure(rounds)
     print_table(ratios)
 
 
