@@ -2,11 +2,9 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import FrameType
 
 import pytest
 import torch
@@ -17,7 +15,7 @@ from app.main import create_app
 from app.multiclass import Multiclass
 from app.server import Server
 from app.settings import Settings
-from tests.app.test_hot_path import BODIES
+from tests.app.test_hot_path import BODIES, count_calls
 from tests.conftest import IRIS, SETOSA, Process
 from tests.keys import write_keys
 from tests.wire import FLOWER, connected, post
@@ -251,18 +249,11 @@ async def test_a_request_takes_no_more_calls_than_it_did() -> None:
         for _ in range(5):
             protocol.data_received(request)
             await tick()
-        calls = 0
 
-        def profile(frame: FrameType, event: str, argument: object) -> None:
-            nonlocal calls
-            calls += event in ("call", "c_call")
-
-        before = sys.getprofile()
-        sys.setprofile(profile)
-        try:
+        async def ask() -> None:
             protocol.data_received(request)
-        finally:
-            sys.setprofile(before)
+
+        calls = await count_calls(ask)
         assert protocol.transport.statuses() == [200] * 6
     # More means that the hot path grew: see benchmarks/single.py before raising this.
     assert MOST_CALLS * 0.8 < calls <= MOST_CALLS, calls
