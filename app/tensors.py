@@ -65,7 +65,8 @@ def from_json(name: str, datatype: str, shape: list[int], data: bytes) -> Tensor
         # It names the place by a path that begins with $.
         raise InvalidTensor(name, f"data: {error}") from None
     try:
-        values = np.array(decoded, object if element is str else None)
+        # Of integers NumPy would choose a float for those that no signed one holds.
+        values = np.array(decoded, float if element is float else object)
     except ValueError:
         raise InvalidTensor(name, f"data of rows that are not as long as {shape} says") from None
     if values.size != count or (nested and list(values.shape) != shape):
@@ -100,7 +101,7 @@ def from_values(name: str, datatype: str, shape: list[int], values: list[Any]) -
         array = np.empty(count, object)
         array[:] = values
         return Tensor(name, datatype, array.reshape(shape))
-    return Tensor(name, datatype, _narrow(name, datatype, np.array(values)).reshape(shape))
+    return Tensor(name, datatype, _narrow(name, datatype, np.array(values, object)).reshape(shape))
 
 
 def to_json(tensor: Tensor) -> list[Any]:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from app.errors import InvalidTensor
-from app.tensors import BYTES, DTYPES, Tensor, from_bytes, from_json, to_bytes, to_json
+from app.tensors import (
+    BYTES,
+    DTYPES,
+    Tensor,
+    from_bytes,
+    from_json,
+    from_values,
+    to_bytes,
+    to_json,
+)
 
 SHAPES = npst.array_shapes(max_dims=3, max_side=4)
 NUMERIC = st.sampled_from(sorted(DTYPES)).flatmap(
@@ -51,6 +60,18 @@ def test_json_comes_back_as_it_went(tensor: Tensor, nested: bool) -> None:
         values = shaped.reshape(tensor.shape).tolist()
     data = json.dumps(values).encode()
     require_same(from_json("x", tensor.datatype, tensor.shape, data), tensor)
+
+
+@pytest.mark.parametrize("datatype", [name for name in DTYPES if "INT" in name])
+def test_the_smallest_and_largest_integers_are_exact(datatype: str) -> None:
+    limits = np.iinfo(DTYPES[datatype])
+    values = [int(limits.max), int(limits.min), 1]
+    for tensor in (
+        from_json("x", datatype, [3], json.dumps(values).encode()),
+        from_values("x", datatype, [3], values),
+    ):
+        assert tensor.array.dtype == DTYPES[datatype]
+        assert to_json(tensor) == values
 
 
 @given(st.sampled_from([*DTYPES, BYTES]), st.binary(max_size=40), st.lists(st.integers(0, 3)))
