@@ -66,7 +66,7 @@ class AccessMiddleware:
             status = await self._respond(respond, request_id, scope, receive, send)
         else:
             status = await self._pass_on(request_id, scope, receive, send)
-            route = getattr(scope.get("route"), "path", UNMATCHED)
+            route = _declared_path(scope)
         seconds = time.perf_counter() - started
         self.log.append(Access(request_id, method, path, route, status, seconds))
 
@@ -137,6 +137,13 @@ class RecordingMiddleware(AccessMiddleware):
         unrecorded = UNRECORDED in scope["headers"]
         current_request.set(None if unrecorded else request_id)
         return request_id
+
+
+def _declared_path(scope: Scope) -> str:
+    # An included route does not know its router's prefix; FastAPI does, once it has matched.
+    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
+    path: str = getattr(matched, "path", UNMATCHED)
+    return path
 
 
 def _left(scope: Scope) -> int:

@@ -41,6 +41,27 @@ async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:
         assert line in text.splitlines()
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        "/model",
+        "/models/{model}/model",
+        "/models/{model}/versions/{version}/state",
+        "/v2",
+        "/v2/models/{model}",
+        "/v2/models/{model}/versions/{version}/ready",
+        "/v2/models/stats",
+        "/docs",
+    ],
+)
+async def test_a_route_is_counted_under_its_whole_path(
+    client: httpx.AsyncClient, route: str
+) -> None:
+    assert (await client.get(route.format(model="iris-model", version="1"))).is_success
+    counted = f'http_requests_total{{method="GET",route="{route}",status="200"}} 1.0'
+    assert counted in (await client.get("/metrics")).text.splitlines()
+
+
 async def test_two_applications_do_not_share_counts(client: httpx.AsyncClient) -> None:
     await client.get("/health/live")
     other = create_app(Settings(model=IRIS)).state.service.metrics.render().decode()
