@@ -94,7 +94,7 @@ def _open_rpc(service: Service) -> "RpcServer | _NoRpc":
     try:
         # Here, not above: only who serves gRPC needs its packages.
         from app.rpc.server import RpcServer
-    except ImportError:
+    except ModuleNotFoundError:
         raise MissingExtra("gRPC needs more packages: pip install '.[grpc]'") from None
     return RpcServer(service)
 

@@ -8,12 +8,14 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
+from app.api.access import UNRECORDED
 from app.api.body import Headers
 from app.api.deadline import Deadline
 from app.api.guard import bearer_of
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
 from app.keys import Keys, Scope
+from app.log.recording import current_request
 from app.rpc.status import status_of
 from app.service import Service
 
@@ -63,7 +65,10 @@ class Calls:
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
             call = Call(context)
-            request_id = self._request_ids.of(call.headers.items()).decode()
+            raw_id = self._request_ids.of(call.headers.items())
+            request_id = raw_id.decode()
+            # For the prediction log; each call has a task, and so a context, of its own.
+            current_request.set(None if UNRECORDED in call.headers.items() else raw_id)
             context.set_trailing_metadata((("x-request-id", request_id),))
             status, detail, answered = StatusCode.CANCELLED, "", b""
             try:

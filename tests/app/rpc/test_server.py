@@ -3,11 +3,13 @@
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -78,6 +80,20 @@ def test_workers_share_the_port(tmp_path: Path) -> None:
                 prefixes.add(trailing["x-request-id"][:24])
         assert len(prefixes) == 2
         assert running.stop() == 0
+
+
+def test_the_prediction_log_holds_calls_under_their_ids(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    options = ("--grpc-port", "0", "--prediction-log", f"sqlite:///{path}")
+    with running_server(tmp_path / "log", *options) as running:
+        with grpc.insecure_channel(rpc_of(running).address) as channel:
+            ask(channel, infer(), metadata=[("x-request-id", "mine")])
+            unrecorded = [("x-request-id", "other"), ("x-prediction-log", "off")]
+            ask(channel, infer(), metadata=unrecorded)
+        assert running.stop() == 0
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT id, class FROM predictions").fetchall()
+    assert rows == [("mine:0", "setosa")]
 
 
 def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> None:
