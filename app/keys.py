@@ -94,9 +94,6 @@ class Keys:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Those of the file and the admin token, which is a key as well. Raises SettingsError."""
-        if settings.api_keys and settings.grpc_port is not None:
-            # A second way in that looks at no key would open what the first one guards.
-            raise SettingsError("gRPC asks for no keys: set api_keys or grpc_port, not both")
         entries = read_keys(settings.api_keys) if settings.api_keys else {}
         if settings.admin_token:
             token = settings.admin_token.get_secret_value()

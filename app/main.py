@@ -80,6 +80,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.tracing = tracing
+    app.state.guard = guard
     install_error_handlers(app)
     binary_types = [name for name in media_types() if name != JSON]
     install_openapi(app, default.card, settings.max_instances, binary_types)

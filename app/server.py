@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from pythonjsonlogger.json import JsonFormatter
 
+from app.api.guard import Guard
 from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
 from app.protocol import Protocol
@@ -50,7 +51,7 @@ class Server(uvicorn.Server):
         self._service = app.state.service
         self._drain_delay = settings.drain_delay_seconds
         self._drain_timeout = settings.drain_timeout_seconds
-        self._rpc = _open_rpc(app.state.service)
+        self._rpc = _open_rpc(app.state.service, app.state.guard)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -88,7 +89,7 @@ class _NoRpc:
         pass
 
 
-def _open_rpc(service: Service) -> "RpcServer | _NoRpc":
+def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
     if service.settings.grpc_port is None:
         return _NoRpc()
     try:
@@ -96,7 +97,7 @@ def _open_rpc(service: Service) -> "RpcServer | _NoRpc":
         from app.rpc.server import RpcServer
     except ModuleNotFoundError:
         raise MissingExtra("gRPC needs more packages: pip install '.[grpc]'") from None
-    return RpcServer(service)
+    return RpcServer(service, guard)
 
 
 def _protocol(app: FastAPI, settings: Settings) -> Any:

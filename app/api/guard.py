@@ -89,11 +89,19 @@ class Guard:
         return scope if self._everything or scope is Scope.ADMIN else None
 
     async def __call__(self, request: Request) -> None:
-        scope = self.needs(request.scope["route"].path)
+        asked = request.scope
+        route = asked["route"].path
+        self.require(route, asked["headers"], asked["request_id"], asked["path"])
+
+    def require(
+        self, route: str, headers: Iterable[tuple[bytes, bytes]], request_id: bytes, path: str
+    ) -> None:
+        """Raises Unauthorized, Forbidden or RateExceeded for who may not do what the route does."""
+        scope = self.needs(route)
         if scope is not None:
-            key = self._keys.require(bearer_of(request.scope["headers"]), scope)
+            key = self._keys.require(bearer_of(headers), scope)
             if scope is Scope.ADMIN:
-                _record(key, request.scope)
+                _record(key, request_id, path)
 
     def before(self, respond: Respond, route: str) -> Respond:
         """`respond`, for those who may; itself, where all may."""
@@ -108,10 +116,9 @@ class Guard:
         return answer
 
 
-def _record(key: Key, connection: Connection) -> None:
+def _record(key: Key, request_id: bytes, path: str) -> None:
     """Who changes what is served is in the log."""
-    request_id = connection["request_id"].decode()
-    extra = {"request_id": request_id, "key": key.name, "path": connection["path"]}
+    extra = {"request_id": request_id.decode(), "key": key.name, "path": path}
     logger.info("admin", extra=extra)
 
 

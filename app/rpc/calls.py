@@ -11,10 +11,9 @@ from grpc.aio import ServicerContext
 from app.api.access import UNRECORDED
 from app.api.body import Headers
 from app.api.deadline import Deadline
-from app.api.guard import bearer_of
+from app.api.guard import Guard
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
-from app.keys import Keys, Scope
 from app.log.recording import current_request
 from app.rpc.status import status_of
 from app.service import Service
@@ -30,10 +29,11 @@ class Call:
     def __init__(self, context: "ServicerContext[bytes, bytes]") -> None:
         self._context = context
         # gRPC's metadata are HTTP's headers.
-        self.headers: Headers = {
-            name.encode(): value if isinstance(value, bytes) else value.encode()
+        self.fields = [
+            (name.encode(), value if isinstance(value, bytes) else value.encode())
             for name, value in context.invocation_metadata() or ()
-        }
+        ]
+        self.headers: Headers = dict(self.fields)
 
     def deadline(self, default: float) -> Deadline | None:
         """The caller's own, else one after `default` seconds; none for 0 of these."""
@@ -41,18 +41,29 @@ class Call:
         seconds = default if left is None else left
         return Deadline(seconds) if seconds or left is not None else None
 
-    def require_admin(self, keys: Keys) -> None:
-        """Raises Unauthorized unless `authorization: Bearer` brings the admin token."""
-        keys.require(bearer_of(self.headers.items()), Scope.ADMIN)
 
-
+# Where HTTP serves the same: who may ask there may call the verb.
+ROUTES = {
+    "ServerLive": "/v2/health/live",
+    "ServerReady": "/v2/health/ready",
+    "ServerMetadata": "/v2",
+    "ModelReady": "/ready",
+    "ModelMetadata": "",
+    "ModelInfer": "/infer",
+    "ModelConfig": "/config",
+    "ModelStatistics": "/stats",
+    "RepositoryIndex": "/v2/repository/index",
+    "RepositoryModelLoad": "/v2/repository/models/{model}/load",
+    "RepositoryModelUnload": "/v2/repository/models/{model}/unload",
+}
 Verb = Callable[..., Awaitable[Message]]
 
 
 class Calls:
-    """Echo or make `x-request-id`, log and count, and keep stray exceptions in the log."""
+    """Admit who may; echo or make `x-request-id`, log and count; keep exceptions in the log."""
 
-    def __init__(self, service: Service, path: str) -> None:
+    def __init__(self, service: Service, guard: Guard, path: str) -> None:
+        self._guard = guard
         self._metrics = service.metrics
         self._path = path
         self._request_ids = RequestIds()
@@ -65,13 +76,14 @@ class Calls:
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
             call = Call(context)
-            raw_id = self._request_ids.of(call.headers.items())
+            raw_id = self._request_ids.of(call.fields)
             request_id = raw_id.decode()
             # For the prediction log; each call has a task, and so a context, of its own.
-            current_request.set(None if UNRECORDED in call.headers.items() else raw_id)
+            current_request.set(None if UNRECORDED in call.fields else raw_id)
             context.set_trailing_metadata((("x-request-id", request_id),))
             status, detail, answered = StatusCode.CANCELLED, "", b""
             try:
+                self._guard.require(ROUTES[name], call.fields, raw_id, f"/{self._path}/{name}")
                 answered = (await verb(_parse(kind, content), call)).SerializeToString()
                 status = StatusCode.OK
             except ServiceError as error:

@@ -7,6 +7,7 @@ import grpc
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
+from app.api.guard import Guard
 from app.errors import SettingsError
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Calls
@@ -25,8 +26,9 @@ class RpcServer:
     Raises SettingsError where it cannot have the port.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, guard: Guard) -> None:
         self._service = service
+        self._guard = guard
         self._reserved = _reserve(service.settings.host, service.settings.grpc_port or 0)
 
     async def start(self) -> None:
@@ -41,7 +43,7 @@ class RpcServer:
                 ("grpc.so_reuseport", 1),
             ]
         )
-        self._server.add_generic_rpc_handlers((_handlers(self._service),))
+        self._server.add_generic_rpc_handlers((_handlers(self._service, self._guard),))
         host, port = self._reserved.getsockname()[:2]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._server.add_insecure_port(address)
@@ -53,9 +55,9 @@ class RpcServer:
         await self._server.stop(seconds)
 
 
-def _handlers(service: Service) -> grpc.GenericRpcHandler:
-    calls = Calls(service, SERVICE)
-    verbs = Verbs(service).by_name()
+def _handlers(service: Service, guard: Guard) -> grpc.GenericRpcHandler:
+    calls = Calls(service, guard, SERVICE)
+    verbs = Verbs(service).by_name(admin_too=guard.admin)
     described = pb.DESCRIPTOR.services_by_name[SERVICE.rpartition(".")[2]].methods_by_name
     # Without gRPC's own parsing: what cannot be parsed is its sender's fault, and is said to be.
     return grpc.method_handlers_generic_handler(

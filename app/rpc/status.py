@@ -12,6 +12,8 @@ STATUS: dict[type[errors.ServiceError], StatusCode] = {
     # As gRPC itself answers a message that is too long.
     errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,
     errors.Unauthorized: StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: StatusCode.PERMISSION_DENIED,
+    errors.RateExceeded: StatusCode.RESOURCE_EXHAUSTED,
     errors.ModelNotFound: StatusCode.NOT_FOUND,
     errors.VersionNotFound: StatusCode.NOT_FOUND,
     errors.NotProvided: StatusCode.UNIMPLEMENTED,

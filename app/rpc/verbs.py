@@ -6,7 +6,6 @@ from app.api import model_repository, open_inference
 from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
 from app.errors import InvalidInference, ModelUnavailable, ServiceError
 from app.inference import MAX_BATCHED_ROWS
-from app.keys import Keys
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
 from app.rpc.messages import answer, read_inputs, read_outputs
@@ -19,10 +18,9 @@ class Verbs:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._settings = service.settings
-        self._keys = Keys.of(service.settings)
 
-    def by_name(self) -> dict[str, Verb]:
-        """Those that are served; who has no admin token has none that needs it."""
+    def by_name(self, *, admin_too: bool) -> dict[str, Verb]:
+        """Those that are served; without an admin there is none that needs one."""
         verbs: dict[str, Verb] = {
             "ServerLive": self._server_live,
             "ServerReady": self._server_ready,
@@ -34,7 +32,7 @@ class Verbs:
             "ModelStatistics": self._statistics,
             "RepositoryIndex": self._index,
         }
-        if self._settings.admin_token:
+        if admin_too:
             verbs |= {"RepositoryModelLoad": self._load, "RepositoryModelUnload": self._unload}
         return verbs
 
@@ -81,16 +79,14 @@ class Verbs:
         entries = model_repository.entries(self._service, ready=request.ready)
         return pb.RepositoryIndexResponse(models=[entry.model_dump() for entry in entries])
 
-    async def _load(self, request: pb.RepositoryModelLoadRequest, call: Call) -> Any:
-        call.require_admin(self._keys)
+    async def _load(self, request: pb.RepositoryModelLoadRequest, _call: Call) -> Any:
         if request.parameters:
             given = ", ".join(sorted(request.parameters))
             raise InvalidInference(f"parameters {given}: a model is loaded as its files are")
         await self._service.verbs.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
 
-    async def _unload(self, request: pb.RepositoryModelUnloadRequest, call: Call) -> Any:
-        call.require_admin(self._keys)
+    async def _unload(self, request: pb.RepositoryModelUnloadRequest, _call: Call) -> Any:
         await self._service.verbs.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 

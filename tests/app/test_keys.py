@@ -89,11 +89,6 @@ def test_the_admin_token_is_one_more_key(tmp_path: Path) -> None:
     assert keys.require(b"key", Scope.PREDICT).name == "admin_token"
 
 
-def test_grpc_does_not_open_what_keys_guard(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="gRPC asks for no keys"):
-        Keys.of(Settings(api_keys=tmp_path / "keys.toml", grpc_port=0))
-
-
 def test_each_key_has_a_rate_of_its_own(tmp_path: Path) -> None:
     second = entry("two", sha256=OTHER_HASH, rate="2/hour")
     keys = keys_of(f"{entry(rate='3/hour')}\n{second}", tmp_path)

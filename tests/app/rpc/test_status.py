@@ -12,6 +12,7 @@ CALLERS = {
     StatusCode.INVALID_ARGUMENT,
     StatusCode.NOT_FOUND,
     StatusCode.RESOURCE_EXHAUSTED,
+    StatusCode.PERMISSION_DENIED,
     StatusCode.UNAUTHENTICATED,
 }
 
