@@ -1,6 +1,7 @@
 """gRPC's start and end: with the rest of the server, in each worker, and in one line if not."""
 
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -19,6 +20,7 @@ import pytest
 from app.rpc import open_inference_pb2 as pb
 from tests.app.rpc.conftest import RpcProcess, rpc_of
 from tests.app.rpc.test_calls import PATH, ask, infer
+from tests.app.test_workers import workers_of
 from tests.conftest import ROOT, running_server, save_model
 
 
@@ -67,9 +69,11 @@ def test_while_it_drains_it_answers_but_is_not_ready(tmp_path: Path) -> None:
         assert running.process.wait(timeout=20) == 0
 
 
-def test_workers_share_the_port(tmp_path: Path) -> None:
+def test_workers_share_the_port_and_one_that_is_killed_is_replaced(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", "--grpc-port", "0", "--workers", "2") as running:
-        address = rpc_of(running, count=2).address
+        rpc_of(running, count=2)
+        os.kill(workers_of(running)[0], signal.SIGKILL)
+        address = rpc_of(running, count=3).address
         prefixes = set()
         for _ in range(16):
             # Each connection goes to one worker; its own ids begin alike.
