@@ -125,6 +125,16 @@ async def test_a_large_request_has_a_forward_for_each_chunk(traced: Traced) -> N
     assert request.attributes.items() >= MODEL.items()
 
 
+async def test_the_open_inference_protocol_is_traced_as_well(traced: Traced) -> None:
+    values = list(SETOSA.values())
+    tensor = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": values}
+    answer = await traced.client.post("/v2/models/iris-model/infer", json={"inputs": [tensor]})
+    assert answer.is_success, answer.text
+    request = traced.one("POST /v2/models/{model}/infer")
+    assert traced.one("queue").parent == traced.one("forward").parent == request.context
+    assert request.attributes.items() >= MODEL.items()
+
+
 async def test_the_callers_trace_goes_on(traced: Traced) -> None:
     headers = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01", "tracestate": "vendor=1"}
     await traced.client.post("/predict", json=SETOSA, headers=headers)
