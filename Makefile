@@ -11,7 +11,7 @@ train: .venv/train  ## retrain models/iris-model.pth
 	$(BIN)/python -m training
 
 test: .venv/dev .venv/kserve-client  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: .venv/dev  ## check style, types, import direction, dependencies and the Dockerfile
 	$(BIN)/ruff check .

@@ -1,10 +1,10 @@
 """Inference that also records, for whatever protocol calls it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
-from time import time
 
 from app.compiled import FloatArray
 from app.inference import Execution, Inference, Prediction
@@ -55,7 +55,7 @@ class RecordingInference(Inference):
             arrays = (whole.rows, whole.probabilities, whole.indices)
             for at in range(start, end, SLICE_ROWS):
                 stop = min(at + SLICE_ROWS, end)
-                self._append(Record(self._rows, request_id, time(), *arrays, at, stop, first))
+                self._append(Record(self._rows, request_id, time.time(), *arrays, at, stop, first))
                 first += stop - at
             yield prediction
 
@@ -63,7 +63,7 @@ class RecordingInference(Inference):
         """Record what `predict_for` predicted, which does not know for whom it did."""
         whole, start, end = prediction
         arrays = (whole.rows, whole.probabilities, whole.indices)
-        self._append(Record(self._rows, request_id, time(), *arrays, start, end))
+        self._append(Record(self._rows, request_id, time.time(), *arrays, start, end))
 
     def _record_done(self, request_id: bytes, done: asyncio.Future[Prediction]) -> None:
         if not done.cancelled() and done.exception() is None:
