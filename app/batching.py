@@ -92,9 +92,14 @@ class Batcher(Generic[Item, Result]):
             if self._seconds <= LOOP_BUDGET_SECONDS:
                 _settle(waiters, self._attempt(items))
                 continue
-            self._busy = True
             loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._thread, self._attempt, items)
+            try:
+                running = loop.run_in_executor(self._thread, self._attempt, items)
+            except RuntimeError as error:
+                # No thread could be started: these are told, and the next may find one.
+                _settle(waiters, [error] * len(waiters))
+                continue
+            self._busy = True
             running.add_done_callback(partial(self._resume, waiters))
 
     def _resume(

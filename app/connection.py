@@ -36,12 +36,14 @@ class Connection(HttpToolsProtocol):
     def begin_exchange(self) -> None:
         """Make an Exchange of the headers just read, as uvicorn does its own."""
         url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
+        # Of http://host, as a proxy may ask, the path is left out.
+        raw_path = url.path or b"/"
+        path = raw_path.decode("ascii")
         version = self.parser.get_http_version()
         self.scope["method"] = self.parser.get_method().decode("ascii")
         self.scope["http_version"] = version
         self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = url.path
+        self.scope["raw_path"] = raw_path
         self.scope["query_string"] = url.query or b""
         waiting = self.cycle is not None and not self.cycle.response_complete
         self.cycle = Exchange(
@@ -67,6 +69,15 @@ class Connection(HttpToolsProtocol):
         """Have the application answer it."""
         self._start_asgi_task(exchange, self.app)
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_the_rest()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_the_rest()
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._watch_reader()
@@ -74,6 +85,13 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._unset_stalled()
         super().resume_writing()
+        if self.transport.is_closing():
+            self._watch_the_rest()
+
+    def _watch_the_rest(self) -> None:
+        # A transport that is told to close waits for its reader, for ever if need be.
+        if self._stalled is None and self.transport.get_write_buffer_size():
+            self._watch_reader()
 
     def _watch_reader(self, unsent_before: int | None = None) -> None:
         unsent = self.transport.get_write_buffer_size()

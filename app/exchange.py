@@ -31,6 +31,8 @@ class Exchange(RequestResponseCycle):
     def answer(self, status: int, headers: Iterable[RawHeader], body: Body) -> None:
         """Send a whole answer, whose headers are right, and let the connection go on."""
         self._finish(self._head(status, headers), body)
+        # An idle connection keeps its last exchange.
+        self.body.clear()
         # As after a task: it would hold the connection, which holds this.
         self.on_response = _nothing
 
@@ -42,6 +44,7 @@ class Exchange(RequestResponseCycle):
 
     def _finish(self, head: bytes, body: Body) -> None:
         self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
         self.transport.writelines([head, body])
         self.message_event.set()
         if not self.keep_alive:

@@ -51,6 +51,9 @@ class Protocol(Connection):
         self._part: Part | None = None
         # Bytes since the last of a body: headers, chunk extensions, trailers.
         self._overhead = 0
+        # Some of what is read now came behind the end of an earlier request.
+        self._behind = False
+        self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
         # Older than uvicorn's own `cycle`, where a client asks on without waiting.
         self._earlier: deque[RequestResponseCycle] = deque()
@@ -64,6 +67,10 @@ class Protocol(Connection):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._part is None:
+            self._behind = False
         self._overhead += len(data)
         try:
             while data:
@@ -86,17 +93,20 @@ class Protocol(Connection):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        if self._overhead > self._header_limit and self._head_bytes() > self._header_limit:
+        many = self._behind or self._overhead > self._header_limit
+        if many and self._head_bytes() > self._header_limit:
             raise self._too_large()
         hosts = countOf(map(_name_of, self.headers), b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
         if self._deadline is not None:
             self._unset_deadline()
-        self._part = BODY
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._remember(self.cycle)
+        before = self.cycle
+        # Raises for an address that the parser lets pass: until then it is all as it was.
         self.begin_exchange()
+        self._part = BODY
+        if before is not None and not before.response_complete:
+            self._earlier.append(before)
         # Trailers come as headers, and are not.
         self.headers = []
 
@@ -107,7 +117,13 @@ class Protocol(Connection):
                 self._unset_deadline()
             self._part = None
             self._overhead = 0
+            self._behind = True
             super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        while self._earlier and self._earlier[0].response_complete:
+            self._earlier.popleft()
+        super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
         # A pipelined request may have begun to arrive before the last answer left.
@@ -143,6 +159,7 @@ class Protocol(Connection):
     def _refuse(self, refusal: Refusal) -> None:
         if self.transport.is_closing():
             return
+        self._refused = True
         logger.warning("refused: %s", refusal)
         before: RequestResponseCycle | None = self.cycle
         if self._part is BODY:
@@ -158,11 +175,6 @@ class Protocol(Connection):
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
             self.transport.write(refusal.render())
         self.transport.close()
-
-    def _remember(self, unanswered: RequestResponseCycle) -> None:
-        while self._earlier and self._earlier[0].response_complete:
-            self._earlier.popleft()
-        self._earlier.append(unanswered)
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

@@ -1,5 +1,6 @@
 """The end of a connection whose request no application could answer."""
 
+import logging
 from http import HTTPStatus
 from typing import Self
 
@@ -7,6 +8,9 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.api.error_handlers import problem
+
+PARSERS_OWN = (httptools.HttpParserError, httptools.HttpParserUpgrade)
+logger = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
@@ -24,6 +28,9 @@ class Refusal(Exception):
             return reason
         if isinstance(reason, MemoryError):
             return cls(HTTPStatus.INTERNAL_SERVER_ERROR, "not enough memory for the request")
+        if reason is not None and not isinstance(reason, PARSERS_OWN):
+            logger.error("unexpected error", exc_info=reason)
+            return cls(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in the log")
         return cls(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
 
     def render(self) -> bytes:

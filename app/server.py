@@ -60,6 +60,10 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in. A second signal ends the wait.
         begun = time.monotonic()
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
         stopping = asyncio.create_task(self._rpc.stop(self._drain_timeout))
         while not stopping.done() and not self.force_exit:
             await asyncio.wait([stopping], timeout=0.1)
@@ -117,9 +121,10 @@ def raise_file_limit() -> None:
 
 def configure_logging(level: str) -> None:
     """Every record of every library as one line of JSON on standard error."""
-    fields = "%(asctime)s %(levelname)s %(name)s %(message)s"
-    renames = {"asctime": "time", "levelname": "level", "name": "logger"}
-    formatter = {"()": JsonFormatter, "fmt": fields, "rename_fields": renames}
+    fields = "%(levelname)s %(name)s %(message)s"
+    renames = {"levelname": "level", "name": "logger"}
+    # UTC, as the access log has it (app/api/access_log.py).
+    formatter = {"()": JsonFormatter, "fmt": fields, "rename_fields": renames, "timestamp": "time"}
     logging.config.dictConfig(
         {
             "version": 1,

@@ -54,21 +54,26 @@ class AccessMiddleware:
             # The lifespan: it opens in each process that serves, after all forks.
             self.request_ids.start_anew()
             scope["app"] = self._fastapi
-            await self.app(scope, receive, send)
-            self.log.flush()
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self.log.flush()
             return
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
         request_id = self._request_id(scope)
-        respond = self._fast.get(path)
-        if respond and method == "POST" and not scope["query_string"]:
-            route = path
-            status = await self._respond(respond, request_id, scope, receive, send)
-        else:
-            status = await self._pass_on(request_id, scope, receive, send)
-            route = _declared_path(scope)
-        seconds = time.perf_counter() - started
-        self.log.append(Access(request_id, method, path, route, status, seconds))
+        respond = self._fast.get(path) if method == "POST" and not scope["query_string"] else None
+        # Of what is not answered to its end.
+        status = 500
+        try:
+            if respond:
+                status = await self._respond(respond, request_id, scope, receive, send)
+            else:
+                status = await self._pass_on(request_id, scope, receive, send)
+        finally:
+            route = path if respond else _declared_path(scope)
+            seconds = time.perf_counter() - started
+            self.log.append(Access(request_id, method, path, route, status, seconds))
 
     def _request_id(self, scope: Scope) -> bytes:
         return self.request_ids.of(scope["headers"])

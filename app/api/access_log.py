@@ -1,6 +1,7 @@
 """What is kept of each request: a count, a latency, and a line of JSON among others."""
 
 import asyncio
+import contextlib
 import logging
 import select
 import sys
@@ -56,7 +57,9 @@ class AccessLog:
     def flush(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
         if unwritten and logger.isEnabledFor(logging.INFO):
-            _write_lines(_encode_lines([self.line(*answered) for answered in unwritten]))
+            # As logging's own handlers: a log that is full or gone stops no service.
+            with contextlib.suppress(OSError):
+                _write_lines(_encode_lines([self.line(*answered) for answered in unwritten]))
 
     def line(self, now: float, access: Access) -> dict[str, object]:
         # With the names that every other line has (app.server.configure_logging).

@@ -5,6 +5,7 @@ What is not ordinary, and whatever goes wrong, is left to the application, which
 ordinary one with the same bytes (tests/app/test_express.py).
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from app.api.access_log import Access, AccessLog
 from app.api.asked import NOTHING_MORE
 from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
 from app.api.request_ids import RequestIds
+from app.errors import ServiceError
 from app.exchange import Exchange, RawHeader
 from app.inference import MAX_BATCHED_ROWS, Prediction
 from app.instances import Instances
 from app.service import Service
 
+logger = logging.getLogger("app.access")
 PassOn = Callable[[Exchange], None]
 
 
@@ -50,13 +53,12 @@ class Express:
                 pass_on(exchange)
                 return
             request_id = self._request_ids.of(exchange.scope["headers"])
-            waiter = _Waiter(exchange, face, instances, request_id, started, self.close, pass_on)
+            waiter = _Waiter(exchange, face, instances, request_id, started, self.finish, pass_on)
             face.inference.predict_for(waiter, instances.rows)
-        except Exception:
-            # The application fails at the same, and says so.
-            pass_on(exchange)
+        except Exception as error:
+            _leave(exchange, pass_on, error)
 
-    def close(self, waiter: "_Waiter", prediction: Prediction) -> None:
+    def finish(self, waiter: "_Waiter", prediction: Prediction) -> None:
         """Answer with what was predicted."""
         exchange, request_id = waiter.exchange, waiter.request_id
         status = CLIENT_CLOSED_REQUEST
@@ -80,8 +82,8 @@ class RecordingExpress(Express):
     def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
         return UNRECORDED not in headers and super().takes(url, headers)
 
-    def close(self, waiter: "_Waiter", prediction: Prediction) -> None:
-        super().close(waiter, prediction)
+    def finish(self, waiter: "_Waiter", prediction: Prediction) -> None:
+        super().finish(waiter, prediction)
         waiter.face.inference.record(waiter.request_id, prediction)
 
 
@@ -94,7 +96,7 @@ class _Waiter:
     instances: Instances
     request_id: bytes
     started: float
-    close: Callable[["_Waiter", Prediction], None]
+    finish: Callable[["_Waiter", Prediction], None]
     pass_on: PassOn
 
     def done(self) -> bool:
@@ -102,10 +104,18 @@ class _Waiter:
 
     def set_result(self, prediction: Prediction) -> None:
         try:
-            self.close(self, prediction)
-        except Exception:
-            # As above, and the others of its batch are still to be told.
-            self.pass_on(self.exchange)
+            self.finish(self, prediction)
+        except Exception as error:
+            # Caught, for the others of its batch are still to be told.
+            _leave(self.exchange, self.pass_on, error)
 
-    def set_exception(self, _error: BaseException) -> None:
-        self.pass_on(self.exchange)
+    def set_exception(self, error: BaseException) -> None:
+        _leave(self.exchange, self.pass_on, error)
+
+
+def _leave(exchange: Exchange, pass_on: PassOn, error: BaseException) -> None:
+    """Leave an exchange to the application, which fails at the same and says so."""
+    if not isinstance(error, ServiceError):
+        logger.error("the short way failed", exc_info=error)
+    if not exchange.response_started:
+        pass_on(exchange)

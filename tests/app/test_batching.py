@@ -151,3 +151,23 @@ async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() ->
     assert [type(result) for result in results[2:]] == [DeadlineExceeded] * 2
     assert run.calls == [[0], [1]]
     batcher.close()
+
+
+async def test_where_no_thread_can_be_started_callers_are_told_and_the_next_are_served() -> None:
+    slow = True
+
+    def run(items: list[int]) -> list[int]:
+        if slow:
+            time.sleep(0.02)
+        return items
+
+    batcher = Batcher(run)
+    await batcher.submit(1)
+    # No thread starts after this, as where the system has none left.
+    batcher.close()
+    waiting = [batcher.submit(2), batcher.submit(3)]
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(error, RuntimeError) for error in told)
+    assert len(told) == 2
+    with pytest.raises(RuntimeError):
+        await batcher.submit(4)

@@ -1,9 +1,11 @@
 """Methods, paths, headers and floods of them: each with its answer."""
 
+import json
+
 import pytest
 
-from tests.conftest import Process
-from tests.wire import FLOWER, connected, get, post, require_alive
+from tests.conftest import SETOSA, Process
+from tests.wire import FLOWER, LIVE, connected, get, post, require_alive, require_closed
 
 ANSWERED = {
     "HEAD": (get(b"/predict", method=b"HEAD"), 405),
@@ -70,3 +72,44 @@ def test_a_flood_of_headers_is_cut_off(server: Process, request_: bytes) -> None
         assert [reply.status for reply in replies if reply.status != 200] == [431]
     with connected(server.url) as wire:
         require_alive(wire)
+
+
+@pytest.mark.parametrize("before", [b"", LIVE])
+def test_an_address_that_makes_no_sense_is_refused(server: Process, before: bytes) -> None:
+    with connected(server.url) as wire:
+        wire.send(before)
+        if before:
+            assert wire.reply().status == 200
+        wire.send(b"GET http://h:99999/x HTTP/1.1\r\nHost: test\r\n\r\n")
+        reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 400
+        require_closed(wire)
+
+
+def test_an_address_that_makes_no_sense_takes_no_answer_from_those_before(server: Process) -> None:
+    with connected(server.url) as wire:
+        slow = post(json.dumps({"instances": [SETOSA] * 2000}).encode())
+        wire.send(slow + LIVE + b"GET http://h:99999/x HTTP/1.1\r\nHost: test\r\n\r\n")
+        replies = [wire.reply(), wire.reply()]
+        assert [reply and reply.status for reply in replies] == [200, 200]
+        require_closed(wire)
+
+
+def test_a_proxys_form_without_a_path_asks_for_the_root(server: Process) -> None:
+    with connected(server.url) as wire:
+        wire.send(b"GET http://test HTTP/1.1\r\nHost: test\r\n\r\n")
+        reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 200
+        assert reply.headers["content-type"].startswith("text/html")
+
+
+def test_headers_behind_another_request_are_counted_as_well(server: Process) -> None:
+    many = get(b"/health/live", *[b"X-%d: %s" % (n, b"v" * 100) for n in range(600)])
+    assert 32 * 1024 < len(many) < 100_000
+    with connected(server.url) as wire:
+        wire.send(LIVE + many)
+        replies = [wire.reply(), wire.reply()]
+        # The end, and no 431 that could be taken for the first one's answer.
+        assert [reply and reply.status for reply in replies] == [200, None]
