@@ -48,6 +48,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MOST_SHOWN = 128
+
 
 class ServiceError(Exception):
     """Base of every error that this service raises on purpose; its text is one line."""
@@ -167,7 +169,7 @@ class InvalidInference(RequestError):
 
 class InvalidTensor(InvalidInference):
     def __init__(self, name: str, detail: str) -> None:
-        super().__init__(f"tensor {name!r}: {detail}")
+        super().__init__(f"tensor {_shown(name)}: {detail}")
 
 
 class InvalidTimeout(RequestError):
@@ -185,16 +187,21 @@ class PredictionNotFound(RequestError):
 class ModelNotFound(RequestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        nearest = difflib.get_close_matches(name, known, n=1)
+        # Of a longer name, the comparison takes as long as its sender likes.
+        nearest = difflib.get_close_matches(name[:MOST_SHOWN], known, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"there is {_listed(known)}"
-        super().__init__(f"no model {name!r}; {hint}")
+        super().__init__(f"no model {_shown(name)}; {hint}")
 
 
 class VersionNotFound(RequestError):
     def __init__(self, name: str, version: str, known: Iterable[str], reason: str = "") -> None:
         because = f" ({reason})" if reason else ""
         there = _listed(sorted(known, key=int))
-        super().__init__(f"no version {version!r} of {name}{because}; there is {there}")
+        super().__init__(f"no version {_shown(version)} of {name}{because}; there is {there}")
+
+
+def _shown(name: str) -> str:
+    return repr(name) if len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]!r}..."
 
 
 def _listed(names: list[str]) -> str:

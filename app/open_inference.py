@@ -1,13 +1,13 @@
 """A model as the Open Inference Protocol sees it: tensors in, tensors out, by name."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
 from app.compiled import FloatArray
-from app.errors import InvalidTensor
+from app.errors import InvalidInference, InvalidTensor
 from app.inference import Prediction
 from app.instances import require_at_most
 from app.predictor import Predictor
@@ -70,28 +70,35 @@ class OpenModel:
             TensorInfo("out_of_range", "BOOL", [-1, self._width]),
         ]
 
-    def rows(self, inputs: Iterable[Tensor]) -> FloatArray:
-        """The model's rows, float32 (rows, n_features).
-
-        Raises InvalidTensor, BodyTooLarge, or InvalidInstances for what is not finite.
-        """
-        given = list(inputs)
-        if [tensor.name for tensor in given] != [INPUT]:
-            names = ", ".join(repr(tensor.name) for tensor in given) or "none"
+    def require_inputs(self, given: Sequence[TensorInfo]) -> None:
+        """Before their data are read: raises InvalidTensor or BodyTooLarge unless they fit."""
+        if [info.name for info in given] != [INPUT]:
+            names = ", ".join(repr(info.name[:100]) for info in given[:8]) or "none"
             raise InvalidTensor(INPUT, f"the one input; given: {names}")
-        tensor = given[0]
-        if tensor.datatype in (BYTES, "BOOL"):
-            raise InvalidTensor(INPUT, f"datatype {tensor.datatype}; FP32 is taken")
-        shape = tensor.shape
-        if len(shape) != 2 or shape[1] != self._width or not shape[0]:
-            raise InvalidTensor(INPUT, f"shape {shape}; [rows, {self._width}] is taken")
+        datatype, shape = given[0].datatype, given[0].shape
+        if datatype not in DTYPES or datatype == "BOOL":
+            raise InvalidTensor(
+                INPUT, f"datatype {datatype[:100]!r}; numbers such as FP32 are taken"
+            )
+        if len(shape) != 2 or shape[1] != self._width or shape[0] < 1:
+            raise InvalidTensor(INPUT, f"shape {shape[:8]}; [rows, {self._width}] is taken")
         require_at_most(self._limit, shape[0])
+
+    def rows(self, inputs: Iterable[Tensor]) -> FloatArray:
+        """The rows of inputs that fit, float32 (rows, n_features).
+
+        Raises InvalidTensor, or InvalidInstances for what is not finite.
+        """
+        (tensor,) = inputs
         return as_float32(tensor.array, self._features)
 
     def wanted(self, outputs: Iterable[WantedOutput]) -> list[WantedOutput]:
         """These, or all outputs for none. Raises InvalidTensor for what is not there."""
         known = {info.name for info in self.outputs}
         wanted = list(outputs) or [WantedOutput(info.name) for info in self.outputs]
+        # Else a short request could have an answer of any length.
+        if len(wanted) > len(known) or len({output.name for output in wanted}) < len(wanted):
+            raise InvalidInference(f"{len(wanted)} outputs; each of {len(known)} is given once")
         for output in wanted:
             if output.name not in known:
                 raise InvalidTensor(output.name, f"no output; there are {', '.join(sorted(known))}")

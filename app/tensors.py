@@ -4,6 +4,7 @@ Source: the protocol's inference_rest.md and its binary tensor data extension.
 """
 
 import math
+import re
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 BYTES = "BYTES"
 DATATYPES = (*DTYPES, BYTES)
 ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
+NESTED = re.compile(rb"\s*\[\s*\[")
 MAX_DIMENSIONS = 8
 MAX_SIZE = 2**31 - 1
 
@@ -55,7 +57,7 @@ def from_json(name: str, datatype: str, shape: list[int], data: bytes) -> Tensor
     """Read `data`, a JSON array flat or nested as `shape` is. Raises InvalidTensor."""
     count = _count(name, datatype, shape)
     element = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
-    nested = data.lstrip()[1:].lstrip().startswith(b"[")
+    nested = NESTED.match(data) is not None
     kind: Any = element
     for _ in range(len(shape) if nested else 1):
         kind = list[kind]

@@ -8,7 +8,7 @@ import msgspec
 
 from app.api.body import Body, Headers
 from app.errors import InvalidInference, InvalidTensor
-from app.open_inference import OpenModel, WantedOutput
+from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.tensors import Tensor, from_bytes, from_json
 
 JSON_LENGTH = "Inference-Header-Content-Length"
@@ -69,7 +69,8 @@ def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest
     outputs = model.wanted(wanted)
     if not wanted and binary_by_default:
         binary = {output.name for output in outputs}
-    inputs = list(_tensors(head.inputs, memoryview(body)[length:]))
+    model.require_inputs([TensorInfo(i.name, i.datatype, i.shape) for i in head.inputs])
+    inputs = list(_tensors(head.inputs, memoryview(body)[length:], len(body)))
     return InferRequest(head.id, inputs, outputs, frozenset(binary))
 
 
@@ -93,7 +94,7 @@ def _raw_request(body: Body, model: OpenModel) -> InferRequest:
     return InferRequest(None, [tensor], outputs, frozenset(each.name for each in outputs))
 
 
-def _tensors(inputs: list[Input], rest: memoryview) -> Iterator[Tensor]:
+def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tensor]:
     for given in inputs:
         size = given.parameters.get("binary_data_size")
         if size is None:
@@ -105,7 +106,11 @@ def _tensors(inputs: list[Input], rest: memoryview) -> Iterator[Tensor]:
             raise InvalidTensor(given.name, "both data and binary_data_size")
         if type(size) is not int or not 0 <= size <= len(rest):
             raise InvalidTensor(given.name, f"binary_data_size {size!r}; {len(rest)} bytes follow")
-        yield from_bytes(given.name, given.datatype, given.shape, rest[:size])
+        data: memoryview | bytes = rest[:size]
+        if size < whole // 2:
+            # A small part of a large body would keep all of it for as long as its rows are kept.
+            data = bytes(data)
+        yield from_bytes(given.name, given.datatype, given.shape, data)
         rest = rest[size:]
     if rest:
         raise InvalidInference(f"{len(rest)} bytes that belong to no input")

@@ -18,6 +18,8 @@ from app.service import Service
 from app.tensors import BYTES
 from app.versions import State
 
+# What is read of a body that says little.
+MOST_BYTES = 64 * 1024
 Query = TypeVar("Query", bound=msgspec.Struct)
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
@@ -137,7 +139,9 @@ async def unload(service: ServiceDep, model: ModelName, request: Request) -> Res
 
 async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
     headers: Headers = dict(request.scope["headers"])
-    body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    body = await read_body(
+        request.receive, headers, min(MOST_BYTES, service.settings.max_body_bytes)
+    )
     try:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -80,6 +80,8 @@ def _read(body: Body) -> Numbers:
     start = stream.tell()
     if dtype.kind not in "fiu":
         raise InvalidInstances([Fault("", f"an array of {dtype}; integers and floats are taken")])
+    if any(size < 0 for size in shape):
+        raise MalformedBody(f"its header has the shape {shape}", 0, "npy")
     claimed = start + dtype.itemsize * int(np.prod(shape, dtype=object))
     if claimed != len(body):
         reason = f"its header claims {claimed} bytes, the body has {len(body)}"

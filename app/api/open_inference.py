@@ -19,7 +19,13 @@ from app.inference import MAX_BATCHED_ROWS
 from app.open_inference import PLATFORM
 
 SERVER = "multiclass-server"
-EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "model_repository"]
+EXTENSIONS = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+]
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
 model_router = APIRouter(tags=["open inference"])
@@ -122,4 +128,4 @@ async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:
         predictions = face.chunks(model.rows(asked.inputs), deadline)
         return render(asked, model, model.tensors(predictions, asked.outputs))
 
-    return await face.in_thread(answer)
+    return await face.large.run(answer)

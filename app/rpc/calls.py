@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
@@ -12,6 +13,7 @@ from app.api.access import UNRECORDED
 from app.api.body import Headers
 from app.api.deadline import Deadline
 from app.api.guard import Guard
+from app.api.predict_face import MAX_LOOP_BYTES
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
 from app.log.recording import current_request
@@ -65,6 +67,7 @@ class Calls:
     def __init__(self, service: Service, guard: Guard, path: str) -> None:
         self._guard = guard
         self._metrics = service.metrics
+        self._large = service.large
         self._path = path
         self._request_ids = RequestIds()
 
@@ -84,7 +87,8 @@ class Calls:
             status, detail, answered = StatusCode.CANCELLED, "", b""
             try:
                 self._guard.require(ROUTES[name], call.fields, raw_id, f"/{self._path}/{name}")
-                answered = (await verb(_parse(kind, content), call)).SerializeToString()
+                message = await self._read(kind, content)
+                answered = (await verb(message, call)).SerializeToString()
                 status = StatusCode.OK
             except ServiceError as error:
                 status, detail = status_of(type(error)), str(error)
@@ -95,10 +99,16 @@ class Calls:
             finally:
                 self._record(name, request_id, status, time.perf_counter() - started)
             if status is not StatusCode.OK:
-                await context.abort(status, detail[:MAX_DETAIL])
+                # Each byte that is not ASCII takes three on the way.
+                await context.abort(status, detail.encode()[:MAX_DETAIL].decode(errors="ignore"))
             return answered
 
         return answer
+
+    async def _read(self, kind: type[Message], content: bytes) -> Message:
+        if len(content) <= MAX_LOOP_BYTES:
+            return _parse(kind, content)
+        return await self._large.run(partial(_parse, kind, content))
 
     def _record(self, name: str, request_id: str, status: StatusCode, seconds: float) -> None:
         self._metrics.rpcs.labels(name, status.name).inc()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.errors import InvalidInference, InvalidTensor
-from app.open_inference import OpenModel, WantedOutput
+from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.rpc import open_inference_pb2 as pb
 from app.tensors import BYTES, Tensor, from_bytes, from_values, to_bytes
 
@@ -19,6 +19,11 @@ FIELDS = {
     "FP64": "fp64_contents",
     BYTES: "bytes_contents",
 }
+
+
+def describe_inputs(request: pb.ModelInferRequest) -> list[TensorInfo]:
+    """The inputs without their data."""
+    return [TensorInfo(each.name, each.datatype, list(each.shape)) for each in request.inputs]
 
 
 def read_inputs(request: pb.ModelInferRequest) -> Iterator[Tensor]:

@@ -34,14 +34,18 @@ class RpcServer:
     async def start(self) -> None:
         settings = self._service.settings
         self._server = aio.server(
+            maximum_concurrent_rpcs=settings.max_queued_requests,
             options=[
                 ("grpc.max_receive_message_length", settings.max_body_bytes),
                 # An answer is as long as it has to be, and a client has a limit of its own.
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", settings.max_header_bytes),
+                # Uncompressed alone: what a few bytes become is not bounded before it is there.
+                ("grpc.compression_enabled_algorithms_bitset", 1),
+                ("grpc.max_connection_idle_ms", settings.keep_alive_seconds * 1000),
                 # Its address is reserved, and where there are several workers, shared.
                 ("grpc.so_reuseport", 1),
-            ]
+            ],
         )
         self._server.add_generic_rpc_handlers((_handlers(self._service, self._guard),))
         host, port = self._reserved.getsockname()[:2]

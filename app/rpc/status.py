@@ -18,6 +18,7 @@ STATUS: dict[type[errors.ServiceError], StatusCode] = {
     errors.VersionNotFound: StatusCode.NOT_FOUND,
     errors.NotProvided: StatusCode.UNIMPLEMENTED,
     errors.ModelUnavailable: StatusCode.UNAVAILABLE,
+    errors.OutOfStep: StatusCode.UNAVAILABLE,
     errors.NotReady: StatusCode.UNAVAILABLE,
     # Nothing was done, so a client may ask again: what clients do by themselves on this status.
     errors.Overloaded: StatusCode.UNAVAILABLE,

@@ -4,11 +4,13 @@ from typing import Any
 
 from app.api import model_repository, open_inference
 from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
+from app.compiled import FloatArray
 from app.errors import InvalidInference, ModelUnavailable, ServiceError
 from app.inference import MAX_BATCHED_ROWS
+from app.open_inference import OpenModel, WantedOutput
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
-from app.rpc.messages import answer, read_inputs, read_outputs
+from app.rpc.messages import answer, describe_inputs, read_inputs, read_outputs
 from app.service import Service
 
 
@@ -96,19 +98,26 @@ class Verbs:
 
     async def _ask(self, face: PredictFace, request: pb.ModelInferRequest, call: Call) -> Any:
         model, deadline = face.open_model, call.deadline(self._settings.request_timeout_seconds)
-        wanted = model.wanted(read_outputs(request))
         if request.ByteSize() <= MAX_LOOP_BYTES:
-            rows = model.rows(read_inputs(request))
+            wanted, rows = _read(request, model)
             if len(rows) <= MAX_BATCHED_ROWS:
                 prediction = await face.predict(rows, deadline)
                 return answer(request, model, model.tensors([prediction], wanted))
 
         def in_thread() -> pb.ModelInferResponse:
-            predictions = face.chunks(model.rows(read_inputs(request)), deadline)
+            wanted, rows = _read(request, model)
+            predictions = face.chunks(rows, deadline)
             return answer(request, model, model.tensors(predictions, wanted))
 
-        return await face.in_thread(in_thread)
+        return await face.large.run(in_thread)
 
     def _face(self, name: str, version: str) -> PredictFace:
         face: PredictFace = self._service.face(name or None, version or None)
         return face
+
+
+def _read(request: pb.ModelInferRequest, model: OpenModel) -> tuple[list[WantedOutput], FloatArray]:
+    """Raises InvalidInference, InvalidInstances or BodyTooLarge."""
+    wanted = model.wanted(read_outputs(request))
+    model.require_inputs(describe_inputs(request))
+    return wanted, model.rows(read_inputs(request))

@@ -109,6 +109,7 @@ HEADER = dumped(ROWS[:2])[:128]
         (dumped(ROWS[:2])[:-1], 400, "claims 160 bytes, the body has 159 at byte 159"),
         (dumped(ROWS[:2]) + b"x", 400, "claims 160 bytes, the body has 161 at byte 160"),
         (HEADER.replace(b"(2, 4)", b"(9999999999, 4)"), 400, "not valid npy"),
+        (HEADER.replace(b"(2, 4), }  ", b"(-2, -4), }") + bytes(32), 400, "not valid npy"),
         (dumped(np.array([[None] * 4]), allow_pickle=True), 422, "an array of object"),
         (dumped(np.array([["a"] * 4])), 422, "an array of <U1; integers and floats"),
         (dumped(np.ones((1, 4), bool)), 422, "an array of bool"),

@@ -57,9 +57,9 @@ HOSTILE = [
     (infer(name="x" * 100_000), "the one input; given: 'xxx"),
     (infer(name="\n\u2028\U0001f337"), "the one input; given: "),
     (infer(datatype="FP8"), "datatype 'FP8'"),
-    (infer(datatype="BYTES"), "fp32_contents; BYTES is in bytes_contents"),
+    (infer(datatype="BYTES"), "datatype 'BYTES'; numbers such as FP32"),
     (infer(shape=[-1, 4]), "shape [-1, 4]"),
-    (infer(shape=[0, 2**62]), "sizes from 0 to"),
+    (infer(shape=[0, 2**62]), "shape [0, 4611686018427387904]"),
     (infer(shape=[4, 1]), "shape [4, 1]; [rows, 4] is taken"),
     (infer(contents={"fp32_contents": [float("nan")] * 4}), "nan"),
     (infer(contents={"fp32_contents": [float("-inf")] * 4}), "-inf"),
@@ -141,3 +141,18 @@ def test_a_caller_that_leaves_is_recorded(rpc: RpcProcess, channel: grpc.Channel
     call.cancel()
     assert call.cancelled()
     assert ask(channel, infer())[0] is grpc.StatusCode.OK
+
+
+def test_compressed_messages_are_not_inflated(channel: grpc.Channel) -> None:
+    # A thousand times as long as on the way.
+    bomb = infer(name="x" * 10**6)
+    status, text, _, _ = ask(channel, bomb, compression=grpc.Compression.Gzip)
+    assert status in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)
+    assert "compress" in text.lower()
+
+
+def test_a_name_of_any_length_is_told_in_short(channel: grpc.Channel) -> None:
+    message = pb.ModelReadyRequest(name="x" * 50_000).SerializeToString()
+    status, text, _, _ = ask(channel, message, "ModelReady")
+    assert status is grpc.StatusCode.NOT_FOUND
+    assert text.startswith(f"no model '{'x' * 128}'...; there is ")
