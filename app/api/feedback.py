@@ -11,6 +11,8 @@ from app.api.negotiation import JSON
 from app.api.schemas import problems
 from app.log.feedback import PREDICTION_ID, attach, parse_feedback
 
+# An id and a class.
+MOST_BYTES = 4096
 router = APIRouter(tags=["monitoring"])
 
 
@@ -56,7 +58,9 @@ BODY = {"required": True, "content": {JSON: {"schema": FeedbackBody.model_json_s
 )
 async def give_feedback(request: Request, service: ServiceDep) -> FeedbackView:
     log = service.require_log()
-    feedback = parse_feedback(await read_json(request, service.settings.max_body_bytes))
+    feedback = parse_feedback(
+        await read_json(request, min(MOST_BYTES, service.settings.max_body_bytes))
+    )
     rows = await log.ask(attach, log, feedback)
     return FeedbackView.model_validate(
         {

@@ -17,6 +17,7 @@ logger = logging.getLogger("app.log")
 _c = predictions.c
 # The number of the lock that processes take in turns to make the table; any would do.
 CREATION = 4_815_162_342
+PORTION = 5000
 
 
 class LogDatabase:
@@ -66,8 +67,14 @@ class LogDatabase:
 
     def purge(self, before: float) -> None:
         """Delete the rows that are older."""
-        with self._transaction() as connection:
-            connection.execute(delete(predictions).where(_c.time < before))
+        # In portions: others wait while one is deleted, and a statement may only take so long.
+        old = _c.time < before
+        some = select(_c.id).where(old).limit(PORTION)
+        deleted = PORTION
+        while deleted:
+            with self._transaction() as connection:
+                found = connection.execute(delete(predictions).where(old, _c.id.in_(some)))
+                deleted = found.rowcount
 
     def close(self) -> None:
         self._engine.dispose()
@@ -88,7 +95,7 @@ class LogDatabase:
                 yield connection
         except (DataError, IntegrityError):
             raise
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             self._prepared = False
             if not self._failing:
                 logger.error("the prediction log's database fails: %s", _reason(error))
@@ -104,7 +111,7 @@ def _in_window(model: str, version: str, since: float) -> list[Any]:
     return [_c.time >= since, _c.model == model, _c.version == version]
 
 
-def _reason(error: SQLAlchemyError) -> str:
+def _reason(error: Exception) -> str:
     """In one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
     return " ".join(str(cause).split())

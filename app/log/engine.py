@@ -29,12 +29,13 @@ def make_engine(address: str) -> Engine:
 def _parse(address: str) -> URL:
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         url = URL.create("none")
     kind, path = url.get_backend_name(), url.database or ""
     # A database in memory is lost with its connection.
     in_file = kind == "sqlite" and path and not path.startswith((":", "file:"))
-    if not in_file and kind != "postgresql":
+    # A password with an @ that is not written %40 is taken apart, and logged as a host's name.
+    if (not in_file and kind != "postgresql") or "@" in (url.host or ""):
         # The address may hold a password, so it is not shown.
         raise SettingsError(
             "setting MULTICLASS_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
@@ -89,7 +90,7 @@ def _postgresql(url: URL) -> Engine:
     try:
         return create_engine(
             url.set(drivername="postgresql+psycopg"),
-            connect_args={"options": options} | limits,
+            connect_args={"options": f"{url.query.get('options', '')} {options}"} | limits,
             json_deserializer=msgspec.json.decode,
             hide_parameters=True,
             pool_pre_ping=True,

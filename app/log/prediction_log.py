@@ -130,7 +130,13 @@ class PredictionLog:
         while not self._stopped.is_set():
             self._hurry.wait(self.flush_seconds)
             self._hurry.clear()
-            if not (self.flush() and self._purge()):
+            try:
+                done = self.flush() and self._purge()
+            except Exception:
+                # Whatever it was: without this thread all that follows would be lost.
+                logger.exception("the prediction log failed")
+                done = False
+            if not done:
                 # However much waits: a database that fails is not asked in a loop.
                 self._stopped.wait(self.flush_seconds)
 

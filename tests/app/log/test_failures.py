@@ -176,7 +176,16 @@ async def test_rows_that_the_database_will_never_take(
 
 
 @pytest.mark.parametrize(
-    "address", ["", "nonsense", "sqlite://", "sqlite:///:memory:", "mysql://log:secret@host/log"]
+    "address",
+    [
+        "",
+        "nonsense",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://log:secret@host/log",
+        "postgresql://log:p@secret@host/log",
+        "postgresql://log:p@s:secret@host/log",
+    ],
 )
 def test_another_kind_of_address_stops_the_start(address: str) -> None:
     with pytest.raises(SettingsError, match="MULTICLASS_PREDICTION_LOG") as refused:
