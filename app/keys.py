@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -143,7 +143,10 @@ def read_keys(path: Path) -> dict[str, Entry]:
         raise SettingsError(f"{path}: not TOML: {error}") from None
 
 
-def _parse(tables: object, source: str) -> dict[str, Entry]:
+def _parse(tables: dict[str, Any], source: str) -> dict[str, Entry]:
+    if any(name.startswith(PREFIX) for name in tables):
+        # Not repeated, nor taken: names are in the log.
+        raise SettingsError(f"{source}: a key where its name belongs")
     try:
         return TypeAdapter(dict[Name, Entry]).validate_python(tables)
     except ValidationError as error:

@@ -151,9 +151,9 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, message: str)
 
 def test_a_key_in_clear_where_its_hash_belongs_is_not_repeated(tmp_path: Path) -> None:
     key, _ = new_key("one", [Scope.PREDICT], None)
-    for fields in ({"sha256": key}, {"scopes": [key]}, {"rate": key}):
+    for text in (entry(sha256=key), entry(scopes=[key]), entry(rate=key), entry(key)):
         with pytest.raises(SettingsError) as caught:
-            keys_of(entry(**fields), tmp_path)
+            keys_of(text, tmp_path)
         assert key not in str(caught.value)
 
 
