@@ -30,6 +30,7 @@ from app.extras import open_log, open_tracing
 from app.hot_reload import watch
 from app.inference import PLAIN, Inference
 from app.keys import Keys
+from app.large_requests import LargeRequests
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
@@ -119,6 +120,7 @@ def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Servic
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = open_log(settings, metrics)
+    large = LargeRequests(settings.max_large_requests)
 
     def build(predictor: Predictor) -> PredictFace:
         execution = TracedExecution(tracing.tracer, predictor) if tracing else PLAIN
@@ -127,7 +129,7 @@ def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Servic
             inference = Inference(predictor, metrics, limit, execution)
         else:
             inference = RecordingInference(predictor, metrics, limit, execution, log.append)
-        return PredictFace(inference, settings)
+        return PredictFace(inference, settings, large)
 
     policy = VersionPolicy.parse(settings.version_policy)
     beside = settings.beside
@@ -135,7 +137,7 @@ def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Servic
     registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine)
     registry.load_all()
     require_beside(settings, registry)
-    return Service(settings, metrics, registry, log)
+    return Service(settings, metrics, registry, large, log)
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.broadcast import Verbs
 from app.errors import NotProvided, NotReady
+from app.large_requests import LargeRequests
 from app.log.prediction_log import PredictionLog
 from app.metrics import Metrics
 from app.registry import Registry
@@ -16,6 +17,7 @@ class Service:
     settings: Settings
     metrics: Metrics
     registry: Registry[Any]
+    large: LargeRequests
     # While it is there each prediction passes by it: no way around Inference may be taken.
     log: PredictionLog | None = None
     verbs: Verbs = field(init=False)

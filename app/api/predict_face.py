@@ -5,7 +5,6 @@ from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Protocol, TypeVar
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
@@ -15,9 +14,9 @@ from app.api.body import Body, Headers, media_type_of, read_body
 from app.api.deadline import HEADER, Deadline
 from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
 from app.compiled import FloatArray
-from app.errors import Overloaded
 from app.inference import MAX_BATCHED_ROWS, Prediction, Predicts
 from app.instances import Instances
+from app.large_requests import LargeRequests
 from app.open_inference import OpenModel
 from app.settings import Settings
 
@@ -54,7 +53,7 @@ class PredictFace:
 
     path = "/predict"
 
-    def __init__(self, inference: Predicts, settings: Settings) -> None:
+    def __init__(self, inference: Predicts, settings: Settings, large: LargeRequests) -> None:
         self.inference = inference
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
@@ -65,7 +64,7 @@ class PredictFace:
             for name, value in model_reference(inference.predictor).items()
         ]
         self.open_model = OpenModel(inference.predictor, settings.max_instances)
-        self._large = 0
+        self.large = large
 
     @staticmethod
     def is_ordinary(headers: Headers) -> bool:
@@ -102,7 +101,7 @@ class PredictFace:
                 instances = source.decode(body)
                 return target.encode(self.chunks(instances.rows, deadline), instances, asked)
 
-            content = await self.in_thread(answer)
+            content = await self.large.run(answer)
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
@@ -127,16 +126,6 @@ class PredictFace:
         """Any number of float32 rows, for a thread. Raises InvalidInstances, DeadlineExceeded."""
         predictions = self.inference.predict_chunks(rows)
         return predictions if deadline is None else deadline.require_each(predictions)
-
-    async def in_thread(self, answer: Callable[[], T]) -> T:
-        """What `answer` returns, from a thread; only so many at once. Raises Overloaded."""
-        if self._large >= self._settings.max_large_requests:
-            raise Overloaded(f"{self._large} large requests are in work already; try again")
-        self._large += 1
-        try:
-            return await run_in_threadpool(answer)
-        finally:
-            self._large -= 1
 
     def _body_format(self, headers: Headers) -> Format:
         return self._format(media_type_of(headers, self._formats))

@@ -129,4 +129,4 @@ def _mirrored(
     ours, theirs = default.inference.predictor, shadow.inference.predictor
     pair = ours.name, ours.version, theirs.version
     mirror = Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes))
-    return PredictFace(Mirrored(default.inference, mirror), settings)
+    return PredictFace(Mirrored(default.inference, mirror), settings, default.large)

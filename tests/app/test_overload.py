@@ -15,6 +15,7 @@ from app.api.access import AccessMiddleware
 from app.api.predict import PredictFace
 from app.compiled import Forward
 from app.inference import Inference
+from app.large_requests import LargeRequests
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.service import Service
@@ -63,8 +64,9 @@ class SmallService:
         predictor = ScriptedPredictor(loaded.module, loaded.card, loaded.name, forward=forward)
         metrics = Metrics()
         self.inference = Inference(predictor, metrics, configured.max_queued_requests)
-        face = PredictFace(self.inference, configured)
-        service = Service(configured, metrics, self.inference)
+        large = LargeRequests(configured.max_large_requests)
+        face = PredictFace(self.inference, configured, large)
+        service = Service(configured, metrics, self.inference, large)
         self._app = AccessMiddleware(FastAPI(), service, {face.path: face.respond})
 
     async def ask(self, timeout: float | None = None, **changes: float) -> Answer:
