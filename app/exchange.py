@@ -7,6 +7,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 RawHeader = tuple[bytes, bytes]
 Body = bytes | memoryview
+# uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
+SMALL_BYTES = 64 * 1024
 
 
 class Exchange(RequestResponseCycle):
@@ -45,7 +47,10 @@ class Exchange(RequestResponseCycle):
     def _finish(self, head: bytes, body: Body) -> None:
         self.response_started = self.response_complete = True
         self.waiting_for_100_continue = False
-        self.transport.writelines([head, body])
+        if len(body) <= SMALL_BYTES:
+            self.transport.write(b"".join((head, body)))
+        else:
+            self.transport.writelines([head, body])
         self.message_event.set()
         if not self.keep_alive:
             self.transport.close()

@@ -18,6 +18,8 @@ logger = logging.getLogger("app.access")
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # A kill loses the lines of no more than this.
 MOMENT_SECONDS = 0.01
+# Nor do requests wait for longer than these take; they fit into one write to a pipe.
+MOST_LINES = 16
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -44,15 +46,24 @@ class AccessLog:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._timed = False
         self._unwritten: list[tuple[float, Access]] = []
 
     def append(self, access: Access) -> None:
         requests, latency = self._measure(access)
         requests.inc()
         latency.observe(access.seconds)
-        if not self._unwritten:
-            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.flush)
         self._unwritten.append((time.time(), access))
+        if len(self._unwritten) == MOST_LINES:
+            # Soon: the answers of this turn of the loop leave first.
+            asyncio.get_running_loop().call_soon(self.flush)
+        elif not self._timed:
+            self._timed = True
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self._flush_in_time)
+
+    def _flush_in_time(self) -> None:
+        self._timed = False
+        self.flush()
 
     def flush(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
