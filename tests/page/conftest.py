@@ -56,6 +56,7 @@ class Visit:
     origin: str
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    forgiven: str | None = None
 
     def __post_init__(self) -> None:
         self.page.on("request", lambda request: self.requests.append(request.url))
@@ -63,8 +64,15 @@ class Visit:
         self.page.on("console", self._hear)
 
     def _hear(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
+        known = self.forgiven is not None and self.forgiven in message.text
+        if message.type in ("error", "warning") and not known:
             self.complaints.append(message.text)
+
+    def forgive(self, text: str) -> None:
+        """Complaints of this are right, those that are still to come as well."""
+        assert all(text in complaint for complaint in self.complaints), self.complaints
+        self.forgiven = text
+        self.complaints.clear()
 
     def close(self) -> None:
         """Leave, before its server does."""

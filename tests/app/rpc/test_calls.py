@@ -136,10 +136,11 @@ def test_calls_are_counted_by_verb_and_status(rpc: RpcProcess, channel: grpc.Cha
     assert (counted("OK"), counted("INVALID_ARGUMENT")) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_caller_that_leaves_is_recorded(rpc: RpcProcess, channel: grpc.Channel) -> None:
-    call = channel.unary_unary(f"{PATH}ModelInfer").future(infer())
-    call.cancel()
-    assert call.cancelled()
+def test_a_caller_that_leaves_harms_nobody(channel: grpc.Channel) -> None:
+    calls = [channel.unary_unary(f"{PATH}ModelInfer").future(infer()) for _ in range(50)]
+    # Some may have been answered before.
+    left = [call for call in calls if call.cancel() and call.cancelled()]
+    assert all(call.code() is grpc.StatusCode.OK for call in calls if call not in left)
     assert ask(channel, infer())[0] is grpc.StatusCode.OK
 
 
