@@ -1,5 +1,6 @@
 """The Open Inference Protocol v2 over HTTP: health, metadata and inference, under /v2."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from typing import Any
@@ -11,11 +12,12 @@ from starlette.responses import Response
 from app.api.body import Body, Headers, read_body, require_plain
 from app.api.deadline import PARAMETER
 from app.api.dependencies import FaceDep, ServiceDep
-from app.api.infer_request import read_request
+from app.api.infer_request import InferRequest, read_request
 from app.api.infer_response import render
 from app.api.open_schemas import errors_of, infer_operation
-from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
-from app.inference import MAX_BATCHED_ROWS
+from app.api.predict_face import PredictFace
+from app.compiled import FloatArray
+from app.inference import Prediction
 from app.open_inference import PLATFORM
 
 SERVER = "multiclass-server"
@@ -115,17 +117,13 @@ async def infer(request: Request, face: FaceDep, service: ServiceDep) -> Respons
 
 
 async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:
-    model, deadline = face.open_model, face.deadline_of(headers)
-    if len(body) <= MAX_LOOP_BYTES:
-        asked = read_request(headers, body, model)
-        rows = model.rows(asked.inputs)
-        if len(rows) <= MAX_BATCHED_ROWS:
-            prediction = await face.predict(rows, deadline)
-            return render(asked, model, model.tensors([prediction], asked.outputs))
+    model = face.open_model
 
-    def answer() -> Response:
+    def read() -> tuple[InferRequest, FloatArray]:
         asked = read_request(headers, body, model)
-        predictions = face.chunks(model.rows(asked.inputs), deadline)
+        return asked, model.rows(asked.inputs)
+
+    def write(predictions: Iterable[Prediction], asked: InferRequest) -> Response:
         return render(asked, model, model.tensors(predictions, asked.outputs))
 
-    return await face.large.run(answer)
+    return await face.serve(len(body), read, write, face.deadline_of(headers))

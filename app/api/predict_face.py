@@ -1,6 +1,6 @@
 """One model behind /predict, in every media type that it speaks."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Protocol, TypeVar
@@ -21,6 +21,7 @@ from app.open_inference import OpenModel
 from app.settings import Settings
 
 T = TypeVar("T")
+Request = TypeVar("Request")
 JSON_BYTES = JSON.encode()
 FORMATS = {
     JSON: "app.api.answers:JsonFormat",
@@ -83,25 +84,20 @@ class PredictFace:
         headers: Headers = dict(scope["headers"])
         deadline = self.deadline_of(headers)
         source = target = self.json
-        # What nearly everybody sends is told by two comparisons.
-        if headers.get(b"content-type") != JSON_BYTES or b"content-encoding" in headers:
-            source = target = self._body_format(headers)
-        if headers.get(b"accept", b"*/*") != b"*/*":
-            target = self._answer_format(headers[b"accept"], source)
+        if not self.is_ordinary(headers):
+            source = target = self._format(media_type_of(headers, self._formats))
+            if headers.get(b"accept", b"*/*") != b"*/*":
+                target = self._answer_format(headers[b"accept"], source)
         body = await read_body(receive, headers, self._settings.max_body_bytes)
-        content: bytes | memoryview | None = None
-        if len(body) <= MAX_LOOP_BYTES:
+
+        def read() -> tuple[Instances, FloatArray]:
             instances = source.decode(body)
-            if len(instances.rows) <= MAX_BATCHED_ROWS:
-                prediction = await self.predict(instances.rows, deadline)
-                content = target.encode([prediction], instances, asked)
-        if content is None:
+            return instances, instances.rows
 
-            def answer() -> bytes | memoryview:
-                instances = source.decode(body)
-                return target.encode(self.chunks(instances.rows, deadline), instances, asked)
+        def write(predictions: Iterable[Prediction], instances: Instances) -> bytes | memoryview:
+            return target.encode(predictions, instances, asked)
 
-            content = await self.large.run(answer)
+        content = await self.serve(len(body), read, write, deadline)
         # Numbers alone do not say whose they are.
         identity = [] if target.media_type == JSON else self._identity
         return _Content(content, target.media_type, identity)
@@ -116,19 +112,38 @@ class PredictFace:
             return Deadline.of(headers, self._timeout)
         return None
 
-    async def predict(self, rows: FloatArray, deadline: Deadline | None) -> Prediction:
-        """Up to MAX_BATCHED_ROWS float32 rows. Raises as Inference.predict does."""
+    async def serve(
+        self,
+        size: int,
+        read: Callable[[], tuple[Request, FloatArray]],
+        write: Callable[[Iterable[Prediction], Request], T],
+        deadline: Deadline | None,
+    ) -> T:
+        """What `write` makes of what `read` finds in a body of `size` bytes, and its predictions.
+
+        Little is read and written on the event loop and predicted with others of its tick; of
+        the rest it is all done in a thread. Raises what these two raise, InvalidInstances on
+        overflow, DeadlineExceeded, or Overloaded with nothing done.
+        """
+        found: tuple[Request, FloatArray] | None = None
+        if size <= MAX_LOOP_BYTES:
+            request, rows = found = read()
+            if len(rows) <= MAX_BATCHED_ROWS:
+                return write([await self._predict(rows, deadline)], request)
+
+        def answer() -> T:
+            request, rows = found or read()
+            predictions = self.inference.predict_chunks(rows)
+            if deadline is not None:
+                predictions = deadline.require_each(predictions)
+            return write(predictions, request)
+
+        return await self.large.run(answer)
+
+    async def _predict(self, rows: FloatArray, deadline: Deadline | None) -> Prediction:
         if deadline is None:
             return await self.inference.predict(rows)
         return await deadline.wait(self.inference.predict(rows, deadline.at))
-
-    def chunks(self, rows: FloatArray, deadline: Deadline | None) -> Iterator[Prediction]:
-        """Any number of float32 rows, for a thread. Raises InvalidInstances, DeadlineExceeded."""
-        predictions = self.inference.predict_chunks(rows)
-        return predictions if deadline is None else deadline.require_each(predictions)
-
-    def _body_format(self, headers: Headers) -> Format:
-        return self._format(media_type_of(headers, self._formats))
 
     def _answer_format(self, accept: bytes, source: Format) -> Format:
         # The body's own type first, so that it wins a tie.

@@ -1,13 +1,14 @@
 """What GRPCInferenceService does: in protobuf what app/api says in JSON, over the same models."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from app.api import model_repository, open_inference
-from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
+from app.api.predict_face import PredictFace
 from app.compiled import FloatArray
 from app.errors import InvalidInference, ModelUnavailable, ServiceError
-from app.inference import MAX_BATCHED_ROWS
-from app.open_inference import OpenModel, WantedOutput
+from app.inference import Prediction
+from app.open_inference import WantedOutput
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
 from app.rpc.messages import answer, describe_inputs, read_inputs, read_outputs
@@ -97,27 +98,19 @@ class Verbs:
         return await face.answered(call.headers, lambda chosen: self._ask(chosen, request, call))
 
     async def _ask(self, face: PredictFace, request: pb.ModelInferRequest, call: Call) -> Any:
-        model, deadline = face.open_model, call.deadline(self._settings.request_timeout_seconds)
-        if request.ByteSize() <= MAX_LOOP_BYTES:
-            wanted, rows = _read(request, model)
-            if len(rows) <= MAX_BATCHED_ROWS:
-                prediction = await face.predict(rows, deadline)
-                return answer(request, model, model.tensors([prediction], wanted))
+        model = face.open_model
 
-        def in_thread() -> pb.ModelInferResponse:
-            wanted, rows = _read(request, model)
-            predictions = face.chunks(rows, deadline)
+        def read() -> tuple[list[WantedOutput], FloatArray]:
+            wanted = model.wanted(read_outputs(request))
+            model.require_inputs(describe_inputs(request))
+            return wanted, model.rows(read_inputs(request))
+
+        def write(predictions: Iterable[Prediction], wanted: list[WantedOutput]) -> Any:
             return answer(request, model, model.tensors(predictions, wanted))
 
-        return await face.large.run(in_thread)
+        deadline = call.deadline(self._settings.request_timeout_seconds)
+        return await face.serve(request.ByteSize(), read, write, deadline)
 
     def _face(self, name: str, version: str) -> PredictFace:
         face: PredictFace = self._service.face(name or None, version or None)
         return face
-
-
-def _read(request: pb.ModelInferRequest, model: OpenModel) -> tuple[list[WantedOutput], FloatArray]:
-    """Raises InvalidInference, InvalidInstances or BodyTooLarge."""
-    wanted = model.wanted(read_outputs(request))
-    model.require_inputs(describe_inputs(request))
-    return wanted, model.rows(read_inputs(request))
