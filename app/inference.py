@@ -69,6 +69,16 @@ class Predicts(Protocol):
     def close(self) -> None: ...
 
 
+def then(prediction: asyncio.Future[Prediction], tell: Callable[[Prediction], None]) -> None:
+    """Have `tell` called with what was predicted, after whoever waits for it; with no failure."""
+
+    def told(done: asyncio.Future[Prediction]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            tell(done.result())
+
+    prediction.add_done_callback(told)
+
+
 PassOver = Callable[[FloatArray, int], ForwardPass]
 
 

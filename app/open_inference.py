@@ -12,7 +12,7 @@ from app.inference import Prediction
 from app.instances import require_at_most
 from app.predictor import Predictor
 from app.rows import as_float32
-from app.tensors import BYTES, DTYPES, Array, Tensor
+from app.tensors import BYTES, DTYPES, Array, Tensor, bytes_array
 
 PLATFORM = "pytorch_state_dict"
 INPUT = "input"
@@ -136,9 +136,7 @@ class OpenModel:
     def _column(self, name: str, prediction: Prediction) -> Array:
         whole, start, end = prediction
         if name == "label":
-            labels = np.empty(end - start, object)
-            labels[:] = [self._classes[index] for index in whole.indices[start:end].tolist()]
-            return labels
+            return bytes_array([self._classes[i] for i in whole.indices[start:end].tolist()])
         if name == "out_of_range" and whole.outside is None:
             return np.zeros((end - start, self._width), bool)
         columns = {

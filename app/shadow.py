@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from app.compiled import FloatArray
-from app.inference import CHUNK_ROWS, Prediction, Predicts
+from app.inference import CHUNK_ROWS, Prediction, Predicts, then
 from app.predictor import Predictor
 from app.rollout_counts import ShadowCounts
 
@@ -46,7 +46,7 @@ class Mirrored:
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]:
         prediction = self._inference.predict(rows, deadline)
-        prediction.add_done_callback(self._show)
+        then(prediction, self._mirror.offer)
         return prediction
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
@@ -56,10 +56,6 @@ class Mirrored:
 
     def close(self) -> None:
         self._inference.close()
-
-    def _show(self, done: asyncio.Future[Prediction]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._mirror.offer(done.result())
 
 
 class Mirror:

@@ -74,8 +74,7 @@ def from_json(name: str, datatype: str, shape: list[int], data: bytes) -> Tensor
     if values.size != count or (nested and list(values.shape) != shape):
         raise InvalidTensor(name, f"data of shape {list(values.shape)}, its shape says {shape}")
     if datatype == BYTES:
-        encoded = np.empty(count, object)
-        encoded[:] = [text.encode() for text in values.ravel()]
+        encoded = bytes_array([text.encode() for text in values.ravel()])
         return Tensor(name, datatype, encoded.reshape(shape))
     return Tensor(name, datatype, _narrow(name, datatype, values).reshape(shape))
 
@@ -100,10 +99,15 @@ def from_values(name: str, datatype: str, shape: list[int], values: list[Any]) -
     if len(values) != count:
         raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
     if datatype == BYTES:
-        array = np.empty(count, object)
-        array[:] = values
-        return Tensor(name, datatype, array.reshape(shape))
+        return Tensor(name, datatype, bytes_array(values).reshape(shape))
     return Tensor(name, datatype, _narrow(name, datatype, np.array(values, object)).reshape(shape))
+
+
+def bytes_array(values: list[bytes]) -> Array:
+    """An array of these objects: NumPy's own of bytes would cut off zeros at their ends."""
+    array = np.empty(len(values), object)
+    array[:] = values
+    return array
 
 
 def to_json(tensor: Tensor) -> list[Any]:
@@ -157,6 +161,4 @@ def _split(name: str, data: Buffer, count: int) -> Array:
         position = end
     if len(elements) != count:
         raise InvalidTensor(name, f"{len(elements)} elements of BYTES; its shape has {count}")
-    array = np.empty(count, object)
-    array[:] = elements
-    return array
+    return bytes_array(elements)

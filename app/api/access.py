@@ -13,6 +13,7 @@ from app.api.access_log import Access, AccessLog
 from app.api.error_handlers import service_error, unexpected_error
 from app.api.request_ids import RequestIds
 from app.errors import ServiceError
+from app.exchange import RawHeader
 from app.log.recording import current_request
 from app.service import Service
 
@@ -23,7 +24,6 @@ CLOSE = (b"connection", b"close")
 UNRECORDED = (b"x-prediction-log", b"off")
 # The route of what no route took.
 UNMATCHED = "unmatched"
-RawHeader = tuple[bytes, bytes]
 Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
 

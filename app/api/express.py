@@ -23,6 +23,8 @@ from app.instances import Instances
 from app.service import Service
 
 logger = logging.getLogger("app.access")
+PATH = PredictFace.path
+URL = PATH.encode()
 PassOn = Callable[[Exchange], None]
 
 
@@ -38,7 +40,7 @@ class Express:
 
     def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
         """Whether a POST with these headers is an ordinary one, whose body will be short."""
-        if url != b"/predict":
+        if url != URL:
             return False
         given = dict(headers)
         length = int(given.get(b"content-length", self._most_bytes + 1))
@@ -73,7 +75,7 @@ class Express:
             ]
             exchange.answer(status, headers, content)
         seconds = time.perf_counter() - waiter.started
-        self._log.append(Access(request_id, "POST", "/predict", PredictFace.path, status, seconds))
+        self._log.append(Access(request_id, "POST", PATH, PATH, status, seconds))
 
 
 class RecordingExpress(Express):

@@ -10,6 +10,7 @@ from starlette.types import Receive
 from starlette.types import Scope as Connection
 
 from app.api.access import Respond
+from app.exchange import RawHeader
 from app.keys import Key, Keys, Scope
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Guard:
         self.require(route, asked["headers"], asked["request_id"], asked["path"])
 
     def require(
-        self, route: str, headers: Iterable[tuple[bytes, bytes]], request_id: bytes, path: str
+        self, route: str, headers: Iterable[RawHeader], request_id: bytes, path: str
     ) -> None:
         """Raises Unauthorized, Forbidden or RateExceeded for who may not do what the route does."""
         scope = self.needs(route)
@@ -122,7 +123,7 @@ def _record(key: Key, request_id: bytes, path: str) -> None:
     logger.info("admin", extra=extra)
 
 
-def bearer_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+def bearer_of(headers: Iterable[RawHeader]) -> bytes | None:
     """What follows `Authorization: Bearer`; None without, or with more than one."""
     found = [value for name, value in headers if name == b"authorization"]
     if len(found) != 1:

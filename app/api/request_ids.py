@@ -5,6 +5,8 @@ import re
 import secrets
 from collections.abc import Iterable
 
+from app.exchange import RawHeader
+
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -19,7 +21,7 @@ class RequestIds:
         self._prefix = secrets.token_hex(12).encode()
         self._count = itertools.count()
 
-    def of(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    def of(self, headers: Iterable[RawHeader]) -> bytes:
         for name, value in headers:
             # Only what is safe in a log and a header; anything else is replaced, not refused.
             if name == b"x-request-id" and REQUEST_ID.fullmatch(value):

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from functools import partial
 
 from app.compiled import FloatArray
-from app.inference import Execution, Inference, Prediction
+from app.inference import Execution, Inference, Prediction, then
 from app.log.records import Record, Rows
 from app.metrics import Metrics
 from app.predictor import Predictor
@@ -39,7 +39,7 @@ class RecordingInference(Inference):
     ) -> asyncio.Future[Prediction]:
         prediction, request_id = super().predict(rows, deadline), current_request.get()
         if request_id is not None:
-            prediction.add_done_callback(partial(self._record_done, request_id))
+            then(prediction, partial(self.record, request_id))
         return prediction
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
@@ -64,7 +64,3 @@ class RecordingInference(Inference):
         whole, start, end = prediction
         arrays = (whole.rows, whole.probabilities, whole.indices)
         self._append(Record(self._rows, request_id, time.time(), *arrays, start, end))
-
-    def _record_done(self, request_id: bytes, done: asyncio.Future[Prediction]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self.record(request_id, done.result())
