@@ -100,12 +100,9 @@ class Metrics:
         """The text exposition format; the sums over all processes where several serve."""
         return generate_latest(self._whole())
 
-    def samples(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
-        """Labels and value of each sample `name` with these labels; sums as `render` has them."""
-        for family in self._whole().collect():
-            for sample in family.samples:
-                if sample.name == name and labels.items() <= sample.labels.items():
-                    yield sample.labels, sample.value
+    def snapshot(self) -> "Snapshot":
+        """All of them now; where several processes serve, each one's file is read for it."""
+        return Snapshot(self._whole())
 
     def _whole(self) -> CollectorRegistry:
         if DIRECTORY not in os.environ:
@@ -113,6 +110,19 @@ class Metrics:
         whole = CollectorRegistry()
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
         return whole
+
+
+class Snapshot:
+    """Every sample of one moment; the sums that `Metrics.render` has."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._samples = [sample for family in registry.collect() for sample in family.samples]
+
+    def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        """Labels and value of each sample `name` with these labels."""
+        for sample in self._samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                yield sample.labels, sample.value
 
 
 def share_counts(directory: str, process_name: Callable[[], str]) -> None:

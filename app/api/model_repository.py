@@ -13,7 +13,7 @@ from app.api.models import ModelName
 from app.api.open_schemas import errors_of
 from app.api.predict_face import PredictFace
 from app.errors import InvalidInference
-from app.open_inference import PLATFORM, TensorInfo
+from app.open_inference import PLATFORM, OpenModel, TensorInfo
 from app.service import Service
 from app.tensors import BYTES
 from app.versions import State
@@ -149,23 +149,24 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
 
 
 def _statistics(service: Service, faces: list[PredictFace]) -> Statistics:
-    models = [(face.open_model.name, face.open_model.version) for face in faces]
+    counts = service.metrics.snapshot()
+
+    def count(of: str, model: OpenModel) -> int:
+        name = f"prediction_batch_size_{of}"
+        samples = counts.of(name, model=model.name, version=model.version)
+        return int(sum(value for _, value in samples))
+
     return Statistics(
         model_stats=[
             ModelStatistics(
-                name=name,
-                version=version,
-                inference_count=_count(service, "sum", name, version),
-                execution_count=_count(service, "count", name, version),
+                name=model.name,
+                version=model.version,
+                inference_count=count("sum", model),
+                execution_count=count("count", model),
             )
-            for name, version in models
+            for model in (face.open_model for face in faces)
         ]
     )
-
-
-def _count(service: Service, of: str, name: str, version: str) -> int:
-    samples = service.metrics.samples(f"prediction_batch_size_{of}", model=name, version=version)
-    return int(sum(value for _, value in samples))
 
 
 def _config(info: TensorInfo) -> TensorConfig:

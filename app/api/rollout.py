@@ -10,7 +10,7 @@ from app.api.dependencies import ServiceDep
 from app.api.models import ModelName
 from app.api.rollout_face import why_not
 from app.api.schemas import problems
-from app.metrics import Metrics
+from app.metrics import Snapshot
 from app.rollout import Target
 from app.service import Service
 
@@ -71,17 +71,18 @@ async def compare_versions(service: ServiceDep, model: ModelName) -> RolloutView
     statuses = service.registry.statuses(model)
     default = next((each.version for each in statuses if each.default), None)
     view = RolloutView(name=model, default_version=default)
+    counts = service.metrics.snapshot()
     for target in service.settings.beside:
         if target.name == model and target.kind == "canary":
-            view.canary = _canary(service, target, default)
+            view.canary = _canary(service, counts, target, default)
         elif target.name == model:
-            view.shadow = _shadow(service, target, default)
+            view.shadow = _shadow(service, counts, target, default)
     return view
 
 
-def _canary(service: Service, target: Target, default: str | None) -> Canary:
+def _canary(service: Service, counts: Snapshot, target: Target, default: str | None) -> Canary:
     versions = dict.fromkeys([default, target.version]) if default else [target.version]
-    answers = [_answers(service.metrics, target.name, str(version)) for version in versions]
+    answers = [_answers(counts, target.name, str(version)) for version in versions]
     return Canary(
         version=target.version,
         share=target.share,
@@ -90,13 +91,13 @@ def _canary(service: Service, target: Target, default: str | None) -> Canary:
     )
 
 
-def _answers(metrics: Metrics, model: str, version: str) -> Answers:
+def _answers(counts: Snapshot, model: str, version: str) -> Answers:
     requests = errors = 0
-    for labels, value in metrics.samples("rollout_requests_total", model=model, version=version):
+    for labels, value in counts.of("rollout_requests_total", model=model, version=version):
         requests += int(value)
         errors += int(value) if int(labels["status"]) >= 400 else 0
     name = "rollout_request_duration_seconds_sum"
-    seconds = sum(value for _, value in metrics.samples(name, model=model, version=version))
+    seconds = sum(value for _, value in counts.of(name, model=model, version=version))
     return Answers(
         version=version,
         requests=requests,
@@ -105,10 +106,10 @@ def _answers(metrics: Metrics, model: str, version: str) -> Answers:
     )
 
 
-def _shadow(service: Service, target: Target, default: str | None) -> Shadow:
+def _shadow(service: Service, counts: Snapshot, target: Target, default: str | None) -> Shadow:
     def samples(name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
         pair = {"model": target.name, "default": str(default), "shadow": target.version}
-        return service.metrics.samples(name, **pair, **labels)
+        return counts.of(name, **pair, **labels)
 
     def total(name: str, **labels: str) -> float:
         return sum(value for _, value in samples(name, **labels))

@@ -43,7 +43,7 @@ class Watched:
         self.inference = Mirrored(Inference(self.default, self.metrics), self.mirror)
 
     def total(self, name: str, **labels: str) -> float:
-        return sum(value for _, value in self.metrics.samples(name, **labels))
+        return sum(value for _, value in self.metrics.snapshot().of(name, **labels))
 
     def requests(self, result: str) -> float:
         return self.total("shadow_requests_total", result=result)
@@ -104,7 +104,7 @@ async def test_disagreements_are_those_of_plain_torch() -> None:
     }
     found = {
         (labels["default_class"], labels["shadow_class"]): value
-        for labels, value in watched.metrics.samples("shadow_rows_total")
+        for labels, value in watched.metrics.snapshot().of("shadow_rows_total")
     }
     assert found == confusion
     assert watched.total("shadow_disagreements_total") == np.sum(a != b) > 0

@@ -174,7 +174,7 @@ async def test_who_leaves_before_the_answer_is_no_error_of_either(folder: Path) 
     async with app.router.lifespan_context(app):
         await app.middleware_stack(scope | {"headers": headers}, leave, send)
     assert sent == []
-    assert list(app.state.service.metrics.samples("rollout_requests_total")) == []
+    assert list(app.state.service.metrics.snapshot().of("rollout_requests_total")) == []
 
 
 async def test_a_canary_that_is_unloaded_leaves_all_to_the_default(folder: Path) -> None:
