@@ -1,7 +1,7 @@
 """Everything that is asked of the log's database, and what its failures mean."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ class LogDatabase:
         self._prepared = False
         self._failing = False
 
-    def write(self, rows: Sequence[Row]) -> int:
+    def write(self, rows: Iterable[Row]) -> int:
         """Write all or none; returns how many were new. Raises RejectedRows."""
         try:
             with self._transaction() as connection:

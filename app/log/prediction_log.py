@@ -67,7 +67,7 @@ class PredictionLog:
 
     def append(self, record: Record) -> None:
         """Never waits and never raises."""
-        count = record.end - record.start
+        count = record.size
         with self._counting:
             waiting = self._waiting + count
             if waiting <= self._max_rows:

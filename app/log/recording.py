@@ -1,14 +1,15 @@
 """Inference that also records, for whatever protocol calls it."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import partial
 
 from app.compiled import FloatArray
-from app.inference import Execution, Inference, Prediction, then
-from app.log.records import Record, Rows
+from app.inference import Execution, ForwardPass, Inference, Prediction, then
+from app.log.records import Record, Rows, row_ids
 from app.metrics import Metrics
 from app.predictor import Predictor
 
@@ -33,6 +34,7 @@ class RecordingInference(Inference):
         super().__init__(predictor, metrics, max_pending, execution)
         self._rows = Rows(predictor)
         self._append = append
+        self._gathered: list[Record] = []
 
     def predict(
         self, rows: FloatArray, deadline: float | None = None
@@ -49,18 +51,39 @@ class RecordingInference(Inference):
     def _record_each(
         self, request_id: bytes, predictions: Iterator[Prediction]
     ) -> Iterator[Prediction]:
-        first = 0
+        request_id, first = request_id or _unknown(), 0
         for prediction in predictions:
             whole, start, end = prediction
-            arrays = (whole.rows, whole.probabilities, whole.indices)
             for at in range(start, end, SLICE_ROWS):
-                stop = min(at + SLICE_ROWS, end)
-                self._append(Record(self._rows, request_id, time.time(), *arrays, at, stop, first))
-                first += stop - at
+                ids = row_ids(request_id, min(SLICE_ROWS, end - at), first)
+                self._append(self._record_of(whole, at, ids))
+                first += len(ids)
             yield prediction
 
     def record(self, request_id: bytes, prediction: Prediction) -> None:
-        """Record what `predict_for` predicted, which does not know for whom it did."""
+        """Record what `predict_for` predicted, which does not know for whom it did.
+
+        Neighbours in a forward pass become one record, at the end of the tick: with one for
+        each request the log would cost twice as much.
+        """
         whole, start, end = prediction
+        ids = row_ids(request_id or _unknown(), end - start)
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        elif self._gathered[-1].goes_on(whole.indices, start):
+            self._gathered[-1].ids += ids
+            return
+        self._gathered.append(self._record_of(whole, start, ids))
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        for record in gathered:
+            self._append(record)
+
+    def _record_of(self, whole: ForwardPass, start: int, ids: list[bytes]) -> Record:
         arrays = (whole.rows, whole.probabilities, whole.indices)
-        self._append(Record(self._rows, request_id, time.time(), *arrays, start, end))
+        return Record(self._rows, time.time(), *arrays, start, ids)
+
+
+def _unknown() -> bytes:
+    return secrets.token_hex(12).encode()

@@ -1,8 +1,7 @@
 """What is kept of a prediction until it is written, and the rows that it becomes."""
 
-import secrets
 from collections.abc import Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -32,14 +31,13 @@ class Rows:
         self._probabilities = record_type(self._classes)
 
     def of(self, records: Sequence["Record"]) -> Iterator[Row]:
-        inputs = np.concatenate([each.inputs[each.start : each.end] for each in records])
-        found = np.concatenate([each.probabilities[each.start : each.end] for each in records])
-        indices = np.concatenate([each.indices[each.start : each.end] for each in records])
+        arrays = zip(*map(Record.arrays, records), strict=True)
+        inputs, found, indices = map(np.concatenate, arrays)
         return zip(
-            [row_id for each in records for row_id in each.ids()],
+            [row_id.decode() for each in records for row_id in each.ids],
             repeat(self.model, len(indices)),
             repeat(self.version, len(indices)),
-            [each.time for each in records for _ in range(each.size)],
+            chain.from_iterable(repeat(each.time, each.size) for each in records),
             map(_to_json, map(self._inputs, *shortest(inputs).T.tolist())),
             map(_to_json, map(self._probabilities, *found.T.tolist())),
             map(self._classes.__getitem__, indices.tolist()),
@@ -47,39 +45,47 @@ class Rows:
         )
 
 
-# Out of sight of the garbage collector, and holding nothing that it sees: thousands wait.
-class Record(msgspec.Struct, frozen=True, gc=False):
-    """Part of the answer to a request, `first` the number of its first instance in the body.
+# Out of sight of the garbage collector, and holding little that it sees: many wait.
+class Record(msgspec.Struct, gc=False):
+    """Consecutive rows of one forward pass, one for each of `ids`, from row `start` on.
 
-    It is rows `start` to `end` of the arrays, which are those of app.inference.ForwardPass;
-    `time` is in seconds since the epoch.
+    The arrays are those of app.inference.ForwardPass; `time` is in seconds since the epoch.
     """
 
     rows: Rows
-    request_id: bytes
     time: float
     inputs: FloatArray
     probabilities: NDArray[np.float64]
     indices: NDArray[np.int64]
     start: int
-    end: int
-    first: int = 0
+    ids: list[bytes]
 
     @property
     def size(self) -> int:
-        return self.end - self.start
+        return len(self.ids)
 
-    def ids(self) -> list[str]:
-        """Each row's: the request's, a colon, and the number of the instance."""
-        request_id = self.request_id.decode() or secrets.token_hex(12)
-        return [f"{request_id}:{self.first + number}" for number in range(self.size)]
+    def arrays(self) -> tuple[FloatArray, NDArray[np.float64], NDArray[np.int64]]:
+        """inputs, probabilities and indices of these rows alone."""
+        own = slice(self.start, self.start + self.size)
+        return self.inputs[own], self.probabilities[own], self.indices[own]
+
+    def goes_on(self, indices: NDArray[np.int64], start: int) -> bool:
+        """Whether it goes on with row `start` of the forward pass that `indices` are of."""
+        return self.indices is indices and self.start + len(self.ids) == start
 
 
-def to_rows(records: Sequence[Record]) -> list[Row]:
+def row_ids(request_id: bytes, size: int, first: int = 0) -> list[bytes]:
+    """Each row's: the request's, a colon, and the number of the instance in the body."""
+    if size == 1 and not first:
+        return [request_id + b":0"]
+    return [b"%b:%d" % (request_id, number) for number in range(first, first + size)]
+
+
+def to_rows(records: Sequence[Record]) -> Iterator[Row]:
     by_version: dict[Rows, list[Record]] = {}
     for record in records:
         by_version.setdefault(record.rows, []).append(record)
-    return [row for rows, each in by_version.items() for row in rows.of(each)]
+    return chain.from_iterable(rows.of(each) for rows, each in by_version.items())
 
 
 def _to_json(value: Any) -> str:

@@ -1,7 +1,7 @@
 """The log's one table, and how many rows get into it at once."""
 
-from collections.abc import Sequence
-from itertools import chain, repeat
+from collections.abc import Iterable
+from itertools import chain, islice, repeat
 from typing import Any
 
 import msgspec
@@ -52,7 +52,7 @@ COLUMNS = ("id", "model", "version", "time", "inputs", "probabilities", "predict
 CHUNK = 128
 
 
-def insert(connection: Connection, rows: Sequence[Row]) -> int:
+def insert(connection: Connection, rows: Iterable[Row]) -> int:
     """Insert the rows whose ids are new, and return how many.
 
     Whoever repeats an id, which the caller may choose, changes nothing of the first. Many rows
@@ -60,12 +60,12 @@ def insert(connection: Connection, rows: Sequence[Row]) -> int:
     interpreter's lock each time, and wait for the busy event loop each time.
     """
     if connection.dialect.name == "postgresql":
-        parameters = {"rows": _encode(rows).decode()}
+        parameters = {"rows": _encode(list(rows)).decode()}
         result = connection.execute(_postgresql, parameters, execution_options=WITH_ROWCOUNT)
         return result.rowcount
     count = 0
-    for start in range(0, len(rows), CHUNK):
-        chunk = rows[start : start + CHUNK]
+    rows = iter(rows)
+    while chunk := list(islice(rows, CHUNK)):
         # Filled up with its last row, which is then there already: for another number of rows
         # SQLite would have to prepare another statement.
         full = chain(chunk, repeat(chunk[-1], CHUNK - len(chunk)))

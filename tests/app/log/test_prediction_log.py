@@ -1,10 +1,13 @@
 """What the log keeps, through the real application, on both databases."""
 
+import asyncio
 import io
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import httpx
 import numpy as np
 import pyarrow as pa
 from hypothesis import given
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 from app.log.records import shortest
 from app.settings import Settings
 from tests.app.log.conftest import ids, metric, predict, query, until, written
-from tests.conftest import SETOSA, open_client
+from tests.conftest import SETOSA, open_client, running_server
 
 Make = Callable[..., Settings]
 
@@ -62,6 +65,43 @@ async def test_every_media_type_and_any_size_is_logged(settings: Make, address: 
     wanted = [f"x-npy:{index}" for index in range(2500)] + [f"json:{index}" for index in range(70)]
     wanted += [f"vnd.apache.arrow.stream:{index}" for index in range(3)] + ["query:0"]
     assert sorted(ids(address)) == sorted(wanted)
+
+
+async def test_each_of_a_batch_is_logged_with_its_own_values(
+    settings: Make, address: str, tmp_path: Path
+) -> None:
+    # Of one, two or three instances; every fifth is not for the log.
+    sizes = [1 + number % 3 for number in range(30)]
+
+    async def ask(client: httpx.AsyncClient, name: str) -> None:
+        together = []
+        for number, size in enumerate(sizes):
+            body = {"instances": [SETOSA | {"sepal_length": number + n / 10} for n in range(size)]}
+            headers = {"X-Request-ID": f"{name}{number}"}
+            headers |= {} if number % 5 else {"X-Prediction-Log": "off"}
+            together.append(client.post("/predict", json=body, headers=headers))
+        assert {answer.status_code for answer in await asyncio.gather(*together)} == {200}
+
+    async with open_client(settings()) as client:
+        await ask(client, "app")
+        assert 0 < await metric(client, "prediction_batch_size_count") < len(sizes)
+    # By the short way (app/api/express.py).
+    with running_server(tmp_path / "log", "--prediction-log", address) as server:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+            await ask(client, "socket")
+        assert server.stop() == 0
+    logged = {}
+    for row_id, inputs in query(address, "SELECT id, inputs FROM predictions"):
+        values = json.loads(inputs) if isinstance(inputs, str) else dict(inputs)
+        logged[row_id] = values["sepal_length"]
+    wanted = {
+        f"{name}{number}:{n}": number + n / 10
+        for name in ("app", "socket")
+        for number, size in enumerate(sizes)
+        for n in range(size)
+        if number % 5
+    }
+    assert logged == wanted
 
 
 async def test_a_refused_request_is_not_logged(settings: Make, address: str) -> None:
