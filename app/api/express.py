@@ -44,7 +44,8 @@ class Express:
             return False
         given = dict(headers)
         length = int(given.get(b"content-length", self._most_bytes + 1))
-        return length <= self._most_bytes and PredictFace.is_ordinary(given)
+        little = length <= self._most_bytes and UNRECORDED[0] not in given
+        return little and PredictFace.is_ordinary(given)
 
     def answer(self, exchange: Exchange, started: float, pass_on: PassOn) -> None:
         """Answer an exchange whose body is there; `pass_on` gets it where that cannot be."""
@@ -80,9 +81,6 @@ class Express:
 
 class RecordingExpress(Express):
     """Also records what it answers in the prediction log."""
-
-    def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
-        return UNRECORDED not in headers and super().takes(url, headers)
 
     def finish(self, waiter: "_Waiter", prediction: Prediction) -> None:
         super().finish(waiter, prediction)

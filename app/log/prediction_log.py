@@ -129,13 +129,14 @@ class PredictionLog:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._hurry.wait(self.flush_seconds)
-            self._hurry.clear()
             try:
                 done = self.flush() and self._purge()
             except Exception:
                 # Whatever it was: without this thread all that follows would be lost.
                 logger.exception("the prediction log failed")
                 done = False
+            # Now, for what came meanwhile is a batch of its own only when it is enough.
+            self._hurry.clear()
             if not done:
                 # However much waits: a database that fails is not asked in a loop.
                 self._stopped.wait(self.flush_seconds)

@@ -34,7 +34,8 @@ class RecordingInference(Inference):
         super().__init__(predictor, metrics, max_pending, execution)
         self._rows = Rows(predictor)
         self._append = append
-        self._gathered: list[Record] = []
+        # In this tick.
+        self._told: list[tuple[bytes, Prediction]] = []
 
     def predict(
         self, rows: FloatArray, deadline: float | None = None
@@ -61,23 +62,22 @@ class RecordingInference(Inference):
             yield prediction
 
     def record(self, request_id: bytes, prediction: Prediction) -> None:
-        """Record what `predict_for` predicted, which does not know for whom it did.
-
-        Neighbours in a forward pass become one record, at the end of the tick: with one for
-        each request the log would cost twice as much.
-        """
-        whole, start, end = prediction
-        ids = row_ids(request_id or _unknown(), end - start)
-        if not self._gathered:
+        """Record what `predict_for` predicted, which does not know for whom it did."""
+        if not self._told:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        elif self._gathered[-1].goes_on(whole.indices, start):
-            self._gathered[-1].ids += ids
-            return
-        self._gathered.append(self._record_of(whole, start, ids))
+        self._told.append((request_id, prediction))
 
     def _hand_over(self) -> None:
-        gathered, self._gathered = self._gathered, []
-        for record in gathered:
+        """Neighbours in a forward pass as one record: one for each request cost twice as much."""
+        told, self._told = self._told, []
+        records: list[Record] = []
+        for request_id, (whole, start, end) in told:
+            ids = row_ids(request_id or _unknown(), end - start)
+            if records and records[-1].goes_on(whole.indices, start):
+                records[-1].ids += ids
+            else:
+                records.append(self._record_of(whole, start, ids))
+        for record in records:
             self._append(record)
 
     def _record_of(self, whole: ForwardPass, start: int, ids: list[bytes]) -> Record:
