@@ -71,12 +71,14 @@ class RecordingInference(Inference):
         """Neighbours in a forward pass as one record: one for each request cost twice as much."""
         told, self._told = self._told, []
         records: list[Record] = []
+        ids: list[bytes] = []
+        last, following = None, 0
         for request_id, (whole, start, end) in told:
-            ids = row_ids(request_id or _unknown(), end - start)
-            if records and records[-1].goes_on(whole.indices, start):
-                records[-1].ids += ids
-            else:
+            if whole is not last or start != following:
+                ids = []
                 records.append(self._record_of(whole, start, ids))
+            ids += row_ids(request_id or _unknown(), end - start)
+            last, following = whole, end
         for record in records:
             self._append(record)
 

@@ -69,10 +69,6 @@ class Record(msgspec.Struct, gc=False):
         own = slice(self.start, self.start + self.size)
         return self.inputs[own], self.probabilities[own], self.indices[own]
 
-    def goes_on(self, indices: NDArray[np.int64], start: int) -> bool:
-        """Whether it goes on with row `start` of the forward pass that `indices` are of."""
-        return self.indices is indices and self.start + len(self.ids) == start
-
 
 def row_ids(request_id: bytes, size: int, first: int = 0) -> list[bytes]:
     """Each row's: the request's, a colon, and the number of the instance in the body."""
