@@ -12,6 +12,7 @@ from benchmarks.ratio import Ratio, print_table
 from benchmarks.request import Request, flower_request
 from benchmarks.server import free_ports, running_server
 from benchmarks.single import service_command
+from benchmarks.turns import take_turns
 
 GOAL = "at least 0.80"
 DROPPED = "prediction_log_dropped_total"
@@ -19,9 +20,8 @@ CONNECTIONS = 32
 
 
 def measure(rounds: int, seconds: int) -> list[Ratio]:
-    """Both servers run throughout and take turns; the log's thread has no core of its own."""
-    throughput: dict[str, list[float]] = {"off": [], "on": []}
-    lost = []
+    """The log's thread has no core of its own."""
+    ratios, lost, best = [], [], 0.0
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         options = {"off": (), "on": ("--prediction-log", f"sqlite:///{folder}/log.db")}
         requests = {}
@@ -32,14 +32,10 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
             stack.enter_context(running_server(command, requests[name].send, log=log))
             run_load(requests[name], connections=CONNECTIONS, seconds=1)
         for _ in range(rounds):
-            for name, request in requests.items():
-                load = run_load(request, connections=CONNECTIONS, seconds=seconds)
-                if load.fault:
-                    raise SystemExit(f"log {name}: {load.fault}")
-                throughput[name].append(load.throughput)
-            lost.append(_dropped(requests["on"]) / load.requests)
-    ratios = [on / off for on, off in zip(throughput["on"], throughput["off"], strict=True)]
-    best = max(throughput["on"])
+            turns = take_turns(requests, connections=CONNECTIONS, seconds=seconds)
+            ratios.append(turns["on"].throughput / turns["off"].throughput)
+            best = max(best, turns["on"].throughput)
+            lost.append(_dropped(requests["on"]) / sum(load.requests for load in turns["on"].loads))
     return [
         Ratio(
             f"/predict with the log to without, 32 connections (best {best:.0f}/s)", ratios, GOAL

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import echo
-from benchmarks.load import Load, run_load
+from benchmarks.load import run_load
 from benchmarks.ratio import Ratio
 from benchmarks.request import flower_request
 from benchmarks.server import free_ports, running_server
+from benchmarks.turns import Turns, take_turns
 
 GOALS = {1: "at least 0.70", 32: "at least 0.60"}
 
@@ -19,8 +20,7 @@ def service_command(port: int, *options: str) -> list[str]:
 
 
 def measure(rounds: int, seconds: int) -> list[Ratio]:
-    """Both servers run throughout, and take turns: what else the machine does meets both."""
-    loads: dict[tuple[str, int], list[Load]] = {}
+    found: dict[int, list[dict[str, Turns]]] = {connections: [] for connections in GOALS}
     ports = free_ports(2)
     commands = {"echo": echo.command(ports[0]), "service": service_command(ports[1])}
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
@@ -32,22 +32,20 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
             run_load(request, connections=32, seconds=1)
             requests[name] = request
         for _ in range(rounds):
-            for connections in GOALS:
-                for name, request in requests.items():
-                    load = run_load(request, connections=connections, seconds=seconds)
-                    if load.fault:
-                        raise SystemExit(f"{name}: {load.fault}")
-                    loads.setdefault((name, connections), []).append(load)
-    return [ratio for connections in GOALS for ratio in _ratios(loads, connections)]
+            for connections, rounds_before in found.items():
+                turns = take_turns(requests, connections=connections, seconds=seconds)
+                rounds_before.append(turns)
+    return [ratio for connections in GOALS for ratio in _ratios(found[connections], connections)]
 
 
-def _ratios(loads: dict[tuple[str, int], list[Load]], connections: int) -> list[Ratio]:
-    service, bare = loads["service", connections], loads["echo", connections]
-    throughput = [a.throughput / b.throughput for a, b in zip(service, bare, strict=True)]
-    tail = [load.p99_ms / load.p50_ms for load in service]
+def _ratios(found: list[dict[str, Turns]], connections: int) -> list[Ratio]:
+    throughput = [turns["service"].throughput / turns["echo"].throughput for turns in found]
     name = f"{connections} connection{'s' if connections > 1 else ''}"
-    best = max(load.throughput for load in service)
+    best = max(turns["service"].throughput for turns in found)
     return [
         Ratio(f"/predict to echo, {name} (best {best:.0f}/s)", throughput, GOALS[connections]),
-        Ratio(f"p99 to p50, {name}", tail, "at most 3"),
+        *(
+            Ratio(f"p99 to p50, {name}, {server}", [turns[server].tail for turns in found], goal)
+            for server, goal in (("service", "at most 3"), ("echo", ""))
+        ),
     ]

@@ -7,6 +7,7 @@ it is a twentieth.
 
 import json
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from benchmarks.ratio import Ratio
 from benchmarks.request import FLOWER, Request, flower_request
 from benchmarks.server import Server, free_ports, running_server
 from benchmarks.single import service_command
+from benchmarks.turns import take_turns
 
 CORES = "0,1"
 # A process takes so many large requests at a time (max_large_requests).
@@ -24,7 +26,6 @@ WORKERS = (1, 2)
 
 
 def measure(rounds: int, seconds: int) -> list[Ratio]:
-    """Both services run throughout, and take turns."""
     ports = free_ports(len(WORKERS))
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         servers: list[Server] = []
@@ -34,12 +35,12 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
             servers.append(stack.enter_context(running_server(command, probe, log=log, core=CORES)))
         flowers, batches = [], []
         for _ in range(rounds):
-            flowers.append(_throughputs(map(flower_request, ports), 32, seconds))
-            batches.append(_throughputs(map(_batch_request, ports), MOST_LARGE, seconds))
+            flowers.append(_gain(flower_request, ports, 32, seconds))
+            batches.append(_gain(_batch_request, ports, MOST_LARGE, seconds))
         one, two = (server.pss_bytes() for server in servers)
     return [
-        Ratio("2 workers to 1, one flower", [b / a for a, b in flowers], "see workers.py"),
-        Ratio(f"2 workers to 1, {BATCH} flowers", [b / a for a, b in batches], "at least 1.8"),
+        Ratio("2 workers to 1, one flower", flowers, "see workers.py"),
+        Ratio(f"2 workers to 1, {BATCH} flowers", batches, "at least 1.8"),
         Ratio("memory (PSS) of 2 workers to 1", [two / one], "at most 1.25"),
     ]
 
@@ -49,12 +50,12 @@ def _batch_request(port: int) -> Request:
     return Request(f"http://127.0.0.1:{port}/predict", body)
 
 
-def _throughputs(requests: "map[Request]", connections: int, seconds: int) -> list[float]:
-    found = []
-    for request in requests:
-        run_load(request, connections=connections, seconds=1, core=CORES)
-        load = run_load(request, connections=connections, seconds=seconds, core=CORES)
-        if load.fault:
-            raise SystemExit(f"workers: {load.fault}")
-        found.append(load.throughput)
-    return found
+def _gain(
+    request: Callable[[int], Request], ports: tuple[int, ...], connections: int, seconds: int
+) -> float:
+    requests = {str(count): request(port) for count, port in zip(WORKERS, ports, strict=True)}
+    for each in requests.values():
+        run_load(each, connections=connections, seconds=1, core=CORES)
+    turns = take_turns(requests, connections=connections, seconds=seconds, core=CORES)
+    one, two = (turns[str(count)].throughput for count in WORKERS)
+    return two / one
