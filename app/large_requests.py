@@ -15,14 +15,14 @@ class LargeRequests:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._running = 0
+        self.running = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """What `work` returns, from a thread. Raises Overloaded, with nothing done."""
-        if self._running >= self._limit:
-            raise Overloaded(f"{self._running} large requests are in work already; try again")
-        self._running += 1
+        if self.running >= self._limit:
+            raise Overloaded(f"{self.running} large requests are in work already; try again")
+        self.running += 1
         try:
             return await run_in_threadpool(work)
         finally:
-            self._running -= 1
+            self.running -= 1
