@@ -25,6 +25,9 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.rpc.server import RpcServer
 
+# Of each listening socket: new connections that are taken in one turn of the event loop.
+LISTENERS = 8
+
 
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
@@ -55,7 +58,25 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        await self._listen_more()
         await self._rpc.start()
+
+    async def _listen_more(self) -> None:
+        """Share each listening socket among several listeners.
+
+        libuv takes one connection from a listener in a turn of the event loop. Under load a turn
+        answers hundreds of requests: the last of 200 new clients waited for half a second.
+        """
+        loop, config = asyncio.get_running_loop(), self.config
+        protocol = partial(
+            config.http_protocol_class,
+            config=config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        for server in tuple(self.servers):
+            for shared in server.sockets * (LISTENERS - 1):
+                self.servers.append(await loop.create_server(protocol, sock=shared.dup()))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in. A second signal ends the wait.

@@ -1,0 +1,42 @@
+"""Clients that come together are all taken within a few turns of the event loop."""
+
+import asyncio
+import socket
+from contextlib import ExitStack
+
+import uvloop
+
+from app.main import create_app
+from app.server import Server
+from app.settings import Settings
+from tests.conftest import IRIS
+
+CLIENTS = 32
+
+
+class Observed(Server):
+    """Lets clients come before the first turn, and counts the turns until all are taken."""
+
+    turns = 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        with ExitStack() as clients:
+            address = self.servers[0].sockets[0].getsockname()
+            for _ in range(CLIENTS):
+                clients.enter_context(socket.create_connection(address))
+            while len(self.server_state.connections) < CLIENTS and self.turns < 10 * CLIENTS:
+                self.turns += 1
+                await asyncio.sleep(0)
+            self.taken = len(self.server_state.connections)
+        self.should_exit = True
+
+
+def test_many_clients_are_taken_in_few_turns_of_the_loop() -> None:
+    settings = Settings(model=IRIS, port=0)
+    server = Observed(create_app(settings), settings)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve())
+    assert server.taken == CLIENTS
+    # Some more than their share of a turn each: a turn begins with what is called soon.
+    assert server.turns <= 10
