@@ -68,12 +68,9 @@ class Server(uvicorn.Server):
         answers hundreds of requests: the last of 200 new clients waited for half a second.
         """
         loop, config = asyncio.get_running_loop(), self.config
-        protocol = partial(
-            config.http_protocol_class,
-            config=config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
-        )
+        kind: Any = config.http_protocol_class
+        state = self.lifespan.state
+        protocol = partial(kind, config=config, server_state=self.server_state, app_state=state)
         for server in tuple(self.servers):
             for shared in server.sockets * (LISTENERS - 1):
                 self.servers.append(await loop.create_server(protocol, sock=shared.dup()))
