@@ -73,7 +73,9 @@ class Server(uvicorn.Server):
         protocol = partial(kind, config=config, server_state=self.server_state, app_state=state)
         for server in tuple(self.servers):
             for shared in server.sockets * (LISTENERS - 1):
-                self.servers.append(await loop.create_server(protocol, sock=shared.dup()))
+                # To listen anew sets the backlog anew, of the one queue that all share.
+                listener = loop.create_server(protocol, sock=shared.dup(), backlog=config.backlog)
+                self.servers.append(await listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in. A second signal ends the wait.

@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import struct
 from contextlib import ExitStack
+from pathlib import Path
 
 import uvloop
 
@@ -22,7 +24,11 @@ class Observed(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         with ExitStack() as clients:
-            address = self.servers[0].sockets[0].getsockname()
+            listener = self.servers[0].sockets[0]
+            # tcpi_sacked, which of a listening socket is its backlog (Linux, tcp_get_info).
+            info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+            self.backlog = struct.unpack_from("I", info, 28)[0]
+            address = listener.getsockname()
             for _ in range(CLIENTS):
                 clients.enter_context(socket.create_connection(address))
             while len(self.server_state.connections) < CLIENTS and self.turns < 10 * CLIENTS:
@@ -38,5 +44,8 @@ def test_many_clients_are_taken_in_few_turns_of_the_loop() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
     assert server.taken == CLIENTS
+    # The kernel allows no more than its own limit.
+    most = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    assert server.backlog == min(server.config.backlog, most)
     # Some more than their share of a turn each: a turn begins with what is called soon.
     assert server.turns <= 10
