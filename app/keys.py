@@ -8,15 +8,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
+from app.rates import SECONDS, Quota, Rates
 from app.settings import Settings
-
-if TYPE_CHECKING:
-    from throttled import Throttled
 
 # Found in a public place, it tells by its start what it is; 256 bits are never guessed.
 PREFIX = "mck_"
@@ -32,17 +30,9 @@ class Scope(StrEnum):
     METRICS = "metrics"
 
 
-def _limiter(rate: str) -> "Throttled":
-    # Imported here: only who limits rates waits for it. Its clock is monotonic, it starts no
-    # thread, and a store for each key means that none is forgotten in favour of another.
-    from throttled import MemoryStore, Throttled
-
-    return Throttled("key", using="gcra", quota=rate, store=MemoryStore())
-
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 COUNT = "[1-9][0-9]{0,8}"
-Rate = Annotated[str, Field(pattern=f"^{COUNT}/(second|minute|hour|day)( burst {COUNT})?$")]
+Rate = Annotated[str, Field(pattern=f"^{COUNT}/({'|'.join(SECONDS)})( burst {COUNT})?$")]
 
 
 class Entry(BaseModel):
@@ -56,43 +46,44 @@ class Entry(BaseModel):
 
 
 class Key:
-    """A key in use: its own rate is counted here, for this process."""
+    """A key in use, with its rate over all processes."""
 
-    def __init__(self, name: str, entry: Entry) -> None:
+    def __init__(self, name: str, entry: Entry, rates: Rates) -> None:
         self.name = name
         self._scopes = entry.scopes
         self._rate = entry.rate
-        self._limiter = _limiter(entry.rate) if entry.rate else None
+        self._limit = rates.limit(entry.sha256, Quota.parse(entry.rate)) if entry.rate else None
 
     def require(self, scope: Scope) -> None:
         """Count one request. Raises Forbidden, which is not counted, or RateExceeded."""
         if scope not in self._scopes:
             raise Forbidden(f"the key {self.name!r} does not have the scope {scope}")
-        if self._limiter is not None:
-            result = self._limiter.limit()
-            if result.limited:
-                quota = self._limiter.limiter.quota
-                raise RateExceeded(
-                    f"the key {self.name!r} is over its rate of {self._rate}",
-                    seconds=math.ceil(result.state.retry_after),
-                    limit=quota.get_limit(),
-                    period=quota.get_period_sec(),
-                )
+        if self._limit is not None and (nanoseconds := self._limit.take()):
+            raise RateExceeded(
+                f"the key {self.name!r} is over its rate of {self._rate}",
+                seconds=math.ceil(nanoseconds / 1e9),
+                limit=self._limit.quota.limit,
+                period=self._limit.quota.period,
+            )
 
 
 class Keys:
-    """All keys by their SHA-256: what a lookup takes says nothing about any key."""
+    """All keys by their SHA-256: what a lookup takes says nothing about any key.
 
-    def __init__(self, entries: Mapping[str, Entry]) -> None:
+    Keys that are made later of the same `rates` go on with the rates of these.
+    """
+
+    def __init__(self, entries: Mapping[str, Entry], rates: Rates | None = None) -> None:
+        self.rates = rates = rates or Rates()
         self._keys: dict[str, Key] = {}
         self.scopes = frozenset[Scope]().union(*(entry.scopes for entry in entries.values()))
         for name, entry in entries.items():
             if same := self._keys.get(entry.sha256):
                 raise SettingsError(f"{same.name} and {name} are the same key")
-            self._keys[entry.sha256] = Key(name, entry)
+            self._keys[entry.sha256] = Key(name, entry, rates)
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, rates: Rates | None = None) -> Self:
         """Those of the file and the admin token, which is a key as well. Raises SettingsError."""
         entries = read_keys(settings.api_keys) if settings.api_keys else {}
         if settings.admin_token:
@@ -101,7 +92,7 @@ class Keys:
             entries["admin token"] = Entry(
                 sha256=digest(token.encode()), scopes=frozenset({Scope.ADMIN})
             )
-        return cls(entries)
+        return cls(entries, rates)
 
     def require(self, given: bytes | None, scope: Scope) -> Key:
         """The key that was given, which may do this now.

@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,6 +35,7 @@ from app.large_requests import LargeRequests
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
+from app.rates import Rates
 from app.registry import Registry, only_default
 from app.repository import Repository
 from app.rollout_counts import RolloutCounts
@@ -47,13 +49,13 @@ if TYPE_CHECKING:
     from app.tracing import Tracing
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, shared: Path | None = None) -> FastAPI:
     """Load the models and assemble the service around them.
 
     They are loaded here, before anything listens, so there is never a half-started service.
     Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra. Without `settings`,
     as under `uvicorn --factory`, they are read from the environment, and an error ends the
-    process: one line, status 1.
+    process: one line, status 1. `shared` is the folder of processes that are forked later.
     """
     if settings is None:
         try:
@@ -62,7 +64,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             sys.exit(f"app: {error}")
     torch.set_num_threads(1)
     # Before the models: a mistake in these is told at once.
-    guard = Guard(Keys.of(settings), everything=settings.api_keys is not None)
+    rates = Rates(shared and shared / "rates.lock")
+    guard = Guard(Keys.of(settings, rates), everything=settings.api_keys is not None)
     hosts = TrustedHosts(settings.trusted_hosts)
     tracing = open_tracing(settings)
     service = load_service(settings, tracing)

@@ -42,7 +42,7 @@ def serve_with_workers(settings: Settings) -> None:
     parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="multiclass-metrics-", dir=parent) as directory:
         share_counts(directory, lambda: multiprocessing.current_process().name)
-        Supervisor(create_app(settings), settings, directory).run()
+        Supervisor(create_app(settings, Path(directory)), settings, directory).run()
 
 
 class Supervisor:
