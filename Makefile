@@ -2,7 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 
-.PHONY: serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
+.PHONY: help serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
 	$(BIN)/app serve
@@ -21,7 +24,7 @@ lint: .venv/dev  ## check style, types, import direction, dependencies and the D
 	$(BIN)/deptry app
 	$(BIN)/hadolint Dockerfile
 
-format: .venv/dev
+format: .venv/dev  ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
