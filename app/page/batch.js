@@ -1,8 +1,8 @@
 /** Many rows at once: a CSV file in, a table of results out. */
 
 import { formatCsv, parseCsv } from "./csv.js";
+import { table } from "./draw/table.js";
 import { element, part, swatch } from "./element.js";
-import { table } from "./explanation.js";
 import { percent } from "./scale.js";
 import { readTable } from "./table.js";
 

@@ -1,5 +1,6 @@
 /** Why the input gets its class: attributions, the counterfactual, the nearest training rows. */
 
+import { table } from "./draw/table.js";
 import { element, part, swatch } from "./element.js";
 import { fixed, short, signed } from "./scale.js";
 
@@ -86,16 +87,4 @@ function signedBar(name, value, largest) {
   fill.style.setProperty("--class", value < 0 ? "var(--negative)" : "var(--positive)");
   const bar = element("span", { class: "bar", "aria-hidden": "true" }, fill);
   return element("li", {}, element("span", { class: "name", title: name }, name), bar, element("span", { class: "number" }, fixed(value, largest)));
-}
-
-/** A table; columns from `numbers` on are aligned as numbers. */
-export function table(header, rows, numbers) {
-  const cell = (tag, column, content, scope) =>
-    element(tag, { class: column >= numbers && "number", scope }, content);
-  return element(
-    "table",
-    {},
-    element("thead", {}, element("tr", {}, ...header.map((name, column) => cell("th", column, name, "col")))),
-    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((content, column) => cell("td", column, content))))),
-  );
 }

@@ -1,9 +1,8 @@
 /** What a version was asked lately: classes, accuracy from feedback, drift against training. */
 
-import { onScheme } from "./colours.js";
-import { drawDrift } from "./drift.js";
+import { drawDrift } from "./draw/drift.js";
+import { table } from "./draw/table.js";
 import { classVariable, element, part, reveal } from "./element.js";
-import { table } from "./explanation.js";
 import { figures } from "./figures.js";
 import { Latest } from "./latest.js";
 import { percent, short } from "./scale.js";
@@ -14,7 +13,6 @@ const LEVELS = { none: "no drift", moderate: "moderate drift", major: "major dri
 export class MonitoringView {
   #classes;
   #plots = [];
-  #charts = [];
 
   /** `logged`: whether the service logs predictions; the panel is absent where it does not. */
   constructor(api, { classes }, logged) {
@@ -29,13 +27,8 @@ export class MonitoringView {
     const ask = () => latest.want(part("monitoring-hours").value);
     part("monitoring-hours").addEventListener("change", ask);
     part("monitoring-refresh").addEventListener("click", ask);
-    onScheme(() => this.#draw());
     onWidth(part("monitoring-features"), () => this.#draw());
     ask();
-  }
-
-  close() {
-    this.#charts.forEach((chart) => chart.destroy());
   }
 
   #say(text, refused = false) {
@@ -65,7 +58,7 @@ export class MonitoringView {
     part("monitoring-rows").textContent = drift
       ? `The newest ${drift.rows.toLocaleString("en")} rows against the training rows, by the deciles of those and beyond them.`
       : "The model card holds no histograms; training writes them.";
-    this.#plots = (drift?.features ?? []).map((feature) => ({ feature, root: driftPlot(feature) }));
+    this.#plots = (drift?.features ?? []).map((feature) => ({ feature, root: element("div", { class: "histogram" }) }));
     const blocks = this.#plots.map(({ feature, root }) =>
       element("div", {}, element("h4", {}, feature.name, level(feature)), root, statistics(feature)),
     );
@@ -74,8 +67,7 @@ export class MonitoringView {
   }
 
   #draw() {
-    this.close();
-    this.#charts = this.#plots.map(({ feature, root }) => drawDrift(root, feature));
+    for (const { feature, root } of this.#plots) drawDrift(root, feature);
   }
 }
 
@@ -90,10 +82,6 @@ function classBar({ class: name, count, share }, index) {
 
 function level({ level: found }) {
   return found ? element("span", { class: `level ${found}` }, LEVELS[found]) : "";
-}
-
-function driftPlot({ name }) {
-  return element("div", { class: "histogram", role: "img", "aria-label": `${name}: shares in training and lately, by deciles of the training rows` });
 }
 
 function statistics({ psi, ks, p_value: chance }) {

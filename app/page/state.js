@@ -2,10 +2,10 @@
 
 import { Cells } from "./cells.js";
 import { onScheme } from "./colours.js";
+import { drawHistogram } from "./draw/histogram.js";
 import { element, part } from "./element.js";
 import { figures } from "./figures.js";
 import { MOST_CELLS } from "./heatmap.js";
-import { drawHistogram } from "./histogram.js";
 import { credentials } from "./key.js";
 import { short } from "./scale.js";
 import { onWidth } from "./width.js";
@@ -18,7 +18,6 @@ export class StateBrowser {
   #chosen = null;
   #cells = null;
   #histogram = null;
-  #chart = null;
 
   constructor(api, card, { totals, entries }) {
     this.#api = api;
@@ -28,20 +27,13 @@ export class StateBrowser {
     part("state-totals").replaceChildren(counts, "Download all: ", ...files);
     const buttons = entries.map((entry) => this.#button(entry));
     part("tensors").replaceChildren(...buttons);
-    onScheme(() => {
-      this.#cells?.draw();
-      this.#drawHistogram();
-    });
+    onScheme(() => this.#cells?.draw());
     onWidth(part("tensor"), () => this.#drawHistogram());
   }
 
   /** Look at the first entry, once its place on the page has its width. */
   open() {
     part("tensors").firstElementChild?.click();
-  }
-
-  close() {
-    this.#chart?.destroy();
   }
 
   #button(entry) {
@@ -77,16 +69,17 @@ export class StateBrowser {
     const { clientWidth: width } = part("tensor");
     this.#cells = values && new Cells(this.#card, entry, values, width, (flat) => short(values.data[flat], 9));
     const cells = this.#cells ? this.#cells.root : element("p", { class: "note" }, "Too large to draw; download it.");
-    const plot = element("div", { class: "histogram", role: "img", "aria-label": `Histogram of ${entry.name}, ${BINS} bins` });
+    const plot = element("div", { class: "histogram" });
     const beside = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
     part("tensor").replaceChildren(cells, beside);
-    this.#histogram = { plot, histogram };
+    this.#histogram = { plot, name: `Histogram of ${entry.name}, ${BINS} bins`, histogram };
     this.#drawHistogram();
   }
 
   #drawHistogram() {
-    this.#chart?.destroy();
-    if (this.#histogram) this.#chart = drawHistogram(this.#histogram.plot, this.#histogram.histogram);
+    if (!this.#histogram) return;
+    const { plot, name, histogram } = this.#histogram;
+    drawHistogram(plot, name, histogram);
   }
 
   #links(entry) {

@@ -19,9 +19,6 @@ import { StateBrowser } from "./state.js";
 
 export class Views {
   #api;
-  #curves;
-  #browser;
-  #monitoring;
   #explained = true;
 
   /** `api` is that of the version, `versions` are all that the model has, `input` is what the
@@ -36,13 +33,12 @@ export class Views {
     new Sliders(part("sliders"), card, this.instance);
     offerInputs(card, this.instance);
     const map = new DecisionMap(card, this.instance, this.details, api);
-    this.#curves = new Curves(card, this.instance, this.details, api);
+    new Curves(card, this.instance, this.details, api);
     this.batch = new Batch(card, this.instance, this.details, api);
     new Snippets(api, this.instance, this.details);
-    this.#browser = new StateBrowser(api, card, state);
-    this.#browser.open();
+    new StateBrowser(api, card, state).open();
     new DifferenceView(api, model, state, versions);
-    this.#monitoring = new MonitoringView(api, card, service.prediction_log);
+    new MonitoringView(api, card, service.prediction_log);
     const predicting = this.#predicting(card);
     const explaining = this.#explaining(card, map, new Network(card, this.instance, ...weights));
     const predict = () => predicting.want({ instance: this.instance.toJSON(), query: this.details.query });
@@ -57,9 +53,6 @@ export class Views {
   /** No answer that is still to come is shown, and nothing outside of <main> holds on to them. */
   close() {
     this.#api.close();
-    this.#curves.close();
-    this.#browser.close();
-    this.#monitoring.close();
   }
 
   #predicting({ classes }) {

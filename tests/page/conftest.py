@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
@@ -87,10 +87,14 @@ class Visit:
 
 OpenPage = Callable[..., Visit]
 
+# A limit for what never comes, not a speed: a busy machine may take as long as it needs.
+HANG_MILLISECONDS = 60_000
+expect.set_options(timeout=HANG_MILLISECONDS)
+
 
 def wait_until(page: Page, check: Callable[[], bool]) -> None:
     """For what the page shows by pixels, where Playwright's own `expect` cannot look."""
-    for _ in range(100):
+    for _ in range(HANG_MILLISECONDS // 100):
         if check():
             return
         page.wait_for_timeout(100)
@@ -104,14 +108,14 @@ def visit(browser: Browser) -> Iterator[OpenPage]:
 
     def open_page(server: Process, path: str = "/", **options: Any) -> Visit:
         context = browser.new_context(**options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(HANG_MILLISECONDS)
         context.add_init_script(REPORT_VIOLATIONS)
         visit = Visit(context.new_page(), server.url)
         visits.append(visit)
         visit.page.goto(server.url + path)
         # The last to be filled: by then the model is known and a first answer is there.
         visit.page.locator("#verdict .probability").wait_for()
-        visit.page.locator("#tensor .histogram canvas").wait_for()
+        visit.page.locator("#tensor .histogram svg").wait_for()
         return visit
 
     yield open_page

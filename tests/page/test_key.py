@@ -65,7 +65,7 @@ def test_what_is_downloaded_is_asked_for_with_the_key(
     page.goto(server.url)
     page.get_by_label("API key").fill(keys["both"])
     page.get_by_role("button", name="Use it").click()
-    page.locator("#tensor .histogram canvas").wait_for()
+    page.locator("#tensor .histogram svg").wait_for()
     with page.expect_download() as started:
         page.get_by_role("link", name=".npy").click()
     assert started.value.suggested_filename == "hidden.weight.npy"

@@ -103,9 +103,9 @@ def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> 
     expected = f"petal_width {high}: {', '.join(texts)}"
 
     def told() -> bool:
-        box = page.locator("#curves-plot .u-over").bounding_box()
+        box = page.locator("#curves-plot svg").bounding_box()
         assert box is not None
-        # The last of the points, at the slider's end.
+        # The last of the points, at the end of the slider.
         page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
         page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2)
         return page.locator("#curves-readout").inner_text() == expected

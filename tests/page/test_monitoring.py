@@ -68,31 +68,31 @@ def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Pro
         shown = [float(text.replace("−", "-")) for text in block.locator("dd").all_inner_texts()]
         expected = [each["psi"], each["ks"], each["p_value"]]
         assert shown == pytest.approx(expected, rel=0.05)
-        expect(block.locator("canvas")).to_be_visible()
+        expect(block.locator("svg")).to_be_visible()
 
 
 def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> None:
-    opened = visit(logged, color_scheme="light")
-    page = opened.page
-    page.locator("#monitoring-features canvas").first.wait_for()
+    page = visit(logged).page
+    petal_width = page.locator("#monitoring-features > div").nth(3)
+    petal_width.locator("svg").wait_for()
+    feature = monitoring(logged)["drift"]["features"][3]
+    expected = [feature["below"], *feature["window"], feature["above"]]
     # All of VIRGINICA's petals are wider than any in training: two thirds stand beyond.
-    canvas = page.locator("#monitoring-features > div").nth(3).locator("canvas")
-    count = """(canvas) => {
-        const { data, width, height } = canvas.getContext("2d").getImageData(
-            0, 0, canvas.width, canvas.height);
-        const columns = Array.from({ length: width }, (_, x) => {
-            let sum = 0;
-            for (let y = 0; y < height; y += 1) {
-                const [red, green, blue, alpha] = data.subarray(4 * (y * width + x));
-                sum += alpha === 255 && red === 43 && green === 90 && blue === 158;
-            }
-            return sum;
-        });
-        return [Math.max(...columns), columns.findLastIndex((sum) => sum > 0) / width, height];
-    }"""
-    highest, last, height = canvas.evaluate(count)
-    assert last > 0.9
-    assert highest > 0.5 * height
+    assert expected[-1] == pytest.approx(2 / 3)
+    measure = "(bars) => bars.map((bar) => Number(bar.getAttribute('height')))"
+    heights = petal_width.locator("rect.lately").evaluate_all(measure)
+    assert [height / sum(heights) for height in heights] == pytest.approx(expected)
+    # The axis ends where the highest bar does.
+    assert petal_width.locator("rect.trained").count() == len(expected)
+
+
+def test_the_plot_is_a_table_on_demand(visit: OpenPage, logged: Process) -> None:
+    page = visit(logged).page
+    petal_width = page.locator("#monitoring-features > div").nth(3)
+    petal_width.get_by_text("Data as a table").click()
+    last = petal_width.locator("tbody tr").last
+    expect(last).to_have_text("above 2.50.0 %66.7 %")
+    expect_no_violations(page)
 
 
 def test_another_time_is_asked_for_by_choice_and_by_button(
@@ -126,7 +126,7 @@ def test_axe_finds_nothing_in_the_plots(
     visit: OpenPage, logged: Process, scheme: str, size: dict[str, int]
 ) -> None:
     opened = visit(logged, color_scheme=scheme, viewport=size)
-    opened.page.locator("#monitoring-features canvas").first.wait_for()
+    opened.page.locator("#monitoring-features svg").first.wait_for()
     expect_no_violations(opened.page)
     assert opened.page.evaluate("document.documentElement.scrollWidth") == size["width"]
 

@@ -1,0 +1,72 @@
+/** A chart as SVG: a frame with two axes, marks inside it, and its data as a table on demand. */
+
+import { element, svg } from "../element.js";
+import { table } from "./table.js";
+
+const TOP = 8;
+const RIGHT = 10;
+// CSS pixels of one character of an axis, at most: the font is 12 px.
+const CHARACTER = 7;
+const LINE = 20;
+
+/** Replace the chart in `root` by one as wide as it, and return it.
+ *
+ * `x` and `y` are {low, high, ticks: [[value, text], ...], grid, label}. `name` says what the
+ * chart shows, to whoever cannot see it. The colours are those of the style sheet, so another
+ * scheme needs no new chart. */
+export function drawChart(root, { name, height, x, y }) {
+  const bottom = LINE * (x.label ? 2 : 1) + 4;
+  const left = 10 + CHARACTER * Math.max(...y.ticks.map(([, text]) => text.length));
+  const width = Math.max(root.clientWidth, left + RIGHT + 1);
+  const frame = { left, top: TOP, right: width - RIGHT, bottom: height - bottom };
+  const across = linear(x.low, x.high, frame.left, frame.right);
+  const up = linear(y.low, y.high, frame.bottom, frame.top);
+  const ground = svg("g");
+  const marks = svg("g");
+  const node = svg(
+    "svg",
+    { class: "chart", role: "img", "aria-label": name, width, height, viewBox: `0 0 ${width} ${height}` },
+    ground,
+    ...x.ticks.flatMap(([value, text]) => tickAcross(across(value), frame, text, x.grid)),
+    ...y.ticks.flatMap(([value, text]) => tickUp(up(value), frame, text, y.grid)),
+    x.label ? svg("text", { x: (left + frame.right) / 2, y: height - 6, "text-anchor": "middle" }, x.label) : "",
+    marks,
+  );
+  root.querySelector("svg.chart")?.remove();
+  root.prepend(node);
+  return { node, frame, across, up, ground, marks };
+}
+
+/** Offer the data of the chart in `root` as a table, made when somebody opens it. */
+export function offerTable(root, header, rows) {
+  const known = root.querySelector("details.data");
+  const details = known ?? element("details", { class: "data" }, element("summary", {}, "Data as a table"));
+  const fill = () => {
+    details.querySelector(".rows")?.remove();
+    // A region that scrolls has to be reached by the keyboard.
+    const scrolls = { class: "rows", tabindex: 0, role: "region", "aria-label": "Data as a table" };
+    if (details.open) details.append(element("div", scrolls, table(header, rows(), 1)));
+  };
+  details.ontoggle = fill;
+  if (known) fill();
+  else root.append(details);
+}
+
+/** The function that maps low to `from` and high to `to`, in a straight line. */
+function linear(low, high, from, to) {
+  return (value) => from + ((value - low) / (high - low)) * (to - from);
+}
+
+function tickAcross(x, { top, bottom, left, right }, text, grid) {
+  if (x < left - 0.5 || x > right + 0.5) return [];
+  const line = grid ? [svg("line", { x1: x, x2: x, y1: top, y2: bottom })] : [];
+  // A text at the edge stays inside the chart.
+  const half = (CHARACTER * text.length) / 2;
+  const at = Math.min(Math.max(x, half), right + RIGHT - half);
+  return [...line, svg("text", { x: at, y: bottom + LINE - 4, "text-anchor": "middle" }, text)];
+}
+
+function tickUp(y, { left, right }, text, grid) {
+  const line = grid ? [svg("line", { x1: left, x2: right, y1: y, y2: y })] : [];
+  return [...line, svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, text)];
+}

@@ -1,0 +1,35 @@
+/** The probability of each class along one feature, as lines. */
+
+import { classVariable } from "../element.js";
+import { percent, short, ticks } from "../scale.js";
+import { drawChart, offerTable } from "./chart.js";
+import { line, mark, shade } from "./marks.js";
+
+/** Draw `curves`, one for each of `classes`, over `xs` of the feature `along`; `value` is marked.
+ * `read` gets the text of the place under the pointer, "" where there is none. */
+export function drawCurves(root, { along, xs, curves, classes, value, read }) {
+  const chart = drawChart(root, {
+    name: `Probability of each class as ${along.name} changes; the table has the numbers`,
+    height: 300,
+    x: {
+      low: along.low,
+      high: along.high,
+      label: along.unit ? `${along.name} (${along.unit})` : along.name,
+      ticks: ticks(along.low, along.high, 6).map((x) => [x, short(x)]),
+      grid: true,
+    },
+    y: { low: 0, high: 1, grid: true, ticks: ticks(0, 1, 5).map((y) => [y, `${Math.round(y * 100)} %`]) },
+  });
+  shade(chart, along.minimum, along.maximum);
+  curves.forEach((curve, index) => line(chart, xs, curve, classVariable(index)));
+  mark(chart, value);
+  const at = (place) => classes.map((name, index) => `${name} ${percent(curves[index][place])}`).join(", ");
+  chart.node.addEventListener("pointermove", ({ offsetX }) => {
+    const share = (offsetX - chart.frame.left) / (chart.frame.right - chart.frame.left);
+    const place = Math.round(Math.min(1, Math.max(0, share)) * (xs.length - 1));
+    read(`${along.name} ${short(xs[place], 3)}: ${at(place)}`);
+  });
+  chart.node.addEventListener("pointerleave", () => read(""));
+  const rows = () => xs.map((x, place) => [short(x), ...curves.map((curve) => percent(curve[place]))]);
+  offerTable(root, [along.name, ...classes], rows);
+}

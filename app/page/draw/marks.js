@@ -1,0 +1,35 @@
+/** What stands inside a chart: lines, bars, a shaded range, a marked value. */
+
+import { svg } from "../element.js";
+
+/** A line through the points (xs[i], ys[i]). */
+export function line({ across, up, marks }, xs, ys, colour) {
+  const points = xs.map((x, place) => `${across(x).toFixed(2)},${up(ys[place]).toFixed(2)}`).join(" ");
+  const drawn = svg("polyline", { class: "curve", points });
+  drawn.style.setProperty("--class", colour);
+  marks.append(drawn);
+}
+
+/** A bar from x = `from` to `to` as high as `value`; `text` is shown while the pointer is on it. */
+export function bar({ across, up, frame, marks }, from, to, value, kind, text) {
+  const [x, end, y] = [across(from), across(to), up(value)];
+  // A pixel stays free to the next bar, where there is room for one.
+  const gap = end - x > 3 ? 1 : 0;
+  const place = { x, y, width: Math.max(0, end - x - gap), height: Math.max(0, frame.bottom - y) };
+  marks.append(svg("rect", { class: kind, ...place }, svg("title", {}, text)));
+}
+
+/** The range of x from `from` to `to`, shaded, behind everything. */
+export function shade({ across, frame, ground }, from, to) {
+  const [x, end] = [from, to].map((value) => Math.min(Math.max(across(value), frame.left), frame.right));
+  ground.append(svg("rect", { class: "range", x, y: frame.top, width: end - x, height: frame.bottom - frame.top }));
+}
+
+/** A line at x = `value`; nothing where that is outside the chart. Returns it. */
+export function mark({ across, frame, marks }, value) {
+  const x = across(value);
+  const inside = x >= frame.left && x <= frame.right;
+  const drawn = svg("line", { class: "mark", x1: x, x2: x, y1: frame.top, y2: frame.bottom });
+  if (inside) marks.append(drawn);
+  return drawn;
+}
