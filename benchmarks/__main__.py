@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bodies, prediction_log, single, start, state, training, workers
+from benchmarks import bodies, client, prediction_log, single, start, state, training, workers
 from benchmarks.ratio import Ratio, print_table
 
 
@@ -19,6 +19,7 @@ def bench(
     ratios += single.measure(rounds, seconds)
     ratios += prediction_log.measure(rounds, seconds)
     ratios += bodies.measure(rounds)
+    ratios += client.measure(rounds)
     ratios += start.measure(rounds)
     ratios += workers.measure(rounds, seconds)
     ratios += training.measure(rounds)

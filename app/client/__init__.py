@@ -6,25 +6,35 @@
 All methods only read. They ask again, for `patience` seconds at most, while the service
 says 503 or 429 or the connection is lost; then, or where asking again is no use, they raise
 NoAnswer or Problem, both ClientError. `key` is an API key, sent with each request. Other
-options are httpx's: headers, timeout, verify, transport.
+options are httpx's: headers, timeout, verify, transport, limits.
+
+Any number of threads, or of tasks of one event loop, may share a client. Of theirs, 32 requests
+are under way at a time, or as many as `limits` allows connections; the others wait their turn,
+in order. Time limits do not count that wait: httpx's timeouts and `patience` begin when the
+request is first sent.
 """
 
+import math
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from app.card import Card
-from app.errors import MissingExtra
+from app.errors import ClientError, MissingExtra
 from app.predictions import Details, Flower, Prediction
 
 try:
     import anyio
     import httpx
+    from anyio.lowlevel import EventLoopToken, current_token
 except ModuleNotFoundError:
     raise MissingExtra("app.client needs httpx: pip install httpx") from None
 
 from app.client.exchanges import Array, Exchanges, parse_url, with_key
+from app.client.failures import FAILURES
 from app.client.retries import Exchange, Outcome, T
+from app.client.turns import Turns
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +42,8 @@ if TYPE_CHECKING:
     from app.api.model import ModelView
 
 PATIENCE_SECONDS = 10.0
+# More would be served no faster.
+LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
 
 
 class Client:
@@ -43,8 +55,10 @@ class Client:
         patience: float = PATIENCE_SECONDS,
         **options: Any,
     ) -> None:
+        limits = options.setdefault("limits", LIMITS)
         self._http = httpx.Client(base_url=parse_url(url), **with_key(key, options))
         self._exchanges = Exchanges(self._http.build_request, patience)
+        self._turns = Turns(_most(limits), threading.Event)
 
     @overload
     def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
@@ -96,19 +110,27 @@ class Client:
         self.close()
 
     def _run(self, exchange: Exchange[T]) -> T:
+        outcome = self._send(lambda: next(exchange).request)
         try:
-            pause, request = next(exchange)
-            outcome: Outcome
             while True:
-                time.sleep(pause)
-                try:
-                    outcome = self._http.send(request)
-                except httpx.RequestError as error:
-                    outcome = error
                 pause, request = exchange.send(outcome)
+                time.sleep(pause)
+                outcome = self._send(lambda: request, again=True)  # noqa: B023
         except StopIteration as end:
             value: T = end.value
             return value
+
+    def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
+        if signal := self._turns.ask(again=again):
+            with self._turns.waiting(signal):
+                signal.wait()
+        try:
+            _require_open(self._http)
+            return self._http.send(build())
+        except FAILURES as error:
+            return error
+        finally:
+            self._turns.end()
 
 
 class AsyncClient:
@@ -122,8 +144,11 @@ class AsyncClient:
         patience: float = PATIENCE_SECONDS,
         **options: Any,
     ) -> None:
+        limits = options.setdefault("limits", LIMITS)
         self._http = httpx.AsyncClient(base_url=parse_url(url), **with_key(key, options))
         self._exchanges = Exchanges(self._http.build_request, patience)
+        self._turns = Turns(_most(limits), anyio.Event)
+        self._loop: EventLoopToken | None = None
 
     @overload
     async def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
@@ -167,16 +192,37 @@ class AsyncClient:
         await self.aclose()
 
     async def _run(self, exchange: Exchange[T]) -> T:
+        loop = current_token()
+        if self._loop not in (None, loop):
+            raise ClientError("this client's connections are of another event loop; make one here")
+        self._loop = loop
+        outcome = await self._send(lambda: next(exchange).request)
         try:
-            pause, request = next(exchange)
-            outcome: Outcome
             while True:
-                await anyio.sleep(pause)
-                try:
-                    outcome = await self._http.send(request)
-                except httpx.RequestError as error:
-                    outcome = error
                 pause, request = exchange.send(outcome)
+                await anyio.sleep(pause)
+                outcome = await self._send(lambda: request, again=True)  # noqa: B023
         except StopIteration as end:
             value: T = end.value
             return value
+
+    async def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
+        if signal := self._turns.ask(again=again):
+            with self._turns.waiting(signal):
+                await signal.wait()
+        try:
+            _require_open(self._http)
+            return await self._http.send(build())
+        except FAILURES as error:
+            return error
+        finally:
+            self._turns.end()
+
+
+def _most(limits: httpx.Limits) -> float:
+    return math.inf if limits.max_connections is None else limits.max_connections
+
+
+def _require_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    if http.is_closed:
+        raise ClientError("this client is closed; make a new one")

@@ -1,7 +1,8 @@
 """What is asked and how answers are read; waiting and sending are left to the clients.
 
 Each exchange is a generator, as httpx's own Auth flows are, so that one text serves Client
-and AsyncClient.
+and AsyncClient. It builds its request in its turn: of ten thousand predictions that wait, no
+body is in memory.
 """
 
 import re
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from app.card import Card
+from app.client.failures import no_answer
 from app.client.retries import Attempt, Exchange, T, persist
-from app.errors import ClientError, Fault, NoAnswer, Problem
+from app.errors import MOST_SHOWN, ClientError, Fault, NoAnswer, Problem
 from app.predictions import (
     Details,
     Flower,
@@ -47,16 +49,21 @@ class Exchanges:
     def predict(
         self, flowers: Flower | Iterable[Flower], details: Details
     ) -> Exchange[Prediction | list[Prediction]]:
+        single = isinstance(flowers, Mapping)
+
+        def read(content: bytes) -> Prediction | list[Prediction]:
+            return decode_prediction(content) if single else decode_predictions(content)
+
         # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
-        request = self._build(
-            "POST",
+        asked = self._ask(
+            read,
             "predict",
+            method="POST",
             params={name: "true" for name, wanted in details.items() if wanted},
             content=encode_flowers(flowers),
             headers={"Content-Type": "application/json"},
         )
-        single = isinstance(flowers, Mapping)
-        return self._ask(request, decode_prediction if single else decode_predictions)
+        return (yield from asked)
 
     def model(self) -> Exchange["ModelView"]:
         # The service's own type, and with it the service's imports; card() does without.
@@ -64,10 +71,10 @@ class Exchanges:
 
         from app.api.model import ModelView
 
-        return self._ask(self._build("GET", "model"), TypeAdapter(ModelView).validate_json)
+        return self._ask(TypeAdapter(ModelView).validate_json, "model")
 
     def card(self) -> Exchange[Card]:
-        return self._ask(self._build("GET", "model"), _read_card)
+        return self._ask(_read_card, "model")
 
     def state(self) -> Exchange[dict[str, "Tensor"]]:
         import safetensors.torch
@@ -86,24 +93,25 @@ class Exchanges:
         return self._one(name, slice, safetensors.numpy.load)
 
     def ready(self) -> Exchange[bool]:
-        outcome = yield Attempt(0, self._build("GET", "health/ready"))
+        outcome = yield Attempt(0, self._request("GET", "health/ready"))
         return isinstance(outcome, httpx.Response) and outcome.is_success
 
     def _whole(self, load: Callable[[bytes], dict[str, T]]) -> Exchange[dict[str, T]]:
         # safetensors returns the entries in another order each time.
-        return self._ask(
-            self._build("GET", "state.safetensors"),
-            lambda content: dict(sorted(load(content).items())),
-        )
+        return self._ask(lambda content: dict(sorted(load(content).items())), "state.safetensors")
 
     def _one(
         self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
     ) -> Exchange[T]:
         params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
-        request = self._build("GET", f"state/{quote(name, safe='')}", params=params)
-        return self._ask(request, lambda content: load(content)[name])
+        # What UTF-8 has no bytes for is in no name that a service could know.
+        path = f"state/{quote(name, safe='', errors='replace')}"
+        return self._ask(lambda content: load(content)[name], path, params=params)
 
-    def _ask(self, request: httpx.Request, read: Callable[[bytes], T]) -> Exchange[T]:
+    def _ask(
+        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
+    ) -> Exchange[T]:
+        request = self._request(method, path, **parts)
         response = yield from persist(request, self._patience)
         if not response.is_success:
             raise _problem(response)
@@ -113,13 +121,20 @@ class Exchanges:
             reason = str(error).partition("\n")[0]
             raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
 
+    def _request(self, method: str, path: str, **parts: Any) -> httpx.Request:
+        try:
+            return self._build(method, path, **parts)
+        except httpx.InvalidURL as error:
+            # As of a tensor's name of 70,000 letters.
+            raise no_answer(path[:MOST_SHOWN], error) from None
+
 
 def parse_url(url: str) -> httpx.URL:
     """Raises NoAnswer for what is no URL."""
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise NoAnswer(f"{url}: {error}") from None
+        raise no_answer(url[:MOST_SHOWN], error) from None
 
 
 def with_key(key: str | None, options: dict[str, Any]) -> dict[str, Any]:

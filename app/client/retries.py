@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 import httpx
 
-from app.errors import NoAnswer
+from app.client.failures import no_answer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 PASSING = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
@@ -25,7 +25,7 @@ class Attempt(NamedTuple):
 
 
 T = TypeVar("T")
-Outcome = httpx.Response | httpx.RequestError
+Outcome = httpx.Response | Exception
 # Yields each attempt, is sent what came of it, and returns what was asked for.
 Exchange = Generator[Attempt, Outcome, T]
 
@@ -35,7 +35,7 @@ def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]
     connection.
 
     Waits as long as Retry-After says, and at least 0.1 s, doubled each time, up to 2 s. No
-    attempt begins later than `patience` seconds after the first. Raises NoAnswer.
+    pause ends later than `patience` seconds after the first attempt. Raises NoAnswer.
     """
     deadline = time.monotonic() + patience
     pause, longest = 0.0, FIRST_PAUSE
@@ -46,14 +46,13 @@ def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]
         longest = min(2 * longest, LONGEST_PAUSE)
         if not _passes(outcome) or time.monotonic() + pause > deadline:
             break
-    if isinstance(outcome, httpx.RequestError):
-        reason = str(outcome) or type(outcome).__name__
-        raise NoAnswer(f"{request.url}: {reason}") from outcome
+    if isinstance(outcome, Exception):
+        raise no_answer(request.url, outcome) from outcome
     return outcome
 
 
 def _passes(outcome: Outcome) -> bool:
-    if isinstance(outcome, httpx.RequestError):
+    if isinstance(outcome, Exception):
         return isinstance(outcome, LOST)
     return outcome.status_code in PASSING
 

@@ -239,7 +239,7 @@ async def test_a_service_that_stays_busy_is_a_problem(ask: Ask) -> None:
 
 @both
 async def test_nobody_there_is_no_answer(ask: Ask) -> None:
-    with pytest.raises(NoAnswer, match=r"^http://test/predict: refused$"):
+    with pytest.raises(NoAnswer, match=r"^http://test/predict: refused; is the service running"):
         await ask(in_turn(httpx.ConnectError("refused"))[0], 0)
 
 
