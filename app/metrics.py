@@ -88,6 +88,11 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.log_lines_dropped = Counter(
+            "log_lines_dropped_total",
+            "Lines not in the log, for whoever reads it was too slow, or the disk full.",
+            registry=self.registry,
+        )
         self.processes = Gauge(
             "worker_processes",
             "Processes that serve.",

@@ -2,22 +2,26 @@
 
 import asyncio
 import contextlib
-import logging.config
+import logging
 import math
+import os
 import resource
+import signal
 import socket
+import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI
-from pythonjsonlogger.json import JsonFormatter
 
 from app.api.guard import Guard
 from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
+from app.json_log import LINES
 from app.protocol import Protocol
 from app.service import Service
 from app.settings import Settings
@@ -25,6 +29,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from app.rpc.server import RpcServer
 
+logger = logging.getLogger(__name__)
 # Of each listening socket: new connections that are taken in one turn of the event loop.
 LISTENERS = 8
 
@@ -52,11 +57,14 @@ class Server(uvicorn.Server):
             )
         )
         self._service = app.state.service
+        self._guard: Guard = app.state.guard
+        LINES.count = self._service.metrics.log_lines_dropped.inc
         self._drain_delay = settings.drain_delay_seconds
         self._drain_timeout = settings.drain_timeout_seconds
         self._rpc = _open_rpc(app.state.service, app.state.guard)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        LINES.start()
         await super().startup(sockets)
         await self._listen_more()
         await self._rpc.start()
@@ -78,26 +86,40 @@ class Server(uvicorn.Server):
                 self.servers.append(await listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Before the rest, which ends with what the models run in. A second signal ends the wait.
+        # Before the rest, which ends with what the models run in.
         begun = time.monotonic()
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        stopping = asyncio.create_task(self._rpc.stop(self._drain_timeout))
-        while not stopping.done() and not self.force_exit:
-            await asyncio.wait([stopping], timeout=0.1)
+        await self._rpc.stop(self._drain_timeout)
         left = self._drain_timeout - (time.monotonic() - begun)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's, and SIGHUP. uvicorn restores those that were there, which end the process."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGHUP, self._handle_hang_up)
+        with super().capture_signals():
+            yield
+        signal.signal(signal.SIGHUP, before)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own would end the process by the signal again, with a status other than 0.
         if self._service.draining:
-            self.should_exit = self.force_exit = True
-            return
+            logger.warning("a second signal: ended before all was answered")
+            LINES.flush()
+            os._exit(0)
         self._service.draining = True
+        logger.info("%s: draining", signal.Signals(sig).name)
         asyncio.get_running_loop().call_later(self._drain_delay, self._stop)
+
+    def _handle_hang_up(self, sig: int, frame: FrameType | None) -> None:
+        asyncio.get_running_loop().call_soon(self._guard.reload, self._service.settings)
 
     def _stop(self) -> None:
         self.should_exit = True
@@ -137,20 +159,3 @@ def raise_file_limit() -> None:
     # macOS names no hard limit, and then takes no soft one without a number.
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def configure_logging(level: str) -> None:
-    """Every record of every library as one line of JSON on standard error."""
-    fields = "%(levelname)s %(name)s %(message)s"
-    renames = {"levelname": "level", "name": "logger"}
-    # UTC, as the access log has it (app/api/access_log.py).
-    formatter = {"()": JsonFormatter, "fmt": fields, "rename_fields": renames, "timestamp": "time"}
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"json": formatter},
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            "root": {"handlers": ["stderr"], "level": level.upper()},
-        }
-    )

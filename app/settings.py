@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as CommandLineError
 
 from app.errors import SettingsError
 from app.host_names import Origins, Patterns
@@ -177,9 +178,11 @@ class Settings(BaseSettings):
         options: dict[str, Any] = {}
         if arguments is not None:
             options = {"_cli_parse_args": arguments, "_cli_kebab_case": True}
-            options |= {"_cli_prog_name": "app serve"}
+            options |= {"_cli_prog_name": "app serve", "_cli_exit_on_error": False}
         try:
             return cls(**options)
+        except CommandLineError as error:
+            raise SettingsError(f"{error}; app serve --help lists the options") from None
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))

@@ -11,7 +11,7 @@ from app.bulletin import Bulletin
 from app.server import Server
 
 # Blocked in the supervisor, which takes them one by one.
-SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM}
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM}
 
 
 class WorkerServer(Server):

@@ -17,10 +17,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from app.api.guard import Guard
 from app.bulletin import Bulletin, make_bells
 from app.errors import WorkerError
+from app.json_log import LINES
 from app.main import create_app
 from app.metrics import share_counts
+from app.process import end_on_signals
 from app.settings import Settings
 from app.worker import SIGNALS, WorkerServer
 
@@ -41,6 +44,7 @@ def serve_with_workers(settings: Settings) -> None:
     """
     parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="multiclass-metrics-", dir=parent) as directory:
+        end_on_signals(partial(_clean_up, directory))
         share_counts(directory, lambda: multiprocessing.current_process().name)
         Supervisor(create_app(settings, Path(directory)), settings, directory).run()
 
@@ -57,6 +61,7 @@ class Supervisor:
         self._directory = directory
         self._processes = app.state.service.metrics.processes
         self._server = WorkerServer(app, settings)
+        self._guard: Guard = app.state.guard
         self._workers: dict[int, ForkProcess] = {}
         self._failed_starts = [0] * settings.workers
         # Shared with the workers: a byte of each says whether it has begun to serve.
@@ -79,8 +84,11 @@ class Supervisor:
         for slot in range(self._settings.workers):
             self._start(slot)
         while self._workers:
-            if signal.sigwait(SIGNALS) == signal.SIGCHLD:
+            sent = signal.sigwait(SIGNALS)
+            if sent == signal.SIGCHLD:
                 self._replace_the_dead()
+            elif sent == signal.SIGHUP:
+                self._reload()
             elif not self._stopping:
                 self._stop()
             else:
@@ -88,6 +96,12 @@ class Supervisor:
                     worker.kill()
         if MAX_FAILED_STARTS in self._failed_starts:
             raise WorkerError(f"a worker died {MAX_FAILED_STARTS} times before it could serve")
+
+    def _reload(self) -> None:
+        # Here too, for those that are still to be forked.
+        self._guard.reload(self._settings)
+        for worker in self._workers.values():
+            os.kill(worker.pid or 0, signal.SIGHUP)
 
     def _start(self, slot: int) -> None:
         self._started[slot] = 0
@@ -104,6 +118,9 @@ class Supervisor:
         os.close(supervisors_end)
         listener = self._listeners.pop(slot)
         self._close_listeners()
+        LINES.begin_anew()
+        # What the supervisor cleans up is not this one's.
+        end_on_signals(LINES.flush)
         # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         bulletin = Bulletin(Path(self._directory), slot, self._bells)
@@ -113,6 +130,8 @@ class Supervisor:
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
+        finally:
+            LINES.flush()
         if self._server.orphaned:
             shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -146,6 +165,11 @@ class Supervisor:
         # Whoever holds one open has the kernel take connections for it.
         for listener in self._listeners:
             listener.close()
+
+
+def _clean_up(directory: str) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    LINES.flush()
 
 
 def _cause(exit_code: int | None) -> str:

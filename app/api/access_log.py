@@ -1,10 +1,7 @@
 """What is kept of each request: a count, a latency, and a line of JSON among others."""
 
 import asyncio
-import contextlib
 import logging
-import select
-import sys
 import time
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,13 +9,14 @@ from typing import NamedTuple
 import msgspec
 from prometheus_client import Counter, Histogram
 
+from app.json_log import LINES
 from app.metrics import Metrics
 
 logger = logging.getLogger("app.access")
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # A kill loses the lines of no more than this.
 MOMENT_SECONDS = 0.01
-# Nor do requests wait for longer than these take; they fit into one write to a pipe.
+# Nor do requests wait for longer than these take.
 MOST_LINES = 16
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -68,12 +66,10 @@ class AccessLog:
     def flush(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
         if unwritten and logger.isEnabledFor(logging.INFO):
-            # As logging's own handlers: a log that is full or gone stops no service.
-            with contextlib.suppress(OSError):
-                _write_lines(_encode_lines([self.line(*answered) for answered in unwritten]))
+            LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
 
     def line(self, now: float, access: Access) -> dict[str, object]:
-        # With the names that every other line has (app.server.configure_logging).
+        # With the names that every other line has (app/json_log.py).
         return {
             "time": datetime.fromtimestamp(now, UTC),
             "level": "INFO",
@@ -93,15 +89,3 @@ class AccessLog:
             requests, latency = self._metrics.requests, self._metrics.latency
             self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
         return self._measures[key]
-
-
-def _write_lines(lines: bytes) -> None:
-    # A pipe takes up to PIPE_BUF bytes whole even when it is full; of more, another worker's
-    # lines may end up in the middle.
-    while lines:
-        end = len(lines)
-        if end > select.PIPE_BUF:
-            end = lines.rfind(b"\n", 0, select.PIPE_BUF) + 1 or lines.index(b"\n") + 1
-        sys.stderr.buffer.write(lines[:end])
-        sys.stderr.buffer.flush()
-        lines = lines[end:]

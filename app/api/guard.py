@@ -10,8 +10,10 @@ from starlette.types import Receive
 from starlette.types import Scope as Connection
 
 from app.api.access import Respond
+from app.errors import ServiceError
 from app.exchange import RawHeader
 from app.keys import Key, Keys, Scope
+from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 OF_A_MODEL = re.compile(r"^(/v2)?/models/\{model\}(/versions/\{version\})?(?=/|$)")
@@ -83,6 +85,18 @@ class Guard:
     def admin(self) -> bool:
         """Whether anybody may change what is served."""
         return Scope.ADMIN in self._keys.scopes
+
+    def reload(self, settings: Settings) -> None:
+        """Read the file of keys again; while it is not right, those that were there stay."""
+        if settings.api_keys is None:
+            logger.info("SIGHUP: there is nothing to reload, for the service has no API keys")
+            return
+        try:
+            self._keys = Keys.of(settings, self._keys.rates)
+        except ServiceError as error:
+            logger.error("SIGHUP: the API keys stay as they were: %s", error)
+        else:
+            logger.info("SIGHUP: the API keys are reloaded")
 
     def needs(self, route: str) -> Scope | None:
         """The scope that a route asks; admin, if nobody said which."""

@@ -1,84 +1,20 @@
-"""The `app` command: serving here, what looks at models in the files beside."""
+"""The `app` command."""
 
-import gc
-import os
 import sys
 
-import typer
-
-from app.cli.checkpoints import convert, inspect, state
-from app.cli.diff import diff
-from app.cli.keys import keys
-from app.cli.output import AsJson, console, print_json, table
-from app.cli.predict import predict
-from app.errors import ServiceError
-from app.settings import Settings, variable
-
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-
-@cli.callback()
-def app() -> None:
-    """Serve a PyTorch classifier and look inside its checkpoints."""
-
-
-# The options are those of Settings: pydantic-settings parses them and prints --help.
-@cli.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    add_help_option=False,
-)
-def serve(context: typer.Context) -> None:
-    """Load the model and serve it; `app serve --help` lists the options."""
-    settings = Settings.read(context.args)
-    # Read when NumPy is imported: its threads would cost memory, and must not be there at a fork.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Imports leave no garbage; the collector walks all of torch for it, a sixth of the start.
-    gc.disable()
-    # Here, not above: other commands need not wait for FastAPI.
-    from app.main import create_app
-    from app.server import Server, configure_logging, raise_file_limit
-    from app.workers import serve_with_workers
-
-    gc.freeze()
-    gc.enable()
-    configure_logging(settings.log_level)
-    raise_file_limit()
-    if settings.workers > 1:
-        serve_with_workers(settings)
-    else:
-        Server(create_app(settings), settings).run()
-
-
-@cli.command(name="settings")
-def show_settings(as_json: AsJson = False) -> None:
-    """List every setting: environment variable, value in force, meaning."""
-    current = Settings.read()
-    rows = [
-        (variable(name), str(getattr(current, name)), field.description)
-        for name, field in Settings.model_fields.items()
-    ]
-    columns = ("variable", "value", "meaning")
-    if as_json:
-        print_json([dict(zip(columns, row, strict=True)) for row in rows])
-        return
-    listed = table(*columns)
-    for row in rows:
-        listed.add_row(*row)
-    console.print(listed)
-
-
-# Options that the command does not know are the model's features.
-cli.command(context_settings={"ignore_unknown_options": True})(predict)
-for command in (state, inspect, diff, convert):
-    cli.command()(command)
-cli.add_typer(keys, name="key")
+from app import process
 
 
 def main() -> None:
-    """Run the command; an error that we raised on purpose is one line and status 1."""
-    try:
-        cli()
-    except ServiceError as error:
-        sys.exit(f"app: {error}")
-    except OSError as error:
-        sys.exit(f"app: {error.filename or ''}: {error.strerror or error}")
+    """The entry point. What each import takes decides when it may come."""
+    process.open_standard_streams()
+    serving = sys.argv[1:2] == ["serve"]
+    if serving:
+        # Other imports take seconds, in which nothing else would end process 1.
+        process.end_on_signals()
+        from app.json_log import configure_logging
+
+        configure_logging("info")
+    from app.cli.run import run
+
+    run(as_json=serving)

@@ -33,13 +33,20 @@ def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def only_message(log: str) -> str:
+    """What the only line of a log says."""
+    (line,) = log.splitlines()
+    record = json.loads(line)
+    assert record["level"] == "CRITICAL"
+    return str(record["message"])
+
+
 def test_a_bad_checkpoint_stops_the_start_in_one_line(write_model: Callable[..., Path]) -> None:
     path = write_model()
     path.write_bytes(path.read_bytes()[:1000])
     result = run_app("serve", "--port", "0", "--model", str(path))
     assert result.returncode == 1
-    assert len(result.stderr.splitlines()) == 1
-    assert result.stderr.startswith(f"app: {path}: not a whole archive")
+    assert only_message(result.stderr).startswith(f"{path}: not a whole archive")
 
 
 def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> None:
@@ -56,9 +63,15 @@ def test_an_unknown_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MULTICLASS_PROT", "8000")
     result = run_app("serve")
     assert result.returncode == 1
-    assert result.stderr == (
-        "app: unknown setting MULTICLASS_PROT; did you mean MULTICLASS_PORT?\n"
+    assert only_message(result.stderr) == (
+        "unknown setting MULTICLASS_PROT; did you mean MULTICLASS_PORT?"
     )
+
+
+def test_an_unknown_option_stops_the_start_in_one_line() -> None:
+    result = run_app("serve", "--nonsense")
+    assert result.returncode == 1
+    assert "unrecognized arguments: --nonsense" in only_message(result.stderr)
 
 
 def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:

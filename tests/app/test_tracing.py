@@ -262,7 +262,8 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert result.returncode == 1
-    assert result.stderr == "app: tracing needs OpenTelemetry: pip install '.[otel]'\n"
+    message = json.loads(result.stderr)["message"]
+    assert message == "tracing needs OpenTelemetry: pip install '.[otel]'"
 
 
 @pytest.fixture

@@ -223,6 +223,7 @@ DIES_AT_START = """
 import os, signal, sys
 from pathlib import Path
 from app.errors import WorkerError
+from app.json_log import configure_logging
 from app.main import create_app
 from app.settings import Settings
 from app.workers import Supervisor
@@ -233,6 +234,7 @@ async def die(scope, receive, send):
 settings = Settings(model=Path(sys.argv[1]), port=0, workers=2)
 app = create_app(settings)
 app.middleware_stack = die
+configure_logging("warning")
 try:
     Supervisor(app, settings, sys.argv[2]).run()
 except WorkerError as error:
@@ -253,7 +255,8 @@ def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
     assert result.returncode == 1
     *deaths, last = result.stderr.splitlines()
     assert last == "app: a worker died 5 times before it could serve"
-    assert max(deaths.count(f"worker-{slot} ended with SIGKILL") for slot in (0, 1)) == 5
+    said = [json.loads(line)["message"] for line in deaths]
+    assert max(said.count(f"worker-{slot} ended with SIGKILL") for slot in (0, 1)) == 5
     assert len(deaths) <= 10
 
 

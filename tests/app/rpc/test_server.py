@@ -137,8 +137,9 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
         port = str(taken.getsockname()[1])
         result = serve("--grpc-port", port, "--workers", workers)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == (
-        f"app: setting MULTICLASS_GRPC_PORT: Address already in use: 127.0.0.1 port {port}"
+    last = json.loads(result.stderr.splitlines()[-1])
+    assert last["message"] == (
+        f"setting MULTICLASS_GRPC_PORT: Address already in use: 127.0.0.1 port {port}"
     )
     assert "Traceback" not in result.stderr
 
@@ -166,4 +167,5 @@ def test_two_services_cannot_share_a_port(hurried: RpcProcess) -> None:
 def test_without_grpcio_the_install_command_is_given() -> None:
     result = serve("--grpc-port", "0", before="import sys; sys.modules['grpc'] = None")
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1] == "app: gRPC needs more packages: pip install '.[grpc]'"
+    last = json.loads(result.stderr.splitlines()[-1])
+    assert last["message"] == "gRPC needs more packages: pip install '.[grpc]'"

@@ -1,0 +1,29 @@
+"""Runs a command; an error that we raised on purpose is one line and status 1."""
+
+import logging
+import sys
+
+from app.cli.commands import cli
+from app.errors import ServiceError
+from app.json_log import LINES
+
+logger = logging.getLogger("app")
+
+
+def run(*, as_json: bool) -> None:
+    """Run what the command line says; `as_json`: the line is one of the log's."""
+    try:
+        cli()
+    except ServiceError as error:
+        _fail(str(error), as_json)
+    except OSError as error:
+        _fail(f"{error.filename or ''}: {error.strerror or error}", as_json)
+    finally:
+        LINES.flush()
+
+
+def _fail(reason: str, as_json: bool) -> None:
+    if not as_json:
+        sys.exit(f"app: {reason}")
+    logger.critical(reason)
+    sys.exit(1)

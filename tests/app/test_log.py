@@ -1,0 +1,148 @@
+"""The log of a real server: whole lines of JSON, for a reader that may stand still or be gone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.test_workers import wait_until
+from tests.conftest import ROOT, SETOSA
+
+COMMAND = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "debug"]
+
+
+@contextmanager
+def served(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A server whose log is a pipe, of which nothing is read after the line with the address."""
+    with subprocess.Popen([*COMMAND, *options], cwd=ROOT, stderr=subprocess.PIPE) as process:
+        try:
+            while not (match := re.search(rb"running on (http://[\d.]+:\d+)", line_of(process))):
+                pass
+            yield process, match[1].decode()
+        finally:
+            process.kill()
+
+
+def line_of(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stderr is not None
+    line: bytes = process.stderr.readline()
+    assert line, "it ended"
+    return line
+
+
+def ports_of(pid: int) -> set[int]:
+    """The ports that a process listens on; its log may not tell."""
+    sockets = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            sockets |= set(re.findall(r"socket:\[(\d+)\]", str(descriptor.readlink())))
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = [row for row in table if row[3] == "0A" and row[9] in sockets]
+    return {int(row[1].rpartition(":")[2], 16) for row in listening}
+
+
+def dropped(url: str) -> float:
+    text = httpx.get(f"{url}/metrics", timeout=60).text
+    return sum(map(float, re.findall(r"^log_lines_dropped_total(?:\{.*\})? (\S+)", text, re.M)))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
+    # Lines of two kilobytes: the limit is soon reached.
+    path = "/" + "x" * 2000
+    with served("--workers", workers) as (process, url), httpx.Client(base_url=url) as client:
+        while not dropped(url):
+            for _ in range(200):
+                assert client.get(path, timeout=60).status_code == 404
+        assert client.post("/predict", json=SETOSA, timeout=60).json()["class"] == "setosa"
+        assert client.get("/health/live", timeout=60).is_success
+        lost = dropped(url)
+        assert process.stderr is not None
+        lines: list[bytes] = []
+        reading = threading.Thread(target=lambda: lines.extend(process.stderr or ()))
+        reading.start()
+        wait_until(lambda: any(b"log lines dropped" in line for line in list(lines)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+        reading.join(timeout=60)
+    records = [json.loads(line) for line in lines]
+    said = next(each["message"] for each in records if "lines dropped" in each["message"])
+    assert int(said.rpartition(" ")[2]) >= lost
+    assert records[-1]["message"].startswith("Finished server process")
+
+
+def test_while_nobody_reads_it_ends_all_the_same() -> None:
+    with served() as (process, url), httpx.Client(base_url=url) as client:
+        for _ in range(400):
+            client.get("/" + "x" * 2000, timeout=60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+
+def test_a_reader_that_is_gone_harms_nobody() -> None:
+    with served("--workers", "2") as (process, url):
+        assert process.stderr is not None
+        process.stderr.close()
+        for _ in range(20):
+            assert httpx.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
+        wait_until(lambda: dropped(url) > 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+
+
+@pytest.mark.parametrize(("closed", "workers"), [("2>&-", "1"), ("<&- >&- 2>&-", "2")])
+def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str) -> None:
+    script = f'exec "$@" {closed}'
+    # Its port is not in a log: it is told by what the process listens on.
+    command = ["sh", "-c", script, "sh", *COMMAND, "--workers", workers]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            wait_until(lambda: len(ports_of(process.pid)) > 0)
+            (port,) = ports_of(process.pid)
+            url = f"http://127.0.0.1:{port}"
+            for _ in range(20):
+                assert httpx.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
+            for descriptor in (2,) if closed == "2>&-" else (0, 1, 2):
+                assert Path(f"/proc/{process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+FAULTY = """
+import sys, threading, warnings
+import app.cli.commands as commands
+
+def create_app(settings):
+    warnings.warn("odd")
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    raise RuntimeError("two\\nlines")
+
+import app.main
+app.main.create_app = create_app
+from app.cli import main
+main()
+"""
+
+
+def test_what_nobody_caught_is_a_line_of_json() -> None:
+    command = [sys.executable, "-c", FAULTY, "serve", "--port", "0"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    warning, of_a_thread, fatal = map(json.loads, result.stderr.splitlines())
+    assert "odd" in warning["message"]
+    assert warning["logger"] == "py.warnings"
+    assert "ZeroDivisionError" in of_a_thread["exc_info"]
+    assert "RuntimeError: two\nlines" in fatal["exc_info"]
