@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 import app.multiclass
 from app.atomic import write_atomically
-from app.card import Card, card_path, read_card
+from app.card import Architecture, Card, card_path, made_card, read_card
 from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
 from app.files import read_regular_file
 from app.formats import State, encode_state, read_state
@@ -51,7 +52,8 @@ def save_checkpoint(state: Mapping[str, Tensor], card: Card, path: Path) -> None
 def load_checkpoint(path: Path) -> tuple[State, Card]:
     """Read the pair and check it: finite weights, and the hash that the card names.
 
-    Raises CheckpointError, in one line that names the file and the reason.
+    Where no card lies beside the state, one with neutral names is made, if the state fits
+    Multiclass. Raises CheckpointError, in one line that names the file and the reason.
     """
     state = read_state(path)
     for name, tensor in state.items():
@@ -59,13 +61,31 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
         numbers = tensor if tensor.itemsize > 1 else tensor.half()
         if wrong := int((~torch.isfinite(numbers)).sum()):
             raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
+    found = state_sha256(state)
+    # A link that leads nowhere is a card that cannot be read.
+    if not os.path.lexists(card_path(path)):
+        return state, _made_card(path, state, found)
     card = read_card(card_path(path))
-    if (found := state_sha256(state)) != card.state_sha256:
+    if found != card.state_sha256:
         raise CardMismatch(
             f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
             f"but {path.name} holds state {found[:12]}"
         )
     return state, card
+
+
+def _made_card(path: Path, state: State, sha256: str) -> Card:
+    try:
+        module = app.multiclass.Multiclass.from_state(state)
+        architecture = Architecture(
+            n_features=module.hidden.in_features,
+            n_hidden=module.hidden.out_features,
+            n_classes=module.output.out_features,
+            batch_norm=isinstance(module.norm, nn.BatchNorm1d),
+        )
+        return made_card(path.stem, architecture, sha256)
+    except (StateMismatch, CardMismatch) as error:
+        raise type(error)(f"{path}: {error}; and no model card lies beside it") from None
 
 
 def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:

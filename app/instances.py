@@ -10,10 +10,9 @@ import numpy as np
 from app.card import Card
 from app.compiled import FloatArray
 from app.errors import BodyTooLarge, Fault, InvalidInstances, MalformedBody
+from app.reference import LARGEST as LARGEST
 
 MAX_FAULTS = 20
-# float32 ends at 3.4e38; the room above lets two linear layers sum without overflow.
-LARGEST = 1e30
 
 
 @dataclass(frozen=True)

@@ -38,5 +38,10 @@ class Loader(Generic[Served]):
         """Raises CheckpointError."""
         if candidate.fault:
             raise UnreadableCheckpoint(candidate.fault)
+        name, version, path = candidate.name, candidate.version, candidate.path
         # This answers the golden prediction: nothing is left to warm up.
-        return self._build(Predictor.load(candidate.path, candidate.name, candidate.version))
+        predictor = Predictor.load(path, name, version)
+        served = self._build(predictor)
+        for warning in predictor.card.warnings:
+            logger.warning("version %s of %s, %s: %s", version, name, path, warning)
+        return served

@@ -1,12 +1,15 @@
 """The network. A model is this code plus a state: neither is any use without the other."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from app.errors import StateMismatch
+
+MOST_NAMED = 8
 
 
 class Multiclass(nn.Module):
@@ -83,7 +86,7 @@ def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tenso
     if missing := sorted(expected.keys() - state.keys()):
         faults.append(f"missing {', '.join(missing)}")
     if unexpected := sorted(state.keys() - expected.keys()):
-        faults.append(f"unexpected {', '.join(map(repr, unexpected))}")
+        faults.append(f"unexpected {_shortened([f'{name!r:.100}' for name in unexpected])}")
     for name in sorted(expected.keys() & state.keys()):
         want, have = expected[name], state[name]
         if want.shape != have.shape:
@@ -93,4 +96,18 @@ def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tenso
         elif want.layout != have.layout:
             faults.append(f"{name} is {have.layout}, not {want.layout}")
     if faults:
-        raise StateMismatch(f"the state does not fit Multiclass: {'; '.join(faults)}")
+        raise StateMismatch(
+            f"the state does not fit Multiclass: {'; '.join(faults)}; {_outline(state)}"
+        )
+
+
+def _outline(state: Mapping[str, Tensor]) -> str:
+    """How many entries there are, and of which modules: the first part of their names."""
+    modules = Counter(name.partition(".")[0] for name in state)
+    parts = [f"{name[:100]} {count}" for name, count in modules.items()]
+    return f"it has {len(state)} entries: {_shortened(parts)}"
+
+
+def _shortened(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return ", ".join(parts[:MOST_NAMED]) + more

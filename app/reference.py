@@ -3,13 +3,44 @@
 Every field of the card that uses these is optional, so cards without them stay readable.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+import itertools
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# float32 ends at 3.4e38; the room above lets two linear layers sum without overflow.
+LARGEST = 1e30
+# An object with many more fields than any part has: each of them would be an error of its own.
+MAX_FIELDS = 100
+# What JavaScript holds exactly, too.
+MAX_COUNT = 2**53
+# Far beyond any data; distances stay finite, as their squares are of numbers up to LARGEST.
+MAX_PRECISION = 1e100
+# Of the largest eigenvalue: what rounding leaves of one that is 0.
+ROUNDING = 1e-6
+
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Text = Annotated[str, Field(max_length=1000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+# The first wrong number ends the reading of a list: millions of them would be as many errors.
+Numbers = Annotated[list[Number], Field(fail_fast=True)]
+Rows = Annotated[list[Numbers], Field(min_length=1, fail_fast=True)]
 
 
 class Frozen(BaseModel):
     """Base of everything in a card: immutable, finite numbers, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_few_fields(cls, data: object) -> object:
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValueError(f"has {len(data)} fields")
+        return data
 
 
 class Reliability(Frozen):
@@ -20,18 +51,19 @@ class Reliability(Frozen):
     """
 
     negative_log_likelihood: float = Field(ge=0)
-    expected_calibration_error: float = Field(ge=0, le=1)
+    expected_calibration_error: Share
 
 
 class Calibration(Frozen):
     """A temperature that divides the logits, and what it does on rows it was not fitted on."""
 
-    temperature: float = Field(gt=0)
-    fitted_on: str
-    fitted_rows: int = Field(gt=0)
-    measured_on: str
-    measured_rows: int = Field(gt=0)
-    bins: int = Field(gt=0)
+    # Beyond these bounds all probabilities are equal, or 0 and 1.
+    temperature: float = Field(ge=1e-3, le=1e3)
+    fitted_on: Text
+    fitted_rows: Count = Field(gt=0)
+    measured_on: Text
+    measured_rows: Count = Field(gt=0)
+    bins: Count = Field(gt=0)
     before: Reliability
     after: Reliability
 
@@ -43,9 +75,30 @@ class Mahalanobis(Frozen):
     class mean, in standard deviations.
     """
 
-    class_means: list[list[float]] = Field(min_length=1)
-    precision: list[list[float]] = Field(min_length=1)
-    percentiles: list[float] = Field(min_length=101, max_length=101)
+    class_means: Rows
+    precision: list[
+        Annotated[
+            list[Annotated[float, Field(ge=-MAX_PRECISION, le=MAX_PRECISION)]],
+            Field(fail_fast=True),
+        ]
+    ] = Field(min_length=1, fail_fast=True)
+    percentiles: list[Annotated[float, Field(ge=0)]] = Field(
+        min_length=101, max_length=101, fail_fast=True
+    )
+
+    @model_validator(mode="after")
+    def _require_distances(self) -> Self:
+        _require_order("percentiles", self.percentiles)
+        size = len(self.class_means[0])
+        if len(self.precision) != size or any(len(row) != size for row in self.precision):
+            raise ValueError(f"precision does not fit {size} x {size}")
+        matrix = np.array(self.precision)
+        allowed = ROUNDING * float(np.abs(matrix).max(initial=0))
+        if float(np.abs(matrix - matrix.T).max(initial=0)) > allowed:
+            raise ValueError("precision is not symmetric")
+        if float(np.linalg.eigvalsh(matrix).min(initial=0)) < -allowed:
+            raise ValueError("precision has a negative eigenvalue, which no covariance has")
+        return self
 
 
 class FeatureHistogram(Frozen):
@@ -56,8 +109,17 @@ class FeatureHistogram(Frozen):
     float32 again before comparing. Values seen later can lie outside of them.
     """
 
-    edges: list[float] = Field(min_length=2)
-    counts: list[int] = Field(min_length=1)
+    edges: Numbers = Field(min_length=2)
+    counts: list[Count] = Field(min_length=1, fail_fast=True)
+
+    @model_validator(mode="after")
+    def _require_rows_in_bins(self) -> Self:
+        _require_order("edges", self.edges)
+        if len(self.counts) != len(self.edges) - 1:
+            raise ValueError(f"histogram counts does not fit 1 x {len(self.edges) - 1}")
+        if not 0 < sum(self.counts) <= MAX_COUNT:
+            raise ValueError(f"counts sum to {sum(self.counts)}, not to 1 to {MAX_COUNT}")
+        return self
 
 
 class TrainingRows(Frozen):
@@ -66,6 +128,12 @@ class TrainingRows(Frozen):
     Large data sets are cut to a limit, the same number of each class as far as it has them.
     """
 
-    total: int = Field(gt=0)
-    rows: list[list[float]] = Field(min_length=1)
-    labels: list[int] = Field(min_length=1)
+    total: Count = Field(gt=0)
+    rows: Rows
+    labels: list[Count] = Field(min_length=1, fail_fast=True)
+
+
+def _require_order(name: str, values: list[float]) -> None:
+    for place, (before, after) in enumerate(itertools.pairwise(values)):
+        if after < before:
+            raise ValueError(f"{name} descends from {before!r} to {after!r} at {place + 1}")

@@ -9,11 +9,11 @@ models/
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from app.card import card_path
+from app.card import CARD_SUFFIX, card_path
 from app.errors import UnreadableCheckpoint
 from app.formats import CODECS
 from app.settings import Settings
@@ -22,6 +22,13 @@ from app.version_policy import is_version
 _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 _NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
 _PREFERENCE = list(CODECS)
+_SUFFIXES = ", ".join(CODECS)
+# How others name checkpoints, whatever is in them.
+_NEAR_MISSES = {
+    *(".pt", ".pt2", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
+    *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
+}
+_ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
 # Inode, size and change time of each file; None for one that is not there.
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -38,6 +45,10 @@ class Candidate:
     path: Path
     stamp: Stamp
     fault: str | None = None
+
+    @property
+    def has_card(self) -> bool:
+        return self.stamp[1] is not None
 
 
 class Repository:
@@ -76,12 +87,14 @@ class Repository:
             raise UnreadableCheckpoint(f"{self.folder}: {error.strerror or error}") from None
         for path in listing.checkpoints(entries):
             listing.add(path.stem, "1", [path])
+        listing.report_near_misses(entries)
         for folder in entries:
             try:
                 if folder.is_dir():
                     _scan_model(folder, listing)
             except OSError as error:
                 listing.report(folder, error.strerror or str(error))
+        listing.require_cards_alike()
         return listing
 
 
@@ -105,6 +118,24 @@ class Listing:
             else:
                 self.report(path, _NAME_RULE)
         return list(by_stem.values())
+
+    def report_near_misses(self, entries: list[Path]) -> None:
+        """Report what somebody may take for a checkpoint or a card that is served."""
+        stems = {path.stem for path in _files(entries)}
+        for path in entries:
+            if _is_near_miss(path):
+                self.report(path, f"no suffix that is served ({_SUFFIXES})")
+            elif path.suffix == CARD_SUFFIX and path.stem not in stems:
+                self.report(path, f"a model card without a checkpoint ({_SUFFIXES})")
+
+    def require_cards_alike(self) -> None:
+        """Of a model whose other versions have cards, one without would change the names."""
+        for name, versions in self.models.items():
+            with_card = [each for each in versions.values() if each.has_card]
+            for version, each in versions.items():
+                if with_card and not each.has_card and each.fault is None:
+                    fault = f"{each.path}: no model card; other versions of {name} have one"
+                    versions[version] = replace(each, fault=fault)
 
     def add(self, name: str, version: str, paths: list[Path]) -> None:
         versions = self.models.setdefault(name, {})
@@ -133,10 +164,14 @@ def _scan_model(folder: Path, listing: Listing) -> None:
     entries = _entries(folder)
     for path in listing.checkpoints(entries):
         listing.report(path, "a version lies in a folder of its own, NAME/VERSION/")
+    listing.report_near_misses(entries)
     for inner in entries:
         if not inner.is_dir():
             continue
-        checkpoints = listing.checkpoints(_entries(inner))
+        files = _entries(inner)
+        checkpoints = listing.checkpoints(files)
+        if checkpoints or not is_version(inner.name):
+            listing.report_near_misses(files)
         if checkpoints and not is_version(inner.name):
             listing.report(inner, "a version is a positive integer")
         elif checkpoints and not _NAME.fullmatch(folder.name):
@@ -144,12 +179,21 @@ def _scan_model(folder: Path, listing: Listing) -> None:
         elif checkpoints:
             listing.add(folder.name, inner.name, checkpoints)
         elif is_version(inner.name):
-            listing.report(inner, f"no checkpoint in it ({', '.join(CODECS)})")
+            listing.report(inner, f"no checkpoint in it ({_SUFFIXES})")
+    if not entries:
+        listing.report(folder, "no version in it; one lies in NAME/VERSION/")
 
 
 def _entries(folder: Path) -> list[Path]:
     # Hidden are half-written files, and what Kubernetes mounts beside a volume's own.
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_near_miss(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in _ARCHIVES:
+        return Path(path.stem).suffix.lower() in _NEAR_MISSES | CODECS.keys()
+    return suffix in _NEAR_MISSES or (suffix in CODECS and path.suffix not in CODECS)
 
 
 def _files(entries: list[Path]) -> list[Path]:

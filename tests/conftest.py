@@ -15,12 +15,13 @@ import pytest
 import torch
 from hypothesis import settings as hypothesis_settings
 
-from app.card import Architecture, Card, ClassMetrics, Feature, Golden, Hyperparameters, Split
-from app.card import Metrics as CardMetrics
+from app.card import Architecture, Card, Feature, Golden
 from app.checkpoint import save_checkpoint, state_sha256
 from app.main import create_app
 from app.multiclass import Multiclass
 from app.settings import Settings
+from app.training_record import ClassMetrics, Hyperparameters, Split
+from app.training_record import Metrics as CardMetrics
 
 ROOT = Path(__file__).parent.parent
 IRIS = ROOT / "models" / "iris-model.pth"

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.atomic import write_atomically
-from app.card import Metrics, SeedMetrics, card_path
+from app.card import card_path
 from app.checkpoint import save_checkpoint
 from app.reference import Calibration
+from app.training_record import Metrics, SeedMetrics
 from training.calibrate import FOLDS, calibrate
 from training.card import make_card
 from training.data import DataError, Dataset, iris, read_csv

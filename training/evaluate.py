@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
-from app.card import ClassMetrics, Metrics, SeedMetrics
 from app.multiclass import Multiclass
+from app.training_record import ClassMetrics, Metrics, SeedMetrics
 from training.data import Dataset
 from training.fit import Fitted, Settings, fit
 
@@ -33,7 +33,7 @@ def evaluate(fitted: Fitted, dataset: Dataset, seeds: SeedMetrics | None) -> Met
         test_accuracy=float(accuracy_score(truth, found)),
         test_loss=float(fitted.test_losses[-1]),
         per_class={
-            name: ClassMetrics(precision=precision, recall=recall, support=support)
+            name: ClassMetrics(precision=precision, recall=recall, support=int(support))
             for name, precision, recall, _, support in zip(dataset.classes, *scores, strict=True)
         },
         seeds=seeds,

@@ -1,5 +1,6 @@
 """The answers of /predict as JSON, written from whole columns: no dict for a row."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from itertools import repeat
@@ -110,4 +111,5 @@ def model_reference(predictor: Predictor) -> dict[str, str]:
 
 def _range(feature: Feature) -> str:
     unit = f" {feature.unit}" if feature.unit else ""
-    return f"outside the training range {feature.minimum:g} to {feature.maximum:g}{unit}"
+    low, high = feature.range or (-math.inf, math.inf)
+    return f"outside the training range {low:g} to {high:g}{unit}"

@@ -1,7 +1,7 @@
 """GET /model: the card, and the module as code sees it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -27,7 +27,10 @@ class Layer:
 
 @dataclass(frozen=True)
 class ModelView:
-    """`trainable` of the parameters are what an optimizer would change."""
+    """`trainable` of the parameters are what an optimizer would change.
+
+    `warnings` say what is not known of the model, as where it has no card.
+    """
 
     name: str
     version: str
@@ -37,6 +40,7 @@ class ModelView:
     totals: Totals
     trainable: int
     card: Card
+    warnings: list[str] = field(default_factory=list)
 
 
 @router.get("/model", summary="The model card and architecture", response_model=ModelView)
@@ -55,6 +59,7 @@ def read_model(predictor: PredictorDep, entries: EntriesDep) -> JSONResponse:
         totals(entries),
         _count(p for p in module.parameters() if p.requires_grad),
         predictor.card,
+        predictor.card.warnings,
     )
     return JSONResponse(asdict(view) | {"card": predictor.card.model_dump()})
 

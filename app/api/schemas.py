@@ -90,7 +90,7 @@ def _of_any_model(operations: Schema) -> Schema:
 
 
 def _request_body(card: Card) -> Schema:
-    example = {feature.name: feature.example for feature in card.features}
+    example = {feature.name: feature.example or 0.0 for feature in card.features}
     return {
         "required": True,
         "content": {
@@ -149,11 +149,12 @@ def _record(required: dict[str, Schema], optional: dict[str, Schema] | None = No
 
 
 def _number(feature: Feature) -> Schema:
+    number: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
+    if feature.range is None:
+        return number
+    low, high = feature.range
     unit = f" {feature.unit}" if feature.unit else ""
-    return {
-        "type": "number",
-        "minimum": -LARGEST,
-        "maximum": LARGEST,
+    return number | {
         "examples": [feature.example],
-        "description": f"trained on {feature.minimum:g} to {feature.maximum:g}{unit}",
+        "description": f"trained on {low:g} to {high:g}{unit}",
     }

@@ -42,6 +42,8 @@ class Checkpoint:
         from app.predictor import Predictor
 
         self._predictor = Predictor.load(path)
+        for warning in self._predictor.card.warnings:
+            typer.echo(f"{path}: {warning}", err=True)
         self._inference = Inference(self._predictor, Metrics())
         self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
 

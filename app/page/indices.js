@@ -16,14 +16,14 @@ export function nameIndex(card, { name, shape }, flat) {
     flat = Math.floor(flat / size);
   }
   if (!index.length) return name;
-  const axes = AXES[name] ?? (name.startsWith("norm.") ? ["feature"] : []);
+  const axes = axesOf(name);
   const names = axes.map((axis, place) => nameOn(card, axis, index[place]));
   return `${name}[${index.join(", ")}]${names.length ? `, ${names.join(" from ")}` : ""}`;
 }
 
 /** What the heatmap's rows and columns stand for, or nothing if that is not known. */
 export function describeAxes(card, { name, shape }) {
-  const axes = AXES[name] ?? (name.startsWith("norm.") && shape.length ? ["feature"] : []);
+  const axes = shape.length ? axesOf(name) : [];
   const list = (names, noun) => (names.length > MOST_NAMES ? `${names.length} ${noun}` : names.join(", "));
   const names = {
     feature: list(card.features.map((feature) => feature.name), "features"),
@@ -32,6 +32,11 @@ export function describeAxes(card, { name, shape }) {
   };
   const sides = axes.length > 1 ? ["Rows", "Columns"] : ["Columns"];
   return axes.map((axis, place) => `${sides[place]}: ${names[axis]}.`).join(" ");
+}
+
+function axesOf(name) {
+  if (Object.hasOwn(AXES, name)) return AXES[name];
+  return name.startsWith("norm.") ? ["feature"] : [];
 }
 
 function nameOn(card, axis, index) {

@@ -5,7 +5,7 @@ export class Instance extends EventTarget {
   constructor(features) {
     super();
     this.features = features;
-    this.#values = features.map((feature) => feature.example);
+    this.#values = features.map(example);
   }
 
   /** Numbers in the card's order, to read only. */
@@ -31,10 +31,15 @@ export class Instance extends EventTarget {
 
   /** Take values by name, {feature: number}; the example where there is none. */
   take(given) {
-    this.replace(this.features.map(({ name, example }) => given[name] ?? example));
+    this.replace(this.features.map((feature) => (Object.hasOwn(given, feature.name) ? given[feature.name] : example(feature))));
   }
 
   reset() {
-    this.replace(this.features.map((feature) => feature.example));
+    this.replace(this.features.map(example));
   }
+}
+
+/** 0 where the card has no example. */
+function example(feature) {
+  return feature.example ?? 0;
 }

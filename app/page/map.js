@@ -42,7 +42,7 @@ export class DecisionMap {
     part("legend").replaceChildren(...card.classes.map((name, index) => element("li", {}, swatch(index), name)));
     part("map-help").textContent = `The colour is the answer at each point while all other features stay as they are; the fainter, the less sure. ${
       card.training_rows ? "Dots are training rows, seen along these two features alone. " : ""
-    }The dashed frame is the training range. Click, drag or use the arrow keys to move the input.`;
+    }${card.features[0].minimum === null ? "" : "The dashed frame is the training range. "}Click, drag or use the arrow keys to move the input.`;
   }
 
   /** Mark where the nearest other class is, or null. */

@@ -103,6 +103,7 @@ export class MapOverlay {
   }
 
   #paintRange(context) {
+    if (this.#card.features.some((feature) => feature.minimum === null)) return;
     const ends = ["minimum", "maximum"].map((end) =>
       this.#point(this.#card.features.map((feature) => feature[end])),
     );

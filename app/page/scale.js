@@ -12,8 +12,10 @@ export function onStep(value, step, round = Math.round) {
   return digits > 100 ? multiple : Number(multiple.toFixed(digits));
 }
 
-/** What a slider covers, {low, high, step}: the training range and a fifth more on each side. */
+/** What a slider covers, {low, high, step}: the training range and a fifth more on each side, or
+ * from -10 to 10 where that is not known. */
 export function sliderRange({ minimum, maximum }) {
+  if (minimum === null) return { low: -10, high: 10, step: 0.1 };
   const span = maximum - minimum || Math.abs(minimum) || 1;
   const low = minimum - span / 5;
   const high = maximum + span / 5;

@@ -33,11 +33,14 @@ class Control {
     this.#feature = feature;
     this.#slider = element("input", { type: "range", id, min: low, max: high, step, "aria-describedby": `${id}-range` });
     this.#number = element("input", { type: "number", step: "any", "aria-label": `${feature.name}${unit}, as a number` });
-    const seen = `trained on ${short(feature.minimum)} to ${short(feature.maximum)}${unit}`;
+    const known = feature.minimum !== null;
+    const seen = known ? `trained on ${short(feature.minimum)} to ${short(feature.maximum)}${unit}` : "training range not known";
     this.#note = element("p", { class: "note", id: `${id}-range` }, seen);
     const track = element("div", { class: "track" }, this.#slider);
-    track.style.setProperty("--from", (feature.minimum - low) / (high - low));
-    track.style.setProperty("--to", (feature.maximum - low) / (high - low));
+    if (known) {
+      track.style.setProperty("--from", (feature.minimum - low) / (high - low));
+      track.style.setProperty("--to", (feature.maximum - low) / (high - low));
+    }
     if (card.training_rows) track.prepend(rug(card, place, low, high));
     const label = element("label", { for: id }, feature.name, element("span", { class: "unit" }, unit));
     this.root = element("div", { class: "feature" }, label, this.#number, track, this.#note);
@@ -57,7 +60,8 @@ class Control {
       this.#number.value = Number(value.toPrecision(7));
       this.#number.setAttribute("aria-invalid", "false");
     }
-    const outside = value < this.#feature.minimum || value > this.#feature.maximum;
+    const { minimum, maximum } = this.#feature;
+    const outside = minimum !== null && (value < minimum || value > maximum);
     this.#note.classList.toggle("outside", outside);
   }
 }

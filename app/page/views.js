@@ -98,15 +98,16 @@ export function tellFailure(error) {
   if ([401, 403].includes(error.status)) askForKey();
 }
 
-function introduce({ name, version, state_sha256: sha256, totals, card }) {
+function introduce({ name, version, state_sha256: sha256, totals, card, warnings }) {
   document.title = name;
   part("name").textContent = name;
   const facts = [
     `version ${version}`,
     `state ${sha256.slice(0, 12)}`,
     `${totals.parameters} parameters`,
-    `trained on ${card.split.train_rows} rows of ${card.dataset}`,
-    `test accuracy ${Math.round(card.metrics.test_accuracy * 1000) / 10} %`,
+    ...(card.split ? [`trained on ${card.split.train_rows} rows of ${card.dataset}`] : []),
+    ...(card.metrics ? [`test accuracy ${Math.round(card.metrics.test_accuracy * 1000) / 10} %`] : []),
+    ...warnings,
   ].join(" · ");
   part("facts").textContent = facts;
   part("facts").title = facts;

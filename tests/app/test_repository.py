@@ -43,10 +43,11 @@ def test_what_is_no_checkpoint_is_ignored(tmp_path: Path) -> None:
     save_model(tmp_path / "iris.pth")
     save_model(tmp_path / ".hidden/1/iris.pth")
     save_model(tmp_path / ".half.pth")
-    for path in ["README.md", "card-alone.json", "plots/loss.png", "plots/old/loss.png"]:
+    for path in ["README.md", "plots/loss.png", "plots/old/loss.png"]:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     (tmp_path / "folder.pth").mkdir()
+    (tmp_path / "folder.pth/README.md").touch()
     assert scan(tmp_path) == {"iris": {"1": "iris.pth"}}
 
 
@@ -66,7 +67,18 @@ def test_of_one_state_in_two_formats_the_recommended_one_is_taken(tmp_path: Path
         ("wine/v2/x.pth", "a version is a positive integer"),
         ("wine/02/x.pth", "a version is a positive integer"),
         ("wine/0/x.pth", "a version is a positive integer"),
+        ("wine/v3/x.pt", "no suffix that is served (.pth, .safetensors, .pickle)"),
+        ("wine.pt", "no suffix that is served (.pth, .safetensors, .pickle)"),
+        ("wine.PTH", "no suffix that is served"),
+        ("wine.pth.tar", "no suffix that is served"),
+        ("wine.pth.gz", "no suffix that is served"),
+        ("wine.ckpt", "no suffix that is served"),
+        ("pytorch_model.bin", "no suffix that is served"),
+        ("wine.onnx", "no suffix that is served"),
+        ("wine.json", "a model card without a checkpoint"),
         ("wine/3/x.pt", "no checkpoint in it (.pth, .safetensors, .pickle)"),
+        ("wine/x.pt", "no suffix that is served"),
+        ("wine/readme.json", "a model card without a checkpoint"),
     ],
 )
 def test_a_file_out_of_place_is_reported_and_the_others_are_served(
@@ -81,6 +93,24 @@ def test_a_file_out_of_place_is_reported_and_the_others_are_served(
     assert reason in stray
     assert "\n" not in stray
     assert str(tmp_path) not in stray
+
+
+def test_a_folder_without_a_version_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "wine").mkdir()
+    assert Repository(tmp_path, "iris").scan().strays == [
+        "'wine': no version in it; one lies in NAME/VERSION/"
+    ]
+
+
+def test_a_checkpoint_without_a_card_beside_versions_with_one_is_a_fault(tmp_path: Path) -> None:
+    save_model(tmp_path / "wine/1/x.pth")
+    save_model(tmp_path / "wine/2/x.pth").with_suffix(".json").unlink()
+    [versions] = Repository(tmp_path, "wine").scan().models.values()
+    assert versions["1"].fault is None
+    assert "no model card; other versions of wine have one" in str(versions["2"].fault)
+    (tmp_path / "wine/1/x.json").unlink()
+    [versions] = Repository(tmp_path, "wine").scan().models.values()
+    assert [each.fault for each in versions.values()] == [None, None]
 
 
 @given(st.from_regex(r"\A[0-9]{1,19}\Z") | st.text("0123456789 +-_v~\n٣é", min_size=1, max_size=8))
