@@ -1,7 +1,10 @@
 """A request on its way in: uvicorn's HTTP/1.1, with deadlines and limits."""
 
 import asyncio
+import fcntl
 import logging
+import termios
+from array import array
 from collections import deque
 from enum import Enum
 from http import HTTPStatus
@@ -19,6 +22,13 @@ logger = logging.getLogger(__name__)
 _name_of = itemgetter(0)
 # A deadline that is noticed so much too late: the event loop was blocked, or the process stopped.
 STALL_SECONDS = 0.1
+
+
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """How many have arrived on a socket, and are still the kernel's."""
+    count = array("i", [0])
+    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+    return count[0]
 
 
 class Part(Enum):
@@ -107,6 +117,8 @@ class Protocol(Connection):
         self._part = BODY
         if before is not None and not before.response_complete:
             self._earlier.append(before)
+            # Its answer is not the last one, whatever the service is about to do.
+            before.scope["followed"] = True  # type: ignore[typeddict-unknown-key]
         # Trailers come as headers, and are not.
         self.headers = []
 
@@ -124,6 +136,19 @@ class Protocol(Connection):
         while self._earlier and self._earlier[0].response_complete:
             self._earlier.popleft()
         super().on_response_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request has begun to arrive that is not answered."""
+        return self._part is None and (self.cycle is None or self.cycle.response_complete)
+
+    def shutdown(self) -> None:
+        # What has begun to arrive is still answered, and what the kernel has of it counts.
+        if not self.is_idle:
+            if self.cycle is not None:
+                self.cycle.keep_alive = False
+        elif not unread_bytes(self.transport):
+            self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
         # A pipelined request may have begun to arrive before the last answer left.

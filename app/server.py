@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import partial
+from operator import attrgetter
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from app.api.guard import Guard
 from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
 from app.json_log import LINES
+from app.listeners import Listeners
 from app.protocol import Protocol
 from app.service import Service
 from app.settings import Settings
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from app.rpc.server import RpcServer
 
 logger = logging.getLogger(__name__)
-# Of each listening socket: new connections that are taken in one turn of the event loop.
-LISTENERS = 8
+# How long an idle connection stays open after SIGTERM at least.
+ON_THEIR_WAY_SECONDS = 0.5
 
 
 class Server(uvicorn.Server):
@@ -66,36 +68,38 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         LINES.start()
         await super().startup(sockets)
-        await self._listen_more()
+        kind: Any = self.config.http_protocol_class
+        protocol = partial(
+            kind,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self._listeners = Listeners(self.servers, protocol, self.config.backlog)
+        await self._listeners.share()
         await self._rpc.start()
-
-    async def _listen_more(self) -> None:
-        """Share each listening socket among several listeners.
-
-        libuv takes one connection from a listener in a turn of the event loop. Under load a turn
-        answers hundreds of requests: the last of 200 new clients waited for half a second.
-        """
-        loop, config = asyncio.get_running_loop(), self.config
-        kind: Any = config.http_protocol_class
-        state = self.lifespan.state
-        protocol = partial(kind, config=config, server_state=self.server_state, app_state=state)
-        for server in tuple(self.servers):
-            for shared in server.sockets * (LISTENERS - 1):
-                # To listen anew sets the backlog anew, of the one queue that all share.
-                listener = loop.create_server(protocol, sock=shared.dup(), backlog=config.backlog)
-                self.servers.append(await listener)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in.
         begun = time.monotonic()
-        for server in self.servers:
-            server.close()
+        await self._listeners.close()
+        await self._wait_for_requests_on_their_way()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await self._rpc.stop(self._drain_timeout)
         left = self._drain_timeout - (time.monotonic() - begun)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
+
+    async def _wait_for_requests_on_their_way(self) -> None:
+        """Give clients time to ask once more, and be told that this was the last answer.
+
+        Who has sent a request on a connection that is closed at that moment cannot know whether it
+        was done, and does not send it again.
+        """
+        until = time.monotonic() + ON_THEIR_WAY_SECONDS - self._drain_delay
+        while time.monotonic() < until and any(map(_is_idle, self.server_state.connections)):
+            await asyncio.sleep(ON_THEIR_WAY_SECONDS / 20)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -123,6 +127,9 @@ class Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+_is_idle = attrgetter("is_idle")
 
 
 class _NoRpc:

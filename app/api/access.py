@@ -78,10 +78,12 @@ class AccessMiddleware:
     def _request_id(self, scope: Scope) -> bytes:
         return self.request_ids.of(scope["headers"])
 
-    def _with_common(self, headers: Iterable[RawHeader], request_id: bytes) -> list[RawHeader]:
+    def _with_common(
+        self, headers: Iterable[RawHeader], request_id: bytes, scope: Scope
+    ) -> list[RawHeader]:
         """The headers of an answer, and those that every answer has."""
         whole = [*headers, (b"x-request-id", request_id)]
-        if self._service.draining and CLOSE not in whole:
+        if self._service.draining and CLOSE not in whole and "followed" not in scope:
             whole.append(CLOSE)
         return whole
 
@@ -96,7 +98,7 @@ class AccessMiddleware:
             return _left(scope)
         except Exception:
             response = _unexpected(scope["path"], request_id)
-        headers = self._with_common(response.raw_headers, request_id)
+        headers = self._with_common(response.raw_headers, request_id, scope)
         status = response.status_code
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -110,7 +112,7 @@ class AccessMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.get("headers", ())
-                message["headers"] = self._with_common(headers, request_id)
+                message["headers"] = self._with_common(headers, request_id, scope)
             else:
                 complete = not message.get("more_body", False)
             await send(message)

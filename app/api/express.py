@@ -70,7 +70,8 @@ class Express:
         if not exchange.disconnected:
             content = waiter.face.json.encode([prediction], waiter.instances, NOTHING_MORE)
             status = 200
-            exchange.keep_alive = exchange.keep_alive and not self._service.draining
+            if self._service.draining and "followed" not in exchange.scope:
+                exchange.keep_alive = False
             headers = [
                 (b"content-length", b"%d" % len(content)),
                 (b"content-type", JSON_BYTES),
