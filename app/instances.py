@@ -41,10 +41,10 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     value = parse_json(body)
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
-    single = "instances" not in dict(value) or "instances" in {f.name for f in card.features}
+    names = [feature.name for feature in card.features]
+    single = _is_single(value, names)
     flowers = [value] if single else _instances(value, limit)
     faults: list[Fault] = []
-    names = [feature.name for feature in card.features]
     rows = []
     for index, flower in enumerate(flowers):
         pointer = "" if single else f"/instances/{index}"
@@ -54,6 +54,16 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     if faults:
         raise InvalidInstances(faults[:MAX_FAULTS])
     return Instances(np.array(rows, dtype=np.float32), single)
+
+
+def _is_single(value: JsonObject, names: list[str]) -> bool:
+    """Whether it is one flower. A feature may be called "instances", but is never a list."""
+    fields = dict(value)
+    if "instances" not in fields:
+        return True
+    instances = fields["instances"]
+    is_list = isinstance(instances, list) and not isinstance(instances, JsonObject)
+    return "instances" in names and not is_list
 
 
 def require_at_most(limit: int, count: int) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from pythonjsonlogger.json import JsonFormatter
 
 from app.line_writer import LineWriter
+from app.printable import printable_json
 from app.process import STDERR
 
 logger = logging.getLogger("app")
@@ -26,7 +27,7 @@ def _report(dropped: int) -> bytes:
 
 
 def _line(record: logging.LogRecord) -> bytes:
-    return FORMATTER.format(record).encode(errors="backslashreplace") + b"\n"
+    return printable_json(FORMATTER.format(record)).encode() + b"\n"
 
 
 # All that this process logs goes through it, the access log as well.

@@ -35,6 +35,7 @@ from app.large_requests import LargeRequests
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
+from app.printable import printable
 from app.rates import Rates
 from app.registry import Registry, only_default
 from app.repository import Repository
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         try:
             return create_app(Settings.read())
         except ServiceError as error:
-            sys.exit(f"app: {error}")
+            sys.exit(f"app: {printable(str(error))}")
     torch.set_num_threads(1)
     # Before the models: a mistake in these is told at once.
     rates = Rates(shared and shared / "rates.lock")

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from app.atomic import write_atomically
 from app.card import card_path
 from app.checkpoint import save_checkpoint
+from app.cli.output import PlainConsole
+from app.printable import printable
 from app.reference import Calibration
 from app.training_record import Metrics, SeedMetrics
 from training.calibrate import FOLDS, calibrate
@@ -23,7 +24,7 @@ from training.evaluate import evaluate, evaluate_seeds
 from training.fit import Settings, fit, split_rows
 from training.plots import draw_plots
 
-console = Console(highlight=False, soft_wrap=True)
+console = PlainConsole()
 
 
 def train(
@@ -136,7 +137,7 @@ def main() -> None:
     try:
         typer.run(train)
     except DataError as error:
-        sys.exit(f"training: {error}")
+        sys.exit(f"training: {printable(str(error))}")
     except OSError as error:
         sys.exit(f"training: {error.filename or ''}: {error.strerror or error}")
 

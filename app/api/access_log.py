@@ -5,6 +5,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import quote
 
 import msgspec
 from prometheus_client import Counter, Histogram
@@ -77,7 +78,7 @@ class AccessLog:
             "message": "request",
             "request_id": access.request_id.decode(),
             "method": access.method,
-            "path": access.path,
+            "path": _shown(access.path),
             "status": access.status,
             "milliseconds": round(access.seconds * 1000, 3),
         }
@@ -89,3 +90,8 @@ class AccessLog:
             requests, latency = self._metrics.requests, self._metrics.latency
             self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
         return self._measures[key]
+
+
+def _shown(path: str) -> str:
+    # As it was sent, where a terminal would obey it: msgspec leaves all that is not ASCII.
+    return path if path.isprintable() else quote(path)

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +13,16 @@ from app.card import Card, Feature
 from app.errors import InvalidInput
 from app.predictions import Flower
 
+# What `app predict` itself takes (app/cli/predict.py).
+OWN_OPTIONS = {
+    *("--model", "--url", "--json", "--help"),
+    *("--log-probabilities", "--calibrated", "--out-of-distribution"),
+}
+
 
 def read_options(arguments: list[str], features: list[Feature]) -> Flower:
     """`--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
-    names = {_option(feature.name): feature.name for feature in features}
+    names = _options(features)
     flower: dict[str, float] = {}
     left = list(arguments)
     while left:
@@ -28,9 +35,23 @@ def read_options(arguments: list[str], features: list[Feature]) -> Flower:
         if not equals and not left:
             raise InvalidInput(f"{option} needs a number")
         flower[name] = _number(text if equals else left.pop(0), option)
+    if alone := [each.name for each in features if each.name not in names.values()]:
+        raise InvalidInput(f"no option for {', '.join(alone)}; a CSV file in their place does")
     if missing := [option for option, name in names.items() if name not in flower]:
         raise InvalidInput(f"missing {', '.join(missing)}; a CSV file in their place also does")
     return flower
+
+
+def _options(features: list[Feature]) -> dict[str, str]:
+    """The features by option; those that have none of their own are left out."""
+    options = Counter(_option(feature.name) for feature in features)
+    return {
+        option: feature.name
+        for feature in features
+        if options[option := _option(feature.name)] == 1
+        and option not in OWN_OPTIONS
+        and "=" not in option
+    }
 
 
 def _option(name: str) -> str:
@@ -55,8 +76,8 @@ def read_table(path: Path, card: Card) -> Table:
     _, header = next(rows, (1, []))
     if not header:
         raise InvalidInput(f"{path}: the file is empty")
+    names = _columns(path, header, card.features)
     columns = [cell.strip() for cell in header]
-    names = _columns(path, columns, card.features)
     flowers: list[Flower] = []
     labels: list[str] = []
     for row, cells in rows:
@@ -97,14 +118,15 @@ def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str
     known = {f"{feature.name} ({feature.unit})": feature.name for feature in features}
     known |= {feature.name: feature.name for feature in features}
     accepted = ", ".join(feature.name for feature in features)
-    names = [known.get(column) for column in header]
-    unknown = [column for column in header if column not in known]
+    # Spaces around a name count only where a feature has them, too.
+    names = [known.get(column, known.get(column.strip())) for column in header]
+    unknown = [column for column, name in zip(header, names, strict=True) if name is None]
     # Beside a missing feature it is more likely that one, misspelt.
     complete = set(names) >= {feature.name for feature in features}
     if unknown and not (complete and len(unknown) == 1):
         more = "; one more column may hold the classes" if complete else ""
         raise InvalidInput(
-            f"{path}: column {unknown[0]!r}, row 1: the features are {accepted}{more}"
+            f"{path}: column {unknown[0].strip()!r}, row 1: the features are {accepted}{more}"
         )
     for feature in features:
         if (count := names.count(feature.name)) != 1:
@@ -114,7 +136,7 @@ def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str
 
 
 def _label(text: str, classes: list[str], where: str) -> str:
-    label = text.strip()
+    label = text if text in classes else text.strip()
     if label not in classes:
         what = f"{text!r} is no class of the model" if label else "missing value"
         raise InvalidInput(f"{where}: {what}; the classes are {', '.join(classes)}")

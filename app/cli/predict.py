@@ -9,6 +9,7 @@ import typer
 from app.cli.output import AsJson, console, short, table
 from app.cli.sources import open_source
 from app.predictions import Novelty, Prediction, RangeWarning
+from app.printable import printable_json
 
 if TYPE_CHECKING:
     from app.cli.flowers import Table
@@ -58,7 +59,7 @@ def predict(
         )
     if as_json:
         for prediction in predictions:
-            print(msgspec.json.encode(prediction).decode())
+            print(printable_json(msgspec.json.encode(prediction).decode()))
     elif file:
         _show_table(asked, predictions)
     else:

@@ -6,6 +6,7 @@ import sys
 from app.cli.commands import cli
 from app.errors import ServiceError
 from app.json_log import LINES
+from app.printable import printable
 
 logger = logging.getLogger("app")
 
@@ -24,6 +25,6 @@ def run(*, as_json: bool) -> None:
 
 def _fail(reason: str, as_json: bool) -> None:
     if not as_json:
-        sys.exit(f"app: {reason}")
+        sys.exit(f"app: {printable(reason)}")
     logger.critical(reason)
     sys.exit(1)

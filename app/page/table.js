@@ -7,7 +7,7 @@
 export function readTable([head, ...rows], { features, classes }) {
   if (!head) throw new Error("the file is empty");
   const header = head.cells.map((cell) => cell.trim());
-  const columns = features.map((feature) => findColumn(header, feature));
+  const columns = features.map((feature) => findColumn(head.cells, feature));
   if (!rows.length) throw new Error("no rows below the header");
   const instances = rows.map(({ row, cells }) => {
     if (cells.length !== header.length) {
@@ -23,14 +23,17 @@ export function readTable([head, ...rows], { features, classes }) {
 
 function findLabels(header, rows, others, classes) {
   const known = new Set(classes);
-  const values = (column) => rows.map(({ cells }) => cells[column].trim());
+  const read = (cell) => (known.has(cell) ? cell : cell.trim());
+  const values = (column) => rows.map(({ cells }) => read(cells[column]));
   const found = others.filter((column) => values(column).every((value) => known.has(value)));
   return found.length === 1 ? { column: header[found[0]], values: values(found[0]) } : null;
 }
 
 function findColumn(header, { name, unit }) {
   const accepted = unit ? [name, `${name} (${unit})`] : [name];
-  const found = header.flatMap((column, place) => (accepted.includes(column) ? [place] : []));
+  // Spaces around a name count only where a feature has them, too.
+  const matches = (column) => accepted.includes(column) || accepted.includes(column.trim());
+  const found = header.flatMap((column, place) => (matches(column) ? [place] : []));
   if (found.length > 1) throw new Error(`column ${name} stands twice`);
   if (!found.length) throw new Error(`no column ${name}; the columns are ${header.join(", ")}`);
   return found[0];
