@@ -40,6 +40,17 @@ class ForwardPass:
 
     _lists: tuple[list[int], list[list[float]]] | None = None
 
+    def between(self, start: int, end: int) -> "ForwardPass":
+        """These rows of it."""
+        rows = slice(start, end)
+        return ForwardPass(
+            self.rows[rows],
+            self.log_probabilities[rows],
+            self.probabilities[rows],
+            self.indices[rows],
+            None if self.outside is None else self.outside[rows],
+        )
+
     def lists(self) -> tuple[list[int], list[list[float]]]:
         """indices and probabilities; made once for all requests that share the pass."""
         if self._lists is None:
@@ -53,6 +64,15 @@ class Prediction(NamedTuple):
     whole: ForwardPass
     start: int
     end: int
+
+    def parts(self, most: int) -> Iterator["Prediction"]:
+        """It, or where it has more rows than so many, the shares that it consists of."""
+        if self.end - self.start <= most:
+            yield self
+            return
+        for start in range(self.start, self.end, most):
+            part = self.whole.between(start, min(start + most, self.end))
+            yield Prediction(part, 0, len(part.rows))
 
 
 class Predicts(Protocol):

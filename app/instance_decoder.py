@@ -13,6 +13,7 @@ import numpy as np
 from app.card import Card
 from app.compiled import FloatArray
 from app.instances import LARGEST, Instances, parse_instances, require_at_most
+from app.large_instances import WHOLE_BYTES, read_large
 
 
 class InstanceDecoder:
@@ -42,11 +43,25 @@ class InstanceDecoder:
         instances = msgspec.defstruct("Instances", batch, forbid_unknown_fields=True, gc=False)
         self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(instance)
         self._many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(instances)
+        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[instance])  # type: ignore[valid-type]
         self._columns = [operator.attrgetter(field) for field in fields]
 
     def decode(self, body: bytes | bytearray) -> Instances:
         """Raises as app.instances.parse_instances does."""
+        if len(body) > WHOLE_BYTES:
+            return read_large(body, self._card, self._limit, self.decode_list)
         return (self._fast and self._decode(body)) or parse_instances(body, self._card, self._limit)
+
+    def decode_list(self, body: bytes | bytearray) -> FloatArray | None:
+        """The rows of a list of instances, or None unless it is sure to be right."""
+        if not self._fast:
+            return None
+        try:
+            rows = self._rows(self._list.decode(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        # As below.
+        return rows if rows is not None and body.count(b":") == rows.size else None
 
     def _decode(self, body: bytes | bytearray) -> Instances | None:
         single = b'"instances"' not in body

@@ -9,10 +9,12 @@ import numpy as np
 
 from app.card import Card
 from app.compiled import FloatArray
-from app.errors import BodyTooLarge, Fault, InvalidInstances, MalformedBody
+from app.errors import BodyTooLarge, Fault, InvalidInstances
+from app.json_text import JsonObject, describe, escape, parse_json
 from app.reference import LARGEST as LARGEST
 
 MAX_FAULTS = 20
+MOST_LISTED = 50
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,6 @@ class Instances:
     single: bool
 
 
-class JsonObject(list[tuple[str, Any]]):
-    """A JSON object as its pairs, in order, so that repeated names are still seen."""
-
-
-class _NotFinite(str):
-    """NaN, Infinity or -Infinity, which JSON does not have but Python's parser reads."""
-
-
 def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instances:
     """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
 
@@ -38,7 +32,11 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     no other field is taken. Raises MalformedBody with the byte offset, InvalidInstances
     with a JSON pointer for each fault, or BodyTooLarge beyond `limit` instances.
     """
-    value = parse_json(body)
+    return read_value(parse_json(body), card, limit)
+
+
+def read_value(value: Any, card: Card, limit: int) -> Instances:
+    """As parse_instances, of what parse_json has read."""
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
     names = [feature.name for feature in card.features]
@@ -48,11 +46,10 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     rows = []
     for index, flower in enumerate(flowers):
         pointer = "" if single else f"/instances/{index}"
-        rows.append(_read_flower(flower, names, pointer, faults))
-        if len(faults) >= MAX_FAULTS:
-            break
+        rows.append(read_flower(flower, names, pointer, faults))
+        require_few(faults)
     if faults:
-        raise InvalidInstances(faults[:MAX_FAULTS])
+        raise InvalidInstances(faults)
     return Instances(np.array(rows, dtype=np.float32), single)
 
 
@@ -66,6 +63,18 @@ def _is_single(value: JsonObject, names: list[str]) -> bool:
     return "instances" in names and not is_list
 
 
+def most_bytes_of_one(card: Card) -> int:
+    """No instance of these features needs more, unless it is padded."""
+    # A number has at most 25 characters where it is written out by a machine.
+    return 4096 + sum(2 * len(json.dumps(feature.name)) + 64 for feature in card.features)
+
+
+def require_few(faults: list[Fault]) -> None:
+    """Raise InvalidInstances for as many faults as are told at once."""
+    if len(faults) >= MAX_FAULTS:
+        raise InvalidInstances(faults[:MAX_FAULTS])
+
+
 def require_at_most(limit: int, count: int) -> None:
     """Raise BodyTooLarge for more than `limit` instances."""
     if count > limit:
@@ -73,28 +82,13 @@ def require_at_most(limit: int, count: int) -> None:
 
 
 def _accepted(card: Card) -> str:
-    fields = ", ".join(json.dumps(feature.name) for feature in card.features)
+    fields = _listed([json.dumps(feature.name) for feature in card.features])
     return f'an object with {fields}, or {{"instances": [such objects]}},'
 
 
-def parse_json(body: bytes | bytearray) -> Any:
-    """JSON with its objects as JsonObject. Raises MalformedBody or InvalidInstances."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedBody("invalid UTF-8", error.start) from None
-    if text.startswith("\ufeff"):
-        raise MalformedBody("a byte order mark", 0)
-    try:
-        return json.loads(text, object_pairs_hook=JsonObject, parse_constant=_NotFinite)
-    except json.JSONDecodeError as error:
-        offset = len(text[: error.pos].encode())
-        raise MalformedBody(error.msg.lower(), offset) from None
-    except RecursionError:
-        raise MalformedBody("nested too deeply", 0) from None
-    except ValueError as error:
-        # Python refuses to convert integers of thousands of digits.
-        raise InvalidInstances([Fault("", f"a number has too many digits ({error})")]) from None
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _instances(value: JsonObject, limit: int) -> list[Any]:
@@ -113,17 +107,19 @@ def _instances(value: JsonObject, limit: int) -> list[Any]:
     return flowers
 
 
-def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
+def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
+    """The values of one instance, in the order of `names`; its mistakes are added to `faults`."""
     if not isinstance(flower, JsonObject):
-        wanted = f"an object with {', '.join(names)}"
+        wanted = f"an object with {_listed(names)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
         return []
     values: dict[str, float] = {}
+    known = dict.fromkeys(names)
     seen: set[str] = set()
     for name, value in flower:
         pointer = f"{at}/{escape(name)}"
-        if name not in names:
-            faults.append(Fault(pointer, f"unknown field; the features are {', '.join(names)}"))
+        if name not in known:
+            faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
         elif name in seen:
             faults.append(Fault(pointer, "stands twice"))
         elif reason := _why_not_a_float32(value):
@@ -131,6 +127,8 @@ def _read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) ->
         else:
             values[name] = float(value)
         seen.add(name)
+        if len(faults) >= MAX_FAULTS:
+            return []
     faults.extend(
         Fault(f"{at}/{escape(name)}", "missing; a finite number is needed")
         for name in names
@@ -145,18 +143,3 @@ def _why_not_a_float32(value: Any) -> str | None:
     if not -LARGEST <= value <= LARGEST:
         return f"too large; numbers from {-LARGEST:g} to {LARGEST:g} are taken"
     return None
-
-
-def describe(value: Any) -> str:
-    """What a value of parse_json is, in a message."""
-    if isinstance(value, _NotFinite):
-        return str(value)
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    kinds: dict[type, str] = {JsonObject: "an object", list: "a list", str: "a string"}
-    return kinds.get(type(value), "a number")
-
-
-def escape(name: str) -> str:
-    """RFC 6901: `~` and `/` in a name, as in wine's od280/od315, are escaped in a pointer."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -93,7 +93,7 @@ def decode_prediction(content: bytes) -> Prediction:
     return msgspec.json.decode(content, type=Prediction)
 
 
-def decode_predictions(content: bytes) -> list[Prediction]:
+def decode_predictions(content: bytes | memoryview) -> list[Prediction]:
     """The answers to many flowers, in order. Raises ValueError for any other JSON."""
     answered = msgspec.json.decode(content, type=_Predictions)
     fields = Answer.__struct_fields__

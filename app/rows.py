@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances
-from app.instances import LARGEST, escape
+from app.instances import LARGEST
+from app.json_text import escape
 
 
 def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:

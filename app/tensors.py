@@ -6,6 +6,7 @@ Source: the protocol's inference_rest.md and its binary tensor data extension.
 import math
 import re
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,13 @@ BYTES = "BYTES"
 DATATYPES = (*DTYPES, BYTES)
 ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
 NESTED = re.compile(rb"\s*\[\s*\[")
+INDEX = re.compile(r"\$\[(\d+)\]")
+# A longer text, or more elements at once, would keep the interpreter from all else for long.
+SLICE_BYTES = 2**18
+CHUNK = 2**16
+FIRST_BYTES = 2**10
+# None needs more, unless it is padded.
+NUMBER_BYTES = 64
 MAX_DIMENSIONS = 8
 MAX_SIZE = 2**31 - 1
 
@@ -53,30 +61,27 @@ class Tensor:
         return list(self.array.shape)
 
 
-def from_json(name: str, datatype: str, shape: list[int], data: bytes) -> Tensor:
+def from_json(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
     """Read `data`, a JSON array flat or nested as `shape` is. Raises InvalidTensor."""
     count = _count(name, datatype, shape)
-    element = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
-    nested = NESTED.match(data) is not None
-    kind: Any = element
-    for _ in range(len(shape) if nested else 1):
-        kind = list[kind]
+    nested = NESTED.match(data[:FIRST_BYTES]) is not None
+    depth = len(shape) if nested else 1
+    most = shape[0] if nested else count
+    parts: list[Array] = []
+    done = 0
+    for text in [data] if datatype == BYTES else _slices(name, memoryview(data), shape, depth):
+        if done > most:
+            raise InvalidTensor(name, f"more data than its shape {shape} says")
+        decoded = _decode(name, datatype, depth, text, done)
+        done += len(decoded)
+        parts.append(_to_array(name, datatype, shape, decoded))
     try:
-        decoded = msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # It names the place by a path that begins with $.
-        raise InvalidTensor(name, f"data: {error}") from None
-    try:
-        # Of integers NumPy would choose a float for those that no signed one holds.
-        values = np.array(decoded, float if element is float else object)
+        values = np.concatenate(parts)
     except ValueError:
-        raise InvalidTensor(name, f"data of rows that are not as long as {shape} says") from None
+        raise _ragged(name, shape) from None
     if values.size != count or (nested and list(values.shape) != shape):
         raise InvalidTensor(name, f"data of shape {list(values.shape)}, its shape says {shape}")
-    if datatype == BYTES:
-        encoded = bytes_array([text.encode() for text in values.ravel()])
-        return Tensor(name, datatype, encoded.reshape(shape))
-    return Tensor(name, datatype, _narrow(name, datatype, values).reshape(shape))
+    return Tensor(name, datatype, values.reshape(shape))
 
 
 def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
@@ -93,14 +98,18 @@ def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tens
     return Tensor(name, datatype, array.reshape(shape))
 
 
-def from_values(name: str, datatype: str, shape: list[int], values: list[Any]) -> Tensor:
+def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any]) -> Tensor:
     """Take elements row by row, of BYTES as bytes. Raises InvalidTensor."""
     count = _count(name, datatype, shape)
     if len(values) != count:
         raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
     if datatype == BYTES:
-        return Tensor(name, datatype, bytes_array(values).reshape(shape))
-    return Tensor(name, datatype, _narrow(name, datatype, np.array(values, object)).reshape(shape))
+        return Tensor(name, datatype, bytes_array(list(values)).reshape(shape))
+    array = np.empty(count, DTYPES[datatype])
+    for start in range(0, count, CHUNK):
+        part = np.array(values[start : start + CHUNK], object)
+        array[start : start + CHUNK] = _narrow(name, datatype, part)
+    return Tensor(name, datatype, array.reshape(shape))
 
 
 def bytes_array(values: list[bytes]) -> Array:
@@ -110,17 +119,71 @@ def bytes_array(values: list[bytes]) -> Array:
     return array
 
 
-def to_json(tensor: Tensor) -> list[Any]:
-    """The elements in a flat list, row by row."""
-    values: list[Any] = tensor.array.ravel().tolist()
-    return [value.decode() for value in values] if tensor.datatype == BYTES else values
+def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
+    """The elements row by row, as JSON has them, in lists of a moderate length."""
+    flat = tensor.array.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        values: list[Any] = flat[start : start + CHUNK].tolist()
+        yield [value.decode() for value in values] if tensor.datatype == BYTES else values
 
 
-def to_bytes(tensor: Tensor) -> bytes:
+def to_bytes(tensor: Tensor) -> bytes | bytearray:
     """The elements little-endian, row by row; each of BYTES after its length in 4 bytes."""
     if tensor.datatype != BYTES:
         return tensor.array.astype(DTYPES[tensor.datatype], copy=False).tobytes()
-    return b"".join(struct.pack("<I", len(each)) + each for each in tensor.array.ravel())
+    content, flat = bytearray(), tensor.array.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        elements = flat[start : start + CHUNK]
+        content += b"".join(struct.pack("<I", len(each)) + each for each in elements)
+    return content
+
+
+def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterator[Buffer]:
+    """A JSON array of numbers as several, of the same elements in their order."""
+    if len(data) <= SLICE_BYTES or (data[:1].tobytes(), data[-1:].tobytes()) != (b"[", b"]"):
+        yield data
+        return
+    # Where no texts are, a comma after so many brackets is one between the outermost elements.
+    between = re.compile(rb"(?:\][ \t\n\r]*){%d}," % (depth - 1))
+    longest = SLICE_BYTES + (NUMBER_BYTES * math.prod(shape[1:]) if depth > 1 else 0)
+    start, end = 1, len(data) - 1
+    while end - start > SLICE_BYTES + longest:
+        found = between.search(data, start + SLICE_BYTES, start + SLICE_BYTES + longest)
+        if not found:
+            raise InvalidTensor(name, f"data: an element of more than {longest} bytes")
+        yield b"[" + data[start : found.end() - 1] + b"]"
+        start = found.end()
+    yield b"[" + data[start:end] + b"]"
+
+
+def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> list[Any]:
+    """The elements of one slice, of which so many came before."""
+    kind: Any = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
+    for _ in range(depth):
+        kind = list[kind]
+    try:
+        decoded: list[Any] = msgspec.json.decode(text, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        # It names the place by a path that begins with $.
+        place = INDEX.sub(lambda index: f"$[{before + int(index[1])}]", str(error), count=1)
+        raise InvalidTensor(name, f"data: {place}") from None
+    return decoded
+
+
+def _to_array(name: str, datatype: str, shape: list[int], decoded: list[Any]) -> Array:
+    element = None if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
+    try:
+        # Of integers NumPy would choose a float for those that no signed one holds.
+        values = np.array(decoded, float if element is float else object)
+    except ValueError:
+        raise _ragged(name, shape) from None
+    if datatype == BYTES:
+        return bytes_array([text.encode() for text in values.ravel()]).reshape(values.shape)
+    return _narrow(name, datatype, values)
+
+
+def _ragged(name: str, shape: list[int]) -> InvalidTensor:
+    return InvalidTensor(name, f"data of rows that are not as long as {shape} says")
 
 
 def _count(name: str, datatype: str, shape: list[int]) -> int:
@@ -142,8 +205,12 @@ def _narrow(name: str, datatype: str, values: Array) -> Array:
         return values.astype(dtype)
     limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
     # As Python's own numbers: none of these is rounded to compare it.
-    number, flat = ELEMENTS[dtype.kind], values.ravel().tolist()
-    for extreme in (min(flat), max(flat)):
+    number = ELEMENTS[dtype.kind]
+    if values.dtype == object:
+        extremes: Any = min(values.flat), max(values.flat)
+    else:
+        extremes = float(values.min()), float(values.max())
+    for extreme in extremes:
         if not number(limits.min) <= extreme <= number(limits.max):
             raise InvalidTensor(name, f"{extreme} is beyond {datatype}")
     return values.astype(dtype)

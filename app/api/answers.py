@@ -18,6 +18,8 @@ from app.instances import Instances
 from app.predictions import RangeWarning, record_type
 from app.predictor import Predictor
 
+# Encoded in about 10 ms, while no other request is answered.
+VALUES_AT_ONCE = 2**14
 _encode = msgspec.json.Encoder().encode
 
 
@@ -42,19 +44,26 @@ class JsonFormat:
         self._by_class = record_type(predictor.card.classes)
         self._ranges = [(feature.name, _range(feature)) for feature in predictor.card.features]
         self._model = msgspec.Raw(_encode(model_reference(predictor)))
+        # An answer holds a few values for each class.
+        self._rows_at_once = max(1, VALUES_AT_ONCE // len(self._classes))
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
 
     def encode(
         self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
-    ) -> bytes:
+    ) -> bytes | memoryview:
         """One answer for one bare instance, else the answers in order."""
-        lists = [self._answers(part, asked) for part in predictions]
         if instances.single:
-            answer = lists[0][0]
+            (prediction,) = predictions
+            (answer,) = self._answers(prediction, asked)
             answer.model = self._model
             return _encode(answer)
-        answers = b",".join(memoryview(_encode(part))[1:-1] for part in lists)
-        return b'{"predictions":[%b],"model":%b}' % (answers, bytes(self._model))
+        content = bytearray(b'{"predictions":[')
+        for prediction in predictions:
+            for part in prediction.parts(self._rows_at_once):
+                content += memoryview(_encode(self._answers(part, asked)))[1:-1]
+                content += b","
+        content[-1:] = b'],"model":%b}' % bytes(self._model)
+        return memoryview(content)
 
     def _answers(self, prediction: Prediction, asked: Asked) -> list[Answer]:
         whole, start, end = prediction

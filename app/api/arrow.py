@@ -12,7 +12,8 @@ from app.api.body import Body
 from app.api.negotiation import ARROW
 from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
 from app.inference import Prediction
-from app.instances import MAX_FAULTS, Instances, escape, require_at_most
+from app.instances import MAX_FAULTS, Instances, require_at_most
+from app.json_text import escape
 from app.predictor import Predictor
 from app.rows import as_float32
 

@@ -41,11 +41,14 @@ def require_plain(headers: Headers) -> None:
         raise CompressedBody(encoding)
 
 
-async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
-    """The whole body. Raises BodyTooLarge as soon as it is known, or ClientDisconnect."""
+async def read_body(receive: Receive, headers: Headers, limit: int, where: str = "") -> Body:
+    """The whole body. Raises BodyTooLarge as soon as it is known, or ClientDisconnect.
+
+    `where` says in the error which bodies are limited so.
+    """
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > limit:
-        raise BodyTooLarge(f"a body of {int(declared)} bytes; at most {limit} are taken")
+        raise BodyTooLarge(f"a body of {int(declared)} bytes; at most {limit} are taken{where}")
     body: Body | None = None
     more = True
     while more:
@@ -59,12 +62,12 @@ async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
         else:
             body += chunk
         if len(body) > limit:
-            raise BodyTooLarge(f"a body of more than {limit} bytes")
+            raise BodyTooLarge(f"a body of more than {limit} bytes{where}")
     return body or b""
 
 
-async def read_json(request: Request, limit: int) -> Body:
+async def read_json(request: Request, limit: int, where: str = "") -> Body:
     """The body of an endpoint that takes JSON alone. Raises as the two above do."""
     headers: Headers = dict(request.scope["headers"])
     media_type_of(headers, [JSON])
-    return await read_body(request.receive, headers, limit)
+    return await read_body(request.receive, headers, limit, where)

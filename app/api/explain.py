@@ -19,7 +19,7 @@ from app.card import Card
 from app.counterfactual import Counterfactual
 from app.errors import Fault, InvalidInstances
 from app.explain import Explanation, Neighbour, explain
-from app.instances import parse_instances
+from app.instances import most_bytes_of_one, parse_instances
 
 router = APIRouter(tags=["explain"])
 
@@ -97,13 +97,14 @@ async def explain_one(
     request: Request, service: ServiceDep, predictor: PredictorDep
 ) -> JSONResponse:
     deadline = Deadline.of(dict(request.scope["headers"]), service.settings.request_timeout_seconds)
-    body = await read_json(request, service.settings.max_body_bytes)
-    instances = parse_instances(body, predictor.card, service.settings.max_instances)
-    if not instances.single:
-        fault = Fault("/instances", "one flower is explained at a time; send it as a bare object")
-        raise InvalidInstances([fault])
+    most = min(most_bytes_of_one(predictor.card), service.settings.max_body_bytes)
+    body = await read_json(request, most, " where one flower is explained")
 
     def answer() -> Explanation:
+        instances = parse_instances(body, predictor.card, service.settings.max_instances)
+        if not instances.single:
+            reason = "one flower is explained at a time; send it as a bare object"
+            raise InvalidInstances([Fault("/instances", reason)])
         if deadline is not None:
             deadline.require()
         return explain(predictor.module, predictor.card, instances.rows[0])

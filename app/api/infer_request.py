@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from app.api.body import Body, Headers
+from app.api.long_data import CUT_OUT, MOST_BESIDE, cut_out
 from app.errors import InvalidInference, InvalidTensor
 from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.tensors import Tensor, from_bytes, from_json
@@ -14,7 +15,7 @@ from app.tensors import Tensor, from_bytes, from_json
 JSON_LENGTH = "Inference-Header-Content-Length"
 JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()
 MAX_DIGITS = 20
-Parameters = dict[str, Any]
+Parameters = dict[str, str | int | float | bool | None]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -57,7 +58,7 @@ def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest
     if length == 0:
         return _raw_request(body, model)
     try:
-        head = _decode(memoryview(body)[:length])
+        head = _read_head(body, length)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInference(f"the body: {error}") from None
     binary_by_default = _flag(head.parameters, "binary_data_output", False)
@@ -86,6 +87,20 @@ def _json_length(headers: Headers, whole: int) -> int:
     return int(given)
 
 
+def _read_head(body: Body, length: int) -> Head:
+    text = memoryview(body)[:length]
+    if length <= MOST_BESIDE:
+        return _decode(text)
+    short, arrays = cut_out(body, length)
+    head = _decode(short)
+    for given in head.inputs:
+        if given.data is not msgspec.UNSET and memoryview(given.data) == CUT_OUT and arrays:
+            given.data = msgspec.Raw(arrays.pop(0))
+    if arrays:
+        raise InvalidInference("data that belong to no input")
+    return head
+
+
 def _raw_request(body: Body, model: OpenModel) -> InferRequest:
     """The whole body is the one input, of one row."""
     info = model.inputs[0]
@@ -100,7 +115,7 @@ def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tens
         if size is None:
             if given.data is msgspec.UNSET:
                 raise InvalidTensor(given.name, "neither data nor binary_data_size")
-            yield from_json(given.name, given.datatype, given.shape, bytes(given.data))
+            yield from_json(given.name, given.datatype, given.shape, memoryview(given.data))
             continue
         if given.data is not msgspec.UNSET:
             raise InvalidTensor(given.name, "both data and binary_data_size")

@@ -8,12 +8,18 @@ from starlette.responses import Response
 from app.api.infer_request import JSON_LENGTH, InferRequest
 from app.api.negotiation import JSON
 from app.open_inference import OpenModel
-from app.tensors import Tensor, to_bytes, to_json
+from app.tensors import Tensor, to_bytes, to_lists
+
+_encode = msgspec.json.Encoder().encode
 
 
 def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Response:
     """One body: alone JSON, or JSON and raw tensors in its order, told apart by its length."""
-    described, chunks = [], []
+    about = {"model_name": model.name, "model_version": model.version}
+    if request.id is not None:
+        about["id"] = request.id
+    head, raw = bytearray(_encode(about)), []
+    head[-1:] = b',"outputs":['
     for tensor in outputs:
         view: dict[str, Any] = {
             "name": tensor.name,
@@ -21,19 +27,22 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
             "shape": tensor.shape,
         }
         if tensor.name in request.binary:
-            chunks.append(to_bytes(tensor))
-            view["parameters"] = {"binary_data_size": len(chunks[-1])}
+            raw.append(to_bytes(tensor))
+            view["parameters"] = {"binary_data_size": len(raw[-1])}
+            head += _encode(view)
         else:
-            view["data"] = to_json(tensor)
-        described.append(view)
-    content = {"model_name": model.name, "model_version": model.version, "outputs": described}
-    if request.id is not None:
-        content["id"] = request.id
-    head = msgspec.json.encode(content)
-    if not chunks:
-        return Response(head, media_type=JSON)
+            head += _encode(view)
+            head[-1:] = b',"data":['
+            for values in to_lists(tensor):
+                head += memoryview(_encode(values))[1:-1]
+                head += b","
+            head[-1:] = b"]}"
+        head += b","
+    head[-1:] = b"]}"
+    if not raw:
+        return Response(memoryview(head), media_type=JSON)
     return Response(
-        b"".join([head, *chunks]),
+        b"".join([head, *raw]),
         media_type="application/octet-stream",
         headers={JSON_LENGTH: str(len(head))},
     )

@@ -19,7 +19,7 @@ from app.tensors import BYTES
 from app.versions import State
 
 # What is read of a body that says little.
-MOST_BYTES = 64 * 1024
+MOST_BYTES = 8 * 1024
 Query = TypeVar("Query", bound=msgspec.Struct)
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.

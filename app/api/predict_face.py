@@ -28,8 +28,8 @@ FORMATS = {
     NPY: "app.api.npy:NpyFormat",
     ARROW: "app.api.arrow:ArrowFormat",
 }
-# A larger body takes longer to read than others should wait for the event loop.
-MAX_LOOP_BYTES = 32 * 1024
+# A larger body takes longer to read, in the worst case, than others should wait for the event loop.
+MAX_LOOP_BYTES = 16 * 1024
 
 
 class Format(Protocol):

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from app.errors import Fault, InvalidFeedback, PredictionNotFound
-from app.instances import MAX_FAULTS, JsonObject, describe, escape, parse_json
+from app.instances import MAX_FAULTS
+from app.json_text import JsonObject, describe, escape, parse_json
 from app.log.prediction_log import PredictionLog
 
 # A request id, as app.api.access takes or makes it, and the number of an instance.

@@ -17,7 +17,9 @@ from app.api.predict_face import MAX_LOOP_BYTES
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
 from app.log.recording import current_request
+from app.rpc import open_inference_pb2 as pb
 from app.rpc.status import status_of
+from app.rpc.wire import MODEL_INFER, require_quick_to_parse
 from app.service import Service
 
 logger = logging.getLogger("app.access")
@@ -108,7 +110,7 @@ class Calls:
     async def _read(self, kind: type[Message], content: bytes) -> Message:
         if len(content) <= MAX_LOOP_BYTES:
             return _parse(kind, content)
-        return await self._large.run(partial(_parse, kind, content))
+        return await self._large.run(partial(_parse_large, kind, content))
 
     def _record(self, name: str, request_id: str, status: StatusCode, seconds: float) -> None:
         self._metrics.rpcs.labels(name, status.name).inc()
@@ -121,6 +123,11 @@ class Calls:
             "milliseconds": round(seconds * 1000, 3),
         }
         logger.info("request", extra=fields)
+
+
+def _parse_large(kind: type[Message], content: bytes) -> Message:
+    require_quick_to_parse(content, MODEL_INFER if kind is pb.ModelInferRequest else {})
+    return _parse(kind, content)
 
 
 def _parse(kind: type[Message], content: bytes) -> Message:

@@ -1,12 +1,12 @@
 """The tensors of ModelInfer, from its messages and into them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from app.errors import InvalidInference, InvalidTensor
 from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.rpc import open_inference_pb2 as pb
-from app.tensors import BYTES, Tensor, from_bytes, from_values, to_bytes
+from app.tensors import BYTES, CHUNK, Tensor, from_bytes, from_values, to_bytes
 
 # The field of InferTensorContents that holds each datatype; FP16 is only sent raw.
 FIELDS = {
@@ -21,9 +21,16 @@ FIELDS = {
 }
 
 
+MOST_AXES = MOST_INPUTS = 64
+
+
 def describe_inputs(request: pb.ModelInferRequest) -> list[TensorInfo]:
     """The inputs without their data."""
-    return [TensorInfo(each.name, each.datatype, list(each.shape)) for each in request.inputs]
+    return [
+        # Of a longer one it is enough to know that it is too long.
+        TensorInfo(each.name, each.datatype, list(each.shape[:MOST_AXES]))
+        for each in request.inputs[:MOST_INPUTS]
+    ]
 
 
 def read_inputs(request: pb.ModelInferRequest) -> Iterator[Tensor]:
@@ -58,14 +65,15 @@ def answer(
             name=tensor.name, datatype=tensor.datatype, shape=tensor.shape
         )
         if request.raw_input_contents:
-            response.raw_output_contents.append(to_bytes(tensor))
+            response.raw_output_contents.append(bytes(to_bytes(tensor)))
         else:
             field = getattr(described.contents, FIELDS[tensor.datatype])
-            field.extend(tensor.array.ravel().tolist())
+            for start in range(0, tensor.array.size, CHUNK):
+                field.extend(tensor.array.reshape(-1)[start : start + CHUNK].tolist())
     return response
 
 
-def _contents(given: pb.ModelInferRequest.InferInputTensor) -> list[Any]:
+def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[Any]:
     field = FIELDS.get(given.datatype)
     if field is None:
         raise InvalidTensor(
@@ -73,7 +81,8 @@ def _contents(given: pb.ModelInferRequest.InferInputTensor) -> list[Any]:
         )
     if others := [each.name for each, _ in given.contents.ListFields() if each.name != field]:
         raise InvalidTensor(given.name, f"{', '.join(others)}; {given.datatype} is in {field}")
-    return list(getattr(given.contents, field))
+    values: Sequence[Any] = getattr(given.contents, field)
+    return values
 
 
 def _parameters(given: Any) -> dict[str, Any]:

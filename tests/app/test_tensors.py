@@ -17,7 +17,7 @@ from app.tensors import (
     from_json,
     from_values,
     to_bytes,
-    to_json,
+    to_lists,
 )
 
 SHAPES = npst.array_shapes(max_dims=3, max_side=4)
@@ -38,6 +38,10 @@ STRINGS = st.tuples(SHAPES, st.data()).map(
     )
 )
 TENSORS = NUMERIC | STRINGS
+
+
+def to_json(tensor: Tensor) -> list[object]:
+    return [value for values in to_lists(tensor) for value in values]
 
 
 def require_same(found: Tensor, wanted: Tensor) -> None:
