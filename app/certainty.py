@@ -1,11 +1,13 @@
 """How sure an answer is: calibrated probabilities, and how far a row is from the training rows."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.product import Product, compile_product, sum_in_order
 from app.reference import Mahalanobis
 
 Float64Array = NDArray[np.float64]
@@ -20,7 +22,8 @@ def calibrate(log_probabilities: NDArray[np.floating[Any]], temperature: float) 
     for which log-probabilities do as well as logits, as they differ by a constant a row.
     The order of the classes stays. Source: Guo et al. 2017, arXiv:1706.04599.
     """
-    scaled = log_probabilities.astype(np.float64) / temperature
+    # Row-major, whatever is given: so a row's sum is the same alone and in a batch.
+    scaled = log_probabilities.astype(np.float64, order="C") / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     scaled -= np.log(np.exp(scaled).sum(axis=1, keepdims=True))
     return scaled
@@ -57,6 +60,10 @@ class NoveltyDetector:
         centres = np.array(mahalanobis.class_means, dtype=np.float64) @ whitening
         return cls(whitening, centres, np.array(mahalanobis.percentiles, dtype=np.float64))
 
+    @cached_property
+    def _whiten(self) -> Product:
+        return compile_product(self.whitening.T)
+
     def judge(self, rows: NDArray[np.float32]) -> Novelty:
         """Judge float32 rows (rows, n_features)."""
         distances = self.distances(rows)
@@ -65,10 +72,10 @@ class NoveltyDetector:
 
     def distances(self, rows: NDArray[np.float32]) -> Float64Array:
         """The distance (rows,) of each row to its nearest class mean."""
-        white = rows.astype(np.float64) @ self.whitening
+        white = self._whiten(rows.T.astype(np.float64))
         nearest = np.full(len(rows), np.inf)
         # Class by class: all at once would need memory for rows x classes x features.
         for centre in self.centres:
-            difference = white - centre
-            np.minimum(nearest, np.einsum("ij,ij->i", difference, difference), out=nearest)
+            difference = np.subtract(white, centre[:, np.newaxis], order="C")
+            np.minimum(nearest, sum_in_order(difference * difference), out=nearest)
         return np.sqrt(nearest)  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.compiled import Forward
 from app.multiclass import Multiclass
 from app.regions import Regions
 
@@ -46,14 +47,20 @@ class Counterfactual:
 
 
 def find_counterfactual(
-    module: Multiclass, row: FloatArray, scales: Float64Array, examples: FloatArray
+    module: Multiclass,
+    forward: Forward,
+    row: FloatArray,
+    scales: Float64Array,
+    examples: FloatArray,
 ) -> Counterfactual | None:
     """Search around `row` (n_features,), helped by `examples` (any number, n_features).
+
+    `forward` is the module's, as it is served.
 
     `scales` float64 (n_features,) are the training ranges. Returns None if the module gives no row
     another class (one that float32 can tell), or none was found in time. Needs SciPy.
     """
-    own = int(_classes(module, row[None])[0])
+    own = int(forward(row[None])[0].argmax())
     regions = Regions.around(module, row, own, scales)
     found = _cross_towards(module, row, examples, own)
     steps = (found.astype(np.float64) - row) / scales
@@ -67,21 +74,16 @@ def find_counterfactual(
     changes = found.astype(np.float64) - row
     distances = np.linalg.norm(changes / scales, axis=1)
     best, distance = int(distances.argmin()), float(distances.min())
-    index = int(_classes(module, found[best : best + 1])[0])
+    index = int(forward(found[best : best + 1])[0].argmax())
     bound = min(nearest.lower_bound, distance)
     proven = nearest.lower_bound >= nearest.distance
     return Counterfactual(found[best], changes[best], index, distance, bound, proven)
 
 
-def _classes(module: Multiclass, rows: FloatArray) -> NDArray[np.int64]:
-    with torch.inference_mode():
-        return module(torch.from_numpy(rows)).argmax(dim=1).numpy()  # type: ignore[no-any-return]
-
-
 def _surely_other(module: Multiclass, rows: FloatArray, own: int) -> NDArray[np.bool_]:
     """Which rows (rows,) get another class, by more than float32 rounds.
 
-    How the sums round depends on the batch that a row is in; this class does not.
+    The module and its served form round their sums in other orders; this class stays.
     """
     with torch.inference_mode():
         logits = module.logits(torch.from_numpy(rows))

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.card import Card
+from app.compiled import Forward
 from app.counterfactual import Counterfactual, find_counterfactual
 from app.errors import Fault, InvalidInstances, NotProvided
 from app.multiclass import Multiclass
@@ -59,8 +60,8 @@ class Explanation:
     counterfactual: Counterfactual | None
 
 
-def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
-    """Explain one float32 row (n_features,).
+def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -> Explanation:
+    """Explain one float32 row (n_features,), as `forward`, of the same module, classifies it.
 
     Raises NotProvided if the card has no baseline or the extra `explain` is not
     installed, and InvalidInstances if the forward pass overflows.
@@ -75,7 +76,8 @@ def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
             name: output[0].numpy()
             for name, output in module.activations(torch.from_numpy(row[None])).items()
         }
-    log_probabilities = activations["logsoftmax"]
+    # Of the forward that answers /predict, so that both say the same to the last bit.
+    activations["logsoftmax"] = log_probabilities = forward(row[None])[0]
     if not np.isfinite(log_probabilities).all():
         raise InvalidInstances([Fault("", "so large that the forward pass overflows")])
     index = int(log_probabilities.argmax())
@@ -86,7 +88,7 @@ def explain(module: Multiclass, card: Card, row: FloatArray) -> Explanation:
     labels = np.array(kept.labels if kept else [], np.int64)
     try:
         attributions = integrated_gradients(module, row, baseline, index)
-        counterfactual = find_counterfactual(module, row, scales, examples)
+        counterfactual = find_counterfactual(module, forward, row, scales, examples)
     except ImportError as error:
         need = f"explanations need the extra `explain`, which is not installed here ({error})"
         raise NotProvided(f"{need}: `{INSTALL}`") from None

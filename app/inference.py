@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from math import isfinite
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from app.batching import Batcher, Run, Waiter
-from app.compiled import FloatArray
+from app.compiled import FloatArray, most_probable
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
 from app.predictor import Predictor
@@ -187,23 +186,27 @@ class _Forward:
 
     def pass_over(self, rows: FloatArray, first: int = 0) -> ForwardPass:
         logs = self._log_probabilities(rows)
-        # None is above 0, so the least of them tells of all: NaN, where there is one.
-        if not isfinite(np.minimum.reduce(logs, axis=None)):
-            wrong = first + int(np.argwhere(~np.isfinite(logs))[0, 0])
+        finite = np.isfinite(logs)
+        # Counting takes a third of the time of np.all and np.any.
+        if np.count_nonzero(finite) < logs.size:
+            wrong = first + int(np.argwhere(~finite)[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
-        # In float64, so that the probabilities of a row sum to 1 to the last digits shown.
-        probabilities = np.exp(logs, dtype=np.float64)
+        # In float64: exp of float32 would round once more.
+        probabilities = np.exp(logs.astype(np.float64))
         columns = np.ascontiguousarray(rows.T)
         outside = (columns < self._lowest) | (columns > self._highest)
-        found = outside.T if np.logical_or.reduce(outside, axis=None) else None
-        whole = ForwardPass(rows, logs, probabilities, logs.argmax(axis=1), found)
+        found = outside.T if np.count_nonzero(outside) else None
+        whole = ForwardPass(rows, logs, probabilities, most_probable(logs), found)
         self._count(whole)
         return whole
 
     def _count(self, whole: ForwardPass) -> None:
         self._batch_size.observe(len(whole.rows))
-        _increase(self._by_class, np.bincount(whole.indices, minlength=len(self._by_class)))
+        if len(whole.rows) == 1:
+            self._by_class[whole.indices[0]].inc()
+        else:
+            _increase(self._by_class, np.bincount(whole.indices, minlength=len(self._by_class)))
         if whole.outside is not None:
             _increase(self._by_feature, whole.outside.sum(axis=0))
 

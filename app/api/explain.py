@@ -100,6 +100,8 @@ async def explain_one(
     most = min(most_bytes_of_one(predictor.card), service.settings.max_body_bytes)
     body = await read_json(request, most, " where one flower is explained")
 
+    module, forward = predictor.module, predictor.log_probabilities
+
     def answer() -> Explanation:
         instances = parse_instances(body, predictor.card, service.settings.max_instances)
         if not instances.single:
@@ -107,7 +109,7 @@ async def explain_one(
             raise InvalidInstances([Fault("/instances", reason)])
         if deadline is not None:
             deadline.require()
-        return explain(predictor.module, predictor.card, instances.rows[0])
+        return explain(module, forward, predictor.card, instances.rows[0])
 
     # A thread: the search for the counterfactual can take tenths of a second.
     found = await run_in_threadpool(answer)

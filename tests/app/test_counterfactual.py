@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.card import read_card
+from app.compiled import compile_forward
 from app.counterfactual import Counterfactual, find_counterfactual
 from app.formats import read_state
 from app.multiclass import Multiclass
@@ -35,7 +36,9 @@ def classes(module: torch.nn.Module, rows: np.ndarray) -> np.ndarray:
 def search(
     module: Multiclass, row: np.ndarray, scales: np.ndarray, examples: np.ndarray = NO_EXAMPLES
 ) -> Counterfactual | None:
-    return find_counterfactual(module, row, scales, examples.reshape(-1, len(row)))
+    return find_counterfactual(
+        module, compile_forward(module), row, scales, examples.reshape(-1, len(row))
+    )
 
 
 def assert_sound(

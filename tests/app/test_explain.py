@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.card import read_card
+from app.compiled import compile_forward
 from app.errors import NotProvided
 from app.explain import NEIGHBOURS, STEPS, explain, integrated_gradients
 from app.formats import read_state
@@ -17,6 +18,7 @@ from tests.app.test_counterfactual import linear, seeded
 from tests.conftest import IRIS, SETOSA
 
 IRIS_MODULE = Multiclass.from_state(read_state(IRIS))
+FORWARD = compile_forward(IRIS_MODULE)
 CARD = read_card(IRIS.with_suffix(".json"))
 ROW = np.array(list(SETOSA.values()), np.float32)
 
@@ -48,7 +50,7 @@ def test_attributions_sum_to_the_difference_within_the_delta(seed: int, norm: bo
 
 
 def test_activations_are_what_forward_hooks_see() -> None:
-    found = explain(IRIS_MODULE, CARD, ROW)
+    found = explain(IRIS_MODULE, FORWARD, CARD, ROW)
     article = Multiclass()
     article.load_state_dict(torch.load(IRIS))
     seen = {}
@@ -62,7 +64,7 @@ def test_activations_are_what_forward_hooks_see() -> None:
 
 
 def test_neighbours_are_the_nearest_training_rows_of_each_class() -> None:
-    found = explain(IRIS_MODULE, CARD, ROW)
+    found = explain(IRIS_MODULE, FORWARD, CARD, ROW)
     rows, labels = np.array(CARD.training_rows.rows), np.array(CARD.training_rows.labels)
     ranges = np.ptp(rows, axis=0)
     for index, neighbours in enumerate(found.neighbours):
@@ -77,13 +79,13 @@ def test_neighbours_are_the_nearest_training_rows_of_each_class() -> None:
 
 def test_every_training_row_is_its_own_nearest_neighbour() -> None:
     for row, label in zip(CARD.training_rows.rows[:5], CARD.training_rows.labels, strict=False):
-        found = explain(IRIS_MODULE, CARD, np.array(row, np.float32))
+        found = explain(IRIS_MODULE, FORWARD, CARD, np.array(row, np.float32))
         assert found.neighbours[label][0].distance == 0
 
 
 def test_a_card_without_training_rows_still_explains() -> None:
     bare = CARD.model_copy(update={"training_rows": None})
-    found, full = explain(IRIS_MODULE, bare, ROW), explain(IRIS_MODULE, CARD, ROW)
+    found, full = explain(IRIS_MODULE, FORWARD, bare, ROW), explain(IRIS_MODULE, FORWARD, CARD, ROW)
     assert found.neighbours is None
     assert found.counterfactual.distance == pytest.approx(full.counterfactual.distance, abs=1e-4)
     assert found.counterfactual.proven
@@ -91,7 +93,7 @@ def test_a_card_without_training_rows_still_explains() -> None:
 
 def test_without_a_baseline_the_answer_says_how_to_get_one() -> None:
     with pytest.raises(NotProvided, match="python -m training"):
-        explain(IRIS_MODULE, CARD.model_copy(update={"baseline": None}), ROW)
+        explain(IRIS_MODULE, FORWARD, CARD.model_copy(update={"baseline": None}), ROW)
 
 
 @pytest.mark.parametrize("library", ["captum.attr", "scipy.optimize"])
@@ -101,4 +103,4 @@ def test_without_the_extra_the_answer_says_how_to_install_it(
     # What Python does for a package that is not installed.
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(NotProvided, match="pip install captum scipy"):
-        explain(IRIS_MODULE, CARD, ROW)
+        explain(IRIS_MODULE, FORWARD, CARD, ROW)
