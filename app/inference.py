@@ -187,8 +187,8 @@ class _Forward:
     def pass_over(self, rows: FloatArray, first: int = 0) -> ForwardPass:
         logs = self._log_probabilities(rows)
         finite = np.isfinite(logs)
-        # Counting takes a third of the time of np.all and np.any.
-        if np.count_nonzero(finite) < logs.size:
+        # A search in the bytes takes a third of the time of np.all and np.any.
+        if b"\0" in finite.tobytes():
             wrong = first + int(np.argwhere(~finite)[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
@@ -196,14 +196,15 @@ class _Forward:
         probabilities = np.exp(logs.astype(np.float64))
         columns = np.ascontiguousarray(rows.T)
         outside = (columns < self._lowest) | (columns > self._highest)
-        found = outside.T if np.count_nonzero(outside) else None
+        found = outside.T if b"\1" in outside.tobytes() else None
         whole = ForwardPass(rows, logs, probabilities, most_probable(logs), found)
         self._count(whole)
         return whole
 
     def _count(self, whole: ForwardPass) -> None:
-        self._batch_size.observe(len(whole.rows))
-        if len(whole.rows) == 1:
+        rows = whole.rows.shape[0]
+        self._batch_size.observe(rows)
+        if rows == 1:
             self._by_class[whole.indices[0]].inc()
         else:
             _increase(self._by_class, np.bincount(whole.indices, minlength=len(self._by_class)))
