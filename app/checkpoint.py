@@ -18,6 +18,7 @@ from app.card import Architecture, Card, card_path, made_card, read_card
 from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
 from app.files import read_regular_file
 from app.formats import State, encode_state, read_state
+from app.printable import printable
 
 
 def tensor_sha256(tensor: Tensor) -> str:
@@ -83,7 +84,7 @@ def _made_card(path: Path, state: State, sha256: str) -> Card:
             n_classes=module.output.out_features,
             batch_norm=isinstance(module.norm, nn.BatchNorm1d),
         )
-        return made_card(path.stem, architecture, sha256)
+        return made_card(printable(path.stem)[:200], architecture, sha256)
     except (StateMismatch, CardMismatch) as error:
         raise type(error)(f"{path}: {error}; and no model card lies beside it") from None
 

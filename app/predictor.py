@@ -18,6 +18,7 @@ from app.compiled import FloatArray, Forward, compile_forward
 from app.errors import CardMismatch, StateMismatch
 from app.inspection import Entry, describe_module
 from app.multiclass import Multiclass
+from app.printable import printable
 from app.statistics import Array
 
 # The golden prediction may come from another CPU, whose kernels round differently.
@@ -44,7 +45,9 @@ class Predictor:
         """
         state, card = load_checkpoint(path)
         try:
-            predictor = cls(Multiclass.from_state(state), card, name or path.stem, version)
+            predictor = cls(
+                Multiclass.from_state(state), card, name or printable(path.stem), version
+            )
             predictor.require_golden_prediction()
             # Prepared here: a request would hold the event loop for it.
             _ = predictor.novelty

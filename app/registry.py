@@ -58,6 +58,9 @@ class Registry(Generic[Served]):
         self._models: dict[str, Versions[Served]] = {}
         self._current: dict[str, Served] = {}
         self._served: dict[tuple[str, str], Served] = {}
+        # Of each model the versions in `_served`, and what of it was on disk at the last refresh.
+        self._published: dict[str, frozenset[str]] = {}
+        self._seen: dict[str, Mapping[str, Candidate] | None] = {}
 
     def current(self, name: str) -> Served:
         """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
@@ -92,16 +95,27 @@ class Registry(Generic[Served]):
         error is raised, a CheckpointError, as it is for a folder that is not there.
         """
         load = self._loader.attempt if self.repository.nested else self._loader.load
-        for versions, found in self._notice(self.repository.scan()):
+        listing = self.repository.scan()
+        self._report(listing)
+        for name, found in listing.models.items():
+            versions = self._versions(name)
             for candidate in versions.due(found):
                 versions.settle(candidate, load(candidate))
-        self._publish()
+            self._publish(versions)
+        self._seen = dict(listing.models)
 
     async def refresh(self) -> None:
-        """Load what changed on disk since it was read last; failures as in `load_all`."""
-        for versions, found in self._notice(await asyncio.to_thread(self._look)):
+        """Load what changed on disk since it was read last; failures as in `load_all`.
+
+        What grows with the number of models is done in a thread; here only what changed.
+        """
+        listing, changed = await asyncio.to_thread(self._look_for_changes, dict(self._seen))
+        self._report(listing)
+        for name in changed:
+            versions, found = self._versions(name), listing.models.get(name, {})
             async with versions.lock:
                 await self._load_each(versions, versions.due(found))
+                self._seen[name] = found
 
     async def load(self, name: str, version: str | None = None) -> None:
         """Load what the policy selects of a model, or one version, whether changed or not.
@@ -133,7 +147,7 @@ class Registry(Generic[Served]):
                 raise VersionNotFound(name, version, versions.known)
             for each in [version] if version else list(versions.known):
                 versions.withdraw(each)
-            self._publish()
+            self._publish(versions)
 
     async def set_default(self, name: str, version: str) -> None:
         """Make a version the default, loaded first if need be, until a newer one than all is.
@@ -143,7 +157,7 @@ class Registry(Generic[Served]):
         if (name, version) not in self._served:
             await self._load_version(name, version)
         self._models[name].pin(version)
-        self._publish()
+        self._publish(self._models[name])
 
     def plan(self, name: str) -> Plan | None:
         """What is served of a model, for `follow` in another process; None if it is unknown."""
@@ -152,7 +166,7 @@ class Registry(Generic[Served]):
     async def follow(self, name: str, plan: Plan) -> str | None:
         """Serve of a model what another process does. Returns what stands in the way, if any."""
         listing = await asyncio.to_thread(self._look)
-        self._notice(listing)
+        self._report(listing)
         found = listing.models.get(name, {})
         versions = self._versions(name)
         async with versions.lock:
@@ -160,20 +174,22 @@ class Registry(Generic[Served]):
             due = [found[version] for version in versions.missing(plan) if version in found]
             await self._load_each(versions, due)
             versions.follow(plan)
-            self._publish()
+            self._publish(versions)
         missing = ", ".join(versions.missing(plan))
         return f"version {missing} of {name} is gone, refused or changed" if missing else None
 
     def _known(self, name: str) -> Versions[Served]:
-        known = {name: versions for name, versions in self._models.items() if versions.known}
-        try:
-            return known[name]
-        except KeyError:
-            raise ModelNotFound(name, known) from None
+        versions = self._models.get(name)
+        if versions is None or not versions.known:
+            known = [each for each, versions in self._models.items() if versions.known]
+            raise ModelNotFound(name, known)
+        return versions
 
     def _versions(self, name: str) -> Versions[Served]:
-        beside = [target.version for target in self._beside if target.name == name]
-        return self._models.setdefault(name, Versions(name, self._policy, beside))
+        if name not in self._models:
+            beside = [target.version for target in self._beside if target.name == name]
+            self._models[name] = Versions(name, self._policy, beside)
+        return self._models[name]
 
     def _look(self) -> Listing:
         try:
@@ -181,21 +197,27 @@ class Registry(Generic[Served]):
         except UnreadableCheckpoint as error:
             return Listing(self.repository.folder, strays=[str(error)])
 
-    def _notice(self, listing: Listing) -> list[tuple[Versions[Served], Mapping[str, Candidate]]]:
+    def _look_for_changes(
+        self, seen: Mapping[str, Mapping[str, Candidate] | None]
+    ) -> tuple[Listing, list[str]]:
+        """What is on disk, and the models of which it is not what was `seen`; for a thread."""
+        listing = self._look()
+        names = dict.fromkeys([*seen, *listing.models])
+        return listing, [n for n in names if listing.models.get(n, {}) != seen.get(n)]
+
+    def _report(self, listing: Listing) -> None:
+        known = set(self.strays)
         for stray in listing.strays:
-            if stray not in self.strays:
+            if stray not in known:
                 logger.warning("not served: %s", stray)
         self.strays = listing.strays
-        for name in listing.models:
-            self._versions(name)
-        return [(each, listing.models.get(name, {})) for name, each in self._models.items()]
 
     async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:
         listing = await asyncio.to_thread(self.repository.scan)
-        self._notice(listing)
+        self._report(listing)
         if name not in listing.models:
             raise ModelNotFound(name, listing.models)
-        return self._models[name], listing.models[name]
+        return self._versions(name), listing.models[name]
 
     async def _load_version(self, name: str, version: str) -> None:
         versions, found = await self._find(name)
@@ -215,20 +237,23 @@ class Registry(Generic[Served]):
             with versions.loading(candidate.version):
                 outcome = await asyncio.to_thread(self._loader.attempt, candidate)
             versions.settle(candidate, outcome)
-            self._publish()
+            self._publish(versions)
             if isinstance(outcome, Exception):
                 errors.append(outcome)
-        self._publish()
+        self._publish(versions)
         return errors
 
-    def _publish(self) -> None:
-        """Make what is ready visible: the one place where references are swapped."""
-        current: dict[str, Served] = {}
-        served: dict[tuple[str, str], Served] = {}
-        for name, versions in self._models.items():
-            ready, default = versions.ready, versions.default
-            served |= {(name, version): each for version, each in ready.items()}
-            if default is not None:
-                current[name] = self._combine(ready[default], ready, self._current.get(name))
-            self._default_version.labels(name).set(int(default or 0))
-        self._current, self._served = current, served
+    def _publish(self, versions: Versions[Served]) -> None:
+        """Make what is ready of a model visible: the one place where references are swapped."""
+        name, ready, default = versions.name, versions.ready, versions.default
+        for version in self._published.get(name, frozenset()) - ready.keys():
+            del self._served[name, version]
+        self._served.update({(name, version): each for version, each in ready.items()})
+        self._published[name] = frozenset(ready)
+        if default is None:
+            self._current.pop(name, None)
+        else:
+            self._current[name] = self._combine(ready[default], ready, self._current.get(name))
+        self._default_version.labels(name).set(int(default or 0))
+        # What a verb changed, the next refresh is to look at, whether it changed on disk or not.
+        self._seen[name] = None

@@ -16,6 +16,7 @@ from typing import Self
 from app.card import CARD_SUFFIX, card_path
 from app.errors import UnreadableCheckpoint
 from app.formats import CODECS
+from app.printable import printable
 from app.settings import Settings
 from app.version_policy import is_version
 
@@ -64,7 +65,8 @@ class Repository:
         """The folder `settings.models`, or the file `settings.model`; the default's folder if
         neither was said."""
         model = settings.model
-        name = model.stem if model.suffix in CODECS else model.name
+        # It stands in headers and in answers, whatever the file is called.
+        name = printable(model.stem if model.suffix in CODECS else model.name)
         if settings.models is not None:
             return cls(settings.models, name)
         return cls(model.parent, name, model if "model" in settings.model_fields_set else None)
@@ -105,6 +107,9 @@ class Listing:
     folder: Path
     models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._root = f"{os.path.realpath(self.folder).rstrip(os.sep)}{os.sep}"
 
     def checkpoints(self, entries: list[Path]) -> list[Path]:
         """One checkpoint for each stem: the first in the order of CODECS.
@@ -151,8 +156,11 @@ class Listing:
     def _fault(self, paths: list[Path]) -> str | None:
         if len(paths) > 1:
             return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
+        # Both lie in one folder: following each link on the way there takes a call of the system.
+        within = os.path.realpath(paths[0].parent)
         for file in (paths[0], card_path(paths[0])):
-            if not Path(os.path.realpath(file)).is_relative_to(os.path.realpath(self.folder)):
+            real = os.path.realpath(file) if file.is_symlink() else f"{within}{os.sep}{file.name}"
+            if not real.startswith(self._root):
                 return f"{file}: a symbolic link out of {self.folder}"
             # Reading a FIFO would wait for its writer.
             if file.exists() and not file.is_file():

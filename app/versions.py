@@ -8,6 +8,7 @@ from typing import Generic, Literal
 
 from app.errors import ServiceError
 from app.loader import Served
+from app.printable import printable
 from app.repository import Candidate, Stamp
 from app.version_policy import VersionPolicy
 
@@ -160,7 +161,7 @@ class Versions(Generic[Served]):
         each = self.known[candidate.version]
         each.stamp = candidate.stamp
         if isinstance(outcome, ServiceError):
-            each.reason = str(outcome)
+            each.reason = printable(str(outcome))
         elif isinstance(outcome, Exception):
             each.reason = f"an unexpected {type(outcome).__name__}; it is in the log"
         else:

@@ -1,0 +1,54 @@
+"""What grows with the number of models is not done anew for each change."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from app.inference import Inference
+from app.metrics import Metrics
+from app.registry import Registry
+from app.repository import Repository
+from app.version_policy import VersionPolicy
+from tests.conftest import save_model
+
+pytestmark = pytest.mark.anyio
+MODELS = 12
+
+
+async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path) -> None:
+    published: Counter[str] = Counter()
+
+    def combine(
+        default: Inference, ready: Mapping[str, Inference], before: Inference | None
+    ) -> Inference:
+        published[default.predictor.name] += 1
+        return default
+
+    metrics = Metrics()
+    for index in range(MODELS):
+        save_model(tmp_path / f"m{index}/1/model.pth", seed=index)
+    registry = Registry(
+        Repository(tmp_path, "m0"),
+        lambda predictor: Inference(predictor, metrics),
+        metrics,
+        VersionPolicy.parse("all"),
+        combine=combine,
+    )
+    registry.load_all()
+    assert published == dict.fromkeys((f"m{index}" for index in range(MODELS)), 1)
+    published.clear()
+    await registry.refresh()
+    assert published == {}
+    save_model(tmp_path / "m7/2/model.pth", seed=1)
+    await registry.refresh()
+    assert set(published) == {"m7"}
+    await registry.unload("m3")
+    await registry.load("m4", "1")
+    published.clear()
+    # What verbs changed is looked at once more, the rest is not.
+    await registry.refresh()
+    assert set(published) <= {"m3", "m4"}
+    assert {each.name for each in registry.statuses() if each.state != "READY"} == {"m3"}
+    assert len(registry.served()) == MODELS
