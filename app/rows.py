@@ -8,6 +8,8 @@ from app.errors import Fault, InvalidInstances
 from app.instances import LARGEST
 from app.json_text import escape
 
+PART_ROWS = 2**14
+
 
 def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
     """The rows as the model takes them, copied only if they are not so already.
@@ -16,8 +18,20 @@ def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
     """
     # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
     if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
-        row, column = np.argwhere(~(np.abs(rows.astype(np.float64)) <= LARGEST))[0].tolist()
+        row, column = _first_fault(rows)
         taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
         fault = f"{rows[row, column]} where a finite number belongs; {taken}"
         raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
     return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _first_fault(rows: NDArray[np.number]) -> tuple[int, int]:
+    # A part at a time, as float64 takes more memory than the rows.
+    with np.errstate(over="ignore"):
+        return next(
+            (start + row, column)
+            for start in range(0, len(rows), PART_ROWS)
+            for row, column in np.argwhere(
+                ~(np.abs(rows[start : start + PART_ROWS].astype(np.float64)) <= LARGEST)
+            ).tolist()
+        )

@@ -1,7 +1,9 @@
 """NumPy's own file format as a body: rows in, probabilities out, no text in between."""
 
 import io
+import math
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -10,9 +12,9 @@ from numpy.typing import NDArray
 from app.api.asked import Asked, show
 from app.api.body import Body
 from app.api.negotiation import NPY
-from app.errors import Fault, InvalidInstances, InvalidQuery, MalformedBody
+from app.errors import MOST_SHOWN, Fault, InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
-from app.instances import Instances, require_at_most
+from app.instances import MOST_LISTED, Instances, require_at_most
 from app.predictor import Predictor
 from app.rows import as_float32
 from app.streams import npy_header
@@ -20,6 +22,9 @@ from app.streams import npy_header
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy reads no header of more than 10,000 characters either.
 MAX_HEADER_BYTES = 12_000
+# As many as NumPy has.
+MAX_AXES = 64
+MAX_SIZE = 2**63 - 1
 Numbers = NDArray[np.number]
 
 
@@ -41,15 +46,17 @@ class NpyFormat:
 
     def decode(self, body: Body) -> Instances:
         """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
-        array = _read(body)
-        single = array.ndim == 1
+        shape, order, numbers = _read(body)
         width = len(self._features)
-        if array.ndim not in (1, 2) or array.shape[-1] != width or not array.size:
-            wanted = f"(rows, {width}) or ({width},), columns {', '.join(self._features)}"
-            raise InvalidInstances([Fault("", f"an array of shape {array.shape}, not {wanted}")])
-        rows = array.reshape(-1, width)
+        if shape[-1:] != (width,) or len(shape) > 2 or not shape[0]:
+            columns = ", ".join(self._features[:MOST_LISTED])
+            wanted = f"(rows, {width}) or ({width},), columns {columns}"
+            found = str(shape)[:MOST_SHOWN]
+            raise InvalidInstances([Fault("", f"an array of shape {found}, not {wanted}")])
+        # Reshaped only now: to some shapes NumPy can make no array at all.
+        rows = numbers.reshape((-1, width), order=order)
         require_at_most(self._limit, len(rows))
-        return Instances(as_float32(rows, self._features), single)
+        return Instances(as_float32(rows, self._features), single=len(shape) == 1)
 
     def encode(
         self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
@@ -70,26 +77,35 @@ class NpyFormat:
         return memoryview(content)
 
 
-def _read(body: Body) -> Numbers:
+def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
+    """The shape and order that the header claims, and the elements as they follow it."""
     stream = io.BytesIO(body[:MAX_HEADER_BYTES])
     try:
-        shape, fortran_order, dtype = HEADERS[npy.read_magic(stream)](stream)
+        version = npy.read_magic(stream)
+        if version not in HEADERS:
+            raise ValueError(f"its version is {version}; (1, 0) and (2, 0) are read")
+        shape, fortran_order, dtype = HEADERS[version](stream)
     except Exception as error:
         # NumPy evaluates the header as Python's text: a tokenizer's and a compiler's errors, too.
         raise MalformedBody(_first_line(error), 0, "npy") from None
     start = stream.tell()
     if dtype.kind not in "fiu":
-        raise InvalidInstances([Fault("", f"an array of {dtype}; integers and floats are taken")])
-    if any(size < 0 for size in shape):
-        raise MalformedBody(f"its header has the shape {shape}", 0, "npy")
-    claimed = start + dtype.itemsize * int(np.prod(shape, dtype=object))
+        kind = str(dtype)[:MOST_SHOWN]
+        raise InvalidInstances([Fault("", f"an array of {kind}; integers and floats are taken")])
+    # To NumPy's reader a boolean is an integer, and an integer of any length is a size.
+    if len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n <= MAX_SIZE for n in shape):
+        reason = f"its header has the shape {str(shape)[:MOST_SHOWN]}"
+        raise MalformedBody(reason, 0, "npy")
+    claimed = start + dtype.itemsize * math.prod(shape)
     if claimed != len(body):
         reason = f"its header claims {claimed} bytes, the body has {len(body)}"
         raise MalformedBody(reason, min(claimed, len(body)), "npy")
     # Over the body's own memory.
-    array = np.frombuffer(body, dtype, offset=start)
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    numbers = np.frombuffer(body, dtype, offset=start)
+    return shape, "F" if fortran_order else "C", numbers
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].strip("'\"") if str(error) else "not an npy header"
+    # It may repeat the header, of 10,000 characters.
+    text = str(error)[:MOST_SHOWN].strip("'\"")
+    return text.splitlines()[0] if text else "not an npy header"

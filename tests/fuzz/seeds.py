@@ -110,8 +110,10 @@ SEEDS: dict[str, list[bytes]] = {
     "card": [card_path(IRIS).read_bytes()],
     "json": [text.encode() for text in JSON],
     "npy": [
-        _npy(array) for array in (ROWS, ROWS.astype("f4"), ROWS.astype(">i2", order="F"), ROWS[0])
-    ],
+        _npy(array)
+        for array in (ROWS, ROWS.astype("f4"), ROWS.astype(">i2", order="F"), ROWS[0], ROWS[:0])
+    ]
+    + [_npy(ROWS[:0]).replace(b"(0, 4)", shape) for shape in (b"(0, 9)", b"(0,0,)", b"(False,)")],
     "arrow": [
         _arrow(COLUMNS),
         _arrow(

@@ -130,6 +130,63 @@ async def test_each_mistake_is_named(
     assert detail in answer.json()["detail"]
 
 
+def headed(shape: str, descr: str = "'<f4'", content: bytes = b"") -> bytes:
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}".encode()
+    return b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + content
+
+
+SHAPES = {
+    "(True, 4)": 400,
+    "(False, 4)": 400,
+    "(4, True)": 400,
+    f"(0, {10**30})": 400,
+    f"({2**63}, 0)": 400,
+    f"({'1' * 4200}, 0)": 400,
+    f"({'1' * 4200}, {'1' * 4200})": 400,
+    f"({'1' * 4400}, 0)": 400,
+    f"({'0,' * 70})": 400,
+    f"({'1,' * 65})": 400,
+    "(-1, 0)": 400,
+    "(0.0, 4)": 400,
+    "('0', 4)": 400,
+    "[0, 4]": 400,
+    "None": 400,
+    f"({'0,' * 64})": 422,
+    f"(0, {2**63 - 1}, {2**63 - 1})": 422,
+    f"(0, {2**62})": 422,
+    "(0, 4)": 422,
+    "(4, 0)": 422,
+    "(0,)": 422,
+}
+
+
+@pytest.mark.parametrize(("shape", "status"), SHAPES.items(), ids=lambda value: str(value)[:30])
+async def test_a_shape_that_is_none_is_refused(
+    client: httpx.AsyncClient, shape: str, status: int
+) -> None:
+    answer = await ask(client, headed(shape))
+    assert answer.status_code == status, answer.text
+    assert len(answer.text) < 1000
+
+
+KINDS = ["'<c8'", "'|O'", "'|V16'", "'<M8[s]'", "[('a', '<f4')]", "('<f4', (2,))", "'S0'", "'V0'"]
+NO_KINDS = ["'<f12'", "float", "''", "'" + "x" * 5000 + "'", "(" * 1000, "{'a': 1}", "5"]
+
+
+@pytest.mark.parametrize("descr", KINDS + NO_KINDS, ids=lambda descr: descr[:20])
+async def test_a_kind_that_is_no_number_is_refused(client: httpx.AsyncClient, descr: str) -> None:
+    answer = await ask(client, headed("(1, 4)", descr, bytes(64)))
+    assert answer.status_code == (422 if descr in KINDS else 400), answer.text
+    assert len(answer.text) < 1000
+
+
+async def test_the_widest_floats_are_numbers_too(client: httpx.AsyncClient) -> None:
+    rows = np.array([[5, 3, 1, 0]], np.longdouble)
+    assert (await ask(client, dumped(rows))).is_success
+    answer = await ask(client, dumped(rows * np.longdouble("1e4000")))
+    assert "/0/sepal_length: " in answer.json()["detail"]
+
+
 async def test_the_limit_of_instances_holds() -> None:
     async with open_client(Settings(model=IRIS, max_instances=2)) as client:
         assert (await ask(client, dumped(ROWS[:2]))).is_success
