@@ -10,12 +10,23 @@ import pyarrow as pa
 from app.api.asked import NOVELTY_FIELDS, Asked, show
 from app.api.body import Body
 from app.api.negotiation import ARROW
-from app.errors import Fault, InvalidInstances, MalformedBody, UnsupportedContent
+from app.errors import (
+    MOST_SHOWN,
+    BodyTooLarge,
+    Fault,
+    InvalidInstances,
+    MalformedBody,
+    UnsupportedContent,
+)
 from app.inference import Prediction
-from app.instances import MAX_FAULTS, Instances, require_at_most
+from app.instances import MAX_FAULTS, MOST_LISTED, Instances, require_at_most
 from app.json_text import escape
 from app.predictor import Predictor
 from app.rows import as_float32
+
+# Of how many the reader's own work for each is little beside that for their rows.
+MAX_BATCHES = 10_000
+EARLY_COMPRESSION = b"ARROW:experimental_compression"
 
 
 class ArrowFormat:
@@ -33,11 +44,12 @@ class ArrowFormat:
         self._features = [feature.name for feature in predictor.card.features]
         self._classes = predictor.card.classes
         self._limit = max_instances
+        # Of a column: its name, what a data frame's library says of it, its buffers.
+        self._most_metadata = 2**16 + sum(2048 + 8 * len(name) for name in self._features)
 
     def decode(self, body: Body) -> Instances:
         """Raises MalformedBody, UnsupportedContent, InvalidInstances or BodyTooLarge."""
-        table = _read(body)
-        self._require_columns(table)
+        table = self._read(body)
         if not len(table):
             raise InvalidInstances([Fault("", "no rows; at least one instance is needed")])
         require_at_most(self._limit, len(table))
@@ -56,23 +68,69 @@ class ArrowFormat:
                 writer.write_batch(batch)
         return memoryview(sink.getvalue())
 
-    def _require_columns(self, table: pa.Table) -> None:
-        faults = []
-        for name in table.column_names:
-            if name not in self._features:
-                accepted = f"the features are {', '.join(self._features)}"
-                faults.append(Fault(f"/{escape(name)}", f"unknown column; {accepted}"))
+    def _read(self, body: Body) -> pa.Table:
+        try:
+            self._require_messages(pa.ipc.MessageReader.open_stream(pa.py_buffer(body)))
+            table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+            # Offsets and lengths inside the body are its sender's, and are followed later.
+            table.validate(full=True)
+        except (pa.ArrowException, OSError, ValueError, StopIteration, struct.error) as error:
+            text = str(error)[:MOST_SHOWN]
+            reason = text.splitlines()[0] if text else "no schema"
+            raise MalformedBody(reason, 0, "Arrow IPC") from None
+        faults = [
+            Fault(f"/{escape(name)}", f"{table[name].null_count} nulls")
+            for name in self._features
+            if table[name].null_count
+        ]
+        if faults:
+            raise InvalidInstances(faults[:MAX_FAULTS])
+        return table
+
+    def _require_messages(self, messages: pa.ipc.MessageReader) -> None:
+        """A schema of the features, then uncompressed batches; no data have been read yet.
+
+        A few compressed bytes can claim gigabytes, which Arrow would allocate before any check.
+        """
+        first = messages.read_next_message()
+        self._require_short(first)
+        self._require_columns(pa.ipc.read_schema(first))
+        for count, message in enumerate(messages, 1):
+            # No feature is dictionary-encoded, so no dictionary has a place.
+            if message.type != "record batch":
+                raise MalformedBody(f"a {message.type} message", 0, "Arrow IPC")
+            self._require_short(message)
+            if _has_compression(memoryview(message.metadata)):
+                raise UnsupportedContent("compressed Arrow buffers; write the stream uncompressed")
+            if count > MAX_BATCHES:
+                raise BodyTooLarge(f"more than {MAX_BATCHES} record batches; write longer ones")
+
+    def _require_short(self, message: pa.ipc.Message) -> None:
+        if message.metadata.size > self._most_metadata:
+            raise BodyTooLarge(
+                f"{message.metadata.size} bytes of metadata in a {message.type} message; "
+                f"at most {self._most_metadata} are taken"
+            )
+
+    def _require_columns(self, schema: pa.Schema) -> None:
+        # They are decoded only now, and are not always UTF-8.
+        names = schema.names
+        accepted = f"the features are {', '.join(self._features[:MOST_LISTED])}"
+        faults = [
+            Fault(f"/{escape(name)}", f"unknown column; {accepted}")
+            for name in names
+            if name not in self._features
+        ]
         for name in self._features:
             pointer = f"/{escape(name)}"
-            count = table.column_names.count(name)
-            kind = table.schema.field(name).type if count == 1 else None
+            count = names.count(name)
+            kind = schema.field(name).type if count == 1 else None
             if count != 1:
                 what = "missing; a column of numbers is needed" if not count else "stands twice"
                 faults.append(Fault(pointer, what))
             elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
-                faults.append(Fault(pointer, f"a column of {kind}; integers and floats do"))
-            elif table[name].null_count:
-                faults.append(Fault(pointer, f"{table[name].null_count} nulls"))
+                text = str(kind)[:MOST_SHOWN]
+                faults.append(Fault(pointer, f"a column of {text}; integers and floats do"))
         if faults:
             raise InvalidInstances(faults[:MAX_FAULTS])
 
@@ -108,29 +166,13 @@ class ArrowFormat:
         return pa.ListArray.from_arrays(pa.array(offsets), names)
 
 
-def _read(body: Body) -> pa.Table:
-    try:
-        _require_uncompressed(body)
-        table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-        # Offsets and lengths inside the body are its sender's, and are followed later.
-        table.validate(full=True)
-        # Decoded only now, and not always UTF-8.
-        _ = table.column_names
-    except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise MalformedBody(reason, 0, "Arrow IPC") from None
-    return table
-
-
-def _require_uncompressed(body: Body) -> None:
-    """A few compressed bytes can claim gigabytes, which Arrow would allocate before any check."""
-    for message in pa.ipc.MessageReader.open_stream(pa.py_buffer(body)):
-        if message.type == "record batch" and _has_compression(memoryview(message.metadata)):
-            raise UnsupportedContent("compressed Arrow buffers; write the stream uncompressed")
-
-
 def _has_compression(message: memoryview) -> bool:
-    """Whether Message.header, a RecordBatch, has its fourth field (Arrow's Message.fbs)."""
+    """Whether Message.header, a RecordBatch, has its fourth field (Arrow's Message.fbs).
+
+    Before that field there was, and Arrow still reads, a key of the message's own metadata.
+    """
+    if EARLY_COMPRESSION in bytes(message):
+        return True
     batch = _field(message, int.from_bytes(message[:4], "little"), 2)
     if batch is None:
         return False

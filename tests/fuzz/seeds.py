@@ -127,5 +127,9 @@ SEEDS: dict[str, list[bytes]] = {
         _arrow({name: pa.array([1.0, None]) for name in FLOWER}),
         _arrow({name: pa.array(["a", "b"]).dictionary_encode() for name in FLOWER}),
         _arrow(COLUMNS, compression="zstd"),
+        _arrow(
+            {name: pa.array([0.0] * 4096).dictionary_encode() for name in FLOWER},
+            compression="zstd",
+        ),
     ],
 }

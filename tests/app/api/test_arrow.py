@@ -5,8 +5,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from app.api.arrow import ArrowFormat
+from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
 from app.instances import MAX_FAULTS
-from tests.conftest import SETOSA
+from app.predictor import Predictor
+from tests.conftest import IRIS, SETOSA
+from tests.memory import SPARE, peak_growth
 
 ARROW = "application/vnd.apache.arrow.stream"
 ROWS = np.random.default_rng(0).uniform(0.1, 7, (20_000, 4)).astype(np.float32)
@@ -88,6 +92,93 @@ async def test_each_mistake_is_named(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert detail in answer.json()["detail"]
+
+
+def messages(stream: bytes) -> list[bytes]:
+    """Each whole, with its length before it (Arrow Columnar Format, "Encapsulated message")."""
+    found, rest = [], stream
+    while len(rest) > 8 and int.from_bytes(rest[4:8], "little"):
+        message = pa.ipc.MessageReader.open_stream(pa.py_buffer(rest)).read_next_message()
+        length = (
+            8 + int.from_bytes(rest[4:8], "little") + (message.body.size if message.body else 0)
+        )
+        found.append(rest[: length + -length % 8])
+        rest = rest[length + -length % 8 :]
+    return found
+
+
+def encoded(count: int) -> pa.Array:
+    """A dictionary of so many zeros, of which two are referred to."""
+    return pa.DictionaryArray.from_arrays(pa.array([0, 0], "int32"), pa.array(np.zeros(count)))
+
+
+def nested(dictionary: pa.Array) -> pa.Array:
+    return pa.StructArray.from_arrays([dictionary], ["x"])
+
+
+BOMB = 2**23
+
+
+@pytest.mark.parametrize("wrapped", [lambda array: array, nested], ids=["plain", "nested"])
+@pytest.mark.parametrize("codec", ["zstd", "lz4"])
+@pytest.mark.parametrize("extra", [False, True], ids=["in the schema", "not in it"])
+def test_no_dictionary_is_inflated(wrapped, codec: str, extra: bool) -> None:
+    few = table(ROWS[:2])
+    bomb, small = (
+        few.set_column(0, "sepal_length", wrapped(encoded(count))) for count in (BOMB, 1)
+    )
+    schema, dictionary, _ = messages(dumped(bomb, compression=codec))
+    plain_schema, plain_batch = messages(dumped(few))
+    if extra:
+        body = plain_schema + dictionary + plain_batch
+    else:
+        body = schema + dictionary + messages(dumped(small))[-1]
+    assert len(body) < BOMB // 10
+
+    def decode() -> None:
+        with pytest.raises(MalformedBody if extra else InvalidInstances):
+            FORMAT.decode(body)
+
+    assert peak_growth(decode) < SPARE
+
+
+FORMAT = ArrowFormat(Predictor.load(IRIS), 100_000)
+EMPTY = pa.schema([(name, pa.float64()) for name in SETOSA])
+ONE = pa.record_batch([pa.array([1.0])] * 4, names=list(SETOSA))
+
+
+def many_batches(count: int) -> bytes:
+    schema, batch = messages(dumped(pa.Table.from_batches([ONE])))
+    return schema + batch * count
+
+
+HOSTILE = {
+    "fields": dumped(pa.schema([(f"f{n}", pa.int8()) for n in range(20_000)]).empty_table()),
+    "metadata": dumped(EMPTY.with_metadata({"a": "x" * 10**6}).empty_table()),
+    "keys": dumped(EMPTY.with_metadata({str(n): "" for n in range(10**5)}).empty_table()),
+    "batches": many_batches(10_001),
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_long_beside_the_rows_is_refused(body: bytes) -> None:
+    with pytest.raises(BodyTooLarge, match=r"metadata in a schema message|10000 record batches"):
+        FORMAT.decode(body)
+
+
+def test_compression_as_it_was_told_first_is_refused_too() -> None:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, ONE.schema) as writer:
+        writer.write_batch(ONE, custom_metadata={"ARROW:experimental_compression": "zstd"})
+    with pytest.raises(UnsupportedContent, match="write the stream uncompressed"):
+        FORMAT.decode(sink.getvalue().to_pybytes())
+
+
+def test_rows_that_no_buffer_holds_are_refused() -> None:
+    for column in (pa.nulls(10**9), pa.RunEndEncodedArray.from_arrays([10**9], [1.0])):
+        batch = pa.record_batch([column] * 4, names=list(SETOSA))
+        with pytest.raises(InvalidInstances, match="integers and floats do"):
+            FORMAT.decode(dumped(pa.Table.from_batches([batch])))
 
 
 async def test_no_flipped_byte_is_our_fault(client: httpx.AsyncClient) -> None:
