@@ -33,10 +33,12 @@ def open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
         from app.log.engine import make_engine
     except ImportError:
         raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
+    address, seconds = settings.prediction_log, settings.prediction_log_timeout_seconds
     return PredictionLog(
-        LogDatabase(make_engine(settings.prediction_log.get_secret_value())),
+        LogDatabase(make_engine(address.get_secret_value(), seconds)),
         metrics,
         flush_seconds=settings.prediction_log_flush_seconds,
         retention_days=settings.prediction_log_retention_days,
         max_rows=settings.prediction_log_max_rows,
+        timeout_seconds=seconds,
     )

@@ -56,6 +56,10 @@ class ForwardPass:
             self._lists = self.indices.tolist(), self.probabilities.tolist()
         return self._lists
 
+    def drop_lists(self) -> None:
+        """They take ten times the memory of the arrays."""
+        self._lists = None
+
 
 class Prediction(NamedTuple):
     """One request's share of a forward pass: its rows from start to end."""
@@ -85,19 +89,22 @@ class Predicts(Protocol):
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]: ...
 
+    def answered(
+        self, request: "AnsweredRequest", prediction: Prediction, first: int = 0
+    ) -> None: ...
+
     def close(self) -> None: ...
 
 
-def then(prediction: asyncio.Future[Prediction], tell: Callable[[Prediction], None]) -> None:
-    """Have `tell` called with what was predicted, after whoever waits for it; with no failure."""
+class AnsweredRequest(Protocol):
+    """`prediction_id` is that of the prediction log; empty where the request is not for it."""
 
-    def told(done: asyncio.Future[Prediction]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            tell(done.result())
-
-    prediction.add_done_callback(told)
+    request_id: bytes
+    prediction_id: bytes
 
 
+# A request, what it was answered with, and the number of the first instance of that.
+Told = tuple[AnsweredRequest, Prediction, int]
 PassOver = Callable[[FloatArray, int], ForwardPass]
 
 
@@ -133,7 +140,9 @@ class Inference:
         self.predictor = predictor
         # Not methods of this object: a cycle would wait for the garbage collector, which
         # never looks at what gc.freeze() put away.
-        forward = _Forward(predictor, metrics)
+        forward = self._forward = _Forward(predictor, metrics)
+        # In this tick.
+        self._told: list[Told] = []
         self._pass_over = execution.alone(forward.pass_over)
         self._batcher = execution.batcher(forward.together, max_pending)
 
@@ -160,8 +169,33 @@ class Inference:
             whole = self._pass_over(rows[start : start + CHUNK_ROWS], start)
             yield Prediction(whole, 0, len(whole.rows))
 
+    def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
+        """Count what a request was answered with, at the end of this tick of the event loop.
+
+        Whoever serves requests says so after the answer: what is refused half-way, or whose
+        caller has left, is counted nowhere.
+        """
+        if not self._told:
+            asyncio.get_running_loop().call_soon(self._end_tick)
+        self._told.append((request, prediction, first))
+
     def close(self) -> None:
         self._batcher.close()
+
+    def _end_tick(self) -> None:
+        told, self._told = self._told, []
+        self._settle(told)
+
+    def _settle(self, told: list[Told]) -> None:
+        # Neighbours in a forward pass at once: each request alone costs twice as much.
+        whole, start, _ = told[0][1]
+        end = start
+        for _, prediction, _ in told:
+            if prediction.whole is not whole or prediction.start != end:
+                self._forward.count(whole, start, end)
+                whole, start, end = prediction
+            end = prediction.end
+        self._forward.count(whole, start, end)
 
 
 class _Forward:
@@ -197,19 +231,17 @@ class _Forward:
         columns = np.ascontiguousarray(rows.T)
         outside = (columns < self._lowest) | (columns > self._highest)
         found = outside.T if b"\1" in outside.tobytes() else None
-        whole = ForwardPass(rows, logs, probabilities, most_probable(logs), found)
-        self._count(whole)
-        return whole
+        self._batch_size.observe(rows.shape[0])
+        return ForwardPass(rows, logs, probabilities, most_probable(logs), found)
 
-    def _count(self, whole: ForwardPass) -> None:
-        rows = whole.rows.shape[0]
-        self._batch_size.observe(rows)
-        if rows == 1:
-            self._by_class[whole.indices[0]].inc()
+    def count(self, whole: ForwardPass, start: int, end: int) -> None:
+        if end - start == 1:
+            self._by_class[whole.indices[start]].inc()
         else:
-            _increase(self._by_class, np.bincount(whole.indices, minlength=len(self._by_class)))
+            counts = np.bincount(whole.indices[start:end], minlength=len(self._by_class))
+            _increase(self._by_class, counts)
         if whole.outside is not None:
-            _increase(self._by_feature, whole.outside.sum(axis=0))
+            _increase(self._by_feature, whole.outside[start:end].sum(axis=0))
 
 
 def _increase(counters: list[Counter], counts: NDArray[np.int64]) -> None:

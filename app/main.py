@@ -14,10 +14,10 @@ from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api.access import AccessMiddleware, RecordingMiddleware
+from app.api.access import AccessMiddleware
 from app.api.browser_headers import BrowserHeaders, allow_origins
 from app.api.error_handlers import install_error_handlers
-from app.api.express import Express, RecordingExpress
+from app.api.express import Express
 from app.api.guard import Guard
 from app.api.key_schema import install_key_schema
 from app.api.negotiation import JSON
@@ -48,6 +48,9 @@ from app.version_policy import VersionPolicy
 
 if TYPE_CHECKING:
     from app.tracing import Tracing
+
+# At the end, for what the prediction log has not yet written.
+MOST_CLOSING_SECONDS = 5
 
 
 def create_app(settings: Settings | None = None, shared: Path | None = None) -> FastAPI:
@@ -110,14 +113,13 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
 
     fast = {PredictFace.path: hosts.before(guard.before(respond, PredictFace.path))}
     # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
-    around = AccessMiddleware if service.log is None else RecordingMiddleware
-    access = around(app, service, fast, TracedAccessLog(service.metrics) if tracing else None)
+    log = TracedAccessLog(service.metrics) if tracing else None
+    access = AccessMiddleware(app, service, fast, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
     app.middleware_stack = allow_origins(traced, settings.cors_origins)
     app.state.express = None
     if settings.express:
-        express = Express if service.log is None else RecordingExpress
-        app.state.express = express(service, access.log, access.request_ids)
+        app.state.express = Express(service, access.log, access.request_ids)
 
 
 def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Service:
@@ -166,6 +168,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for face in service.registry.served():
         face.inference.close()
     if service.log:
-        await asyncio.to_thread(service.log.close)
+        seconds = min(service.settings.drain_timeout_seconds, MOST_CLOSING_SECONDS)
+        await asyncio.to_thread(service.log.close, seconds)
     if tracing:
         await asyncio.to_thread(tracing.close)

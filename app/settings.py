@@ -140,6 +140,13 @@ class Settings(BaseSettings):
         ge=1,
         description="most predictions waiting to be logged; more are dropped, and counted",
     )
+    prediction_log_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="longest wait for one answer of the prediction log's database",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe log record written"
     )

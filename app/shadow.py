@@ -11,15 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from app.compiled import FloatArray
-from app.inference import CHUNK_ROWS, Prediction, Predicts, then
+from app.inference import CHUNK_ROWS, AnsweredRequest, Prediction, Predicts
 from app.predictor import Predictor
 from app.rollout_counts import ShadowCounts
 
 logger = logging.getLogger("app.shadow")
 # One comparison keeps the interpreter from everybody else: so many take 0.1 ms.
 MOST_TOGETHER = 64
-# What waits for the shadow holds its memory; beyond it the shadow misses requests.
-MOST_WAITING_ROWS = 2 * CHUNK_ROWS
+# What waits for the shadow holds its memory; beyond it the shadow misses requests. A large
+# request comes all at once, after its answer.
+MOST_WAITING_ROWS = 8 * CHUNK_ROWS
 
 
 def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
@@ -35,7 +36,7 @@ def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
 
 
 class Mirrored:
-    """An Inference whose every prediction goes to a mirror, once whoever asked has it."""
+    """An Inference whose every answer goes to a mirror, once whoever asked has it."""
 
     def __init__(self, inference: Predicts, mirror: "Mirror") -> None:
         self.predictor = inference.predictor
@@ -45,14 +46,14 @@ class Mirrored:
     def predict(
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]:
-        prediction = self._inference.predict(rows, deadline)
-        then(prediction, self._mirror.offer)
-        return prediction
+        return self._inference.predict(rows, deadline)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
-        for prediction in self._inference.predict_chunks(rows):
-            yield prediction
-            self._mirror.offer(prediction)
+        return self._inference.predict_chunks(rows)
+
+    def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
+        self._inference.answered(request, prediction, first)
+        self._mirror.offer(prediction)
 
     def close(self) -> None:
         self._inference.close()
@@ -71,7 +72,6 @@ class Mirror:
         self._waiting: deque[Prediction] = deque()
         self._waiting_rows = 0
         self._busy = False
-        # predict_chunks offers from threads.
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "shadow")
 

@@ -14,14 +14,18 @@ from app.api.error_handlers import service_error, unexpected_error
 from app.api.request_ids import RequestIds
 from app.errors import ServiceError
 from app.exchange import RawHeader
-from app.log.recording import current_request
 from app.service import Service
+from app.tally import Tally, current_tally
 
 logger = logging.getLogger("app.access")
 # Not a real answer: nobody was there to get one. nginx's number for it.
 CLIENT_CLOSED_REQUEST = 499
+BAD_REQUEST = 400
 CLOSE = (b"connection", b"close")
+# With it nothing is logged: the map of the page alone asks 16,384 rows at a time, which nobody
+# measured.
 UNRECORDED = (b"x-prediction-log", b"off")
+PREDICTION_ID = b"x-prediction-id"
 # The route of what no route took.
 UNMATCHED = "unmatched"
 Respond = Callable[[Scope, Receive], Awaitable[Response]]
@@ -61,34 +65,40 @@ class AccessMiddleware:
             return
         started = time.perf_counter()
         method, path = scope["method"], scope["path"]
-        request_id = self._request_id(scope)
+        tally = self._tally(scope)
         respond = self._fast.get(path) if method == "POST" and not scope["query_string"] else None
         # Of what is not answered to its end.
         status = 500
         try:
             if respond:
-                status = await self._respond(respond, request_id, scope, receive, send)
+                status = await self._respond(respond, tally, scope, receive, send)
             else:
-                status = await self._pass_on(request_id, scope, receive, send)
+                status = await self._pass_on(tally, scope, receive, send)
         finally:
             route = path if respond else _declared_path(scope)
             seconds = time.perf_counter() - started
-            self.log.append(Access(request_id, method, path, route, status, seconds))
+            self.log.append(Access(tally.request_id, method, path, route, status, seconds))
 
-    def _request_id(self, scope: Scope) -> bytes:
-        return self.request_ids.of(scope["headers"])
+    def _tally(self, scope: Scope) -> Tally:
+        headers, ids = scope["headers"], self.request_ids
+        logged = self._service.log is not None and UNRECORDED not in headers
+        tally = Tally(ids.of(headers), ids.make() if logged else b"")
+        current_tally.set(tally)
+        return tally
 
     def _with_common(
-        self, headers: Iterable[RawHeader], request_id: bytes, scope: Scope
+        self, headers: Iterable[RawHeader], tally: Tally, status: int, scope: Scope
     ) -> list[RawHeader]:
         """The headers of an answer, and those that every answer has."""
-        whole = [*headers, (b"x-request-id", request_id)]
+        whole = [*headers, (b"x-request-id", tally.request_id)]
+        if tally.prediction_id and tally.held and status < BAD_REQUEST:
+            whole.append((PREDICTION_ID, tally.prediction_id))
         if self._service.draining and CLOSE not in whole and "followed" not in scope:
             whole.append(CLOSE)
         return whole
 
     async def _respond(
-        self, respond: Respond, request_id: bytes, scope: Scope, receive: Receive, send: Send
+        self, respond: Respond, tally: Tally, scope: Scope, receive: Receive, send: Send
     ) -> int:
         try:
             response = await respond(scope, receive)
@@ -97,14 +107,17 @@ class AccessMiddleware:
         except ClientDisconnect:
             return _left(scope)
         except Exception:
-            response = _unexpected(scope["path"], request_id)
-        headers = self._with_common(response.raw_headers, request_id, scope)
+            response = _unexpected(scope["path"], tally.request_id)
         status = response.status_code
+        headers = self._with_common(response.raw_headers, tally, status, scope)
+        counts = status < BAD_REQUEST and not _has_left(receive)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
+        if counts:
+            tally.count()
         return status
 
-    async def _pass_on(self, request_id: bytes, scope: Scope, receive: Receive, send: Send) -> int:
+    async def _pass_on(self, tally: Tally, scope: Scope, receive: Receive, send: Send) -> int:
         status, complete = 0, False
 
         async def send_with_id(message: Message) -> None:
@@ -112,13 +125,15 @@ class AccessMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.get("headers", ())
-                message["headers"] = self._with_common(headers, request_id, scope)
+                message["headers"] = self._with_common(headers, tally, status, scope)
             else:
                 complete = not message.get("more_body", False)
+                if complete and status < BAD_REQUEST and not _has_left(receive):
+                    tally.count()
             await send(message)
 
+        request_id = scope["request_id"] = tally.request_id
         scope["app"] = self._fastapi
-        scope["request_id"] = request_id
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
@@ -132,20 +147,6 @@ class AccessMiddleware:
         return status
 
 
-class RecordingMiddleware(AccessMiddleware):
-    """Also tells app.log.recording whose prediction it records.
-
-    With `X-Prediction-Log: off` none is: the map of the page alone asks 16,384 rows at a time,
-    which nobody measured.
-    """
-
-    def _request_id(self, scope: Scope) -> bytes:
-        request_id = super()._request_id(scope)
-        unrecorded = UNRECORDED in scope["headers"]
-        current_request.set(None if unrecorded else request_id)
-        return request_id
-
-
 def _declared_path(scope: Scope) -> str:
     # An included route does not know its router's prefix; FastAPI does, once it has matched.
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
@@ -157,6 +158,15 @@ def _left(scope: Scope) -> int:
     """The status of a request whose rest never came; the server may have refused it itself."""
     status: int = scope.get("answered", CLIENT_CLOSED_REQUEST)
     return status
+
+
+def _has_left(receive: Receive) -> bool:
+    """Whether the caller is gone, as far as the server knows (app.exchange.Exchange)."""
+    try:
+        left: bool = receive.__self__.disconnected  # type: ignore[attr-defined]
+    except AttributeError:
+        return False
+    return left
 
 
 def _unexpected(path: str, request_id: bytes) -> Response:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.access import CLIENT_CLOSED_REQUEST, UNRECORDED
+from app.api.access import CLIENT_CLOSED_REQUEST, PREDICTION_ID, UNRECORDED
 from app.api.access_log import Access, AccessLog
 from app.api.asked import NOTHING_MORE
 from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
@@ -35,6 +35,7 @@ class Express:
     def __init__(self, service: Service, log: AccessLog, request_ids: RequestIds) -> None:
         self._service = service
         self._model = service.registry.repository.default
+        self._logged = service.log is not None
         self._log = log
         self._request_ids = request_ids
         self._busy_poll = BusyPoll()
@@ -57,8 +58,12 @@ class Express:
             if len(instances.rows) > MAX_BATCHED_ROWS:
                 pass_on(exchange)
                 return
-            request_id = self._request_ids.of(exchange.scope["headers"])
-            waiter = _Waiter(exchange, face, instances, request_id, started, self.finish, pass_on)
+            ids = self._request_ids
+            request_id = ids.of(exchange.scope["headers"])
+            prediction_id = ids.make() if self._logged else b""
+            waiter = _Waiter(
+                exchange, face, instances, request_id, prediction_id, started, self, pass_on
+            )
             face.inference.predict_for(waiter, instances.rows)
         except Exception as error:
             _leave(exchange, pass_on, error)
@@ -77,21 +82,16 @@ class Express:
                 (b"content-type", JSON_BYTES),
                 (b"x-request-id", request_id),
             ]
+            if waiter.prediction_id:
+                headers.append((PREDICTION_ID, waiter.prediction_id))
             exchange.answer(status, headers, content)
+            waiter.face.inference.answered(waiter, prediction)
         ended = time.perf_counter()
         if not self._service.large.running:
             # Else it would take from them.
             self._busy_poll.after(waiter.started, ended)
         seconds = ended - waiter.started
         self._log.append(Access(request_id, "POST", PATH, PATH, status, seconds))
-
-
-class RecordingExpress(Express):
-    """Also records what it answers in the prediction log."""
-
-    def finish(self, waiter: "_Waiter", prediction: Prediction) -> None:
-        super().finish(waiter, prediction)
-        waiter.face.inference.record(waiter.request_id, prediction)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,8 +102,9 @@ class _Waiter:
     face: Any
     instances: Instances
     request_id: bytes
+    prediction_id: bytes
     started: float
-    finish: Callable[["_Waiter", Prediction], None]
+    lane: Express
     pass_on: PassOn
 
     def done(self) -> bool:
@@ -111,7 +112,7 @@ class _Waiter:
 
     def set_result(self, prediction: Prediction) -> None:
         try:
-            self.finish(self, prediction)
+            self.lane.finish(self, prediction)
         except Exception as error:
             # Caught, for the others of its batch are still to be told.
             _leave(self.exchange, self.pass_on, error)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.body import read_json
+from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import ServiceDep
 from app.api.negotiation import JSON
 from app.api.schemas import problems
@@ -17,7 +18,7 @@ router = APIRouter(tags=["monitoring"])
 
 
 class FeedbackBody(BaseModel):
-    """`prediction_id`: the answer's X-Request-ID, a colon, and the instance's number from 0."""
+    """`prediction_id`: the answer's X-Prediction-ID, a colon, and the instance's number from 0."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -26,10 +27,11 @@ class FeedbackBody(BaseModel):
 
 
 class JudgedPrediction(BaseModel):
-    """One version's prediction: what it said, and when."""
+    """What a version said, and when; null for the state that an older release did not log."""
 
     model: str
     version: str
+    state_sha256: str | None
     predicted: str = Field(alias="class")
     correct: bool
     time: datetime
@@ -38,7 +40,7 @@ class JudgedPrediction(BaseModel):
 class FeedbackView(BaseModel):
     """`replaced` is the class that earlier feedback named, null if there was none.
 
-    There are several predictions where several versions answered the request.
+    There is one prediction, but for ids of an older release, which several versions could share.
     """
 
     prediction_id: str
@@ -53,15 +55,14 @@ BODY = {"required": True, "content": {JSON: {"schema": FeedbackBody.model_json_s
 @router.post(
     "/feedback",
     summary="Attach the true class to a logged prediction",
-    responses=problems(400, 404, 413, 415, 422, 501, 503),
-    openapi_extra={"requestBody": BODY},
+    responses=problems(400, 404, 413, 415, 422, 501, 503, 504),
+    openapi_extra={"requestBody": BODY, "parameters": [PARAMETER]},
 )
 async def give_feedback(request: Request, service: ServiceDep) -> FeedbackView:
-    log = service.require_log()
-    feedback = parse_feedback(
-        await read_json(request, min(MOST_BYTES, service.settings.max_body_bytes))
-    )
-    rows = await log.ask(attach, log, feedback)
+    log, settings = service.require_log(), service.settings
+    deadline = Deadline.of(dict(request.scope["headers"]), settings.request_timeout_seconds)
+    feedback = parse_feedback(await read_json(request, min(MOST_BYTES, settings.max_body_bytes)))
+    rows = await log.ask(deadline.at if deadline else None, attach, log, feedback)
     return FeedbackView.model_validate(
         {
             "prediction_id": feedback.prediction_id,
@@ -71,6 +72,7 @@ async def give_feedback(request: Request, service: ServiceDep) -> FeedbackView:
                 {
                     "model": row.model,
                     "version": row.version,
+                    "state_sha256": row.state_sha256 and row.state_sha256[:12],
                     "class": row.predicted,
                     "correct": row.predicted == feedback.true_class,
                     "time": datetime.fromtimestamp(row.time, UTC),

@@ -4,16 +4,17 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.answers import model_reference
+from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.explain import ModelReference
 from app.api.schemas import problems
 from app.card import Card
 from app.drift import Level
-from app.log.summary import Summary, summarize
+from app.log.summary import Judged, Summary, summarize
 
 router = APIRouter(tags=["monitoring"])
 HOUR_SECONDS = 3600
@@ -74,8 +75,20 @@ class FeedbackSummary(BaseModel):
     confusion: list[list[int]]
 
 
+class OtherState(BaseModel):
+    """What other files said under the same version; null for what an older release logged."""
+
+    state_sha256: str | None
+    predictions: int
+    with_feedback: int
+    accuracy: float | None
+
+
 class Monitoring(BaseModel):
-    """`drift` is null where the model card holds no histograms."""
+    """All but `other_states` is of the state that is served now: `model.state_sha256`.
+
+    `drift` is null where the model card holds no histograms.
+    """
 
     model: ModelReference
     window: Window
@@ -83,20 +96,28 @@ class Monitoring(BaseModel):
     classes: list[ClassCount]
     drift: DriftView | None
     feedback: FeedbackSummary
+    other_states: list[OtherState]
 
 
 @router.get(
     "/monitoring",
     summary="Drift, class shares, and accuracy from feedback",
-    responses=problems(422, 501, 503),
+    responses=problems(400, 422, 501, 503, 504),
+    openapi_extra={"parameters": [PARAMETER]},
 )
 async def read_monitoring(
-    service: ServiceDep, predictor: PredictorDep, query: Annotated[MonitoringQuery, Query()]
+    request: Request,
+    service: ServiceDep,
+    predictor: PredictorDep,
+    query: Annotated[MonitoringQuery, Query()],
 ) -> Monitoring:
-    log = service.require_log()
+    log, settings = service.require_log(), service.settings
+    deadline = Deadline.of(dict(request.scope["headers"]), settings.request_timeout_seconds)
     end = time.time()
     start = end - query.window_hours * HOUR_SECONDS
-    summary = await log.ask(summarize, log.database, predictor, start)
+    summary = await log.ask(
+        deadline.at if deadline else None, summarize, log.database, predictor, start
+    )
     return Monitoring(
         model=ModelReference(**model_reference(predictor)),
         window=Window(
@@ -108,6 +129,16 @@ async def read_monitoring(
         classes=_classes(summary, predictor.card),
         drift=_drift(summary, predictor.card),
         feedback=_feedback(summary),
+        other_states=[_other(*each) for each in summary.others.items()],
+    )
+
+
+def _other(state_sha256: str | None, judged: Judged) -> OtherState:
+    return OtherState(
+        state_sha256=state_sha256 and state_sha256[:12],
+        predictions=judged.predictions,
+        with_feedback=judged.with_feedback,
+        accuracy=judged.right / judged.with_feedback if judged.with_feedback else None,
     )
 
 

@@ -19,6 +19,7 @@ from app.instances import Instances
 from app.large_requests import LargeRequests
 from app.open_inference import OpenModel
 from app.settings import Settings
+from app.tally import current_tally, keep
 
 T = TypeVar("T")
 Request = TypeVar("Request")
@@ -129,16 +130,26 @@ class PredictFace:
         if size <= MAX_LOOP_BYTES:
             request, rows = found = read()
             if len(rows) <= MAX_BATCHED_ROWS:
-                return write([await self._predict(rows, deadline)], request)
+                predictions = [await self._predict(rows, deadline)]
+                content = write(predictions, request)
+                self._hold(predictions)
+                return content
 
         def answer() -> T:
             request, rows = found or read()
-            predictions = self.inference.predict_chunks(rows)
+            kept: list[Prediction] = []
+            predictions = keep(self.inference.predict_chunks(rows), kept)
             if deadline is not None:
                 predictions = deadline.require_each(predictions)
-            return write(predictions, request)
+            content = write(predictions, request)
+            self._hold(kept)
+            return content
 
         return await self.large.run(answer)
+
+    def _hold(self, predictions: list[Prediction]) -> None:
+        if tally := current_tally.get():
+            tally.held = self.inference, predictions
 
     async def _predict(self, rows: FloatArray, deadline: Deadline | None) -> Prediction:
         if deadline is None:

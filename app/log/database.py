@@ -1,23 +1,30 @@
 """Everything that is asked of the log's database, and what its failures mean."""
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from app.errors import LogUnavailable, RejectedRows
+from app.log.outage import Kind, Outage
+from app.log.preparation import Unprepared, prepare
 from app.log.records import Row
-from app.log.schema import by_time, insert, predictions
+from app.log.schema import delete_before, insert, predictions
 
-logger = logging.getLogger("app.log")
 _c = predictions.c
-# The number of the lock that processes take in turns to make the table; any would do.
-CREATION = 4_815_162_342
+# Deleted at once: others wait meanwhile, and a statement may only take so long.
 PORTION = 5000
+
+
+class Count(NamedTuple):
+    """Rows alike: of one state of the model, None where an older release wrote them."""
+
+    state_sha256: str | None
+    predicted: str
+    true_class: str | None
+    rows: int
 
 
 class LogDatabase:
@@ -30,81 +37,66 @@ class LogDatabase:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._prepared = False
-        self._failing = False
+        self._outage = Outage()
 
-    def write(self, rows: Iterable[Row]) -> int:
-        """Write all or none; returns how many were new. Raises RejectedRows."""
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write all or none. Raises RejectedRows."""
         try:
-            with self._transaction() as connection:
-                return insert(connection, rows)
+            with self._transaction("writing") as connection:
+                insert(connection, rows)
         except (DataError, IntegrityError) as error:
             raise RejectedRows(_reason(error)) from None
 
     def find(self, id: str) -> list[Any]:
-        """All rows of a prediction; the newest version first."""
+        """All rows of a prediction: one, but for what an older release wrote."""
         query = select(predictions).where(_c.id == id).order_by(_c.time.desc(), _c.version.desc())
-        with self._transaction() as connection:
+        with self._transaction("reading") as connection:
             return list(connection.execute(query))
 
     def attach(self, id: str, true_class: str, time: float) -> None:
         """Set the true class of all rows of a prediction."""
         change = update(predictions).where(_c.id == id)
-        with self._transaction() as connection:
+        with self._transaction("writing") as connection:
             connection.execute(change.values(true_class=true_class, feedback_time=time))
 
-    def count(self, model: str, version: str, since: float) -> list[tuple[str, str | None, int]]:
-        """Of the rows since then: predicted class, true class if known, and how many."""
-        groups = (_c.predicted, _c.true_class)
+    def count(self, model: str, version: str, since: float) -> list[Count]:
+        groups = (_c.state_sha256, _c.predicted, _c.true_class)
         query = select(*groups, func.count()).where(*_in_window(model, version, since))
-        with self._transaction() as connection:
-            return [tuple(row) for row in connection.execute(query.group_by(*groups))]
+        with self._transaction("reading") as connection:
+            return [Count(*row) for row in connection.execute(query.group_by(*groups))]
 
-    def inputs(self, model: str, version: str, since: float, limit: int) -> list[dict[str, float]]:
+    def inputs(
+        self, model: str, version: str, state_sha256: str, since: float, limit: int
+    ) -> list[dict[str, float]]:
         """The inputs of the rows since then, the newest `limit` at most."""
         query = select(_c.inputs).where(*_in_window(model, version, since))
-        with self._transaction() as connection:
+        query = query.where(_c.state_sha256 == state_sha256)
+        with self._transaction("reading") as connection:
             return list(connection.scalars(query.order_by(_c.time.desc()).limit(limit)))
 
-    def purge(self, before: float) -> None:
-        """Delete the rows that are older."""
-        # In portions: others wait while one is deleted, and a statement may only take so long.
-        old = _c.time < before
-        some = select(_c.id).where(old).limit(PORTION)
-        deleted = PORTION
-        while deleted:
-            with self._transaction() as connection:
-                found = connection.execute(delete(predictions).where(old, _c.id.in_(some)))
-                deleted = found.rowcount
+    def purge(self, before: float) -> bool:
+        """Delete a portion of the rows that are older; whether there may be more."""
+        with self._transaction("writing") as connection:
+            return delete_before(connection, before, PORTION) == PORTION
 
     def close(self) -> None:
         self._engine.dispose()
 
-    def _create(self, connection: Connection) -> None:
-        if self._engine.dialect.name == "postgresql":
-            # Of two that create a table at once, if there is none, one fails.
-            connection.execute(select(func.pg_advisory_xact_lock(CREATION)))
-        connection.execute(CreateTable(predictions, if_not_exists=True))
-        connection.execute(CreateIndex(by_time, if_not_exists=True))
-
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def _transaction(self, kind: Kind) -> Iterator[Connection]:
         try:
             with self._engine.begin() as connection:
                 if not self._prepared:
-                    self._create(connection)
+                    prepare(connection)
                 yield connection
         except (DataError, IntegrityError):
             raise
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, Unprepared, OSError) as error:
             self._prepared = False
-            if not self._failing:
-                logger.error("the prediction log's database fails: %s", _reason(error))
-            self._failing = True
+            self._outage.begin(kind, _reason(error))
             raise LogUnavailable from None
         self._prepared = True
-        if self._failing:
-            logger.warning("the prediction log's database works again")
-        self._failing = False
+        self._outage.end(kind)
 
 
 def _in_window(model: str, version: str, since: float) -> list[Any]:

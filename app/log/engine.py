@@ -1,5 +1,6 @@
 """From the address of a database to SQLAlchemy's engine: SQLite or PostgreSQL, with limits."""
 
+import math
 import sqlite3
 import time
 from pathlib import Path
@@ -9,21 +10,24 @@ import msgspec
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import NullPool
 
 from app.errors import MissingExtra, SettingsError
 
-# How long to wait for another process that writes, and for a server that does not answer.
-BUSY_SECONDS = 5
-STATEMENT_SECONDS = 30
+# How long to wait at most for another process that writes, and for a connection.
+BUSY_SECONDS = 5.0
 
 
-def make_engine(address: str) -> Engine:
+def make_engine(address: str, seconds: float) -> Engine:
     """It connects when first used, so that a process can fork before.
 
+    A transaction takes no longer than `seconds`, but for the time to connect.
     Raises SettingsError for an address of another kind, or MissingExtra.
     """
     url = _parse(address)
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, min(seconds, BUSY_SECONDS))
+    return _postgresql(url, seconds)
 
 
 def _parse(address: str) -> URL:
@@ -44,10 +48,10 @@ def _parse(address: str) -> URL:
     return url
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
     engine = create_engine(
         url.set(drivername="sqlite"),
-        connect_args={} if "timeout" in url.query else {"timeout": BUSY_SECONDS},
+        connect_args={} if "timeout" in url.query else {"timeout": busy_seconds},
         json_deserializer=msgspec.json.decode,
         hide_parameters=True,
     )
@@ -83,17 +87,30 @@ def _use_wal(connection: Any) -> None:
         time.sleep(0.02)
 
 
-def _postgresql(url: URL) -> Engine:
-    seconds = {"statement_timeout": STATEMENT_SECONDS, "lock_timeout": BUSY_SECONDS}
-    options = " ".join(f"-c {name}={value}s" for name, value in seconds.items())
-    limits = {"connect_timeout": BUSY_SECONDS, "tcp_user_timeout": BUSY_SECONDS * 1000}
+def _postgresql(url: URL, seconds: float) -> Engine:
     try:
-        return create_engine(
-            url.set(drivername="postgresql+psycopg"),
-            connect_args={"options": f"{url.query.get('options', '')} {options}"} | limits,
-            json_deserializer=msgspec.json.decode,
-            hide_parameters=True,
-            pool_pre_ping=True,
-        )
+        from app.log.timed_connection import TimedConnection
     except ImportError:
         raise MissingExtra("PostgreSQL needs psycopg: pip install '.[log]'") from None
+    busy_seconds = min(seconds, BUSY_SECONDS)
+    # For a server that works, and would go on with what nobody waits for.
+    limits = {"statement_timeout": seconds, "lock_timeout": busy_seconds}
+    options = " ".join(f"-c {name}={math.ceil(limit * 1000)}" for name, limit in limits.items())
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "options": f"{url.query.get('options', '')} {options}",
+            "connect_timeout": math.ceil(busy_seconds),
+        },
+        json_deserializer=msgspec.json.decode,
+        hide_parameters=True,
+        # A connection for each transaction. One that is kept may lead to a server that became
+        # read-only, and keeps another process from its own where there are few.
+        poolclass=NullPool,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        return TimedConnection.open(seconds, *arguments, **options)
+
+    return engine

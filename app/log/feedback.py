@@ -11,7 +11,8 @@ from app.instances import MAX_FAULTS
 from app.json_text import JsonObject, describe, escape, parse_json
 from app.log.prediction_log import PredictionLog
 
-# A request id, as app.api.access takes or makes it, and the number of an instance.
+# What an answer was logged under, and the number of an instance; what an older release logged has
+# a caller's request id there.
 PREDICTION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}:[0-9]{1,9}")
 FIELDS = ("prediction_id", "class")
 WANTED = 'an object with "prediction_id" and "class"'
@@ -49,7 +50,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
         elif type(given) is not str:
             yield Fault(f"/{name}", f"{describe(given)} where a string belongs")
         elif name == "prediction_id" and not PREDICTION_ID.fullmatch(given):
-            detail = "send the answer's X-Request-ID, a colon, and the instance's number from 0"
+            detail = "send the answer's X-Prediction-ID, a colon, and the instance's number from 0"
             yield Fault("/prediction_id", detail)
         seen.add(name)
     for name in FIELDS:

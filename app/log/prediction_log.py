@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.errors import LogUnavailable, Overloaded, RejectedRows
+from app.errors import DeadlineExceeded, LogUnavailable, Overloaded, RejectedRows
+from app.log.daemon_threads import DaemonThreads
 from app.log.records import Record, to_rows
 from app.metrics import Metrics
 
@@ -42,9 +43,11 @@ class PredictionLog:
         flush_seconds: float,
         retention_days: float,
         max_rows: int,
+        timeout_seconds: float,
     ) -> None:
         self.database = database
         self.flush_seconds = flush_seconds
+        self._timeout = timeout_seconds
         self._retention = retention_days * DAY_SECONDS
         self._max_rows = max_rows
         # Written at once: the more objects wait, the longer the garbage collector takes.
@@ -52,7 +55,7 @@ class PredictionLog:
         self._written = metrics.log_written
         self._dropped = {
             reason: metrics.log_dropped.labels(reason)
-            for reason in ("queue_full", "duplicate_id", "rejected", "shutdown")
+            for reason in ("queue_full", "rejected", "shutdown")
         }
         self._queue: deque[Record] = deque()
         self._waiting = 0
@@ -80,24 +83,26 @@ class PredictionLog:
 
     def start(self) -> None:
         """To be called in the process that predicts, after all forks."""
-        self._threads = ThreadPoolExecutor(ASKING_THREADS, "log")
+        self._threads = DaemonThreads(ASKING_THREADS, "log")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Write what waits, or count it as dropped."""
+    def close(self, seconds: float) -> None:
+        """Write what waits, for so long; what is left then is counted as dropped."""
         self._stopped.set()
         self._hurry.set()
-        self._thread.join()
-        self._threads.shutdown()
-        if not self.flush():
-            self._dropped["shutdown"].inc(self._waiting)
-            logger.error("%d predictions are lost: they could not be logged", self._waiting)
+        self._thread.join(seconds)
+        self._threads.close()
+        if left := self._waiting:
+            self._dropped["shutdown"].inc(left)
+            logger.error("%d predictions are lost: they could not be logged", left)
         self.database.close()
 
     def flush(self) -> bool:
         """Write all that waits now; false where the database cannot take it."""
-        with self._writing:
+        if not self._writing.acquire(timeout=self._timeout):
+            return False
+        try:
             left = self._waiting
             while left > 0 and (batch := self._batch or self._take()):
                 try:
@@ -106,6 +111,8 @@ class PredictionLog:
                     return False
                 left -= sum(record.size for record in batch)
             return True
+        finally:
+            self._writing.release()
 
     def find(self, id: str) -> list[Any]:
         """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
@@ -115,14 +122,25 @@ class PredictionLog:
             found = self.database.find(id)
         return found
 
-    async def ask(self, question: Callable[..., Result], *arguments: Any) -> Result:
-        """Call `question` in a thread. Raises what it raises, or Overloaded."""
+    async def ask(
+        self, until: float | None, question: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        """Call `question` in a thread, and wait for it: up to a time of time.monotonic(), if given.
+
+        Raises what it raises, LogUnavailable, DeadlineExceeded with nothing asked, or Overloaded.
+        """
         if self._asking >= MAX_ASKING:
             raise Overloaded(f"{self._asking} callers ask the prediction log already; try again")
+        left = math.inf if until is None else until - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded
         self._asking += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, question, *arguments)
+            asked = asyncio.wrap_future(self._threads.submit(question, *arguments))
+            answer: Result = await asyncio.wait_for(asked, min(left, self._timeout))
+            return answer
+        except TimeoutError:
+            raise LogUnavailable from None
         finally:
             self._asking -= 1
 
@@ -140,6 +158,7 @@ class PredictionLog:
             if not done:
                 # However much waits: a database that fails is not asked in a loop.
                 self._stopped.wait(self.flush_seconds)
+        self.flush()
 
     def _take(self) -> list[Record]:
         rows = 0
@@ -152,9 +171,8 @@ class PredictionLog:
     def _write(self, batch: list[Record]) -> None:
         rows = sum(record.size for record in batch)
         try:
-            written = self.database.write(to_rows(batch))
-            self._written.inc(written)
-            self._dropped["duplicate_id"].inc(rows - written)
+            self.database.write(to_rows(batch))
+            self._written.inc(rows)
         except RejectedRows as error:
             logger.error("%d predictions are lost: the database rejects them: %s", rows, error)
             self._dropped["rejected"].inc(rows)
@@ -163,11 +181,14 @@ class PredictionLog:
             self._waiting -= rows
 
     def _purge(self) -> bool:
+        """Delete what is old, in portions; what comes meanwhile is written between them."""
         now = time.time()
-        if now >= self._next_purge:
-            try:
-                self.database.purge(now - self._retention)
-            except LogUnavailable:
-                return False
-            self._next_purge = now + PURGE_SECONDS
+        try:
+            while now >= self._next_purge and not self._stopped.is_set():
+                if not self.database.purge(now - self._retention):
+                    self._next_purge = now + PURGE_SECONDS
+                if not self.flush():
+                    return False
+        except LogUnavailable:
+            return False
         return True

@@ -17,15 +17,19 @@ DECIMALS = 4
 _encode = msgspec.json.Encoder().encode
 
 
-# Id, model, version, time, inputs and probabilities as JSON, predicted class.
-Row = tuple[str, str, str, float, str, str, str]
+# Id, the request's id, model, version, the state's hash, time, inputs and probabilities as JSON,
+# predicted class.
+Row = tuple[str, str, str, str, str, float, str, str, str]
+# Of one request in a Record: its prediction id, its request id, the number of its first
+# instance, and how many there are.
+Share = tuple[bytes, bytes, int, int]
 
 
 class Rows:
     """How the rows of one version are written: inputs and probabilities by name."""
 
     def __init__(self, predictor: Predictor) -> None:
-        self.model, self.version = predictor.name, predictor.version
+        self._identity = predictor.name, predictor.version, predictor.state_sha256
         self._classes = predictor.card.classes
         self._inputs = record_type([feature.name for feature in predictor.card.features])
         self._probabilities = record_type(self._classes)
@@ -33,10 +37,15 @@ class Rows:
     def of(self, records: Sequence["Record"]) -> Iterator[Row]:
         arrays = zip(*map(Record.arrays, records), strict=True)
         inputs, found, indices = map(np.concatenate, arrays)
+        shares = [share for each in records for share in each.shares]
         return zip(
-            [row_id.decode() for each in records for row_id in each.ids],
-            repeat(self.model, len(indices)),
-            repeat(self.version, len(indices)),
+            [
+                f"{prediction_id.decode()}:{number}"
+                for prediction_id, _, first, size in shares
+                for number in range(first, first + size)
+            ],
+            chain.from_iterable(repeat(share[1].decode(), share[3]) for share in shares),
+            *(repeat(each, len(indices)) for each in self._identity),
             chain.from_iterable(repeat(each.time, each.size) for each in records),
             map(_to_json, map(self._inputs, *shortest(inputs).T.tolist())),
             map(_to_json, map(self._probabilities, *found.T.tolist())),
@@ -47,7 +56,7 @@ class Rows:
 
 # Out of sight of the garbage collector, and holding little that it sees: many wait.
 class Record(msgspec.Struct, gc=False):
-    """Consecutive rows of one forward pass, one for each of `ids`, from row `start` on.
+    """`size` consecutive rows of one forward pass, from row `start` on, and whose they are.
 
     The arrays are those of app.inference.ForwardPass; `time` is in seconds since the epoch.
     """
@@ -58,23 +67,13 @@ class Record(msgspec.Struct, gc=False):
     probabilities: NDArray[np.float64]
     indices: NDArray[np.int64]
     start: int
-    ids: list[bytes]
-
-    @property
-    def size(self) -> int:
-        return len(self.ids)
+    size: int
+    shares: list[Share]
 
     def arrays(self) -> tuple[FloatArray, NDArray[np.float64], NDArray[np.int64]]:
         """inputs, probabilities and indices of these rows alone."""
         own = slice(self.start, self.start + self.size)
         return self.inputs[own], self.probabilities[own], self.indices[own]
-
-
-def row_ids(request_id: bytes, size: int, first: int = 0) -> list[bytes]:
-    """Each row's: the request's, a colon, and the number of the instance in the body."""
-    if size == 1 and not first:
-        return [request_id + b":0"]
-    return [b"%b:%d" % (request_id, number) for number in range(first, first + size)]
 
 
 def to_rows(records: Sequence[Record]) -> Iterator[Row]:

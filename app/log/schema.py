@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnClause,
     Connection,
     Double,
     Index,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     column,
+    delete,
     func,
     select,
 )
@@ -29,10 +31,11 @@ _encode = msgspec.json.Encoder().encode
 predictions = Table(
     "predictions",
     MetaData(),
-    # Several versions may answer one request.
     Column("id", Text, primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("version", Text, primary_key=True),
+    Column("request_id", Text),
+    Column("model", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("state_sha256", Text),
     # Seconds since the epoch.
     Column("time", Double, nullable=False),
     Column("inputs", JSON, nullable=False),
@@ -42,36 +45,55 @@ predictions = Table(
     Column("feedback_time", Double),
 )
 _c = predictions.c
+# A table of an older release lacks them; what it holds has null there.
+ADDED = (_c.request_id, _c.state_sha256)
 # Holds all that /monitoring counts; time first, as retention deletes.
-by_time = Index("predictions_by_time", _c.time, _c.model, _c.version, _c.predicted, _c.true_class)
+by_time = Index("predictions_by_time", _c.time, _c.model, _c.version, _c.state_sha256, _c.predicted, _c.true_class)
 
 
 # Those of a Row, in the order of the table, which SQLAlchemy keeps.
-COLUMNS = ("id", "model", "version", "time", "inputs", "probabilities", "predicted")
+COLUMNS = (
+    *("id", "request_id", "model", "version", "state_sha256"),
+    *("time", "inputs", "probabilities", "predicted"),
+)
 # Rows of one statement in SQLite, which takes 32,766 parameters.
 CHUNK = 128
 
 
-def insert(connection: Connection, rows: Iterable[Row]) -> int:
-    """Insert the rows whose ids are new, and return how many.
+def insert(connection: Connection, rows: Iterable[Row]) -> None:
+    """Insert the rows that are not there yet, from a transaction whose end nobody heard of.
 
-    Whoever repeats an id, which the caller may choose, changes nothing of the first. Many rows
-    make one statement: with one for each row the thread that writes would take and give the
-    interpreter's lock each time, and wait for the busy event loop each time.
+    Many rows make one statement: with one for each row the thread that writes would take and
+    give the interpreter's lock each time, and wait for the busy event loop each time.
     """
     if connection.dialect.name == "postgresql":
-        parameters = {"rows": _encode(list(rows)).decode()}
-        result = connection.execute(_postgresql, parameters, execution_options=WITH_ROWCOUNT)
-        return result.rowcount
-    count = 0
+        connection.execute(_postgresql, {"rows": _encode(list(rows)).decode()})
+        return
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK)):
         # Filled up with its last row, which is then there already: for another number of rows
         # SQLite would have to prepare another statement.
         full = chain(chunk, repeat(chunk[-1], CHUNK - len(chunk)))
         values = tuple(chain.from_iterable(full))
-        count += connection.exec_driver_sql(_sqlite, values, WITH_ROWCOUNT).rowcount
-    return count
+        connection.exec_driver_sql(_sqlite, values)
+
+
+def delete_before(connection: Connection, time: float, limit: int) -> int:
+    """Delete some of the rows that are older, and return how many."""
+    # By the row's own address: from an index on a table that was never analysed, the planner
+    # may go through all rows for each that it is to delete.
+    place = _place[connection.dialect.name]
+    old = select(place).where(_c.time < time).order_by(_c.time).limit(limit)
+    if connection.dialect.name == "postgresql":
+        # Others delete at the same time.
+        old = old.with_for_update(skip_locked=True)
+        chosen = place == func.any(func.array(old.scalar_subquery()))
+    else:
+        chosen = place.in_(old)
+    return connection.execute(delete(predictions).where(chosen)).rowcount
+
+
+_place: dict[str, ColumnClause[Any]] = {"postgresql": column("ctid"), "sqlite": column("rowid")}
 
 
 def _sqlite_insert() -> str:
@@ -90,6 +112,5 @@ def _postgresql_insert() -> Any:
     return postgresql.insert(predictions).from_select(COLUMNS, chosen).on_conflict_do_nothing()
 
 
-WITH_ROWCOUNT = {"preserve_rowcount": True}
 _sqlite = _sqlite_insert()
 _postgresql = _postgresql_insert()

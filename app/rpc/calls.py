@@ -9,18 +9,18 @@ from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
 from grpc.aio import ServicerContext
 
-from app.api.access import UNRECORDED
+from app.api.access import PREDICTION_ID, UNRECORDED
 from app.api.body import Headers
 from app.api.deadline import Deadline
 from app.api.guard import Guard
 from app.api.predict_face import MAX_LOOP_BYTES
 from app.api.request_ids import RequestIds
 from app.errors import MalformedBody, ServiceError
-from app.log.recording import current_request
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.status import status_of
 from app.rpc.wire import MODEL_INFER, require_quick_to_parse
 from app.service import Service
+from app.tally import Tally, current_tally
 
 logger = logging.getLogger("app.access")
 # The text of a status is a header, and clients take no more than 8 KiB of these.
@@ -71,6 +71,7 @@ class Calls:
         self._metrics = service.metrics
         self._large = service.large
         self._path = path
+        self._logged = service.log is not None
         self._request_ids = RequestIds()
 
     def around(
@@ -81,17 +82,22 @@ class Calls:
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
             call = Call(context)
-            raw_id = self._request_ids.of(call.fields)
-            request_id = raw_id.decode()
-            # For the prediction log; each call has a task, and so a context, of its own.
-            current_request.set(None if UNRECORDED in call.fields else raw_id)
-            context.set_trailing_metadata((("x-request-id", request_id),))
+            tally = self._tally(call)
+            request_id = tally.request_id.decode()
+            trailing = [("x-request-id", request_id)]
+            context.set_trailing_metadata(tuple(trailing))
             status, detail, answered = StatusCode.CANCELLED, "", b""
             try:
-                self._guard.require(ROUTES[name], call.fields, raw_id, f"/{self._path}/{name}")
+                self._guard.require(
+                    ROUTES[name], call.fields, tally.request_id, f"/{self._path}/{name}"
+                )
                 message = await self._read(kind, content)
                 answered = (await verb(message, call)).SerializeToString()
                 status = StatusCode.OK
+                if tally.prediction_id and tally.held:
+                    trailing.append((PREDICTION_ID.decode(), tally.prediction_id.decode()))
+                    context.set_trailing_metadata(tuple(trailing))
+                tally.count()
             except ServiceError as error:
                 status, detail = status_of(type(error)), str(error)
             except Exception:
@@ -106,6 +112,14 @@ class Calls:
             return answered
 
         return answer
+
+    def _tally(self, call: Call) -> Tally:
+        """Each call has a task, and so a context, of its own."""
+        logged = self._logged and UNRECORDED not in call.fields
+        ids = self._request_ids
+        tally = Tally(ids.of(call.fields), ids.make() if logged else b"")
+        current_tally.set(tally)
+        return tally
 
     async def _read(self, kind: type[Message], content: bytes) -> Message:
         if len(content) <= MAX_LOOP_BYTES:

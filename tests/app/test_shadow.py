@@ -15,6 +15,7 @@ from app.multiclass import Multiclass
 from app.predictor import Predictor
 from app.rollout_counts import RolloutCounts, ShadowCounts
 from app.shadow import MOST_WAITING_ROWS, Mirror, Mirrored, why_not_comparable
+from app.tally import Tally
 from tests.conftest import make_card
 
 ROWS = np.random.default_rng(0).uniform(-1, 1, (20_000, 4)).astype(np.float32)
@@ -41,6 +42,17 @@ class Watched:
         self.default = make_predictor(1, "1")
         self.mirror = Mirror(shadow, counts)
         self.inference = Mirrored(Inference(self.default, self.metrics), self.mirror)
+        self._request = Tally(b"")
+
+    async def predict(self, rows: np.ndarray) -> Prediction:
+        """Predict, and answer with it."""
+        prediction = await self.inference.predict(rows)
+        self.inference.answered(self._request, prediction)
+        return prediction
+
+    def predict_chunks(self, rows: np.ndarray) -> None:
+        for prediction in list(self.inference.predict_chunks(rows)):
+            self.inference.answered(self._request, prediction)
 
     def total(self, name: str, **labels: str) -> float:
         return sum(value for _, value in self.metrics.snapshot().of(name, **labels))
@@ -88,8 +100,8 @@ async def test_disagreements_are_those_of_plain_torch() -> None:
     shadow = make_predictor(2, "2")
     watched = Watched(shadow)
     parts = np.split(ROWS[:600], range(20, 600, 20))
-    await asyncio.gather(*map(watched.inference.predict, parts))
-    list(watched.inference.predict_chunks(ROWS))
+    await asyncio.gather(*map(watched.predict, parts))
+    watched.predict_chunks(ROWS)
     # Two chunks.
     await watched.until(lambda: watched.requests("compared") == len(parts) + 2)
 
@@ -117,20 +129,18 @@ async def test_disagreements_are_those_of_plain_torch() -> None:
 
 async def test_a_shadow_that_hangs_delays_nobody_and_misses_what_does_not_fit(slow: Slow) -> None:
     watched = Watched(slow)
-    await watched.inference.predict(ROWS[:1])
+    await watched.predict(ROWS[:1])
     await watched.until(slow.entered.is_set)
     batch = 64
     offered = MOST_WAITING_ROWS // batch + 10
     for _ in range(offered):
-        prediction = await watched.inference.predict(ROWS[:batch])
+        prediction = await watched.predict(ROWS[:batch])
         assert prediction.end - prediction.start == batch
-    # The last one's offer comes after its answer.
-    await asyncio.sleep(0)
     assert watched.requests("shed") == 10
     slow.gate.set()
     await watched.until(lambda: watched.requests("compared") == offered - 10 + 1)
     # There is room again.
-    await watched.inference.predict(ROWS[:1])
+    await watched.predict(ROWS[:1])
     await watched.until(lambda: watched.requests("compared") == offered - 10 + 2)
     assert watched.requests("shed") == 10
 
@@ -138,7 +148,7 @@ async def test_a_shadow_that_hangs_delays_nobody_and_misses_what_does_not_fit(sl
 async def test_a_shadow_that_fails_fails_alone() -> None:
     watched = Watched(Broken())
     good, bad = np.abs(ROWS[:3]), -np.abs(ROWS[:3])
-    answers = await asyncio.gather(*map(watched.inference.predict, [good, bad, good]))
+    answers = await asyncio.gather(*map(watched.predict, [good, bad, good]))
     for rows, (whole, start, end) in zip([good, bad, good], answers, strict=True):
         np.testing.assert_allclose(
             whole.probabilities[start:end], probabilities(watched.default, rows), atol=1e-6
@@ -154,21 +164,22 @@ async def test_a_shadow_that_overflows_counts_as_failed() -> None:
         module.hidden.bias.fill_(1e3)
     # Its golden prediction is asked of nobody here.
     watched = Watched(Predictor(module, make_card(Multiclass().eval()), "wine", "2"))
-    await watched.inference.predict(ROWS[:2])
+    await watched.predict(ROWS[:2])
     await watched.until(lambda: watched.requests("failed") == 1)
 
 
 async def test_what_was_refused_or_given_up_is_not_mirrored() -> None:
     watched = Watched(make_predictor(2, "2"))
     # More than one in a tick wait for its end, and can still be given up.
-    given_up, other = (watched.inference.predict(ROWS[:1]) for _ in range(2))
-    late = watched.inference.predict(ROWS[:1], 0.0)
-    other.cancel()
-    await asyncio.gather(given_up, other, late, return_exceptions=True)
+    answered, given_up = (asyncio.ensure_future(watched.predict(ROWS[:1])) for _ in range(2))
     await asyncio.sleep(0)
+    late = watched.inference.predict(ROWS[:1], 0.0)
+    given_up.cancel()
+    await asyncio.gather(answered, given_up, late, return_exceptions=True)
     await watched.until(lambda: watched.requests("compared") == 1)
-    await watched.inference.predict(ROWS[:1])
+    await watched.predict(ROWS[:1])
     await watched.until(lambda: watched.requests("compared") == 2)
+    assert watched.total("predictions_total") == 2
     watched.inference.close()
 
 

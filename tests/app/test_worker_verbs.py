@@ -13,6 +13,7 @@ from app.predictor import Predictor
 from app.rollout import Target
 from tests.app.test_workers import metric, wait_until, workers_of
 from tests.conftest import Process, running_server, save_model
+from tests.sockets import ask
 
 TOKEN = "a-token-that-no-one-guesses"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -58,10 +59,9 @@ def listings(service: Process) -> set[str]:
     return found
 
 
-def listing(service: Process) -> tuple[str, str]:
-    answer = httpx.get(f"{service.url}/models/wine")
-    # An id of the server's own begins with what its worker's ids share.
-    return answer.headers["x-request-id"][:24], answer.text
+def listing(service: Process) -> tuple[int, str]:
+    worker, answer = ask("GET", f"{service.url}/models/wine", workers_of(service))
+    return worker, answer.text
 
 
 def test_after_the_answer_every_worker_serves_the_same(service: Process) -> None:
@@ -81,8 +81,8 @@ def test_a_new_state_is_loaded_by_every_worker(service: Process, folder: Path) -
     url = f"{service.url}/models/wine/versions/2/model"
     found = {}
     for _ in range(64):
-        answer = httpx.get(url)
-        found[answer.headers["x-request-id"][:24]] = answer.json()["state_sha256"]
+        worker, answer = ask("GET", url, workers_of(service))
+        found[worker] = answer.json()["state_sha256"]
     assert len(found) == 2
     assert set(found.values()) == {Predictor.load(path).state_sha256}
 

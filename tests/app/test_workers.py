@@ -17,6 +17,7 @@ import pytest
 
 from tests.app.test_server import open_request
 from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.sockets import ask
 
 SIGTERM_TO_THE_SUPERVISOR = (signal.SIGTERM, False)
 CTRL_C_IN_A_TERMINAL = (signal.SIGINT, True)
@@ -72,15 +73,19 @@ def metric(service: Process, start: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
 
 
-def answered_by(service: Process) -> str:
-    """One prediction on a connection of its own; returns what its worker's request ids share."""
-    answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+def answered_by(service: Process) -> int:
+    """The worker that made one prediction, on a connection of its own."""
+    worker, answer = ask("POST", f"{service.url}/predict", workers_of(service), SETOSA)
     assert answer.json()["class"] == "setosa"
-    return answer.headers["x-request-id"][:24]
+    return worker
 
 
-def test_each_worker_answers_with_request_ids_of_its_own(service: Process) -> None:
-    assert len({answered_by(service) for _ in range(32)}) == 2
+def test_workers_answer_with_ids_that_have_nothing_in_common(service: Process) -> None:
+    url, workers = f"{service.url}/health/live", workers_of(service)
+    asked = [ask("GET", url, workers) for _ in range(64)]
+    assert {worker for worker, _ in asked} == set(workers)
+    ids = [answer.headers["x-request-id"] for _, answer in asked]
+    assert len({each[:16] for each in ids}) == len({each[16:] for each in ids}) == len(ids)
 
 
 def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -> None:

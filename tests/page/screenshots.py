@@ -71,7 +71,7 @@ def ask_for_wide_sepals(url: str) -> None:
     answer = httpx.post(f"{url}/predict", json={"instances": rows})
     time.sleep(2)
     for index, label in list(enumerate(card.training_rows.labels))[::3]:
-        prediction_id = f"{answer.headers['x-request-id']}:{index}"
+        prediction_id = f"{answer.headers['x-prediction-id']}:{index}"
         feedback = {"prediction_id": prediction_id, "class": card.classes[label]}
         httpx.post(f"{url}/feedback", json=feedback).raise_for_status()
 

@@ -29,8 +29,9 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         while monitoring(server)["predictions"] < len(FLOWERS):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        prediction_id = answer.headers["x-prediction-id"]
         for index, name in TRUE.items():
-            feedback = {"prediction_id": f"{answer.headers['x-request-id']}:{index}", "class": name}
+            feedback = {"prediction_id": f"{prediction_id}:{index}", "class": name}
             httpx.post(f"{server.url}/feedback", json=feedback).raise_for_status()
         yield server
 

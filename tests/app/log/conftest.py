@@ -120,13 +120,20 @@ def query(address: str, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in result] if result.returns_rows else []
 
 
-def ids(address: str) -> list[str]:
-    return [str(row[0]) for row in query(address, "SELECT id FROM predictions ORDER BY id")]
+# A row's id is 32 random digits, a colon, and the number of the instance.
+NAMED = "request_id || substr(id, 33)"
 
 
-async def predict(client: httpx.AsyncClient, request_id: str, body: object = SETOSA) -> None:
+def names(address: str) -> list[str]:
+    """The callers' request ids, each with a colon and the number of the instance."""
+    return sorted(str(row[0]) for row in query(address, f"SELECT {NAMED} FROM predictions"))
+
+
+async def predict(client: httpx.AsyncClient, request_id: str, body: object = SETOSA) -> str:
+    """The prediction's id, but for the number of the instance."""
     answer = await client.post("/predict", json=body, headers={"X-Request-ID": request_id})
     assert answer.status_code == 200, answer.text
+    return answer.headers["X-Prediction-ID"]
 
 
 async def metric(client: httpx.AsyncClient, name: str) -> float:

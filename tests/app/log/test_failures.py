@@ -13,7 +13,7 @@ import pytest
 from app.errors import SettingsError
 from app.main import create_app
 from app.settings import Settings
-from tests.app.log.conftest import Cluster, ids, metric, predict, until, written
+from tests.app.log.conftest import Cluster, metric, names, predict, until, written
 from tests.conftest import IRIS, SETOSA, open_client
 
 FULL = 'prediction_log_dropped_total{reason="queue_full"}'
@@ -47,7 +47,7 @@ async def test_a_folder_that_comes_later(tmp_path: Path, caplog: pytest.LogCaptu
         folder.mkdir()
         await until(lambda: WORKS in caplog.text)
         await predict(client, "f")
-    assert ids(address) == ["a:0", "b:0", "c:0", "f:0"]
+    assert names(address) == ["a:0", "b:0", "c:0", "f:0"]
     assert caplog.text.count(FAILS) == 1
     assert "unable to open database file" in caplog.text
 
@@ -78,7 +78,7 @@ async def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             # Readers do not wait for who writes.
             assert (await client.get("/monitoring")).json()["predictions"] == 1
             other.execute("ROLLBACK")
-        await until(lambda: len(ids(address)) == 3)
+        await until(lambda: len(names(address)) == 3)
         assert await metric(client, "prediction_log_dropped_total") == 0
 
 
@@ -91,7 +91,7 @@ async def test_a_file_that_was_deleted(tmp_path: Path) -> None:
             part.unlink()
         await predict(client, "kept")
         await until(lambda: (tmp_path / "log.db").exists())
-    assert ids(address) == ["kept:0"]
+    assert names(address) == ["kept:0"]
 
 
 async def test_a_file_that_is_no_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,7 +130,7 @@ async def test_a_disk_that_takes_no_writes(caplog: pytest.LogCaptureFixture) -> 
                 await until(lambda: FAILS in caplog.text)
                 await predict(client, "later")
                 assert await metric(client, FULL) == 1
-        assert ids(address) == ["before:0"]
+        assert names(address) == ["before:0"]
     assert "readonly" in caplog.text or "unable to open database file" in caplog.text
 
 
@@ -147,7 +147,7 @@ async def test_a_server_that_is_gone_for_a_while(
         await answers_503(client)
         cluster.start()
         await until(lambda: WORKS in caplog.text)
-    assert ids(address) == ["before:0", "during:0"]
+    assert names(address) == ["before:0", "during:0"]
 
 
 async def test_a_server_that_takes_no_writes(

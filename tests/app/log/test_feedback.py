@@ -27,8 +27,8 @@ async def tell(client: httpx.AsyncClient, id: str, true_class: str) -> httpx.Res
 
 
 async def test_feedback_comes_before_the_flush_and_again(client: httpx.AsyncClient) -> None:
-    await predict(client, "early")
-    first = await tell(client, "early:0", "versicolor")
+    early = f"{await predict(client, 'early')}:0"
+    first = await tell(client, early, "versicolor")
     assert first.status_code == 200, first.text
     (judged,) = first.json()["predictions"]
     assert {name: judged[name] for name in ("model", "version", "class", "correct")} == {
@@ -38,7 +38,7 @@ async def test_feedback_comes_before_the_flush_and_again(client: httpx.AsyncClie
         "correct": False,
     }
     assert (first.json()["class"], first.json()["replaced"]) == ("versicolor", None)
-    second = (await tell(client, "early:0", "setosa")).json()
+    second = (await tell(client, early, "setosa")).json()
     assert (second["class"], second["replaced"]) == ("setosa", "versicolor")
     assert second["predictions"][0]["correct"] is True
     told = (await client.get("/monitoring")).json()["feedback"]
@@ -46,16 +46,16 @@ async def test_feedback_comes_before_the_flush_and_again(client: httpx.AsyncClie
 
 
 async def test_each_instance_has_an_id(client: httpx.AsyncClient) -> None:
-    await predict(client, "many", {"instances": [SETOSA] * 3})
-    assert (await tell(client, "many:2", "virginica")).status_code == 200
-    unknown = await tell(client, "many:3", "virginica")
+    many = await predict(client, "many", {"instances": [SETOSA] * 3})
+    assert (await tell(client, f"{many}:2", "virginica")).status_code == 200
+    unknown = await tell(client, f"{many}:3", "virginica")
     assert unknown.status_code == 404
     assert unknown.headers["content-type"] == "application/problem+json"
-    assert "no prediction 'many:3' in the log" in unknown.json()["detail"]
+    assert f"no prediction '{many}:3' in the log" in unknown.json()["detail"]
     assert (await client.get("/monitoring")).json()["feedback"]["count"] == 1
 
 
-async def test_feedback_is_for_all_versions_that_answered(
+async def test_feedback_is_for_one_request_of_several_with_one_id(
     settings: Callable[..., Settings], tmp_path: Path
 ) -> None:
     for version in ("1", "2"):
@@ -64,23 +64,25 @@ async def test_feedback_is_for_all_versions_that_answered(
     flower = dict.fromkeys(("x0", "x1", "x2", "x3"), 0.5)
     every = settings(models=tmp_path, model=tmp_path / "made", version_policy="all")
     async with open_client(every) as client:
+        ids = {}
         for version in ("1", "2"):
             path = f"/models/made/versions/{version}/predict"
-            await client.post(path, json=flower, headers={"X-Request-ID": "both"})
-        answer = (await tell(client, "both:0", "class-1")).json()
-        assert [each["version"] for each in answer["predictions"]] == ["2", "1"]
-        for version in ("1", "2"):
+            answer = await client.post(path, json=flower, headers={"X-Request-ID": "both"})
+            ids[version] = answer.headers["X-Prediction-ID"]
+        answer = (await tell(client, f"{ids['2']}:0", "class-1")).json()
+        assert [each["version"] for each in answer["predictions"]] == ["2"]
+        for version, count in (("1", 0), ("2", 1)):
             found = await client.get(f"/models/made/versions/{version}/monitoring")
-            assert found.json()["feedback"]["count"] == 1
+            assert found.json()["feedback"]["count"] == count
 
 
 async def test_an_unknown_class_changes_nothing(client: httpx.AsyncClient) -> None:
-    await predict(client, "a")
-    answer = await tell(client, "a:0", "Setosa")
+    known = f"{await predict(client, 'a')}:0"
+    answer = await tell(client, known, "Setosa")
     assert answer.status_code == 422
     detail = "iris-model has no class 'Setosa'; there is setosa, versicolor, virginica"
     assert answer.json()["errors"] == [{"pointer": "/class", "detail": detail}]
-    assert (await tell(client, "a:0", "setosa")).json()["replaced"] is None
+    assert (await tell(client, known, "setosa")).json()["replaced"] is None
 
 
 HOSTILE = {
@@ -112,11 +114,21 @@ async def test_a_wrong_body_is_told_what_is_wrong(body: bytes, tmp_path: Path) -
 
 
 async def test_a_lone_surrogate_is_no_class(client: httpx.AsyncClient) -> None:
-    await predict(client, "a")
-    body = b'{"prediction_id": "a:0", "class": "\\ud800"}'
+    known = await predict(client, "a")
+    body = b'{"prediction_id": "%b:0", "class": "\\ud800"}' % known.encode()
     headers = {"Content-Type": "application/json"}
     answer = await client.post("/feedback", content=body, headers=headers)
     assert answer.status_code == 422
+
+
+async def test_no_id_but_the_answers_own_is_taken(client: httpx.AsyncClient) -> None:
+    known = await predict(client, "mine")
+    following = f"{int(known, 16) + 1:032x}"
+    for other in ("mine", following, known[:24] + "00000001", known.upper(), known[1:]):
+        if other != known:
+            assert (await tell(client, f"{other}:0", "setosa")).status_code == 404
+    assert (await tell(client, f"{known}:00", "setosa")).status_code == 404
+    assert (await tell(client, f"{known}:0", "setosa")).status_code == 200
 
 
 async def test_a_body_too_large_or_of_another_type_is_refused(

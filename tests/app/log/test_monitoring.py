@@ -57,10 +57,11 @@ async def test_classes_are_counted_and_feedback_is_a_confusion_matrix(settings: 
         answer = await client.post(
             "/predict", json=flowers(ROWS), headers={"X-Request-ID": "training"}
         )
+        prediction_id = answer.headers["X-Prediction-ID"]
         predicted = [each["index"] for each in answer.json()["predictions"]]
         for index in range(0, len(ROWS), 4):
             true_class = CARD.classes[LABELS[index]]
-            body = {"prediction_id": f"training:{index}", "class": true_class}
+            body = {"prediction_id": f"{prediction_id}:{index}", "class": true_class}
             assert (await client.post("/feedback", json=body)).status_code == 200
         found = await monitoring(client)
     counts = np.bincount(predicted, minlength=3)
@@ -98,7 +99,7 @@ async def test_the_window_ends_now_and_begins_as_asked(settings: Make, address: 
         await predict(client, "new")
         await flush(client)
         then = time.time() - 2 * 3600
-        query(address, f"UPDATE predictions SET time = {then} WHERE id = 'old:0'")
+        query(address, f"UPDATE predictions SET time = {then} WHERE request_id = 'old'")
         day = await monitoring(client)
         hour = await monitoring(client, "/monitoring?window_hours=1.5")
     assert (day["predictions"], hour["predictions"]) == (2, 1)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import grpc
@@ -22,6 +22,7 @@ from tests.app.rpc.conftest import RpcProcess, rpc_of
 from tests.app.rpc.test_calls import PATH, ask, infer
 from tests.app.test_workers import workers_of
 from tests.conftest import ROOT, running_server, save_model
+from tests.sockets import holders
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +75,14 @@ def test_workers_share_the_port_and_one_that_is_killed_is_replaced(tmp_path: Pat
         rpc_of(running, count=2)
         os.kill(workers_of(running)[0], signal.SIGKILL)
         address = rpc_of(running, count=3).address
-        prefixes = set()
-        for _ in range(16):
-            # Each connection goes to one worker; its own ids begin alike.
-            options = [("grpc.use_local_subchannel_pool", 1)]
-            with grpc.insecure_channel(address, options) as channel:
-                status, _, _, trailing = ask(channel, infer())
-                assert status is grpc.StatusCode.OK
-                prefixes.add(trailing["x-request-id"][:24])
-        assert len(prefixes) == 2
+        workers = workers_of(running)
+        with ExitStack() as stack:
+            for _ in range(16):
+                # Each connection goes to one worker.
+                options = [("grpc.use_local_subchannel_pool", 1)]
+                channel = stack.enter_context(grpc.insecure_channel(address, options))
+                assert ask(channel, infer())[0] is grpc.StatusCode.OK
+            assert holders(int(address.rpartition(":")[2]), workers) == set(workers)
         assert running.stop() == 0
 
 
@@ -91,13 +91,18 @@ def test_the_prediction_log_holds_calls_under_their_ids(tmp_path: Path) -> None:
     options = ("--grpc-port", "0", "--prediction-log", f"sqlite:///{path}")
     with running_server(tmp_path / "log", *options) as running:
         with grpc.insecure_channel(rpc_of(running).address) as channel:
-            ask(channel, infer(), metadata=[("x-request-id", "mine")])
+            mine = ask(channel, infer(), metadata=[("x-request-id", "mine")])[3]
             unrecorded = [("x-request-id", "other"), ("x-prediction-log", "off")]
-            ask(channel, infer(), metadata=unrecorded)
+            assert "x-prediction-id" not in ask(channel, infer(), metadata=unrecorded)[3]
+            too_large = infer(contents={"fp32_contents": [1e31] * 4})
+            assert "x-prediction-id" not in ask(channel, too_large)[3]
+        prediction_id = f"{mine['x-prediction-id']}:0"
+        feedback = {"prediction_id": prediction_id, "class": "setosa"}
+        assert httpx.post(f"{running.url}/feedback", json=feedback).status_code == 200
         assert running.stop() == 0
     with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT id, class FROM predictions").fetchall()
-    assert rows == [("mine:0", "setosa")]
+        rows = database.execute("SELECT id, request_id, class FROM predictions").fetchall()
+    assert rows == [(prediction_id, "mine", "setosa")]
 
 
 def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> None:

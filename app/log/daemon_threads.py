@@ -1,0 +1,39 @@
+"""Threads that the end of the process does not wait for."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
+
+
+class DaemonThreads:
+    """As concurrent.futures' own, whose threads the interpreter joins, however long they take."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._count = count
+        for number in range(count):
+            thread = threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True)
+            thread.start()
+
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._jobs.put((future, function, arguments))
+        return future
+
+    def close(self) -> None:
+        """Have each end after what it does now."""
+        for _ in range(self._count):
+            self._jobs.put(None)
+
+    def _run(self) -> None:
+        while job := self._jobs.get():
+            future, function, arguments = job
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(function(*arguments))
+                except Exception as error:
+                    future.set_exception(error)
