@@ -57,9 +57,10 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "
 
 
 class Prediction(Answer, frozen=True, omit_defaults=True, kw_only=True):
-    """An answer and the model that gave it."""
+    """An answer and the model that gave it; `id` is for feedback, where the service logs it."""
 
     model: ModelReference
+    id: str | None = None
 
 
 class _Predictions(msgspec.Struct):
@@ -88,16 +89,24 @@ def encode_flowers(flowers: Flower | Iterable[Flower]) -> bytes:
     return json.dumps({"instances": [dict(flower) for flower in flowers]}, default=float).encode()
 
 
-def decode_prediction(content: bytes) -> Prediction:
-    """The answer to one bare flower. Raises ValueError for any other JSON."""
-    return msgspec.json.decode(content, type=Prediction)
+def decode_prediction(content: bytes, id: str | None = None) -> Prediction:
+    """The answer to one bare flower; `id` is its X-Prediction-ID.
+
+    Raises ValueError for any other JSON.
+    """
+    prediction = msgspec.json.decode(content, type=Prediction)
+    return prediction if id is None else msgspec.structs.replace(prediction, id=f"{id}:0")
 
 
-def decode_predictions(content: bytes | memoryview) -> list[Prediction]:
+def decode_predictions(content: bytes | memoryview, id: str | None = None) -> list[Prediction]:
     """The answers to many flowers, in order. Raises ValueError for any other JSON."""
     answered = msgspec.json.decode(content, type=_Predictions)
     fields = Answer.__struct_fields__
     return [
-        Prediction(**{name: getattr(answer, name) for name in fields}, model=answered.model)
-        for answer in answered.predictions
+        Prediction(
+            **{name: getattr(answer, name) for name in fields},
+            model=answered.model,
+            id=None if id is None else f"{id}:{number}",
+        )
+        for number, answer in enumerate(answered.predictions)
     ]

@@ -3,8 +3,8 @@
     with Client("http://127.0.0.1:8000") as client:
         print(client.predict({"sepal_length": 5.1, ...}).label)
 
-All methods only read. They ask again, for `patience` seconds at most, while the service
-says 503 or 429 or the connection is lost; then, or where asking again is no use, they raise
+All methods but feedback only read. They ask again, for `patience` seconds at most, while the
+service says 503 or 429 or the connection is lost; then, or where asking again is no use, they raise
 NoAnswer or Problem, both ClientError. `key` is an API key, sent with each request. Other
 options are httpx's: headers, timeout, verify, transport, limits.
 
@@ -71,6 +71,10 @@ class Client:
     ) -> Prediction | list[Prediction]:
         """Classify one flower, or many in order."""
         return self._run(self._exchanges.predict(flowers, details))
+
+    def feedback(self, prediction: Prediction | str, true_class: str) -> None:
+        """Tell a service that logs its predictions which class was true; the last one counts."""
+        self._run(self._exchanges.feedback(prediction, true_class))
 
     def model(self) -> "ModelView":
         """Name, version, architecture and model card. Imports torch, as the service does."""
@@ -160,6 +164,9 @@ class AsyncClient:
         self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
         return await self._run(self._exchanges.predict(flowers, details))
+
+    async def feedback(self, prediction: Prediction | str, true_class: str) -> None:
+        await self._run(self._exchanges.feedback(prediction, true_class))
 
     async def model(self) -> "ModelView":
         return await self._run(self._exchanges.model())

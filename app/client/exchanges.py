@@ -5,6 +5,7 @@ and AsyncClient. It builds its request in its turn: of ten thousand predictions 
 body is in memory.
 """
 
+import json
 import re
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -51,11 +52,14 @@ class Exchanges:
     ) -> Exchange[Prediction | list[Prediction]]:
         single = isinstance(flowers, Mapping)
 
-        def read(content: bytes) -> Prediction | list[Prediction]:
-            return decode_prediction(content) if single else decode_predictions(content)
+        def read(response: httpx.Response) -> Prediction | list[Prediction]:
+            prediction_id = response.headers.get("x-prediction-id")
+            if single:
+                return decode_prediction(response.content, prediction_id)
+            return decode_predictions(response.content, prediction_id)
 
         # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
-        asked = self._ask(
+        asked = self._answer(
             read,
             "predict",
             method="POST",
@@ -64,6 +68,20 @@ class Exchanges:
             headers={"Content-Type": "application/json"},
         )
         return (yield from asked)
+
+    def feedback(self, prediction: Prediction | str, true_class: str) -> Exchange[None]:
+        prediction_id = prediction if isinstance(prediction, str) else prediction.id
+        if prediction_id is None:
+            raise ClientError("the service did not log this prediction: it has no id")
+        body = {"prediction_id": prediction_id, "class": true_class}
+        # The last one counts, so that it may be sent again.
+        return self._ask(
+            lambda _: None,
+            "feedback",
+            method="POST",
+            content=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
 
     def model(self) -> Exchange["ModelView"]:
         # The service's own type, and with it the service's imports; card() does without.
@@ -111,12 +129,17 @@ class Exchanges:
     def _ask(
         self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
     ) -> Exchange[T]:
+        return self._answer(lambda response: read(response.content), path, method=method, **parts)
+
+    def _answer(
+        self, read: Callable[[httpx.Response], T], path: str, *, method: str, **parts: Any
+    ) -> Exchange[T]:
         request = self._request(method, path, **parts)
         response = yield from persist(request, self._patience)
         if not response.is_success:
             raise _problem(response)
         try:
-            return read(response.content)
+            return read(response)
         except (ValueError, LookupError, SafetensorError) as error:
             reason = str(error).partition("\n")[0]
             raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error

@@ -48,7 +48,10 @@ _c = predictions.c
 # A table of an older release lacks them; what it holds has null there.
 ADDED = (_c.request_id, _c.state_sha256)
 # Holds all that /monitoring counts; time first, as retention deletes.
-by_time = Index("predictions_by_time", _c.time, _c.model, _c.version, _c.state_sha256, _c.predicted, _c.true_class)
+by_time = Index(
+    "predictions_by_time",
+    *(_c.time, _c.model, _c.version, _c.state_sha256, _c.predicted, _c.true_class),
+)
 
 
 # Those of a Row, in the order of the table, which SQLAlchemy keeps.
