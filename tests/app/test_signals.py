@@ -1,0 +1,170 @@
+"""Signals to a real server: as process 1, at every moment of its start, and while it drains."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.app.test_server import open_request
+from tests.app.test_workers import wait_until, workers_of
+from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.keys import bearer, write_keys
+
+# With a process number 1 of its own: to it, a signal without a handler is nothing.
+AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--kill-child"]
+MODULE = ["-m", "app"]
+ENTRY_POINT = ["-c", "from app.cli import main; main()"]
+SENT_BY_AN_IMPORT = """
+import os, signal, sys
+number, name = int(sys.argv.pop(1)), sys.argv.pop(1)
+
+class Finder:
+    def find_spec(self, wanted, *_):
+        if wanted == name:
+            os.kill(os.getpid(), number)
+
+sys.meta_path.insert(0, Finder())
+from app.cli import main
+main()
+"""
+
+
+@contextmanager
+def process_1(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Python as process 1; its number for others. Skips where that may not be."""
+    can = subprocess.run([*AS_PROCESS_1, "true"], capture_output=True, check=False)
+    if can.returncode:
+        pytest.skip(f"no right to a process number 1: {can.stderr.decode()}")
+    command = [*AS_PROCESS_1, sys.executable, *arguments]
+    with log.open("wb") as stderr, subprocess.Popen(command, cwd=ROOT, stderr=stderr) as outer:
+        try:
+            children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+            wait_until(lambda: outer.poll() is not None or children.read_text())
+            yield outer, int((children.read_text() if outer.poll() is None else "0") or 0)
+        finally:
+            outer.kill()
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("pythonjsonlogger", signal.SIGTERM),
+        ("typer", signal.SIGINT),
+        ("pydantic", signal.SIGTERM),
+        ("torch", signal.SIGTERM),
+        ("fastapi", signal.SIGINT),
+        ("uvloop", signal.SIGTERM),
+    ],
+)
+def test_it_ends_with_0_whatever_is_being_imported(
+    tmp_path: Path, name: str, number: signal.Signals
+) -> None:
+    arguments = ("-c", SENT_BY_AN_IMPORT, str(int(number)), name, "serve", "--port", "0")
+    with process_1(tmp_path / "log", *arguments) as (outer, _):
+        assert outer.wait(timeout=120) == 0
+    # Had the signal been lost, there would be a server.
+    assert "running on" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("reached", "start", "workers"),
+    [
+        ("libtorch", MODULE, "2"),
+        ("loaded version", ENTRY_POINT, "1"),
+        ("loaded version", MODULE, "2"),
+        ("running on", MODULE, "2"),
+        ("Started server process", MODULE, "1"),
+        ("Waiting for application startup", ENTRY_POINT, "2"),
+    ],
+)
+def test_it_ends_with_0_at_each_step_of_its_start(
+    tmp_path: Path, reached: str, start: list[str], workers: str
+) -> None:
+    log = tmp_path / "log"
+    options = ("serve", "--port", "0", "--workers", workers)
+    with process_1(log, *start, *options) as (outer, pid):
+        maps = Path(f"/proc/{pid}/maps")
+        wait_until(lambda: reached in log.read_text() or reached in maps.read_text())
+        os.kill(pid, signal.SIGTERM)
+        assert outer.wait(timeout=60) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def processes_of(service: Process) -> list[int]:
+    return [service.process.pid, *workers_of(service)]
+
+
+def says(service: Process, text: str, times: int = 1) -> Callable[[], bool]:
+    return lambda: service.log.read_text().count(text) >= times
+
+
+def status(service: Process, key: str) -> set[int]:
+    """Of connections enough for every worker to have some."""
+    return {
+        httpx.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key)).status_code
+        for _ in range(16)
+    }
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers: str) -> None:
+    file = tmp_path / "keys.toml"
+    first = write_keys(file)["predict"]
+    options = ("--api-keys", str(file), "--workers", workers)
+    with running_server(tmp_path / "log", *options) as service:
+        wait_until(says(service, "startup complete", int(workers)))
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGPIPE):
+            for pid in processes_of(service):
+                os.kill(pid, number)
+        assert status(service, first) == {200}
+        second = write_keys(file)["predict"]
+        service.process.send_signal(signal.SIGHUP)
+        several = int(workers) + (workers != "1")
+        wait_until(says(service, "keys are reloaded", several))
+        assert status(service, second) == {200}
+        assert status(service, first) == {401}
+        file.write_text("[one]\nscopes = 1\n")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(says(service, f"keys stay as they were: {file}: one.", several))
+        assert status(service, second) == {200}
+        if workers != "1":
+            os.kill(workers_of(service)[0], signal.SIGKILL)
+            wait_until(says(service, "startup complete", 3))
+            assert status(service, second) == {200}
+        assert service.stop() == 0
+
+
+def test_without_keys_sighup_is_nothing(tmp_path: Path) -> None:
+    with running_server(tmp_path / "log") as service:
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(says(service, "nothing to reload"))
+        assert httpx.post(f"{service.url}/predict", json=SETOSA).is_success
+        assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "workers", "to_all"),
+    [(signal.SIGTERM, "1", False), (signal.SIGINT, "1", False), (signal.SIGINT, "2", True)],
+)
+def test_a_second_signal_ends_it_at_once_with_0(
+    tmp_path: Path, sent: signal.Signals, workers: str, to_all: bool
+) -> None:
+    options = ("--workers", workers, "--drain-timeout-seconds", "600")
+    with running_server(tmp_path / "log", *options) as service:
+        wait_until(says(service, "startup complete", int(workers)))
+        with open_request(service.url, json.dumps(SETOSA).encode()) as connection:
+            assert httpx.get(f"{service.url}/health/live").is_success
+            for _ in range(2):
+                for pid in processes_of(service) if to_all else [service.process.pid]:
+                    os.kill(pid, sent)
+                wait_until(says(service, ": draining", int(workers)))
+            assert service.process.wait(timeout=60) == 0
+            with suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
