@@ -73,6 +73,8 @@ class Calls:
         self._path = path
         self._logged = service.log is not None
         self._request_ids = RequestIds()
+        # How many so far.
+        self.begun = 0
 
     def around(
         self, name: str, verb: Verb, kind: type[Message]
@@ -81,6 +83,7 @@ class Calls:
 
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
+            self.begun += 1
             call = Call(context)
             tally = self._tally(call)
             request_id = tally.request_id.decode()

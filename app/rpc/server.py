@@ -1,7 +1,9 @@
 """The gRPC server beside uvicorn's, on the same event loop."""
 
+import asyncio
 import logging
 import socket
+import time
 
 import grpc
 from google.protobuf.message_factory import GetMessageClass
@@ -18,6 +20,8 @@ from app.settings import variable
 logger = logging.getLogger(__name__)
 # The generated code has a package of its own; on the wire the service has the protocol's.
 SERVICE = "inference.GRPCInferenceService"
+QUIET_SECONDS = 0.25
+MOST_QUIET_SECONDS = 2
 
 
 class RpcServer:
@@ -47,7 +51,9 @@ class RpcServer:
                 ("grpc.so_reuseport", 1),
             ],
         )
-        self._server.add_generic_rpc_handlers((_handlers(self._service, self._guard),))
+        self._calls = Calls(self._service, self._guard, SERVICE)
+        handlers = _handlers(self._service, self._guard, self._calls)
+        self._server.add_generic_rpc_handlers((handlers,))
         host, port = self._reserved.getsockname()[:2]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._server.add_insecure_port(address)
@@ -56,11 +62,17 @@ class RpcServer:
 
     async def stop(self, seconds: float) -> None:
         """Take no more calls, and wait so long for those that have begun."""
+        # gRPC cancels what it has read and not begun, and no answer says that it is the last:
+        # so not before there is a moment in which none begins, if clients leave one.
+        until = time.monotonic() + min(seconds, MOST_QUIET_SECONDS)
+        before = -1
+        while before != self._calls.begun and time.monotonic() < until:
+            before = self._calls.begun
+            await asyncio.sleep(QUIET_SECONDS)
         await self._server.stop(seconds)
 
 
-def _handlers(service: Service, guard: Guard) -> grpc.GenericRpcHandler:
-    calls = Calls(service, guard, SERVICE)
+def _handlers(service: Service, guard: Guard, calls: Calls) -> grpc.GenericRpcHandler:
     verbs = Verbs(service).by_name(admin_too=guard.admin)
     described = pb.DESCRIPTOR.services_by_name[SERVICE.rpartition(".")[2]].methods_by_name
     # Without gRPC's own parsing: what cannot be parsed is its sender's fault, and is said to be.

@@ -20,7 +20,7 @@ import pytest
 from app.rpc import open_inference_pb2 as pb
 from tests.app.rpc.conftest import RpcProcess, rpc_of
 from tests.app.rpc.test_calls import PATH, ask, infer
-from tests.app.test_workers import workers_of
+from tests.app.test_workers import stopped, wait_until, workers_of
 from tests.conftest import ROOT, running_server, save_model
 from tests.sockets import holders
 
@@ -55,6 +55,39 @@ def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
     statuses = [line["status"] for line in records if line.get("path") == f"{PATH}ModelInfer"]
     assert answered > 4
     assert statuses == ["OK"] * answered
+
+
+def unread(port: str) -> list[bool]:
+    """Of each connection to a port: whether bytes wait for the server to read them."""
+    # gRPC takes IPv4 on sockets of IPv6.
+    tables = [Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table.splitlines()[1:]]
+    hexadecimal = f"{int(port):04X}"
+    mine = [row for row in rows if row[1].endswith(f":{hexadecimal}") and row[3] == "01"]
+    return [not row[4].endswith(":00000000") for row in mine]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_calls_that_were_sent_before_sigterm_are_answered(tmp_path: Path, workers: int) -> None:
+    options = ("--grpc-port", "0", "--workers", str(workers))
+    with (
+        running_server(tmp_path / "log", *options) as running,
+        ExitStack() as channels,
+        ThreadPoolExecutor(30) as pool,
+    ):
+        address = rpc_of(running, count=workers).address
+        apart = [("grpc.use_local_subchannel_pool", 1)]
+        each = [channels.enter_context(grpc.insecure_channel(address, apart)) for _ in range(30)]
+        kept = each[:10]
+        assert {ask(channel, infer())[0] for channel in kept} == {grpc.StatusCode.OK}
+        processes = [running.process.pid, *(workers_of(running) if workers > 1 else ())]
+        with stopped(*processes):
+            calls = [pool.submit(ask, channel, infer()) for channel in each]
+            wait_until(lambda: sum(unread(address.rpartition(":")[2])) == len(each))
+            for process in processes:
+                os.kill(process, signal.SIGTERM)
+        assert {call.result()[0] for call in calls} == {grpc.StatusCode.OK}
+        assert running.process.wait(timeout=60) == 0
 
 
 def test_while_it_drains_it_answers_but_is_not_ready(tmp_path: Path) -> None:
