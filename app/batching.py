@@ -30,6 +30,12 @@ class Waiter(Protocol[Told]):
     def set_exception(self, error: BaseException, /) -> None: ...
 
 
+class Waited:
+    """How many seconds all items together have waited for their batches."""
+
+    seconds = 0.0
+
+
 class Batcher(Generic[Item, Result]):
     """Gathers items into lists for `run`, which answers each item with a result.
 
@@ -51,9 +57,10 @@ class Batcher(Generic[Item, Result]):
         max_batch: int = 256,
     ) -> None:
         self._run = run
+        self.waited = Waited()
         self._max_pending = max_pending
         self._max_batch = max_batch
-        self._pending: deque[tuple[Item, Waiter[Result], float | None]] = deque()
+        self._pending: deque[tuple[Item, Waiter[Result], float | None, float]] = deque()
         self._arrived = self._arrived_before = 0
         self._busy = False
         self._seconds = 0.0
@@ -72,7 +79,7 @@ class Batcher(Generic[Item, Result]):
         """Queue an item as `submit` does, for a waiter of the caller's own."""
         if len(self._pending) >= self._max_pending:
             raise Overloaded(f"{self._max_pending} requests are waiting already; try again")
-        self._pending.append((item, waiter, deadline))
+        self._pending.append((item, waiter, deadline, time.monotonic()))
         self._arrived += 1
         if self._arrived == 1:
             asyncio.get_running_loop().call_soon(self._end_tick)
@@ -115,7 +122,7 @@ class Batcher(Generic[Item, Result]):
         waiters: list[Waiter[Result]] = []
         latest = now = time.monotonic()
         while self._pending and len(items) < self._max_batch:
-            item, waiter, deadline = self._pending.popleft()
+            item, waiter, deadline, asked = self._pending.popleft()
             if waiter.done():
                 continue
             if deadline is not None and deadline <= latest:
@@ -123,6 +130,7 @@ class Batcher(Generic[Item, Result]):
                 continue
             items.append(item)
             waiters.append(waiter)
+            self.waited.seconds += now - asked
             latest = now + MARGIN * self._seconds
         return items, waiters
 

@@ -1,6 +1,7 @@
 """The one path from rows to predictions that every protocol calls."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -14,6 +15,7 @@ from app.batching import Batcher, Run, Waiter
 from app.compiled import FloatArray, most_probable
 from app.errors import Fault, InvalidInstances
 from app.metrics import Metrics
+from app.pass_times import PassTimes
 from app.predictor import Predictor
 
 # Requests of up to so many rows share a forward pass; larger ones would gain nothing by it.
@@ -82,6 +84,7 @@ class Predicts(Protocol):
     """What a protocol needs of an Inference, or of what stands for one."""
 
     predictor: Predictor
+    times: PassTimes
 
     def predict(
         self, rows: FloatArray, deadline: float | None = None
@@ -140,11 +143,13 @@ class Inference:
         self.predictor = predictor
         # Not methods of this object: a cycle would wait for the garbage collector, which
         # never looks at what gc.freeze() put away.
-        forward = self._forward = _Forward(predictor, metrics)
+        self.times = PassTimes(metrics, predictor.name, predictor.version)
+        forward = self._forward = _Forward(predictor, metrics, self.times)
         # In this tick.
         self._told: list[Told] = []
         self._pass_over = execution.alone(forward.pass_over)
         self._batcher = execution.batcher(forward.together, max_pending)
+        self.times.waited = self._batcher.waited
 
     def predict(
         self, rows: FloatArray, deadline: float | None = None
@@ -165,9 +170,17 @@ class Inference:
 
         Raises InvalidInstances on overflow.
         """
-        for start in range(0, len(rows), CHUNK_ROWS):
-            whole = self._pass_over(rows[start : start + CHUNK_ROWS], start)
-            yield Prediction(whole, 0, len(whole.rows))
+        asked, answered = time.perf_counter(), False
+        try:
+            for start in range(0, len(rows), CHUNK_ROWS):
+                whole = self._pass_over(rows[start : start + CHUNK_ROWS], start)
+                answered = start + CHUNK_ROWS >= len(rows)
+                yield Prediction(whole, 0, len(whole.rows))
+        finally:
+            if answered:
+                self.times.answered()
+            else:
+                self.times.failed(time.perf_counter() - asked)
 
     def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
         """Count what a request was answered with, at the end of this tick of the event loop.
@@ -199,9 +212,10 @@ class Inference:
 
 
 class _Forward:
-    """The predictor's forward pass, checked and counted."""
+    """The predictor's forward pass, checked, counted and timed."""
 
-    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
+    def __init__(self, predictor: Predictor, metrics: Metrics, times: PassTimes) -> None:
+        self._times = times
         self._log_probabilities = predictor.log_probabilities
         self._lowest, self._highest = predictor.ranges
         name, card = predictor.name, predictor.card
@@ -212,14 +226,20 @@ class _Forward:
         ]
 
     def together(self, items: list[FloatArray]) -> list[Prediction]:
-        whole = self.pass_over(items[0] if len(items) == 1 else np.concatenate(items))
+        began = time.perf_counter()
+        rows = items[0] if len(items) == 1 else np.concatenate(items)
+        whole = self.pass_over(rows, requests=len(items), began=began)
         ends = list(accumulate(map(len, items)))
         return [
             Prediction(whole, end - len(item), end) for item, end in zip(items, ends, strict=True)
         ]
 
-    def pass_over(self, rows: FloatArray, first: int = 0) -> ForwardPass:
+    def pass_over(
+        self, rows: FloatArray, first: int = 0, *, requests: int = 0, began: float | None = None
+    ) -> ForwardPass:
+        started = time.perf_counter()
         logs = self._log_probabilities(rows)
+        computed = time.perf_counter()
         finite = np.isfinite(logs)
         # A search in the bytes takes a third of the time of np.all and np.any.
         if b"\0" in finite.tobytes():
@@ -232,7 +252,9 @@ class _Forward:
         outside = (columns < self._lowest) | (columns > self._highest)
         found = outside.T if b"\1" in outside.tobytes() else None
         self._batch_size.observe(rows.shape[0])
-        return ForwardPass(rows, logs, probabilities, most_probable(logs), found)
+        whole = ForwardPass(rows, logs, probabilities, most_probable(logs), found)
+        self._times.passed(rows.shape[0], requests, began or started, started, computed)
+        return whole
 
     def count(self, whole: ForwardPass, start: int, end: int) -> None:
         if end - start == 1:

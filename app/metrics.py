@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Callable, Iterator
+from threading import Lock
+from typing import Protocol
+from weakref import WeakSet
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -10,13 +13,24 @@ from prometheus_client.multiprocess import MultiProcessCollector
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+VERSION = ("model", "version")
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
+
+
+class Teller(Protocol):
+    """Who counts by itself, and adds that to the metrics when told to."""
+
+    def tell(self) -> None: ...
 
 
 class Metrics:
     """Labels hold only names that the router or the card resolved, never a caller's text."""
 
     def __init__(self) -> None:
+        # Whether several processes add up.
+        self.shared = DIRECTORY in os.environ
+        self._tellers: WeakSet[Teller] = WeakSet()
+        self._lock = Lock()
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "http_requests_total",
@@ -47,8 +61,39 @@ class Metrics:
         self.batch_size = Histogram(
             "prediction_batch_size",
             "Rows in one forward pass.",
-            ["model", "version"],
+            VERSION,
             buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.inferences = Counter(
+            "inference_requests_total",
+            "Requests that reached the model, by result: success or fail.",
+            [*VERSION, "result"],
+            registry=self.registry,
+        )
+        self.inference_seconds = Counter(
+            "inference_seconds_total",
+            "Seconds of these requests by stage; who shares a forward pass counts all of it.",
+            [*VERSION, "stage"],
+            registry=self.registry,
+        )
+        self.passes = Counter(
+            "forward_passes_total",
+            "Forward passes by their rows; beyond 64 these are rounded up to a power of two.",
+            [*VERSION, "rows"],
+            registry=self.registry,
+        )
+        self.pass_seconds = Counter(
+            "forward_pass_seconds_total",
+            "Seconds of these forward passes, by stage.",
+            [*VERSION, "rows", "stage"],
+            registry=self.registry,
+        )
+        self.last_inference = Gauge(
+            "last_inference_timestamp_seconds",
+            "When the latest forward pass ended, in Unix time.",
+            VERSION,
+            multiprocess_mode="max",
             registry=self.registry,
         )
         self.predictions = Counter(
@@ -102,15 +147,27 @@ class Metrics:
         self.processes.set(1)
 
     def render(self) -> bytes:
-        """The text exposition format; the sums over all processes where several serve."""
+        """The text exposition format; the sums over all processes where several serve.
+
+        It takes milliseconds, as `snapshot` does: for a thread, not the event loop.
+        """
         return generate_latest(self._whole())
 
     def snapshot(self) -> "Snapshot":
         """All of them now; where several processes serve, each one's file is read for it."""
         return Snapshot(self._whole())
 
+    def before_collecting(self, teller: Teller) -> None:
+        """Have `teller` tell what it has before any metric is read, for as long as it lives."""
+        with self._lock:
+            self._tellers.add(teller)
+
     def _whole(self) -> CollectorRegistry:
-        if DIRECTORY not in os.environ:
+        with self._lock:
+            tellers = list(self._tellers)
+        for teller in tellers:
+            teller.tell()
+        if not self.shared:
             return self.registry
         whole = CollectorRegistry()
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from app.api import (
     feedback,
     model,
     model_repository,
+    model_statistics,
     models,
     monitoring,
     open_inference,
@@ -41,10 +42,12 @@ def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> Non
             )
     # What has no name in its path comes first: /v2/models/stats is not of a model.
     app.include_router(model_repository.router)
+    app.include_router(model_statistics.router)
+    of_a_model: list[Any] = [open_inference, model_repository, model_statistics]
     for prefix, dependencies in list(places.items())[1:]:
-        for router in (open_inference.model_router, model_repository.model_router):
+        for module in of_a_model:
             app.include_router(
-                router,
+                module.model_router,
                 prefix=f"/v2{prefix}",
                 dependencies=dependencies,
                 responses=open_schemas.errors_of(404, 503),

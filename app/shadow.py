@@ -39,7 +39,7 @@ class Mirrored:
     """An Inference whose every answer goes to a mirror, once whoever asked has it."""
 
     def __init__(self, inference: Predicts, mirror: "Mirror") -> None:
-        self.predictor = inference.predictor
+        self.predictor, self.times = inference.predictor, inference.times
         self._inference = inference
         self._mirror = mirror
 

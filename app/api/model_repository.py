@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's extensions that look at models: repository, config, statistics."""
+"""The Open Inference Protocol's extensions that look at models: repository and configuration."""
 
 from typing import TypeVar
 
@@ -11,9 +11,8 @@ from app.api.body import Headers, read_body
 from app.api.dependencies import FaceDep, ServiceDep
 from app.api.models import ModelName
 from app.api.open_schemas import errors_of
-from app.api.predict_face import PredictFace
 from app.errors import InvalidInference
-from app.open_inference import PLATFORM, OpenModel, TensorInfo
+from app.open_inference import PLATFORM, TensorInfo
 from app.service import Service
 from app.tensors import BYTES
 from app.versions import State
@@ -56,19 +55,6 @@ class ModelConfig(BaseModel):
     output: list[TensorConfig]
 
 
-class ModelStatistics(BaseModel):
-    """Since the process started: rows predicted, and the forward passes that it took."""
-
-    name: str
-    version: str
-    inference_count: int
-    execution_count: int
-
-
-class Statistics(BaseModel):
-    model_stats: list[ModelStatistics]
-
-
 # Read by hand: clients send their JSON without a Content-Type, or nothing at all.
 class IndexQuery(msgspec.Struct):
     ready: bool = False
@@ -95,16 +81,6 @@ def entries(service: Service, *, ready: bool) -> list[IndexEntry]:
         for s in service.registry.statuses()
         if s.state == "READY" or not ready
     ]
-
-
-@router.get("/v2/models/stats", summary="What every version has done")
-async def all_statistics(service: ServiceDep) -> Statistics:
-    return _statistics(service, service.registry.served())
-
-
-@model_router.get("/stats", summary="What a model has done")
-async def statistics(service: ServiceDep, face: FaceDep) -> Statistics:
-    return _statistics(service, [face])
 
 
 @model_router.get("/config", summary="A model's configuration, as Triton writes it")
@@ -146,27 +122,6 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInference(f"the body: {error}") from None
-
-
-def _statistics(service: Service, faces: list[PredictFace]) -> Statistics:
-    counts = service.metrics.snapshot()
-
-    def count(of: str, model: OpenModel) -> int:
-        name = f"prediction_batch_size_{of}"
-        samples = counts.of(name, model=model.name, version=model.version)
-        return int(sum(value for _, value in samples))
-
-    return Statistics(
-        model_stats=[
-            ModelStatistics(
-                name=model.name,
-                version=model.version,
-                inference_count=count("sum", model),
-                execution_count=count("count", model),
-            )
-            for model in (face.open_model for face in faces)
-        ]
-    )
 
 
 def _config(info: TensorInfo) -> TensorConfig:

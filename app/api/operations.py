@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from app.api.dependencies import ServiceDep
 from app.api.schemas import problems
@@ -39,4 +40,5 @@ async def ready(service: ServiceDep) -> Ready:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(service: ServiceDep) -> Response:
-    return Response(service.metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    content = await run_in_threadpool(service.metrics.render)
+    return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})

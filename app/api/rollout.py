@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from app.api.dependencies import ServiceDep
 from app.api.models import ModelName
@@ -71,7 +72,7 @@ async def compare_versions(service: ServiceDep, model: ModelName) -> RolloutView
     statuses = service.registry.statuses(model)
     default = next((each.version for each in statuses if each.default), None)
     view = RolloutView(name=model, default_version=default)
-    counts = service.metrics.snapshot()
+    counts = await run_in_threadpool(service.metrics.snapshot)
     for target in service.settings.beside:
         if target.name == model and target.kind == "canary":
             view.canary = _canary(service, counts, target, default)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from app.api import model_repository, open_inference
+from app.api.model_statistics import statistics_of
 from app.api.predict_face import PredictFace
 from app.compiled import FloatArray
 from app.errors import InvalidInference, ModelUnavailable, ServiceError
@@ -72,10 +73,8 @@ class Verbs:
 
     async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> Any:
         if request.name:
-            face = self._face(request.name, request.version)
-            found = await model_repository.statistics(self._service, face)
-        else:
-            found = await model_repository.all_statistics(self._service)
+            self._face(request.name, request.version)
+        found = await statistics_of(self._service, request.name or None, request.version or None)
         return pb.ModelStatisticsResponse(**found.model_dump())
 
     async def _index(self, request: pb.RepositoryIndexRequest, _call: Call) -> Any:

@@ -73,7 +73,7 @@ def test_any_bytes_after_a_right_body(tail: bytes) -> None:
         json.dumps({"instances": [SETOSA] * 10}),
         json.dumps({"instances": [SETOSA] * 11}),
         json.dumps({"instances": [SETOSA], "sepal_length": 1}),
-        json.dumps({"instances": [{**SETOSA, "petal_width": 1.0000001e30}]}),
+        json.dumps({"instances": [{**SETOSA, "petal_width": 3.4028236e38}]}),
         '{"instances": [], "instances": []}',
         '{"instances": []}',
     ],

@@ -103,6 +103,19 @@ def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -
     assert metric(service, "worker_processes") == 2
 
 
+def test_statistics_are_the_sum_over_workers(service: Process) -> None:
+    def answered() -> int:
+        (stats,) = httpx.get(f"{service.url}/v2/models/stats").json()["model_stats"]
+        times = stats["inference_stats"]
+        assert times["queue"]["count"] == times["success"]["count"] <= stats["inference_count"]
+        return times["success"]["count"]
+
+    before = answered()
+    assert len({answered_by(service) for _ in range(32)}) == 2
+    # What the other worker has is here a moment later.
+    wait_until(lambda: answered() == before + 32)
+
+
 def test_connections_that_wait_outlive_the_workers(service: Process) -> None:
     body = json.dumps(SETOSA).encode()
     with stopped(*workers_of(service)):

@@ -118,7 +118,7 @@ HEADER = dumped(ROWS[:2])[:128]
         (dumped(np.ones((0, 4), "f4")), 422, "an array of shape (0, 4)"),
         (dumped(np.array([[1, 2, 3, 4], [1, np.nan, 3, 4]])), 422, "/1/sepal_width: nan where"),
         (dumped(np.array([[1, 2, np.inf, 4]])), 422, "/0/petal_length: inf where"),
-        (dumped(np.array([[1, 2, 3, -1e31]])), 422, "/0/petal_width: -1e+31 where"),
+        (dumped(np.array([[1, 2, 3, -1e39]])), 422, "/0/petal_width: -1e+39 where"),
     ],
 )
 async def test_each_mistake_is_named(

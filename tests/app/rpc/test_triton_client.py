@@ -141,3 +141,9 @@ def test_statistics_count_the_rows(client: triton.InferenceServerClient) -> None
     (after,) = client.get_inference_statistics().model_stats
     assert after.inference_count == before.inference_count + 3
     assert after.execution_count == before.execution_count + 1
+    assert after.last_inference >= before.last_inference
+    times, times_before = after.inference_stats, before.inference_stats
+    for name in ("success", "queue", "compute_input", "compute_infer", "compute_output"):
+        assert getattr(times, name).count == getattr(times_before, name).count + 1
+    assert times.compute_infer.ns > times_before.compute_infer.ns
+    assert 3 in [each.batch_size for each in after.batch_stats]
