@@ -38,7 +38,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     model: Path = Field(
-        default=Path("models/iris-model.pth"), description="checkpoint to serve; its card beside it"
+        default=Path("models/iris-model.pth"),
+        description="checkpoint to serve; its card beside it, if it has one",
     )
     models: Path | None = Field(
         default=None,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.card import card_path
 from app.inference import Inference
 from app.metrics import Metrics
 from app.registry import Registry
@@ -52,3 +53,30 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
     assert set(published) <= {"m3", "m4"}
     assert {each.name for each in registry.statuses() if each.state != "READY"} == {"m3"}
     assert len(registry.served()) == MODELS
+
+
+async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "made.pth")
+    card = card_path(path).read_bytes()
+    card_path(path).unlink()
+    metrics = Metrics()
+    registry = Registry(
+        Repository(tmp_path, "made"), lambda predictor: Inference(predictor, metrics), metrics
+    )
+    registry.load_all()
+
+    def name() -> str:
+        return registry.current("made").predictor.card.features[0].name
+
+    assert name() == "feature_0"
+    card_path(path).write_bytes(card)
+    await registry.refresh()
+    assert name() == "x0"
+    card_path(path).write_text("{}")
+    await registry.refresh()
+    # Broken: the old one serves on, and never under neutral names.
+    assert name() == "x0"
+    assert "Field required" in str(registry.statuses("made")[0].reason)
+    card_path(path).unlink()
+    await registry.refresh()
+    assert name() == "feature_0"
