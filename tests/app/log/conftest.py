@@ -59,6 +59,10 @@ class Cluster:
                 assert time.monotonic() < deadline, (self.folder / "log").read_text()
                 time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=30)
