@@ -37,9 +37,9 @@ export class MonitoringView {
     part("monitoring-parts").hidden = refused;
   }
 
-  #show({ predictions, classes, feedback, drift, window: { end } }) {
+  #show({ predictions, classes, feedback, drift, window: { end }, other_states: others }) {
     const time = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    this.#say(`${predictions.toLocaleString("en")} predictions, as of ${time}. What this page asks does not count.`);
+    this.#say(`${predictions.toLocaleString("en")} predictions, as of ${time}. What this page asks does not count.${earlier(others)}`);
     part("monitoring-classes").replaceChildren(...classes.map((each, index) => classBar(each, index)));
     this.#showFeedback(feedback);
     this.#showDrift(drift);
@@ -87,4 +87,9 @@ function level({ level: found }) {
 function statistics({ psi, ks, p_value: chance }) {
   if (psi === null) return element("p", { class: "note" }, "Nothing was asked in this time.");
   return figures({ PSI: short(psi, 3), KS: short(ks, 3), "p-value": short(chance, 2) });
+}
+
+function earlier(states) {
+  const count = states.reduce((sum, { predictions }) => sum + predictions, 0);
+  return count ? ` ${count.toLocaleString("en")} more are of earlier files under this version.` : "";
 }
