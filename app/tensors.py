@@ -39,7 +39,7 @@ ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
 NESTED = re.compile(rb"\s*\[\s*\[")
 INDEX = re.compile(r"\$\[(\d+)\]")
 # A longer text, or more elements at once, would keep the interpreter from all else for long.
-SLICE_BYTES = 2**18
+SLICE_BYTES = 2**16
 CHUNK = 2**16
 FIRST_BYTES = 2**10
 # None needs more, unless it is padded.

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bodies, client, prediction_log, single, start, state, training, workers
+from benchmarks import (
+    bodies,
+    client,
+    longest_wait,
+    prediction_log,
+    single,
+    start,
+    state,
+    training,
+    workers,
+)
 from benchmarks.ratio import Ratio, print_table
 
 
@@ -20,6 +30,7 @@ def bench(
     ratios += prediction_log.measure(rounds, seconds)
     ratios += bodies.measure(rounds)
     ratios += client.measure(rounds)
+    ratios += longest_wait.measure()
     ratios += start.measure(rounds)
     ratios += workers.measure(rounds, seconds)
     ratios += training.measure(rounds)

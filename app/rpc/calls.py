@@ -60,7 +60,8 @@ ROUTES = {
     "RepositoryModelLoad": "/v2/repository/models/{model}/load",
     "RepositoryModelUnload": "/v2/repository/models/{model}/unload",
 }
-Verb = Callable[..., Awaitable[Message]]
+# Whose answer may be long serializes it itself.
+Verb = Callable[..., Awaitable[Message | bytes]]
 
 
 class Calls:
@@ -95,7 +96,8 @@ class Calls:
                     ROUTES[name], call.fields, tally.request_id, f"/{self._path}/{name}"
                 )
                 message = await self._read(kind, content)
-                answered = (await verb(message, call)).SerializeToString()
+                reply = await verb(message, call)
+                answered = reply if isinstance(reply, bytes) else reply.SerializeToString()
                 status = StatusCode.OK
                 if tally.prediction_id and tally.held:
                     trailing.append((PREDICTION_ID.decode(), tally.prediction_id.decode()))

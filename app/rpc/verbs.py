@@ -104,8 +104,9 @@ class Verbs:
             model.require_inputs(describe_inputs(request))
             return wanted, model.rows(read_inputs(request))
 
-        def write(predictions: Iterable[Prediction], wanted: list[WantedOutput]) -> Any:
-            return answer(request, model, model.tensors(predictions, wanted))
+        def write(predictions: Iterable[Prediction], wanted: list[WantedOutput]) -> bytes:
+            # Here, for where it is long this is a thread.
+            return answer(request, model, model.tensors(predictions, wanted)).SerializeToString()
 
         deadline = call.deadline(self._settings.request_timeout_seconds)
         return await face.serve(request.ByteSize(), read, write, deadline)

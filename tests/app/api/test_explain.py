@@ -136,3 +136,13 @@ async def test_the_schema_asks_for_one_instance(client: httpx.AsyncClient) -> No
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/Instance"}
     assert "501" in operation["responses"]
+
+
+@pytest.mark.parametrize("size", [5_000, 2**20])
+async def test_a_body_of_more_than_one_flower_needs_is_refused(
+    client: httpx.AsyncClient, size: int
+) -> None:
+    answer = await client.post("/explain", json={"x" * size: 1})
+    assert answer.status_code == 413
+    assert "bytes; at most 4" in answer.json()["detail"]
+    assert "where one flower is explained" in answer.json()["detail"]
