@@ -1,6 +1,6 @@
 """How sure an answer is: calibrated probabilities, and how far a row is from the training rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.product import Product, compile_product, sum_in_order
-from app.reference import Mahalanobis
+from app.reference import Mahalanobis, TrainingRows
 
 Float64Array = NDArray[np.float64]
 # A row beyond this percentile of the training rows counts as out of distribution.
@@ -50,15 +50,21 @@ class NoveltyDetector:
     whitening: Float64Array
     centres: Float64Array
     percentiles: Float64Array
+    # Those of all training rows, ascending, where the card keeps all.
+    training_distances: Float64Array | None = None
 
     @classmethod
-    def from_card(cls, mahalanobis: Mahalanobis) -> Self:
+    def from_card(cls, mahalanobis: Mahalanobis, kept: TrainingRows | None = None) -> Self:
         """Prepare once for each model."""
         values, vectors = np.linalg.eigh(np.array(mahalanobis.precision, dtype=np.float64))
         # Rounding can leave a small negative one in a matrix that has none.
         whitening = vectors * np.sqrt(np.maximum(values, 0))
         centres = np.array(mahalanobis.class_means, dtype=np.float64) @ whitening
-        return cls(whitening, centres, np.array(mahalanobis.percentiles, dtype=np.float64))
+        detector = cls(whitening, centres, np.array(mahalanobis.percentiles, dtype=np.float64))
+        if kept is None or len(kept.rows) < kept.total:
+            return detector
+        distances = np.sort(detector.distances(np.array(kept.rows, np.float32)))
+        return replace(detector, training_distances=distances)
 
     @cached_property
     def _whiten(self) -> Product:
@@ -67,8 +73,15 @@ class NoveltyDetector:
     def judge(self, rows: NDArray[np.float32]) -> Novelty:
         """Judge float32 rows (rows, n_features)."""
         distances = self.distances(rows)
-        shares = np.interp(distances, self.percentiles, np.linspace(0, 1, 101))
+        shares = self._shares(distances)
         return Novelty(distances, shares, distances > self.percentiles[THRESHOLD_PERCENTILE])
+
+    def _shares(self, distances: Float64Array) -> Float64Array:
+        """The share of the training rows at most as far; by percentiles rounded down to 0.01."""
+        known = self.training_distances
+        if known is not None:
+            return known.searchsorted(distances, side="right") / len(known)
+        return np.maximum(self.percentiles.searchsorted(distances, side="right") - 1, 0) / 100
 
     def distances(self, rows: NDArray[np.float32]) -> Float64Array:
         """The distance (rows,) of each row to its nearest class mean."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.card import Card
 from app.compiled import Forward
-from app.counterfactual import Counterfactual, find_counterfactual
+from app.counterfactual import Search, find_counterfactual
 from app.errors import Fault, InvalidInstances, NotProvided
 from app.multiclass import Multiclass
 
@@ -49,7 +49,8 @@ class Neighbour:
 class Explanation:
     """`activations` are float32 (size of the layer,) by layer; `neighbours` by class index.
 
-    `neighbours` is None where the card holds no training rows.
+    `neighbours` is None where the card holds no training rows; they are of so many rows of so
+    many, `training_rows`. `search` is that for the counterfactual.
     """
 
     index: int
@@ -57,7 +58,8 @@ class Explanation:
     attributions: Attributions
     activations: dict[str, FloatArray]
     neighbours: list[list[Neighbour]] | None
-    counterfactual: Counterfactual | None
+    search: Search
+    training_rows: tuple[int, int] | None
 
 
 def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -> Explanation:
@@ -88,7 +90,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
     labels = np.array(kept.labels if kept else [], np.int64)
     try:
         attributions = integrated_gradients(module, row, baseline, index)
-        counterfactual = find_counterfactual(module, forward, row, scales, examples)
+        search = find_counterfactual(module, forward, row, scales, examples)
     except ImportError as error:
         need = f"explanations need the extra `explain`, which is not installed here ({error})"
         raise NotProvided(f"{need}: `{INSTALL}`") from None
@@ -98,7 +100,8 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
         attributions,
         activations,
         _neighbours(row, scales, examples, labels, len(card.classes)) if kept else None,
-        counterfactual,
+        search,
+        (len(kept.rows), kept.total) if kept else None,
     )
 
 

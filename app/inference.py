@@ -70,6 +70,11 @@ class Prediction(NamedTuple):
     start: int
     end: int
 
+    def rows_outside(self) -> int:
+        """How many of its rows have a value beyond the training range."""
+        outside = self.whole.outside
+        return 0 if outside is None else int(outside[self.start : self.end].any(axis=1).sum())
+
     def parts(self, most: int) -> Iterator["Prediction"]:
         """It, or where it has more rows than so many, the shares that it consists of."""
         if self.end - self.start <= most:

@@ -11,6 +11,7 @@ from app.card import Card
 from app.compiled import FloatArray
 from app.errors import BodyTooLarge, Fault, InvalidInstances
 from app.json_text import JsonObject, describe, escape, parse_json
+from app.numerals import shortest
 
 MAX_FAULTS = 20
 # Whatever float32 holds; the forward pass says so where a sum of such numbers overflows.
@@ -142,5 +143,5 @@ def _why_not_a_float32(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{describe(value)} where a finite number belongs"
     if not -LARGEST <= value <= LARGEST:
-        return f"too large; numbers from {-LARGEST:g} to {LARGEST:g} are taken"
+        return f"too large; numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
     return None

@@ -35,7 +35,8 @@ class Details(TypedDict, total=False):
 
 
 class Novelty(msgspec.Struct, frozen=True):
-    """How far an instance is from the training rows (app.certainty.Novelty, one row of it)."""
+    """How far an instance is from the nearest class mean, in standard deviations, and what share
+    of the training rows is at most as far (app.certainty.Novelty, one row of it)."""
 
     distance: float
     training_share: float

@@ -117,7 +117,11 @@ class Predictor:
     def novelty(self) -> NoveltyDetector | None:
         """What tells rows unlike the training rows, where the card holds what it takes."""
         mahalanobis = self.card.mahalanobis
-        return None if mahalanobis is None else NoveltyDetector.from_card(mahalanobis)
+        return (
+            None
+            if mahalanobis is None
+            else NoveltyDetector.from_card(mahalanobis, self.card.training_rows)
+        )
 
     @cached_property
     def ranges(self) -> tuple[FloatArray, FloatArray]:

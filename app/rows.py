@@ -7,6 +7,7 @@ from app.compiled import FloatArray
 from app.errors import Fault, InvalidInstances
 from app.instances import LARGEST
 from app.json_text import escape
+from app.numerals import shortest
 
 PART_ROWS = 2**14
 
@@ -19,7 +20,7 @@ def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
     # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
     if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
         row, column = _first_fault(rows)
-        taken = f"numbers from {-LARGEST:g} to {LARGEST:g} are taken"
+        taken = f"numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
         fault = f"{rows[row, column]} where a finite number belongs; {taken}"
         raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
     return np.ascontiguousarray(rows, dtype=np.float32)

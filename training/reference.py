@@ -8,7 +8,9 @@ from app.reference import FeatureHistogram, Mahalanobis, TrainingRows
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
+# A card keeps so many training rows, or where they are narrow so many numbers.
 MAX_ROWS = 500
+MAX_NUMBERS = 40_000
 BINS = 10
 # In training ranges: no direction counts as narrower than this standard deviation, so that a
 # constant or copied feature leaves the covariance invertible.
@@ -56,8 +58,12 @@ def _histogram(values: FloatArray) -> FeatureHistogram:
     return FeatureHistogram(edges=shortest(edges), counts=counts.tolist())
 
 
-def keep_rows(rows: FloatArray, labels: IntArray, limit: int = MAX_ROWS) -> TrainingRows:
-    """At most `limit` rows, as evenly by class as the classes have them, in their order."""
+def keep_rows(rows: FloatArray, labels: IntArray, limit: int | None = None) -> TrainingRows:
+    """All rows if they are few enough; else `limit` of them, in their order.
+
+    These are as evenly of each class as the classes have them.
+    """
+    limit = limit or max(MAX_ROWS, MAX_NUMBERS // rows.shape[1])
     turn = np.zeros(len(labels), dtype=np.int64)
     for index in np.unique(labels):
         members = labels == index

@@ -15,6 +15,7 @@ from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
 from app.instances import Instances
+from app.numerals import shortest
 from app.predictions import RangeWarning, record_type
 from app.predictor import Predictor
 
@@ -121,4 +122,4 @@ def model_reference(predictor: Predictor) -> dict[str, str]:
 def _range(feature: Feature) -> str:
     unit = f" {feature.unit}" if feature.unit else ""
     low, high = feature.range or (-math.inf, math.inf)
-    return f"outside the training range {low:g} to {high:g}{unit}"
+    return f"outside the training range {shortest(low)} to {shortest(high)}{unit}"

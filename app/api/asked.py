@@ -24,7 +24,8 @@ class Asked(BaseModel):
         default=False, description="probabilities softened or sharpened by the card's temperature"
     )
     out_of_distribution: bool = Field(
-        default=False, description="how far each instance is from the training rows"
+        default=False,
+        description="how far each instance is from the nearest class mean of the training rows",
     )
 
 

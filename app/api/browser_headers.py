@@ -62,6 +62,7 @@ def allow_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
             "X-Model-Name",
             "X-Model-State-Sha256",
             "X-Model-Version",
+            "X-Out-Of-Range-Rows",
             "X-Prediction-ID",
             "X-Request-ID",
         ],

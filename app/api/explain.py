@@ -1,6 +1,6 @@
 """POST /explain: one flower in, the reasons for its class out."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -16,7 +16,7 @@ from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.negotiation import JSON
 from app.api.schemas import problems, reference
 from app.card import Card
-from app.counterfactual import Counterfactual
+from app.counterfactual import FOUND, NONE_FOUND, NONE_PROVEN, PROVEN, Counterfactual
 from app.errors import Fault, InvalidInstances
 from app.explain import Explanation, Neighbour, explain
 from app.instances import most_bytes_of_one, parse_instances
@@ -47,16 +47,31 @@ class NeighbourView(BaseModel):
 
 
 class CounterfactualView(NeighbourView):
-    """The nearest input with another class, and what changes on the way there.
+    """An input with another class, and what changes on the way there.
 
-    No change smaller than `lower_bound` changes the class. If `proven`, `distance` is larger
-    only by what float32 needs; if not, a nearer input may exist.
+    It is proven that no change smaller than `lower_bound` changes the class. If `proven`,
+    `distance` is larger only by what float32 needs, so it is the nearest; if not, it is what a
+    search found, and a nearer input may exist.
     """
 
     class_: str = Field(alias="class")
     changes: Values
     lower_bound: float
     proven: bool
+
+
+class CounterfactualSearchView(BaseModel):
+    """What is known of the counterfactual, or of its absence; `statement` says it in words."""
+
+    proven: bool
+    statement: Literal[PROVEN, FOUND, NONE_PROVEN, NONE_FOUND]  # type: ignore[valid-type]
+
+
+class TrainingRowsView(BaseModel):
+    """The neighbours are the nearest of `searched` rows, a sample where `total` is larger."""
+
+    searched: int
+    total: int
 
 
 class ModelReference(BaseModel):
@@ -74,9 +89,12 @@ class ExplanationView(BaseModel):
     attributions: AttributionsView
     activations: dict[str, list[float]]
     neighbours: dict[str, list[NeighbourView]] | None
+    training_rows: TrainingRowsView | None
     counterfactual: CounterfactualView | None = Field(
-        description="null if the model knows no other class, or none was found in the time allowed"
+        description="null if no input of another class was found; `counterfactual_search` says "
+        "whether it is proven that there is none"
     )
+    counterfactual_search: CounterfactualSearchView
     model: ModelReference
 
 
@@ -117,7 +135,7 @@ async def explain_one(
 
 
 def _view(found: Explanation, card: Card) -> dict[str, Any]:
-    attributions, counterfactual = found.attributions, found.counterfactual
+    attributions, search = found.attributions, found.search
     probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
     return {
         "class": card.classes[found.index],
@@ -136,7 +154,10 @@ def _view(found: Explanation, card: Card) -> dict[str, Any]:
             name: [_neighbour(card, neighbour) for neighbour in neighbours]
             for name, neighbours in zip(card.classes, found.neighbours, strict=True)
         },
-        "counterfactual": counterfactual and _counterfactual(card, counterfactual),
+        "training_rows": found.training_rows
+        and dict(zip(("searched", "total"), found.training_rows, strict=True)),
+        "counterfactual": search.found and _counterfactual(card, search.found),
+        "counterfactual_search": {"proven": search.proven, "statement": search.statement},
     }
 
 

@@ -1,7 +1,7 @@
 """One model behind /predict, in every media type that it speaks."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pkgutil import resolve_name
 from typing import Protocol, TypeVar
@@ -24,6 +24,8 @@ from app.tally import current_tally, keep
 
 T = TypeVar("T")
 Request = TypeVar("Request")
+# How many instances of an answer without warnings have a value beyond the training range.
+OUT_OF_RANGE_ROWS = b"x-out-of-range-rows"
 JSON_BYTES = JSON.encode()
 FORMATS = {
     JSON: "app.api.answers:JsonFormat",
@@ -96,13 +98,25 @@ class PredictFace:
             instances = source.decode(body)
             return instances, instances.rows
 
+        outside = 0
+
         def write(predictions: Iterable[Prediction], instances: Instances) -> bytes | memoryview:
-            return target.encode(predictions, instances, asked)
+            def counted() -> Iterator[Prediction]:
+                nonlocal outside
+                for prediction in predictions:
+                    outside += prediction.rows_outside()
+                    yield prediction
+
+            if target.media_type == JSON:
+                return target.encode(predictions, instances, asked)
+            return target.encode(counted(), instances, asked)
 
         content = await self.serve(len(body), read, write, deadline)
-        # Numbers alone do not say whose they are.
-        identity = [] if target.media_type == JSON else self._identity
-        return _Content(content, target.media_type, identity)
+        if target.media_type == JSON:
+            return _Content(content, target.media_type, [])
+        # Numbers alone do not say whose they are, nor which are extrapolated.
+        extra = [*self._identity, (OUT_OF_RANGE_ROWS, b"%d" % outside)]
+        return _Content(content, target.media_type, extra)
 
     async def answered(self, _headers: Headers, ask: Callable[["PredictFace"], Awaitable[T]]) -> T:
         """What this face says when asked so; of several, as in a rollout, headers choose one."""

@@ -10,6 +10,7 @@ from app.api.error_handlers import PROBLEM_TYPE
 from app.api.negotiation import JSON
 from app.card import Card, Feature
 from app.instances import LARGEST
+from app.numerals import shortest
 
 Schema = dict[str, Any]
 
@@ -28,6 +29,9 @@ PROBLEM: Schema = {
 }
 
 
+DISTANCE = "Mahalanobis distance to the nearest class mean, in standard deviations"
+SHARE = "share of the training rows that are at most as far from their nearest class mean"
+OUT_OF_DISTRIBUTION = "farther from the nearest class mean than 99 % of the training rows"
 SCHEMAS = "#/components/schemas/"
 BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
 
@@ -114,8 +118,11 @@ def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
         "probabilities": by_class,
         "warnings": {"type": "array", "items": _record(warning | {"detail": {"type": "string"}})},
     }
-    number, yes_or_no = {"type": "number"}, {"type": "boolean"}
-    novelty = {"distance": number, "training_share": number, "out_of_distribution": yes_or_no}
+    novelty: dict[str, Schema] = {
+        "distance": {"type": "number", "minimum": 0, "description": DISTANCE},
+        "training_share": {"type": "number", "minimum": 0, "maximum": 1, "description": SHARE},
+        "out_of_distribution": {"type": "boolean", "description": OUT_OF_DISTRIBUTION},
+    }
     optional = {"log_probabilities": by_class, "novelty": _record(novelty)}
     model = {name: {"type": "string"} for name in ("name", "version", "state_sha256")}
     many = {"type": "array", "minItems": 1, "items": reference("Instance")}
@@ -156,5 +163,5 @@ def _number(feature: Feature) -> Schema:
     unit = f" {feature.unit}" if feature.unit else ""
     return number | {
         "examples": [feature.example],
-        "description": f"trained on {low:g} to {high:g}{unit}",
+        "description": f"trained on {shortest(low)} to {shortest(high)}{unit}",
     }

@@ -8,6 +8,7 @@ import typer
 
 from app.cli.output import AsJson, console, short, table
 from app.cli.sources import open_source
+from app.numerals import shortest
 from app.predictions import Novelty, Prediction, RangeWarning
 from app.printable import printable_json
 
@@ -35,7 +36,8 @@ def predict(
         bool, typer.Option("--calibrated", help="Probabilities by the card's temperature.")
     ] = False,
     out_of_distribution: Annotated[
-        bool, typer.Option("--out-of-distribution", help="Show how far from the training rows.")
+        bool,
+        typer.Option("--out-of-distribution", help="Show the distance to the nearest class mean."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +101,7 @@ def _show_table(asked: "Table", predictions: list[Prediction]) -> None:
     for flower, label, prediction in zip(asked.flowers, labels, predictions, strict=True):
         cells = _cells(label, prediction)
         shown = (cells[name] for name in columns if columns[name])
-        rows.add_row(*map(short, flower.values()), *shown)
+        rows.add_row(*map(shortest, flower.values()), *shown)
     console.print(rows)
 
 
@@ -125,10 +127,10 @@ def _accuracy(labels: list[str], predictions: list[Prediction]) -> str:
 
 
 def _distance(novelty: Novelty) -> str:
-    place = f"farther than {novelty.training_share:.1%} of the training rows"
+    place = f"at least as far as {novelty.training_share:.1%} of the training rows"
     outside = ", out of distribution" if novelty.out_of_distribution else ""
-    return f"distance {short(novelty.distance)}, {place}{outside}"
+    return f"distance to the nearest class mean {short(novelty.distance)}, {place}{outside}"
 
 
 def _text(warning: RangeWarning) -> str:
-    return f"{warning.feature} {short(warning.value)} is {warning.detail}"
+    return f"{warning.feature} {shortest(warning.value)} is {warning.detail}"

@@ -2,7 +2,7 @@
 
 import { table } from "./draw/table.js";
 import { element, part, swatch } from "./element.js";
-import { fixed, short, signed } from "./scale.js";
+import { exact, fixed, short, signed } from "./scale.js";
 
 export class ExplanationView {
   #card;
@@ -17,8 +17,8 @@ export class ExplanationView {
     part("explanation-reason").hidden = true;
     part("explanation-parts").hidden = false;
     this.#showAttributions(explanation);
-    this.#showCounterfactual(explanation.counterfactual);
-    this.#showNeighbours(explanation.neighbours);
+    this.#showCounterfactual(explanation.counterfactual, explanation.counterfactual_search);
+    this.#showNeighbours(explanation.neighbours, explanation.training_rows);
   }
 
   /** Nothing to show, and why. */
@@ -40,17 +40,17 @@ export class ExplanationView {
     part("attributions-sum").textContent = `The logit of ${name} is ${signed(logit)}; at the baseline of the model card it is ${signed(from)}. Each feature's share of the difference, by integrated gradients; they sum to ${signed(logit - from)}.`;
   }
 
-  #showCounterfactual(found) {
+  #showCounterfactual(found, { statement }) {
     if (!found) {
-      part("counterfactual").replaceChildren(element("p", { class: "note" }, "No input of another class was found."));
+      part("counterfactual").replaceChildren(element("p", { class: "note" }, `No input of another class. ${sentence(statement)}`));
       return;
     }
-    const nearest = found.proven ? "the nearest such input" : "a nearer one may exist";
-    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges; ${nearest}.`;
+    const bound = found.proven ? "" : ` (lower_bound: ${short(found.lower_bound, 3)})`;
+    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges. ${sentence(statement + bound)}`;
     const rows = this.#card.features.map(({ name, unit }, place) => [
       unit ? `${name} (${unit})` : name,
-      short(this.#instance.values[place]),
-      short(found.features[name]),
+      exact(this.#instance.values[place]),
+      exact(found.features[name]),
       signed(found.changes[name]),
     ]);
     const go = element("button", { type: "button" }, "Go there");
@@ -62,21 +62,27 @@ export class ExplanationView {
     );
   }
 
-  #showNeighbours(neighbours) {
+  #showNeighbours(neighbours, of) {
     const names = this.#card.features.map((feature) => feature.name);
     const rows = this.#card.classes.flatMap((name, index) =>
       (neighbours?.[name] ?? []).map(({ features, distance }) => [
         element("span", {}, swatch(index), ` ${name}`),
         short(distance, 3),
-        ...names.map((feature) => short(features[feature])),
+        ...names.map((feature) => exact(features[feature])),
       ]),
     );
+    const sample = of && of.searched < of.total ? `Of a sample of ${of.searched} of ${of.total} training rows: nearer ones may exist.` : "";
+    part("neighbours-sample").textContent = sample;
     part("neighbours").replaceChildren(
       neighbours
         ? table(["Class", "Distance", ...names], rows, 1)
         : element("p", { class: "note" }, "The model card holds no training rows."),
     );
   }
+}
+
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}.`;
 }
 
 function signedBar(name, value, largest) {

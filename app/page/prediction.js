@@ -1,7 +1,7 @@
 /** The class, the probability of each, and what the service warns of. */
 
 import { classVariable, element, part, swatch } from "./element.js";
-import { percent, short } from "./scale.js";
+import { exact, percent, short } from "./scale.js";
 
 export class PredictionView {
   #bars;
@@ -25,7 +25,7 @@ export class PredictionView {
     this.#bars.forEach((bar) => bar.show(answer.probabilities[bar.name]));
     showNovelty(answer.novelty);
     part("warnings").replaceChildren(
-      ...answer.warnings.map(({ feature, value, detail }) => element("p", {}, `${feature} ${value} is ${detail}`)),
+      ...answer.warnings.map(({ feature, value, detail }) => element("p", {}, `${feature} ${exact(value)} is ${detail}`)),
     );
   }
 }
@@ -37,7 +37,7 @@ function showNovelty(novelty) {
   note.hidden = !novelty;
   if (!novelty) return;
   const { distance, training_share: share, out_of_distribution: outside } = novelty;
-  const place = `${short(distance, 3)} standard deviations from the nearest class mean, farther than ${percent(share)} of the training rows`;
+  const place = `${short(distance, 3)} standard deviations from the nearest class mean, at least as far as ${percent(share)} of the training rows`;
   note.textContent = outside ? `Out of distribution: ${place}` : place;
 }
 

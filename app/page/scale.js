@@ -43,6 +43,11 @@ export function short(value, digits = 4) {
   return String(Number(Number(value).toPrecision(digits))).replace("-", "−").replace("Infinity", "∞");
 }
 
+/** All digits that tell the number from others, with a true minus sign. */
+export function exact(value) {
+  return String(value).replace("-", "−");
+}
+
 /** As `short`, with a sign in front of positive numbers too. */
 export function signed(value, digits = 3) {
   return value > 0 ? `+${short(value, digits)}` : short(value, digits);

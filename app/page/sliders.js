@@ -2,7 +2,7 @@
 
 import { classColours, onScheme } from "./colours.js";
 import { element } from "./element.js";
-import { short, sliderRange } from "./scale.js";
+import { exact, sliderRange } from "./scale.js";
 import { Surface } from "./surface.js";
 
 export class Sliders {
@@ -34,7 +34,7 @@ class Control {
     this.#slider = element("input", { type: "range", id, min: low, max: high, step, "aria-describedby": `${id}-range` });
     this.#number = element("input", { type: "number", step: "any", "aria-label": `${feature.name}${unit}, as a number` });
     const known = feature.minimum !== null;
-    const seen = known ? `trained on ${short(feature.minimum)} to ${short(feature.maximum)}${unit}` : "training range not known";
+    const seen = known ? `trained on ${exact(feature.minimum)} to ${exact(feature.maximum)}${unit}` : "training range not known";
     this.#note = element("p", { class: "note", id: `${id}-range` }, seen);
     const track = element("div", { class: "track" }, this.#slider);
     if (known) {
@@ -54,10 +54,10 @@ class Control {
 
   show(value) {
     this.#slider.value = value;
-    this.#slider.setAttribute("aria-valuetext", `${short(value)} ${this.#feature.unit ?? ""}`);
+    this.#slider.setAttribute("aria-valuetext", `${exact(value)} ${this.#feature.unit ?? ""}`);
     // Not while somebody writes in it: "5." is on its way to 5.1.
     if (this.#number.valueAsNumber !== value) {
-      this.#number.value = Number(value.toPrecision(7));
+      this.#number.value = Number(value.toPrecision(9));
       this.#number.setAttribute("aria-invalid", "false");
     }
     const { minimum, maximum } = this.#feature;

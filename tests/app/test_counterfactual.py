@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.card import read_card
 from app.compiled import compile_forward
-from app.counterfactual import Counterfactual, find_counterfactual
+from app.counterfactual import NONE_PROVEN, PROVEN, Counterfactual, find_counterfactual
 from app.formats import read_state
 from app.multiclass import Multiclass
 from app.regions import Regions
@@ -38,7 +38,7 @@ def search(
 ) -> Counterfactual | None:
     return find_counterfactual(
         module, compile_forward(module), row, scales, examples.reshape(-1, len(row))
-    )
+    ).found
 
 
 def assert_sound(
@@ -106,7 +106,8 @@ def test_on_a_linear_model_it_is_the_way_to_the_nearest_hyperplane(seed: int) ->
     assert found.distance == pytest.approx(wanted.min(), abs=1e-3)
     nearest = wanted.argmin()
     direction = normals[nearest] / np.linalg.norm(normals[nearest])
-    np.testing.assert_allclose(found.changes / scales, direction * wanted.min(), atol=1e-3)
+    # A change that float32 does not need is taken back, however the nearest point has it.
+    np.testing.assert_allclose(found.changes / scales, direction * wanted.min(), atol=2e-2)
 
 
 def test_a_nearer_border_in_another_direction_is_found() -> None:
@@ -204,3 +205,56 @@ def test_a_class_that_float32_cannot_tell_is_not_reported() -> None:
     nearest = Regions.around(module, row, 0, np.ones(1)).nearest_border()
     assert nearest.lower_bound == pytest.approx(2, abs=1e-6)
     assert search(module, row, np.ones(1)) is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_on_a_fine_grid_nothing_nearer_is_found(seed: int) -> None:
+    """Brute force over two features, up to four training ranges away."""
+    module = seeded(seed, 2, 6, 3)
+    row, scales = np.random.default_rng(seed).normal(size=2).astype(np.float32), np.array([1.0, 2])
+    axis = np.linspace(-4, 4, 801)
+    steps = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    other = classes(module.double(), row + steps * scales) != classes(module, row[None])[0]
+    nearest = np.linalg.norm(steps[other], axis=1).min(initial=np.inf)
+    found = search(module.float(), row, scales)
+    if found is None:
+        assert nearest == np.inf
+    else:
+        # The border may lie up to a cell of the grid before the first point past it.
+        assert found.distance <= nearest + 1e-3
+        assert found.distance >= min(nearest, 4) - 0.015
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_where_the_search_is_cut_short_it_still_finds_and_needs_each_change(seed: int) -> None:
+    module = seeded(seed, 12, 300, 4)
+    generator = np.random.default_rng(seed)
+    row, scales = generator.normal(size=12).astype(np.float32), np.ones(12)
+    found = search(module, row, scales)
+    far = (row + generator.normal(size=(20_000, 12)) * 5).astype(np.float32)
+    if found is None:
+        assert len(set(classes(module, far))) == 1
+        return
+    assert_sound(found, module, row, scales)
+    for feature in np.flatnonzero(found.changes):
+        fewer = found.row.copy()
+        fewer[feature] = row[feature]
+        assert classes(module, fewer[None])[0] == classes(module, row[None])[0]
+
+
+def test_it_is_said_in_words_what_is_proven() -> None:
+    row, scales = np.zeros(2, np.float32), np.ones(2)
+    examples = np.empty((0, 2), np.float32)
+
+    def statement(module: Multiclass) -> str:
+        forward = compile_forward(module)
+        found = find_counterfactual(module, forward, row, scales, examples)
+        assert found.statement.startswith("proven: " if found.proven else "found by search: ")
+        return found.statement
+
+    assert statement(seeded(1, 2, 3, 3)) == PROVEN
+    alone = seeded(0, 2, 3, 2)
+    with torch.no_grad():
+        alone.output.weight.zero_()
+        alone.output.bias.copy_(torch.tensor([1.0, 0.0]))
+    assert statement(alone) == NONE_PROVEN

@@ -87,8 +87,8 @@ def test_a_card_without_training_rows_still_explains() -> None:
     bare = CARD.model_copy(update={"training_rows": None})
     found, full = explain(IRIS_MODULE, FORWARD, bare, ROW), explain(IRIS_MODULE, FORWARD, CARD, ROW)
     assert found.neighbours is None
-    assert found.counterfactual.distance == pytest.approx(full.counterfactual.distance, abs=1e-4)
-    assert found.counterfactual.proven
+    assert found.search.found.distance == pytest.approx(full.search.found.distance, abs=1e-4)
+    assert found.search.found.proven
 
 
 def test_without_a_baseline_the_answer_says_how_to_get_one() -> None:

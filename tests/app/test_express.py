@@ -254,7 +254,11 @@ async def test_a_request_takes_no_more_calls_than_it_did() -> None:
             await tick()
 
         # The least: the access log writes its lines in a tick of its own choice.
-        calls = min([await count_calls(ask) for _ in range(3)])
+        counts = []
+        for _ in range(3):
+            counts.append(await count_calls(ask))
+            await tick()
+        calls = min(counts)
         assert protocol.transport.statuses() == [200] * 8
     # More means that the hot path grew: see benchmarks/single.py before raising this.
     assert MOST_CALLS * 0.8 < calls <= MOST_CALLS, calls

@@ -1,6 +1,6 @@
 /** One feature's shares in training and lately, as pairs of bars. */
 
-import { percent, short, ticks } from "../scale.js";
+import { exact, percent, short, ticks } from "../scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { bar } from "./marks.js";
 
@@ -34,6 +34,6 @@ export function drawDrift(root, { name, edges, training, window: lately, below, 
 }
 
 function binNames(edges) {
-  const inner = edges.slice(1).map((edge, place) => `${short(edges[place], 3)} to ${short(edge, 3)}`);
-  return [`below ${short(edges[0], 3)}`, ...inner, `above ${short(edges.at(-1), 3)}`];
+  const inner = edges.slice(1).map((edge, place) => `${exact(edges[place])} to ${exact(edge)}`);
+  return [`below ${exact(edges[0])}`, ...inner, `above ${exact(edges.at(-1))}`];
 }

@@ -1,6 +1,6 @@
 /** How a tensor's values are spread, as bars. */
 
-import { short, ticks } from "../scale.js";
+import { exact, short, ticks } from "../scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { bar } from "./marks.js";
 
@@ -20,9 +20,9 @@ export function drawHistogram(root, name, { counts, edges }) {
     },
   });
   counts.forEach((count, place) => {
-    const text = `${short(edges[place])} to ${short(edges[place + 1])}: ${count}`;
+    const text = `${exact(edges[place])} to ${exact(edges[place + 1])}: ${count}`;
     bar(chart, edges[place], edges[place + 1], count, "lately", text);
   });
-  const rows = () => counts.map((count, place) => [short(edges[place]), short(edges[place + 1]), count]);
+  const rows = () => counts.map((count, place) => [exact(edges[place]), exact(edges[place + 1]), count]);
   offerTable(root, ["From", "To", "Values"], rows);
 }

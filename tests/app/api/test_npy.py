@@ -203,3 +203,13 @@ async def test_an_array_has_no_place_for_novelty(client: httpx.AsyncClient) -> N
     found = np.load(io.BytesIO(calibrated.content))
     assert found.sum() == pytest.approx(1)
     assert (found != np.load(io.BytesIO((await ask(client, dumped(ROWS[:1]))).content))).any()
+
+
+async def test_a_header_counts_the_instances_beyond_the_training_range(
+    client: httpx.AsyncClient,
+) -> None:
+    rows = np.array([list(SETOSA.values())] * 100, np.float32)
+    for outside in ([], [3], [3, 7, 99]):
+        rows[outside, 0] = 100
+        response = await ask(client, dumped(rows))
+        assert response.headers["x-out-of-range-rows"] == str(len(outside))

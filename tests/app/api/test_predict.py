@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from app.card import Feature
 from app.multiclass import Multiclass
 from app.settings import Settings
 from tests.conftest import IRIS, SETOSA, open_client
@@ -194,3 +195,14 @@ async def test_what_the_card_does_not_hold_is_501(
         response = await client.post(f"/predict?{query}=true", json={f"x{i}": 0 for i in range(4)})
     assert response.status_code == 501
     assert response.json()["detail"].startswith(f"{query}: the model card holds no")
+
+
+async def test_a_warning_shows_all_digits(write_model: Callable[..., Path]) -> None:
+    features = [Feature(name=f"x{at}", minimum=436, maximum=1226717, example=0) for at in range(4)]
+    async with open_client(Settings(model=write_model(features=features))) as client:
+        flower = dict.fromkeys(("x0", "x1", "x2", "x3"), 436) | {"x1": 1226718}
+        (warning,) = (await client.post("/predict", json=flower)).json()["warnings"]
+        detail = "outside the training range 436 to 1226717"
+        assert warning == {"feature": "x1", "value": 1226718, "detail": detail}
+        described = (await client.get("/openapi.json")).json()["components"]["schemas"]["Instance"]
+        assert described["properties"]["x1"]["description"] == "trained on 436 to 1226717"
