@@ -136,7 +136,10 @@ def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process
     novelty = answer["novelty"]
     share = f"at least as far as {novelty['training_share']:.1%} of the training rows"
     assert out.splitlines()[1].split() == ["setosa", f"{answer['probabilities']['setosa']:.4g}"]
-    assert out.splitlines()[-1] == f"distance to the nearest class mean {novelty['distance']:.4g}, {share}"
+    assert (
+        out.splitlines()[-1]
+        == f"distance to the nearest class mean {novelty['distance']:.4g}, {share}"
+    )
 
 
 def test_a_row_far_from_the_training_rows_is_marked(
