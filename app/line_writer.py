@@ -5,6 +5,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 # What may wait for a reader that stands still.
 MAX_WAITING_BYTES = 4 * 2**20
@@ -58,8 +59,11 @@ class LineWriter:
             if not self._has_room(len(lines)):
                 self._drop(lines)
                 return
-            self._say_what_was_dropped()
-            self._waiting += lines
+            try:
+                self._say_what_was_dropped()
+                self._waiting += lines
+            except MemoryError:
+                self._drop(lines)
         if self._thread is None:
             self.write_what_fits()
         elif not self._awake.is_set():
@@ -85,10 +89,15 @@ class LineWriter:
         while self._awake.wait():
             time.sleep(MOMENT_SECONDS)
             self._awake.clear()
-            while self._waiting and self._write_next():
-                with self._lock:
-                    if not self._waiting:
-                        self._say_what_was_dropped()
+            # It is the only one: without memory it tries again.
+            with suppress(MemoryError):
+                self._write_all()
+
+    def _write_all(self) -> None:
+        while self._waiting and self._write_next():
+            with self._lock:
+                if not self._waiting:
+                    self._say_what_was_dropped()
 
     def _write_next(self) -> bool:
         """Write at most what a pipe takes whole, be it full; returns whether to go on at once.

@@ -39,8 +39,10 @@ def end_on_signals(clean_up: Callable[[], None] = lambda: None) -> None:
 
 
 def _end(clean_up: Callable[[], None], _number: int, _frame: FrameType | None) -> None:
-    clean_up()
-    os._exit(0)
+    try:
+        clean_up()
+    finally:
+        os._exit(0)
 
 
 @atexit.register

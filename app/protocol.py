@@ -144,6 +144,8 @@ class Protocol(Connection):
 
     def shutdown(self) -> None:
         # What has begun to arrive is still answered, and what the kernel has of it counts.
+        if self.transport.is_closing():
+            return
         if not self.is_idle:
             if self.cycle is not None:
                 self.cycle.keep_alive = False

@@ -92,6 +92,7 @@ class Supervisor:
             elif not self._stopping:
                 self._stop()
             else:
+                logger.warning("a second signal, or the drain took too long: workers are killed")
                 for worker in self._workers.values():
                     worker.kill()
         if MAX_FAILED_STARTS in self._failed_starts:

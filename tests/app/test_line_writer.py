@@ -85,7 +85,7 @@ def test_a_reader_that_stands_still_is_not_waited_for(pipe: Pipe, threaded: bool
     assert 1000 - 3 * 50 <= dropped < 1000 - 50
     writes = []
     while not writes or b"last\n" not in writes[-1]:
-        if select.select([reader], [], [], 0)[0]:
+        if select.select([reader], [], [], 0.05)[0]:
             writes.append(os.read(reader, 65536))
         else:
             writer.put(b"last\n")
