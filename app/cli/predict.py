@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from app.cli.output import AsJson, console, short, table
+from app.cli.output import AsJson, console, short, table, warn
 from app.cli.sources import open_source
 from app.numerals import shortest
 from app.predictions import Novelty, Prediction, RangeWarning
@@ -52,6 +52,8 @@ def predict(
     file = Path(given[0]) if len(given) == 1 and not given[0].startswith("-") else None
     with open_source(model, url) as source:
         card = source.card()
+        for warning in card.warnings:
+            warn(warning)
         asked = read_table(file, card) if file else Table([read_options(given, card.features)])
         predictions = source.predict(
             asked.flowers,

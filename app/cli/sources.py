@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
-from app.cli.output import warn
 from app.predictions import Details, Flower, Prediction, decode_predictions, encode_flowers
 from app.settings import KEY_VARIABLE, Settings
 
@@ -43,8 +42,6 @@ class Checkpoint:
         from app.predictor import Predictor
 
         self._predictor = Predictor.load(path)
-        for warning in self._predictor.card.warnings:
-            warn(f"{path}: {warning}")
         self._inference = Inference(self._predictor, Metrics())
         self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
 

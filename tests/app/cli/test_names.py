@@ -83,6 +83,15 @@ def test_the_names_of_tensors_and_files_are_shown_escaped(
     assert not [c for c in out.replace("\n", "") if is_obeyed(c)]
 
 
+def test_without_a_card_neutral_names_are_taken_with_a_warning(run: Run, tmp_path: Path) -> None:
+    torch.save(Multiclass().state_dict(), tmp_path / "article.pth")
+    values = [f"--feature-{index}={index}" for index in range(4)]
+    code, out = run("predict", *values, "--model", tmp_path / "article.pth")
+    assert code == 0
+    assert "class_2" in out
+    assert "no model card: features and classes have neutral names" in out
+
+
 def test_a_file_name_that_is_no_text_is_named(run: Run, tmp_path: Path) -> None:
     code, _ = run("inspect", f"{tmp_path}/\udcff.pth")
     assert r"\udcff.pth: No such file" in str(code)
