@@ -50,6 +50,7 @@ class Call:
 ROUTES = {
     "ServerLive": "/v2/health/live",
     "ServerReady": "/v2/health/ready",
+    "Check": "/health/ready",
     "ServerMetadata": "/v2",
     "ModelReady": "/ready",
     "ModelMetadata": "",
