@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from app.statistics import SAFE_EXPONENT
+
 # float64 copies are made of this many elements at a time: 2 MiB each, however large the state.
 CHUNK = 2**18
 
@@ -82,6 +84,7 @@ def _outline(name: str, state: Mapping[str, Tensor]) -> Outline:
 def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
     changed = finite = 0
     largest = 0.0
+    shift = _shift(first, second)
     # Over all chunks: sum of |b - a|, and the dot products of b - a, a and b.
     sums = torch.zeros(5, dtype=torch.float64)
     for x, y in zip(_chunks(first), _chunks(second), strict=True):
@@ -95,6 +98,10 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
         if delta.numel():
             finite += delta.numel()
             largest = max(largest, float(delta.abs().max()))
+            if shift:
+                # Squares of very small or large numbers vanish or overflow.
+                a, b = _scaled(a, shift), _scaled(b, shift)
+                delta = b - a
             sums += torch.stack([delta.abs().sum(), delta @ delta, a @ a, b @ b, a @ b])
     total, delta_squared, a_squared, b_squared, dot = sums.tolist()
     return Difference(
@@ -102,10 +109,36 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
         changed=changed,
         non_finite=first.numel() - finite,
         max_absolute=_ratio(largest, float(finite > 0)),
-        mean_absolute=_ratio(total, finite),
+        mean_absolute=_ratio(_unscaled(total, shift), finite),
         relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
         cosine=_cosine(dot, a_squared, b_squared),
     )
+
+
+def _shift(first: Tensor, second: Tensor) -> int:
+    """The power of two of the largest finite number of both, where its square is not safe."""
+    largest = 0.0
+    for tensor in (first, second):
+        for chunk in _chunks(tensor):
+            numbers = chunk.double()
+            numbers = numbers[numbers.isfinite()]
+            if numbers.numel():
+                largest = max(largest, float(numbers.abs().max()))
+    exponent = math.frexp(largest)[1]
+    return exponent if abs(exponent) > SAFE_EXPONENT else 0
+
+
+def _scaled(numbers: Tensor, shift: int) -> Tensor:
+    # In two steps: 2**-shift itself may be more than float64 holds.
+    half = shift // 2
+    return numbers * 2.0**-half * 2.0 ** (half - shift)
+
+
+def _unscaled(total: float, shift: int) -> float:
+    try:
+        return math.ldexp(total, shift)
+    except OverflowError:
+        return math.inf
 
 
 def _chunks(tensor: Tensor) -> tuple[Tensor, ...]:

@@ -25,15 +25,21 @@ class Split(Frozen):
 
 
 class ClassMetrics(Frozen):
-    """Test-set precision and recall of one class; support counts its test rows."""
+    """Test-set precision and recall of one class; support counts its test rows.
 
-    precision: Share
+    precision is None where no test row was given the class: 0 of 0 is undefined.
+    """
+
+    precision: Share | None
     recall: Share
     support: Count
 
 
 class SeedMetrics(Frozen):
-    """Test accuracy over repeated runs, each with its own split and initialisation."""
+    """Test accuracy over repeated runs, each with its own split and initialisation.
+
+    The runs have the seeds 0 to count - 1; std is the population's (divided by count).
+    """
 
     count: Count
     mean_test_accuracy: Share

@@ -88,9 +88,13 @@ def _announce(dataset: Dataset, settings: Settings, checkpoint: Path, dry_run: b
 
 
 def _report(metrics: Metrics) -> None:
-    console.print(f"test accuracy {metrics.test_accuracy:.4f}, loss {metrics.test_loss:.4f}")
+    rows = sum(scores.support for scores in metrics.per_class.values())
+    console.print(
+        f"test accuracy {metrics.test_accuracy:.4f} on {rows} rows, loss {metrics.test_loss:.4f}"
+    )
     for name, scores in metrics.per_class.items():
-        console.print(f"  {name}: precision {scores.precision:.3f}, recall {scores.recall:.3f}")
+        precision = "undefined" if scores.precision is None else f"{scores.precision:.3f}"
+        console.print(f"  {name}: precision {precision}, recall {scores.recall:.3f}")
     _report_seeds(metrics.seeds)
 
 

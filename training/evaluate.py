@@ -26,14 +26,18 @@ def evaluate(fitted: Fitted, dataset: Dataset, seeds: SeedMetrics | None) -> Met
     truth = split.test_labels.numpy()
     found = predicted_classes(fitted.module, split.test_rows)
     labels = range(len(dataset.classes))
-    scores = precision_recall_fscore_support(truth, found, labels=labels, zero_division=0.0)
+    scores = precision_recall_fscore_support(truth, found, labels=labels, zero_division=np.nan)
     train_found = predicted_classes(fitted.module, split.train_rows)
     return Metrics(
         train_accuracy=float(accuracy_score(split.train_labels.numpy(), train_found)),
         test_accuracy=float(accuracy_score(truth, found)),
         test_loss=float(fitted.test_losses[-1]),
         per_class={
-            name: ClassMetrics(precision=precision, recall=recall, support=int(support))
+            name: ClassMetrics(
+                precision=None if np.isnan(precision) else float(precision),
+                recall=recall,
+                support=int(support),
+            )
             for name, precision, recall, _, support in zip(dataset.classes, *scores, strict=True)
         },
         seeds=seeds,

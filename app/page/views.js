@@ -13,6 +13,7 @@ import { DecisionMap } from "./map.js";
 import { MonitoringView } from "./monitoring.js";
 import { Network } from "./network.js";
 import { PredictionView } from "./prediction.js";
+import { percent } from "./scale.js";
 import { Sliders } from "./sliders.js";
 import { Snippets } from "./snippets.js";
 import { StateBrowser } from "./state.js";
@@ -106,11 +107,17 @@ function introduce({ name, version, state_sha256: sha256, totals, card, warnings
     `state ${sha256.slice(0, 12)}`,
     `${totals.parameters} parameters`,
     ...(card.split ? [`trained on ${card.split.train_rows} rows of ${card.dataset}`] : []),
-    ...(card.metrics ? [`test accuracy ${Math.round(card.metrics.test_accuracy * 1000) / 10} %`] : []),
+    ...(card.metrics ? [accuracy(card)] : []),
     ...warnings,
   ].join(" · ");
   part("facts").textContent = facts;
   part("facts").title = facts;
+}
+
+/** Of one split, and beside it the mean over others, which says more. */
+function accuracy({ metrics, split }) {
+  const mean = metrics.seeds ? `, mean of ${metrics.seeds.count} seeds ${percent(metrics.seeds.mean_test_accuracy)}` : "";
+  return `test accuracy ${percent(metrics.test_accuracy)} on ${split.test_rows} rows${mean}`;
 }
 
 function offerInputs({ training_rows: kept }, instance) {

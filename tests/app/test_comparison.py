@@ -111,8 +111,10 @@ def test_what_float64_cannot_hold_is_none() -> None:
     first, second = np.array([1e308, -1.0]), np.array([-1e308, 1.0])
     found = difference(first, second)
     assert found.changed == 2
-    assert found.max_absolute is found.relative_norm is found.cosine is None
-    assert difference(first, [1.0, 1.0]).relative_norm is None
+    assert found.max_absolute is None
+    # Ratios are, as the numbers are scaled first.
+    assert (found.relative_norm, found.cosine) == (2.0, -1.0)
+    assert difference(first, [1.0, 1.0]).relative_norm == pytest.approx(1)
     assert difference(first, [1.0, 1.0]).cosine is difference([1.0, 1.0], first).cosine is None
 
 
@@ -155,3 +157,10 @@ def test_a_large_state_is_not_copied_whole() -> None:
     )
     # A tensor of 128 MiB would be 256 MiB in float64.
     assert int(result.stdout) < 64 * 1024
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-162, 1.0, 1e200])
+def test_small_and_large_numbers_have_a_relative_norm(size: float) -> None:
+    found = difference(np.array([1.0, 2, 3]) * size, np.array([1.5, 3, 4.5]) * size)
+    assert found.relative_norm == pytest.approx(0.5)
+    assert found.cosine == pytest.approx(1)

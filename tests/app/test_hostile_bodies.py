@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import Process
 from tests.wire import FLOWER, connected, post, require_alive, require_closed
 
-TOO_LARGE = "numbers from -3.40282e+38 to 3.40282e+38 are taken"
+TOO_LARGE = "numbers from -3.4028234663852886e+38 to 3.4028234663852886e+38 are taken"
 DEEP = b"[" * 100_000
 NPY, ARROW = (
     b"Content-Type: application/x-npy",

@@ -95,7 +95,7 @@ def with_value(text: str) -> str:
         (
             with_value("1e400"),
             "/sepal_length",
-            "too large; numbers from -3.40282e+38 to 3.40282e+38",
+            "too large; numbers from -3.4028234663852886e+38 to 3.4028234663852886e+38",
         ),
         (with_value("9" * 60), "/sepal_length", "too large"),
         (with_value("9" * 5000), "", "too many digits"),
