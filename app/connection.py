@@ -1,4 +1,4 @@
-"""A connection that nobody asks anything on, or reads from, has an end."""
+"""Closes connections whose client sends no request, reads no answer, or sends on after it."""
 
 import asyncio
 from typing import Any
@@ -8,14 +8,18 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.exchange import Exchange
+from app.lingering import Lingering
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, for two cases that it leaves open for ever.
+    """uvicorn's, for three cases that it leaves open for ever or ends too early.
 
     Who connects and never asks is held as long as who has asked once: `timeout_keep_alive`.
-    Who takes nothing of an answer for `read_timeout` seconds is cut off.
+    Who takes nothing of an answer for `read_timeout` seconds is cut off. Who still sends when
+    the last answer leaves is listened to for no longer than that (app/lingering.py).
     """
+
+    transport: Lingering
 
     def __init__(self, *args: Any, read_timeout: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,6 +28,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = Lingering(
+            transport, self.flow, self.loop, self._read_timeout, self.is_sending
+        )
         self.timeout_keep_alive_task = self.loop.call_later(
             self.timeout_keep_alive, self.timeout_keep_alive_handler
         )
@@ -32,9 +39,14 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unset_stalled()
         super().connection_lost(exc)
+        self.transport.forget()
 
-    def begin_exchange(self) -> None:
-        """Make an Exchange of the headers just read, as uvicorn does its own."""
+    def is_sending(self) -> bool:
+        """Whether the client may still send what nobody will read."""
+        return bool(self.pipeline) or self.flow.read_paused
+
+    def make_exchange(self) -> Exchange:
+        """An Exchange of the headers just read, as uvicorn makes its own."""
         url = httptools.parse_url(self.url)
         # Of http://host, as a proxy may ask, the path is left out.
         raw_path = url.path or b"/"
@@ -45,8 +57,7 @@ class Connection(HttpToolsProtocol):
         self.scope["path"] = unquote(path) if "%" in path else path
         self.scope["raw_path"] = raw_path
         self.scope["query_string"] = url.query or b""
-        waiting = self.cycle is not None and not self.cycle.response_complete
-        self.cycle = Exchange(
+        exchange = Exchange(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -59,11 +70,8 @@ class Connection(HttpToolsProtocol):
             keep_alive=version != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
-        if waiting:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
-        else:
-            self.start(self.cycle)
+        exchange.idle_seconds = self.timeout_keep_alive
+        return exchange
 
     def start(self, exchange: Exchange) -> None:
         """Have the application answer it."""

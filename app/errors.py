@@ -156,7 +156,7 @@ class UnsupportedContent(RequestError):
 
 class CompressedBody(UnsupportedContent):
     def __init__(self, encoding: str) -> None:
-        super().__init__(f"Content-Encoding {encoding!r}; send the body uncompressed")
+        super().__init__(f"Content-Encoding {shown(encoding)}; send the body uncompressed")
 
 
 class InvalidQuery(RequestError):
@@ -169,7 +169,7 @@ class InvalidInference(RequestError):
 
 class InvalidTensor(InvalidInference):
     def __init__(self, name: str, detail: str) -> None:
-        super().__init__(f"tensor {_shown(name)}: {detail}")
+        super().__init__(f"tensor {shown(name)}: {detail}")
 
 
 class InvalidTimeout(RequestError):
@@ -190,18 +190,20 @@ class ModelNotFound(RequestError):
         # Of a longer name, the comparison takes as long as its sender likes.
         nearest = difflib.get_close_matches(name[:MOST_SHOWN], known, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"there is {_listed(known)}"
-        super().__init__(f"no model {_shown(name)}; {hint}")
+        super().__init__(f"no model {shown(name)}; {hint}")
 
 
 class VersionNotFound(RequestError):
     def __init__(self, name: str, version: str, known: Iterable[str], reason: str = "") -> None:
         because = f" ({reason})" if reason else ""
         there = _listed(sorted(known, key=int))
-        super().__init__(f"no version {_shown(version)} of {name}{because}; there is {there}")
+        super().__init__(f"no version {shown(version)} of {name}{because}; there is {there}")
 
 
-def _shown(name: str) -> str:
-    return repr(name) if len(name) <= MOST_SHOWN else f"{name[:MOST_SHOWN]!r}..."
+def shown(given: str | bytes) -> str:
+    """A caller's text or header as errors repeat it: quoted, and not at any length."""
+    text = given if isinstance(given, str) else given.decode("latin-1")
+    return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
 
 
 def _listed(names: list[str]) -> str:

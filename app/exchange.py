@@ -9,6 +9,7 @@ RawHeader = tuple[bytes, bytes]
 Body = bytes | memoryview
 # uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
 SMALL_BYTES = 64 * 1024
+KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n"
 
 
 class Exchange(RequestResponseCycle):
@@ -19,6 +20,8 @@ class Exchange(RequestResponseCycle):
     """
 
     _start: Any = None
+    # How long the connection may then be idle, which its answers announce.
+    idle_seconds = 0
 
     async def send(self, message: Any) -> None:
         if self.response_started:
@@ -27,7 +30,7 @@ class Exchange(RequestResponseCycle):
             self._start = message
         elif self._start is None or not self._send_whole(self._start, message):
             if self._start is not None:
-                await super().send(self._start)
+                await super().send(self._announcing(self._start))
             await super().send(message)
 
     def answer(self, status: int, headers: Iterable[RawHeader], body: Body) -> None:
@@ -40,9 +43,8 @@ class Exchange(RequestResponseCycle):
 
     def _head(self, status: int, headers: Iterable[RawHeader]) -> bytes:
         lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *headers)]
-        if not self.keep_alive:
-            lines.append(b"connection: close\r\n")
-        return b"".join([STATUS_LINE[status], *lines, b"\r\n"])
+        end = KEPT % self.idle_seconds if self.keep_alive else b"connection: close\r\n"
+        return b"".join([STATUS_LINE[status], *lines, end, b"\r\n"])
 
     def _finish(self, head: bytes, body: Body) -> None:
         self.response_started = self.response_complete = True
@@ -67,11 +69,19 @@ class Exchange(RequestResponseCycle):
             self.keep_alive = False
             headers = [header for header in headers if header[0] != b"connection"]
         head = self._head(start["status"], headers)
-        ends = len(self.default_headers) + len(headers) + 2 + (not self.keep_alive)
+        ends = len(self.default_headers) + len(headers) + (4 if self.keep_alive else 3)
         if head.count(b"\n") != ends or head.count(b"\r") != ends:
             return False
         self._finish(head, body)
         return True
+
+    def _announcing(self, start: Any) -> Any:
+        """The message that starts an answer, with what `_head` says of the connection."""
+        headers = start["headers"]
+        if not self.keep_alive or (b"connection", b"close") in headers:
+            return start
+        idle = (b"keep-alive", b"timeout=%d" % self.idle_seconds)
+        return start | {"headers": [*headers, (b"connection", b"keep-alive"), idle]}
 
 
 def _nothing() -> None:

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
 from app.api.express import Express
 from app.exchange import Exchange
 from app.protocol import Protocol
@@ -23,7 +25,7 @@ class ExpressProtocol(Protocol):
             exchange.scope["method"] == "POST"
             and not exchange.waiting_for_100_continue
             and not self.flow.write_paused
-            and self._express.takes(self.url, self.headers)
+            and self._express.takes(self.url, exchange.scope["headers"])
         )
         if ordinary:
             self._held, self._since = exchange, time.perf_counter()
@@ -39,6 +41,13 @@ class ExpressProtocol(Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._pass_held_on()
+
+    def abandon(self, exchange: RequestResponseCycle) -> None:
+        super().abandon(exchange)
+        self._pass_held_on()
+
+    def _pass_held_on(self) -> None:
         if self._held is not None:
             # The application writes down who left, and what the rest of the body was refused with.
             held, self._held = self._held, None

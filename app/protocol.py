@@ -14,6 +14,7 @@ from typing import Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.api.body import MOST_DIGITS
 from app.connection import Connection
 from app.refusal import Refusal
 from app.settings import Settings
@@ -72,12 +73,12 @@ class Protocol(Connection):
         self._unset_deadline()
         # uvicorn tells the newest only: the others would write to a transport that is closed.
         for cycle in self._earlier:
-            cycle.disconnected = True
-            cycle.message_event.set()
+            self.abandon(cycle)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._refused or self.transport.lingers:
+            self.transport.discard(len(data))
             return
         if self._part is None:
             self._behind = False
@@ -100,6 +101,15 @@ class Protocol(Connection):
         self._part = HEAD
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"content-length" and len(value) > MOST_DIGITS:
+            # The parser lets any number of leading zeros pass; Python reads no such number.
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(value)} digits")
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
@@ -113,14 +123,18 @@ class Protocol(Connection):
             self._unset_deadline()
         before = self.cycle
         # Raises for an address that the parser lets pass: until then it is all as it was.
-        self.begin_exchange()
+        self.cycle = exchange = self.make_exchange()
         self._part = BODY
-        if before is not None and not before.response_complete:
+        # Trailers come as headers, and are not.
+        self.headers = []
+        if before is None or before.response_complete:
+            self.start(exchange)
+        else:
             self._earlier.append(before)
             # Its answer is not the last one, whatever the service is about to do.
             before.scope["followed"] = True  # type: ignore[typeddict-unknown-key]
-        # Trailers come as headers, and are not.
-        self.headers = []
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
 
     def on_message_complete(self) -> None:
         # After headers that were not taken, for their offer to upgrade, all is still to be read.
@@ -201,7 +215,17 @@ class Protocol(Connection):
             # For the application, which has seen the headers, and will see the client leave.
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
             self.transport.write(refusal.render())
+        if self._part is BODY:
+            self.abandon(self.cycle)
         self.transport.close()
+
+    def abandon(self, exchange: RequestResponseCycle) -> None:
+        """Tell the application that nobody waits for its answer any more."""
+        exchange.disconnected = True
+        exchange.message_event.set()
+
+    def is_sending(self) -> bool:
+        return self._part is not None or self._refused or super().is_sending()
 
     def _head_bytes(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

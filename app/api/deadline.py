@@ -1,17 +1,20 @@
 """How long a caller waits: `X-Request-Timeout` in seconds, and 504 after it."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any, Self, TypeVar
 
 from app.api.body import Headers
-from app.errors import DeadlineExceeded, InvalidTimeout
+from app.errors import DeadlineExceeded, InvalidTimeout, shown
 
 T = TypeVar("T")
 HEADER = b"x-request-timeout"
 # A day; an event loop counts no further than some weeks.
 MOST_SECONDS = 86_400
+# Not all that Python's float takes, such as 1_0 and any number of digits.
+SECONDS = re.compile(rb"\+?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?")
 PARAMETER: dict[str, Any] = {
     "in": "header",
     "name": "X-Request-Timeout",
@@ -35,13 +38,10 @@ class Deadline:
         given = headers.get(HEADER)
         if given is None:
             return cls(default) if default else None
-        try:
-            seconds = float(given)
-        except ValueError:
-            seconds = 0
+        seconds = float(given) if SECONDS.fullmatch(given) else 0
         if not 0 < seconds <= MOST_SECONDS:
-            text, most = given.decode("latin-1"), MOST_SECONDS
-            raise InvalidTimeout(f"X-Request-Timeout {text!r}; send seconds, up to {most}")
+            text, most = shown(given), MOST_SECONDS
+            raise InvalidTimeout(f"X-Request-Timeout {text}; send seconds, up to {most}")
         return cls(seconds)
 
     def require(self) -> None:

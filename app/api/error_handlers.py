@@ -20,6 +20,8 @@ from app.api.open_schemas import is_open_inference
 logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
 CLOSE = {"Connection": "close"}
+# Of a query with thousands of parameters, the answer names the first.
+MOST_FAULTS = 16
 
 # Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
 STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
@@ -141,7 +143,8 @@ async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     faults = [
-        {"parameter": str(fault["loc"][-1]), "detail": fault["msg"]} for fault in error.errors()
+        {"parameter": str(fault["loc"][-1])[: errors.MOST_SHOWN], "detail": fault["msg"]}
+        for fault in error.errors()[:MOST_FAULTS]
     ]
     first = faults[0]
     detail = f"{first['parameter']}: {first['detail']}"

@@ -7,14 +7,15 @@ ordinary one with the same bytes (tests/app/test_express.py).
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from app.api.access import CLIENT_CLOSED_REQUEST, PREDICTION_ID, UNRECORDED
 from app.api.access_log import Access, AccessLog
 from app.api.asked import NOTHING_MORE
-from app.api.predict_face import JSON_BYTES, MAX_LOOP_BYTES, PredictFace
+from app.api.body import JSON_BYTES
+from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
 from app.api.request_ids import RequestIds
 from app.busy_poll import BusyPoll
 from app.errors import ServiceError
@@ -41,14 +42,15 @@ class Express:
         self._busy_poll = BusyPoll()
         self._most_bytes = min(MAX_LOOP_BYTES, service.settings.max_body_bytes)
 
-    def takes(self, url: bytes, headers: list[RawHeader]) -> bool:
+    def takes(self, url: bytes, headers: Iterable[RawHeader]) -> bool:
         """Whether a POST with these headers is an ordinary one, whose body will be short."""
         if url != URL:
             return False
         given = dict(headers)
-        length = int(given.get(b"content-length", self._most_bytes + 1))
-        little = length <= self._most_bytes and UNRECORDED[0] not in given
-        return little and PredictFace.is_ordinary(given)
+        length = given.get(b"content-length", b"")
+        if not length or int(length) > self._most_bytes or UNRECORDED[0] in given:
+            return False
+        return PredictFace.is_ordinary(given)
 
     def answer(self, exchange: Exchange, started: float, pass_on: PassOn) -> None:
         """Answer an exchange whose body is there; `pass_on` gets it where that cannot be."""

@@ -6,15 +6,14 @@ from typing import Annotated
 
 import msgspec
 
-from app.api.body import Body, Headers
+from app.api.body import MOST_DIGITS, Body, Headers
 from app.api.long_data import CUT_OUT, MOST_BESIDE, cut_out
-from app.errors import InvalidInference, InvalidTensor
+from app.errors import InvalidInference, InvalidTensor, shown
 from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.tensors import Tensor, from_bytes, from_json
 
 JSON_LENGTH = "Inference-Header-Content-Length"
 JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()
-MAX_DIGITS = 20
 Parameters = dict[str, str | int | float | bool | None]
 Size = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -80,10 +79,10 @@ def _json_length(headers: Headers, whole: int) -> int:
     if given is None:
         # Of no body the JSON is missing; it is not one raw tensor.
         return whole or -1
-    # Python refuses to read numbers of thousands of digits.
-    if not given.isdigit() or len(given) > MAX_DIGITS or int(given) > whole:
-        text = given.decode("latin-1")
-        raise InvalidInference(f"{JSON_LENGTH} {text!r}; the body has {whole} bytes")
+    if not given.isdigit() or len(given) > MOST_DIGITS or int(given) > whole:
+        raise InvalidInference(
+            f"{JSON_LENGTH} {shown(given.decode('latin-1'))}; the body has {whole} bytes"
+        )
     return int(given)
 
 

@@ -12,6 +12,8 @@ JSON = "application/json"
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
 SAFETENSORS = "application/vnd.safetensors"
+# Some 40 media types; a browser's has 150 bytes.
+MOST_ACCEPT = 1024
 ETAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
@@ -34,6 +36,8 @@ def choose_media_type(accept: str, offered: Iterable[str]) -> str:
     Raises NotAcceptable.
     """
     offered = list(offered)
+    if len(accept) > MOST_ACCEPT:
+        raise NotAcceptable(f"an Accept of {len(accept)} bytes; up to {MOST_ACCEPT} are read")
     qualities = _accepted(accept)
     best = max(offered, key=lambda media_type: _quality(media_type, qualities))
     if _quality(best, qualities) <= 0:

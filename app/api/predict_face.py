@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope
 
 from app.api.answers import model_reference
 from app.api.asked import NOTHING_MORE, Asked
-from app.api.body import Body, Headers, media_type_of, read_body
+from app.api.body import JSON_BYTES, Body, Headers, media_type_of, read_body
 from app.api.deadline import HEADER, Deadline
 from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
 from app.compiled import FloatArray
@@ -26,7 +26,6 @@ T = TypeVar("T")
 Request = TypeVar("Request")
 # How many instances of an answer without warnings have a value beyond the training range.
 OUT_OF_RANGE_ROWS = b"x-out-of-range-rows"
-JSON_BYTES = JSON.encode()
 FORMATS = {
     JSON: "app.api.answers:JsonFormat",
     NPY: "app.api.npy:NpyFormat",

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.access import Respond
 from app.api.error_handlers import service_error
-from app.errors import UntrustedHost
+from app.errors import UntrustedHost, shown
 from app.host_names import HOST
 
 NAME = re.compile(rf"({HOST})(?::[0-9]*)?".encode())
@@ -33,7 +33,7 @@ class TrustedHosts:
         match = NAME.fullmatch(given.lower())
         host = match[1].decode() if match else ""
         if host not in self._names and not host.endswith(self._suffixes):
-            raise UntrustedHost(f"not the service of {given.decode('latin-1')!r}")
+            raise UntrustedHost(f"not the service of {shown(given.decode('latin-1'))}")
 
     def before(self, respond: Respond) -> Respond:
         """`respond`, for requests to us; itself, where every name is ours."""

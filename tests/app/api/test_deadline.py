@@ -36,7 +36,7 @@ async def test_a_late_request_computes_no_row(client: httpx.AsyncClient) -> None
 
 
 @pytest.mark.parametrize(
-    "value", ["", "0", "-1", "nan", "inf", "1e400", "soon", "1,5", "86401", "9" * 400]
+    "value", ["", "0", "-1", "nan", "inf", "1e400", "soon", "1,5", "86401", "1_0", "9" * 100]
 )
 @pytest.mark.parametrize("path", ["/predict", "/explain"])
 async def test_what_is_no_time_is_refused(client: httpx.AsyncClient, value: str, path: str) -> None:
