@@ -102,7 +102,7 @@ async def test_who_has_left_before_the_answer_is_not_counted(header: bytes) -> N
         leaves.connection_lost(None)
         for _ in range(20):
             await tick()
-        assert stays.transport.statuses() == other.transport.statuses() == [200]
+        assert stays.wire.statuses() == other.wire.statuses() == [200]
         assert counted(service.app.state.service.metrics.render().decode()) == 2
 
 
