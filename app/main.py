@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING
 
 import torch
 from fastapi import Depends, FastAPI
-from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from app.api.access import AccessMiddleware
 from app.api.browser_headers import BrowserHeaders, allow_origins
+from app.api.document import Document, title_of
 from app.api.error_handlers import install_error_handlers
 from app.api.express import Express
 from app.api.guard import Guard
-from app.api.key_schema import install_key_schema
 from app.api.negotiation import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.request_spans import RequestSpans, TracedAccessLog
 from app.api.rollout_face import combine_for, require_beside
-from app.api.schemas import install_openapi
 from app.api.trusted_hosts import HostMiddleware, TrustedHosts
 from app.errors import ServiceError
 from app.extras import open_log, open_tracing
@@ -74,13 +72,15 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     tracing = open_tracing(settings)
     service = load_service(settings, tracing)
     default = service.face().inference.predictor
-    # FastAPI's own /docs fetches its scripts from a CDN; this one brings them along.
-    app = FastAPIOffline(
-        title=f"{default.name}: predictions and parameters",
+    app = FastAPI(
+        title=title_of(default),
         description="Serves PyTorch classifiers and shows what is in them.",
         version=default.version,
         lifespan=_lifespan,
-        redoc_url=None,
+        # Ours, and it has the pages that show it (app/api/docs.py).
+        openapi_url=None,
+        # Behind a proxy the address would have the wrong scheme, host and prefix.
+        redirect_slashes=False,
         dependencies=[Depends(guard)] if guard.on else [],
         # FastAPI would ask at each request whether somebody traces it, and would not see the model:
         # app/tracing.py does both at once.
@@ -90,10 +90,10 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     app.state.tracing = tracing
     app.state.guard = guard
     install_error_handlers(app)
-    binary_types = [name for name in media_types() if name != JSON]
-    install_openapi(app, default.card, settings.max_instances, binary_types)
-    install_key_schema(app, guard.needs)
     include_routers(app, settings, admin_too=guard.admin)
+    binary_types = [name for name in media_types() if name != JSON]
+    app.state.document = Document(app, service, binary_types, guard.needs)
+    app.openapi = app.state.document.schema  # type: ignore[method-assign]
     if settings.trusted_hosts:
         app.add_middleware(HostMiddleware, hosts=hosts)
     app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)

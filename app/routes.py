@@ -6,6 +6,7 @@ from fastapi import Depends, FastAPI
 
 from app.api import (
     admin,
+    docs,
     explain,
     feedback,
     model,
@@ -61,4 +62,5 @@ def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> Non
         app.include_router(admin.router)
         app.include_router(model_repository.admin_router)
     app.include_router(operations.router)
+    app.include_router(docs.router)
     app.include_router(page.router)

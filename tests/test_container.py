@@ -4,12 +4,14 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 from docker.utils import exclude_paths
 
+from app import __version__
 from tests.conftest import IRIS, ROOT, SETOSA, running_server
 
 
@@ -57,15 +59,46 @@ def test_what_the_dockerfile_copies_is_sent() -> None:
         assert any(path.is_relative_to(source) for path in context(ROOT)), source
 
 
+def packages(folder: Path) -> Path:
+    """The installed packages, without what an installation of this project left among them."""
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.lower().startswith(("multiclass_server", "__editable__")):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
 def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = tmp_path / "srv"
+    image, site = tmp_path / "srv", tmp_path / "site"
     for path in context(ROOT):
         if path.parts[0] in ("app", "models"):
             (image / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, image / path)
+    site.mkdir()
     # -S: an editable install would find in the checkout what the image lacks.
-    monkeypatch.setenv("PYTHONPATH", sysconfig.get_path("purelib"))
+    monkeypatch.setenv("PYTHONPATH", str(packages(site)))
     with running_server(tmp_path / "log", python=(sys.executable, "-S"), cwd=image) as server:
         answer = httpx.post(f"{server.url}/predict", json=SETOSA).json()
         assert (answer["class"], answer["model"]["name"]) == ("setosa", IRIS.stem)
+        assert httpx.get(f"{server.url}/v2").json()["version"] == __version__
+        for method, path, body in endpoints(server.url):
+            found = httpx.request(method, server.url + path, json=body, timeout=60)
+            # 501: the image has no extra, and so no prediction log.
+            assert found.status_code in (200, 501), (path, found.text)
         assert server.stop() == 0
+
+
+def endpoints(url: str) -> Iterator[tuple[str, str, object]]:
+    """What the OpenAPI says there is to read, and one request for each endpoint that computes."""
+    names = {"model": IRIS.stem, "version": "1", "name": "hidden.weight"}
+    for path, operations in httpx.get(f"{url}/openapi.json").json()["paths"].items():
+        if "get" in operations:
+            query = "?from=1&to=1" if path.endswith("/diff") else ""
+            yield "GET", path.format_map(names) + query, None
+    yield from (("GET", path, None) for path in ("/", "/docs", "/docs/swagger-ui.css"))
+    for prefix in ("", f"/models/{IRIS.stem}"):
+        yield "POST", f"{prefix}/predict", {"instances": [SETOSA]}
+        yield "POST", f"{prefix}/explain", SETOSA
+    name = httpx.get(f"{url}/v2/models/{IRIS.stem}").json()["inputs"][0]["name"]
+    tensor = {"name": name, "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}
+    yield "POST", f"/v2/models/{IRIS.stem}/infer", {"inputs": [tensor]}
+    yield "POST", "/v2/repository/index", {}

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from fastapi import FastAPI
@@ -10,10 +11,10 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.access_log import Access, AccessLog
-from app.api.error_handlers import service_error, unexpected_error
+from app.api.error_handlers import served_path, service_error, unexpected_error
 from app.api.request_ids import RequestIds
 from app.errors import ServiceError
-from app.exchange import RawHeader
+from app.exchange import HEAD, RawHeader
 from app.service import Service
 from app.tally import Tally, current_tally
 
@@ -64,7 +65,10 @@ class AccessMiddleware:
                 self.log.flush()
             return
         started = time.perf_counter()
-        method, path = scope["method"], scope["path"]
+        method, path = scope["method"], served_path(scope)
+        if method == "HEAD":
+            # Answered as GET; the server sends no body of it (RFC 9110, 9.3.2).
+            scope = ChainMap({"method": "GET", HEAD: True}, scope)
         tally = self._tally(scope)
         respond = self._fast.get(path) if method == "POST" and not scope["query_string"] else None
         # Of what is not answered to its end.
@@ -103,11 +107,11 @@ class AccessMiddleware:
         try:
             response = await respond(scope, receive)
         except ServiceError as error:
-            response = service_error(scope["path"], error)
+            response = service_error(served_path(scope), error)
         except ClientDisconnect:
             return _left(scope)
         except Exception:
-            response = _unexpected(scope["path"], tally.request_id)
+            response = _unexpected(served_path(scope), tally.request_id)
         status = response.status_code
         headers = self._with_common(response.raw_headers, tally, status, scope)
         counts = status < BAD_REQUEST and not _has_left(receive)
@@ -142,7 +146,7 @@ class AccessMiddleware:
             status = _left(scope)
         except Exception:
             if not status:
-                await _unexpected(scope["path"], request_id)(scope, receive, send_with_id)
+                await _unexpected(served_path(scope), request_id)(scope, receive, send_with_id)
             elif not complete:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from app.api.dependencies import PredictorDep
 from app.api.negotiation import JSON, NPY, SAFETENSORS, unless_known
 from app.api.schemas import BINARY
+from app.exchange import HEAD
 from app.predictor import Predictor
 from app.streams import Chunks, Stream, stream_pth, stream_safetensors
 
@@ -68,7 +69,13 @@ class _StreamResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
+            if HEAD in scope:
+                # Nobody would get the bytes.
+                start = {"status": self.status_code, "headers": self.raw_headers}
+                await send({"type": "http.response.start", **start})
+                await send({"type": "http.response.body"})
+            else:
+                await super().__call__(scope, receive, send)
         finally:
             self._chunks.close()
 

@@ -5,13 +5,15 @@ The one place where errors meet status codes.
 
 import json
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app import errors
 from app.api.open_schemas import STATUS as OPEN_STATUS
@@ -101,6 +103,11 @@ def error_answer(
     return JSONResponse({"error": text}, status, headers)
 
 
+def served_path(scope: Scope) -> str:
+    """The path without the prefix (`root_path`) below which a server has put the application."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
 def service_error(path: str, error: errors.ServiceError) -> JSONResponse:
     """The answer to an error that this service raised on purpose."""
     members: dict[str, Any] = {}
@@ -126,7 +133,7 @@ def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
 
 
 async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
-    return service_error(request.url.path, error)
+    return service_error(served_path(request.scope), error)
 
 
 def unexpected_error(path: str, request_id: str) -> JSONResponse:
@@ -138,7 +145,7 @@ def unexpected_error(path: str, request_id: str) -> JSONResponse:
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope["request_id"].decode()
     logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
-    return unexpected_error(request.url.path, request_id)
+    return unexpected_error(served_path(request.scope), request_id)
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -149,17 +156,29 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     first = faults[0]
     detail = f"{first['parameter']}: {first['detail']}"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    return error_answer(request.url.path, status, detail, errors=faults)
+    return error_answer(served_path(request.scope), status, detail, errors=faults)
 
 
-async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+async def _http_error(request: Request, error: HTTPException) -> Response:
     method, path = request.method, request.url.path
+    headers = dict(error.headers or {})
+    if "allow" in map(str.lower, headers):
+        headers = {"Allow": _allowed(headers)}
+    if method == "OPTIONS" and (headers or request.scope["path"] == "*"):
+        # As HAProxy's check asks unless it is told otherwise.
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     details = {
         HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}",
     }
     detail = details.get(HTTPStatus(error.status_code), str(error.detail))
-    return error_answer(path, error.status_code, detail, dict(error.headers or {}))
+    return error_answer(served_path(request.scope), error.status_code, detail, headers)
+
+
+def _allowed(headers: Mapping[str, str]) -> str:
+    """What a path answers to: its routes name neither HEAD nor OPTIONS, which go with GET."""
+    named = {name.strip() for value in headers.values() for name in value.split(",")}
+    return ", ".join(sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set())))
 
 
 def install_error_handlers(app: FastAPI) -> None:

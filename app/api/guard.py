@@ -58,7 +58,7 @@ SCOPES: dict[str, Scope | None] = {
     "/page/service.json": None,
     "/page/{path:path}": None,
     "/docs": None,
-    "/docs/oauth2-redirect": None,
+    "/docs/{name}": None,
     "/openapi.json": None,
 }
 

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
-
 from app.api.open_schemas import errors_of, is_open_inference
 from app.api.schemas import problems
 
@@ -16,20 +14,12 @@ KEY: Schema = {
 }
 
 
-def install_key_schema(app: FastAPI, needs: Callable[[str], str | None]) -> None:
-    """Complete the OpenAPI that `app` has; `needs` tells the scope that a path asks."""
-    whole = app.openapi
-
-    def openapi() -> Schema:
-        if app.openapi_schema is None:
-            document = whole()
-            for path, operations in document["paths"].items():
-                if scope := needs(path):
-                    document["components"]["securitySchemes"] = {"key": KEY}
-                    refusals = errors_of if is_open_inference(path) else problems
-                    for operation in operations.values():
-                        operation["security"] = [{"key": [scope]}]
-                        operation["responses"] |= refusals("401", "403", "429")
-        return whole()
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def require_keys(document: Schema, needs: Callable[[str], str | None]) -> None:
+    """Add to an OpenAPI document the keys; `needs` tells the scope that a path asks."""
+    for path, operations in document["paths"].items():
+        if scope := needs(path):
+            document["components"]["securitySchemes"] = {"key": KEY}
+            refusals = errors_of if is_open_inference(path) else problems
+            for operation in operations.values():
+                operation["security"] = [{"key": [scope]}]
+                operation["responses"] |= refusals("401", "403", "429")

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from importlib.metadata import version as installed_version
 from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from app import __version__
 from app.api.body import Body, Headers, read_body, require_plain
 from app.api.deadline import PARAMETER
 from app.api.dependencies import FaceDep, ServiceDep
@@ -71,7 +71,7 @@ class ModelReady(BaseModel):
 @router.get("/v2", summary="What serves, and which extensions it speaks")
 @router.get("/v2/", include_in_schema=False)
 async def server_metadata() -> ServerMetadata:
-    return ServerMetadata(version=installed_version(SERVER))
+    return ServerMetadata(version=__version__)
 
 
 @router.get("/v2/health/live", summary="Is the process up")

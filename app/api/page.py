@@ -58,7 +58,7 @@ def _read_assets() -> Iterator[tuple[str, Asset]]:
             yield path.relative_to(FOLDER).as_posix(), Asset(content, media_type, etag)
 
 
-@router.api_route("/", methods=["GET", "HEAD"])
+@router.get("/")
 async def read_page(request: Request) -> Response:
     return _answer(request, "index.html")
 
@@ -69,7 +69,7 @@ async def read_service(service: ServiceDep) -> dict[str, bool]:
     return {"prediction_log": service.log is not None}
 
 
-@router.api_route("/page/{path:path}", methods=["GET", "HEAD"])
+@router.get("/page/{path:path}")
 async def read_asset(request: Request, path: str) -> Response:
     return _answer(request, path)
 

@@ -3,9 +3,6 @@
 import json
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-
 from app.api.error_handlers import PROBLEM_TYPE
 from app.api.negotiation import JSON
 from app.card import Card, Feature
@@ -56,29 +53,19 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
 }
 
 
-def install_openapi(app: FastAPI, card: Card, max_instances: int, binary_types: list[str]) -> None:
-    """Complete the generated OpenAPI with what only the card and the installation know."""
-
-    def openapi() -> Schema:
-        if app.openapi_schema is None:
-            document = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes
-            )
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            schemas.update(_schemas(card, max_instances))
-            binary = dict.fromkeys(binary_types, BINARY)
-            for path, operations in document["paths"].items():
-                if path.endswith("/predict"):
-                    predict = operations["post"]
-                    predict["requestBody"] = _request_body(card)
-                    predict["requestBody"]["content"] |= binary
-                    predict["responses"]["200"]["content"] |= binary
-                if "{model}" in path:
-                    document["paths"][path] = _of_any_model(operations)
-            app.openapi_schema = document
-        return app.openapi_schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
+def complete(document: Schema, card: Card, max_instances: int, binary_types: list[str]) -> None:
+    """Add to the generated OpenAPI what only the card and the installation know."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(_schemas(card, max_instances))
+    binary = dict.fromkeys(binary_types, BINARY)
+    for path, operations in document["paths"].items():
+        if path.endswith("/predict"):
+            predict = operations["post"]
+            predict["requestBody"] = _request_body(card)
+            predict["requestBody"]["content"] |= binary
+            predict["responses"]["200"]["content"] |= binary
+        if "{model}" in path:
+            document["paths"][path] = _of_any_model(operations)
 
 
 def _of_any_model(operations: Schema) -> Schema:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.access import Respond
-from app.api.error_handlers import service_error
+from app.api.error_handlers import served_path, service_error
 from app.errors import UntrustedHost, shown
 from app.host_names import HOST
 
@@ -56,9 +56,9 @@ class HostMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            if scope["type"] == "http" and not scope["path"].startswith(HEALTH):
+            if scope["type"] == "http" and not served_path(scope).startswith(HEALTH):
                 self._hosts.require(scope)
         except UntrustedHost as error:
-            await service_error(scope["path"], error)(scope, receive, send)
+            await service_error(served_path(scope), error)(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 
+from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import IRIS, ROOT, Process, open_client
+from tests.conftest import IRIS, ROOT, Process, make_card, open_client
 
 
 def test_every_endpoint_keeps_its_schema(server: Process, tmp_path: Path) -> None:
@@ -41,3 +42,33 @@ async def test_another_model_has_its_own_fields(write_model: Callable[..., Path]
     schemas = document["components"]["schemas"]
     assert list(schemas["Instance"]["properties"]) == ["x0", "x1"]
     assert schemas["Answer"]["properties"]["class"]["enum"] == list(answer.json()["probabilities"])
+
+
+async def test_it_follows_the_default_model(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for version, size in (("1", 2), ("2", 3)):
+        module = Multiclass(size, 3, 4).eval()
+        save_checkpoint(module.state_dict(), make_card(module), folder / version / "model.pth")
+    settings = Settings(models=tmp_path, model=Path("own"), admin_token="a-token-that-is-long")
+    async with open_client(settings) as client:
+        seen = []
+        for version in ("1", "2", "1"):
+            verb = {"params": {"version": version}}
+            verb["headers"] = {"Authorization": "Bearer a-token-that-is-long"}
+            assert (await client.post("/models/own/default", **verb)).is_success
+            answer = await client.get("/openapi.json")
+            document = answer.json()
+            fields = document["components"]["schemas"]["Instance"]["properties"]
+            example = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+            assert document["info"]["version"] == version
+            assert list(example["application/json"]["examples"]["one"]["value"]) == list(fields)
+            seen.append((len(fields), answer.headers["etag"]))
+            known = {"If-None-Match": answer.headers["etag"]}
+            assert (await client.get("/openapi.json", headers=known)).status_code == 304
+        assert seen[0] == seen[2]
+        assert [size for size, _ in seen] == [2, 3, 2]
+        assert seen[0][1] != seen[1][1]
+        unload = {"headers": verb["headers"]}
+        assert (await client.post("/models/own/unload", **unload)).is_success
+        assert (await client.get("/openapi.json")).json() == document

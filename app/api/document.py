@@ -1,0 +1,86 @@
+"""The OpenAPI document: of the model that is the default one now."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from typing import NamedTuple
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.key_schema import require_keys
+from app.api.schemas import Schema, complete
+from app.errors import ServiceError
+from app.predictor import Predictor
+from app.service import Service
+
+
+class _Written(NamedTuple):
+    """The document as it is for one default model."""
+
+    predictor: Predictor
+    document: Schema
+    content: bytes
+    etag: str
+
+
+class Document:
+    """Written once for each default model; `needs` tells the scope of a key that a path asks."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        service: Service,
+        binary_types: list[str],
+        needs: Callable[[str], str | None],
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._binary_types = binary_types
+        self._needs = needs
+        self._default: Predictor = service.face().inference.predictor
+        self._routes: Schema | None = None
+        self._written: _Written | None = None
+
+    def schema(self) -> Schema:
+        return self._current().document
+
+    def encoded(self) -> tuple[bytes, str]:
+        """As JSON, and a tag that says whether it has changed."""
+        current = self._current()
+        return current.content, current.etag
+
+    def _current(self) -> _Written:
+        # With no version loaded, it stays as it was.
+        with suppress(ServiceError):
+            self._default = self._service.face().inference.predictor
+        written = self._written
+        if written is None or written.predictor is not self._default:
+            written = self._written = self._write(self._default)
+        return written
+
+    def _write(self, predictor: Predictor) -> _Written:
+        document = deepcopy(self._of_routes())
+        document["info"]["title"] = title_of(predictor)
+        document["info"]["version"] = predictor.version
+        complete(document, predictor.card, self._service.settings.max_instances, self._binary_types)
+        require_keys(document, self._needs)
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _Written(predictor, document, content, hashlib.sha256(content).hexdigest())
+
+    def _of_routes(self) -> Schema:
+        """What is the same for every model, and takes most of the time."""
+        if self._routes is None:
+            app = self._app
+            self._routes = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            # Relative to the document: a proxy may add a prefix to all paths.
+            self._routes["servers"] = [{"url": "."}]
+        return self._routes
+
+
+def title_of(predictor: Predictor) -> str:
+    return f"{predictor.name}: predictions and parameters"
