@@ -11,7 +11,11 @@ import torch
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
+from app.api.access_log import AccessLog
+from app.api.express import Express
+from app.api.request_ids import RequestIds
 from app.main import create_app
+from app.metrics import Metrics
 from app.multiclass import Multiclass
 from app.server import Server
 from app.settings import Settings
@@ -239,6 +243,23 @@ async def test_who_leaves_is_written_down_and_harms_nobody() -> None:
     label = 'http_requests_total{method="POST",route="/predict",status="%d"}'
     assert f"{label % 499} 2.0" in metrics
     assert f"{label % 200} 1.0" in metrics
+
+
+class Broken(Express):
+    """A fault of ours, between the parser and the answer."""
+
+    def takes(self, url: bytes, headers: object) -> bool:
+        raise ValueError("of ours")
+
+
+async def test_an_exchange_that_cannot_begin_is_refused_and_ended() -> None:
+    async with serving() as service:
+        protocol = service.connect()
+        protocol._express = Broken(service.app.state.service, AccessLog(Metrics()), RequestIds())
+        protocol.data_received(post(FLOWER))
+        assert protocol.wire.statuses() == [500]
+        assert protocol.transport.is_closing()
+        assert not service.state.tasks
 
 
 async def test_while_draining_the_answer_ends_the_connection() -> None:
