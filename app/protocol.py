@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 _name_of = itemgetter(0)
 # A deadline that is noticed so much too late: the event loop was blocked, or the process stopped.
 STALL_SECONDS = 0.1
+# Requests of one connection that wait for the answer to another. One packet may bring thousands,
+# which would all be read before anybody else is heard.
+MOST_WAITING = 256
 
 
 def unread_bytes(transport: asyncio.Transport) -> int:
@@ -119,6 +122,10 @@ class Protocol(Connection):
         hosts = countOf(map(_name_of, self.headers), b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
+        if self.pipeline and len(self.pipeline) >= MOST_WAITING:
+            # Those that wait are answered; after them, the end.
+            detail = f"more than {MOST_WAITING} requests that wait for an answer"
+            raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, detail)
         if self._deadline is not None:
             self._unset_deadline()
         before = self.cycle
@@ -150,6 +157,8 @@ class Protocol(Connection):
         while self._earlier and self._earlier[0].response_complete:
             self._earlier.popleft()
         super().on_response_complete()
+        if self.pipeline:
+            self.flow.pause_reading()
 
     @property
     def is_idle(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.api.access_log import MOMENT_SECONDS
+from app.protocol import MOST_WAITING
 from tests.conftest import Process, running_server
 from tests.wire import FLOWER, LIVE, Wire, connected, get, post, require_alive, require_closed
 
@@ -123,14 +124,25 @@ def test_a_connection_without_a_request_is_closed_in_silence(hasty: Process, sta
 
 def test_a_client_that_reads_no_answer_is_cut_off(hasty: Process) -> None:
     with connected(hasty.url) as wire:
-        sending = threading.Thread(target=wire.send, args=(get(b"/openapi.json") * 200_000,))
-        sending.start()
-        # Nothing is read until the server has closed, which ends the sending as well.
-        sending.join(60)
-        assert not sending.is_alive()
+        wire.send(get(b"/openapi.json") * MOST_WAITING)
+        # No sign of the end reaches who reads nothing; but no more is answered.
+        answered = [0]
+        while not (answered[-1] and answered[-1] == answered[-30:][0]):
+            time.sleep(0.1)
+            answered.append(hasty.log.read_text().count('"path":"/openapi.json"'))
         # What the system's buffers hold, and no more: reading on would bring the rest else.
-        assert sum(1 for _ in answers_until_cut(wire)) < 200_000
+        assert sum(1 for _ in answers_until_cut(wire)) < MOST_WAITING
     with connected(hasty.url) as wire:
+        require_alive(wire)
+
+
+def test_a_flood_of_requests_is_cut_off_behind_those_that_wait(server: Process) -> None:
+    with connected(server.url, timeout=60) as wire:
+        wire.send(LIVE * 50_000)
+        statuses = [reply.status for reply in iter(wire.reply, None)]
+        assert set(statuses) == {200}
+        assert MOST_WAITING < len(statuses) < 50_000
+    with connected(server.url) as wire:
         require_alive(wire)
 
 
