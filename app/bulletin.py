@@ -104,15 +104,25 @@ class Bulletin:
             _write(self._followed[self._slot], Followed(number, trouble))
 
     async def wait_for_all(self, number: int) -> None:
-        """Until every worker serves what was published. Raises OutOfStep if one does not."""
+        """Until every worker serves what was published. Raises OutOfStep if one does not.
+
+        They load in turns: each has its own time from when the one before it was done.
+        """
+        waiting = dict(enumerate(self._followed))
         deadline = time.monotonic() + self._patience
-        for slot, path in enumerate(self._followed):
-            while (followed := _read(path, Followed)).number < number:
-                if time.monotonic() > deadline:
-                    raise OutOfStep(f"worker-{slot} has not followed in {self._patience:g} s")
-                await asyncio.sleep(LOOK_SECONDS)
-            if followed.trouble:
-                raise OutOfStep(f"worker-{slot} serves something else: {followed.trouble}")
+        while waiting:
+            for slot, path in list(waiting.items()):
+                followed = _read(path, Followed)
+                if followed.number < number:
+                    continue
+                if followed.trouble:
+                    raise OutOfStep(f"worker-{slot} serves something else: {followed.trouble}")
+                del waiting[slot]
+                deadline = time.monotonic() + self._patience
+            if waiting and time.monotonic() > deadline:
+                late = f"worker-{next(iter(waiting))}"
+                raise OutOfStep(f"{late} has not followed in {self._patience:g} s")
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def _read(path: Path, kind: type[Document]) -> Document:

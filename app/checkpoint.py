@@ -19,6 +19,7 @@ from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
 from app.files import read_regular_file
 from app.formats import State, encode_state, read_state
 from app.printable import printable
+from app.statistics import CHUNK
 
 
 def tensor_sha256(tensor: Tensor) -> str:
@@ -58,9 +59,7 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
     """
     state = read_state(path)
     for name, tensor in state.items():
-        # torch cannot tell of one-byte floats, all of which float16 holds or makes infinite.
-        numbers = tensor if tensor.itemsize > 1 else tensor.half()
-        if wrong := int((~torch.isfinite(numbers)).sum()):
+        if wrong := _count_non_finite(tensor):
             raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
     found = state_sha256(state)
     # A link that leads nowhere is a card that cannot be read.
@@ -87,6 +86,16 @@ def _made_card(path: Path, state: State, sha256: str) -> Card:
         return made_card(printable(path.stem)[:200], architecture, sha256)
     except (StateMismatch, CardMismatch) as error:
         raise type(error)(f"{path}: {error}; and no model card lies beside it") from None
+
+
+def _count_non_finite(tensor: Tensor) -> int:
+    """In chunks, for it takes as much memory as one of these."""
+    wrong = 0
+    for chunk in torch.split(tensor.reshape(-1), CHUNK):
+        # torch cannot tell of one-byte floats, all of which float16 holds or makes infinite.
+        numbers = chunk if chunk.itemsize > 1 else chunk.half()
+        wrong += chunk.numel() - int(torch.isfinite(numbers).sum())
+    return wrong
 
 
 def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:

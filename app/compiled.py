@@ -33,20 +33,31 @@ Forward = Callable[[FloatArray], FloatArray]
 def compile_forward(module: Multiclass) -> Forward:
     """Map float32 (rows, n_features) to float32 (rows, n_classes) log-probabilities.
 
-    The module's weights are copied: later changes to it are not seen. Values so large that
-    a sum overflows come out as infinity or NaN, as from the module.
+    The arrays are over the module's own memory, which nobody changes. Values so large that a
+    sum overflows come out as infinity or NaN, as from the module.
     """
+    forward = _compile_block(module)
+    n_hidden, n_features = module.hidden.weight.shape
+    n_classes = module.output.out_features
+    step = max(1, CACHED_NUMBERS // (n_features + n_hidden))
+
+    def forward_all(rows: FloatArray) -> FloatArray:
+        return forward(rows) if len(rows) <= step else _in_blocks(forward, rows, n_classes, step)
+
+    return forward_all
+
+
+def _compile_block(module: Multiclass) -> Forward:
+    # It does not call itself: a cycle of references would keep the weights of a model that was
+    # replaced until the collector comes, which is seldom.
     first, b1 = _layer(module.hidden)
     second, b2 = _layer(module.output)
     normalise = _compile_norm(module.norm) if isinstance(module.norm, nn.BatchNorm1d) else None
 
     add_up, accumulate = np.add.reduce, np.add.accumulate
-    step = max(1, CACHED_NUMBERS // (module.hidden.in_features + len(b1)))
 
     def forward(rows: FloatArray) -> FloatArray:
         count = rows.shape[0]
-        if count > step:
-            return _in_blocks(forward, rows, len(b2), step)
         columns = rows.T if normalise is None else normalise(rows.T)
         hidden = first(columns)
         hidden += b1
@@ -98,4 +109,4 @@ def _compile_norm(norm: nn.BatchNorm1d) -> Forward:
 
 
 def _array(tensor: Tensor) -> FloatArray:
-    return tensor.detach().numpy().copy()
+    return tensor.detach().numpy()

@@ -47,7 +47,7 @@ def encode_state(state: Mapping[str, Tensor], path: Path) -> bytes:
 
 
 def _own_tensors(state: object, size: int) -> State:
-    """Copies of the tensors, so that none holds more memory than it shows."""
+    """The tensors, and copies of those that share memory or hold more than they show."""
     if not isinstance(state, Mapping):
         raise StateMismatch(f"holds a {type(state).__name__}, not a state_dict")
     for name, tensor in state.items():
@@ -66,9 +66,19 @@ def _own_tensors(state: object, size: int) -> State:
     # Two tensors may share one storage, as an embedding and the layer that undoes it; not many.
     if sum(tensor.nbytes for tensor in state.values()) > 2 * size:
         raise StateMismatch("the tensors claim more than twice the file's bytes")
+    shared = collections.Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())
     return {
-        name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in state.items()
+        name: tensor if _owns(tensor) and shared[tensor.data_ptr()] == 1 else _copy(tensor)
+        for name, tensor in state.items()
     }
+
+
+def _owns(tensor: Tensor) -> bool:
+    return tensor.is_contiguous() and tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.clone(memory_format=torch.contiguous_format)
 
 
 def _read_safetensors(content: bytes) -> object:

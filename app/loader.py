@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Generic, TypeVar
 
 from app.errors import ServiceError, UnreadableCheckpoint
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.repository import Candidate
+from app.turns import Turn
 
 logger = logging.getLogger("app.registry")
 Served = TypeVar("Served")
@@ -16,15 +18,20 @@ Served = TypeVar("Served")
 class Loader(Generic[Served]):
     """Serves what `build` makes of a predictor that passed every check."""
 
-    def __init__(self, build: Callable[[Predictor], Served], metrics: Metrics) -> None:
+    def __init__(
+        self, build: Callable[[Predictor], Served], metrics: Metrics, turn: Turn = nullcontext
+    ) -> None:
+        """`turn` is waited for before each load."""
         self._build = build
+        self._turn = turn
         self._reloads = metrics.reloads
 
     def attempt(self, candidate: Candidate) -> Served | Exception:
         """Load, log and count; may run in a thread. What is wrong is returned, not raised."""
         name, version = candidate.name, candidate.version
         try:
-            served = self.load(candidate)
+            with self._turn():
+                served = self.load(candidate)
         except Exception as error:
             self._reloads.labels(name, "refused").inc()
             unexpected = None if isinstance(error, ServiceError) else error

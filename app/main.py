@@ -4,7 +4,8 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ from app.routes import include_routers
 from app.service import Service
 from app.settings import Settings
 from app.traced_execution import TracedExecution
+from app.turns import take_turn
 from app.version_policy import VersionPolicy
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     guard = Guard(Keys.of(settings, rates), everything=settings.api_keys is not None)
     hosts = TrustedHosts(settings.trusted_hosts)
     tracing = open_tracing(settings)
-    service = load_service(settings, tracing)
+    service = load_service(settings, tracing, shared)
     default = service.face().inference.predictor
     app = FastAPI(
         title=title_of(default),
@@ -122,7 +124,9 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
         app.state.express = Express(service, access.log, access.request_ids)
 
 
-def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Service:
+def load_service(
+    settings: Settings, tracing: "Tracing | None" = None, shared: Path | None = None
+) -> Service:
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = open_log(settings, metrics)
@@ -140,7 +144,8 @@ def load_service(settings: Settings, tracing: "Tracing | None" = None) -> Servic
     policy = VersionPolicy.parse(settings.version_policy)
     beside = settings.beside
     combine = combine_for(settings, RolloutCounts(metrics)) if beside else only_default
-    registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine)
+    turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
+    registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine, turn)
     registry.load_all()
     require_beside(settings, registry)
     return Service(settings, metrics, registry, large, log)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +24,8 @@ MAX_DIMENSIONS = 64
 # Each takes 46 bytes of the file, and some 600 of memory.
 MAX_ENTRIES = 50_000
 ENTRY = b"PK\x01\x02"
+PORTION_BYTES = 2**20
+Written = bytes | memoryview
 STORAGE_TYPES = {
     "torch.DoubleStorage": torch.float64,
     "torch.FloatStorage": torch.float32,
@@ -53,11 +56,13 @@ PLAIN_DTYPES = {
 
 
 class Storage(NamedTuple):
+    """`data` are bytes in memory of torch's own, which a tensor then keeps."""
+
     dtype: torch.dtype
-    data: bytearray
+    data: Tensor
 
     @classmethod
-    def of(cls, dtype: torch.dtype, data: bytearray, count: int) -> "Storage":
+    def of(cls, dtype: torch.dtype, data: Tensor, count: int) -> "Storage":
         """Raises ValueError unless `data` has `count` elements."""
         # Looked at before they are used: they come from the pickle, and to print or to compare
         # lists of lists of lists can take for ever.
@@ -101,7 +106,7 @@ def _require_sound(archive: zipfile.ZipFile, size: int) -> None:
 def _storage_loader(archive: zipfile.ZipFile, folder: str) -> Callable[[Any], Storage]:
     if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") == b"big":
         raise UnreadableCheckpoint("written by a big-endian machine")
-    loaded: dict[str, bytearray] = {}
+    loaded: dict[str, Tensor] = {}
 
     def load(persistent_id: Sequence[Any]) -> Storage:
         _, dtype, key, _, count = persistent_id
@@ -113,21 +118,26 @@ def _storage_loader(archive: zipfile.ZipFile, folder: str) -> Callable[[Any], St
     return load
 
 
-def _read_entry(archive: zipfile.ZipFile, name: str) -> bytearray:
-    """One copy in memory, and a writable one, as torch wants it; its check sum is compared."""
-    data = bytearray(archive.getinfo(name).file_size)
+def _read_entry(archive: zipfile.ZipFile, name: str) -> Tensor:
+    """One copy in memory; its check sum is compared."""
+    data = torch.empty(archive.getinfo(name).file_size, dtype=torch.uint8)
+    view = data.numpy().data
     with archive.open(name) as file:
-        read = cast(io.BufferedIOBase, file).readinto(data)
-        if read != len(data) or file.read():
-            raise ValueError(f"{name} is cut short")
+        # In portions: zipfile makes a copy of each.
+        for start in range(0, len(view), PORTION_BYTES):
+            portion = view[start : start + PORTION_BYTES]
+            if cast(io.BufferedIOBase, file).readinto(portion) != len(portion):
+                raise ValueError(f"{name} is cut short")
+        if file.read():
+            raise ValueError(f"{name} is longer than it says")
     return data
 
 
 def read_pickled(content: bytes) -> object:
     """What pickle.dump wrote of a state_dict. Raises CheckpointError."""
-    loaded: dict[int, tuple[bytes, Storage]] = {}
+    loaded: dict[int, tuple[Written, Storage]] = {}
 
-    def load(written: bytes) -> Storage:
+    def load(written: Written) -> Storage:
         # By identity: the pickle may name the same bytes again and again. They are kept, for
         # other bytes would get the id of those that are gone.
         if id(written) not in loaded:
@@ -135,13 +145,30 @@ def read_pickled(content: bytes) -> object:
         return loaded[id(written)][1]
 
     names = {**CALLS, **DTYPES, "torch.storage._load_from_bytes": load}
-    return read_pickle(io.BytesIO(content), names)
+    return read_pickle(_Stream(content), names)
 
 
-def _read_storage(written: bytes) -> Storage:
+class _Stream(io.BytesIO):
+    """Reads much at once without a copy of it."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._content = memoryview(content)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start, rest = self.tell(), len(self._content) - self.tell()
+        if size is None or size < 0 or min(size, rest) < PORTION_BYTES:
+            return super().read(size)
+        self.seek(start + min(size, rest))
+        # Whoever asks for so much takes what is like bytes.
+        return cast(bytes, self._content[start : self.tell()])
+
+
+def _read_storage(written: Written) -> Storage:
     """A storage as torch.save(_use_new_zipfile_serialization=False) writes it: five pickles,
     of which the fourth is the storage's persistent id, then its length and its bytes."""
-    stream = io.BytesIO(written)
+    # Of what is like bytes and is none, BytesIO makes a copy.
+    stream = io.BytesIO(written[:PORTION_BYTES])
     magic, _, _, persistent_id, keys = (
         read_pickle(stream, STORAGE_TYPES, lambda persistent_id: persistent_id) for _ in range(5)
     )
@@ -149,7 +176,9 @@ def _read_storage(written: bytes) -> Storage:
     (written_count,) = struct.unpack("<q", stream.read(8))
     if magic != MAGIC_NUMBER or type(key) is not str or keys != [key]:
         raise ValueError("not a storage")
-    storage = Storage.of(dtype, bytearray(stream.read()), count)
+    data = torch.empty(len(written) - stream.tell(), dtype=torch.uint8)
+    data.numpy()[:] = np.frombuffer(written, np.uint8, offset=stream.tell())
+    storage = Storage.of(dtype, data, count)
     if written_count != count:
         raise ValueError(f"a storage of {written_count} elements that claims {count}")
     return storage
@@ -168,11 +197,8 @@ def _rebuild(
     if not isinstance(storage, Storage) or not len(stride) == len(size) <= MAX_DIMENSIONS:
         raise ValueError("not a tensor")
     dtype = dtype or storage.dtype
-    # frombuffer takes no empty buffer; as_strided refuses a view beyond its memory.
-    flat = (
-        torch.frombuffer(storage.data, dtype=dtype) if storage.data else torch.empty(0, dtype=dtype)
-    )
-    return flat.as_strided(size, stride, offset)
+    # as_strided refuses a view beyond its memory.
+    return storage.data.view(dtype).as_strided(size, stride, offset)
 
 
 def _rebuild_parameter(data: Tensor, _requires_grad: bool, _hooks: object) -> Tensor:

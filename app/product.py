@@ -57,15 +57,16 @@ def _term_by_term(weights: Columns) -> Product:
 def _row_by_row(weights: Columns) -> Product:
     """A call of BLAS for each row, always of the same shape."""
     n_out, n_in = weights.shape
-    weights, across = np.ascontiguousarray(weights), np.ascontiguousarray(weights.T)
+    # Whichever has the longer inner loop; the other one would be as much memory again.
+    across = n_out > n_in
+    matrix = np.ascontiguousarray(weights.T if across else weights)
 
     def product(columns: Columns) -> Columns:
         rows = np.ascontiguousarray(columns.T)
-        # Whichever has the longer inner loop.
-        if n_out > n_in:
-            found = np.matmul(rows[:, np.newaxis], across)[:, 0]
+        if across:
+            found = np.matmul(rows[:, np.newaxis], matrix)[:, 0]
         else:
-            found = np.matmul(weights, rows[:, :, np.newaxis])[:, :, 0]
+            found = np.matmul(matrix, rows[:, :, np.newaxis])[:, :, 0]
         return np.ascontiguousarray(found.T)
 
     return product

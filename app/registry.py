@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Generic
 
 from app.errors import (
@@ -16,6 +17,7 @@ from app.metrics import Metrics
 from app.predictor import Predictor
 from app.repository import Candidate, Listing, Repository
 from app.rollout import Target
+from app.turns import Turn, return_free_memory
 from app.version_policy import LATEST, VersionPolicy
 from app.versions import Plan, Versions, VersionStatus
 
@@ -47,10 +49,11 @@ class Registry(Generic[Served]):
         policy: VersionPolicy = LATEST,
         beside: Iterable[Target] = (),
         combine: Combine[Served] = only_default,
+        turn: Turn = nullcontext,
     ) -> None:
         self.repository = repository
         self.strays: list[str] = []
-        self._loader = Loader(build, metrics)
+        self._loader = Loader(build, metrics, turn)
         self._default_version = metrics.default_version
         self._policy = policy
         self._beside = list(beside)
@@ -241,6 +244,7 @@ class Registry(Generic[Served]):
             if isinstance(outcome, Exception):
                 errors.append(outcome)
         self._publish(versions)
+        await asyncio.to_thread(return_free_memory)
         return errors
 
     def _publish(self, versions: Versions[Served]) -> None:

@@ -5,22 +5,35 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.key_schema import require_keys
 from app.api.schemas import Schema, complete
+from app.card import Card
 from app.errors import ServiceError
 from app.predictor import Predictor
 from app.service import Service
 
 
+class _Described(NamedTuple):
+    """What is said of a model, without its weights, which go when another replaces it."""
+
+    title: str
+    version: str
+    card: Card
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Self:
+        return cls(title_of(predictor), predictor.version, predictor.card)
+
+
 class _Written(NamedTuple):
     """The document as it is for one default model."""
 
-    predictor: Predictor
+    described: _Described
     document: Schema
     content: bytes
     etag: str
@@ -40,7 +53,7 @@ class Document:
         self._service = service
         self._binary_types = binary_types
         self._needs = needs
-        self._default: Predictor = service.face().inference.predictor
+        self._default = _Described.of(service.face().inference.predictor)
         self._routes: Schema | None = None
         self._written: _Written | None = None
 
@@ -55,20 +68,20 @@ class Document:
     def _current(self) -> _Written:
         # With no version loaded, it stays as it was.
         with suppress(ServiceError):
-            self._default = self._service.face().inference.predictor
+            self._default = _Described.of(self._service.face().inference.predictor)
         written = self._written
-        if written is None or written.predictor is not self._default:
+        if written is None or written.described.card is not self._default.card:
             written = self._written = self._write(self._default)
         return written
 
-    def _write(self, predictor: Predictor) -> _Written:
+    def _write(self, described: _Described) -> _Written:
         document = deepcopy(self._of_routes())
-        document["info"]["title"] = title_of(predictor)
-        document["info"]["version"] = predictor.version
-        complete(document, predictor.card, self._service.settings.max_instances, self._binary_types)
+        document["info"]["title"] = described.title
+        document["info"]["version"] = described.version
+        complete(document, described.card, self._service.settings.max_instances, self._binary_types)
         require_keys(document, self._needs)
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-        return _Written(predictor, document, content, hashlib.sha256(content).hexdigest())
+        return _Written(described, document, content, hashlib.sha256(content).hexdigest())
 
     def _of_routes(self) -> Schema:
         """What is the same for every model, and takes most of the time."""

@@ -1,6 +1,8 @@
 """Admin verbs with `--workers 2`: after the answer both workers serve the same, killed or not."""
 
+import fcntl
 import os
+import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ import pytest
 
 from app.predictor import Predictor
 from app.rollout import Target
-from tests.app.test_workers import metric, wait_until, workers_of
+from tests.app.test_workers import metric, metrics_directory, wait_until, workers_of
 from tests.conftest import Process, running_server, save_model
 from tests.sockets import ask
 
@@ -128,3 +130,25 @@ def test_an_id_has_its_version_in_every_worker_and_the_counts_add_up(service: Pr
     view = httpx.get(f"{service.url}/models/wine/comparison").json()
     shares = {each["version"]: each["requests"] for each in view["canary"]["answers"]}
     assert shares["1"] == 8 * sum(canary.takes(name.encode()) for name in ids)
+
+
+def loads_of(service: Process) -> int:
+    return service.log.read_text().count('"message": "loaded version 2 of wine')
+
+
+def test_workers_load_in_turns(service: Process, folder: Path) -> None:
+    before = loads_of(service)
+    save_model(folder / "wine/2/model.pth", seed=21)
+    path = metrics_directory(service.process.pid) / "loading.lock"
+    with path.open("rb") as lock, ThreadPoolExecutor(1) as pool:
+        # In the place of a worker that loads.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        asked = pool.submit(verb, service, "load", "2")
+        waiting = re.compile(rf"-> FLOCK .*:{path.stat().st_ino} ")
+        wait_until(lambda: waiting.search(Path("/proc/locks").read_text()))
+        # Those who serve serve on.
+        assert len(listings(service)) == 1
+        assert loads_of(service) == before
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert asked.result().is_success
+    wait_until(lambda: loads_of(service) == before + 2)
