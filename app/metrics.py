@@ -145,6 +145,14 @@ class Metrics:
             multiprocess_mode="livesum",
         )
         self.processes.set(1)
+        self.restarts = Counter(
+            "worker_restarts_total",
+            "Worker processes that were replaced, by reason: died, or hung and was killed.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in ("died", "hung"):
+            self.restarts.labels(reason)
 
     def render(self) -> bytes:
         """The text exposition format; the sums over all processes where several serve.

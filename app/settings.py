@@ -82,6 +82,13 @@ class Settings(BaseSettings):
         default=None, ge=0, le=65535, description="port to answer gRPC on; 0 picks one"
     )
     workers: int = Field(default=1, ge=1, description="processes that share the port")
+    worker_timeout_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longest standstill of a worker's event loop before it is killed and "
+        "replaced; 0 for any",
+    )
     max_instances: int = Field(
         default=1_000_000, ge=1, description="most rows in one prediction request"
     )

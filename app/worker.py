@@ -48,10 +48,14 @@ class WorkerServer(Server):
         listener: socket.socket,
         lifeline: int,
         bulletin: Bulletin,
+        on_loop: Callable[[], None],
         on_started: Callable[[], None],
     ) -> None:
-        """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed."""
-        self._lifeline, self._on_started = lifeline, on_started
+        """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed.
+
+        Calls `on_loop` once the event loop runs, `on_started` once this worker serves.
+        """
+        self._lifeline, self._on_loop, self._on_started = lifeline, on_loop, on_started
         self._broadcast = Broadcast(self._service.registry, bulletin)
         self._service.verbs = self._broadcast
         self.run([listener])
@@ -59,6 +63,7 @@ class WorkerServer(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Not before they have handlers: a signal during the fork waits until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        self._on_loop()
         # What the supervisor loaded may be long out of date.
         await self._broadcast.begin()
         if self._service.settings.hot_reload:

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import mmap
 import multiprocessing
 import os
@@ -20,9 +21,10 @@ from fastapi import FastAPI
 from app.api.guard import Guard
 from app.bulletin import Bulletin, make_bells
 from app.errors import WorkerError
+from app.heartbeats import Heartbeats
 from app.json_log import LINES
 from app.main import create_app
-from app.metrics import share_counts
+from app.metrics import Metrics, share_counts
 from app.process import end_on_signals
 from app.settings import Settings
 from app.worker import SIGNALS, WorkerServer
@@ -59,14 +61,17 @@ class Supervisor:
     def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
         self._settings = settings
         self._directory = directory
-        self._processes = app.state.service.metrics.processes
+        self._metrics: Metrics = app.state.service.metrics
         self._server = WorkerServer(app, settings)
         self._guard: Guard = app.state.guard
         self._workers: dict[int, ForkProcess] = {}
         self._failed_starts = [0] * settings.workers
         # Shared with the workers: a byte of each says whether it has begun to serve.
         self._started = mmap.mmap(-1, settings.workers)
+        self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
+        self._hung: set[int] = set()
         self._stopping = False
+        self._end = math.inf
 
     def run(self) -> None:
         """Serve until all workers have ended after SIGTERM or SIGINT; a second one kills them.
@@ -83,20 +88,40 @@ class Supervisor:
         gc.freeze()
         for slot in range(self._settings.workers):
             self._start(slot)
+        # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns what no signal is.
+        signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
         while self._workers:
             sent = signal.sigwait(SIGNALS)
-            if sent == signal.SIGCHLD:
+            if sent == signal.SIGALRM:
+                self._look()
+            elif sent == signal.SIGCHLD:
                 self._replace_the_dead()
             elif sent == signal.SIGHUP:
                 self._reload()
             elif not self._stopping:
                 self._stop()
             else:
-                logger.warning("a second signal, or the drain took too long: workers are killed")
-                for worker in self._workers.values():
-                    worker.kill()
+                self._kill_all("a second signal")
         if MAX_FAILED_STARTS in self._failed_starts:
             raise WorkerError(f"a worker died {MAX_FAILED_STARTS} times before it could serve")
+
+    def _look(self) -> None:
+        if time.monotonic() > self._end:
+            self._end = math.inf
+            self._kill_all("the drain took too long")
+        for slot in self._heartbeats.silent():
+            if worker := self._workers.get(slot):
+                seconds = self._heartbeats.timeout
+                logger.error("%s hangs: no sign of it for %g s; killed", worker.name, seconds)
+                self._hung.add(slot)
+                # The kernel may need a while.
+                self._heartbeats.beat(slot)
+                worker.kill()
+
+    def _kill_all(self, reason: str) -> None:
+        logger.warning("%s: workers are killed", reason)
+        for worker in self._workers.values():
+            worker.kill()
 
     def _reload(self) -> None:
         # Here too, for those that are still to be forked.
@@ -106,11 +131,12 @@ class Supervisor:
 
     def _start(self, slot: int) -> None:
         self._started[slot] = 0
+        self._heartbeats.beat(slot)
         # Its name is that of its counts: a replacement goes on with those of the dead.
         name = f"worker-{slot}"
         self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
         self._workers[slot].start()
-        self._processes.set(len(self._workers))
+        self._metrics.processes.set(len(self._workers))
 
     def _work(self, slot: int) -> None:
         if failed := self._failed_starts[slot]:
@@ -126,8 +152,9 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         bulletin = Bulletin(Path(self._directory), slot, self._bells)
         on_started = partial(setitem, self._started, slot, 1)
+        on_loop = partial(self._heartbeats.keep_beating, slot)
         try:
-            self._server.work(listener, lifeline, bulletin, on_started)
+            self._server.work(listener, lifeline, bulletin, on_loop, on_started)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
@@ -141,9 +168,12 @@ class Supervisor:
             if worker.is_alive():
                 continue
             del self._workers[slot]
-            self._processes.set(len(self._workers))
+            self._metrics.processes.set(len(self._workers))
+            reason = "hung" if slot in self._hung else "died"
+            self._hung.discard(slot)
             if not self._stopping:
                 logger.warning("%s ended with %s", worker.name, _cause(worker.exitcode))
+                self._metrics.restarts.labels(reason).inc()
                 self._replace(slot)
             worker.close()
 
@@ -160,7 +190,7 @@ class Supervisor:
         for worker in self._workers.values():
             worker.terminate()
         limit = self._settings.drain_delay_seconds + self._settings.drain_timeout_seconds
-        signal.setitimer(signal.ITIMER_REAL, limit + GRACE_SECONDS)
+        self._end = time.monotonic() + limit + GRACE_SECONDS
 
     def _close_listeners(self) -> None:
         # Whoever holds one open has the kernel take connections for it.

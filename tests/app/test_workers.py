@@ -288,7 +288,7 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
     service: Process, server: Process
 ) -> None:
     assert len({answered_by(service) for _ in range(32)}) == 2
-    answered_by(server)
+    assert httpx.post(f"{server.url}/predict", json=SETOSA).is_success
     alone = memory_of(server.process.pid)["Pss"]
     # What only it holds, which is what would be free without it.
     second = memory_of(workers_of(service)[1])
