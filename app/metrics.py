@@ -6,8 +6,18 @@ from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.process_metrics import ProcessMetrics
 
 # Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -153,6 +163,16 @@ class Metrics:
         )
         for reason in ("died", "hung"):
             self.restarts.labels(reason)
+        self._process_id = Gauge(
+            "process_id",
+            "The number by which the system knows the process.",
+            registry=self.registry,
+            # Its label `pid` is the name of the process, for counts are kept by that.
+            multiprocess_mode="all",
+        )
+        self.note_process_id()
+        if not self.shared:
+            ProcessCollector(registry=self.registry)
 
     def render(self) -> bytes:
         """The text exposition format; the sums over all processes where several serve.
@@ -164,6 +184,10 @@ class Metrics:
     def snapshot(self) -> "Snapshot":
         """All of them now; where several processes serve, each one's file is read for it."""
         return Snapshot(self._whole())
+
+    def note_process_id(self) -> None:
+        """Know the present process by its id: to be called in each that is forked."""
+        self._process_id.set(os.getpid())
 
     def before_collecting(self, teller: Teller) -> None:
         """Have `teller` tell what it has before any metric is read, for as long as it lives."""
@@ -179,6 +203,9 @@ class Metrics:
             return self.registry
         whole = CollectorRegistry()
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+        ids = Snapshot(whole).of("process_id")
+        processes = {labels["pid"]: int(process_id) for labels, process_id in ids}
+        whole.register(ProcessMetrics(lambda: processes))
         return whole
 
 

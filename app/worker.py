@@ -64,6 +64,7 @@ class WorkerServer(Server):
         # Not before they have handlers: a signal during the fork waits until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self._on_loop()
+        self._service.metrics.note_process_id()
         # What the supervisor loaded may be long out of date.
         await self._broadcast.begin()
         if self._service.settings.hot_reload:

@@ -19,6 +19,18 @@ KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPT
 MOMENT_SECONDS = 0.01
 # Nor do requests wait for longer than these take.
 MOST_LINES = 16
+# What asks again and again whether the service is well. Where it is, that is no news.
+PROBES = frozenset(
+    {
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{model}/ready",
+        "/v2/models/{model}/versions/{version}/ready",
+    }
+)
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
@@ -32,6 +44,11 @@ class Access(NamedTuple):
     status: int
     seconds: float
     trace_id: str = ""
+
+
+def is_quiet(access: Access) -> bool:
+    """Whether it is a probe that was answered well: its line is one for debugging."""
+    return access.route in PROBES and access.status < 400
 
 
 class AccessLog:
@@ -66,6 +83,8 @@ class AccessLog:
 
     def flush(self) -> None:
         unwritten, self._unwritten = self._unwritten, []
+        if not logger.isEnabledFor(logging.DEBUG):
+            unwritten = [each for each in unwritten if not is_quiet(each[1])]
         if unwritten and logger.isEnabledFor(logging.INFO):
             LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
 
@@ -73,7 +92,7 @@ class AccessLog:
         # With the names that every other line has (app/json_log.py).
         return {
             "time": datetime.fromtimestamp(now, UTC),
-            "level": "INFO",
+            "level": "DEBUG" if is_quiet(access) else "INFO",
             "logger": logger.name,
             "message": "request",
             "request_id": access.request_id.decode(),

@@ -61,6 +61,8 @@ ROUTES = {
     "RepositoryModelLoad": "/v2/repository/models/{model}/load",
     "RepositoryModelUnload": "/v2/repository/models/{model}/unload",
 }
+# As app.api.access_log.PROBES.
+PROBES = frozenset({"Check", "ServerLive", "ServerReady", "ModelReady"})
 # Whose answer may be long serializes it itself.
 Verb = Callable[..., Awaitable[Message | bytes]]
 
@@ -142,7 +144,8 @@ class Calls:
             "status": status.name,
             "milliseconds": round(seconds * 1000, 3),
         }
-        logger.info("request", extra=fields)
+        quiet = name in PROBES and status is StatusCode.OK
+        logger.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
 
 
 def _parse_large(kind: type[Message], content: bytes) -> Message:

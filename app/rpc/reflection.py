@@ -4,9 +4,7 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc import aio
 from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
-from grpc_reflection.v1alpha._async import ReflectionServicer
-from grpc_reflection.v1alpha.reflection_pb2_grpc import add_ServerReflectionServicer_to_server
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from app.rpc import open_inference_pb2 as pb
 
@@ -24,7 +22,7 @@ def add_reflection(server: aio.Server) -> None:
     for file in (_on_the_wire(), *map(_described, (health_pb2, reflection_pb2))):
         pool.Add(file)
         services += [f"{file.package}.{service.name}" for service in file.service]
-    add_ServerReflectionServicer_to_server(ReflectionServicer(services, pool), server)
+    reflection.enable_server_reflection(services, server, pool)
 
 
 def _described(module: object) -> FileDescriptorProto:

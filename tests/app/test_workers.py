@@ -88,6 +88,15 @@ def test_workers_answer_with_ids_that_have_nothing_in_common(service: Process) -
     assert len({each[:16] for each in ids}) == len({each[16:] for each in ids}) == len(ids)
 
 
+def test_each_process_has_figures_of_its_own(service: Process) -> None:
+    text = httpx.get(f"{service.url}/metrics").text
+    found = re.findall(r'^process_open_fds{process="([\w-]+)"} (\S+)$', text, re.MULTILINE)
+    assert [name for name, _ in sorted(found)] == ["MainProcess", "worker-0", "worker-1"]
+    assert all(float(count) > 3 for _, count in found)
+    ids = re.findall(r'^process_id{pid="worker-\d"} (\S+)$', text, re.MULTILINE)
+    assert {int(float(each)) for each in ids} == set(workers_of(service))
+
+
 def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -> None:
     counted = 'predictions_total{class="setosa",model="iris-model"}'
     before = metric(service, counted)

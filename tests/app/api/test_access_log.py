@@ -32,3 +32,28 @@ async def test_every_request_has_its_line_in_order(capfd: pytest.CaptureFixture[
     records = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [len(record["path"]) for record in records] == lengths
     assert {record["request_id"] for record in records} == {"id"}
+
+
+def lines_of(capfd: pytest.CaptureFixture[str], *accesses: Access) -> list[tuple[str, str]]:
+    log = AccessLog(Metrics())
+    for access in accesses:
+        log.append(access)
+    log.flush()
+    LINES.flush()
+    records = map(json.loads, capfd.readouterr().err.splitlines())
+    return [(record["path"], record["level"]) for record in records]
+
+
+WELL = [
+    Access(b"id", "GET", path, path, 200, 0.001)
+    for path in ("/health/live", "/health/ready", "/metrics", "/v2/health/ready")
+]
+ILL = Access(b"id", "GET", "/health/ready", "/health/ready", 503, 0.001)
+
+
+async def test_a_probe_that_was_answered_well_is_for_debugging(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert lines_of(capfd, *WELL, ILL) == [("/health/ready", "INFO")]
+    logging.getLogger("app.access").setLevel(logging.DEBUG)
+    assert lines_of(capfd, *WELL) == [(access.path, "DEBUG") for access in WELL]

@@ -1,0 +1,29 @@
+"""process_*: processor time, memory and open files of each process of the service."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from prometheus_client import Metric, ProcessCollector
+from prometheus_client.registry import Collector
+
+
+class ProcessMetrics(Collector):
+    """prometheus_client's own figures, with the name of each process as the label `process`.
+
+    A sum would be wrong: processes share memory, and the processor time of one that died would
+    be missing from a counter. `processes` gives the id of each process by its name.
+    """
+
+    def __init__(self, processes: Callable[[], Mapping[str, int]]) -> None:
+        self._processes = processes
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        for name, process_id in self._processes().items():
+            # Of a process that has ended there are none.
+            for family in ProcessCollector(pid=partial(int, process_id), registry=None).collect():
+                whole = Metric(family.name, family.documentation, family.type)
+                whole = families.setdefault(family.name, whole)
+                for sample in family.samples:
+                    whole.add_sample(sample.name, {"process": name}, sample.value)
+        yield from families.values()
