@@ -2,10 +2,11 @@
 
 The contract, whatever searches: the served module gives the changed row another class, by more
 than float32 rounds; no change smaller than `lower_bound` has that effect, as computed in
-float64, to about 1e-8 of the training ranges; each change of a feature is needed, in that the
-class is the row's own again without it. A search that went to its end is `proven`: `distance`
-exceeds the bound only by what float32 needs to tell the classes apart, or, with nothing found,
-no input has another class. All else is found by search, and a nearer row may exist.
+float64, to about 1e-8 of the training ranges. A search that went to its end is `proven`:
+`distance` exceeds the bound only by what float32 needs to tell the classes apart, or, with
+nothing found, no input has another class. All else is found by search, and a nearer row may
+exist; each change of a feature is needed there, in that the class is the row's own again
+without it.
 """
 
 from collections.abc import Callable
@@ -106,7 +107,10 @@ def find_counterfactual(
         found = np.vstack([found, _look_around(module, row, scales, own)])
     if not len(found):
         return Search(None, nearest.border is None and nearest.lower_bound == np.inf)
-    best = _take_back(module, row, _nearest(found, row, scales, 1)[0], scales, own)
+    best = _nearest(found, row, scales, 1)[0]
+    # Past a proven border there is room for float32: a change taken back in it would turn the way.
+    if not proven:
+        best = _take_back(module, row, best, scales, own)
     changes = best.astype(np.float64) - row
     distance = float(np.linalg.norm(changes / scales))
     index = int(forward(best[None])[0].argmax())

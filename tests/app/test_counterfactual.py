@@ -106,8 +106,8 @@ def test_on_a_linear_model_it_is_the_way_to_the_nearest_hyperplane(seed: int) ->
     assert found.distance == pytest.approx(wanted.min(), abs=1e-3)
     nearest = wanted.argmin()
     direction = normals[nearest] / np.linalg.norm(normals[nearest])
-    # A change that float32 does not need is taken back, however the nearest point has it.
-    np.testing.assert_allclose(found.changes / scales, direction * wanted.min(), atol=2e-2)
+    assert found.proven
+    np.testing.assert_allclose(found.changes / scales, direction * wanted.min(), atol=1e-3)
 
 
 def test_a_nearer_border_in_another_direction_is_found() -> None:
