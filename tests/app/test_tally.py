@@ -18,7 +18,7 @@ COUNTS = ("predictions_total", "out_of_range_inputs_total")
 # The last of two chunks overflows.
 ROWS = np.tile(np.array([list(SETOSA.values())], np.float32), (17_000, 1))
 ROWS[:, 3] = 9
-ROWS[-1] = 1e31
+ROWS[-1] = 3.4e38
 
 
 def npy(rows: np.ndarray) -> bytes:
@@ -46,7 +46,7 @@ def tensor(rows: np.ndarray) -> dict[str, object]:
     return {"name": "input", "datatype": "FP32", "shape": list(rows.shape), "data": data}
 
 
-TOO_LARGE = dict.fromkeys(SETOSA, 1e31)
+TOO_LARGE = dict.fromkeys(SETOSA, 3.4e38)
 REFUSED = {
     "a later chunk": ("/predict", {"content": npy(ROWS), "headers": NPY}),
     "a later chunk as Arrow": (
