@@ -131,7 +131,7 @@ class Calls:
 
     async def _read(self, kind: type[Message], content: bytes) -> Message:
         if len(content) <= MAX_LOOP_BYTES:
-            return _parse(kind, content)
+            return parse(kind, content)
         return await self._large.run(partial(_parse_large, kind, content))
 
     def _record(self, name: str, request_id: str, status: StatusCode, seconds: float) -> None:
@@ -150,10 +150,11 @@ class Calls:
 
 def _parse_large(kind: type[Message], content: bytes) -> Message:
     require_quick_to_parse(content, MODEL_INFER if kind is pb.ModelInferRequest else {})
-    return _parse(kind, content)
+    return parse(kind, content)
 
 
-def _parse(kind: type[Message], content: bytes) -> Message:
+def parse(kind: type[Message], content: bytes) -> Message:
+    """Raises MalformedBody."""
     try:
         return kind.FromString(content)
     except DecodeError as error:

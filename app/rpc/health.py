@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
-from grpc.aio import ServicerContext
 from grpc_health.v1 import health_pb2 as pb
 
 from app.api.guard import Guard
 from app.errors import ModelNotFound, ServiceError
 from app.rpc.calls import ROUTES, Call, Calls
+from app.rpc.lasting import Context, Lasting, parse_short
 from app.service import Service
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
@@ -25,9 +25,12 @@ class Health:
     The server's is open to all, as over HTTP; of a model only who may predict is told.
     """
 
-    def __init__(self, service: Service, guard: Guard, services: list[str]) -> None:
+    def __init__(
+        self, service: Service, guard: Guard, services: list[str], lasting: Lasting
+    ) -> None:
         self._service = service
         self._guard = guard
+        self._lasting = lasting
         self._of_server = {"", SERVICE, *services}
         self._calls = Calls(service, guard, SERVICE)
 
@@ -38,9 +41,8 @@ class Health:
             {
                 "Check": grpc.unary_unary_rpc_method_handler(check),
                 "Watch": grpc.unary_stream_rpc_method_handler(
-                    self._watch,
-                    request_deserializer=pb.HealthCheckRequest.FromString,
-                    response_serializer=pb.HealthCheckResponse.SerializeToString,
+                    self._lasting.around(self._watch),
+                    response_serializer=Status.SerializeToString,
                 ),
             },
         )
@@ -49,13 +51,9 @@ class Health:
         self._admit(request.service, call)
         return Status(status=self._status(request.service))
 
-    async def _watch(
-        self, request: pb.HealthCheckRequest, context: "ServicerContext[Any, Any]"
-    ) -> AsyncIterator[Any]:
-        try:
-            self._admit(request.service, Call(context))
-        except ServiceError as error:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, str(error))
+    async def _watch(self, content: bytes, context: Context) -> AsyncIterator[Any]:
+        request = parse_short(pb.HealthCheckRequest, content)
+        self._admit(request.service, Call(context))
         told = None
         while True:
             # Read first: what is told after it is then the last word.

@@ -1,28 +1,56 @@
 """Server reflection: what grpcurl and its like ask a server for instead of a .proto file."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
-from grpc import aio
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from app.rpc import open_inference_pb2 as pb
+from app.rpc.lasting import Context, Lasting, parse_short
 
 OURS = f".{pb.DESCRIPTOR.package}."
 PACKAGE = "inference"
 
 
-def add_reflection(server: aio.Server) -> None:
-    """Describe all that the server speaks, under the names that it has on the wire.
+SERVICE: str = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"].full_name
+
+
+class Reflection:
+    """Describes all that the server speaks, under the names that it has on the wire.
 
     In a pool of its own: a client in this process may bring another package `inference`.
     """
-    pool = DescriptorPool()
-    services = []
-    for file in (_on_the_wire(), *map(_described, (health_pb2, reflection_pb2))):
-        pool.Add(file)
-        services += [f"{file.package}.{service.name}" for service in file.service]
-    reflection.enable_server_reflection(services, server, pool)
+
+    def __init__(self, lasting: Lasting) -> None:
+        self._lasting = lasting
+        pool = DescriptorPool()
+        services = []
+        for file in (_on_the_wire(), *map(_described, (health_pb2, reflection_pb2))):
+            pool.Add(file)
+            services += [f"{file.package}.{service.name}" for service in file.service]
+        self._servicer = reflection.aio.ReflectionServicer(services, pool)
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        answers: Any = grpc.stream_stream_rpc_method_handler(
+            self._lasting.around(self._answers),
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        return grpc.method_handlers_generic_handler(SERVICE, {"ServerReflectionInfo": answers})
+
+    def _answers(self, contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
+        answers: AsyncIterator[Any] = self._servicer.ServerReflectionInfo(
+            _requests(contents), context
+        )
+        return answers
+
+
+async def _requests(contents: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for content in contents:
+        yield parse_short(reflection_pb2.ServerReflectionRequest, content)
 
 
 def _described(module: object) -> FileDescriptorProto:

@@ -14,7 +14,8 @@ from app.errors import SettingsError
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Calls
 from app.rpc.health import Health
-from app.rpc.reflection import add_reflection
+from app.rpc.lasting import Lasting
+from app.rpc.reflection import Reflection
 from app.rpc.verbs import Verbs
 from app.service import Service
 from app.settings import variable
@@ -55,9 +56,10 @@ class RpcServer:
         )
         self._calls = Calls(self._service, self._guard, SERVICE)
         inference = _handlers(self._service, self._guard, self._calls)
-        health = Health(self._service, self._guard, [SERVICE])
-        self._server.add_generic_rpc_handlers((inference, health.handler()))
-        add_reflection(self._server)
+        lasting = Lasting()
+        health = Health(self._service, self._guard, [SERVICE], lasting)
+        reflection = Reflection(lasting)
+        self._server.add_generic_rpc_handlers((inference, health.handler(), reflection.handler()))
         host, port = self._reserved.getsockname()[:2]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._server.add_insecure_port(address)
