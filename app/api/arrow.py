@@ -93,12 +93,13 @@ class ArrowFormat:
         A few compressed bytes can claim gigabytes, which Arrow would allocate before any check.
         """
         first = messages.read_next_message()
+        # Arrow reads whatever it is as a schema, at addresses that nobody has checked.
+        _require_type(first, "schema")
         self._require_short(first)
         self._require_columns(pa.ipc.read_schema(first))
         for count, message in enumerate(messages, 1):
             # No feature is dictionary-encoded, so no dictionary has a place.
-            if message.type != "record batch":
-                raise MalformedBody(f"a {message.type} message", 0, "Arrow IPC")
+            _require_type(message, "record batch")
             self._require_short(message)
             if _has_compression(memoryview(message.metadata)):
                 raise UnsupportedContent("compressed Arrow buffers; write the stream uncompressed")
@@ -164,6 +165,12 @@ class ArrowFormat:
         offsets = np.concatenate([[0], outside.sum(axis=1).cumsum()]).astype(np.int32)
         names = pa.array(self._features).take(pa.array(np.nonzero(outside)[1]))
         return pa.ListArray.from_arrays(pa.array(offsets), names)
+
+
+def _require_type(message: pa.ipc.Message, expected: str) -> None:
+    if message.type != expected:
+        reason = f"a {message.type} message where a {expected} belongs"
+        raise MalformedBody(reason, 0, "Arrow IPC")
 
 
 def _has_compression(message: memoryview) -> bool:

@@ -181,6 +181,16 @@ def test_rows_that_no_buffer_holds_are_refused() -> None:
             FORMAT.decode(dumped(pa.Table.from_batches([batch])))
 
 
+def test_only_a_schema_is_read_as_one() -> None:
+    schema, batch = messages(dumped(pa.Table.from_batches([ONE])))
+    with pytest.raises(MalformedBody, match="a record batch message where a schema belongs"):
+        FORMAT.decode(batch + batch)
+    # Of some kind that there is not: then Arrow checks no offset of its content.
+    kind = schema.index(b"\x01", 16)
+    with pytest.raises(MalformedBody, match="where a schema belongs"):
+        FORMAT.decode(schema[:kind] + b"\x80" + schema[kind + 1 :] + batch)
+
+
 async def test_no_flipped_byte_is_our_fault(client: httpx.AsyncClient) -> None:
     for position in range(0, len(GOOD), 3):
         body = bytearray(GOOD)
