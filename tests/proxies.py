@@ -11,7 +11,8 @@ from pathlib import Path
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
-# The service is below /prefix/, and nginx passes on a body of any size.
+# At / nginx keeps connections to the servers. The service is below /prefix/ as well, and nginx
+# passes on a body of any size.
 NGINX_CONFIGURATION = """
 daemon off;
 {user}
@@ -26,13 +27,22 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     client_max_body_size 0;
+    upstream service {{
+        {servers}
+        keepalive 16;
+    }}
     server {{
         listen 127.0.0.1:{port};
-        location /prefix/ {{ proxy_pass {url}/; }}
+        location / {{
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://service;
+        }}
+        location /prefix/ {{ proxy_pass http://service/; }}
         location /unbuffered/ {{
             proxy_http_version 1.1;
             proxy_request_buffering off;
-            proxy_pass {url}/;
+            proxy_pass http://service/;
         }}
     }}
 }}
@@ -50,12 +60,14 @@ defaults
 
 
 @contextmanager
-def nginx_before(url: str, folder: Path) -> Iterator[str]:
-    """nginx before the server at `url`; its own address."""
+def nginx_before(folder: Path, *urls: str) -> Iterator[str]:
+    """nginx that shares requests out over the servers at `urls`; its own address."""
     port = free_port()
     # Else it writes large bodies as another user, who may not into a test's folder.
     user = "user root;" if os.getuid() == 0 else ""
-    text = NGINX_CONFIGURATION.format(folder=folder, port=port, url=url, user=user)
+    addresses = [url.removeprefix("http://") for url in urls]
+    servers = " ".join(f"server {address} max_fails=0;" for address in addresses)
+    text = NGINX_CONFIGURATION.format(folder=folder, port=port, servers=servers, user=user)
     (folder / "nginx.conf").write_text(text)
     command = [str(NGINX), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     with running(command, (folder / "pid").exists):
