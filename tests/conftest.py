@@ -137,7 +137,7 @@ def running_server(
             cwd=cwd,
             stderr=stderr,
         )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     try:
         while not (match := re.search(r"running on (http://[\d.]+:\d+)", log.read_text())):
             assert time.monotonic() < deadline, log.read_text()

@@ -106,4 +106,6 @@ def _in_window(model: str, version: str, since: float) -> list[Any]:
 def _reason(error: Exception) -> str:
     """In one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split())
+    # Where PostgreSQL says it: the rest of its text, DETAIL, shows the row with its inputs.
+    message = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
+    return " ".join(message.split())

@@ -13,7 +13,7 @@ import pytest
 from app.errors import SettingsError
 from app.main import create_app
 from app.settings import Settings
-from tests.app.log.conftest import Cluster, metric, names, predict, until, written
+from tests.app.log.conftest import Cluster, metric, names, predict, query, until, written
 from tests.conftest import IRIS, SETOSA, open_client
 
 FULL = 'prediction_log_dropped_total{reason="queue_full"}'
@@ -173,6 +173,19 @@ async def test_rows_that_the_database_will_never_take(
         await predict(client, "a", flower)
         await until(lambda: "1 predictions are lost: the database rejects them" in caplog.text)
         assert await metric(client, 'prediction_log_dropped_total{reason="rejected"}') == 1
+
+
+async def test_why_rows_are_rejected_is_said_without_their_inputs(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = cluster.create()
+    async with open_client(settings(address)) as client:
+        await predict(client, "a")
+        await written(client, 1)
+        query(address, "ALTER TABLE predictions ADD CHECK (version <> '1') NOT VALID")
+        await predict(client, "b")
+        await until(lambda: "violates check constraint" in caplog.text)
+    assert "sepal_length" not in caplog.text
 
 
 @pytest.mark.parametrize(
