@@ -47,11 +47,29 @@ class Reliability(Frozen):
     """Over the test rows: mean negative log-likelihood, and expected calibration error.
 
     The error is the gap between confidence and accuracy, averaged over equal bins of
-    confidence (Guo et al. 2017, "On Calibration of Modern Neural Networks").
+    confidence (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Its interval is
+    [low, high], by the bootstrap that the calibration names.
     """
 
     negative_log_likelihood: float = Field(ge=0)
     expected_calibration_error: Share
+    expected_calibration_error_interval: (
+        Annotated[list[Share], Field(min_length=2, max_length=2)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _require_low_then_high(self) -> Self:
+        name = "expected_calibration_error_interval"
+        _require_order(name, self.expected_calibration_error_interval or [])
+        return self
+
+
+class Bootstrap(Frozen):
+    """How an interval came about: percentiles over resamples, drawn with a seed."""
+
+    level: float = Field(default=0.95, gt=0, lt=1)
+    resamples: Count = Field(default=2000, gt=0)
+    seed: Count = 0
 
 
 class Calibration(Frozen):
@@ -66,6 +84,14 @@ class Calibration(Frozen):
     bins: Count = Field(gt=0)
     before: Reliability
     after: Reliability
+    bootstrap: Bootstrap | None = None
+
+    @model_validator(mode="after")
+    def _require_a_bootstrap_for_intervals(self) -> Self:
+        intervals = [each.expected_calibration_error_interval for each in (self.before, self.after)]
+        if any(intervals) and not self.bootstrap:
+            raise ValueError("an interval needs the bootstrap that it came from")
+        return self
 
 
 class Mahalanobis(Frozen):

@@ -1,4 +1,4 @@
-"""The card's figures, computed as docs/figures.md defines them and by none of our own code."""
+"""The card's figures, computed as docs/figures.md defines them; of our own code, only training."""
 
 import hashlib
 import json
@@ -9,6 +9,9 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
 from tests.conftest import IRIS
+from training.data import iris
+from training.evaluate import evaluate_seeds
+from training.fit import Settings, fit
 
 CARD = json.loads(IRIS.with_suffix(".json").read_text())
 
@@ -45,10 +48,48 @@ def test_the_expected_calibration_error_and_the_accuracy() -> None:
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
     assert right.mean() == CARD["metrics"]["test_accuracy"]
-    error, bins = 0.0, CARD["calibration"]["bins"]
+    calibrated = probabilities ** (1 / CARD["calibration"]["temperature"])
+    calibrated /= calibrated.sum(axis=1, keepdims=True)
+    for name, sure in (("before", confidence), ("after", calibrated.max(axis=1))):
+        claimed = CARD["calibration"][name]
+        found = error(sure, right)
+        np.testing.assert_allclose(found, claimed["expected_calibration_error"], atol=1e-6)
+        bootstrap = CARD["calibration"]["bootstrap"]
+        generator = np.random.default_rng(bootstrap["seed"])
+        drawn = generator.integers(len(truth), size=(bootstrap["resamples"], len(truth)))
+        errors = [error(sure[rows], right[rows]) for rows in drawn]
+        ends = np.quantile(errors, [(1 - bootstrap["level"]) / 2, (1 + bootstrap["level"]) / 2])
+        claimed_ends = claimed["expected_calibration_error_interval"]
+        np.testing.assert_allclose(ends, claimed_ends, atol=1e-6)
+        # All rows are right, so that the error is what is missing to full confidence.
+        np.testing.assert_allclose(found, 1 - sure.mean())
+
+
+def error(confidence: np.ndarray, right: np.ndarray) -> float:
+    bins = CARD["calibration"]["bins"]
+    gaps = 0.0
     for low in np.arange(bins) / bins:
         inside = (confidence > low) & (confidence <= low + 1 / bins)
-        error += abs(right[inside].sum() - confidence[inside].sum()) / len(truth)
-    np.testing.assert_allclose(
-        error, CARD["calibration"]["before"]["expected_calibration_error"], atol=1e-6
-    )
+        gaps += abs(right[inside].sum() - confidence[inside].sum())
+    return gaps / len(right)
+
+
+def test_the_seeds_mean_and_deviation() -> None:
+    """Accuracies of the card's recipe over three seeds, and their population's deviation."""
+    found = evaluate_seeds(iris(), Settings(epochs=3), 3, lambda _: None)
+    accuracies = []
+    for seed in range(3):
+        fitted = fit(iris(), Settings(seed=seed, epochs=3))
+        rows, labels = load_iris(return_X_y=True)
+        _, test, _, truth = train_test_split(
+            rows.astype(np.float32), labels, test_size=0.3, random_state=seed, stratify=labels
+        )
+        with torch.inference_mode():
+            classes = fitted.module(torch.from_numpy(test)).argmax(dim=1).numpy()
+        accuracies.append((classes == truth).sum() / len(truth))
+    mean = sum(accuracies) / 3
+    deviation = (sum((each - mean) ** 2 for each in accuracies) / 3) ** 0.5
+    assert deviation > 0
+    assert found.count == 3
+    np.testing.assert_allclose(found.mean_test_accuracy, mean)
+    np.testing.assert_allclose(found.std_test_accuracy, deviation)

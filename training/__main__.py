@@ -15,9 +15,9 @@ from app.card import card_path
 from app.checkpoint import save_checkpoint
 from app.cli.output import PlainConsole
 from app.printable import printable
-from app.reference import Calibration
+from app.reference import Calibration, Reliability
 from app.training_record import Metrics, SeedMetrics
-from training.calibrate import FOLDS, calibrate
+from training.calibrate import BOOTSTRAP, FOLDS, calibrate
 from training.card import make_card
 from training.data import DataError, Dataset, iris, read_csv
 from training.evaluate import evaluate, evaluate_seeds
@@ -108,14 +108,17 @@ def _report_calibration(calibration: Calibration | None) -> None:
     if calibration is None:
         console.print("no temperature: a class has too few training rows to hold any out")
         return
-    before, after = (
-        f"{reliability.expected_calibration_error:.4f}"
-        for reliability in (calibration.before, calibration.after)
-    )
+    before, after = map(_error_and_interval, (calibration.before, calibration.after))
     console.print(
-        f"temperature {calibration.temperature:.4f}, "
-        f"expected calibration error {before} before and {after} after"
+        f"temperature {calibration.temperature:.4f}, expected calibration error "
+        f"on {calibration.measured_rows} {calibration.measured_on}: {before} before, {after} after"
     )
+
+
+def _error_and_interval(found: Reliability) -> str:
+    low, high = found.expected_calibration_error_interval or (0, 1)
+    interval = f"{100 * BOOTSTRAP.level:g} % interval {low:.4f} to {high:.4f}"
+    return f"{found.expected_calibration_error:.4f} ({interval})"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedKFold
 
 from app import certainty
-from app.reference import Calibration, Reliability
+from app.reference import Bootstrap, Calibration, Reliability
 from training.data import Dataset
 from training.fit import Fitted, Settings, Split, fit_split
 
@@ -28,6 +28,7 @@ FOLDS = 5
 BINS = 15
 # Where every held-out row is right, no temperature is too low; here sharpening ends.
 LOWEST, HIGHEST = 0.05, 20.0
+BOOTSTRAP = Bootstrap()
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -58,6 +59,7 @@ def calibrate(
         bins=BINS,
         before=reliability(found, truth),
         after=reliability(certainty.calibrate(found, temperature), truth),
+        bootstrap=BOOTSTRAP,
     )
 
 
@@ -98,6 +100,7 @@ def reliability(log_probabilities: FloatArray, labels: IntArray) -> Reliability:
     return Reliability(
         negative_log_likelihood=_negative_log_likelihood(log_probabilities, labels),
         expected_calibration_error=expected_calibration_error(log_probabilities, labels),
+        expected_calibration_error_interval=error_interval(log_probabilities, labels),
     )
 
 
@@ -110,8 +113,31 @@ def expected_calibration_error(log_probabilities: FloatArray, labels: IntArray) 
 
     Each bin weighs as many rows as it holds. A confidence on an edge is in the lower bin.
     """
+    return _mean_gap(*_binned(log_probabilities, labels))
+
+
+def error_interval(log_probabilities: FloatArray, labels: IntArray) -> list[float]:
+    """[low, high] of the expected calibration error, by BOOTSTRAP over the rows."""
+    bins, gaps = _binned(log_probabilities, labels)
+    generator = np.random.default_rng(BOOTSTRAP.seed)
+    errors = np.empty(BOOTSTRAP.resamples)
+    # One resample at a time: all of them would be as many copies of the rows.
+    for place in range(BOOTSTRAP.resamples):
+        drawn = generator.integers(len(labels), size=len(labels))
+        errors[place] = _mean_gap(bins[drawn], gaps[drawn])
+    tail = (1 - BOOTSTRAP.level) / 2
+    return np.quantile(errors, [tail, 1 - tail]).tolist()  # type: ignore[no-any-return]
+
+
+def _binned(log_probabilities: FloatArray, labels: IntArray) -> tuple[IntArray, FloatArray]:
+    """The bin of each row (rows,), and its 1 or 0 for right or wrong less its confidence."""
     confidence = np.exp(log_probabilities.max(axis=1))
     right = log_probabilities.argmax(axis=1) == labels
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
-    gaps = np.bincount(bins, weights=right - confidence, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(labels))
+    return bins, right - confidence
+
+
+def _mean_gap(bins: IntArray, gaps: FloatArray) -> float:
+    # Rounding can leave a confidence a little above 1.
+    total = np.abs(np.bincount(bins, weights=gaps, minlength=BINS)).sum()
+    return min(1.0, float(total / len(bins)))

@@ -14,7 +14,9 @@ export class Details extends EventTarget {
     for (const box of this.#boxes) box.closest("label").hidden = false;
     part("details").hidden = !this.#boxes.length;
     part("details").addEventListener("change", () => this.dispatchEvent(new Event("change")));
-    if (calibration) part("temperature").textContent = ` (T = ${short(calibration.temperature, 3)})`;
+    if (!calibration) return;
+    part("temperature").textContent = ` (T = ${short(calibration.temperature, 3)})`;
+    part("calibration-error").textContent = reliability(calibration);
   }
 
   /** As /predict's query, {calibrated: true, out_of_distribution: true} at most. */
@@ -27,4 +29,13 @@ export class Details extends EventTarget {
     const { calibrated } = this.query;
     return calibrated ? { calibrated } : {};
   }
+}
+
+/** How far confidence is from accuracy, on how many rows that was measured, and how surely. */
+function reliability({ before, after, bootstrap, measured_rows: rows, measured_on: on }) {
+  const text = ({ expected_calibration_error: error, expected_calibration_error_interval: interval }) =>
+    interval
+      ? `${short(error, 3)} (${short(100 * bootstrap.level, 3)} % interval ${interval.map((end) => short(end, 3)).join(" to ")})`
+      : short(error, 3);
+  return `Expected calibration error on ${rows} ${on}: ${text(before)} as it is, ${text(after)} calibrated.`;
 }

@@ -69,3 +69,15 @@ def test_a_row_of_numbers_stands_on_one_line() -> None:
 def test_shortening_lines_changes_no_content(name: str, baseline: list[float]) -> None:
     card = Card.model_validate_json(TEXT).model_copy(update={"name": name, "baseline": baseline})
     assert json.loads(card.to_json()) == card.model_dump(mode="json")
+
+
+def test_a_card_from_before_the_intervals_is_read(tmp_path: Path) -> None:
+    card = json.loads(IRIS.with_suffix(".json").read_text())
+    del card["calibration"]["bootstrap"]
+    for when in ("before", "after"):
+        del card["calibration"][when]["expected_calibration_error_interval"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(card))
+    read = read_card(path).calibration
+    assert read is not None
+    assert (read.bootstrap, read.after.expected_calibration_error_interval) == (None, None)

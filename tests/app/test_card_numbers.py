@@ -124,6 +124,13 @@ HISTOGRAM = {"edges": [0, 1, 2], "counts": [1, 1]}
         (("calibration", "temperature"), 0, "calibration.temperature"),
         (("calibration", "temperature"), -1, "calibration.temperature"),
         (("calibration", "temperature"), 1e300, "calibration.temperature"),
+        (("calibration", "bootstrap"), None, "calibration"),
+        (("calibration", "bootstrap", "level"), 1, "calibration.bootstrap.level"),
+        (
+            ("calibration", "after", "expected_calibration_error_interval"),
+            [0.2, 0.1],
+            "calibration.after",
+        ),
         (("mahalanobis", "percentiles", 50), 0, "mahalanobis"),
         (("mahalanobis", "precision", 0, 0), -1e9, "mahalanobis"),
         (("mahalanobis", "precision", 0, 1), 1e6, "mahalanobis"),

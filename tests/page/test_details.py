@@ -46,6 +46,19 @@ def test_calibrated_probabilities_are_those_of_the_cards_temperature(
     expect(bars).to_have_text([f"{value * 100:.1f} %" for value in plain.values()])
 
 
+def test_the_calibration_error_says_on_how_many_rows_and_how_surely(page: Page) -> None:
+    calibration = read_card(IRIS.with_suffix(".json")).calibration
+    assert calibration is not None
+    note = page.locator("#calibration-error")
+    expect(note).to_contain_text(f"on {calibration.measured_rows} test rows: ")
+    for found in (calibration.before, calibration.after):
+        interval = found.expected_calibration_error_interval
+        assert interval is not None
+        low, high = (f"{end:.3g}" for end in interval)
+        error = f"{found.expected_calibration_error:.3g}"
+        expect(note).to_contain_text(f"{error} (95 % interval {low} to {high})")
+
+
 def test_the_distance_is_shown_only_if_asked(page: Page) -> None:
     expect(page.locator("#novelty")).to_contain_text("standard deviations from the nearest")
     page.get_by_label("distance").uncheck()

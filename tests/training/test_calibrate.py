@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from training.calibrate import (
     HIGHEST,
     LOWEST,
     calibrate,
+    error_interval,
     expected_calibration_error,
     fit_temperature,
 )
@@ -57,6 +59,21 @@ def test_calibration_error_by_hand() -> None:
     certain = np.log(np.array([[1.0, 1e-300]] * 3))
     assert expected_calibration_error(certain, np.zeros(3, int)) == pytest.approx(0)
     assert expected_calibration_error(certain, np.ones(3, int)) == pytest.approx(1)
+
+
+def test_the_interval_narrows_as_rows_are_added() -> None:
+    """Rows of one confidence c: the error is |accuracy - c|, its resamples binomial."""
+    widths = []
+    for count in (40, 4000):
+        chances = np.tile([0.7, 0.3], (count, 1))
+        labels = (np.arange(count) % 10 >= 9).astype(np.int64)
+        low, high = error_interval(np.log(chances), labels)
+        ends = scipy.stats.binom(count, 0.9).ppf([0.025, 0.975]) / count - 0.7
+        # The end of a binomial may fall on either of two counts.
+        assert [low, high] == pytest.approx(ends, abs=2.5 / count + 1e-3)
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 5
+    assert error_interval(np.log([[0.8, 0.2]]), np.zeros(1, int)) == pytest.approx([0.2, 0.2])
 
 
 def test_the_committed_calibration_is_that_of_the_committed_state() -> None:

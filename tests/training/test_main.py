@@ -44,6 +44,13 @@ def test_another_data_set_is_trained_served_and_inspected(tmp_path: Path) -> Non
     assert (result.returncode, result.stderr) == (0, "")
     assert "epoch 100/100" in result.stdout
     assert "class_0: precision" in result.stdout
+    calibration = json.loads((tmp_path / "wine.json").read_text())["calibration"]
+    assert f"calibration error on {calibration['measured_rows']} test rows: " in result.stdout
+    for when in ("before", "after"):
+        found = calibration[when]
+        low, high = found["expected_calibration_error_interval"]
+        error = f"{found['expected_calibration_error']:.4f}"
+        assert f"{error} (95 % interval {low:.4f} to {high:.4f}) {when}" in result.stdout
     plots = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert plots == ["wine-confusion.png", "wine-loss.png", "wine-regions.png"]
     flower = frame.iloc[0].drop("target").to_dict()
