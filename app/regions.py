@@ -194,7 +194,8 @@ def _shortest(normals: Float64Array, offsets: Float64Array) -> Float64Array | No
     target = np.zeros(len(system))
     target[-1] = 1
     solution, residual = nnls(system, target, maxiter=10 * (len(offsets) + 10))
-    if residual < UNREACHABLE:
-        return None
     rest = target - system @ solution
+    # The last of `rest` is the residual squared, of which rounding may leave nothing.
+    if residual < UNREACHABLE or rest[-1] <= 0:
+        return None
     return -rest[:-1] / rest[-1] * farthest  # type: ignore[no-any-return]

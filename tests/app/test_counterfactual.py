@@ -258,3 +258,10 @@ def test_it_is_said_in_words_what_is_proven() -> None:
         alone.output.weight.zero_()
         alone.output.bias.copy_(torch.tensor([1.0, 0.0]))
     assert statement(alone) == NONE_PROVEN
+
+
+def test_a_range_far_wider_than_the_others_is_no_division_by_zero() -> None:
+    module = Multiclass.from_state(read_state(IRIS))
+    row = np.array([5.1, 3.5, 1.4, 0.2], np.float32)
+    scales = np.array([7.9e8, 2.4, 5.8, 2.4])
+    assert_sound(search(module, row, scales), module, row, scales)
