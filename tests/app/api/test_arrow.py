@@ -46,6 +46,8 @@ async def test_it_answers_as_json_does(client: httpx.AsyncClient, count: int) ->
     for row, answer in zip(found, wanted["predictions"], strict=True):
         outside = [warning["feature"] for warning in answer.pop("warnings")]
         assert row == answer | {"out_of_range": outside}
+    beyond = sum(bool(row["out_of_range"]) for row in found)
+    assert response.headers["x-out-of-range-rows"] == str(beyond)
 
 
 async def test_many_chunks_keep_their_order(client: httpx.AsyncClient) -> None:

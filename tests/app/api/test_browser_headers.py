@@ -89,6 +89,8 @@ async def test_the_origins_that_are_named_may_ask(tmp_path: Path) -> None:
                     found = response.headers.get("access-control-allow-origin")
                     assert found == (origin if allowed else None)
                     assert "access-control-allow-credentials" not in response.headers
+                exposed = answers[0].headers.get("access-control-expose-headers", "")
+                assert not allowed or "X-Out-Of-Range-Rows" in exposed.split(", ")
         same = await client.post("/predict", json=SETOSA, headers=bearer(keys["predict"]))
         assert "access-control-allow-origin" not in same.headers
         assert same.status_code == 200
