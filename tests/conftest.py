@@ -1,5 +1,6 @@
 """Fixtures: the real application in memory, a real server process, and fresh checkpoints."""
 
+import json
 import re
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -119,6 +121,21 @@ class Process:
     process: subprocess.Popen[bytes]
     url: str
     log: Path
+
+    def records(self, **fields: object) -> list[dict[str, Any]]:
+        """Those of the log's lines, as far as they are whole, that have these fields."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        records: Iterator[dict[str, Any]] = map(json.loads, whole.splitlines())
+        return [each for each in records if fields.items() <= each.items()]
+
+    def wait_for_record(self, **fields: object) -> dict[str, Any]:
+        """The only line of the log with these fields, which a thread writes a moment later."""
+        deadline = time.monotonic() + 60
+        while not (found := self.records(**fields)):
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+        (record,) = found
+        return record
 
     def stop(self) -> int:
         """SIGTERM, then the exit status."""

@@ -76,12 +76,10 @@ def test_an_unknown_option_stops_the_start_in_one_line() -> None:
 
 def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as running:
-        httpx.get(f"{running.url}/health/live", headers={"X-Request-ID": "abc"})
+        httpx.get(f"{running.url}/model", headers={"X-Request-ID": "abc"})
         assert running.stop() == 0
-    records = [json.loads(line) for line in running.log.read_text().splitlines()]
-    request = next(record for record in records if record["message"] == "request")
-    assert request["request_id"] == "abc"
-    assert (request["method"], request["path"], request["status"]) == ("GET", "/health/live", 200)
+    (request,) = running.records(message="request", request_id="abc")
+    assert (request["method"], request["path"], request["status"]) == ("GET", "/model", 200)
 
 
 def open_request(url: str, body: bytes) -> socket.socket:

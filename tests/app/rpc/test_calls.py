@@ -1,6 +1,5 @@
 """What is around every gRPC call: ids, records, counts, and answers to hostile messages."""
 
-import json
 from collections.abc import Iterator
 
 import grpc
@@ -112,8 +111,7 @@ def test_the_callers_id_comes_back_and_is_in_the_log(
     asked = f"mine-{len(content)}"
     status, _, _, trailing = ask(channel, content, metadata=[("x-request-id", asked)])
     assert trailing["x-request-id"] == asked
-    lines = map(json.loads, rpc.server.log.read_text().splitlines())
-    (line,) = (line for line in lines if line.get("request_id") == asked)
+    line = rpc.server.wait_for_record(request_id=asked)
     assert (line["logger"], line["message"], line["method"]) == ("app.access", "request", "gRPC")
     assert (line["path"], line["status"]) == (f"{PATH}ModelInfer", status.name)
     assert line["milliseconds"] > 0

@@ -1,7 +1,5 @@
 """A gRPC server that asks for keys."""
 
-import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,22 +58,12 @@ def test_one_key_is_given_not_two(keyed: Keyed) -> None:
     assert status is grpc.StatusCode.UNAUTHENTICATED
 
 
-def changes(rpc: RpcProcess, request_id: str) -> list[dict[str, str]]:
-    """The log's lines, of those that are whole, about a change that this request made."""
-    whole = rpc.server.log.read_text().rpartition("\n")[0]
-    lines = [line for line in map(json.loads, whole.splitlines()) if line["message"] == "admin"]
-    return [line for line in lines if line["request_id"] == request_id]
-
-
 def test_who_changed_what_is_served_is_in_the_log(keyed: Keyed) -> None:
     rpc, keys = keyed
     metadata = [("authorization", f"Bearer {keys[Scope.ADMIN]}"), ("x-request-id", "changed")]
     with grpc.insecure_channel(rpc.address) as channel:
         ask(channel, b"", "RepositoryModelUnload", metadata=metadata)
-        while not (found := changes(rpc, "changed")):
-            # Lines are written a moment later, in a thread.
-            time.sleep(0.02)
-    (line,) = found
+    line = rpc.server.wait_for_record(message="admin", request_id="changed")
     text = rpc.server.log.read_text()
     assert (line["key"], line["path"]) == ("admin-key", f"{PATH}RepositoryModelUnload")
     assert not any(key in text for key in keys.values())
