@@ -2,12 +2,13 @@
 
 import asyncio
 import fcntl
+import logging
 import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from app.atomic import write_atomically
 from app.errors import OutOfStep
 from app.versions import Plan
 
+logger = logging.getLogger("app.broadcast")
 LOOK_SECONDS = 0.005
 Bell = tuple[int, int]
 Document = TypeVar("Document")
@@ -72,7 +74,7 @@ class Bulletin:
         """Keep all others out meanwhile. Raises OutOfStep if one takes too long."""
         deadline = time.monotonic() + self._patience
         # The kernel takes the lock from a worker that dies.
-        with self._turns.open("w") as file:
+        with _open(self._turns) as file:
             while True:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +103,11 @@ class Bulletin:
     def acknowledge(self, number: int, trouble: str | None = None) -> None:
         """Tell that this worker serves what was published up to `number`, or why it does not."""
         if number > _read(self._followed[self._slot], Followed).number:
-            _write(self._followed[self._slot], Followed(number, trouble))
+            try:
+                _write(self._followed[self._slot], Followed(number, trouble))
+            except OutOfStep as error:
+                # Whoever waits for it is told that it is late.
+                logger.error("%s", error)
 
     async def wait_for_all(self, number: int) -> None:
         """Until every worker serves what was published. Raises OutOfStep if one does not.
@@ -133,4 +139,20 @@ def _read(path: Path, kind: type[Document]) -> Document:
 
 
 def _write(path: Path, document: msgspec.Struct) -> None:
-    write_atomically({path: msgspec.json.encode(document)})
+    try:
+        write_atomically({path: msgspec.json.encode(document)})
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _open(path: Path) -> TextIO:
+    try:
+        return path.open("w")
+    except OSError as error:
+        raise _unwritten(path, error) from None
+
+
+def _unwritten(path: Path, error: OSError) -> OutOfStep:
+    return OutOfStep(
+        f"the workers cannot tell one another what they serve: {path}: {error.strerror}"
+    )

@@ -60,6 +60,8 @@ class Listeners:
             client.setblocking(False)
             yield client
         # At once, whoever else holds it open: what the kernel takes after this moment is reset.
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RD)
+        # But those who hold that of a path may be workers that serve on.
+        if listener.family != socket.AF_UNIX:
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RD)
         listener.close()

@@ -17,6 +17,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.metric_files import AllocatedDict
 from app.process_metrics import ProcessMetrics
 
 # Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
@@ -229,4 +230,5 @@ def share_counts(directory: str, process_name: Callable[[], str]) -> None:
     a process that died counts on where that one ended.
     """
     os.environ[DIRECTORY] = directory
+    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(process_name)  # type: ignore[no-untyped-call]

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from operator import attrgetter
 from types import FrameType
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from fastapi import FastAPI
 
+from app.addresses import bind, name_of, remove_stale
 from app.api.guard import Guard
 from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
@@ -39,14 +40,15 @@ ON_THEIR_WAY_SECONDS = 0.5
 class Server(uvicorn.Server):
     """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
 
+    # By this process, for itself alone.
+    _bound: Sequence[socket.socket] = ()
+
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         """Raises SettingsError or MissingExtra where gRPC is asked for and cannot be served."""
         super().__init__(
             uvicorn.Config(
                 # What FastAPI's own __call__ adds is nothing here, at each request.
                 app.middleware_stack,  # type: ignore[arg-type]
-                host=settings.host,
-                port=settings.port,
                 http=_protocol(app, settings),
                 ws="none",
                 timeout_keep_alive=settings.keep_alive_seconds,
@@ -65,6 +67,21 @@ class Server(uvicorn.Server):
         self._drain_timeout = settings.drain_timeout_seconds
         self._rpc = _open_rpc(app.state.service, app.state.guard)
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """On these, or where the settings say. Raises SettingsError if that is not to be had."""
+        if sockets is not None:
+            await super().serve(sockets)
+            return
+        settings = self._service.settings
+        self._bound = bound = bind(settings, self.config.backlog)
+        try:
+            await super().serve(bound)
+        finally:
+            for each in bound:
+                each.close()
+            if settings.uds is not None:
+                remove_stale(settings.uds)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         LINES.start()
         await super().startup(sockets)
@@ -77,7 +94,13 @@ class Server(uvicorn.Server):
         )
         self._listeners = Listeners(self.servers, protocol, self.config.backlog)
         await self._listeners.share()
+        if self._bound:
+            self.announce(self._bound)
         await self._rpc.start()
+
+    def announce(self, bound: Sequence[socket.socket]) -> None:
+        urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]
+        logger.info("running on %s", " and ".join(urls))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in.

@@ -76,8 +76,16 @@ class Settings(BaseSettings):
         description="NAME:VERSION or NAME:VERSION=SHARE: a version that sees the default's "
         "requests, and is compared with it",
     )
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address or name to listen on; 0.0.0.0 for any of IPv4, :: for any of both",
+    )
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
+    uds: Path | None = Field(
+        default=None,
+        description="path of a unix domain socket to listen on, in the place of host and port",
+    )
     grpc_port: int | None = Field(
         default=None, ge=0, le=65535, description="port to answer gRPC on; 0 picks one"
     )

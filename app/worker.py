@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from types import FrameType
 
+from app.addresses import bind, share
 from app.broadcast import Broadcast
 from app.bulletin import Bulletin
 from app.server import Server
@@ -19,33 +20,22 @@ class WorkerServer(Server):
 
     orphaned = False
 
-    def listen(self, workers: int) -> list[socket.socket]:
-        """A listening socket for each worker, on one port; loads what all workers then share.
+    def listen(self, workers: int) -> list[list[socket.socket]]:
+        """Listening sockets for each worker; loads what all workers then share.
 
-        The kernel deals connections out over the sockets. From a single one the worker that
-        happens to wake first would take all that wait: of 8 often 8.
+        Raises SettingsError.
         """
         self.config.load()
         self.config.get_loop_factory()
-        first = self.config.bind_socket()
-        # Not before it is bound: else another service could have the port as well.
-        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        first.listen(self.config.backlog)
-        others = (
-            socket.create_server(
-                first.getsockname(),
-                family=first.family,
-                backlog=self.config.backlog,
-                reuse_port=True,
-                dualstack_ipv6=first.family == socket.AF_INET6,
-            )
-            for _ in range(workers - 1)
-        )
-        return [first, *others]
+        backlog = self.config.backlog
+        bound = bind(self._service.settings, backlog)
+        shared = [share(each, workers, backlog) for each in bound]
+        self.announce(bound)
+        return [list(listeners) for listeners in zip(*shared, strict=True)]
 
     def work(
         self,
-        listener: socket.socket,
+        listeners: list[socket.socket],
         lifeline: int,
         bulletin: Bulletin,
         on_loop: Callable[[], None],
@@ -58,7 +48,7 @@ class WorkerServer(Server):
         self._lifeline, self._on_loop, self._on_started = lifeline, on_loop, on_started
         self._broadcast = Broadcast(self._service.registry, bulletin)
         self._service.verbs = self._broadcast
-        self.run([listener])
+        self.run(listeners)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # Not before they have handlers: a signal during the fork waits until here.

@@ -9,15 +9,16 @@ import os
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from functools import partial
+from itertools import chain
 from multiprocessing.context import ForkProcess
 from operator import setitem
 from pathlib import Path
 
 from fastapi import FastAPI
 
+from app.addresses import remove_stale
 from app.api.guard import Guard
 from app.bulletin import Bulletin, make_bells
 from app.errors import WorkerError
@@ -27,6 +28,7 @@ from app.main import create_app
 from app.metrics import Metrics, share_counts
 from app.process import end_on_signals
 from app.settings import Settings
+from app.shared_folder import make_shared_folder
 from app.worker import SIGNALS, WorkerServer
 
 logger = logging.getLogger(__name__)
@@ -35,8 +37,6 @@ MAX_FAILED_STARTS = 5
 FIRST_PAUSE_SECONDS = 0.1
 # What a worker may take beyond its own time limits before it counts as stuck.
 GRACE_SECONDS = 5
-# In memory, and there even where the root file system is read-only.
-SHARED_MEMORY = "/dev/shm"  # noqa: S108
 
 
 def serve_with_workers(settings: Settings) -> None:
@@ -44,8 +44,7 @@ def serve_with_workers(settings: Settings) -> None:
 
     Raises CheckpointError, or WorkerError when a worker cannot start.
     """
-    parent = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="multiclass-metrics-", dir=parent) as directory:
+    with make_shared_folder(settings.workers) as directory:
         end_on_signals(partial(_clean_up, directory))
         share_counts(directory, lambda: multiprocessing.current_process().name)
         Supervisor(create_app(settings, Path(directory)), settings, directory).run()
@@ -102,6 +101,8 @@ class Supervisor:
                 self._stop()
             else:
                 self._kill_all("a second signal")
+        if self._settings.uds is not None:
+            remove_stale(self._settings.uds)
         if MAX_FAILED_STARTS in self._failed_starts:
             raise WorkerError(f"a worker died {MAX_FAILED_STARTS} times before it could serve")
 
@@ -143,7 +144,7 @@ class Supervisor:
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1))
         lifeline, supervisors_end = self._lifeline
         os.close(supervisors_end)
-        listener = self._listeners.pop(slot)
+        listeners = self._listeners.pop(slot)
         self._close_listeners()
         LINES.begin_anew()
         # What the supervisor cleans up is not this one's.
@@ -154,7 +155,7 @@ class Supervisor:
         on_started = partial(setitem, self._started, slot, 1)
         on_loop = partial(self._heartbeats.keep_beating, slot)
         try:
-            self._server.work(listener, lifeline, bulletin, on_loop, on_started)
+            self._server.work(listeners, lifeline, bulletin, on_loop, on_started)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
@@ -194,7 +195,7 @@ class Supervisor:
 
     def _close_listeners(self) -> None:
         # Whoever holds one open has the kernel take connections for it.
-        for listener in self._listeners:
+        for listener in chain.from_iterable(self._listeners):
             listener.close()
 
 

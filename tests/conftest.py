@@ -156,7 +156,7 @@ def running_server(
         )
     deadline = time.monotonic() + 120
     try:
-        while not (match := re.search(r"running on (http://[\d.]+:\d+)", log.read_text())):
+        while not (match := re.search(r"running on ([^ \"]+)", log.read_text())):
             assert time.monotonic() < deadline, log.read_text()
             assert process.poll() is None, log.read_text()
             time.sleep(0.05)

@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.message_factory import GetMessageClass
 from grpc import aio
 
+from app.addresses import bind_host, name_of
 from app.api.guard import Guard
-from app.errors import SettingsError
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Calls
 from app.rpc.health import Health
@@ -18,7 +18,6 @@ from app.rpc.lasting import Lasting
 from app.rpc.reflection import Reflection
 from app.rpc.verbs import Verbs
 from app.service import Service
-from app.settings import variable
 
 logger = logging.getLogger(__name__)
 # The generated code has a package of its own; on the wire the service has the protocol's.
@@ -60,11 +59,11 @@ class RpcServer:
         health = Health(self._service, self._guard, [SERVICE], lasting)
         reflection = Reflection(lasting)
         self._server.add_generic_rpc_handlers((inference, health.handler(), reflection.handler()))
-        host, port = self._reserved.getsockname()[:2]
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        self._server.add_insecure_port(address)
+        addresses = [name_of(each) for each in self._reserved]
+        for address in addresses:
+            self._server.add_insecure_port(address)
         await self._server.start()
-        logger.info("gRPC on %s", address)
+        logger.info("gRPC on %s", " and ".join(addresses))
 
     async def stop(self, seconds: float) -> None:
         """Take no more calls, and wait so long for those that have begun."""
@@ -93,19 +92,13 @@ def _handlers(service: Service, guard: Guard, calls: Calls) -> grpc.GenericRpcHa
     )
 
 
-def _reserve(host: str, port: int) -> socket.socket:
-    """A socket that is bound and never listens, so that nobody else gets the port.
+def _reserve(host: str, port: int) -> list[socket.socket]:
+    """Sockets that are bound and never listen, so that nobody else gets the port.
 
-    gRPC binds by itself, in each process again; this one knows which port 0 became.
+    gRPC binds by itself, in each process again; these know which port 0 became.
     """
-    reserved = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        reserved.bind((host, port))
-    except OSError as error:
-        reserved.close()
-        reason = f"{error.strerror}: {host} port {port}"
-        raise SettingsError(f"setting {variable('grpc_port')}: {reason}") from None
-    # Not before it is bound: else another service could have the port as well.
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved = bind_host("grpc_port", host, port)
+    for each in reserved:
+        # Not before it is bound: else another service could have the port as well.
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return reserved

@@ -306,14 +306,17 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
     assert added <= alone / 4
 
 
-def test_a_second_service_is_refused_the_port(service: Process) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_service_is_refused_the_port(service: Process, workers: str) -> None:
     port = service.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "app", "serve", "--workers", "2", "--port", port]
+    command = [sys.executable, "-m", "app", "serve", "--workers", workers, "--port", port]
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
     )
-    assert result.returncode != 0
-    assert "Address already in use" in result.stderr
+    assert result.returncode == 1
+    *_, last = map(json.loads, result.stderr.splitlines())
+    wanted = f"setting MULTICLASS_PORT (--port): Address already in use: 127.0.0.1 port {port}"
+    assert last["message"] == wanted
 
 
 def test_the_supervisor_has_one_thread_so_that_it_can_fork(service: Process) -> None:

@@ -127,7 +127,7 @@ def test_the_prediction_log_holds_calls_under_their_ids(tmp_path: Path) -> None:
             mine = ask(channel, infer(), metadata=[("x-request-id", "mine")])[3]
             unrecorded = [("x-request-id", "other"), ("x-prediction-log", "off")]
             assert "x-prediction-id" not in ask(channel, infer(), metadata=unrecorded)[3]
-            too_large = infer(contents={"fp32_contents": [1e31] * 4})
+            too_large = infer(contents={"fp32_contents": [3.4e38] * 4})
             assert "x-prediction-id" not in ask(channel, too_large)[3]
         prediction_id = f"{mine['x-prediction-id']}:0"
         feedback = {"prediction_id": prediction_id, "class": "setosa"}
@@ -177,7 +177,7 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
     assert result.returncode == 1
     last = json.loads(result.stderr.splitlines()[-1])
     assert last["message"] == (
-        f"setting MULTICLASS_GRPC_PORT: Address already in use: 127.0.0.1 port {port}"
+        f"setting MULTICLASS_GRPC_PORT (--grpc-port): Address already in use: 127.0.0.1 port {port}"
     )
     assert "Traceback" not in result.stderr
 
