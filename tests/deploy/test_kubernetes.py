@@ -3,7 +3,6 @@
 import copy
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from app import __version__
 from app.workers import GRACE_SECONDS
 from tests.conftest import IRIS, ROOT, open_client
 from tests.deploy.manifests import (
@@ -84,16 +84,12 @@ def test_kustomize_builds_them(tmp_path: Path) -> None:
         kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
     (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
-    assert image == f"multiclass-server:{project_version()}"
-
-
-def project_version() -> str:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert image == f"multiclass-server:{__version__}"
 
 
 def test_the_image_is_this_version() -> None:
     (image,) = read(KUBERNETES / "kustomization.yaml")["images"]
-    assert image == {"name": container()["image"], "newTag": project_version()}
+    assert image == {"name": container()["image"], "newTag": __version__}
 
 
 def test_the_pod_gets_the_settings_that_it_names() -> None:
