@@ -18,7 +18,7 @@ from tests.conftest import SETOSA, Process, running_server
 from tests.keys import bearer
 
 RATE = 60
-NAMES = ["all", "killed"]
+NAMES = ["all", "killed", "reloaded"]
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,14 @@ def test_a_worker_that_is_killed_gives_nothing_back(keyed: tuple[Process, dict[s
         wait_until(lambda killed=killed: len(set(workers_of(service)) - {killed}) == 2)
     after = ask_all([over_http] * RATE, service, keys["killed"])
     assert after == {"http True": RATE // 2, "http False": RATE // 2}
+
+
+def test_keys_that_are_read_again_go_on_with_their_rates(
+    keyed: tuple[Process, dict[str, str]],
+) -> None:
+    service, keys = keyed
+    ask_all([over_http] * RATE, service, keys["reloaded"])
+    service.process.send_signal(signal.SIGHUP)
+    # The process that forks and both workers.
+    wait_until(lambda: service.log.read_text().count("the API keys are reloaded") == 3)
+    assert ask_all([over_http] * 8, service, keys["reloaded"]) == {"http False": 8}
