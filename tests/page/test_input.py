@@ -28,7 +28,8 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
         expect(shown).to_contain_text(f"{warning['feature']} {warning['value']}")
         expect(shown).to_contain_text(warning["detail"])
     share = percent(answer["novelty"]["training_share"])
-    expect(page.locator("#novelty")).to_contain_text(f"at least as far as {share} of the training rows")
+    beyond = f"at least as far as {share} of the training rows"
+    expect(page.locator("#novelty")).to_contain_text(beyond)
     told = page.locator("#novelty").inner_text().startswith("Out of distribution")
     assert told == answer["novelty"]["out_of_distribution"]
 
