@@ -83,11 +83,11 @@ class LineWriter:
         while self._waiting and time.monotonic() < deadline:
             if self._thread is None:
                 self.write_what_fits()
-            time.sleep(MOMENT_SECONDS / 10)
+            _pause(MOMENT_SECONDS / 10)
 
     def _write_on(self) -> None:
         while self._awake.wait():
-            time.sleep(MOMENT_SECONDS)
+            _pause(MOMENT_SECONDS)
             self._awake.clear()
             # It is the only one: without memory it tries again.
             with suppress(MemoryError):
@@ -143,3 +143,8 @@ class LineWriter:
 
 def _nothing(lines: int) -> None:
     pass
+
+
+def _pause(seconds: float) -> None:
+    # time.sleep fails where a library in the process fakes its clock.
+    threading.Event().wait(seconds)

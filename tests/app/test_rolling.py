@@ -1,5 +1,7 @@
 """Behind nginx one server after the other is replaced: no client notices."""
 
+import contextlib
+import socket
 import threading
 from collections import Counter
 from http.client import HTTPConnection
@@ -41,13 +43,21 @@ class Clients:
             thread.join(timeout=60)
 
 
+def find_port() -> str:
+    """A free port that the system gives to no client: another server is to have it again."""
+    for port in range(20_000, 30_000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
+    raise AssertionError
+
+
 @pytest.mark.skipif(NGINX is None, reason="needs nginx")
 def test_a_rolling_replacement_loses_no_request(tmp_path: Path) -> None:
     def log(name: str) -> Path:
         return tmp_path / f"{name}.log"
 
     with (
-        running_server(log("first"), "--workers", "2") as first,
+        running_server(log("first"), "--workers", "2", "--port", find_port()) as first,
         running_server(log("second")) as second,
         nginx_before(tmp_path, first.url, second.url) as url,
     ):
