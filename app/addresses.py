@@ -134,6 +134,8 @@ def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socke
     bound.listen(backlog)
     others = [socket.socket(bound.family, socket.SOCK_STREAM) for _ in range(workers - 1)]
     for other in others:
+        # Else the connections that it had keep the port from whoever starts after us.
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if bound.family == socket.AF_INET6:
             only = bound.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
