@@ -1,13 +1,18 @@
-"""Clients that come together are all taken within a few turns of the event loop."""
+"""Clients that come together are taken in few turns of the loop; at the end none is reset."""
 
 import asyncio
+import errno
+import select
 import socket
 import struct
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
 import uvloop
 
+from app.listeners import refuse_new
 from app.main import create_app
 from app.server import Server
 from app.settings import Settings
@@ -49,3 +54,24 @@ def test_many_clients_are_taken_in_few_turns_of_the_loop() -> None:
     assert server.backlog == min(server.config.backlog, most)
     # Some more than their share of a turn each: a turn begins with what is called soon.
     assert server.turns <= 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a filter of Linux's")
+def test_no_connection_is_made_after_the_last_that_is_accepted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as clients:
+        address = listener.getsockname()
+        early = clients.enter_context(socket.create_connection(address))
+        early.send(b"a request")
+        refuse_new(listener)
+        late = clients.enter_context(socket.socket())
+        late.setblocking(False)
+        assert late.connect_ex(address) == errno.EINPROGRESS
+        taken = clients.enter_context(listener.accept()[0])
+        assert taken.recv(100) == b"a request"
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        listener.shutdown(socket.SHUT_RD)
+        # It asks once more, and is refused; a reset would have come where it was connected.
+        assert select.select([], [late], [], 60)[1] == [late]
+        assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED

@@ -74,7 +74,4 @@ def test_a_rolling_replacement_loses_no_request(tmp_path: Path) -> None:
                 clients.stop()
         finally:
             clients.stop()
-    # Of each of the three listening sockets that close, the kernel may reset the connection that is
-    # made between the last accept and the close: nginx sends a POST only once.
-    assert set(clients.statuses) <= {200, 502}, clients.statuses
-    assert clients.statuses[502] <= 3
+    assert set(clients.statuses) == {200}, clients.statuses
