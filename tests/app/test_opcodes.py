@@ -120,7 +120,8 @@ def archive(pickled: bytes, data: bytes = b"", compression: int = zipfile.ZIP_ST
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as target:
         for record, written in (("data.pkl", pickled), ("data/0", data), ("version", b"3\n")):
-            target.writestr(f"archive/{record}", written)
+            # Without the time of day, whose bytes would be opcodes at some minutes.
+            target.writestr(zipfile.ZipInfo(f"archive/{record}"), written, compression)
     return content.getvalue()
 
 

@@ -61,6 +61,8 @@ class Watched:
         return self.total("shadow_requests_total", result=result)
 
     async def until(self, condition: Callable[[], bool]) -> None:
+        # What was answered is counted at the end of its tick.
+        await asyncio.sleep(0)
         deadline = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < deadline
@@ -179,8 +181,6 @@ async def test_what_was_refused_or_given_up_is_not_mirrored() -> None:
     await watched.until(lambda: watched.requests("compared") == 1)
     await watched.predict(ROWS[:1])
     await watched.until(lambda: watched.requests("compared") == 2)
-    # What was answered is counted at the end of its tick.
-    await asyncio.sleep(0)
     assert watched.total("predictions_total") == 2
     watched.inference.close()
 
