@@ -1,7 +1,8 @@
 """What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -16,6 +17,7 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.samples import Sample
 
 from app.metric_files import AllocatedDict
 from app.process_metrics import ProcessMetrics
@@ -25,6 +27,7 @@ DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 VERSION = ("model", "version")
+Version = tuple[str, str]
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
 
 
@@ -214,13 +217,24 @@ class Snapshot:
     """Every sample of one moment; the sums that `Metrics.render` has."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._samples = [sample for family in registry.collect() for sample in family.samples]
+        # Without and with a version: to find those of each of a thousand versions, all samples
+        # are looked through once.
+        self._samples: dict[tuple[str, Version | None], list[Sample]] = defaultdict(list)
+        for family in registry.collect():
+            for sample in family.samples:
+                self._samples[sample.name, None].append(sample)
+                if version := _version_of(sample.labels):
+                    self._samples[sample.name, version].append(sample)
 
     def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
         """Labels and value of each sample `name` with these labels."""
-        for sample in self._samples:
-            if sample.name == name and labels.items() <= sample.labels.items():
+        for sample in self._samples.get((name, _version_of(labels)), ()):
+            if labels.items() <= sample.labels.items():
                 yield sample.labels, sample.value
+
+
+def _version_of(labels: Mapping[str, str]) -> Version | None:
+    return (labels["model"], labels["version"]) if labels.keys() >= set(VERSION) else None
 
 
 def share_counts(directory: str, process_name: Callable[[], str]) -> None:

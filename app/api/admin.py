@@ -3,9 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 
 from app.api.dependencies import ServiceDep
-from app.api.models import ModelListing, ModelName, read_model_versions
+from app.api.models import ModelListing, ModelName, versions_of
 from app.api.schemas import problems
 
 router = APIRouter(
@@ -15,25 +16,35 @@ router = APIRouter(
 OptionalVersion = Annotated[str | None, Query(description="all that is meant, if absent")]
 
 
-@router.post("/models/{model}/load", summary="Load from disk what changed, or one version")
-async def load(
-    service: ServiceDep, model: ModelName, version: OptionalVersion = None
-) -> ModelListing:
+@router.post(
+    "/models/{model}/load",
+    summary="Load from disk what changed, or one version",
+    response_model=ModelListing,
+)
+async def load(service: ServiceDep, model: ModelName, version: OptionalVersion = None) -> Response:
     await service.verbs.load(model, version)
-    return await read_model_versions(service, model)
+    return versions_of(service, model)
 
 
-@router.post("/models/{model}/unload", summary="Take a model or one version out of service")
+@router.post(
+    "/models/{model}/unload",
+    summary="Take a model or one version out of service",
+    response_model=ModelListing,
+)
 async def unload(
     service: ServiceDep, model: ModelName, version: OptionalVersion = None
-) -> ModelListing:
+) -> Response:
     await service.verbs.unload(model, version)
-    return await read_model_versions(service, model)
+    return versions_of(service, model)
 
 
-@router.post("/models/{model}/default", summary="Make one version the default: roll back")
+@router.post(
+    "/models/{model}/default",
+    summary="Make one version the default: roll back",
+    response_model=ModelListing,
+)
 async def set_default(
     service: ServiceDep, model: ModelName, version: Annotated[str, Query()]
-) -> ModelListing:
+) -> Response:
     await service.verbs.set_default(model, version)
-    return await read_model_versions(service, model)
+    return versions_of(service, model)

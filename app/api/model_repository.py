@@ -10,6 +10,7 @@ from starlette.responses import Response
 from app.api.body import Headers, read_body
 from app.api.dependencies import FaceDep, ServiceDep
 from app.api.models import ModelName
+from app.api.negotiation import JSON
 from app.api.open_schemas import errors_of
 from app.errors import InvalidInference
 from app.open_inference import PLATFORM, TensorInfo
@@ -20,6 +21,7 @@ from app.versions import State
 # What is read of a body that says little.
 MOST_BYTES = 8 * 1024
 Query = TypeVar("Query", bound=msgspec.Struct)
+_encode = msgspec.json.Encoder().encode
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
 model_router = APIRouter(tags=["open inference"])
@@ -67,17 +69,20 @@ class LoadQuery(msgspec.Struct):
 
 
 @router.post(
-    "/v2/repository/index", summary="Every version of every model", responses=errors_of(400)
+    "/v2/repository/index",
+    summary="Every version of every model",
+    response_model=list[IndexEntry],
+    responses=errors_of(400),
 )
-async def index(service: ServiceDep, request: Request) -> list[IndexEntry]:
+async def index(service: ServiceDep, request: Request) -> Response:
     query = await _read(request, service, IndexQuery)
-    return entries(service, ready=query.ready)
+    return Response(_encode(entries(service, ready=query.ready)), media_type=JSON)
 
 
-def entries(service: Service, *, ready: bool) -> list[IndexEntry]:
-    """Every version, or only those that are ready."""
+def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
+    """Every version, or only those that are ready, each an IndexEntry before it is one."""
     return [
-        IndexEntry(name=s.name, version=s.version, state=s.state, reason=s.reason or "")
+        {"name": s.name, "version": s.version, "state": s.state, "reason": s.reason or ""}
         for s in service.registry.statuses()
         if s.state == "READY" or not ready
     ]

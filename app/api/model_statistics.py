@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
 
 from app.api.dependencies import FaceDep, ServiceDep
+from app.api.negotiation import JSON
 from app.metrics import Snapshot
 from app.open_inference import OpenModel
 from app.pass_times import STAGES
@@ -68,21 +70,34 @@ class Statistics(BaseModel):
     model_stats: list[ModelStatistics]
 
 
-@router.get("/v2/models/stats", summary="What every version has done")
-async def all_statistics(service: ServiceDep) -> Statistics:
-    return await statistics_of(service)
+@router.get("/v2/models/stats", summary="What every version has done", response_model=Statistics)
+async def all_statistics(service: ServiceDep) -> Response:
+    return await _answer(service)
 
 
-@model_router.get("/stats", summary="What a version of a model, or each one, has done")
-async def statistics(service: ServiceDep, face: FaceDep, request: Request) -> Statistics:
-    return await statistics_of(service, face.open_model.name, request.path_params.get("version"))
+@model_router.get(
+    "/stats",
+    summary="What a version of a model, or each one, has done",
+    response_model=Statistics,
+)
+async def statistics(service: ServiceDep, face: FaceDep, request: Request) -> Response:
+    return await _answer(service, face.open_model.name, request.path_params.get("version"))
 
 
-async def statistics_of(
+async def _answer(
+    service: Service, name: str | None = None, version: str | None = None
+) -> Response:
+    def write() -> bytes:
+        return statistics_of(service, name, version).model_dump_json().encode()
+
+    return Response(await run_in_threadpool(write), media_type=JSON)
+
+
+def statistics_of(
     service: Service, name: str | None = None, version: str | None = None
 ) -> Statistics:
-    """What is served under this name and version, or under any."""
-    counts = await run_in_threadpool(service.metrics.snapshot)
+    """Of what is served under this name and version, or under any; for a thread."""
+    counts = service.metrics.snapshot()
     models = [
         model
         for model in (face.open_model for face in service.registry.served())

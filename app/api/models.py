@@ -12,6 +12,7 @@ from app.api.dependencies import ServiceDep
 from app.api.negotiation import JSON
 from app.api.schemas import problems
 from app.comparison import Comparison, compare_states
+from app.service import Service
 from app.versions import State, VersionStatus
 
 router = APIRouter(tags=["models"])
@@ -70,9 +71,20 @@ async def list_models(service: ServiceDep) -> Response:
     return Response(content, media_type=JSON)
 
 
-@router.get("/models/{model}", summary="One model's versions", responses=problems(404))
-async def read_model_versions(service: ServiceDep, model: ModelName) -> ModelListing:
-    return ModelListing.model_validate(_outline(model, service.registry.statuses(model)))
+@router.get(
+    "/models/{model}",
+    summary="One model's versions",
+    response_model=ModelListing,
+    responses=problems(404),
+)
+async def read_model_versions(service: ServiceDep, model: ModelName) -> Response:
+    return versions_of(service, model)
+
+
+def versions_of(service: Service, model: str) -> Response:
+    """A ModelListing. Raises ModelNotFound."""
+    content = _encode(_outline(model, service.registry.statuses(model)))
+    return Response(content, media_type=JSON)
 
 
 # A plain function: FastAPI runs it in a thread, for large states take a while.

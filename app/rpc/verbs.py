@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from app.api import model_repository, open_inference
 from app.api.model_statistics import statistics_of
 from app.api.predict_face import PredictFace
@@ -74,12 +76,17 @@ class Verbs:
     async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> Any:
         if request.name:
             self._face(request.name, request.version)
-        found = await statistics_of(self._service, request.name or None, request.version or None)
-        return pb.ModelStatisticsResponse(**found.model_dump())
+        name, version = request.name or None, request.version or None
+
+        def write() -> bytes:
+            found = statistics_of(self._service, name, version)
+            return pb.ModelStatisticsResponse(**found.model_dump()).SerializeToString()
+
+        return await run_in_threadpool(write)
 
     async def _index(self, request: pb.RepositoryIndexRequest, _call: Call) -> Any:
         entries = model_repository.entries(self._service, ready=request.ready)
-        return pb.RepositoryIndexResponse(models=[entry.model_dump() for entry in entries])
+        return pb.RepositoryIndexResponse(models=entries)
 
     async def _load(self, request: pb.RepositoryModelLoadRequest, _call: Call) -> Any:
         if request.parameters:

@@ -1,16 +1,24 @@
 """What grows with the number of models is not done anew for each change."""
 
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from app.api.model_repository import entries
+from app.api.model_statistics import statistics_of
 from app.card import card_path
 from app.inference import Inference
+from app.main import create_app
 from app.metrics import Metrics
 from app.registry import Registry
 from app.repository import Repository
+from app.service import Service
+from app.settings import Settings
 from app.version_policy import VersionPolicy
 from tests.conftest import save_model
 
@@ -80,3 +88,44 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     card_path(path).unlink()
     await registry.refresh()
     assert name() == "feature_0"
+
+
+def calls_of(work: Callable[[], object]) -> int:
+    """How many calls of functions, C's included, it takes."""
+    calls = 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [statistics_of, lambda service: service.metrics.render(), lambda s: entries(s, ready=False)],
+    ids=["statistics", "metrics", "index"],
+)
+def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are(
+    tmp_path: Path, ask: Callable[[Service], object]
+) -> None:
+    calls = []
+    for number in (4, 8, 16):
+        folder = tmp_path / str(number)
+        for version in range(number):
+            save_model(folder / f"made/{version + 1}/model.pth")
+        app = create_app(Settings(models=folder, model=Path("made.pth"), version_policy="all"))
+        service = app.state.service
+        for face in service.registry.served():
+            face.inference.times.passed(1, 1, 0, 0, 0)
+        ask(service)
+        calls.append(calls_of(partial(ask, service)))
+        assert len(statistics_of(service).model_stats) == number
+    few, some, many = calls
+    assert many - some == pytest.approx(2 * (some - few), rel=0.2), calls
