@@ -17,7 +17,7 @@ from app.metrics import Metrics
 from app.predictor import Predictor
 from app.repository import Candidate, Listing, Repository
 from app.rollout import Target
-from app.turns import Turn, return_free_memory
+from app.turns import Turn, keep_from_collector, return_free_memory
 from app.version_policy import LATEST, VersionPolicy
 from app.versions import Plan, Versions, VersionStatus
 
@@ -239,6 +239,7 @@ class Registry(Generic[Served]):
         for candidate in candidates:
             with versions.loading(candidate.version):
                 outcome = await asyncio.to_thread(self._loader.attempt, candidate)
+                await asyncio.to_thread(keep_from_collector)
             versions.settle(candidate, outcome)
             self._publish(versions)
             if isinstance(outcome, Exception):

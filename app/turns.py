@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -25,3 +26,13 @@ def return_free_memory() -> None:
     # Other C libraries have no such function, and keep less.
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
+
+
+def keep_from_collector() -> None:
+    """Take what a load has left, which is there to stay, from all further garbage collections.
+
+    One of them looks at every object and lets nobody else run: with a thousand versions loaded
+    it took 0.4 s.
+    """
+    gc.collect()
+    gc.freeze()

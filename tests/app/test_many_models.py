@@ -1,5 +1,6 @@
 """What grows with the number of models is not done anew for each change."""
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -88,6 +89,22 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     card_path(path).unlink()
     await registry.refresh()
     assert name() == "feature_0"
+
+
+async def test_the_garbage_collector_does_not_look_at_what_was_loaded(tmp_path: Path) -> None:
+    for version in range(MODELS):
+        save_model(tmp_path / f"made/{version + 1}/model.pth")
+    metrics = Metrics()
+    registry = Registry(
+        Repository(tmp_path, "made"),
+        lambda predictor: Inference(predictor, metrics),
+        metrics,
+        VersionPolicy.parse("all"),
+    )
+    await registry.refresh()
+    assert len(registry.served()) == MODELS
+    seen = set(map(id, gc.get_objects()))
+    assert not [each for each in registry.served() if id(each.predictor) in seen]
 
 
 def calls_of(work: Callable[[], object]) -> int:
