@@ -127,15 +127,16 @@ def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
         yield [value.decode() for value in values] if tensor.datatype == BYTES else values
 
 
-def to_bytes(tensor: Tensor) -> bytes | bytearray:
-    """The elements little-endian, row by row; each of BYTES after its length in 4 bytes."""
-    if tensor.datatype != BYTES:
-        return tensor.array.astype(DTYPES[tensor.datatype], copy=False).tobytes()
-    content, flat = bytearray(), tensor.array.reshape(-1)
+def to_pieces(tensor: Tensor) -> Iterator[bytes]:
+    """The elements little-endian, row by row, each of BYTES after its length in 4 bytes; in
+    pieces of a moderate length."""
+    flat = tensor.array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         elements = flat[start : start + CHUNK]
-        content += b"".join(struct.pack("<I", len(each)) + each for each in elements)
-    return content
+        if tensor.datatype == BYTES:
+            yield b"".join(struct.pack("<I", len(each)) + each for each in elements)
+        else:
+            yield elements.astype(DTYPES[tensor.datatype], copy=False).tobytes()
 
 
 def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterator[Buffer]:

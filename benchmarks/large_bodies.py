@@ -11,6 +11,7 @@ import pyarrow as pa
 from benchmarks.request import FLOWER
 
 LIMIT = 32 * 2**20
+GRPC_LIMIT = 16 * 2**20
 # As many rows of any format as fill a body, up to the limit of rows.
 ROWS = 1_000_000
 NPY, ARROW = "application/x-npy", "application/vnd.apache.arrow.stream"
@@ -140,5 +141,6 @@ def large_bodies() -> Iterator[LargeBody]:
     )
     yield LargeBody("Arrow, 100,000 fields", "/predict", arrow_fields, False, ARROW)
     for name, empty in {"inputs": b"\x2a\x00", "outputs": b"\x32\x00", "raw": b"\x3a\x00"}.items():
-        yield LargeBody(f"gRPC, {name}", GRPC, filled(b"", empty, b"", LIMIT - 1024))
-    yield LargeBody("gRPC, numbers", GRPC, filled(b"", b"\xf8\x06\x01", b"", LIMIT - 1024))
+        yield LargeBody(f"gRPC, {name}", GRPC, filled(b"", empty, b"", GRPC_LIMIT - 1024))
+    yield LargeBody("gRPC, numbers", GRPC, filled(b"", b"\xf8\x06\x01", b"", GRPC_LIMIT - 1024))
+    yield LargeBody("gRPC, over the limit", GRPC, filled(b"", b"\xf8\x06\x01", b"", LIMIT))

@@ -1,60 +1,29 @@
-"""How long others wait at most while a large body is read, answered or refused.
-
-A prober asks GET /health/live every 10 ms, over a connection of its own.
-"""
+"""How long others wait at most while a large body is read, answered or refused."""
 
 import http.client
-import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from benchmarks.large_bodies import GRPC, LargeBody, large_bodies
-from benchmarks.ratio import Ratio, timed
+from benchmarks.prober import probing
+from benchmarks.ratio import Ratio, print_table
 from benchmarks.request import flower_request
 from benchmarks.server import free_ports, running_server
 from benchmarks.single import service_command
 
-PERIOD_SECONDS = 0.01
 TIMEOUT_SECONDS = 120
 GOOD_MS, REFUSED_MS = 250, 100
 TOKEN = "benchmark-admin-token"  # noqa: S105
-ASK = b"GET /health/live HTTP/1.1\r\nHost: prober\r\n\r\n"
 
 
-class Prober:
-    """Asks in a thread until `stop`, which returns the longest wait in seconds."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS)
-        self._stopped = threading.Event()
-        self._longest = 0.0
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def stop(self) -> float:
-        self._stopped.set()
-        self._thread.join()
-        self._socket.close()
-        return self._longest
-
-    def _run(self) -> None:
-        # The last one begins after the body's end: freeing it counts.
-        while not self._stopped.wait(PERIOD_SECONDS):
-            self._longest = max(self._longest, timed(self._ask))
-        self._longest = max(self._longest, timed(self._ask))
-
-    def _ask(self) -> None:
-        self._socket.sendall(ASK)
-        if not self._socket.recv(4096).startswith(b"HTTP/1.1 200"):
-            raise ConnectionError("the prober was not answered")
-
-
-def measure() -> list[Ratio]:
+def measure(only: str = "", rounds: int = 1) -> list[Ratio]:
+    """Of the bodies whose name or path has `only` in it."""
     port, grpc_port = free_ports(2)
     options = ["--grpc-port", str(grpc_port)] if find_spec("grpc") else []
     command = service_command(port, "--admin-token", TOKEN, *options)
@@ -64,29 +33,26 @@ def measure() -> list[Ratio]:
         running_server(command, flower_request(port).send, log=Path(folder) / "log"),
     ):
         _wait(port, lambda: time.sleep(1))
-        waits.append(_line("nothing", REFUSED_MS, _wait(port, lambda: time.sleep(1))))
+        waits.append(_line("nothing", REFUSED_MS, [_wait(port, lambda: time.sleep(1))]))
         for body in large_bodies():
-            if body.path != GRPC or options:
+            name = f"{body.name}, to {body.path}"
+            if only in name and (body.path != GRPC or options):
                 content = body.make()
                 send = _send(body, content, port, grpc_port)
                 goal = GOOD_MS if body.good else REFUSED_MS
-                waits.append(_line(f"{body.name}, to {body.path}", goal, _wait(port, send)))
+                waits.append(_line(name, goal, [_wait(port, send) for _ in range(rounds)]))
     return waits
 
 
-def _line(beside: str, goal: int, seconds: float) -> Ratio:
-    return Ratio(f"longest wait in ms beside {beside}", [1000 * seconds], f"at most {goal}")
+def _line(beside: str, goal: int, seconds: list[float]) -> Ratio:
+    waits = [1000 * each for each in seconds]
+    return Ratio(f"longest wait in ms beside {beside}", waits, f"at most {goal}")
 
 
 def _wait(port: int, send: Callable[[], object]) -> float:
-    prober = Prober(port)
-    try:
+    with probing(port) as longest:
         send()
-        # What is freed after the answer is waited for, too.
-        time.sleep(5 * PERIOD_SECONDS)
-    finally:
-        longest = prober.stop()
-    return longest
+    return longest[0]
 
 
 def _send(body: LargeBody, content: bytes, port: int, grpc_port: int) -> Callable[[], None]:
@@ -123,3 +89,12 @@ def _call(content: bytes, port: int) -> bool:
         call: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
         error = call.future(content, timeout=TIMEOUT_SECONDS).exception()
         return error is None
+
+
+def main(only: str = "", rounds: int = 1) -> None:
+    """Measure these waits alone."""
+    print_table(measure(only, rounds))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,5 +1,6 @@
 """An Open Inference answer: JSON, and after it the outputs that were asked for as bytes."""
 
+import io
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from app.api.infer_request import JSON_LENGTH, InferRequest
 from app.api.negotiation import JSON
 from app.open_inference import OpenModel
-from app.tensors import Tensor, to_bytes, to_lists
+from app.tensors import Tensor, to_lists, to_pieces
 
 _encode = msgspec.json.Encoder().encode
 
@@ -18,7 +19,7 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
     about = {"model_name": model.name, "model_version": model.version}
     if request.id is not None:
         about["id"] = request.id
-    head, raw = bytearray(_encode(about)), []
+    head, raw = bytearray(_encode(about)), list[bytes]()
     head[-1:] = b',"outputs":['
     for tensor in outputs:
         view: dict[str, Any] = {
@@ -27,8 +28,9 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
             "shape": tensor.shape,
         }
         if tensor.name in request.binary:
-            raw.append(to_bytes(tensor))
-            view["parameters"] = {"binary_data_size": len(raw[-1])}
+            pieces = list(to_pieces(tensor))
+            raw += pieces
+            view["parameters"] = {"binary_data_size": sum(map(len, pieces))}
             head += _encode(view)
         else:
             head += _encode(view)
@@ -41,8 +43,13 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
     head[-1:] = b"]}"
     if not raw:
         return Response(memoryview(head), media_type=JSON)
+    # One piece at a time, for a join would keep the interpreter from others all the while.
+    content = io.BytesIO()
+    content.write(head)
+    for piece in raw:
+        content.write(piece)
     return Response(
-        b"".join([head, *raw]),
+        content.getvalue(),
         media_type="application/octet-stream",
         headers={JSON_LENGTH: str(len(head))},
     )

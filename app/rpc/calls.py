@@ -28,10 +28,11 @@ MAX_DETAIL = 1000
 
 
 class Call:
-    """What a call brings beside its message."""
+    """What a call brings beside its message, of `size` bytes."""
 
-    def __init__(self, context: "ServicerContext[bytes, bytes]") -> None:
+    def __init__(self, context: "ServicerContext[bytes, bytes]", size: int = 0) -> None:
         self._context = context
+        self.size = size
         # gRPC's metadata are HTTP's headers.
         self.fields = [
             (name.encode(), value if isinstance(value, bytes) else value.encode())
@@ -88,7 +89,7 @@ class Calls:
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
             self.begun += 1
-            call = Call(context)
+            call = Call(context, len(content))
             tally = self._tally(call)
             request_id = tally.request_id.decode()
             trailing = [("x-request-id", request_id)]

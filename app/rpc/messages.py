@@ -1,12 +1,12 @@
-"""The tensors of ModelInfer, from its messages and into them."""
+"""What a ModelInferRequest asks, and its tensors."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from app.errors import InvalidInference, InvalidTensor
-from app.open_inference import OpenModel, TensorInfo, WantedOutput
+from app.open_inference import TensorInfo, WantedOutput
 from app.rpc import open_inference_pb2 as pb
-from app.tensors import BYTES, CHUNK, Tensor, from_bytes, from_values, to_bytes
+from app.tensors import BYTES, Tensor, from_bytes, from_values
 
 # The field of InferTensorContents that holds each datatype; FP16 is only sent raw.
 FIELDS = {
@@ -51,26 +51,6 @@ def read_inputs(request: pb.ModelInferRequest) -> Iterator[Tensor]:
 def read_outputs(request: pb.ModelInferRequest) -> list[WantedOutput]:
     """Raises InvalidTensor."""
     return [WantedOutput.of(each.name, _parameters(each.parameters)) for each in request.outputs]
-
-
-def answer(
-    request: pb.ModelInferRequest, model: OpenModel, outputs: Iterable[Tensor]
-) -> pb.ModelInferResponse:
-    """The outputs raw where the inputs were, else each in the field of its datatype."""
-    response = pb.ModelInferResponse(
-        model_name=model.name, model_version=model.version, id=request.id
-    )
-    for tensor in outputs:
-        described = response.outputs.add(
-            name=tensor.name, datatype=tensor.datatype, shape=tensor.shape
-        )
-        if request.raw_input_contents:
-            response.raw_output_contents.append(bytes(to_bytes(tensor)))
-        else:
-            field = getattr(described.contents, FIELDS[tensor.datatype])
-            for start in range(0, tensor.array.size, CHUNK):
-                field.extend(tensor.array.reshape(-1)[start : start + CHUNK].tolist())
-    return response
 
 
 def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[Any]:

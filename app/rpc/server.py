@@ -22,6 +22,9 @@ from app.service import Service
 logger = logging.getLogger(__name__)
 # The generated code has a package of its own; on the wire the service has the protocol's.
 SERVICE = "inference.GRPCInferenceService"
+# gRPC copies a message in one call, which keeps the interpreter from everybody else; so many
+# hold a million rows of four numbers.
+MOST_BYTES = 16 * 2**20
 QUIET_SECONDS = 0.25
 MOST_QUIET_SECONDS = 2
 
@@ -42,7 +45,7 @@ class RpcServer:
         self._server = aio.server(
             maximum_concurrent_rpcs=settings.max_queued_requests,
             options=[
-                ("grpc.max_receive_message_length", settings.max_body_bytes),
+                ("grpc.max_receive_message_length", min(settings.max_body_bytes, MOST_BYTES)),
                 # An answer is as long as it has to be, and a client has a limit of its own.
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", settings.max_header_bytes),

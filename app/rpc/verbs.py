@@ -14,7 +14,8 @@ from app.inference import Prediction
 from app.open_inference import WantedOutput
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
-from app.rpc.messages import answer, describe_inputs, read_inputs, read_outputs
+from app.rpc.infer_response import answer
+from app.rpc.messages import describe_inputs, read_inputs, read_outputs
 from app.service import Service
 
 
@@ -113,10 +114,10 @@ class Verbs:
 
         def write(predictions: Iterable[Prediction], wanted: list[WantedOutput]) -> bytes:
             # Here, for where it is long this is a thread.
-            return answer(request, model, model.tensors(predictions, wanted)).SerializeToString()
+            return answer(request, model, model.tensors(predictions, wanted))
 
         deadline = call.deadline(self._settings.request_timeout_seconds)
-        return await face.serve(request.ByteSize(), read, write, deadline)
+        return await face.serve(call.size, read, write, deadline)
 
     def _face(self, name: str, version: str) -> PredictFace:
         face: PredictFace = self._service.face(name or None, version or None)

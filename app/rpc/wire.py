@@ -37,6 +37,16 @@ def require_quick_to_parse(content: bytes, layout: Mapping[int, Any]) -> None:
             )
 
 
+def varint(number: int) -> bytes:
+    """A number as the wire has it: seven bits a byte, the low ones first."""
+    written = bytearray()
+    while number >= 0x80:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
 def _fields(
     content: bytes, position: int, end: int, layout: Mapping[int, Any]
 ) -> Iterator[tuple[str | None, int]]:

@@ -1,5 +1,6 @@
 """Tensors in ModelInfer's messages, and back."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +9,9 @@ from app.errors import InvalidInference
 from app.open_inference import OpenModel
 from app.predictor import Predictor
 from app.rpc import open_inference_pb2 as pb
-from app.rpc.messages import FIELDS, answer, read_inputs
-from app.tensors import Tensor
+from app.rpc.infer_response import answer
+from app.rpc.messages import FIELDS, read_inputs
+from app.tensors import CHUNK, Tensor, bytes_array
 from tests.app.test_tensors import TENSORS, require_same
 from tests.conftest import IRIS
 
@@ -17,8 +19,9 @@ MODEL = OpenModel(Predictor.load(IRIS), max_instances=10)
 RAW = pb.ModelInferRequest(raw_input_contents=[b"raw"])
 
 
-def as_request(response: pb.ModelInferResponse) -> pb.ModelInferRequest:
+def as_request(content: bytes) -> pb.ModelInferRequest:
     """The outputs of an answer as the inputs of a request: the fields are the same."""
+    response = pb.ModelInferResponse.FromString(content)
     inputs = [
         pb.ModelInferRequest.InferInputTensor.FromString(each.SerializeToString())
         for each in response.outputs
@@ -37,6 +40,21 @@ def test_raw_contents_come_back_as_they_went(tensors: list[Tensor]) -> None:
 def test_typed_contents_come_back_as_they_went(tensor: Tensor) -> None:
     (found,) = read_inputs(as_request(answer(pb.ModelInferRequest(), MODEL, [tensor])))
     require_same(found, tensor)
+
+
+@pytest.mark.parametrize("request_", [RAW, pb.ModelInferRequest()], ids=["raw", "typed"])
+def test_an_answer_written_in_pieces_is_one_message(request_: pb.ModelInferRequest) -> None:
+    rows = 2 * CHUNK + 3
+    labels = bytes_array([b"%d" % row for row in range(rows)])
+    tensors = [
+        Tensor("index", "INT64", np.arange(rows)),
+        Tensor("probabilities", "FP32", np.arange(2 * rows, dtype="f4").reshape(rows, 2)),
+        Tensor("label", "BYTES", labels),
+    ]
+    content = answer(request_, MODEL, tensors)
+    for each, wanted in zip(read_inputs(as_request(content)), tensors, strict=True):
+        require_same(each, wanted)
+    assert pb.ModelInferResponse.FromString(content).model_name == MODEL.name
 
 
 NAMES = st.sampled_from([*FIELDS, "FP16", "", "FP8"])
