@@ -29,7 +29,7 @@ from benchmarks.load import LOAD_CORE
 from benchmarks.ratio import Ratio
 from benchmarks.request import Request
 from benchmarks.server import Server, free_port, running_server
-from tests.conftest import make_card
+from tests.checkpoints import make_card
 
 N_HIDDEN = 12_500_000
 IDLE_SECONDS = 3.0

@@ -12,7 +12,8 @@ import pytest
 from docker.utils import exclude_paths
 
 from app import __version__
-from tests.conftest import IRIS, ROOT, SETOSA, running_server
+from tests.process import running_server
+from tests.project import IRIS, ROOT, SETOSA
 
 
 def context(root: Path) -> set[Path]:

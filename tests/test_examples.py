@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def test_three_ways_of_saving() -> None:

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_iris
 from sklearn.model_selection import train_test_split
 
-from tests.conftest import IRIS
+from tests.project import IRIS
 from training.data import iris
 from training.evaluate import evaluate_seeds
 from training.fit import Settings, fit

@@ -6,7 +6,7 @@ from importlib.metadata import requires
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 HASH = r" \\\n    --hash=sha256:[0-9a-f]{64}"
 PIN = re.compile(rf"^([\w.-]+)==([\w.]+)(?: ; [^\\\n]+)?(?:{HASH})+$", re.M)

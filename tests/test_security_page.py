@@ -4,7 +4,7 @@ import ast
 import re
 
 from app.api.guard import SCOPES, below_model
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from tests.conftest import SETOSA
+from tests.project import SETOSA
 
 FLOWER = json.dumps(SETOSA).encode()
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -103,3 +103,15 @@ def require_alive(wire: Wire) -> None:
 def require_closed(wire: Wire) -> None:
     """Nothing more comes: no second answer to one request."""
     assert wire.reply() is None
+
+
+def open_request(url: str, body: bytes) -> socket.socket:
+    """Send all of a request but the body's last byte, so that it is in flight."""
+    host, port = url.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=20)
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + body[:-1])
+    return connection

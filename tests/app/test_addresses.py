@@ -16,9 +16,10 @@ import pytest
 
 from app.addresses import bind_host, name_of, remove_stale
 from app.errors import SettingsError
-from tests.app.rpc.conftest import rpc_of
-from tests.app.test_workers import wait_until, workers_of
-from tests.conftest import ROOT, SETOSA, running_server
+from tests.process import running_server, wait_until
+from tests.project import ROOT, SETOSA
+from tests.rpc import rpc_of
+from tests.workers import workers_of
 
 LOOPBACKS = ("127.0.0.1", "::1")
 

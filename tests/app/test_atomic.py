@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.atomic import write_atomically
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 @pytest.fixture

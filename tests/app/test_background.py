@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from app.background import NICENESS, in_background
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def priority() -> int:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
-from tests.conftest import Process
+from tests.process import Process
 from tests.proxies import HAPROXY, NGINX, haproxy_before, nginx_before
 
 CHROMIUM = Path("/usr/bin/chromium")

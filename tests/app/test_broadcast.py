@@ -16,7 +16,7 @@ from app.predictor import Predictor
 from app.registry import Registry
 from app.repository import Repository
 from app.version_policy import VersionPolicy
-from tests.conftest import save_model
+from tests.checkpoints import save_model
 
 
 class Worker:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.processes import Process as Memory
-from tests.app.test_hostile_bodies import REFUSED as BODIES
-from tests.app.test_hostile_framing import REFUSED as FRAMING
-from tests.app.test_hostile_heads import ANSWERED, FLOODS
-from tests.conftest import Process, running_server
+from tests.hostile import BODIES, FLOODS, FRAMING
+from tests.hostile import HEADS as ANSWERED
+from tests.process import Process, running_server
 from tests.wire import LIVE, Wire, connected, require_alive
 
 MIB = 2**20

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.card import Card, read_card
 from app.errors import CardMismatch
-from tests.conftest import IRIS
+from tests.project import IRIS
 
 TEXT = IRIS.with_suffix(".json").read_text()
 OPTIONAL = ["calibration", "baseline", "mahalanobis", "histograms", "training_rows"]

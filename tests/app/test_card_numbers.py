@@ -15,7 +15,8 @@ from app.card import read_card
 from app.errors import CardMismatch, CheckpointError
 from app.predictor import Predictor
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 GOOD = json.loads(IRIS.with_suffix(".json").read_text())
 STRANGE = [

@@ -9,7 +9,7 @@ from scipy.spatial.distance import mahalanobis
 
 from app.card import read_card
 from app.certainty import NoveltyDetector, calibrate
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))
 DETECTOR = NoveltyDetector.from_card(CARD.mahalanobis)

@@ -13,7 +13,8 @@ from app.errors import CardMismatch, CheckpointError, StateMismatch
 from app.formats import CODECS, read_state
 from app.multiclass import Multiclass
 from app.predictor import Predictor
-from tests.conftest import IRIS, make_card
+from tests.checkpoints import make_card
+from tests.project import IRIS
 
 WriteModel = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from app.comparison import CHUNK, Difference, Outline, Recast, compare_states
 from app.multiclass import Multiclass
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def difference(first: object, second: object) -> Difference:

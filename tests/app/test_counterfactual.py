@@ -14,17 +14,10 @@ from app.counterfactual import NONE_PROVEN, PROVEN, Counterfactual, find_counter
 from app.formats import read_state
 from app.multiclass import Multiclass
 from app.regions import Regions
-from tests.conftest import IRIS
+from tests.networks import linear, seeded
+from tests.project import IRIS
 
 NO_EXAMPLES = np.empty((0, 0), np.float32)
-
-
-def seeded(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:
-    torch.manual_seed(seed)
-    module = Multiclass(*sizes, batch_norm=batch_norm)
-    if batch_norm:
-        module(torch.randn(50, sizes[0]) * 3 + 1)
-    return module.eval()
 
 
 def classes(module: torch.nn.Module, rows: np.ndarray) -> np.ndarray:
@@ -74,17 +67,6 @@ def test_no_smaller_change_has_the_effect(seed: int, inputs: int, hidden: int, o
     assert found.proven
     # Where logits run nearly parallel, float32 tells them apart only far past the border.
     assert found.distance - found.lower_bound < 1e-2 * max(1, found.distance)
-
-
-def linear(seed: int, n_features: int = 4, n_classes: int = 3) -> tuple[Multiclass, np.ndarray]:
-    """A module whose every ReLU is active near 0, and the weights of its logits."""
-    module = seeded(seed, n_features, 6, n_classes)
-    with torch.no_grad():
-        module.hidden.bias += 20
-        # The shift by 20 reaches every logit; take it out again.
-        module.output.bias -= module.output.weight.sum(dim=1) * 20
-    weight = (module.output.weight.double() @ module.hidden.weight.double()).detach().numpy()
-    return module, weight
 
 
 @pytest.mark.parametrize("seed", range(10))

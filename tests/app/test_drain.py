@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.test_workers import stopped, workers_of
-from tests.conftest import SETOSA, Process, running_server
+from tests.process import Process, running_server
+from tests.project import SETOSA
+from tests.workers import stopped, workers_of
 
 BODY = json.dumps(SETOSA).encode()
 HEAD = (

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 from app.card import read_card
 from app.drift import measure_drift
 from app.reference import FeatureHistogram
-from tests.conftest import IRIS
+from tests.project import IRIS
 from training.reference import histograms
 
 CARD = read_card(IRIS.with_suffix(".json"))

@@ -14,8 +14,8 @@ from app.errors import NotProvided
 from app.explain import NEIGHBOURS, STEPS, explain, integrated_gradients
 from app.formats import read_state
 from app.multiclass import Multiclass
-from tests.app.test_counterfactual import linear, seeded
-from tests.conftest import IRIS, SETOSA
+from tests.networks import linear, seeded
+from tests.project import IRIS, SETOSA
 
 IRIS_MODULE = Multiclass.from_state(read_state(IRIS))
 FORWARD = compile_forward(IRIS_MODULE)

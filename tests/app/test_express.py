@@ -2,26 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from fastapi import FastAPI
-from uvicorn.server import ServerState
 
 from app.api.access_log import AccessLog
 from app.api.express import Express
 from app.api.request_ids import RequestIds
-from app.main import create_app
 from app.metrics import Metrics
 from app.multiclass import Multiclass
-from app.server import Server
-from app.settings import Settings
-from tests.app.test_hot_path import BODIES, count_calls
-from tests.conftest import IRIS, SETOSA, Process
+from tests.calls import BODIES, count_calls
+from tests.express import answers, serving, tick
 from tests.keys import write_keys
+from tests.process import Process
+from tests.project import SETOSA
 from tests.wire import FLOWER, connected, post
 
 # Python and C calls from a packet to the end of its tick, when its answer is counted.
@@ -41,75 +37,6 @@ HEADERS = {
     "close": (b"Connection: close",),
 }
 ZEROS = dict.fromkeys(("x0", "x1", "x2", "x3"), 0)
-
-
-class Wire(asyncio.Transport):
-    """The other end of a connection, as a list of what was written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writes: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-
-    def writelines(self, parts: list[bytes]) -> None:
-        self.write(b"".join(parts))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def write_eof(self) -> None:
-        pass
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def statuses(self) -> list[int]:
-        return [int(write.split(b" ", 2)[1]) for write in self.writes]
-
-
-class Service:
-    """The whole service but its sockets."""
-
-    def __init__(self, app: FastAPI, settings: Settings) -> None:
-        self.app = app
-        self._config = Server(app, settings).config
-        self._config.load()
-        self.state = ServerState()
-
-    def connect(self):
-        protocol = self._config.http_protocol_class(self._config, self.state, {})
-        protocol.wire = Wire()
-        protocol.connection_made(protocol.wire)
-        return protocol
-
-
-@asynccontextmanager
-async def serving(**changes: object) -> AsyncIterator[Service]:
-    settings = Settings(**{"model": IRIS} | changes)
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        yield Service(app, settings)
-
-
-async def tick() -> None:
-    await asyncio.sleep(0)
-
-
-async def answers(protocol, count: int) -> None:
-    while len(protocol.wire.writes) < count:
-        await tick()
 
 
 @pytest.mark.parametrize("headers", HEADERS)

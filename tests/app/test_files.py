@@ -11,7 +11,7 @@ from app.errors import CheckpointError, UnreadableCheckpoint
 from app.files import read_regular_file
 from app.formats import encode_state
 from app.multiclass import Multiclass
-from tests.conftest import make_card, save_model
+from tests.checkpoints import make_card, save_model
 
 
 def test_a_link_within_its_folder_is_followed(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.app.test_workers import has_ended, metric, state_of, wait_until, workers_of
-from tests.conftest import IRIS, ROOT, SETOSA, Process
+from tests.process import Process, wait_until
+from tests.project import IRIS, ROOT, SETOSA
+from tests.workers import has_ended, metric, state_of, workers_of
 
 # Long enough that two busy cores are no hang.
 TIMEOUT = 4.0

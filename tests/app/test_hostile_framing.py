@@ -4,54 +4,12 @@ import time
 
 import pytest
 
-from tests.conftest import Process
+from tests.hostile import END, FRAMING, chunked
+from tests.process import Process
 from tests.wire import FLOWER, LIVE, connected, get, post, require_alive, require_closed
 
-CHUNKED = b"Transfer-Encoding: chunked"
-END = b"0\r\n\r\n"
 
-
-def chunked(body: bytes, *headers: bytes) -> bytes:
-    return post(body, *headers, framing=CHUNKED)
-
-
-# Each is followed by a request that would be answered if it were taken for one.
-REFUSED = {
-    "CL, then TE": (post(END, b"Content-Length: 4", framing=CHUNKED), "Transfer-Encoding"),
-    "TE, then CL": (post(END, CHUNKED, framing=b"Content-Length: 4"), "Content-Length"),
-    "two lengths": (post(b"1234", b"Content-Length: 5"), "Content-Length"),
-    "one length, twice": (post(b"1234", b"Content-Length: 4"), "Content-Length"),
-    "a list of lengths": (post(b"1234", framing=b"Content-Length: 4, 4"), "Content-Length"),
-    "a signed length": (post(b"1234", framing=b"Content-Length: +4"), "Content-Length"),
-    "a negative length": (post(b"1234", framing=b"Content-Length: -4"), "Content-Length"),
-    "a length of 23 digits": (post(b"", framing=b"Content-Length: " + b"9" * 23), "overflow"),
-    "an unknown coding": (post(END, framing=b"Transfer-Encoding: xchunked"), "Transfer-Encoding"),
-    "chunked not last": (post(END, framing=b"Transfer-Encoding: chunked, gzip"), "Transfer-Enc"),
-    "chunked twice": (chunked(END, CHUNKED), "Transfer-Encoding"),
-    "a vertical tab": (post(END, framing=b"Transfer-Encoding: \x0bchunked"), "header value"),
-    "a space before the colon": (post(END, framing=b"Transfer-Encoding : chunked"), "header"),
-    "a chunk of size zz": (chunked(b"zz\r\n"), "chunk size"),
-    "a chunk of 2^72": (chunked(b"f" * 18 + b"\r\n"), "Chunk size overflow"),
-    "a chunk longer than its size": (chunked(b"1\r\n12\r\n"), "chunk data"),
-    "bare LF": (LIVE.replace(b"\r\n", b"\n"), "Expected CRLF"),
-    "bare LF in headers": (get(b"/health/live", b"A: a\nB: b"), "header value"),
-    "bare CR in headers": (get(b"/health/live", b"A: a\rB: b"), "expected LF"),
-    "obs-fold": (get(b"/health/live", b"A: a\r\n b"), "whitespace after header value"),
-    "NUL in a header": (get(b"/health/live", b"A: \x00"), "header value"),
-    "a space in a name": (get(b"/health/live", b"A B: 1"), "header token"),
-    "no Host": (b"GET /health/live HTTP/1.1\r\n\r\n", "0 Host headers; send one"),
-    "two Hosts": (get(b"/health/live", b"Host: other"), "2 Host headers; send one"),
-    "NUL in the path": (get(b"/state/\x00"), "url"),
-    "raw UTF-8 in the path": (get("/state/é".encode()), "url"),
-    "an unknown method": (get(b"/predict", method=b"BREW"), "Invalid method"),
-    "CONNECT": (get(b"test:80", method=b"CONNECT"), "CONNECT is not for a server"),
-    "HTTP/9.9": (b"GET / HTTP/9.9\r\nHost: test\r\n\r\n", "Invalid HTTP version"),
-    "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1"),
-    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method"),
-}
-
-
-@pytest.mark.parametrize(("request_", "detail"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("request_", "detail"), FRAMING.values(), ids=FRAMING)
 def test_a_doubtful_request_gets_one_answer_and_nothing_after_it_is_read(
     server: Process, request_: bytes, detail: str
 ) -> None:

@@ -4,40 +4,13 @@ import json
 
 import pytest
 
-from tests.conftest import SETOSA, Process
-from tests.wire import FLOWER, LIVE, connected, get, post, require_alive, require_closed
-
-ANSWERED = {
-    "HEAD": (get(b"/predict", method=b"HEAD"), 405),
-    "TRACE": (get(b"/predict", method=b"TRACE"), 405),
-    "PROPFIND": (get(b"/predict", method=b"PROPFIND"), 405),
-    "OPTIONS of nothing": (get(b"/nowhere", method=b"OPTIONS"), 404),
-    "DELETE": (get(b"/state", method=b"DELETE"), 405),
-    "an absolute URL": (get(b"http://test/health/live"), 200),
-    "..": (get(b"/state/.."), 404),
-    "../..": (get(b"/state/../../etc/passwd"), 404),
-    "%2f": (get(b"/state/..%2f..%2fetc%2fpasswd"), 404),
-    "%2f, files": (get(b"/docs/..%2f..%2f..%2fetc%2fpasswd"), 404),
-    "%00": (get(b"/state/%00"), 404),
-    "%00, files": (get(b"/docs/%00"), 404),
-    "%ff": (get(b"/state/%ff"), 404),
-    "%zz": (get(b"/state/%zz"), 404),
-    "%0d%0a": (get(b"/state/a%0d%0aA:%20b"), 404),
-    "a name of 5,000 bytes": (get(b"/docs/" + b"a" * 5000), 404),
-    "a query of bytes": (get(b"/state?a=%ff%00"), 422),
-    "an unknown query": (post(FLOWER, path=b"/predict?%00=%ff"), 422),
-    "a broken Accept": (post(FLOWER, b"Accept: \xff;;;q=q,,,"), 406),
-    "a long Accept": (post(FLOWER, b"Accept: " + b"a/b," * 5000), 406),
-    "a broken If-None-Match": (get(b"/state", b'If-None-Match: """\xff,,'), 200),
-    "a broken request id": (post(FLOWER, b"X-Request-ID: \xff\xfe" + b"a" * 1000), 200),
-    "a coding in the way": (
-        post(b"0\r\n\r\n", framing=b"Transfer-Encoding: gzip, chunked"),
-        400,
-    ),
-}
+from tests.hostile import FLOODS, HEADS
+from tests.process import Process
+from tests.project import SETOSA
+from tests.wire import LIVE, connected, get, post, require_alive, require_closed
 
 
-@pytest.mark.parametrize(("request_", "status"), ANSWERED.values(), ids=ANSWERED)
+@pytest.mark.parametrize(("request_", "status"), HEADS.values(), ids=HEADS)
 def test_a_strange_request_is_answered_and_the_connection_goes_on(
     server: Process, request_: bytes, status: int
 ) -> None:
@@ -49,18 +22,6 @@ def test_a_strange_request_is_answered_and_the_connection_goes_on(
         assert b"passwd:" not in reply.body
         assert ("allow" in reply.headers) == (status == 405)
         require_alive(wire)
-
-
-FLOODS = {
-    "one header of 64 KiB": get(b"/health/live", b"A: " + b"a" * 2**16),
-    "one header of 1 MiB": get(b"/health/live", b"A: " + b"a" * 2**20),
-    "one header without an end": get(b"/health/live", b"A: ")[:-4] + b"a" * 2**17,
-    "20,000 headers": get(b"/health/live", *[b"A: a"] * 20_000),
-    "a path of 64 KiB": get(b"/" + b"a" * 2**16),
-    "a request after another": get(b"/health/live", b"A: a") + get(b"/", b"A: " + b"a" * 2**20),
-    "trailers": post(b"0\r\n" + b"A: a\r\n" * 2**17, framing=b"Transfer-Encoding: chunked"),
-    "a chunk's extension": post(b"1;" + b"a" * 2**20, framing=b"Transfer-Encoding: chunked"),
-}
 
 
 @pytest.mark.parametrize("request_", FLOODS.values(), ids=FLOODS)

@@ -1,10 +1,6 @@
 """The way past FastAPI's router: the same answers as through it, and no heavier than it was."""
 
 import asyncio
-import io
-import json
-import sys
-from types import FrameType
 
 import httpx
 import numpy as np
@@ -12,29 +8,14 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.calls import BODIES, count_calls, npy
+from tests.project import IRIS, SETOSA
+from tests.wire import FLOWER
 
 # Python and C calls for one request, from the outermost middleware to the last byte sent.
 MOST_CALLS = 216
 
 
-def npy(rows: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, rows)
-    return stream.getvalue()
-
-
-FLOWER = json.dumps(SETOSA).encode()
-BODIES = {
-    "one": FLOWER,
-    "many": json.dumps({"instances": [SETOSA] * 100}).encode(),
-    "large": json.dumps({"instances": [SETOSA] * 2000}).encode(),
-    "warning": json.dumps(SETOSA | {"petal_width": 9}).encode(),
-    "overflow": json.dumps(dict.fromkeys(SETOSA, 1e39)).encode(),
-    "fault": json.dumps(SETOSA | {"petal_width": "wide"}).encode(),
-    "broken": FLOWER[:-1],
-    "empty": b"",
-}
 HEADERS = {
     "json": {"Content-Type": "application/json"},
     "charset": {"Content-Type": "application/json; charset=utf-8"},
@@ -100,19 +81,3 @@ async def test_a_request_takes_no_more_calls_than_it_did(token: str | None) -> N
     assert status[0] == 200
     # More means that the hot path grew: see benchmarks/single.py before raising this.
     assert MOST_CALLS * 0.8 < calls <= MOST_CALLS, calls
-
-
-async def count_calls(ask) -> int:
-    calls = 0
-
-    def profile(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(profile)
-    try:
-        await ask()
-    finally:
-        sys.setprofile(before)
-    return calls

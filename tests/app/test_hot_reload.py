@@ -18,7 +18,7 @@ from app.predictor import Predictor
 from app.registry import Registry
 from app.repository import Repository
 from app.settings import Settings
-from tests.conftest import save_model
+from tests.checkpoints import save_model
 
 # So long that only an event of the file system can be what was noticed.
 NEVER = 3600.0

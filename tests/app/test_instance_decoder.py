@@ -11,7 +11,7 @@ from app.card import Card, read_card
 from app.errors import RequestError
 from app.instance_decoder import InstanceDecoder
 from app.instances import parse_instances
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))
 DECODER = InstanceDecoder(CARD, 10)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.card import read_card
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestError
 from app.instances import LARGEST, MAX_FAULTS, parse_instances
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))
 NAMES = list(SETOSA)

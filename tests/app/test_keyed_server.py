@@ -13,8 +13,9 @@ import pytest
 from app.client import AsyncClient, Client
 from app.errors import ClientError, Problem
 from app.keys import Scope, new_key
-from tests.conftest import ROOT, SETOSA, Process, running_server
 from tests.keys import bearer, write_keys
+from tests.process import Process, running_server
+from tests.project import ROOT, SETOSA
 
 TOKEN = "a-token-that-is-long"
 Keyed = tuple[Process, dict[str, str]]

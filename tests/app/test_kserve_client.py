@@ -1,39 +1,8 @@
 """KServe's own client of the Open Inference Protocol, unmodified, against a real server."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import numpy as np
-
-from tests.app.test_triton_client import LABELS, ROWS, expected
-from tests.conftest import ROOT, Process
-
-# make test puts it there: tests/kserve-client.txt.
-PACKAGES = Path(sys.prefix) / "kserve-client"
+from tests.kserve import require_true_answers
+from tests.process import Process
 
 
 def test_it_is_told_what_the_module_says(server: Process) -> None:
     require_true_answers("kserve_rest.py", server.url)
-
-
-def require_true_answers(program: str, address: str) -> None:
-    """Of one of tests/clients, which asks the server at `address`."""
-    assert PACKAGES.is_dir(), "make .venv/kserve-client"
-    environment = os.environ | {"PYTHONPATH": str(PACKAGES)}
-    path = ROOT / "tests" / "clients" / program
-    command = [sys.executable, path, address, json.dumps(ROWS.tolist())]
-    found = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
-    assert found.returncode == 0, found.stderr.decode()
-    told = json.loads(found.stdout)
-    assert told["live"] is told["ready"] is told["model ready"] is True
-    assert "the one input; given: none" in told["error"]
-    assert len(told["answers"]) == 2
-    wanted = expected(ROWS)
-    for answer in told["answers"]:
-        assert answer["id"] == "mine"
-        probabilities = np.array(answer["probabilities"]).reshape(wanted.shape)
-        np.testing.assert_allclose(probabilities, wanted, rtol=1e-5, atol=1e-7)
-        assert answer["label"] == [label.decode() for label in LABELS]

@@ -12,7 +12,7 @@ from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestErr
 from app.instance_decoder import InstanceDecoder
 from app.instances import MAX_FAULTS, parse_instances
 from app.large_instances import WHOLE_BYTES, read_large
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))
 LIMIT = 40

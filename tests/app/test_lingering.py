@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.lingering import MOST_BYTES
-from tests.conftest import Process, running_server
+from tests.process import Process, running_server
 from tests.wire import Wire, connected, get, post, require_alive
 
 LENGTH = b"Content-Length: %d" % (40 * 2**20)

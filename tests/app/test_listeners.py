@@ -16,7 +16,7 @@ from app.listeners import refuse_new
 from app.main import create_app
 from app.server import Server
 from app.settings import Settings
-from tests.conftest import IRIS
+from tests.project import IRIS
 
 CLIENTS = 32
 

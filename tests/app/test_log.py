@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.test_workers import wait_until
-from tests.conftest import ROOT, SETOSA
+from tests.process import wait_until
+from tests.project import ROOT, SETOSA
 
 COMMAND = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "debug"]
 

@@ -21,7 +21,7 @@ from app.repository import Repository
 from app.service import Service
 from app.settings import Settings
 from app.version_policy import VersionPolicy
-from tests.conftest import save_model
+from tests.checkpoints import save_model
 
 pytestmark = pytest.mark.anyio
 MODELS = 12

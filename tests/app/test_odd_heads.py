@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from app.api.body import MOST_DIGITS
-from tests.conftest import Process
+from tests.process import Process
 from tests.wire import FLOWER, connected, require_alive
 
 PARSED = [

@@ -11,7 +11,10 @@ import httpx
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import IRIS, ROOT, Process, make_card, open_client
+from tests.checkpoints import make_card
+from tests.process import Process
+from tests.project import IRIS, ROOT
+from tests.service import open_client
 
 
 def test_every_endpoint_keeps_its_schema(server: Process, tmp_path: Path) -> None:

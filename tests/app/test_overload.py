@@ -20,7 +20,7 @@ from app.metrics import Metrics
 from app.predictor import Predictor
 from app.service import Service
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 LOGS = np.log(np.array([0.8, 0.1, 0.1], np.float32))
 

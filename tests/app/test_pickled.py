@@ -13,7 +13,7 @@ from app.errors import CheckpointError, UnreadableCheckpoint
 from app.formats import CODECS, encode_state, read_state
 from app.multiclass import Multiclass
 from app.predictor import Predictor
-from tests.conftest import make_card
+from tests.checkpoints import make_card
 from tests.memory import peak_growth
 
 SUFFIXES = sorted(CODECS)

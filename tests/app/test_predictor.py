@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.inspection import describe_module
 from app.predictor import Predictor
-from tests.conftest import IRIS
+from tests.project import IRIS
 
 
 def test_callers_at_one_time_share_one_description() -> None:

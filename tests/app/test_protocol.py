@@ -8,7 +8,7 @@ import pytest
 
 from app.api.access_log import MOMENT_SECONDS
 from app.protocol import MOST_WAITING
-from tests.conftest import Process, running_server
+from tests.process import Process, running_server
 from tests.wire import FLOWER, LIVE, Wire, connected, get, post, require_alive, require_closed
 
 CHUNKED = b"Transfer-Encoding: chunked"

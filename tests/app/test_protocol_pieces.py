@@ -7,7 +7,7 @@ import time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Process
+from tests.process import Process
 from tests.wire import FLOWER, connected, get, post, require_alive
 
 CHUNKED = b"Transfer-Encoding: chunked"

@@ -15,7 +15,8 @@ import torch
 from app.card import card_path
 from app.checkpoint import load_checkpoint
 from app.multiclass import Multiclass
-from tests.conftest import Process, running_server, save_model
+from tests.checkpoints import save_model
+from tests.process import Process, running_server
 from tests.wire import post
 
 RELOADS = 100

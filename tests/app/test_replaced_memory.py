@@ -8,7 +8,7 @@ import httpx
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 POSTED = (("/predict", SETOSA), ("/predict", {"instances": [SETOSA] * 100}), ("/explain", SETOSA))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.errors import UnreadableCheckpoint
 from app.repository import Candidate, Repository
 from app.settings import Settings
-from tests.conftest import save_model
+from tests.checkpoints import save_model
 
 
 def scan(folder: Path) -> dict[str, dict[str, str]]:

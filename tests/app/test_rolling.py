@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.test_drain import BODY
-from tests.app.test_workers import wait_until
-from tests.conftest import running_server
+from tests.process import running_server, wait_until
 from tests.proxies import NGINX, nginx_before
 
 

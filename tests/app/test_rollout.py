@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rollout import Target
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 IDS = [f"request-{number}".encode() for number in range(20_000)]
 IN_ANOTHER_PROCESS = """

@@ -14,7 +14,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.process import Process, running_server
+from tests.project import ROOT, SETOSA
+from tests.wire import open_request
 
 
 def test_a_newcomers_question_is_answered(server: Process) -> None:
@@ -80,18 +82,6 @@ def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:
         assert running.stop() == 0
     (request,) = running.records(message="request", request_id="abc")
     assert (request["method"], request["path"], request["status"]) == ("GET", "/model", 200)
-
-
-def open_request(url: str, body: bytes) -> socket.socket:
-    """Send all of a request but the body's last byte, so that it is in flight."""
-    host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=20)
-    head = (
-        f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    connection.sendall(head.encode() + body[:-1])
-    return connection
 
 
 def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from app.predictor import Predictor
 from app.rollout_counts import RolloutCounts, ShadowCounts
 from app.shadow import MOST_WAITING_ROWS, Mirror, Mirrored, why_not_comparable
 from app.tally import Tally
-from tests.conftest import make_card
+from tests.checkpoints import make_card
 
 ROWS = np.random.default_rng(0).uniform(-1, 1, (20_000, 4)).astype(np.float32)
 CLASSES = ["class-0", "class-1", "class-2"]

@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from app.keys import Scope, new_key
-from tests.app.rpc.conftest import rpc_of
-from tests.app.rpc.test_calls import ask, infer
-from tests.app.test_workers import wait_until, workers_of
-from tests.conftest import SETOSA, Process, running_server
 from tests.keys import bearer
+from tests.process import Process, running_server, wait_until
+from tests.project import SETOSA
+from tests.rpc import ask, infer, rpc_of
+from tests.workers import workers_of
 
 RATE = 60
 NAMES = ["all", "killed", "reloaded"]

@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.app.test_server import open_request
-from tests.app.test_workers import wait_until, workers_of
-from tests.conftest import ROOT, SETOSA, Process, running_server
 from tests.keys import bearer, write_keys
+from tests.process import Process, running_server, wait_until
+from tests.project import ROOT, SETOSA
+from tests.wire import open_request
+from tests.workers import workers_of
 
 # With a process number 1 of its own: to it, a signal without a handler is nothing.
 AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--kill-child"]

@@ -14,7 +14,8 @@ from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
 from app.settings import Settings
 from tests.app.cli.conftest import Run, run  # noqa: F401
-from tests.conftest import make_card, open_client
+from tests.checkpoints import make_card
+from tests.service import open_client
 
 pytestmark = pytest.mark.anyio
 NAMES = [

@@ -9,8 +9,10 @@ import pytest
 
 from app.settings import Settings
 from tests.app.log.conftest import names, predict, query
-from tests.app.test_express import serving, tick
-from tests.conftest import IRIS, SETOSA, open_client, save_model
+from tests.checkpoints import save_model
+from tests.express import serving, tick
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 from tests.wire import FLOWER, post
 
 NPY = {"Content-Type": "application/x-npy"}

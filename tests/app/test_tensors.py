@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 from app.errors import InvalidTensor
 from app.tensors import (
@@ -19,35 +18,11 @@ from app.tensors import (
     to_lists,
     to_pieces,
 )
-
-SHAPES = npst.array_shapes(max_dims=3, max_side=4)
-NUMERIC = st.sampled_from(sorted(DTYPES)).flatmap(
-    lambda datatype: npst.arrays(
-        DTYPES[datatype],
-        SHAPES,
-        elements={"allow_nan": False, "allow_infinity": False} if datatype[0] == "F" else None,
-    ).map(lambda array: Tensor("x", datatype, array))
-)
-STRINGS = st.tuples(SHAPES, st.data()).map(
-    lambda drawn: Tensor(
-        "x",
-        BYTES,
-        drawn[1].draw(
-            npst.arrays(object, drawn[0], elements=st.text(max_size=5).map(lambda t: t.encode()))
-        ),
-    )
-)
-TENSORS = NUMERIC | STRINGS
+from tests.tensors import TENSORS, require_same
 
 
 def to_json(tensor: Tensor) -> list[object]:
     return [value for values in to_lists(tensor) for value in values]
-
-
-def require_same(found: Tensor, wanted: Tensor) -> None:
-    assert (found.name, found.datatype, found.shape) == (wanted.name, wanted.datatype, wanted.shape)
-    assert found.array.dtype == wanted.array.dtype
-    assert found.array.tolist() == wanted.array.tolist()
 
 
 @given(TENSORS)

@@ -23,7 +23,8 @@ from app.errors import SettingsError
 from app.main import create_app
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import IRIS, ROOT, SETOSA, running_server
+from tests.process import running_server
+from tests.project import IRIS, ROOT, SETOSA
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 MODEL = {"multiclass.model.name": "iris-model", "multiclass.model.version": "1"}

@@ -5,23 +5,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 from tritonclient import http as triton
 
-from app.checkpoint import load_checkpoint
-from app.multiclass import Multiclass
-from tests.conftest import IRIS, Process, running_server
+from tests.process import Process, running_server
+from tests.triton import LABELS, MODEL, ROWS, expected
 
-MODEL = "iris-model"
-ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3], [6.3, 3.3, 6.0, 2.5]], np.float32)
-LABELS = [b"setosa", b"versicolor", b"virginica"]
 TOKEN = "0123456789abcdef"
-
-
-def expected(rows: np.ndarray) -> np.ndarray:
-    module = Multiclass.from_state(load_checkpoint(IRIS)[0])
-    with torch.inference_mode():
-        return module(torch.from_numpy(rows)).exp().numpy()
 
 
 def connect(process: Process) -> triton.InferenceServerClient:

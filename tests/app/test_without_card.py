@@ -17,7 +17,8 @@ from app.errors import CardMismatch, StateMismatch
 from app.multiclass import Multiclass
 from app.predictor import Predictor
 from app.settings import Settings
-from tests.conftest import make_card, open_client, save_model
+from tests.checkpoints import make_card, save_model
+from tests.service import open_client
 
 pytestmark = pytest.mark.anyio
 FLOWER = {"feature_0": 5.1, "feature_1": 3.5, "feature_2": 1.4, "feature_3": 0.2}

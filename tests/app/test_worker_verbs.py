@@ -13,9 +13,10 @@ import pytest
 
 from app.predictor import Predictor
 from app.rollout import Target
-from tests.app.test_workers import metric, metrics_directory, wait_until, workers_of
-from tests.conftest import Process, running_server, save_model
+from tests.checkpoints import save_model
+from tests.process import Process, running_server, wait_until
 from tests.sockets import ask
+from tests.workers import metric, metrics_directory, workers_of
 
 TOKEN = "a-token-that-no-one-guesses"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

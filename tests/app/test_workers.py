@@ -6,18 +6,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.app.test_server import open_request
-from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.process import Process, running_server, wait_until
+from tests.project import ROOT, SETOSA
 from tests.sockets import ask
+from tests.wire import open_request
+from tests.workers import has_ended, metric, metrics_directory, stopped, workers_of
 
 SIGTERM_TO_THE_SUPERVISOR = (signal.SIGTERM, False)
 CTRL_C_IN_A_TERMINAL = (signal.SIGINT, True)
@@ -30,47 +30,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         wait_until(lambda: running.log.read_text().count("Application startup complete") == 2)
         yield running
         assert running.stop() == 0, running.log.read_text()
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def workers_of(service: Process) -> list[int]:
-    pid = service.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def state_of(pid: int) -> str:
-    """R, S, T (stopped), Z ...; "gone" where there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
-
-
-def has_ended(pid: int) -> bool:
-    return state_of(pid) in ["gone", "Z"]
-
-
-@contextmanager
-def stopped(*pids: int) -> Iterator[None]:
-    """Meanwhile these accept no connection."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    wait_until(lambda: {state_of(pid) for pid in pids} == {"T"})
-    yield
-    for pid in pids:
-        if not has_ended(pid):
-            os.kill(pid, signal.SIGCONT)
-
-
-def metric(service: Process, start: str) -> float:
-    lines = httpx.get(f"{service.url}/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
 
 
 def answered_by(service: Process) -> int:
@@ -165,11 +124,6 @@ def test_a_worker_killed_under_load_loses_only_what_it_had(service: Process) -> 
     # Two processes wrote them, and each line is whole.
     records = [json.loads(line) for line in service.log.read_text().splitlines()]
     assert any(record["message"].endswith("ended with SIGKILL") for record in records)
-
-
-def metrics_directory(pid: int) -> Path:
-    maps = Path(f"/proc/{pid}/maps").read_text()
-    return Path(re.search(r"(/\S+/multiclass-metrics-\w+)/", maps)[1])
 
 
 @pytest.mark.parametrize(("sent", "to_all"), [SIGTERM_TO_THE_SUPERVISOR, CTRL_C_IN_A_TERMINAL])

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.load import Load
 from benchmarks.soak import Window, faults, growth
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def window(

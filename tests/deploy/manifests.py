@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from app.settings import PREFIX, Settings
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

@@ -12,8 +12,8 @@ import jsonschema
 import kubernetes_validate
 import pytest
 
-from tests.conftest import IRIS
 from tests.deploy.manifests import DEPLOY, KUBERNETES, Manifest, of_kind, read, settings_of
+from tests.project import IRIS
 
 PATH = DEPLOY / "kserve" / "inference-service.yaml"
 # make test puts it there: tests/kserve-client.txt.

@@ -13,7 +13,6 @@ import yaml
 
 from app import __version__
 from app.workers import GRACE_SECONDS
-from tests.conftest import IRIS, ROOT, open_client
 from tests.deploy.manifests import (
     KUBERNETES,
     Manifest,
@@ -23,6 +22,8 @@ from tests.deploy.manifests import (
     resources,
     settings_of,
 )
+from tests.project import IRIS, ROOT
+from tests.service import open_client
 
 VERSIONS = ["1.30", "1.37"]
 PROBES = {

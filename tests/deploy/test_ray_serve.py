@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.conftest import ROOT, SETOSA
 from tests.deploy.manifests import DEPLOY, read
+from tests.project import ROOT, SETOSA
 
 SERVE = DEPLOY / ".venv" / "bin" / "serve"
 CLIENTS = 8

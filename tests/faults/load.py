@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.conftest import SETOSA
+from tests.project import SETOSA
 
 CLIENTS = 4
 

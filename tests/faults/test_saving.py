@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.checkpoint import load_checkpoint
-from tests.conftest import IRIS, ROOT, save_model
+from tests.checkpoints import save_model
 from tests.faults.refused import NUMBERS
+from tests.project import IRIS, ROOT
 
 # In a mount namespace of its own: the small disk is gone with the process, and nobody else sees
 # it. What is left on the disk is copied to where the test can look.

@@ -18,8 +18,10 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.conftest import IRIS, SETOSA, Process, running_server, save_model
+from tests.checkpoints import save_model
 from tests.faults.load import under_load
+from tests.process import Process, running_server
+from tests.project import IRIS, SETOSA
 from tests.wire import FLOWER, LIVE, connected, post, require_alive
 
 TOKEN = "a token of the tests"

@@ -14,8 +14,10 @@ import httpx
 import pytest
 
 from app.metric_files import INITIAL_BYTES, AllocatedDict
-from tests.app.test_workers import metric, wait_until, workers_of
-from tests.conftest import ROOT, SETOSA, Process, running_server, save_model
+from tests.checkpoints import save_model
+from tests.process import Process, running_server, wait_until
+from tests.project import ROOT, SETOSA
+from tests.workers import metric, workers_of
 
 TOKEN = "a-token-that-no-one-guesses"
 # In a mount namespace of its own: nobody else sees it, and it is gone with the process.

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 REFERENCE = re.compile(r"`([\w/]+\.py)::(test_\w+)`")
 TEXT = (ROOT / "docs" / "faults.md").read_text()

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
-from tests.conftest import Process, make_card, running_server
+from tests.checkpoints import make_card
+from tests.process import Process, running_server
 
 ARGUMENTS = [
     "--headless",

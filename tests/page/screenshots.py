@@ -14,8 +14,9 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from app.card import read_card
-from tests.conftest import IRIS, ROOT, running_server
 from tests.page.conftest import ARGUMENTS, find_chromium
+from tests.process import running_server
+from tests.project import IRIS, ROOT
 
 FOLDER = ROOT / "docs" / "page"
 DESK = {"width": 1280, "height": 850}

@@ -1,15 +1,12 @@
 """WCAG AA by axe-core, the keyboard alone, a phone, both colour schemes, and the policy."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ROOT, Process
+from tests.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.page.conftest import OpenPage
-
-RUN_ONLY = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PHONE = {"width": 360, "height": 740}
-DESK = {"width": 1440, "height": 900}
+from tests.process import Process
+from tests.project import ROOT
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -25,16 +22,6 @@ def test_axe_finds_nothing(
     page.get_by_label("sepal_width cm, as a number").fill("")
     page.locator("#warnings p").wait_for()
     expect_no_violations(page)
-
-
-def expect_no_violations(page: Page) -> None:
-    report = Axe().run(page, options={"runOnly": RUN_ONLY}).response
-    found = [
-        [each["id"], *(f"{node['target']} {node['failureSummary']}" for node in each["nodes"])]
-        for each in report["violations"]
-    ]
-    assert found == []
-    assert len(report["passes"]) > 20
 
 
 @pytest.mark.parametrize(

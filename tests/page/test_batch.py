@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ROOT, Process
 from tests.page.conftest import OpenPage
+from tests.process import Process
+from tests.project import ROOT
 
 DROP = """
 ([name, text]) => {

@@ -12,8 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from app.card import read_card
-from tests.conftest import IRIS, ROOT, Process
 from tests.page.conftest import OpenPage, wait_until
+from tests.process import Process
+from tests.project import IRIS, ROOT
 
 # Between two classes, where a temperature shows.
 BETWEEN = {"sepal_length": 6.0, "sepal_width": 2.8, "petal_length": 4.9, "petal_width": 1.6}

@@ -8,8 +8,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Process, running_server
 from tests.page.conftest import OpenPage
+from tests.process import Process, running_server
 
 EXAMPLE = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2, "petal_width": 1.2}
 

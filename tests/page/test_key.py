@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app.keys import Scope, new_key
-from tests.conftest import Process, running_server
+from tests.process import Process, running_server
 
 Keyed = tuple[Process, dict[str, str]]
 

@@ -4,8 +4,8 @@ import httpx
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Process
 from tests.page.conftest import OpenPage, wait_until
+from tests.process import Process
 
 SIDE = 128
 READ_COLOURS = """

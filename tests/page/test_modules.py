@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from playwright.sync_api import Browser, Page
 
-from tests.conftest import Process
+from tests.process import Process
 
 
 @pytest.fixture(scope="module")

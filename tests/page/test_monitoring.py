@@ -8,9 +8,10 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ROOT, SETOSA, Process, running_server
+from tests.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.page.conftest import OpenPage, wait_until
-from tests.page.test_accessibility import DESK, PHONE, expect_no_violations
+from tests.process import Process, running_server
+from tests.project import ROOT, SETOSA
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 9.0}
 # Thirty flowers, ten of them setosa; of four the true class is told, and three are right.

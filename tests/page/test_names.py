@@ -8,8 +8,9 @@ from playwright.sync_api import expect
 
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
-from tests.conftest import make_card, running_server
+from tests.checkpoints import make_card
 from tests.page.conftest import OpenPage
+from tests.process import running_server
 
 NAMES = ["__proto__", "constructor", "instances", "toString", 'qu"ote</script>', "\u202e😀 a/b"]
 

@@ -6,7 +6,7 @@ import sys
 
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def test_the_shell_code_asks_the_same(page: Page) -> None:

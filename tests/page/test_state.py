@@ -9,8 +9,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from tests.conftest import IRIS, Process
 from tests.page.conftest import OpenPage
+from tests.process import Process
+from tests.project import IRIS
 
 
 def test_every_entry_of_the_state_is_there(page: Page) -> None:

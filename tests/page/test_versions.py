@@ -11,8 +11,9 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from tests.conftest import ROOT, Process
 from tests.page.conftest import TOYS, OpenPage, Visit
+from tests.process import Process
+from tests.project import ROOT
 
 INPUT = {"x0": 0.5, "x1": -1.0, "x2": 0.25, "x3": 1.0}
 QUERY = "&".join(f"{name}={value}" for name, value in INPUT.items())

@@ -12,7 +12,7 @@ from app import certainty
 from app.card import read_card
 from app.formats import read_state
 from app.multiclass import Multiclass
-from tests.conftest import IRIS
+from tests.project import IRIS
 from training.calibrate import (
     HIGHEST,
     LOWEST,

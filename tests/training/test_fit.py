@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from app.formats import read_state
-from tests.conftest import IRIS
+from tests.project import IRIS
 from training.data import DataError, Dataset, iris
 from training.fit import Settings, fit, split_rows
 

@@ -11,7 +11,8 @@ import torch
 from sklearn.datasets import load_wine
 
 from app.predictor import Predictor
-from tests.conftest import IRIS, ROOT, running_server
+from tests.process import running_server
+from tests.project import IRIS, ROOT
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:

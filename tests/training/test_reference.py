@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from app.card import read_card
 from app.certainty import NoveltyDetector
-from tests.conftest import IRIS
+from tests.project import IRIS
 from training.data import iris
 from training.fit import Settings, split_rows
 from training.reference import histograms, keep_rows, mahalanobis

@@ -9,8 +9,9 @@ import pytest
 
 from app.keys import Scope
 from app.settings import Settings
-from tests.conftest import IRIS, open_client
 from tests.keys import write_keys
+from tests.project import IRIS
+from tests.service import open_client
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from app.api.arrow import ArrowFormat
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
 from app.instances import MAX_FAULTS
 from app.predictor import Predictor
-from tests.conftest import IRIS, SETOSA
 from tests.memory import SPARE, peak_growth
+from tests.project import IRIS, SETOSA
 
 ARROW = "application/vnd.apache.arrow.stream"
 ROWS = np.random.default_rng(0).uniform(0.1, 7, (20_000, 4)).astype(np.float32)

@@ -8,8 +8,9 @@ import pytest
 from app.api.browser_headers import HEADERS
 from app.api.page import HEADERS as PAGE_HEADERS
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
 from tests.keys import bearer, write_keys
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 ORIGIN = "https://app.example.com"
 OTHER = "https://evil.com"

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from app.keys import Scope
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
 from tests.keys import bearer, write_keys
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.conftest import IRIS, ROOT, SETOSA, open_client
+from tests.project import IRIS, ROOT, SETOSA
+from tests.service import open_client
 
 TOO_SHORT = "0.000000001"
 # A body that is read in a thread, and one that is explained.

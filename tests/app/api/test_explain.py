@@ -11,7 +11,8 @@ import torch
 from app.multiclass import Multiclass
 from app.reference import TrainingRows
 from app.settings import Settings
-from tests.conftest import SETOSA, open_client
+from tests.project import SETOSA
+from tests.service import open_client
 
 VERSICOLOR = {"sepal_length": 6.0, "sepal_width": 2.7, "petal_length": 5.1, "petal_width": 1.6}
 

@@ -15,8 +15,9 @@ from app.api.guard import SCOPES, below_model
 from app.keys import Scope
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
 from tests.keys import bearer
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 TOKEN = "a-token-that-is-long"
 # What the OpenAPI leaves out, by something that is there.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.api.long_data import CUT_OUT, MOST_BESIDE, cut_out
 from app.errors import InvalidInference
 from app.predictor import Predictor
-from tests.conftest import IRIS
+from tests.project import IRIS
 
 INFER = "/v2/models/iris-model/infer"
 ROWS = np.random.default_rng(0).uniform(0.1, 7, (20_000, 4)).astype(np.float32)

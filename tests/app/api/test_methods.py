@@ -7,7 +7,9 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from tests.conftest import IRIS, Process, open_client
+from tests.process import Process
+from tests.project import IRIS
+from tests.service import open_client
 from tests.wire import connected, get, require_alive
 
 NAMES = {"model": "iris-model", "version": "1", "name": "hidden.weight"}

@@ -7,7 +7,7 @@ import httpx
 from app.checkpoint import state_sha256
 from app.formats import read_state
 from app.multiclass import Multiclass
-from tests.conftest import IRIS
+from tests.project import IRIS
 
 
 async def test_the_model_is_described(client: httpx.AsyncClient) -> None:

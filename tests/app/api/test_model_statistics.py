@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from tests.conftest import SETOSA
+from tests.project import SETOSA
 
 
 async def test_statistics_count_rows_passes_and_where_the_time_went(

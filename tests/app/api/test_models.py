@@ -12,7 +12,8 @@ import torch
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import make_card, open_client
+from tests.checkpoints import make_card
+from tests.service import open_client
 
 TOKEN = "a-token-that-is-long"
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}

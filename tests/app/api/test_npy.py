@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 NPY = "application/x-npy"
 ROWS = np.random.default_rng(0).uniform(0.1, 7, (40_000, 4)).astype(np.float32)

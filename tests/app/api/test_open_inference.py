@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from app.checkpoint import load_checkpoint
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import IRIS, open_client
+from tests.project import IRIS
+from tests.service import open_client
 
 TOKEN = "0123456789abcdef"
 INFER = "/v2/models/iris-model/infer"

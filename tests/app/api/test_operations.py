@@ -7,7 +7,7 @@ import pytest
 
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 
 async def test_not_ready_before_the_start_and_while_draining() -> None:

@@ -12,7 +12,8 @@ import torch
 from app.card import Feature
 from app.multiclass import Multiclass
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
 

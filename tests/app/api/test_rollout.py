@@ -14,12 +14,14 @@ import numpy as np
 import pytest
 import torch
 
+from app.checkpoint import save_checkpoint
 from app.errors import SettingsError
 from app.main import create_app
 from app.multiclass import Multiclass
 from app.rollout import Target
 from app.settings import Settings
-from tests.conftest import make_card, open_client, save_checkpoint, save_model
+from tests.checkpoints import make_card, save_model
+from tests.service import open_client
 
 FEATURES = ("x0", "x1", "x2", "x3")
 FLOWER = dict(zip(FEATURES, (0.1, -0.5, 0.9, 0.3), strict=True))

@@ -20,7 +20,8 @@ from app.main import create_app
 from app.multiclass import Multiclass
 from app.settings import Settings
 from app.streams import CHUNK_BYTES
-from tests.conftest import IRIS, open_client
+from tests.project import IRIS
+from tests.service import open_client
 
 WEIGHTS = torch.load(IRIS)
 HIDDEN = WEIGHTS["hidden.weight"].numpy()

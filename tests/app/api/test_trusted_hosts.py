@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from app.api.trusted_hosts import TrustedHosts
 from app.errors import UntrustedHost
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 HOSTS = "models.example.com,*.internal,127.0.0.1,[::1]"
 

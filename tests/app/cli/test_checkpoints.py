@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from app.multiclass import Multiclass
 from tests.app.cli.conftest import Run
-from tests.conftest import IRIS, Process
+from tests.process import Process
+from tests.project import IRIS
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pickle", ".pth"])

@@ -9,7 +9,8 @@ import torch
 
 from app.comparison import compare_states
 from tests.app.cli.conftest import Run
-from tests.conftest import IRIS, Process
+from tests.process import Process
+from tests.project import IRIS
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from app.settings import Settings
 from tests.app.cli.conftest import Run
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 
 def test_settings_are_listed_with_the_value_in_force(

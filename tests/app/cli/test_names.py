@@ -13,7 +13,7 @@ from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
 from app.printable import printable, printable_json
 from tests.app.cli.conftest import Run
-from tests.conftest import make_card
+from tests.checkpoints import make_card
 
 HOSTILE = "a\x1b[31m\x07\x9b2J\u202eb\u2066\u200b\u200e\u2028\x7f[red]c"
 SHOWN = r"a\x1b[31m\x07\x9b2J\u202eb\u2066\u200b\u200e\u2028\x7f[red]c"

@@ -13,7 +13,8 @@ import torch
 from app.cli import main
 from app.multiclass import Multiclass
 from tests.app.cli.conftest import Run
-from tests.conftest import IRIS, ROOT, SETOSA, Process
+from tests.process import Process
+from tests.project import IRIS, ROOT, SETOSA
 
 OPTIONS = ["--sepal-length", "5.1", "--sepal-width=3.5", "--petal_length", "1.4"]
 OPTIONS += ["--petal-width", "0.2"]

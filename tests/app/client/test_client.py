@@ -17,7 +17,9 @@ from app.client import AsyncClient, Client
 from app.errors import ClientError, Fault, NoAnswer, Problem
 from app.multiclass import Multiclass
 from app.predictions import Answer, ModelReference, Novelty, Prediction, RangeWarning
-from tests.conftest import IRIS, ROOT, SETOSA, Process
+from tests.app.client.answers import RIGHT, busy
+from tests.process import Process
+from tests.project import IRIS, ROOT, SETOSA
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
 
@@ -215,14 +217,8 @@ async def ask_async(handler: Handler, patience: float) -> Prediction:
         return await client.predict(SETOSA)
 
 
-def busy() -> httpx.Response:
-    return httpx.Response(503, headers={"Retry-After": "0"}, json={"detail": "draining"})
-
-
 both = pytest.mark.parametrize("ask", [ask_sync, ask_async])
 Ask = Callable[[Handler, float], Awaitable[Prediction]]
-MODEL = {"name": "m", "version": "1", "state_sha256": "0" * 12}
-RIGHT = {"class": "a", "index": 0, "probabilities": {"a": 1.0}, "warnings": [], "model": MODEL}
 
 
 @both

@@ -12,8 +12,9 @@ import pytest
 from app.client import LIMITS, AsyncClient, Client
 from app.client.turns import Turns
 from app.errors import ClientError, NoAnswer, Problem
-from tests.app.client.test_client import RIGHT, busy
-from tests.conftest import SETOSA, Process
+from tests.app.client.answers import RIGHT, busy
+from tests.process import Process
+from tests.project import SETOSA
 
 MOST = LIMITS.max_connections
 assert MOST is not None

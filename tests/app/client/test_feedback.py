@@ -9,7 +9,7 @@ from app.client import AsyncClient, Client
 from app.errors import ClientError, Problem
 from app.main import create_app
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 
 async def test_predictions_have_ids_and_feedback_takes_them(tmp_path: Path) -> None:

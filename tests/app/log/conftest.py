@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from app.settings import Settings
-from tests.conftest import IRIS, SETOSA
+from tests.project import IRIS, SETOSA
 
 # PostgreSQL refuses to run as root.
 USER = "nobody" if os.geteuid() == 0 else None

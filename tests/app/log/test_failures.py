@@ -14,7 +14,8 @@ from app.errors import SettingsError
 from app.main import create_app
 from app.settings import Settings
 from tests.app.log.conftest import Cluster, metric, names, predict, query, until, written
-from tests.conftest import IRIS, SETOSA, open_client
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 FULL = 'prediction_log_dropped_total{reason="queue_full"}'
 LOST = 'prediction_log_dropped_total{reason="shutdown"}'

@@ -13,7 +13,9 @@ from app.errors import RequestError
 from app.log.feedback import PREDICTION_ID, parse_feedback
 from app.settings import Settings
 from tests.app.log.conftest import predict
-from tests.conftest import IRIS, SETOSA, open_client, save_model
+from tests.checkpoints import save_model
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ import pytest
 
 from app.settings import Settings
 from tests.app.log.conftest import Cluster, metric, names, predict, query, until, written
-from tests.conftest import IRIS, SETOSA, open_client, running_server
+from tests.process import running_server
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 FAILS = "the prediction log's database fails"
 WORKS = "the prediction log's database works again"

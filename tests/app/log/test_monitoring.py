@@ -13,7 +13,9 @@ from app.card import read_card
 from app.drift import measure_drift
 from app.settings import Settings
 from tests.app.log.conftest import predict, query
-from tests.conftest import IRIS, open_client, save_model
+from tests.checkpoints import save_model
+from tests.project import IRIS
+from tests.service import open_client
 
 Make = Callable[..., Settings]
 CARD = read_card(IRIS.with_suffix(".json"))

@@ -18,7 +18,9 @@ from app.card import read_card
 from app.log.records import shortest
 from app.settings import Settings
 from tests.app.log.conftest import NAMED, metric, names, predict, query, until, written
-from tests.conftest import IRIS, SETOSA, open_client, running_server
+from tests.process import running_server
+from tests.project import IRIS, SETOSA
+from tests.service import open_client
 
 CARD = read_card(IRIS.with_suffix(".json"))
 Make = Callable[..., Settings]

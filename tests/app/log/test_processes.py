@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 
 from tests.app.log.conftest import query
-from tests.app.test_workers import wait_until, workers_of
-from tests.conftest import SETOSA, Process, running_server
+from tests.process import Process, running_server, wait_until
+from tests.project import SETOSA
+from tests.workers import workers_of
 
 
 def ids(address: str) -> list[str]:

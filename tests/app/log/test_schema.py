@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.conftest import ROOT, running_server
+from tests.process import running_server
+from tests.project import ROOT
 
 
 def test_what_the_log_answers_keeps_its_schema(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from app.log.prediction_log import PredictionLog
 from app.metrics import Metrics
 from app.settings import Settings
 from tests.app.log.conftest import Cluster, names, predict, query, until, written
-from tests.conftest import IRIS, ROOT, open_client
+from tests.project import IRIS, ROOT
+from tests.service import open_client
 
 Make = Callable[..., Settings]
 PAGE = (ROOT / "docs" / "monitoring.md").read_text()

@@ -1,33 +1,11 @@
 """A real server that also answers gRPC."""
 
-import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from tests.conftest import Process, running_server
-
-TOKEN = "0123456789abcdef"
-
-
-@dataclass
-class RpcProcess:
-    """`address` is host:port of gRPC."""
-
-    server: Process
-    address: str
-
-
-def rpc_of(server: Process, count: int = 1) -> RpcProcess:
-    """Waits until so many processes answer gRPC; all on one address."""
-    deadline = time.monotonic() + 60
-    while len(found := re.findall(r"gRPC on ([^\"]+)", server.log.read_text())) < count:
-        assert time.monotonic() < deadline, server.log.read_text()
-        time.sleep(0.02)
-    assert len(set(found)) == 1
-    return RpcProcess(server, found[0])
+from tests.process import running_server
+from tests.rpc import TOKEN, RpcProcess, rpc_of
 
 
 @pytest.fixture(scope="session")

@@ -9,32 +9,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.rpc import open_inference_pb2 as pb
-from tests.app.rpc.conftest import RpcProcess
-from tests.conftest import SETOSA
-
-PATH = "/inference.GRPCInferenceService/"
-FLOWER = pb.InferTensorContents(fp32_contents=SETOSA.values())
+from tests.rpc import PATH, RpcProcess, ask, infer
 
 
 @pytest.fixture(scope="module")
 def channel(rpc: RpcProcess) -> Iterator[grpc.Channel]:
     with grpc.insecure_channel(rpc.address) as channel:
         yield channel
-
-
-def ask(
-    channel: grpc.Channel, content: bytes, verb: str = "ModelInfer", **options: object
-) -> tuple[grpc.StatusCode, str, bytes, dict[str, str]]:
-    """Status, text, answer and trailing metadata of a call with any bytes for a message."""
-    call = channel.unary_unary(PATH + verb).future(content, timeout=30, **options)
-    error = call.exception()
-    answer = b"" if error else call.result()
-    return call.code(), call.details(), answer, dict(call.trailing_metadata())
-
-
-def infer(**changes: object) -> bytes:
-    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 4], "contents": FLOWER}
-    return pb.ModelInferRequest(inputs=[tensor | changes]).SerializeToString()
 
 
 def test_typed_contents_are_answered_by_typed_contents(channel: grpc.Channel) -> None:

@@ -13,9 +13,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from app.keys import Scope
-from tests.app.rpc.conftest import RpcProcess, rpc_of
-from tests.conftest import running_server
 from tests.keys import write_keys
+from tests.process import running_server
+from tests.rpc import RpcProcess, rpc_of
 
 INFERENCE = "inference.GRPCInferenceService"
 STATUS = health_pb2.HealthCheckResponse

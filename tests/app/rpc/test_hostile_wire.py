@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.errors import BodyTooLarge, RequestError
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.wire import MODEL_INFER, MOST_BESIDE, MOST_INTEGERS, require_quick_to_parse
-from tests.app.rpc.conftest import RpcProcess
+from tests.rpc import RpcProcess
 
 PATH = "/inference.GRPCInferenceService/"
 MANY = 200_000

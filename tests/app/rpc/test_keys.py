@@ -11,10 +11,9 @@ from app.api.guard import SCOPES
 from app.keys import Scope
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import ROUTES
-from tests.app.rpc.conftest import RpcProcess, rpc_of
-from tests.app.rpc.test_calls import PATH, ask, infer
-from tests.conftest import running_server
 from tests.keys import bearer, write_keys
+from tests.process import running_server
+from tests.rpc import PATH, RpcProcess, ask, infer, rpc_of
 
 Keyed = tuple[RpcProcess, dict[Scope, str]]
 VERBS = list(pb.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods_by_name)

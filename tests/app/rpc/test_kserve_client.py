@@ -1,7 +1,7 @@
 """KServe's own gRPC client, unmodified, against a real server."""
 
-from tests.app.rpc.conftest import RpcProcess
-from tests.app.test_kserve_client import require_true_answers
+from tests.kserve import require_true_answers
+from tests.rpc import RpcProcess
 
 
 def test_it_is_told_what_the_module_says(rpc: RpcProcess) -> None:

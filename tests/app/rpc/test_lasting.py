@@ -7,7 +7,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.rpc.lasting import MOST_LASTING
-from tests.app.rpc.conftest import RpcProcess
+from tests.rpc import RpcProcess
 
 HEALTH = "/grpc.health.v1.Health/"
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

@@ -12,8 +12,8 @@ from app.rpc import open_inference_pb2 as pb
 from app.rpc.infer_response import answer
 from app.rpc.messages import FIELDS, read_inputs
 from app.tensors import CHUNK, Tensor, bytes_array
-from tests.app.test_tensors import TENSORS, require_same
-from tests.conftest import IRIS
+from tests.project import IRIS
+from tests.tensors import TENSORS, require_same
 
 MODEL = OpenModel(Predictor.load(IRIS), max_instances=10)
 RAW = pb.ModelInferRequest(raw_input_contents=[b"raw"])

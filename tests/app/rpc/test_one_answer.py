@@ -11,8 +11,8 @@ from tritonclient import grpc, http
 
 from app.card import read_card
 from app.cli.sources import Checkpoint
-from tests.app.rpc.conftest import RpcProcess
-from tests.conftest import IRIS
+from tests.project import IRIS
+from tests.rpc import RpcProcess
 
 MODEL = "iris-model"
 CARD = read_card(IRIS.with_suffix(".json"))

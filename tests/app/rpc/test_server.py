@@ -18,11 +18,12 @@ import httpx
 import pytest
 
 from app.rpc import open_inference_pb2 as pb
-from tests.app.rpc.conftest import RpcProcess, rpc_of
-from tests.app.rpc.test_calls import PATH, ask, infer
-from tests.app.test_workers import stopped, wait_until, workers_of
-from tests.conftest import ROOT, running_server, save_model
+from tests.checkpoints import save_model
+from tests.process import running_server, wait_until
+from tests.project import ROOT
+from tests.rpc import PATH, RpcProcess, ask, infer, rpc_of
 from tests.sockets import holders
+from tests.workers import stopped, workers_of
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tritonclient import grpc as triton
 
-from tests.app.rpc.conftest import TOKEN, RpcProcess
-from tests.app.test_triton_client import LABELS, MODEL, ROWS, expected
+from tests.rpc import TOKEN, RpcProcess
+from tests.triton import LABELS, MODEL, ROWS, expected
 
 NAMES = ("probabilities", "log_probabilities", "index", "label", "out_of_range")
 ADMIN = {"authorization": f"Bearer {TOKEN}"}

@@ -7,7 +7,7 @@ from google.protobuf.descriptor import Descriptor
 from tritonclient.grpc import model_config_pb2, service_pb2
 
 from app.rpc import open_inference_pb2 as ours
-from tests.conftest import ROOT
+from tests.project import ROOT
 
 SERVICE = "GRPCInferenceService"
 

@@ -1,0 +1,35 @@
+"""KServe's own clients, each run in an environment of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.project import ROOT
+from tests.triton import LABELS, ROWS, expected
+
+# make test puts it there: tests/kserve-client.txt.
+PACKAGES = Path(sys.prefix) / "kserve-client"
+
+
+def require_true_answers(program: str, address: str) -> None:
+    """Of one of tests/clients, which asks the server at `address`."""
+    assert PACKAGES.is_dir(), "make .venv/kserve-client"
+    environment = os.environ | {"PYTHONPATH": str(PACKAGES)}
+    path = ROOT / "tests" / "clients" / program
+    command = [sys.executable, path, address, json.dumps(ROWS.tolist())]
+    found = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
+    assert found.returncode == 0, found.stderr.decode()
+    told = json.loads(found.stdout)
+    assert told["live"] is told["ready"] is told["model ready"] is True
+    assert "the one input; given: none" in told["error"]
+    assert len(told["answers"]) == 2
+    wanted = expected(ROWS)
+    for answer in told["answers"]:
+        assert answer["id"] == "mine"
+        probabilities = np.array(answer["probabilities"]).reshape(wanted.shape)
+        np.testing.assert_allclose(probabilities, wanted, rtol=1e-5, atol=1e-7)
+        assert answer["label"] == [label.decode() for label in LABELS]

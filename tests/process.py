@@ -1,0 +1,74 @@
+"""A real server process. Nothing of the service is imported here, so that importing is quick."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.project import ROOT
+
+# A limit for an event that never comes: a busy machine may take as long as it needs.
+HANG_SECONDS = 120
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + HANG_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@dataclass
+class Process:
+    """A running `app serve`; its log is a file, for a pipe that nobody reads would block it."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def records(self, **fields: object) -> list[dict[str, Any]]:
+        """Those of the log's lines, as far as they are whole, that have these fields."""
+        whole = self.log.read_text().rpartition("\n")[0]
+        records: Iterator[dict[str, Any]] = map(json.loads, whole.splitlines())
+        return [each for each in records if fields.items() <= each.items()]
+
+    def wait_for_record(self, **fields: object) -> dict[str, Any]:
+        """The only line of the log with these fields, which a thread writes a moment later."""
+        wait_until(lambda: self.records(**fields))
+        (record,) = self.records(**fields)
+        return record
+
+    def stop(self) -> int:
+        """SIGTERM, then the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=HANG_SECONDS)
+
+
+@contextmanager
+def running_server(
+    log: Path, *arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path = ROOT
+) -> Iterator[Process]:
+    """`app serve` on a free port, from when its log names the address."""
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*python, "-m", "app", "serve", "--port", "0", *arguments],
+            cwd=cwd,
+            stderr=stderr,
+        )
+    deadline = time.monotonic() + HANG_SECONDS
+    try:
+        while not (match := re.search(r"running on ([^ \"]+)", log.read_text())):
+            assert time.monotonic() < deadline, log.read_text()
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.02)
+        yield Process(process, match[1], log)
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,7 @@
+"""The project's folder, and the model and the question that most tests use."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+IRIS = ROOT / "models" / "iris-model.pth"
+SETOSA = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}

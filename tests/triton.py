@@ -1,0 +1,18 @@
+"""Rows for the clients of others, and what the module says of them."""
+
+import numpy as np
+import torch
+
+from app.checkpoint import load_checkpoint
+from app.multiclass import Multiclass
+from tests.project import IRIS
+
+MODEL = "iris-model"
+ROWS = np.array([[5.1, 3.5, 1.4, 0.2], [6.2, 2.9, 4.3, 1.3], [6.3, 3.3, 6.0, 2.5]], np.float32)
+LABELS = [b"setosa", b"versicolor", b"virginica"]
+
+
+def expected(rows: np.ndarray) -> np.ndarray:
+    module = Multiclass.from_state(load_checkpoint(IRIS)[0])
+    with torch.inference_mode():
+        return module(torch.from_numpy(rows)).exp().numpy()

@@ -1,0 +1,51 @@
+"""The worker processes of a real server, as the kernel shows them."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.process import Process, wait_until
+
+
+def workers_of(service: Process) -> list[int]:
+    pid = service.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def state_of(pid: int) -> str:
+    """R, S, T (stopped), Z ...; "gone" where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "gone"
+
+
+def has_ended(pid: int) -> bool:
+    return state_of(pid) in ["gone", "Z"]
+
+
+@contextmanager
+def stopped(*pids: int) -> Iterator[None]:
+    """Meanwhile these accept no connection."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: {state_of(pid) for pid in pids} == {"T"})
+    yield
+    for pid in pids:
+        if not has_ended(pid):
+            os.kill(pid, signal.SIGCONT)
+
+
+def metric(service: Process, start: str) -> float:
+    lines = httpx.get(f"{service.url}/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
+
+
+def metrics_directory(pid: int) -> Path:
+    maps = Path(f"/proc/{pid}/maps").read_text()
+    return Path(re.search(r"(/\S+/multiclass-metrics-\w+)/", maps)[1])
