@@ -4,22 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from app.bulletin import Bulletin
 from app.registry import Registry
 
 logger = logging.getLogger("app.broadcast")
-
-
-class Verbs(Protocol):
-    """What changes which versions are served: of one registry, or of every worker's."""
-
-    async def load(self, name: str, version: str | None = None) -> None: ...
-
-    async def unload(self, name: str, version: str | None = None) -> None: ...
-
-    async def set_default(self, name: str, version: str) -> None: ...
 
 
 class Broadcast:

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from app.errors import CardMismatch, UnreadableCheckpoint
 from app.files import read_regular_file
+from app.library_errors import CardMismatch, UnreadableCheckpoint
 from app.reference import (
     Calibration,
     Count,

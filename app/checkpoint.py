@@ -1,6 +1,5 @@
 """A checkpoint: a plain state_dict and its model card, read and written as a pair."""
 
-import hashlib
 import io
 import os
 import pickle
@@ -15,35 +14,12 @@ from torch import Tensor, nn
 import app.multiclass
 from app.atomic import write_atomically
 from app.card import Architecture, Card, card_path, made_card, read_card
-from app.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
+from app.chunks import CHUNK
 from app.files import read_regular_file
 from app.formats import State, encode_state, read_state
-from app.printable import printable
-from app.statistics import CHUNK
-
-
-def tensor_sha256(tensor: Tensor) -> str:
-    """SHA-256 of the tensor's little-endian, row-major bytes, in hexadecimal."""
-    return hashlib.sha256(raw_bytes(tensor)).hexdigest()
-
-
-def state_sha256(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 over name, dtype, shape and bytes of every tensor, sorted by name.
-
-    It names the state, not the file: the same weights as .pth, .safetensors or .pickle
-    have the same hash, so a card stays true after a conversion.
-    """
-    digest = hashlib.sha256()
-    for name, tensor in sorted(state.items()):
-        digest.update(f"{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
-        digest.update(raw_bytes(tensor))
-    return digest.hexdigest()
-
-
-def raw_bytes(tensor: Tensor) -> memoryview:
-    """The tensor's row-major bytes; those of a contiguous tensor are its memory, not a copy."""
-    # By way of uint8: NumPy itself has no bfloat16.
-    return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data
+from app.library_errors import CardMismatch, StateMismatch, UnreadableCheckpoint
+from app.sha256 import state_sha256
+from app.text import printable
 
 
 def save_checkpoint(state: Mapping[str, Tensor], card: Card, path: Path) -> None:

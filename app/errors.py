@@ -1,19 +1,10 @@
-"""What can go wrong, with no word of HTTP (app/api/error_handlers.py maps these).
+"""What the service raises beside the library's errors (stateserve/errors.py); no word of HTTP.
 
-ServiceError
-├── CheckpointError            a file that must not be served or converted
-│   ├── UnreadableCheckpoint   missing, truncated, not the format its suffix says
-│   ├── UnsafeCheckpoint       only arbitrary pickle code could load it
-│   ├── StateMismatch          keys, shapes, dtypes or values that do not fit the module
-│   └── CardMismatch           the model card is missing, broken, or of another state
+StateserveError
 ├── SettingsError              an unknown or malformed setting
-├── MissingExtra               an optional package is not installed
 ├── InvalidInput               options or a table that `app predict` cannot read
-├── ClientError                app.client was not given what it asked a service for
-│   ├── NoAnswer               nobody there, or an answer that is not this service's
-│   └── Problem                the service refused, and said why
 ├── WorkerError                a worker process that cannot start
-├── RequestError               the caller's mistake; the caller is told how to mend it
+├── RequestError               the caller's mistake; the answer says how to mend it
 │   ├── MalformedBody          not JSON, or not what its type says
 │   ├── InvalidInstances       JSON, but not flowers
 │   │   └── InvalidFeedback    JSON, but not the true class of a prediction
@@ -46,52 +37,24 @@ ServiceError
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-MOST_SHOWN = 128
-
-
-class ServiceError(Exception):
-    """Base of every error that this service raises on purpose; its text is one line."""
+from app.library_errors import Fault, StateserveError
+from app.text import MOST_SHOWN, shown
 
 
-class CheckpointError(ServiceError):
+class SettingsError(StateserveError):
     pass
 
 
-class UnreadableCheckpoint(CheckpointError):
+class InvalidInput(StateserveError):
     pass
 
 
-class UnsafeCheckpoint(CheckpointError):
+class WorkerError(StateserveError):
     pass
 
 
-class StateMismatch(CheckpointError):
-    pass
-
-
-class CardMismatch(CheckpointError):
-    pass
-
-
-class SettingsError(ServiceError):
-    pass
-
-
-class MissingExtra(ServiceError, ImportError):
-    pass
-
-
-class InvalidInput(ServiceError):
-    pass
-
-
-class WorkerError(ServiceError):
-    pass
-
-
-class RequestError(ServiceError):
+class RequestError(StateserveError):
     pass
 
 
@@ -99,39 +62,6 @@ class MalformedBody(RequestError):
     def __init__(self, reason: str, offset: int, kind: str = "JSON") -> None:
         super().__init__(f"the body is not valid {kind}: {reason} at byte {offset}")
         self.offset = offset
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One mistake in a request: where (a JSON pointer or a parameter's name) and what."""
-
-    pointer: str
-    detail: str
-
-
-class ClientError(ServiceError):
-    pass
-
-
-class NoAnswer(ClientError):
-    pass
-
-
-class Problem(ClientError):
-    """RFC 9457 problem details: `errors` has each fault of the request that was found.
-
-    `request_id` is the one under which the service's log has the request.
-    """
-
-    def __init__(
-        self, url: str, status: int, detail: str, errors: list[Fault], request_id: str | None
-    ) -> None:
-        super().__init__(f"{url}: {status}: {detail}")
-        self.url = url
-        self.status = status
-        self.detail = detail
-        self.errors = errors
-        self.request_id = request_id
 
 
 class InvalidInstances(RequestError):
@@ -200,12 +130,6 @@ class VersionNotFound(RequestError):
         super().__init__(f"no version {shown(version)} of {name}{because}; there is {there}")
 
 
-def shown(given: str | bytes) -> str:
-    """A caller's text or header as errors repeat it: quoted, and not at any length."""
-    text = given if isinstance(given, str) else given.decode("latin-1")
-    return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
-
-
 def _listed(names: list[str]) -> str:
     return ", ".join(names) or "none"
 
@@ -240,35 +164,35 @@ class UntrustedHost(RequestError):
     pass
 
 
-class NotProvided(ServiceError):
+class NotProvided(StateserveError):
     pass
 
 
-class ModelUnavailable(ServiceError):
+class ModelUnavailable(StateserveError):
     pass
 
 
-class OutOfStep(ServiceError):
+class OutOfStep(StateserveError):
     pass
 
 
-class LogUnavailable(ServiceError):
+class LogUnavailable(StateserveError):
     def __init__(self) -> None:
         super().__init__("the prediction log's database fails; try again later")
 
 
-class RejectedRows(ServiceError):
+class RejectedRows(StateserveError):
     pass
 
 
-class NotReady(ServiceError):
+class NotReady(StateserveError):
     pass
 
 
-class DeadlineExceeded(ServiceError):
+class DeadlineExceeded(StateserveError):
     def __init__(self) -> None:
         super().__init__("the request's deadline passed before the model could answer")
 
 
-class Overloaded(ServiceError):
+class Overloaded(StateserveError):
     pass

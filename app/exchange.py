@@ -5,12 +5,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-RawHeader = tuple[bytes, bytes]
+from app.headers import RawHeader
+
 Body = bytes | memoryview
 # uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
 SMALL_BYTES = 64 * 1024
-# In a request's scope: who asks for the headers of GET alone, as HEAD does.
-HEAD = "multiclass.head"
 KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n"
 
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from app.card import Card
 from app.compiled import Forward
 from app.counterfactual import Search, find_counterfactual
-from app.errors import Fault, InvalidInstances, NotProvided
+from app.errors import InvalidInstances, NotProvided
+from app.library_errors import Fault
 from app.multiclass import Multiclass
 
 FloatArray = NDArray[np.float32]

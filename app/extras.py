@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from app.errors import MissingExtra
+from app.library_errors import MissingExtra
 from app.log.prediction_log import PredictionLog
 from app.metrics import Metrics
 from app.settings import Settings

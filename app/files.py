@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from app.errors import UnreadableCheckpoint
+from app.library_errors import UnreadableCheckpoint
 
 
 def read_regular_file(path: Path, limit: int | None = None) -> bytes:

@@ -18,8 +18,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from app.errors import CheckpointError, StateMismatch, UnreadableCheckpoint
 from app.files import read_regular_file
+from app.library_errors import CheckpointError, StateMismatch, UnreadableCheckpoint
 from app.pickled import PLAIN_DTYPES, read_pickled, read_pth
 
 # Of safetensors' own 100 MB, a parser would make a gigabyte.

@@ -13,7 +13,8 @@ from prometheus_client import Counter
 
 from app.batching import Batcher, Run, Waiter
 from app.compiled import FloatArray, most_probable
-from app.errors import Fault, InvalidInstances
+from app.errors import InvalidInstances
+from app.library_errors import Fault
 from app.metrics import Metrics
 from app.pass_times import PassTimes
 from app.predictor import Predictor

@@ -8,9 +8,10 @@ from types import EllipsisType
 import numpy as np
 from torch import Tensor, nn
 
-from app.checkpoint import tensor_sha256
-from app.errors import InvalidQuery
-from app.statistics import Array, Statistics, statistics
+from app.chunks import Array
+from app.library_errors import InvalidSlice
+from app.sha256 import tensor_sha256
+from app.statistics import Statistics, statistics
 
 # Most elements as JSON, ten times their size as numbers: beyond, there are binary formats.
 MAX_JSON_VALUES = 100_000
@@ -83,13 +84,13 @@ def totals(entries: list[Entry]) -> Totals:
 
 
 def take_slice(array: Array, text: str) -> Array:
-    """Index as NumPy writes it: "0:2,1", "::-1", "...,0". Raises InvalidQuery."""
+    """Index as NumPy writes it: "0:2,1", "::-1", "...,0". Raises InvalidSlice."""
     try:
         index = tuple(_index_part(part.strip()) for part in text.split(","))
         return np.asarray(array[index])
     except (IndexError, ValueError) as error:
         shape = list(array.shape)
-        raise InvalidQuery(f"slice {text!r} of a tensor of shape {shape}: {error}") from None
+        raise InvalidSlice(f"slice {text!r} of a tensor of shape {shape}: {error}") from None
 
 
 def _index_part(part: str) -> int | slice | EllipsisType:

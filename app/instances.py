@@ -9,9 +9,10 @@ import numpy as np
 
 from app.card import Card
 from app.compiled import FloatArray
-from app.errors import BodyTooLarge, Fault, InvalidInstances
+from app.errors import BodyTooLarge, InvalidInstances
 from app.json_text import JsonObject, describe, escape, parse_json
-from app.numerals import shortest
+from app.library_errors import Fault
+from app.text import shortest
 
 MAX_FAULTS = 20
 # Whatever float32 holds; the forward pass says so where a sum of such numbers overflows.

@@ -8,8 +8,8 @@ from types import TracebackType
 from pythonjsonlogger.json import JsonFormatter
 
 from app.line_writer import LineWriter
-from app.printable import printable_json
 from app.process import STDERR
+from app.text import printable_json
 
 logger = logging.getLogger("app")
 # UTC, as the access log has it (app/api/access_log.py).

@@ -8,7 +8,8 @@ import codecs
 import json
 from typing import Any, NoReturn
 
-from app.errors import BodyTooLarge, Fault, InvalidInstances, MalformedBody
+from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
+from app.library_errors import Fault
 
 SPACE = b" \t\n\r"
 STEP_BYTES = 2**16

@@ -13,7 +13,7 @@ import numpy as np
 
 from app.card import Card
 from app.compiled import FloatArray
-from app.errors import Fault, InvalidInstances
+from app.errors import InvalidInstances
 from app.instances import (
     Instances,
     most_bytes_of_one,
@@ -23,6 +23,7 @@ from app.instances import (
     require_few,
 )
 from app.json_text import JsonCursor, escape
+from app.library_errors import Fault
 
 Text = bytes | bytearray
 # Decodes a list without a mistake, or returns None.

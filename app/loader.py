@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Generic, TypeVar
 
-from app.errors import ServiceError, UnreadableCheckpoint
+from app.library_errors import StateserveError, UnreadableCheckpoint
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.repository import Candidate
@@ -34,7 +34,7 @@ class Loader(Generic[Served]):
                 served = self.load(candidate)
         except Exception as error:
             self._reloads.labels(name, "refused").inc()
-            unexpected = None if isinstance(error, ServiceError) else error
+            unexpected = None if isinstance(error, StateserveError) else error
             logger.error("refused version %s of %s: %s", version, name, error, exc_info=unexpected)
             return error
         self._reloads.labels(name, "loaded").inc()

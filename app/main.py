@@ -20,21 +20,20 @@ from app.api.document import Document, title_of
 from app.api.error_handlers import install_error_handlers
 from app.api.express import Express
 from app.api.guard import Guard
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.api.predict_face import PredictFace, media_types
 from app.api.request_spans import RequestSpans, TracedAccessLog
 from app.api.rollout_face import combine_for, require_beside
 from app.api.trusted_hosts import HostMiddleware, TrustedHosts
-from app.errors import ServiceError
 from app.extras import open_log, open_tracing
 from app.hot_reload import watch
 from app.inference import PLAIN, Inference
 from app.keys import Keys
 from app.large_requests import LargeRequests
+from app.library_errors import StateserveError
 from app.log.recording import RecordingInference
 from app.metrics import Metrics
 from app.predictor import Predictor
-from app.printable import printable
 from app.rates import Rates
 from app.registry import Registry, only_default
 from app.repository import Repository
@@ -42,6 +41,7 @@ from app.rollout_counts import RolloutCounts
 from app.routes import include_routers
 from app.service import Service
 from app.settings import Settings
+from app.text import printable
 from app.traced_execution import TracedExecution
 from app.turns import take_turn
 from app.version_policy import VersionPolicy
@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     if settings is None:
         try:
             return create_app(Settings.read())
-        except ServiceError as error:
+        except StateserveError as error:
             sys.exit(f"app: {printable(str(error))}")
     torch.set_num_threads(1)
     # Before the models: a mistake in these is told at once.

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from app.errors import StateMismatch
+from app.library_errors import StateMismatch
 
 MOST_NAMED = 8
 

@@ -12,7 +12,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from app.errors import CheckpointError, UnreadableCheckpoint, UnsafeCheckpoint
+from app.library_errors import CheckpointError, UnreadableCheckpoint, UnsafeCheckpoint
 
 # A tensor takes some forty.
 MAX_STEPS = 200_000

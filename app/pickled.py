@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.errors import CheckpointError, UnreadableCheckpoint
+from app.library_errors import CheckpointError, UnreadableCheckpoint
 from app.opcodes import read_pickle
 
 # Source: torch.serialization.MAGIC_NUMBER, of the format before the zip archive.

@@ -14,12 +14,12 @@ from app.background import in_background
 from app.card import Card
 from app.certainty import NoveltyDetector
 from app.checkpoint import load_checkpoint
+from app.chunks import Array
 from app.compiled import FloatArray, Forward, compile_forward
-from app.errors import CardMismatch, StateMismatch
 from app.inspection import Entry, describe_module
+from app.library_errors import CardMismatch, StateMismatch
 from app.multiclass import Multiclass
-from app.printable import printable
-from app.statistics import Array
+from app.text import printable
 
 # The golden prediction may come from another CPU, whose kernels round differently.
 GOLDEN_TOLERANCE = 1e-4

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import Generic
 
-from app.errors import (
-    ModelNotFound,
-    ModelUnavailable,
-    UnreadableCheckpoint,
-    VersionNotFound,
-)
+from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
+from app.library_errors import UnreadableCheckpoint
 from app.loader import Loader, Served
 from app.metrics import Metrics
 from app.predictor import Predictor

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Self
 
 from app.card import CARD_SUFFIX, card_path
-from app.errors import UnreadableCheckpoint
 from app.formats import CODECS
-from app.printable import printable
+from app.library_errors import UnreadableCheckpoint
 from app.settings import Settings
+from app.text import printable
 from app.version_policy import is_version
 
 _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.compiled import FloatArray
-from app.errors import Fault, InvalidInstances
+from app.errors import InvalidInstances
 from app.instances import LARGEST
 from app.json_text import escape
-from app.numerals import shortest
+from app.library_errors import Fault
+from app.text import shortest
 
 PART_ROWS = 2**14
 

@@ -21,9 +21,9 @@ from fastapi import FastAPI
 
 from app.addresses import bind, name_of, remove_stale
 from app.api.guard import Guard
-from app.errors import MissingExtra
 from app.express_protocol import ExpressProtocol
 from app.json_log import LINES
+from app.library_errors import MissingExtra
 from app.listeners import Listeners
 from app.protocol import Protocol
 from app.service import Service

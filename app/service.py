@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.broadcast import Verbs
 from app.errors import NotProvided, NotReady
 from app.large_requests import LargeRequests
 from app.log.prediction_log import PredictionLog
 from app.metrics import Metrics
 from app.registry import Registry
 from app.settings import Settings
+from app.verbs import Verbs
 
 
 @dataclass

@@ -3,19 +3,16 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
-Array = NDArray[np.generic]
+from app.chunks import CHUNK, Array, array_chunks
+
 Chunk = NDArray[np.float64]
 MAX_BINS = 1000
-# Elements of a chunk: its float64 copy, 512 KiB, stays in the processor's cache, and it is
-# long enough for NumPy to work without the interpreter's lock nearly all of the time.
-CHUNK = 2**16
 # Squares of float64 beyond 2**±512 overflow or vanish. What comes near is scaled first.
 SAFE_EXPONENT = 400
 
@@ -112,13 +109,6 @@ def _tensor_chunks(tensor: Tensor) -> Iterator[Chunk]:
     for chunk in torch.split(tensor.detach().reshape(-1), CHUNK):
         # torch converts: NumPy has no bfloat16.
         yield chunk.to(torch.float64).numpy()
-
-
-def array_chunks(array: Array, elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:
-    """The array in row-major order whatever its strides; a chunk is valid until the next."""
-    flags: Any = ("external_loop", "buffered", "zerosize_ok")
-    chunks: Any = np.nditer(array, flags, op_dtypes=dtype, order="C", buffersize=elements)
-    yield from chunks
 
 
 def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from app.checkpoint import raw_bytes
-from app.statistics import Array, array_chunks
+from app.chunks import Array, array_chunks
+from app.sha256 import raw_bytes
 
 # Large enough that handing chunks on costs little beside the socket, small enough that
 # sending one holds the event loop for tens of microseconds.

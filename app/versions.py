@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal
 
-from app.errors import ServiceError
+from app.library_errors import StateserveError
 from app.loader import Served
-from app.printable import printable
 from app.repository import Candidate, Stamp
+from app.text import printable
 from app.version_policy import VersionPolicy
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
@@ -160,7 +160,7 @@ class Versions(Generic[Served]):
         """Record what came of loading: after a failure the old one, if any, serves on."""
         each = self.known[candidate.version]
         each.stamp = candidate.stamp
-        if isinstance(outcome, ServiceError):
+        if isinstance(outcome, StateserveError):
             each.reason = printable(str(outcome))
         elif isinstance(outcome, Exception):
             each.reason = f"an unexpected {type(outcome).__name__}; it is in the log"

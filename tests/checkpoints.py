@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 
 from app.card import Architecture, Card, Feature, Golden
-from app.checkpoint import save_checkpoint, state_sha256
+from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
+from app.sha256 import state_sha256
 from app.training_record import ClassMetrics, Hyperparameters, Metrics, Split
 from tests.networks import seeded
 

@@ -14,8 +14,8 @@ from app.atomic import write_atomically
 from app.card import card_path
 from app.checkpoint import save_checkpoint
 from app.cli.output import PlainConsole
-from app.printable import printable
 from app.reference import Calibration, Reliability
+from app.text import printable
 from app.training_record import Metrics, SeedMetrics
 from training.calibrate import BOOTSTRAP, FOLDS, calibrate
 from training.card import make_card

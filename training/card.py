@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from app.card import Architecture, Card, Feature, Golden
-from app.checkpoint import state_sha256
 from app.reference import Calibration
+from app.sha256 import state_sha256
 from app.training_record import Hyperparameters, Metrics, Split
 from training.data import Dataset
 from training.fit import Fitted, Settings

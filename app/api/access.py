@@ -10,25 +10,21 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.access_log import Access, AccessLog
+from app.api.access_log import CLIENT_CLOSED_REQUEST, UNMATCHED, Access, AccessLog
 from app.api.error_handlers import served_path, service_error, unexpected_error
 from app.api.request_ids import RequestIds
-from app.errors import ServiceError
-from app.exchange import HEAD, RawHeader
+from app.headers import HEAD, RawHeader
+from app.library_errors import StateserveError
 from app.service import Service
 from app.tally import Tally, current_tally
 
 logger = logging.getLogger("app.access")
-# Not a real answer: nobody was there to get one. nginx's number for it.
-CLIENT_CLOSED_REQUEST = 499
 BAD_REQUEST = 400
 CLOSE = (b"connection", b"close")
 # With it nothing is logged: the map of the page alone asks 16,384 rows at a time, which nobody
 # measured.
 UNRECORDED = (b"x-prediction-log", b"off")
 PREDICTION_ID = b"x-prediction-id"
-# The route of what no route took.
-UNMATCHED = "unmatched"
 Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
 
@@ -106,7 +102,7 @@ class AccessMiddleware:
     ) -> int:
         try:
             response = await respond(scope, receive)
-        except ServiceError as error:
+        except StateserveError as error:
             response = service_error(served_path(scope), error)
         except ClientDisconnect:
             return _left(scope)

@@ -31,6 +31,10 @@ PROBES = frozenset(
         "/v2/models/{model}/versions/{version}/ready",
     }
 )
+# No real answer: nobody was there to get one. nginx's number for it.
+CLIENT_CLOSED_REQUEST = 499
+# The route of what no route took.
+UNMATCHED = "unmatched"
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 

@@ -10,14 +10,14 @@ import msgspec
 import numpy as np
 
 from app.api.asked import NOTHING_MORE, NOVELTY_FIELDS, Asked, Shown, show
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.card import Feature
 from app.inference import Prediction
 from app.instance_decoder import InstanceDecoder
 from app.instances import Instances
-from app.numerals import shortest
 from app.predictions import RangeWarning, record_type
 from app.predictor import Predictor
+from app.text import shortest
 
 # Encoded in about 10 ms, while no other request is answered.
 VALUES_AT_ONCE = 2**14

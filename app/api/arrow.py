@@ -9,20 +9,15 @@ import pyarrow as pa
 
 from app.api.asked import NOVELTY_FIELDS, Asked, show
 from app.api.body import Body
-from app.api.negotiation import ARROW
-from app.errors import (
-    MOST_SHOWN,
-    BodyTooLarge,
-    Fault,
-    InvalidInstances,
-    MalformedBody,
-    UnsupportedContent,
-)
+from app.api.media_types import ARROW
+from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
 from app.inference import Prediction
 from app.instances import MAX_FAULTS, MOST_LISTED, Instances, require_at_most
 from app.json_text import escape
+from app.library_errors import Fault
 from app.predictor import Predictor
 from app.rows import as_float32
+from app.text import MOST_SHOWN
 
 # Of how many the reader's own work for each is little beside that for their rows.
 MAX_BATCHES = 10_000

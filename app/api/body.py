@@ -5,14 +5,14 @@ from collections.abc import Collection
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from app.api.media_types import MediaType
-from app.api.negotiation import JSON
-from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent, shown
+from app.api.media_types import JSON, MediaType
+from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
+from app.headers import Headers
+from app.text import shown
 
 JSON_BYTES = JSON.encode()
 # 2^64 has 20; Python reads no number of thousands of digits.
 MOST_DIGITS = 20
-Headers = dict[bytes, bytes]
 Body = bytes | bytearray
 
 

@@ -6,8 +6,9 @@ import time
 from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any, Self, TypeVar
 
-from app.api.body import Headers
-from app.errors import DeadlineExceeded, InvalidTimeout, shown
+from app.errors import DeadlineExceeded, InvalidTimeout
+from app.headers import Headers
+from app.text import shown
 
 T = TypeVar("T")
 HEADER = b"x-request-timeout"

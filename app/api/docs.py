@@ -13,7 +13,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 
-from app.api.negotiation import JSON, unless_known
+from app.api.media_types import JSON
+from app.api.negotiation import unless_known
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(fastapi_offline.__file__).parent / "static"

@@ -13,7 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from app.api.key_schema import require_keys
 from app.api.schemas import Schema, complete
 from app.card import Card
-from app.errors import ServiceError
+from app.library_errors import StateserveError
 from app.predictor import Predictor
 from app.service import Service
 
@@ -67,7 +67,7 @@ class Document:
 
     def _current(self) -> _Written:
         # With no version loaded, it stays as it was.
-        with suppress(ServiceError):
+        with suppress(StateserveError):
             self._default = _Described.of(self._service.face().inference.predictor)
         written = self._written
         if written is None or written.described.card is not self._default.card:

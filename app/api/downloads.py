@@ -7,9 +7,10 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from app.api.dependencies import PredictorDep
-from app.api.negotiation import JSON, NPY, SAFETENSORS, unless_known
+from app.api.media_types import JSON, NPY, SAFETENSORS
+from app.api.negotiation import unless_known
 from app.api.schemas import BINARY
-from app.exchange import HEAD
+from app.headers import HEAD
 from app.predictor import Predictor
 from app.streams import Chunks, Stream, stream_pth, stream_safetensors
 

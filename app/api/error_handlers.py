@@ -15,9 +15,10 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from app import errors
+from app import errors, library_errors
 from app.api.open_schemas import STATUS as OPEN_STATUS
 from app.api.open_schemas import is_open_inference
+from app.text import MOST_SHOWN
 
 logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
@@ -26,10 +27,10 @@ CLOSE = {"Connection": "close"}
 MOST_FAULTS = 16
 
 # Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
-STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
-    errors.ServiceError: HTTPStatus.INTERNAL_SERVER_ERROR,
+STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
+    library_errors.StateserveError: HTTPStatus.INTERNAL_SERVER_ERROR,
     # The caller's request to load a file is in order; the file is not.
-    errors.CheckpointError: HTTPStatus.CONFLICT,
+    library_errors.CheckpointError: HTTPStatus.CONFLICT,
     errors.RequestError: HTTPStatus.BAD_REQUEST,
     errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidFeedback: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -37,6 +38,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    library_errors.InvalidSlice: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidInference: HTTPStatus.BAD_REQUEST,
     errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
     errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
@@ -59,7 +61,7 @@ STATUS: dict[type[errors.ServiceError], HTTPStatus] = {
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
 # After a body that was not read to its end, the connection cannot carry another request.
-HEADERS: dict[type[errors.ServiceError], dict[str, str]] = {
+HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {
     errors.BodyTooLarge: CLOSE,
     errors.CompressedBody: {"Accept-Encoding": "identity"},
     errors.NotReady: CLOSE | {"Retry-After": "1"},
@@ -88,7 +90,7 @@ def problem(
     return _Problem(content | members, status, headers)
 
 
-def status_of(error: type[errors.ServiceError]) -> HTTPStatus:
+def status_of(error: type[library_errors.StateserveError]) -> HTTPStatus:
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
 
 
@@ -108,7 +110,7 @@ def served_path(scope: Scope) -> str:
     return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
-def service_error(path: str, error: errors.ServiceError) -> JSONResponse:
+def service_error(path: str, error: library_errors.StateserveError) -> JSONResponse:
     """The answer to an error that this service raised on purpose."""
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidInstances):
@@ -132,7 +134,7 @@ def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
     }
 
 
-async def _service_error(request: Request, error: errors.ServiceError) -> JSONResponse:
+async def _service_error(request: Request, error: library_errors.StateserveError) -> JSONResponse:
     return service_error(served_path(request.scope), error)
 
 
@@ -150,7 +152,7 @@ async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
     faults = [
-        {"parameter": str(fault["loc"][-1])[: errors.MOST_SHOWN], "detail": fault["msg"]}
+        {"parameter": str(fault["loc"][-1])[:MOST_SHOWN], "detail": fault["msg"]}
         for fault in error.errors()[:MOST_FAULTS]
     ]
     first = faults[0]
@@ -182,7 +184,7 @@ def _allowed(headers: Mapping[str, str]) -> str:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    app.add_exception_handler(errors.ServiceError, _service_error)  # type: ignore[arg-type]
+    app.add_exception_handler(library_errors.StateserveError, _service_error)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _unexpected_error)

@@ -13,13 +13,14 @@ from app.api.answers import model_reference
 from app.api.body import read_json
 from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import PredictorDep, ServiceDep
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.api.schemas import problems, reference
 from app.card import Card
 from app.counterfactual import FOUND, NONE_FOUND, NONE_PROVEN, PROVEN, Counterfactual
-from app.errors import Fault, InvalidInstances
+from app.errors import InvalidInstances
 from app.explain import Explanation, Neighbour, explain
 from app.instances import most_bytes_of_one, parse_instances
+from app.library_errors import Fault
 
 router = APIRouter(tags=["explain"])
 

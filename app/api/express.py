@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.api.access import CLIENT_CLOSED_REQUEST, PREDICTION_ID, UNRECORDED
-from app.api.access_log import Access, AccessLog
+from app.api.access import PREDICTION_ID, UNRECORDED
+from app.api.access_log import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.api.asked import NOTHING_MORE
 from app.api.body import JSON_BYTES
 from app.api.predict_face import MAX_LOOP_BYTES, PredictFace
 from app.api.request_ids import RequestIds
 from app.busy_poll import BusyPoll
-from app.errors import ServiceError
-from app.exchange import Exchange, RawHeader
+from app.exchange import Exchange
+from app.headers import RawHeader
 from app.inference import MAX_BATCHED_ROWS, Prediction
 from app.instances import Instances
+from app.library_errors import StateserveError
 from app.service import Service
 
 logger = logging.getLogger("app.access")
@@ -125,7 +126,7 @@ class _Waiter:
 
 def _leave(exchange: Exchange, pass_on: PassOn, error: BaseException) -> None:
     """Leave an exchange to the application, which fails at the same and says so."""
-    if not isinstance(error, ServiceError):
+    if not isinstance(error, StateserveError):
         logger.error("the short way failed", exc_info=error)
     if not exchange.response_started:
         pass_on(exchange)

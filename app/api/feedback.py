@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.body import read_json
 from app.api.deadline import PARAMETER, Deadline
 from app.api.dependencies import ServiceDep
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.api.schemas import problems
 from app.log.feedback import PREDICTION_ID, attach, parse_feedback
 

@@ -10,9 +10,9 @@ from starlette.types import Receive
 from starlette.types import Scope as Connection
 
 from app.api.access import Respond
-from app.errors import ServiceError
-from app.exchange import RawHeader
+from app.headers import RawHeader
 from app.keys import Key, Keys, Scope
+from app.library_errors import StateserveError
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Guard:
             return
         try:
             self._keys = Keys.of(settings, self._keys.rates)
-        except ServiceError as error:
+        except StateserveError as error:
             logger.error("SIGHUP: the API keys stay as they were: %s", error)
         else:
             logger.info("SIGHUP: the API keys are reloaded")

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import msgspec
 
-from app.api.body import MOST_DIGITS, Body, Headers
+from app.api.body import MOST_DIGITS, Body
 from app.api.long_data import CUT_OUT, MOST_BESIDE, cut_out
-from app.errors import InvalidInference, InvalidTensor, shown
+from app.errors import InvalidInference, InvalidTensor
+from app.headers import Headers
 from app.open_inference import OpenModel, TensorInfo, WantedOutput
 from app.tensors import Tensor, from_bytes, from_json
+from app.text import shown
 
 JSON_LENGTH = "Inference-Header-Content-Length"
 JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()

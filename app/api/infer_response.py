@@ -7,7 +7,7 @@ import msgspec
 from starlette.responses import Response
 
 from app.api.infer_request import JSON_LENGTH, InferRequest
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.open_inference import OpenModel
 from app.tensors import Tensor, to_lists, to_pieces
 

@@ -1,46 +1,17 @@
 """GET /model: the card, and the module as code sees it."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from torch import Tensor
 
 from app.api.dependencies import EntriesDep, PredictorDep
-from app.card import Card
-from app.inspection import Totals, totals
+from app.inspection import totals
+from app.model_view import Layer, ModelView
 
 router = APIRouter(tags=["model"])
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One submodule, with the elements that it alone holds."""
-
-    name: str
-    type: str
-    text: str
-    parameters: int
-    buffers: int
-
-
-@dataclass(frozen=True)
-class ModelView:
-    """`trainable` of the parameters are what an optimizer would change.
-
-    `warnings` say what is not known of the model, as where it has no card.
-    """
-
-    name: str
-    version: str
-    state_sha256: str
-    architecture: str
-    layers: list[Layer]
-    totals: Totals
-    trainable: int
-    card: Card
-    warnings: list[str] = field(default_factory=list)
 
 
 @router.get("/model", summary="The model card and architecture", response_model=ModelView)

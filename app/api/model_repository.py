@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.api.body import Headers, read_body
+from app.api.body import read_body
 from app.api.dependencies import FaceDep, ServiceDep
+from app.api.media_types import JSON
 from app.api.models import ModelName
-from app.api.negotiation import JSON
 from app.api.open_schemas import errors_of
 from app.errors import InvalidInference
+from app.headers import Headers
 from app.open_inference import PLATFORM, TensorInfo
 from app.service import Service
 from app.tensors import BYTES

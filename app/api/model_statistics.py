@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api.dependencies import FaceDep, ServiceDep
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.metrics import Snapshot
 from app.open_inference import OpenModel
 from app.pass_times import STAGES

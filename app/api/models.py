@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.dependencies import ServiceDep
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.api.schemas import problems
 from app.comparison import Comparison, compare_states
 from app.service import Service

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from app.api.asked import Asked, show
 from app.api.body import Body
-from app.api.negotiation import NPY
-from app.errors import MOST_SHOWN, Fault, InvalidInstances, InvalidQuery, MalformedBody
+from app.api.media_types import NPY
+from app.errors import InvalidInstances, InvalidQuery, MalformedBody
 from app.inference import Prediction
 from app.instances import MOST_LISTED, Instances, require_at_most
+from app.library_errors import Fault
 from app.predictor import Predictor
 from app.rows import as_float32
 from app.streams import npy_header
+from app.text import MOST_SHOWN
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy reads no header of more than 10,000 characters either.

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app import __version__
-from app.api.body import Body, Headers, read_body, require_plain
+from app.api.body import Body, read_body, require_plain
 from app.api.deadline import PARAMETER
 from app.api.dependencies import FaceDep, ServiceDep
 from app.api.infer_request import InferRequest, read_request
@@ -17,6 +17,7 @@ from app.api.infer_response import render
 from app.api.open_schemas import errors_of, infer_operation
 from app.api.predict_face import PredictFace
 from app.compiled import FloatArray
+from app.headers import Headers
 from app.inference import Prediction
 from app.open_inference import PLATFORM
 

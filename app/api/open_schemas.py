@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from app.api.infer_request import JSON_LENGTH
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.tensors import DATATYPES
 
 Schema = dict[str, Any]

@@ -11,10 +11,11 @@ from starlette.types import Receive, Scope
 
 from app.api.answers import model_reference
 from app.api.asked import NOTHING_MORE, Asked
-from app.api.body import JSON_BYTES, Body, Headers, media_type_of, read_body
+from app.api.body import JSON_BYTES, Body, media_type_of, read_body
 from app.api.deadline import HEADER, Deadline
-from app.api.negotiation import ARROW, JSON, NPY, choose_media_type
+from app.api.media_types import ARROW, JSON, NPY, choose_media_type
 from app.compiled import FloatArray
+from app.headers import Headers
 from app.inference import MAX_BATCHED_ROWS, Prediction, Predicts
 from app.instances import Instances
 from app.large_requests import LargeRequests

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 
-from app.exchange import RawHeader
+from app.headers import RawHeader
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 ID_BYTES = 16

@@ -8,8 +8,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer, format_trace_id
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.access import CLIENT_CLOSED_REQUEST, UNMATCHED
-from app.api.access_log import KNOWN_METHODS, Access, AccessLog
+from app.api.access_log import CLIENT_CLOSED_REQUEST, KNOWN_METHODS, UNMATCHED, Access, AccessLog
 
 # A probe every few seconds is no request that anybody would look for.
 UNTRACED = frozenset({"/health/live", "/health/ready", "/metrics"})

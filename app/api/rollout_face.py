@@ -10,10 +10,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope
 
 from app.api.asked import NOTHING_MORE, Asked
-from app.api.body import Headers
 from app.api.error_handlers import status_of
 from app.api.predict_face import PredictFace
-from app.errors import ServiceError, SettingsError
+from app.errors import SettingsError
+from app.headers import Headers
+from app.library_errors import StateserveError
 from app.predictor import Predictor
 from app.registry import Combine, Registry
 from app.rollout import Target
@@ -71,7 +72,7 @@ class RolloutFace:
         except ClientDisconnect:
             raise
         except Exception as error:
-            failure = type(error) if isinstance(error, ServiceError) else ServiceError
+            failure = type(error) if isinstance(error, StateserveError) else StateserveError
             counts.add(status_of(failure), time.perf_counter() - started)
             raise
         counts.add(HTTPStatus.OK, time.perf_counter() - started)
@@ -105,7 +106,7 @@ def why_not(target: Target, registry: Registry[Any]) -> str | None:
     try:
         ours = registry.current(target.name).inference.predictor
         theirs = registry.get(target.name, target.version).inference.predictor
-    except ServiceError as error:
+    except StateserveError as error:
         return str(error)
     return _why_idle(target, ours, theirs)
 

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from app.api.error_handlers import PROBLEM_TYPE
-from app.api.negotiation import JSON
+from app.api.media_types import JSON
 from app.card import Card, Feature
 from app.instances import LARGEST
-from app.numerals import shortest
+from app.text import shortest
 
 Schema = dict[str, Any]
 

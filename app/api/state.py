@@ -12,11 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api import downloads
 from app.api.dependencies import EntriesDep, PredictorDep, ServiceDep
 from app.api.downloads import FORMATS, NOT_MODIFIED, attachment
-from app.api.negotiation import choose_media_type, unless_known
+from app.api.media_types import choose_media_type
+from app.api.negotiation import unless_known
 from app.api.schemas import BINARY, problems
+from app.chunks import Array
 from app.errors import InvalidQuery, TensorNotFound
 from app.inspection import MAX_JSON_VALUES, Entry, Totals, json_values, take_slice, totals
-from app.statistics import MAX_BINS, Array, Histogram, histogram
+from app.statistics import MAX_BINS, Histogram, histogram
 from app.streams import stream_npy, stream_safetensors
 
 # Endpoints are plain functions: FastAPI runs them in a thread, off the event loop.

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.access import Respond
 from app.api.error_handlers import served_path, service_error
-from app.errors import UntrustedHost, shown
+from app.errors import UntrustedHost
 from app.host_names import HOST
+from app.text import shown
 
 NAME = re.compile(rf"({HOST})(?::[0-9]*)?".encode())
 # Whoever asks a process how it is has its address alone, and learns nothing of the model.

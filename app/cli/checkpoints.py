@@ -8,12 +8,13 @@ import typer
 
 from app.cli.output import AsJson, console, print_json, short, table
 from app.cli.sources import read_source
-from app.errors import StateMismatch, TensorNotFound
+from app.errors import TensorNotFound
+from app.library_errors import StateMismatch
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.chunks import Array
     from app.formats import State
-    from app.statistics import Array
 
 
 def convert(

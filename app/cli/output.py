@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from app.printable import printable, printable_json
+from app.text import printable, printable_json
 
 
 class PlainConsole(Console):

@@ -4,9 +4,9 @@ import logging
 import sys
 
 from app.cli.commands import cli
-from app.errors import ServiceError
 from app.json_log import LINES
-from app.printable import printable
+from app.library_errors import StateserveError
+from app.text import printable
 
 logger = logging.getLogger("app")
 
@@ -15,7 +15,7 @@ def run(*, as_json: bool) -> None:
     """Run what the command line says; `as_json`: the line is one of the log's."""
     try:
         cli()
-    except ServiceError as error:
+    except StateserveError as error:
         _fail(str(error), as_json)
     except OSError as error:
         _fail(f"{error.filename or ''}: {error.strerror or error}", as_json)

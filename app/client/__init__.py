@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from app.card import Card
-from app.errors import ClientError, MissingExtra
+from app.library_errors import ClientError, MissingExtra
 from app.predictions import Details, Flower, Prediction
 
 try:
@@ -39,7 +39,7 @@ from app.client.turns import Turns
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from app.api.model import ModelView
+    from app.model_view import ModelView
 
 PATIENCE_SECONDS = 10.0
 # More would be served no faster.

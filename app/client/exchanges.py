@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from app.card import Card
 from app.client.failures import no_answer
 from app.client.retries import Attempt, Exchange, T, persist
-from app.errors import MOST_SHOWN, ClientError, Fault, NoAnswer, Problem
+from app.library_errors import ClientError, Fault, NoAnswer, Problem
 from app.predictions import (
     Details,
     Flower,
@@ -30,11 +30,12 @@ from app.predictions import (
     decode_predictions,
     encode_flowers,
 )
+from app.text import MOST_SHOWN
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from app.api.model import ModelView
+    from app.model_view import ModelView
 
 Array = NDArray[np.generic]
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -87,7 +88,7 @@ class Exchanges:
         # The service's own type, and with it the service's imports; card() does without.
         from pydantic import TypeAdapter
 
-        from app.api.model import ModelView
+        from app.model_view import ModelView
 
         return self._ask(TypeAdapter(ModelView).validate_json, "model")
 

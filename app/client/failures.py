@@ -2,7 +2,7 @@
 
 import httpx
 
-from app.errors import NoAnswer
+from app.library_errors import NoAnswer
 
 # All that httpx raises by itself; but a client that was closed is told apart before.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)

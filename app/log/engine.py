@@ -12,7 +12,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import NullPool
 
-from app.errors import MissingExtra, SettingsError
+from app.errors import SettingsError
+from app.library_errors import MissingExtra
 
 # How long to wait at most for another process that writes, and for a connection.
 BUSY_SECONDS = 5.0

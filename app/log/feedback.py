@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from app.errors import Fault, InvalidFeedback, PredictionNotFound
+from app.errors import InvalidFeedback, PredictionNotFound
 from app.instances import MAX_FAULTS
 from app.json_text import JsonObject, describe, escape, parse_json
+from app.library_errors import Fault
 from app.log.prediction_log import PredictionLog
 
 # What an answer was logged under, and the number of an instance; what an older release logged has

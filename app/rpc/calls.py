@@ -10,12 +10,13 @@ from grpc import StatusCode
 from grpc.aio import ServicerContext
 
 from app.api.access import PREDICTION_ID, UNRECORDED
-from app.api.body import Headers
 from app.api.deadline import Deadline
 from app.api.guard import Guard
 from app.api.predict_face import MAX_LOOP_BYTES
 from app.api.request_ids import RequestIds
-from app.errors import MalformedBody, ServiceError
+from app.errors import MalformedBody
+from app.headers import Headers
+from app.library_errors import StateserveError
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.status import status_of
 from app.rpc.wire import MODEL_INFER, require_quick_to_parse
@@ -107,7 +108,7 @@ class Calls:
                     trailing.append((PREDICTION_ID.decode(), tally.prediction_id.decode()))
                     context.set_trailing_metadata(tuple(trailing))
                 tally.count()
-            except ServiceError as error:
+            except StateserveError as error:
                 status, detail = status_of(type(error)), str(error)
             except Exception:
                 logger.exception("unexpected error", extra={"request_id": request_id})

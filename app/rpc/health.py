@@ -8,7 +8,8 @@ import grpc
 from grpc_health.v1 import health_pb2 as pb
 
 from app.api.guard import Guard
-from app.errors import ModelNotFound, ServiceError
+from app.errors import ModelNotFound
+from app.library_errors import StateserveError
 from app.rpc.calls import ROUTES, Call, Calls
 from app.rpc.lasting import Context, Lasting, parse_short
 from app.service import Service
@@ -82,7 +83,7 @@ class Health:
                 self._service.face(name)
         except ModelNotFound:
             raise
-        except ServiceError:
+        except StateserveError:
             if name not in self._of_server:
                 self._service.registry.statuses(name)
             return Status.NOT_SERVING

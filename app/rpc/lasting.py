@@ -7,7 +7,8 @@ from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
 from app.api.predict_face import MAX_LOOP_BYTES
-from app.errors import BodyTooLarge, Overloaded, ServiceError
+from app.errors import BodyTooLarge, Overloaded
+from app.library_errors import StateserveError
 from app.rpc.calls import parse
 from app.rpc.status import status_of
 
@@ -25,7 +26,7 @@ class Lasting:
         self._count = 0
 
     def around(self, answers: Callable[[Any, "Context"], Answers]) -> Callable[..., Answers]:
-        """What gRPC calls with what the client sends; `answers` may raise a ServiceError."""
+        """What gRPC calls with what the client sends; `answers` may raise a StateserveError."""
 
         async def stream(asked: Any, context: "Context") -> Answers:
             self._count += 1
@@ -34,7 +35,7 @@ class Lasting:
                     raise Overloaded(f"{MOST_LASTING} calls that last; ask again later")
                 async for answer in answers(asked, context):
                     yield answer
-            except ServiceError as error:
+            except StateserveError as error:
                 await context.abort(status_of(type(error)), str(error))
             finally:
                 self._count -= 1

@@ -2,12 +2,12 @@
 
 from grpc import StatusCode
 
-from app import errors
+from app import errors, library_errors
 
 # Looked up along the error's MRO, so that a new leaf of the tree has its parent's status.
-STATUS: dict[type[errors.ServiceError], StatusCode] = {
-    errors.ServiceError: StatusCode.INTERNAL,
-    errors.CheckpointError: StatusCode.FAILED_PRECONDITION,
+STATUS: dict[type[library_errors.StateserveError], StatusCode] = {
+    library_errors.StateserveError: StatusCode.INTERNAL,
+    library_errors.CheckpointError: StatusCode.FAILED_PRECONDITION,
     errors.RequestError: StatusCode.INVALID_ARGUMENT,
     # As gRPC itself answers a message that is too long.
     errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,
@@ -26,5 +26,5 @@ STATUS: dict[type[errors.ServiceError], StatusCode] = {
 }
 
 
-def status_of(error: type[errors.ServiceError]) -> StatusCode:
+def status_of(error: type[library_errors.StateserveError]) -> StatusCode:
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)

@@ -9,8 +9,9 @@ from app.api import model_repository, open_inference
 from app.api.model_statistics import statistics_of
 from app.api.predict_face import PredictFace
 from app.compiled import FloatArray
-from app.errors import InvalidInference, ModelUnavailable, ServiceError
+from app.errors import InvalidInference, ModelUnavailable
 from app.inference import Prediction
+from app.library_errors import StateserveError
 from app.open_inference import WantedOutput
 from app.rpc import open_inference_pb2 as pb
 from app.rpc.calls import Call, Verb
@@ -49,7 +50,7 @@ class Verbs:
     async def _server_ready(self, _request: pb.ServerReadyRequest, _call: Call) -> Any:
         try:
             self._service.require_ready()
-        except ServiceError:
+        except StateserveError:
             return pb.ServerReadyResponse(ready=False)
         return pb.ServerReadyResponse(ready=True)
 

@@ -10,7 +10,8 @@ import pytest
 
 from app.broadcast import Broadcast
 from app.bulletin import Bulletin, make_bells
-from app.errors import CardMismatch, ModelNotFound, OutOfStep, ServiceError, VersionNotFound
+from app.errors import ModelNotFound, OutOfStep, VersionNotFound
+from app.library_errors import CardMismatch, StateserveError
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.registry import Registry
@@ -173,7 +174,7 @@ async def test_a_turn_that_does_not_come_is_told(folder: Path) -> None:
     waiting = asyncio.create_task(first.verbs.set_default("wine", "1"))
     while not (folder / "published.json").exists():
         await asyncio.sleep(0.01)
-    with pytest.raises(ServiceError, match="another worker is busy with an admin verb"):
+    with pytest.raises(StateserveError, match="another worker is busy with an admin verb"):
         await second.verbs.set_default("wine", "2")
     await second.verbs.begin()
     await waiting

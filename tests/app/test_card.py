@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.card import Card, read_card
-from app.errors import CardMismatch
+from app.library_errors import CardMismatch
 from tests.project import IRIS
 
 TEXT = IRIS.with_suffix(".json").read_text()

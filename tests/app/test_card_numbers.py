@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.card import read_card
-from app.errors import CardMismatch, CheckpointError
+from app.library_errors import CardMismatch, CheckpointError
 from app.predictor import Predictor
 from app.settings import Settings
 from tests.project import IRIS, SETOSA

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from app.card import card_path
-from app.checkpoint import convert, load_checkpoint, save_checkpoint, state_sha256
-from app.errors import CardMismatch, CheckpointError, StateMismatch
+from app.checkpoint import convert, load_checkpoint, save_checkpoint
 from app.formats import CODECS, read_state
+from app.library_errors import CardMismatch, CheckpointError, StateMismatch
 from app.multiclass import Multiclass
 from app.predictor import Predictor
+from app.sha256 import state_sha256
 from tests.checkpoints import make_card
 from tests.project import IRIS
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.card import card_path
-from app.checkpoint import load_checkpoint, state_sha256
-from app.errors import CheckpointError, UnreadableCheckpoint
+from app.checkpoint import load_checkpoint
 from app.files import read_regular_file
 from app.formats import encode_state
+from app.library_errors import CheckpointError, UnreadableCheckpoint
 from app.multiclass import Multiclass
+from app.sha256 import state_sha256
 from tests.checkpoints import make_card, save_model
 
 

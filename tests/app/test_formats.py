@@ -13,8 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
 from app.formats import CODECS, encode_state, read_state
+from app.library_errors import (
+    CheckpointError,
+    StateMismatch,
+    UnreadableCheckpoint,
+    UnsafeCheckpoint,
+)
 from app.multiclass import Multiclass
 
 SUFFIXES = sorted(CODECS)

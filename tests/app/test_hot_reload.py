@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.card import card_path
-from app.errors import ServiceError
 from app.hot_reload import watch
+from app.library_errors import StateserveError
 from app.metrics import Metrics
 from app.predictor import Predictor
 from app.registry import Registry
@@ -51,7 +51,7 @@ def serves(registry: Registry[str], name: str, path: Path) -> Callable[[], bool]
     expected = Predictor.load(path).state_sha256
 
     def holds() -> bool:
-        with suppress(ServiceError):
+        with suppress(StateserveError):
             return registry.current(name) == expected
         return False
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidQuery
 from app.inspection import describe_module, json_values, take_slice, totals
+from app.library_errors import InvalidSlice
 from app.multiclass import Multiclass
 
 
@@ -28,7 +28,7 @@ def test_a_slice_is_what_numpy_makes_of_it(text: str) -> None:
     try:
         wanted = eval(f"array[{text}]")
     except IndexError:
-        with pytest.raises(InvalidQuery, match=r"of a tensor of shape \[4, 6\]"):
+        with pytest.raises(InvalidSlice, match=r"of a tensor of shape \[4, 6\]"):
             take_slice(array, text)
         return
     np.testing.assert_array_equal(take_slice(array, text), wanted)
@@ -36,7 +36,7 @@ def test_a_slice_is_what_numpy_makes_of_it(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a", "1.5", "0:2:0", "0:1:2:3", "None", "__import__('os')"])
 def test_what_is_not_a_slice_is_refused(text: str) -> None:
-    with pytest.raises(InvalidQuery):
+    with pytest.raises(InvalidSlice):
         take_slice(np.zeros((4, 6)), text)
 
 

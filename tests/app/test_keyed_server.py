@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.client import AsyncClient, Client
-from app.errors import ClientError, Problem
 from app.keys import Scope, new_key
+from app.library_errors import ClientError, Problem
 from tests.keys import bearer, write_keys
 from tests.process import Process, running_server
 from tests.project import ROOT, SETOSA

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import UnreadableCheckpoint, UnsafeCheckpoint
+from app.library_errors import UnreadableCheckpoint, UnsafeCheckpoint
 from app.opcodes import MAX_STEPS, read_pickle
 from app.pickled import NEW_TYPES, PLAIN_DTYPES, read_pickled, read_pth
 from tests.memory import SPARE, peak_growth

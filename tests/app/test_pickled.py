@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from app.checkpoint import save_checkpoint
-from app.errors import CheckpointError, UnreadableCheckpoint
 from app.formats import CODECS, encode_state, read_state
+from app.library_errors import CheckpointError, UnreadableCheckpoint
 from app.multiclass import Multiclass
 from app.predictor import Predictor
 from tests.checkpoints import make_card

@@ -14,14 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from app.errors import (
-    CardMismatch,
-    ModelNotFound,
-    ModelUnavailable,
-    UnreadableCheckpoint,
-    VersionNotFound,
-)
+from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.inference import Inference
+from app.library_errors import CardMismatch, UnreadableCheckpoint
 from app.metrics import Metrics
 from app.multiclass import Multiclass
 from app.predictor import Predictor

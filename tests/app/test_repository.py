@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import UnreadableCheckpoint
+from app.library_errors import UnreadableCheckpoint
 from app.repository import Candidate, Repository
 from app.settings import Settings
 from tests.checkpoints import save_model

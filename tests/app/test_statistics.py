@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from app.statistics import CHUNK, histogram, statistics
+from app.chunks import CHUNK
+from app.statistics import histogram, statistics
 
 floats = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0), elements=st.floats(width=32)

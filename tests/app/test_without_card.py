@@ -13,7 +13,7 @@ from torch import nn
 
 from app.card import NO_CARD, card_path
 from app.checkpoint import save_checkpoint
-from app.errors import CardMismatch, StateMismatch
+from app.library_errors import CardMismatch, StateMismatch
 from app.multiclass import Multiclass
 from app.predictor import Predictor
 from app.settings import Settings

@@ -7,11 +7,12 @@ from pathlib import Path
 from app.api.arrow import ArrowFormat
 from app.api.npy import NpyFormat
 from app.card import card_path
-from app.errors import CheckpointError, RequestError
+from app.errors import RequestError
 from app.formats import encode_state, read_state
 from app.inspection import describe_state
 from app.instance_decoder import InstanceDecoder
 from app.instances import parse_instances
+from app.library_errors import CheckpointError
 from app.predictor import Predictor
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor
 

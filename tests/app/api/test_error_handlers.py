@@ -8,7 +8,7 @@ from app import errors
 from app.api.error_handlers import STATUS, status_of
 
 
-def leaves(error: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
+def leaves(error: type[errors.StateserveError]) -> Iterator[type[errors.StateserveError]]:
     yield error
     for child in error.__subclasses__():
         yield from leaves(child)

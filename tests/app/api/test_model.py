@@ -4,9 +4,9 @@ import json
 
 import httpx
 
-from app.checkpoint import state_sha256
 from app.formats import read_state
 from app.multiclass import Multiclass
+from app.sha256 import state_sha256
 from tests.project import IRIS
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.checkpoint import save_checkpoint
 from app.multiclass import Multiclass
-from app.printable import printable, printable_json
+from app.text import printable, printable_json
 from tests.app.cli.conftest import Run
 from tests.checkpoints import make_card
 

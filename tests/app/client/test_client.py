@@ -14,7 +14,7 @@ import torch
 
 from app.card import read_card
 from app.client import AsyncClient, Client
-from app.errors import ClientError, Fault, NoAnswer, Problem
+from app.library_errors import ClientError, Fault, NoAnswer, Problem
 from app.multiclass import Multiclass
 from app.predictions import Answer, ModelReference, Novelty, Prediction, RangeWarning
 from tests.app.client.answers import RIGHT, busy
@@ -120,7 +120,7 @@ def test_without_httpx_the_install_command_is_given() -> None:
         [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert result.stderr.splitlines()[-1] == (
-        "app.errors.MissingExtra: app.client needs httpx: pip install httpx"
+        "app.library_errors.MissingExtra: app.client needs httpx: pip install httpx"
     )
 
 

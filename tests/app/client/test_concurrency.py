@@ -11,7 +11,7 @@ import pytest
 
 from app.client import LIMITS, AsyncClient, Client
 from app.client.turns import Turns
-from app.errors import ClientError, NoAnswer, Problem
+from app.library_errors import ClientError, NoAnswer, Problem
 from tests.app.client.answers import RIGHT, busy
 from tests.process import Process
 from tests.project import SETOSA

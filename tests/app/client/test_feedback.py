@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.client import AsyncClient, Client
-from app.errors import ClientError, Problem
+from app.library_errors import ClientError, Problem
 from app.main import create_app
 from app.settings import Settings
 from tests.project import IRIS, SETOSA

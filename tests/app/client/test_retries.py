@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.client.retries import Outcome, persist
-from app.errors import NoAnswer
+from app.library_errors import NoAnswer
 
 REQUEST = httpx.Request("GET", "http://test/model")
 OK = httpx.Response(200)

@@ -17,14 +17,14 @@ CALLERS = {
 }
 
 
-def leaves(error: type[errors.ServiceError]) -> Iterator[type[errors.ServiceError]]:
+def leaves(error: type[errors.StateserveError]) -> Iterator[type[errors.StateserveError]]:
     yield error
     for child in error.__subclasses__():
         yield from leaves(child)
 
 
 @pytest.mark.parametrize("error", list(leaves(errors.RequestError)))
-def test_a_request_error_is_the_callers(error: type[errors.ServiceError]) -> None:
+def test_a_request_error_is_the_callers(error: type[errors.StateserveError]) -> None:
     assert status_of(error) in CALLERS
 
 

@@ -1,8 +1,9 @@
-"""Names from files and callers, as they may be shown: what a terminal would obey is escaped."""
+"""Names, numbers and callers' texts as messages show them: a terminal obeys none of it."""
 
 import json
 import re
 
+MOST_SHOWN = 128
 # Beyond what Python calls printable: text that is no glyph, such as ESC, the C1 controls, marks of
 # direction, zero-width characters, lone surrogates, and line and paragraph separators.
 _UNPRINTABLE = re.compile(
@@ -31,3 +32,14 @@ def _as_json(character: str) -> str:
     if character == "\x7f":
         return r"\u007f"
     return json.dumps(character)[1:-1]
+
+
+def shortest(number: float) -> str:
+    """The fewest digits that read back as the same number: 5.1, 436, 1226718, 1e+20."""
+    return repr(float(number)).removesuffix(".0")
+
+
+def shown(given: str | bytes) -> str:
+    """A caller's text or header as errors repeat it: quoted, and not at any length."""
+    text = given if isinstance(given, str) else given.decode("latin-1")
+    return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
