@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.atomic import write_atomically
 from app.card import card_path
 from app.checkpoint import save_checkpoint
-from app.cli.output import PlainConsole
+from app.console import PlainConsole
 from app.reference import Calibration, Reliability
 from app.text import printable
 from app.training_record import Metrics, SeedMetrics

@@ -2,25 +2,13 @@
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text
 
+from app.console import PlainConsole
 from app.text import printable, printable_json
-
-
-class PlainConsole(Console):
-    """Shows names as they are: [x] is no markup, :x: no emoji, and an escape no command."""
-
-    def __init__(self, width: int | None = None) -> None:
-        super().__init__(width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        return super().render_str(printable(text), **options)
-
 
 # In a pipe nothing is folded to a width that no terminal has: grep finds whole names.
 console = PlainConsole(width=None if sys.stdout.isatty() else 1000)
