@@ -28,13 +28,13 @@ format: .venv/dev  ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-proto: .venv/protoc  ## write app/rpc/open_inference_pb2.py from its .proto
-	mkdir -p build/proto/app/rpc
+proto: .venv/protoc  ## write app/grpc/open_inference_pb2.py from its .proto
+	mkdir -p build/proto/app/grpc
 	# A package of its own: beside a client of the protocol two of one name would clash.
-	sed 's/^package inference;/package multiclass.inference;/' app/rpc/open_inference.proto \
-		> build/proto/app/rpc/open_inference.proto
+	sed 's/^package inference;/package multiclass.inference;/' app/grpc/open_inference.proto \
+		> build/proto/app/grpc/open_inference.proto
 	PYTHONPATH=.venv/protoc $(BIN)/python -m grpc_tools.protoc -I build/proto \
-		--python_out=. --pyi_out=. app/rpc/open_inference.proto
+		--python_out=. --pyi_out=. app/grpc/open_inference.proto
 
 bench: .venv/dev  ## measure the service as ratios (8 min, 4 GB; needs wrk and taskset)
 	$(BIN)/python -m benchmarks

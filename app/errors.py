@@ -38,8 +38,8 @@ StateserveError
 import difflib
 from collections.abc import Iterable
 
-from app.library_errors import Fault, StateserveError
-from app.text import MOST_SHOWN, shown
+from stateserve.errors import Fault, StateserveError
+from stateserve.text import MOST_SHOWN, shown
 
 
 class SettingsError(StateserveError):

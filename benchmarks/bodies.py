@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import torch
 
-from app.predictor import Predictor
 from benchmarks.ratio import Ratio, timed
 from benchmarks.request import FLOWER, flower_request
 from benchmarks.server import Server, free_port, running_server
 from benchmarks.single import service_command
+from stateserve.model import Predictor
 
 MODEL = Path("models/iris-model.pth")
 JSON_ROWS = 100_000

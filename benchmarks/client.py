@@ -7,11 +7,11 @@ from pathlib import Path
 
 import typer
 
-from app.client import AsyncClient
 from benchmarks.ratio import Ratio, print_table, timed
 from benchmarks.request import FLOWER, flower_request
 from benchmarks.server import free_port, running_server
 from benchmarks.single import service_command
+from stateserve.client import AsyncClient
 
 LOOPS = 32
 GOAL = "at least 0.7"

@@ -86,7 +86,7 @@ def arrow_fields() -> bytes:
 
 
 def grpc_raw() -> bytes:
-    from app.rpc import open_inference_pb2 as pb
+    from app.grpc import open_inference_pb2 as pb
 
     tensor = {"name": "input", "datatype": "FP32", "shape": [ROWS, 4]}
     request = pb.ModelInferRequest(inputs=[tensor], raw_input_contents=[_rows().tobytes()])
@@ -94,7 +94,7 @@ def grpc_raw() -> bytes:
 
 
 def grpc_floats() -> bytes:
-    from app.rpc import open_inference_pb2 as pb
+    from app.grpc import open_inference_pb2 as pb
 
     tensor = {"name": "input", "datatype": "FP32", "shape": [ROWS, 4]}
     request = pb.ModelInferRequest(inputs=[tensor])

@@ -23,12 +23,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.checkpoint import save_checkpoint
-from app.multiclass import Multiclass
 from benchmarks.load import LOAD_CORE
 from benchmarks.ratio import Ratio
 from benchmarks.request import Request
 from benchmarks.server import Server, free_port, running_server
+from stateserve.model import save_checkpoint
+from stateserve.model.architectures import Multiclass
 from tests.checkpoints import make_card
 
 N_HIDDEN = 12_500_000

@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
-from app.multiclass import Multiclass
 from benchmarks.ratio import Ratio, timed
+from stateserve.model.architectures import Multiclass
 from training.data import iris
 from training.fit import Settings, fit, split_rows
 

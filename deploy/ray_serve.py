@@ -10,8 +10,7 @@ from ray.serve import Application
 from ray.serve.config import AutoscalingConfig
 from starlette.types import ASGIApp
 
-from app.main import create_app
-from app.service import Service
+from app.api import Service, create_app
 from app.settings import Settings
 
 

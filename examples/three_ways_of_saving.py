@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from app.multiclass import Multiclass
+from stateserve.model.architectures import Multiclass
 
 folder = Path(tempfile.mkdtemp())
 model = Multiclass(batch_norm=True).eval()

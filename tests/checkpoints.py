@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from app.card import Architecture, Card, Feature, Golden
-from app.checkpoint import save_checkpoint
-from app.multiclass import Multiclass
-from app.sha256 import state_sha256
-from app.training_record import ClassMetrics, Hyperparameters, Metrics, Split
+from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.card import Architecture, Card, Feature, Golden
+from stateserve.model.checkpoint import save_checkpoint
+from stateserve.model.training_record import ClassMetrics, Hyperparameters, Metrics, Split
 from tests.networks import seeded
 
 

@@ -16,7 +16,7 @@ from tests.process import Process, running_server
 from tests.project import IRIS
 
 if TYPE_CHECKING:
-    from app.multiclass import Multiclass
+    from stateserve.model.architectures.multiclass import Multiclass
 
 # Deterministic, and no deadline: two busy cores are not a finding.
 hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
@@ -31,7 +31,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    from app.settings import Settings
+    from app.settings.settings import Settings
     from tests.service import open_client
 
     async with open_client(Settings(model=IRIS)) as client:
@@ -41,7 +41,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def write_model(tmp_path: Path) -> Callable[..., Path]:
     """Write a checkpoint of a seeded module, and its card; returns the path."""
-    from app.checkpoint import save_checkpoint
+    from stateserve.model.checkpoint import save_checkpoint
     from tests.checkpoints import make_card
     from tests.networks import seeded
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from uvicorn.server import ServerState
 
-from app.main import create_app
-from app.server import Server
-from app.settings import Settings
+from app.api.app import create_app
+from app.server.server import Server
+from app.settings.settings import Settings
 from tests.project import IRIS
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.keys import Scope, new_key
+from app.api.auth.keys import Scope, new_key
 
 Headers = dict[str, str]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
 
 
 def seeded(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from app.rpc import open_inference_pb2 as pb
+from app.grpc import open_inference_pb2 as pb
 from tests.process import Process, wait_until
 from tests.project import SETOSA
 

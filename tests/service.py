@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from app.main import create_app
-from app.settings import Settings
+from app.api.app import create_app
+from app.settings.settings import Settings
 
 
 @asynccontextmanager

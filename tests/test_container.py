@@ -24,7 +24,7 @@ def context(root: Path) -> set[Path]:
 
 
 def test_nothing_but_the_service_is_sent(tmp_path: Path) -> None:
-    wanted = {"app/main.py", "app/page/page.css", "models/own.safetensors", "models/own.json"}
+    wanted = {"app/api/app.py", "app/page/page.css", "models/own.safetensors", "models/own.json"}
     wanted |= {"torch.lock", "requirements.lock"}
     unwanted = {".env", ".git/config", ".venv/bin/python", "training/fit.py", "tests/test_fit.py"}
     unwanted |= {"pyproject.toml", "constraints.txt", "README.md", "build/sbom.json", ".ci/run"}
@@ -47,7 +47,7 @@ def test_all_of_the_service_that_is_in_the_repository_is_sent() -> None:
     command = ["git", "ls-files", "app", "models"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     tracked = {Path(name) for name in listed.splitlines()}
-    assert Path("app/main.py") in tracked
+    assert Path("app/api/app.py") in tracked
     assert {path for path in tracked - context(ROOT) if path.parts[1] != "plots"} == set()
 
 

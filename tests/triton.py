@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from app.checkpoint import load_checkpoint
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.checkpoint import load_checkpoint
 from tests.project import IRIS
 
 MODEL = "iris-model"

@@ -10,13 +10,17 @@ import torch
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.atomic import write_atomically
-from app.card import card_path
-from app.checkpoint import save_checkpoint
-from app.console import PlainConsole
-from app.reference import Calibration, Reliability
-from app.text import printable
-from app.training_record import Metrics, SeedMetrics
+from stateserve.checkpoint import write_atomically
+from stateserve.console import PlainConsole
+from stateserve.model import (
+    Calibration,
+    Metrics,
+    Reliability,
+    SeedMetrics,
+    card_path,
+    save_checkpoint,
+)
+from stateserve.text import printable
 from training.calibrate import BOOTSTRAP, FOLDS, calibrate
 from training.card import make_card
 from training.data import DataError, Dataset, iris, read_csv

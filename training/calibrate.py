@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.model_selection import StratifiedKFold
 
-from app import certainty
-from app.reference import Bootstrap, Calibration, Reliability
+from stateserve.model import Bootstrap, Calibration, Reliability, certainty
 from training.data import Dataset
 from training.fit import Fitted, Settings, Split, fit_split
 

@@ -6,10 +6,17 @@ from importlib.metadata import version
 import numpy as np
 import torch
 
-from app.card import Architecture, Card, Feature, Golden
-from app.reference import Calibration
-from app.sha256 import state_sha256
-from app.training_record import Hyperparameters, Metrics, Split
+from stateserve.checkpoint import state_sha256
+from stateserve.model import (
+    Architecture,
+    Calibration,
+    Card,
+    Feature,
+    Golden,
+    Hyperparameters,
+    Metrics,
+    Split,
+)
 from training.data import Dataset
 from training.fit import Fitted, Settings
 from training.reference import histograms, keep_rows, mahalanobis, scales, shortest

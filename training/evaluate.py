@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 
-from app.multiclass import Multiclass
-from app.training_record import ClassMetrics, Metrics, SeedMetrics
+from stateserve.model import ClassMetrics, Metrics, SeedMetrics
+from stateserve.model.architectures import Multiclass
 from training.data import Dataset
 from training.fit import Fitted, Settings, fit
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from app.multiclass import Multiclass
+from stateserve.model.architectures import Multiclass
 from training.data import DataError, Dataset
 
 

@@ -1,10 +1,9 @@
-"""What the card keeps of the training rows; app/reference.py says what each part means."""
+"""What the card keeps of the training rows; stateserve/model/training_data.py says what each part means."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.certainty import NoveltyDetector
-from app.reference import FeatureHistogram, Mahalanobis, TrainingRows
+from stateserve.model import FeatureHistogram, Mahalanobis, NoveltyDetector, TrainingRows
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

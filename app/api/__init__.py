@@ -1,1 +1,23 @@
-"""HTTP's face of the service: endpoints translate, and decide nothing."""
+"""HTTP: `create_app` assembles the service; endpoints translate and decide nothing.
+
+Errors leave as RFC 9457 problem details. Knows no socket and no process.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from app.api.app import create_app as create_app
+    from app.api.problems import problem as problem
+    from app.api.problems import status_of as status_of
+    from app.api.service import Service as Service
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "app": ("create_app",),
+        "problems": ("problem", "status_of"),
+        "service": ("Service",),
+    },
+)

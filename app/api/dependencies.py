@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.api.predict_face import PredictFace
-from app.inspection import Entry
-from app.predictor import Predictor
-from app.service import Service
+from app.api.service import Service
+from app.predict import PredictFace
+from stateserve.inspect import Entry
+from stateserve.model import Predictor
 
 
 def _service(request: Request) -> Service:

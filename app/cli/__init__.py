@@ -12,7 +12,7 @@ def main() -> None:
     if serving:
         # Other imports take seconds, in which nothing else would end process 1.
         process.end_on_signals()
-        from app.json_log import configure_logging
+        from app.monitor import configure_logging
 
         configure_logging("info")
     from app.cli.run import run

@@ -9,12 +9,11 @@ import typer
 from app.cli.output import AsJson, console, print_json, short, table
 from app.cli.sources import read_source
 from app.errors import TensorNotFound
-from app.library_errors import StateMismatch
 from app.settings import Settings
+from stateserve.errors import StateMismatch
 
 if TYPE_CHECKING:
-    from app.chunks import Array
-    from app.formats import State
+    from stateserve.checkpoint import Array, State
 
 
 def convert(
@@ -26,7 +25,7 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Write a checkpoint in another format: .pth, .safetensors or .pickle, by suffix."""
-    from app.checkpoint import convert as convert_checkpoint
+    from stateserve.model import convert as convert_checkpoint
 
     written = convert_checkpoint(source, target, trust_pickle=trust_pickle)
     if as_json:
@@ -37,7 +36,7 @@ def convert(
 
 def inspect(file: Path, as_json: AsJson = False) -> None:
     """Print the table of a checkpoint: every entry, its shape and its statistics."""
-    from app.formats import read_state
+    from stateserve.checkpoint import read_state
 
     _show_entries(read_state(file), as_json)
 
@@ -64,7 +63,7 @@ def state(
 
 
 def _values(state: "State", name: str, slice: str | None) -> "Array":
-    from app.inspection import take_slice
+    from stateserve.inspect import take_slice
 
     if name not in state:
         raise TensorNotFound(f"no tensor {name!r} in the state; it has {', '.join(state)}")
@@ -78,7 +77,7 @@ def _values(state: "State", name: str, slice: str | None) -> "Array":
 
 
 def _show_values(name: str, array: "Array", as_json: bool) -> None:
-    from app.inspection import json_values
+    from stateserve.inspect import json_values
 
     if as_json:
         print_json({"name": name, "shape": list(array.shape), "values": json_values(array)})
@@ -87,8 +86,8 @@ def _show_values(name: str, array: "Array", as_json: bool) -> None:
 
 
 def _show_entries(state: "State", as_json: bool) -> None:
-    from app.inspection import Entry, describe_module, describe_state, totals
-    from app.multiclass import Multiclass
+    from stateserve.inspect import Entry, describe_module, describe_state, totals
+    from stateserve.model.architectures import Multiclass
 
     entries: list[Entry]
     try:

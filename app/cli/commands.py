@@ -10,7 +10,7 @@ from app.cli.diff import diff
 from app.cli.keys import keys
 from app.cli.output import AsJson, console, print_json, table
 from app.cli.predict import predict
-from app.json_log import LINES, configure_logging
+from app.monitor import LINES, configure_logging
 from app.process import end_on_signals
 from app.settings import Settings, variable
 
@@ -37,9 +37,8 @@ def serve(context: typer.Context) -> None:
     # Imports leave no garbage; the collector walks all of torch for it, a sixth of the start.
     gc.disable()
     # Here, not above: other commands need not wait for FastAPI.
-    from app.main import create_app
-    from app.server import Server, raise_file_limit
-    from app.workers import serve_with_workers
+    from app.api import create_app
+    from app.server import Server, raise_file_limit, serve_with_workers
 
     gc.freeze()
     gc.enable()

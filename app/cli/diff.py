@@ -9,7 +9,7 @@ from app.cli.output import AsJson, console, print_json, short, table
 from app.cli.sources import read_source
 
 if TYPE_CHECKING:
-    from app.comparison import Comparison, Outline
+    from stateserve.inspect import Comparison, Outline
 
 
 def diff(
@@ -18,7 +18,7 @@ def diff(
     as_json: AsJson = False,
 ) -> None:
     """Compare two states: how far each tensor moved, and what came, went or changed shape."""
-    from app.comparison import compare_states
+    from stateserve.inspect import compare_states
 
     comparison = compare_states(read_source(first), read_source(second))
     if as_json:

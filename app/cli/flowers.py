@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from app.card import Card, Feature
 from app.errors import InvalidInput
-from app.predictions import Flower
+from stateserve.client import Flower
+from stateserve.model import Card, Feature
 
 # What `app predict` itself takes (app/cli/predict.py).
 OWN_OPTIONS = {

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.keys import Scope, new_key
+from app.api.auth import Scope, new_key
 
 keys = typer.Typer(no_args_is_help=True)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from app.console import PlainConsole
-from app.text import printable, printable_json
+from stateserve.console import PlainConsole
+from stateserve.text import printable, printable_json
 
 # In a pipe nothing is folded to a width that no terminal has: grep finds whole names.
 console = PlainConsole(width=None if sys.stdout.isatty() else 1000)

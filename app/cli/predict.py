@@ -8,8 +8,8 @@ import typer
 
 from app.cli.output import AsJson, console, short, table, warn
 from app.cli.sources import open_source
-from app.predictions import Novelty, Prediction, RangeWarning
-from app.text import printable_json, shortest
+from stateserve.client import Novelty, Prediction, RangeWarning
+from stateserve.text import printable_json, shortest
 
 if TYPE_CHECKING:
     from app.cli.flowers import Table

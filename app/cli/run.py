@@ -4,9 +4,9 @@ import logging
 import sys
 
 from app.cli.commands import cli
-from app.json_log import LINES
-from app.library_errors import StateserveError
-from app.text import printable
+from app.monitor import LINES
+from stateserve.errors import StateserveError
+from stateserve.text import printable
 
 logger = logging.getLogger("app")
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
-from app.predictions import Details, Flower, Prediction, decode_predictions, encode_flowers
 from app.settings import KEY_VARIABLE, Settings
+from stateserve.client import Details, Flower, Prediction, decode_predictions, encode_flowers
 
 if TYPE_CHECKING:
-    from app.card import Card
-    from app.client import Client
-    from app.formats import State
+    from stateserve.checkpoint import State
+    from stateserve.client import Client
+    from stateserve.model import Card
 
 # Whoever types a command waits less long than a program: a moment's restart, no more.
 PATIENCE_SECONDS = 2.0
@@ -36,10 +36,10 @@ class Checkpoint:
     """The service's own path from request to answer, in this process and without HTTP."""
 
     def __init__(self, path: Path) -> None:
-        from app.api.answers import JsonFormat
-        from app.inference import Inference
-        from app.metrics import Metrics
-        from app.predictor import Predictor
+        from app.monitor import Metrics
+        from app.predict import Inference
+        from app.predict.codecs import JsonFormat
+        from stateserve.model import Predictor
 
         self._predictor = Predictor.load(path)
         self._inference = Inference(self._predictor, Metrics())
@@ -49,7 +49,7 @@ class Checkpoint:
         return self._predictor.card
 
     def predict(self, flowers: Sequence[Flower], **details: Unpack[Details]) -> list[Prediction]:
-        from app.api.asked import Asked
+        from app.predict import Asked
 
         instances = self._format.decode(encode_flowers(flowers))
         parts = self._inference.predict_chunks(instances.rows)
@@ -73,13 +73,13 @@ def read_source(source: str) -> "State":
     if re.match("https?://", source):
         with _client(source) as client:
             return client.state()
-    from app.formats import read_state
+    from stateserve.checkpoint import read_state
 
     return read_state(Path(source))
 
 
 def _client(url: str) -> "Client":
-    from app.client import Client
+    from stateserve.client import Client
 
     # Not an option: others on this machine see a command's arguments.
     return Client(url, key=os.environ.get(KEY_VARIABLE), patience=PATIENCE_SECONDS)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from app.multiclass import Multiclass
+from stateserve.model.architectures import Multiclass
 
 MODELS = Path(__file__).parents[2] / "models"
 FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from app.atomic import write_atomically
 from benchmarks.peers.contender import Contender
 from benchmarks.peers.contenders import ECHO
 from benchmarks.peers.measurement import Measurement
 from benchmarks.peers.plot import draw_ratios
+from stateserve.checkpoint import write_atomically
 
 MIB = 2**20
 COLUMNS = ["server", "round", "connections", "requests_per_second", "ratio", "p50_ms", "p99_ms"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from app.settings import PREFIX, Settings
+from app.settings.settings import PREFIX, Settings
 from tests.project import ROOT
 
 DEPLOY = ROOT / "deploy"

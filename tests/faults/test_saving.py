@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.checkpoint import load_checkpoint
+from stateserve.model.checkpoint import load_checkpoint
 from tests.checkpoints import save_model
 from tests.faults.refused import NUMBERS
 from tests.project import IRIS, ROOT

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.metric_files import INITIAL_BYTES, AllocatedDict
+from app.monitor.metric_files import INITIAL_BYTES, AllocatedDict
 from tests.checkpoints import save_model
 from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from app.library_errors import CheckpointError
+from stateserve.errors import CheckpointError
 from tests.fuzz.targets import FOLDER, REFUSALS
 from tests.memory import SPARE, peak_growth
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from app.card import card_path
-from app.formats import State, encode_state
-from app.multiclass import Multiclass
+from stateserve.checkpoint.formats import State, encode_state
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.card import card_path
 
 IRIS = Path(__file__).parents[2] / "models" / "iris-model.pth"
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}

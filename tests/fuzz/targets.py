@@ -4,16 +4,16 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from app.api.arrow import ArrowFormat
-from app.api.npy import NpyFormat
-from app.card import card_path
 from app.errors import RequestError
-from app.formats import encode_state, read_state
-from app.inspection import describe_state
-from app.instance_decoder import InstanceDecoder
-from app.instances import parse_instances
-from app.library_errors import CheckpointError
-from app.predictor import Predictor
+from app.predict.codecs.arrow import ArrowFormat
+from app.predict.codecs.instance_decoder import InstanceDecoder
+from app.predict.codecs.json_request import parse_instances
+from app.predict.codecs.npy import NpyFormat
+from stateserve.checkpoint.formats import encode_state, read_state
+from stateserve.errors import CheckpointError
+from stateserve.inspect.entries import describe_state
+from stateserve.model.card import card_path
+from stateserve.model.predictor import Predictor
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor
 
 REFUSALS = (CheckpointError, RequestError)

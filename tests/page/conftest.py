@@ -9,8 +9,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from app.checkpoint import save_checkpoint
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.checkpoint import save_checkpoint
 from tests.checkpoints import make_card
 from tests.process import Process, running_server
 

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from app.card import read_card
+from stateserve.model.card import read_card
 from tests.page.conftest import ARGUMENTS, find_chromium
 from tests.process import running_server
 from tests.project import IRIS, ROOT

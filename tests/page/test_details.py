@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.card import read_card
+from stateserve.model.card import read_card
 from tests.page.conftest import OpenPage, wait_until
 from tests.process import Process
 from tests.project import IRIS, ROOT

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app.keys import Scope, new_key
+from app.api.auth.keys import Scope, new_key
 from tests.process import Process, running_server
 
 Keyed = tuple[Process, dict[str, str]]

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from playwright.sync_api import expect
 
-from app.checkpoint import save_checkpoint
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.checkpoint import save_checkpoint
 from tests.checkpoints import make_card
 from tests.page.conftest import OpenPage
 from tests.process import running_server

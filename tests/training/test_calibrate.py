@@ -8,10 +8,10 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from app import certainty
-from app.card import read_card
-from app.formats import read_state
-from app.multiclass import Multiclass
+from stateserve.checkpoint.formats import read_state
+from stateserve.model import certainty
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.card import read_card
 from tests.project import IRIS
 from training.calibrate import (
     HIGHEST,

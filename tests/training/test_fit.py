@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.formats import read_state
+from stateserve.checkpoint.formats import read_state
 from tests.project import IRIS
 from training.data import DataError, Dataset, iris
 from training.fit import Settings, fit, split_rows

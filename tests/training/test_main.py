@@ -10,7 +10,7 @@ import pytest
 import torch
 from sklearn.datasets import load_wine
 
-from app.predictor import Predictor
+from stateserve.model.predictor import Predictor
 from tests.process import running_server
 from tests.project import IRIS, ROOT
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from app.card import read_card
-from app.certainty import NoveltyDetector
+from stateserve.model.card import read_card
+from stateserve.model.certainty import NoveltyDetector
 from tests.project import IRIS
 from training.data import iris
 from training.fit import Settings, split_rows

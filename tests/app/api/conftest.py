@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.keys import Scope
-from app.settings import Settings
+from app.api.auth.keys import Scope
+from app.settings.settings import Settings
 from tests.keys import write_keys
 from tests.project import IRIS
 from tests.service import open_client

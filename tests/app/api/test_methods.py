@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from app.settings import Settings
+from app.settings.settings import Settings
 from tests.process import Process
 from tests.project import IRIS
 from tests.service import open_client

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.comparison import compare_states
+from stateserve.inspect.difference import compare_states
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS

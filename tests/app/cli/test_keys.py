@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.keys import Keys, Scope
-from app.settings import Settings
+from app.api.auth.keys import Keys, Scope
+from app.settings.settings import Settings
 from tests.app.cli.conftest import Run
 
 

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.checkpoint import save_checkpoint
-from app.multiclass import Multiclass
-from app.text import printable, printable_json
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.checkpoint import save_checkpoint
+from stateserve.text import printable, printable_json
 from tests.app.cli.conftest import Run
 from tests.checkpoints import make_card
 

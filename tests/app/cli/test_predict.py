@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from app.cli import main
-from app.multiclass import Multiclass
+from stateserve.model.architectures.multiclass import Multiclass
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS, ROOT, SETOSA

@@ -1,0 +1,176 @@
+"""Assembly: settings in, a FastAPI application out."""
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from fastapi import Depends, FastAPI
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from app.api.auth.keys import Keys
+from app.api.auth.rate_limits import Rates
+from app.api.auth.scopes import Guard
+from app.api.extras import open_log, open_tracing
+from app.api.middleware.hosts import HostMiddleware, TrustedHosts
+from app.api.middleware.request_log import AccessMiddleware
+from app.api.middleware.security_headers import BrowserHeaders, allow_origins
+from app.api.openapi.document import Document, title_of
+from app.api.problems import install_error_handlers
+from app.api.routes import include_routers
+from app.api.service import Service
+from app.monitor import Metrics, RequestSpans, RolloutCounts, TracedAccessLog, TracedExecution
+from app.monitor.prediction_log import RecordingInference
+from app.predict import JSON, PLAIN, Inference, LargeRequests, PredictFace, media_types
+from app.registry import (
+    Registry,
+    Repository,
+    combine_for,
+    only_default,
+    require_beside,
+    take_turn,
+    watch,
+)
+from app.server import Express
+from app.settings import Settings, VersionPolicy
+from stateserve.errors import StateserveError
+from stateserve.model import Predictor
+from stateserve.text import printable
+
+if TYPE_CHECKING:
+    from app.monitor import Tracing
+
+# At the end, for what the prediction log has not yet written.
+MOST_CLOSING_SECONDS = 5
+
+
+def create_app(settings: Settings | None = None, shared: Path | None = None) -> FastAPI:
+    """Load the models and assemble the service around them.
+
+    They are loaded here, before anything listens, so there is never a half-started service.
+    Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra. Without `settings`,
+    as under `uvicorn --factory`, they are read from the environment, and an error ends the
+    process: one line, status 1. `shared` is the folder of processes that are forked later.
+    """
+    if settings is None:
+        try:
+            return create_app(Settings.read())
+        except StateserveError as error:
+            sys.exit(f"app: {printable(str(error))}")
+    torch.set_num_threads(1)
+    # Before the models: a mistake in these is told at once.
+    rates = Rates(shared and shared / "rates.lock")
+    guard = Guard(Keys.of(settings, rates), everything=settings.api_keys is not None)
+    hosts = TrustedHosts(settings.trusted_hosts)
+    tracing = open_tracing(settings)
+    service = load_service(settings, tracing, shared)
+    default = service.face().inference.predictor
+    app = FastAPI(
+        title=title_of(default),
+        description="Serves PyTorch classifiers and shows what is in them.",
+        version=default.version,
+        lifespan=_lifespan,
+        # Ours, and it has the pages that show it (app/api/endpoints/docs.py).
+        openapi_url=None,
+        # Behind a proxy the address would have the wrong scheme, host and prefix.
+        redirect_slashes=False,
+        dependencies=[Depends(guard)] if guard.on else [],
+        # FastAPI would ask at each request whether somebody traces it, and would not see the model:
+        # app/monitor/tracing.py does both at once.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.service = service
+    app.state.tracing = tracing
+    app.state.guard = guard
+    install_error_handlers(app)
+    include_routers(app, settings, admin_too=guard.admin)
+    binary_types = [name for name in media_types() if name != JSON]
+    app.state.document = Document(app, service, binary_types, guard.needs)
+    app.openapi = app.state.document.schema  # type: ignore[method-assign]
+    if settings.trusted_hosts:
+        app.add_middleware(HostMiddleware, hosts=hosts)
+    app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)
+
+    _put_around(app, hosts, guard, tracing)
+    return app
+
+
+def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Tracing | None") -> None:
+    """Around FastAPI what sees every request, and beside it the ways that pass it by."""
+    service: Service = app.state.service
+    settings, registry = service.settings, service.registry
+    name = registry.repository.default
+
+    def respond(scope: Scope, receive: Receive) -> Awaitable[Response]:
+        return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
+
+    fast = {PredictFace.path: hosts.before(guard.before(respond, PredictFace.path))}
+    # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
+    log = TracedAccessLog(service.metrics) if tracing else None
+    access = AccessMiddleware(app, service, fast, log)
+    traced = RequestSpans(access, tracing.tracer) if tracing else access
+    app.middleware_stack = allow_origins(traced, settings.cors_origins)
+    app.state.express = None
+    if settings.express:
+        app.state.express = Express(service, access.log, access.request_ids)
+
+
+def load_service(
+    settings: Settings, tracing: "Tracing | None" = None, shared: Path | None = None
+) -> Service:
+    """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
+    metrics = Metrics()
+    log = open_log(settings, metrics)
+    large = LargeRequests(settings.max_large_requests)
+
+    def build(predictor: Predictor) -> PredictFace:
+        execution = TracedExecution(tracing.tracer, predictor) if tracing else PLAIN
+        limit = settings.max_queued_requests
+        if log is None:
+            inference = Inference(predictor, metrics, limit, execution)
+        else:
+            inference = RecordingInference(predictor, metrics, limit, execution, log.append)
+        return PredictFace(inference, settings, large)
+
+    policy = VersionPolicy.parse(settings.version_policy)
+    beside = settings.beside
+    combine = combine_for(settings, RolloutCounts(metrics)) if beside else only_default
+    turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
+    registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine, turn)
+    registry.load_all()
+    require_beside(settings, registry)
+    return Service(settings, metrics, registry, large, log)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    tracing = app.state.tracing
+    if tracing:
+        tracing.start()
+    service.warm_up()
+    if service.log:
+        service.log.start()
+    # torch's objects live as long as the process: keep the collector from walking them.
+    gc.collect()
+    gc.freeze()
+    watching = asyncio.create_task(watch(service.registry)) if service.settings.hot_reload else None
+    yield
+    service.draining = True
+    if watching:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    for face in service.registry.served():
+        face.inference.close()
+    if service.log:
+        seconds = min(service.settings.drain_timeout_seconds, MOST_CLOSING_SECONDS)
+        await asyncio.to_thread(service.log.close, seconds)
+    if tracing:
+        await asyncio.to_thread(tracing.close)

@@ -1,0 +1,50 @@
+"""What changes which models are served; there only where a key has the scope admin."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from app.api.dependencies import ServiceDep
+from app.api.endpoints.models import ModelListing, ModelName, versions_of
+from app.api.openapi.schemas import problems
+
+router = APIRouter(
+    tags=["admin"],
+    responses=problems(404, 409, 422, 503),
+)
+OptionalVersion = Annotated[str | None, Query(description="all that is meant, if absent")]
+
+
+@router.post(
+    "/models/{model}/load",
+    summary="Load from disk what changed, or one version",
+    response_model=ModelListing,
+)
+async def load(service: ServiceDep, model: ModelName, version: OptionalVersion = None) -> Response:
+    await service.verbs.load(model, version)
+    return versions_of(service, model)
+
+
+@router.post(
+    "/models/{model}/unload",
+    summary="Take a model or one version out of service",
+    response_model=ModelListing,
+)
+async def unload(
+    service: ServiceDep, model: ModelName, version: OptionalVersion = None
+) -> Response:
+    await service.verbs.unload(model, version)
+    return versions_of(service, model)
+
+
+@router.post(
+    "/models/{model}/default",
+    summary="Make one version the default: roll back",
+    response_model=ModelListing,
+)
+async def set_default(
+    service: ServiceDep, model: ModelName, version: Annotated[str, Query()]
+) -> Response:
+    await service.verbs.set_default(model, version)
+    return versions_of(service, model)

@@ -1,0 +1,57 @@
+"""GET /docs: Swagger UI and the OpenAPI that it shows, by relative addresses.
+
+Behind a proxy's path prefix the page finds its scripts where it was found itself. FastAPI's own
+page fetches them from a CDN; fastapi-offline brings them along.
+"""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import fastapi_offline
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+
+from app.api.negotiation import unless_known
+from app.predict import JSON
+
+router = APIRouter(include_in_schema=False)
+FOLDER = Path(fastapi_offline.__file__).parent / "static"
+MEDIA_TYPES = {
+    "favicon.png": "image/png",
+    "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
+    "swagger-ui.css": "text/css; charset=utf-8",
+}
+
+
+@router.get("/docs")
+async def read_docs(request: Request) -> HTMLResponse:
+    return get_swagger_ui_html(
+        title=request.app.title,
+        openapi_url="openapi.json",
+        swagger_js_url="docs/swagger-ui-bundle.js",
+        swagger_css_url="docs/swagger-ui.css",
+        swagger_favicon_url="docs/favicon.png",
+    )
+
+
+@router.get("/docs/{name}")
+def read_docs_asset(request: Request, name: str) -> Response:
+    if name not in MEDIA_TYPES:
+        raise HTTPException(404)
+    content, etag = _asset(name)
+    return unless_known(request, etag, lambda: Response(content, media_type=MEDIA_TYPES[name]))
+
+
+# In a thread: to write it anew, as for another default model, takes tenths of a second.
+@router.get("/openapi.json")
+def read_openapi(request: Request) -> Response:
+    content, etag = request.app.state.document.encoded()
+    return unless_known(request, etag, lambda: Response(content, media_type=JSON))
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str]:
+    content = (FOLDER / name).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()

@@ -1,0 +1,89 @@
+"""The whole state_dict as a file, and what every binary answer about the state shares."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from app.api.dependencies import PredictorDep
+from app.api.negotiation import unless_known
+from app.api.openapi.schemas import BINARY
+from app.predict import HEAD, JSON, NPY, SAFETENSORS
+from stateserve.checkpoint import Chunks, Stream, stream_pth, stream_safetensors
+from stateserve.model import Predictor
+
+router = APIRouter()
+
+FORMATS = {
+    "json": JSON,
+    "npy": NPY,
+    "safetensors": SAFETENSORS,
+}
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+PTH = "application/octet-stream"
+
+
+@router.get(
+    "/state.pth",
+    summary="Download the state_dict for torch.load",
+    responses={200: {"content": {PTH: BINARY}}, **NOT_MODIFIED},
+    response_class=Response,
+)
+def download_pth(request: Request, predictor: PredictorDep) -> Response:
+    stream = stream_pth(predictor.module.state_dict())
+    return _download(request, predictor, stream, ".pth", PTH)
+
+
+@router.get(
+    "/state.safetensors",
+    summary="Download the state_dict as safetensors",
+    responses={200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED},
+    response_class=Response,
+)
+def download_safetensors(request: Request, predictor: PredictorDep) -> Response:
+    stream = stream_safetensors(predictor.module.state_dict())
+    return _download(request, predictor, stream, ".safetensors", FORMATS["safetensors"])
+
+
+def attachment(stream: Stream, media_type: str, filename: str) -> Response:
+    """Send `stream` as it is made, to be kept under `filename`."""
+    # Quotes and control characters cannot end the header early; tensor names are plain anyway.
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in filename)
+    headers = {"Content-Disposition": f'attachment; filename="{safe}"'}
+    if stream.length is not None:
+        headers["Content-Length"] = str(stream.length)
+    return _StreamResponse(stream.chunks, media_type=media_type, headers=headers)
+
+
+class _StreamResponse(StreamingResponse):
+    """Takes each chunk in a thread, once the socket has room for it; closes the stream at the end.
+
+    Also when the client leaves: a generator that waited for the garbage collector would
+    keep its pipe and thread until then.
+    """
+
+    def __init__(self, chunks: Chunks, **options: Any) -> None:
+        super().__init__(chunks, **options)
+        self._chunks = chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if HEAD in scope:
+                # Nobody would get the bytes.
+                start = {"status": self.status_code, "headers": self.raw_headers}
+                await send({"type": "http.response.start", **start})
+                await send({"type": "http.response.body"})
+            else:
+                await super().__call__(scope, receive, send)
+        finally:
+            self._chunks.close()
+
+
+def _download(
+    request: Request, predictor: Predictor, stream: Stream, suffix: str, media_type: str
+) -> Response:
+    def make() -> Response:
+        return attachment(stream, media_type, predictor.name + suffix)
+
+    return unless_known(request, f"{predictor.state_sha256}{suffix}", make)

@@ -1,0 +1,188 @@
+"""POST /explain: one flower in, the reasons for its class out."""
+
+from typing import Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from app.api.dependencies import PredictorDep, ServiceDep
+from app.api.openapi.schemas import problems, reference
+from app.errors import InvalidInstances
+from app.explain import (
+    FOUND,
+    NONE_FOUND,
+    NONE_PROVEN,
+    PROVEN,
+    Counterfactual,
+    Explanation,
+    Neighbour,
+    explain,
+)
+from app.predict import JSON, PARAMETER, Deadline, read_json
+from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
+from stateserve.errors import Fault
+from stateserve.model import Card
+
+router = APIRouter(tags=["explain"])
+
+Values = dict[str, float]
+
+
+class AttributionsView(BaseModel):
+    """By feature, how much it moved the logit of the predicted class away from the baseline's.
+
+    `features` sum to `logit` - `baseline_logit` + `convergence_delta`.
+    """
+
+    features: Values
+    baseline: Values
+    logit: float
+    baseline_logit: float
+    convergence_delta: float
+
+
+class NeighbourView(BaseModel):
+    """A training row; the distance is Euclidean, each feature in units of its training range."""
+
+    features: Values
+    distance: float
+
+
+class CounterfactualView(NeighbourView):
+    """An input with another class, and what changes on the way there.
+
+    It is proven that no change smaller than `lower_bound` changes the class. If `proven`,
+    `distance` is larger only by what float32 needs, so it is the nearest; if not, it is what a
+    search found, and a nearer input may exist.
+    """
+
+    class_: str = Field(alias="class")
+    changes: Values
+    lower_bound: float
+    proven: bool
+
+
+class CounterfactualSearchView(BaseModel):
+    """What is known of the counterfactual, or of its absence; `statement` says it in words."""
+
+    proven: bool
+    statement: Literal[PROVEN, FOUND, NONE_PROVEN, NONE_FOUND]  # type: ignore[valid-type]
+
+
+class TrainingRowsView(BaseModel):
+    """The neighbours are the nearest of `searched` rows, a sample where `total` is larger."""
+
+    searched: int
+    total: int
+
+
+class ModelReference(BaseModel):
+    name: str
+    version: str
+    state_sha256: str
+
+
+class ExplanationView(BaseModel):
+    """`activations` by layer; `neighbours` by class, null if the card holds no training rows."""
+
+    class_: str = Field(alias="class")
+    index: int
+    probabilities: Values
+    attributions: AttributionsView
+    activations: dict[str, list[float]]
+    neighbours: dict[str, list[NeighbourView]] | None
+    training_rows: TrainingRowsView | None
+    counterfactual: CounterfactualView | None = Field(
+        description="null if no input of another class was found; `counterfactual_search` says "
+        "whether it is proven that there is none"
+    )
+    counterfactual_search: CounterfactualSearchView
+    model: ModelReference
+
+
+@router.post(
+    "/explain",
+    summary="Why one flower gets its class",
+    response_model=ExplanationView,
+    responses=problems(400, 413, 415, 422, 501, 504),
+    openapi_extra={
+        "parameters": [PARAMETER],
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": reference("Instance")}},
+        },
+    },
+)
+async def explain_one(
+    request: Request, service: ServiceDep, predictor: PredictorDep
+) -> JSONResponse:
+    deadline = Deadline.of(dict(request.scope["headers"]), service.settings.request_timeout_seconds)
+    most = min(most_bytes_of_one(predictor.card), service.settings.max_body_bytes)
+    body = await read_json(request, most, " where one flower is explained")
+
+    module, forward = predictor.module, predictor.log_probabilities
+
+    def answer() -> Explanation:
+        instances = parse_instances(body, predictor.card, service.settings.max_instances)
+        if not instances.single:
+            reason = "one flower is explained at a time; send it as a bare object"
+            raise InvalidInstances([Fault("/instances", reason)])
+        if deadline is not None:
+            deadline.require()
+        return explain(module, forward, predictor.card, instances.rows[0])
+
+    # A thread: the search for the counterfactual can take tenths of a second.
+    found = await run_in_threadpool(answer)
+    return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
+
+
+def _view(found: Explanation, card: Card) -> dict[str, Any]:
+    attributions, search = found.attributions, found.search
+    probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
+    return {
+        "class": card.classes[found.index],
+        "index": found.index,
+        "probabilities": dict(zip(card.classes, probabilities, strict=True)),
+        "attributions": {
+            "features": _by_feature(card, attributions.values),
+            "baseline": _by_feature(card, attributions.baseline),
+            "logit": attributions.logit,
+            "baseline_logit": attributions.baseline_logit,
+            "convergence_delta": attributions.convergence_delta,
+        },
+        "activations": {layer: values.tolist() for layer, values in found.activations.items()},
+        "neighbours": found.neighbours
+        and {
+            name: [_neighbour(card, neighbour) for neighbour in neighbours]
+            for name, neighbours in zip(card.classes, found.neighbours, strict=True)
+        },
+        "training_rows": found.training_rows
+        and dict(zip(("searched", "total"), found.training_rows, strict=True)),
+        "counterfactual": search.found and _counterfactual(card, search.found),
+        "counterfactual_search": {"proven": search.proven, "statement": search.statement},
+    }
+
+
+def _neighbour(card: Card, neighbour: Neighbour | Counterfactual) -> dict[str, Any]:
+    return {"features": _by_feature(card, neighbour.row), "distance": neighbour.distance}
+
+
+def _counterfactual(card: Card, found: Counterfactual) -> dict[str, Any]:
+    return _neighbour(card, found) | {
+        "class": card.classes[found.index],
+        "changes": _by_feature(card, found.changes),
+        "lower_bound": found.lower_bound,
+        "proven": found.proven,
+    }
+
+
+def _by_feature(card: Card, values: NDArray[np.floating[Any]]) -> dict[str, float]:
+    # The shortest text that reads back as the same number: 5.1, not 5.099999904632568.
+    return {
+        feature.name: float(str(value))
+        for feature, value in zip(card.features, values, strict=True)
+    }

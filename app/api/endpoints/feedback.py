@@ -1,0 +1,81 @@
+"""POST /feedback: what a prediction should have said."""
+
+from datetime import UTC, datetime
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.dependencies import ServiceDep
+from app.api.openapi.schemas import problems
+from app.monitor.prediction_log import PREDICTION_ID, attach, parse_feedback
+from app.predict import JSON, PARAMETER, Deadline, read_json
+
+# An id and a class.
+MOST_BYTES = 4096
+router = APIRouter(tags=["monitoring"])
+
+
+class FeedbackBody(BaseModel):
+    """`prediction_id`: the answer's X-Prediction-ID, a colon, and the instance's number from 0."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prediction_id: str = Field(pattern=f"^{PREDICTION_ID.pattern}$")
+    true_class: str = Field(alias="class")
+
+
+class JudgedPrediction(BaseModel):
+    """What a version said, and when; null for the state that an older release did not log."""
+
+    model: str
+    version: str
+    state_sha256: str | None
+    predicted: str = Field(alias="class")
+    correct: bool
+    time: datetime
+
+
+class FeedbackView(BaseModel):
+    """`replaced` is the class that earlier feedback named, null if there was none.
+
+    There is one prediction, but for ids of an older release, which several versions could share.
+    """
+
+    prediction_id: str
+    true_class: str = Field(alias="class")
+    replaced: str | None
+    predictions: list[JudgedPrediction]
+
+
+BODY = {"required": True, "content": {JSON: {"schema": FeedbackBody.model_json_schema()}}}
+
+
+@router.post(
+    "/feedback",
+    summary="Attach the true class to a logged prediction",
+    responses=problems(400, 404, 413, 415, 422, 501, 503, 504),
+    openapi_extra={"requestBody": BODY, "parameters": [PARAMETER]},
+)
+async def give_feedback(request: Request, service: ServiceDep) -> FeedbackView:
+    log, settings = service.require_log(), service.settings
+    deadline = Deadline.of(dict(request.scope["headers"]), settings.request_timeout_seconds)
+    feedback = parse_feedback(await read_json(request, min(MOST_BYTES, settings.max_body_bytes)))
+    rows = await log.ask(deadline.at if deadline else None, attach, log, feedback)
+    return FeedbackView.model_validate(
+        {
+            "prediction_id": feedback.prediction_id,
+            "class": feedback.true_class,
+            "replaced": rows[0].true_class,
+            "predictions": [
+                {
+                    "model": row.model,
+                    "version": row.version,
+                    "state_sha256": row.state_sha256 and row.state_sha256[:12],
+                    "class": row.predicted,
+                    "correct": row.predicted == feedback.true_class,
+                    "time": datetime.fromtimestamp(row.time, UTC),
+                }
+                for row in rows
+            ],
+        }
+    )

@@ -1,0 +1,39 @@
+"""GET /model: the card, and the module as code sees it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from torch import Tensor
+
+from app.api.dependencies import EntriesDep, PredictorDep
+from stateserve.inspect import totals
+from stateserve.model import Layer, ModelView
+
+router = APIRouter(tags=["model"])
+
+
+@router.get("/model", summary="The model card and architecture", response_model=ModelView)
+def read_model(predictor: PredictorDep, entries: EntriesDep) -> JSONResponse:
+    module = predictor.module
+    layers = [
+        Layer(name, type(m).__name__, str(m), _count(m.parameters()), _count(m.buffers()))
+        for name, m in module.named_children()
+    ]
+    view = ModelView(
+        predictor.name,
+        predictor.version,
+        predictor.state_sha256,
+        str(module),
+        layers,
+        totals(entries),
+        _count(p for p in module.parameters() if p.requires_grad),
+        predictor.card,
+        predictor.card.warnings,
+    )
+    return JSONResponse(asdict(view) | {"card": predictor.card.model_dump()})
+
+
+def _count(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors)

@@ -1,0 +1,114 @@
+"""GET /models: which models and versions there are, and how two versions differ."""
+
+from itertools import groupby
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.dependencies import ServiceDep
+from app.api.openapi.schemas import problems
+from app.api.service import Service
+from app.predict import JSON
+from app.registry import State, VersionStatus
+from stateserve.inspect import Comparison, compare_states
+
+router = APIRouter(tags=["models"])
+_encode = msgspec.json.Encoder().encode
+ModelName = Annotated[str, Path(description="a model's name, as GET /models lists it")]
+Version = Annotated[str, Path(description="one of its versions")]
+
+
+def of_model(model: ModelName) -> None:
+    """Declares the path parameter that app.api.dependencies reads."""
+
+
+def of_version(model: ModelName, version: Version) -> None:
+    """As of_model, with a version."""
+
+
+class VersionView(BaseModel):
+    """READY with a reason serves on, but refused a newer file for that reason."""
+
+    version: str
+    state: State
+    reason: str | None
+
+
+class ModelListing(BaseModel):
+    """`default_version` answers when a request names none; null while none is loaded."""
+
+    name: str
+    default_version: str | None
+    versions: list[VersionView]
+
+
+class Listing(BaseModel):
+    """`default` answers at /predict and /state. `strays` are files in a wrong place."""
+
+    default: str
+    models: list[ModelListing]
+    strays: list[str]
+
+
+class DiffQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    first: str = Field(alias="from", description="the version to start from")
+    second: str = Field(alias="to", description="the version to go to")
+
+
+@router.get("/models", summary="Every model and where its versions stand", response_model=Listing)
+async def list_models(service: ServiceDep) -> Response:
+    registry = service.registry
+    by_name = groupby(registry.statuses(), key=lambda status: status.name)
+    models = [_outline(name, list(statuses)) for name, statuses in by_name]
+    default, strays = registry.repository.default, registry.strays
+    # A thousand versions in a millisecond, where pydantic would hold the event loop for thirty.
+    content = _encode({"default": default, "models": models, "strays": strays})
+    return Response(content, media_type=JSON)
+
+
+@router.get(
+    "/models/{model}",
+    summary="One model's versions",
+    response_model=ModelListing,
+    responses=problems(404),
+)
+async def read_model_versions(service: ServiceDep, model: ModelName) -> Response:
+    return versions_of(service, model)
+
+
+def versions_of(service: Service, model: str) -> Response:
+    """A ModelListing. Raises ModelNotFound."""
+    content = _encode(_outline(model, service.registry.statuses(model)))
+    return Response(content, media_type=JSON)
+
+
+# A plain function: FastAPI runs it in a thread, for large states take a while.
+@router.get(
+    "/models/{model}/diff",
+    summary="What changed from one version to another",
+    responses=problems(404, 422),
+)
+def diff_versions(
+    service: ServiceDep, model: ModelName, query: Annotated[DiffQuery, Query()]
+) -> Comparison:
+    first, second = (
+        service.face(model, version).inference.predictor.module.state_dict()
+        for version in (query.first, query.second)
+    )
+    return compare_states(first, second)
+
+
+def _outline(name: str, statuses: list[VersionStatus]) -> dict[str, object]:
+    """A ModelListing before it is one."""
+    return {
+        "name": name,
+        "default_version": next((s.version for s in statuses if s.default), None),
+        "versions": [
+            {"version": s.version, "state": s.state, "reason": s.reason} for s in statuses
+        ],
+    }

@@ -1,0 +1,178 @@
+"""GET /monitoring: whether a version is still asked what it learnt, and still right."""
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.dependencies import PredictorDep, ServiceDep
+from app.api.endpoints.explain import ModelReference
+from app.api.openapi.schemas import problems
+from app.monitor import Level
+from app.monitor.prediction_log import Judged, Summary, summarize
+from app.predict import PARAMETER, Deadline
+from app.predict.codecs import model_reference
+from stateserve.model import Card
+
+router = APIRouter(tags=["monitoring"])
+HOUR_SECONDS = 3600
+
+
+class MonitoringQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    window_hours: float = Field(
+        default=24.0, gt=0, le=8760, allow_inf_nan=False, description="how far to look back"
+    )
+
+
+class Window(BaseModel):
+    hours: float
+    start: datetime
+    end: datetime
+
+
+class ClassCount(BaseModel):
+    label: str = Field(alias="class")
+    count: int
+    share: float | None
+
+
+class FeatureDrift(BaseModel):
+    """Shares of the bins between `edges` at training and in the window, and how they differ.
+
+    psi is the population stability index, ks the Kolmogorov-Smirnov statistic over the bins,
+    p_value how often chance alone gives as much. Null where no row was logged.
+    """
+
+    name: str
+    unit: str | None
+    psi: float | None = None
+    ks: float | None = None
+    p_value: float | None = None
+    level: Level | None = None
+    edges: list[float]
+    training: list[float]
+    window: list[float] | None = Field(default=None, validation_alias="shares")
+    below: float | None = None
+    above: float | None = None
+
+
+class DriftView(BaseModel):
+    """Over the newest `rows` of the window."""
+
+    rows: int
+    features: list[FeatureDrift]
+
+
+class FeedbackSummary(BaseModel):
+    """`confusion[i][j]`: rows of true class i that were predicted as class j."""
+
+    count: int
+    accuracy: float | None
+    confusion: list[list[int]]
+
+
+class OtherState(BaseModel):
+    """What other files said under the same version; null for what an older release logged."""
+
+    state_sha256: str | None
+    predictions: int
+    with_feedback: int
+    accuracy: float | None
+
+
+class Monitoring(BaseModel):
+    """All but `other_states` is of the state that is served now: `model.state_sha256`.
+
+    `drift` is null where the model card holds no histograms.
+    """
+
+    model: ModelReference
+    window: Window
+    predictions: int
+    classes: list[ClassCount]
+    drift: DriftView | None
+    feedback: FeedbackSummary
+    other_states: list[OtherState]
+
+
+@router.get(
+    "/monitoring",
+    summary="Drift, class shares, and accuracy from feedback",
+    responses=problems(400, 422, 501, 503, 504),
+    openapi_extra={"parameters": [PARAMETER]},
+)
+async def read_monitoring(
+    request: Request,
+    service: ServiceDep,
+    predictor: PredictorDep,
+    query: Annotated[MonitoringQuery, Query()],
+) -> Monitoring:
+    log, settings = service.require_log(), service.settings
+    deadline = Deadline.of(dict(request.scope["headers"]), settings.request_timeout_seconds)
+    end = time.time()
+    start = end - query.window_hours * HOUR_SECONDS
+    summary = await log.ask(
+        deadline.at if deadline else None, summarize, log.database, predictor, start
+    )
+    return Monitoring(
+        model=ModelReference(**model_reference(predictor)),
+        window=Window(
+            hours=query.window_hours,
+            start=datetime.fromtimestamp(start, UTC),
+            end=datetime.fromtimestamp(end, UTC),
+        ),
+        predictions=sum(summary.predicted),
+        classes=_classes(summary, predictor.card),
+        drift=_drift(summary, predictor.card),
+        feedback=_feedback(summary),
+        other_states=[_other(*each) for each in summary.others.items()],
+    )
+
+
+def _other(state_sha256: str | None, judged: Judged) -> OtherState:
+    return OtherState(
+        state_sha256=state_sha256 and state_sha256[:12],
+        predictions=judged.predictions,
+        with_feedback=judged.with_feedback,
+        accuracy=judged.right / judged.with_feedback if judged.with_feedback else None,
+    )
+
+
+def _classes(summary: Summary, card: Card) -> list[ClassCount]:
+    total = sum(summary.predicted)
+    return [
+        ClassCount(**{"class": label}, count=count, share=count / total if total else None)
+        for label, count in zip(card.classes, summary.predicted, strict=True)
+    ]
+
+
+def _drift(summary: Summary, card: Card) -> DriftView | None:
+    if summary.drift is None or card.histograms is None:
+        return None
+    features = []
+    columns = zip(card.features, card.histograms, summary.drift, strict=True)
+    for feature, histogram, drift in columns:
+        total = sum(histogram.counts)
+        features.append(
+            FeatureDrift(
+                name=feature.name,
+                unit=feature.unit,
+                edges=histogram.edges,
+                training=[count / total for count in histogram.counts],
+                **vars(drift) if drift else {},
+            )
+        )
+    return DriftView(rows=summary.drift_rows, features=features)
+
+
+def _feedback(summary: Summary) -> FeedbackSummary:
+    confusion = summary.confusion
+    count = sum(map(sum, confusion))
+    right = sum(row[index] for index, row in enumerate(confusion))
+    return FeedbackSummary(
+        count=count, accuracy=right / count if count else None, confusion=confusion
+    )

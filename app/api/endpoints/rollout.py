@@ -1,0 +1,136 @@
+"""GET /models/{model}/comparison: how a canary or shadow does beside the default version."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+
+from app.api.dependencies import ServiceDep
+from app.api.endpoints.models import ModelName
+from app.api.openapi.schemas import problems
+from app.api.service import Service
+from app.monitor import Snapshot
+from app.registry import why_not
+from app.settings import Target
+
+router = APIRouter(tags=["models"])
+
+
+class Answers(BaseModel):
+    """The requests that named no version and that this one answered; errors are 4xx and 5xx."""
+
+    version: str
+    requests: int
+    errors: int
+    mean_seconds: float | None
+
+
+class Part(BaseModel):
+    """`reason` says why it takes no part at present, and is null where it does."""
+
+    version: str
+    share: float
+    reason: str | None
+
+
+class Canary(Part):
+    answers: list[Answers]
+
+
+class Shadow(Part):
+    """What it says of rows that the default version answered; nobody waits for it.
+
+    `requests` were compared, `shed` dropped because its queue was full, `failed` by an error of
+    its own. `confusion` counts rows by the default's class, then by the shadow's.
+    """
+
+    requests: int
+    shed: int
+    failed: int
+    rows: int
+    disagreements: int
+    disagreement_share: float | None = Field(description="disagreements of rows")
+    mean_absolute_difference: float | None = Field(description="of a class's probability")
+    confusion: dict[str, dict[str, int]]
+
+
+class RolloutView(BaseModel):
+    name: str
+    default_version: str | None
+    canary: Canary | None = None
+    shadow: Shadow | None = None
+
+
+@router.get(
+    "/models/{model}/comparison",
+    summary="How a canary or shadow does beside the default version",
+    responses=problems(404),
+)
+async def compare_versions(service: ServiceDep, model: ModelName) -> RolloutView:
+    statuses = service.registry.statuses(model)
+    default = next((each.version for each in statuses if each.default), None)
+    view = RolloutView(name=model, default_version=default)
+    counts = await run_in_threadpool(service.metrics.snapshot)
+    for target in service.settings.beside:
+        if target.name == model and target.kind == "canary":
+            view.canary = _canary(service, counts, target, default)
+        elif target.name == model:
+            view.shadow = _shadow(service, counts, target, default)
+    return view
+
+
+def _canary(service: Service, counts: Snapshot, target: Target, default: str | None) -> Canary:
+    versions = dict.fromkeys([default, target.version]) if default else [target.version]
+    answers = [_answers(counts, target.name, str(version)) for version in versions]
+    return Canary(
+        version=target.version,
+        share=target.share,
+        reason=why_not(target, service.registry),
+        answers=answers,
+    )
+
+
+def _answers(counts: Snapshot, model: str, version: str) -> Answers:
+    requests = errors = 0
+    for labels, value in counts.of("rollout_requests_total", model=model, version=version):
+        requests += int(value)
+        errors += int(value) if int(labels["status"]) >= 400 else 0
+    name = "rollout_request_duration_seconds_sum"
+    seconds = sum(value for _, value in counts.of(name, model=model, version=version))
+    return Answers(
+        version=version,
+        requests=requests,
+        errors=errors,
+        mean_seconds=seconds / requests if requests else None,
+    )
+
+
+def _shadow(service: Service, counts: Snapshot, target: Target, default: str | None) -> Shadow:
+    def samples(name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        pair = {"model": target.name, "default": str(default), "shadow": target.version}
+        return counts.of(name, **pair, **labels)
+
+    def total(name: str, **labels: str) -> float:
+        return sum(value for _, value in samples(name, **labels))
+
+    confusion: dict[str, dict[str, int]] = defaultdict(dict)
+    for labels, value in samples("shadow_rows_total"):
+        confusion[labels["default_class"]][labels["shadow_class"]] = int(value)
+    rows = sum(sum(row.values()) for row in confusion.values())
+    disagreements = int(total("shadow_disagreements_total"))
+    distance = total("shadow_probability_difference_total")
+    return Shadow(
+        version=target.version,
+        share=target.share,
+        reason=why_not(target, service.registry),
+        requests=int(total("shadow_requests_total", result="compared")),
+        shed=int(total("shadow_requests_total", result="shed")),
+        failed=int(total("shadow_requests_total", result="failed")),
+        rows=rows,
+        disagreements=disagreements,
+        disagreement_share=disagreements / rows if rows else None,
+        mean_absolute_difference=distance / rows if rows else None,
+        confusion=confusion,
+    )

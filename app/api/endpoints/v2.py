@@ -1,0 +1,124 @@
+"""The Open Inference Protocol v2 over HTTP: health, metadata and inference, under /v2."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app import __version__
+from app.api.dependencies import FaceDep, ServiceDep
+from app.api.openapi.v2_schemas import errors_of, infer_operation
+from app.predict import PARAMETER, Body, Headers, PredictFace, Prediction, read_body, require_plain
+from app.predict.codecs import PLATFORM, InferRequest, read_request, render
+from stateserve.model.architectures import FloatArray
+
+SERVER = "multiclass-server"
+EXTENSIONS = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+]
+router = APIRouter(tags=["open inference"])
+# Of one model; included with and without a version in the path.
+model_router = APIRouter(tags=["open inference"])
+
+
+class ServerLive(BaseModel):
+    live: bool = True
+
+
+class ServerReady(ServerLive):
+    """The protocol's text says `live`, its clients read `ready`."""
+
+    ready: bool = True
+
+
+class ServerMetadata(BaseModel):
+    name: str = SERVER
+    version: str
+    extensions: list[str] = EXTENSIONS
+
+
+class TensorMetadata(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ModelMetadata(BaseModel):
+    name: str
+    versions: list[str]
+    platform: str = PLATFORM
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ModelReady(BaseModel):
+    name: str
+    ready: bool = True
+
+
+@router.get("/v2", summary="What serves, and which extensions it speaks")
+@router.get("/v2/", include_in_schema=False)
+async def server_metadata() -> ServerMetadata:
+    return ServerMetadata(version=__version__)
+
+
+@router.get("/v2/health/live", summary="Is the process up")
+async def live() -> ServerLive:
+    return ServerLive()
+
+
+@router.get("/v2/health/ready", summary="May requests be sent here", responses=errors_of(503))
+async def ready(service: ServiceDep) -> ServerReady:
+    service.require_ready()
+    return ServerReady()
+
+
+@model_router.get("", summary="A model's inputs and outputs")
+async def model_metadata(face: FaceDep, service: ServiceDep) -> ModelMetadata:
+    model = face.open_model
+    statuses = service.registry.statuses(model.name)
+    versions = [status.version for status in statuses if status.state == "READY"]
+    tensors: dict[str, Any] = {
+        "inputs": [asdict(info) for info in model.inputs],
+        "outputs": [asdict(info) for info in model.outputs],
+    }
+    return ModelMetadata(name=model.name, versions=versions, **tensors)
+
+
+@model_router.get("/ready", summary="Does the model answer")
+async def model_ready(face: FaceDep) -> ModelReady:
+    return ModelReady(name=face.open_model.name)
+
+
+@model_router.post(
+    "/infer",
+    summary="Tensors in, tensors out",
+    openapi_extra=infer_operation(PARAMETER),
+    response_class=Response,
+    responses=errors_of(400, 413, 501, 504),
+)
+async def infer(request: Request, face: FaceDep, service: ServiceDep) -> Response:
+    headers: Headers = dict(request.scope["headers"])
+    require_plain(headers)
+    body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    return await face.answered(headers, lambda chosen: _infer(chosen, headers, body))
+
+
+async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:
+    model = face.open_model
+
+    def read() -> tuple[InferRequest, FloatArray]:
+        asked = read_request(headers, body, model)
+        return asked, model.rows(asked.inputs)
+
+    def write(predictions: Iterable[Prediction], asked: InferRequest) -> Response:
+        return render(asked, model, model.tensors(predictions, asked.outputs))
+
+    return await face.serve(len(body), read, write, face.deadline_of(headers))

@@ -1,0 +1,133 @@
+"""The Open Inference Protocol's extensions that look at models: repository and configuration."""
+
+from typing import TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.api.dependencies import FaceDep, ServiceDep
+from app.api.endpoints.models import ModelName
+from app.api.openapi.v2_schemas import errors_of
+from app.api.service import Service
+from app.errors import InvalidInference
+from app.predict import JSON, Headers, read_body
+from app.predict.codecs import BYTES, PLATFORM, TensorInfo
+from app.registry import State
+
+# What is read of a body that says little.
+MOST_BYTES = 8 * 1024
+Query = TypeVar("Query", bound=msgspec.Struct)
+_encode = msgspec.json.Encoder().encode
+router = APIRouter(tags=["open inference"])
+# Of one model; included with and without a version in the path.
+model_router = APIRouter(tags=["open inference"])
+admin_router = APIRouter(
+    tags=["open inference"],
+    responses=errors_of(400, 404, 409, 503),
+)
+
+
+class IndexEntry(BaseModel):
+    """`reason` says why a version does not serve, or refused a newer file; else empty."""
+
+    name: str
+    version: str
+    state: State
+    reason: str
+
+
+class TensorConfig(BaseModel):
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class ModelConfig(BaseModel):
+    """The part of Triton's model configuration that says something here."""
+
+    name: str
+    platform: str = PLATFORM
+    backend: str = "pytorch"
+    max_batch_size: int
+    input: list[TensorConfig]
+    output: list[TensorConfig]
+
+
+# Read by hand: clients send their JSON without a Content-Type, or nothing at all.
+class IndexQuery(msgspec.Struct):
+    ready: bool = False
+
+
+class LoadQuery(msgspec.Struct):
+    """`parameters` may bring a configuration or files, which are not taken here."""
+
+    parameters: dict[str, str | int | bool] = {}
+
+
+@router.post(
+    "/v2/repository/index",
+    summary="Every version of every model",
+    response_model=list[IndexEntry],
+    responses=errors_of(400),
+)
+async def index(service: ServiceDep, request: Request) -> Response:
+    query = await _read(request, service, IndexQuery)
+    return Response(_encode(entries(service, ready=query.ready)), media_type=JSON)
+
+
+def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
+    """Every version, or only those that are ready, each an IndexEntry before it is one."""
+    return [
+        {"name": s.name, "version": s.version, "state": s.state, "reason": s.reason or ""}
+        for s in service.registry.statuses()
+        if s.state == "READY" or not ready
+    ]
+
+
+@model_router.get("/config", summary="A model's configuration, as Triton writes it")
+async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
+    model, most = face.open_model, service.settings.max_instances
+    inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
+    return ModelConfig(name=model.name, max_batch_size=most, input=inputs, output=outputs)
+
+
+@admin_router.post(
+    "/v2/repository/models/{model}/load",
+    summary="Load from disk what changed",
+    response_class=Response,
+)
+async def load(service: ServiceDep, model: ModelName, request: Request) -> Response:
+    if given := (await _read(request, service, LoadQuery)).parameters:
+        raise InvalidInference(f"parameters {', '.join(given)}: a model is loaded as its files are")
+    await service.verbs.load(model)
+    return Response()
+
+
+@admin_router.post(
+    "/v2/repository/models/{model}/unload",
+    summary="Take a model out of service",
+    response_class=Response,
+)
+async def unload(service: ServiceDep, model: ModelName, request: Request) -> Response:
+    await _read(request, service, LoadQuery)
+    await service.verbs.unload(model)
+    return Response()
+
+
+async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
+    headers: Headers = dict(request.scope["headers"])
+    body = await read_body(
+        request.receive, headers, min(MOST_BYTES, service.settings.max_body_bytes)
+    )
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInference(f"the body: {error}") from None
+
+
+def _config(info: TensorInfo) -> TensorConfig:
+    # Triton's own name for BYTES; and its dims are without the batch.
+    data_type = "STRING" if info.datatype == BYTES else info.datatype
+    return TensorConfig(name=info.name, data_type=f"TYPE_{data_type}", dims=info.shape[1:] or [1])

@@ -1,0 +1,43 @@
+"""What only an optional package makes possible: opened where it is set, or told to be missing."""
+
+from typing import TYPE_CHECKING
+
+from app.monitor import Metrics
+from app.monitor.prediction_log import PredictionLog
+from app.settings import Settings
+from stateserve.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from app.monitor import Tracing
+
+
+def open_tracing(settings: Settings) -> "Tracing | None":
+    """Raises SettingsError or MissingExtra."""
+    if not settings.tracing:
+        return None
+    try:
+        # Here, not above: only who traces needs the SDK.
+        from app.monitor import Tracing
+    except ImportError:
+        raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
+    return Tracing()
+
+
+def open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
+    """Raises SettingsError or MissingExtra."""
+    if settings.prediction_log is None:
+        return None
+    try:
+        # Here, not above: only who logs needs SQLAlchemy.
+        from app.monitor.prediction_log import LogDatabase, make_engine
+    except ImportError:
+        raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
+    address, seconds = settings.prediction_log, settings.prediction_log_timeout_seconds
+    return PredictionLog(
+        LogDatabase(make_engine(address.get_secret_value(), seconds)),
+        metrics,
+        flush_seconds=settings.prediction_log_flush_seconds,
+        retention_days=settings.prediction_log_retention_days,
+        max_rows=settings.prediction_log_max_rows,
+        timeout_seconds=seconds,
+    )

@@ -1,0 +1,10 @@
+"""What every request passes: its id, its record, its host, and the headers of its answer."""
+
+from app.api.middleware.request_id import RequestIds
+from app.api.middleware.request_log import PREDICTION_ID, UNRECORDED
+
+__all__ = [
+    "PREDICTION_ID",
+    "UNRECORDED",
+    "RequestIds",
+]

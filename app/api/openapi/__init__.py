@@ -1,0 +1,1 @@
+"""The OpenAPI document: it follows the default model and the settings."""

@@ -1,0 +1,98 @@
+"""The OpenAPI document: of the model that is the default one now."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from copy import deepcopy
+from typing import NamedTuple, Self
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.openapi.key_schema import require_keys
+from app.api.openapi.schemas import Schema, complete
+from app.api.service import Service
+from stateserve.errors import StateserveError
+from stateserve.model import Card, Predictor
+
+
+class _Described(NamedTuple):
+    """What is said of a model, without its weights, which go when another replaces it."""
+
+    title: str
+    version: str
+    card: Card
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> Self:
+        return cls(title_of(predictor), predictor.version, predictor.card)
+
+
+class _Written(NamedTuple):
+    """The document as it is for one default model."""
+
+    described: _Described
+    document: Schema
+    content: bytes
+    etag: str
+
+
+class Document:
+    """Written once for each default model; `needs` tells the scope of a key that a path asks."""
+
+    def __init__(
+        self,
+        app: FastAPI,
+        service: Service,
+        binary_types: list[str],
+        needs: Callable[[str], str | None],
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._binary_types = binary_types
+        self._needs = needs
+        self._default = _Described.of(service.face().inference.predictor)
+        self._routes: Schema | None = None
+        self._written: _Written | None = None
+
+    def schema(self) -> Schema:
+        return self._current().document
+
+    def encoded(self) -> tuple[bytes, str]:
+        """As JSON, and a tag that says whether it has changed."""
+        current = self._current()
+        return current.content, current.etag
+
+    def _current(self) -> _Written:
+        # With no version loaded, it stays as it was.
+        with suppress(StateserveError):
+            self._default = _Described.of(self._service.face().inference.predictor)
+        written = self._written
+        if written is None or written.described.card is not self._default.card:
+            written = self._written = self._write(self._default)
+        return written
+
+    def _write(self, described: _Described) -> _Written:
+        document = deepcopy(self._of_routes())
+        document["info"]["title"] = described.title
+        document["info"]["version"] = described.version
+        complete(document, described.card, self._service.settings.max_instances, self._binary_types)
+        require_keys(document, self._needs)
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return _Written(described, document, content, hashlib.sha256(content).hexdigest())
+
+    def _of_routes(self) -> Schema:
+        """What is the same for every model, and takes most of the time."""
+        if self._routes is None:
+            app = self._app
+            self._routes = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            # Relative to the document: a proxy may add a prefix to all paths.
+            self._routes["servers"] = [{"url": "."}]
+        return self._routes
+
+
+def title_of(predictor: Predictor) -> str:
+    return f"{predictor.name}: predictions and parameters"

@@ -1,0 +1,191 @@
+"""Errors as RFC 9457 problem details; under /v2 as the Open Inference Protocol has them.
+
+The one place where errors meet status codes.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from app import errors
+from app.api.openapi.v2_schemas import STATUS as OPEN_STATUS
+from app.api.openapi.v2_schemas import is_open_inference
+from stateserve import errors as library_errors
+from stateserve.text import MOST_SHOWN
+
+logger = logging.getLogger("app.access")
+PROBLEM_TYPE = "application/problem+json"
+CLOSE = {"Connection": "close"}
+# Of a query with thousands of parameters, the answer names the first.
+MOST_FAULTS = 16
+
+# Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
+STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
+    library_errors.StateserveError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    # The caller's request to load a file is in order; the file is not.
+    library_errors.CheckpointError: HTTPStatus.CONFLICT,
+    errors.RequestError: HTTPStatus.BAD_REQUEST,
+    errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidFeedback: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    library_errors.InvalidSlice: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidInference: HTTPStatus.BAD_REQUEST,
+    errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
+    errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
+    errors.TensorNotFound: HTTPStatus.NOT_FOUND,
+    errors.PredictionNotFound: HTTPStatus.NOT_FOUND,
+    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.UnknownKey: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
+    errors.ModelNotFound: HTTPStatus.NOT_FOUND,
+    errors.VersionNotFound: HTTPStatus.NOT_FOUND,
+    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
+    errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
+    errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.OutOfStep: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.LogUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
+}
+# After a body that was not read to its end, the connection cannot carry another request.
+HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {
+    errors.BodyTooLarge: CLOSE,
+    errors.CompressedBody: {"Accept-Encoding": "identity"},
+    errors.NotReady: CLOSE | {"Retry-After": "1"},
+    errors.Overloaded: {"Retry-After": "1"},
+    errors.LogUnavailable: {"Retry-After": "5"},
+    errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
+    errors.UnknownKey: {"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    errors.Forbidden: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+}
+
+
+class _Problem(JSONResponse):
+    media_type = PROBLEM_TYPE
+
+    def render(self, content: Any) -> bytes:
+        # A lone surrogate, as JSON can bring, goes back as the escape that it came as.
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace")
+
+
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """An `application/problem+json` answer; `members` extend it as RFC 9457 allows."""
+    content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return _Problem(content | members, status, headers)
+
+
+def status_of(error: type[library_errors.StateserveError]) -> HTTPStatus:
+    return next(STATUS[base] for base in error.__mro__ if base in STATUS)
+
+
+def error_answer(
+    path: str, status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+) -> JSONResponse:
+    """An error at `path`, in the shape that its protocol has for it."""
+    if not is_open_inference(path):
+        return problem(status, detail, headers, **members)
+    status = OPEN_STATUS.get(HTTPStatus(status), HTTPStatus(status))
+    text = detail.encode(errors="backslashreplace").decode()
+    return JSONResponse({"error": text}, status, headers)
+
+
+def served_path(scope: Scope) -> str:
+    """The path without the prefix (`root_path`) below which a server has put the application."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+
+
+def service_error(path: str, error: library_errors.StateserveError) -> JSONResponse:
+    """The answer to an error that this service raised on purpose."""
+    members: dict[str, Any] = {}
+    if isinstance(error, errors.InvalidInstances):
+        members["errors"] = [
+            {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
+        ]
+    if isinstance(error, errors.MalformedBody):
+        members["offset"] = error.offset
+    headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
+    if isinstance(error, errors.RateExceeded):
+        headers = _rate_headers(error)
+    return error_answer(path, status_of(type(error)), str(error), headers, **members)
+
+
+def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
+    """As draft-ietf-httpapi-ratelimit-headers-10 writes them."""
+    return {
+        "Retry-After": str(error.seconds),
+        "RateLimit-Policy": f'"key";q={error.limit};w={error.period}',
+        "RateLimit": f'"key";r=0;t={error.seconds}',
+    }
+
+
+async def _service_error(request: Request, error: library_errors.StateserveError) -> JSONResponse:
+    return service_error(served_path(request.scope), error)
+
+
+def unexpected_error(path: str, request_id: str) -> JSONResponse:
+    """The answer to an error of ours: what happened is in the log, and only there."""
+    detail = f"an unexpected error; it is in the log under request id {request_id}"
+    return error_answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    request_id = request.scope["request_id"].decode()
+    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+    return unexpected_error(served_path(request.scope), request_id)
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    faults = [
+        {"parameter": str(fault["loc"][-1])[:MOST_SHOWN], "detail": fault["msg"]}
+        for fault in error.errors()[:MOST_FAULTS]
+    ]
+    first = faults[0]
+    detail = f"{first['parameter']}: {first['detail']}"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    return error_answer(served_path(request.scope), status, detail, errors=faults)
+
+
+async def _http_error(request: Request, error: HTTPException) -> Response:
+    method, path = request.method, request.url.path
+    headers = dict(error.headers or {})
+    if "allow" in map(str.lower, headers):
+        headers = {"Allow": _allowed(headers)}
+    if method == "OPTIONS" and (headers or request.scope["path"] == "*"):
+        # As HAProxy's check asks unless it is told otherwise.
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    details = {
+        HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}",
+    }
+    detail = details.get(HTTPStatus(error.status_code), str(error.detail))
+    return error_answer(served_path(request.scope), error.status_code, detail, headers)
+
+
+def _allowed(headers: Mapping[str, str]) -> str:
+    """What a path answers to: its routes name neither HEAD nor OPTIONS, which go with GET."""
+    named = {name.strip() for value in headers.values() for name in value.split(",")}
+    return ", ".join(sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set())))
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(library_errors.StateserveError, _service_error)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _validation_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _unexpected_error)

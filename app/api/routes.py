@@ -1,0 +1,66 @@
+"""Every endpoint, where it is in the application."""
+
+from typing import Any
+
+from fastapi import Depends, FastAPI
+
+from app.api.endpoints import (
+    admin,
+    docs,
+    explain,
+    feedback,
+    model,
+    models,
+    monitoring,
+    page,
+    predict,
+    rollout,
+    state,
+)
+from app.api.endpoints import health as operations
+from app.api.endpoints import v2 as open_inference
+from app.api.endpoints import v2_repository as model_repository
+from app.api.endpoints import v2_statistics as model_statistics
+from app.api.openapi import v2_schemas as open_schemas
+from app.api.openapi.schemas import problems
+from app.settings import Settings
+
+
+def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> None:
+    # Declared once, and there for the default model, each model, and each of its versions.
+    places: dict[str, list[Any]] = {
+        "": [],
+        "/models/{model}": [Depends(models.of_model)],
+        "/models/{model}/versions/{version}": [Depends(models.of_version)],
+    }
+    for prefix, dependencies in places.items():
+        for module in (predict, explain, state, model, monitoring):
+            app.include_router(
+                module.router,
+                prefix=prefix,
+                dependencies=dependencies,
+                responses=problems(404, 503) if prefix else problems(503),
+            )
+    # What has no name in its path comes first: /v2/models/stats is not of a model.
+    app.include_router(model_repository.router)
+    app.include_router(model_statistics.router)
+    of_a_model: list[Any] = [open_inference, model_repository, model_statistics]
+    for prefix, dependencies in list(places.items())[1:]:
+        for module in of_a_model:
+            app.include_router(
+                module.model_router,
+                prefix=f"/v2{prefix}",
+                dependencies=dependencies,
+                responses=open_schemas.errors_of(404, 503),
+            )
+    app.include_router(open_inference.router)
+    app.include_router(models.router)
+    app.include_router(feedback.router)
+    if settings.beside:
+        app.include_router(rollout.router)
+    if admin_too:
+        app.include_router(admin.router)
+        app.include_router(model_repository.admin_router)
+    app.include_router(operations.router)
+    app.include_router(docs.router)
+    app.include_router(page.router)

@@ -1,0 +1,57 @@
+"""What one running service holds, handed to every endpoint."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.errors import NotProvided, NotReady
+from app.monitor import Metrics
+from app.monitor.prediction_log import PredictionLog
+from app.predict import LargeRequests
+from app.registry import Registry, Verbs
+from app.settings import Settings
+
+
+@dataclass
+class Service:
+    settings: Settings
+    metrics: Metrics
+    registry: Registry[Any]
+    large: LargeRequests
+    # While it is there each prediction passes by it: no way around Inference may be taken.
+    log: PredictionLog | None = None
+    verbs: Verbs = field(init=False)
+    warmed_up: bool = field(default=False, init=False)
+    draining: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self.verbs = self.registry
+
+    def face(self, name: str | None = None, version: str | None = None) -> Any:
+        """What serves a version of a model: the default ones where none is named.
+
+        Raises ModelNotFound, VersionNotFound or ModelUnavailable.
+        """
+        name = name or self.registry.repository.default
+        return self.registry.get(name, version) if version else self.registry.current(name)
+
+    def require_log(self) -> PredictionLog:
+        """Raises NotProvided where predictions are not logged."""
+        if self.log is None:
+            raise NotProvided(
+                "the prediction log is off; `app serve --prediction-log sqlite:////FOLDER/FILE.db` "
+                "turns it on"
+            )
+        return self.log
+
+    def warm_up(self) -> None:
+        """Answer the golden prediction once more: the first real one finds all caches hot."""
+        self.face().inference.predictor.require_golden_prediction()
+        self.warmed_up = True
+
+    def require_ready(self) -> None:
+        """Raise NotReady before the warm-up and while draining, or ModelUnavailable."""
+        if self.draining:
+            raise NotReady("draining: the service is about to stop")
+        if not self.warmed_up:
+            raise NotReady("the model has not answered its warm-up prediction yet")
+        self.face()

@@ -1,0 +1,31 @@
+"""Every error as a gRPC status; app/api/problems.py does it for HTTP."""
+
+from grpc import StatusCode
+
+from app import errors
+from stateserve import errors as library_errors
+
+# Looked up along the error's MRO, so that a new leaf of the tree has its parent's status.
+STATUS: dict[type[library_errors.StateserveError], StatusCode] = {
+    library_errors.StateserveError: StatusCode.INTERNAL,
+    library_errors.CheckpointError: StatusCode.FAILED_PRECONDITION,
+    errors.RequestError: StatusCode.INVALID_ARGUMENT,
+    # As gRPC itself answers a message that is too long.
+    errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,
+    errors.Unauthorized: StatusCode.UNAUTHENTICATED,
+    errors.Forbidden: StatusCode.PERMISSION_DENIED,
+    errors.RateExceeded: StatusCode.RESOURCE_EXHAUSTED,
+    errors.ModelNotFound: StatusCode.NOT_FOUND,
+    errors.VersionNotFound: StatusCode.NOT_FOUND,
+    errors.NotProvided: StatusCode.UNIMPLEMENTED,
+    errors.ModelUnavailable: StatusCode.UNAVAILABLE,
+    errors.OutOfStep: StatusCode.UNAVAILABLE,
+    errors.NotReady: StatusCode.UNAVAILABLE,
+    # Nothing was done, so a client may ask again: what clients do by themselves on this status.
+    errors.Overloaded: StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
+}
+
+
+def status_of(error: type[library_errors.StateserveError]) -> StatusCode:
+    return next(STATUS[base] for base in error.__mro__ if base in STATUS)

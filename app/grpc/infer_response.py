@@ -1,0 +1,48 @@
+"""ModelInferResponse as bytes, a piece after the other.
+
+Protobuf would serialize it in one call, which keeps the interpreter from everybody else: for
+200 ms of a million rows. Source: protobuf.dev, "Encoding": a field that is a message may come
+in several parts, whose repeated fields follow each other.
+"""
+
+import io
+from collections.abc import Iterator
+
+from app.grpc import open_inference_pb2 as pb
+from app.grpc.proto_tensors import FIELDS
+from app.grpc.wire_limits import DELIMITED, varint
+from app.predict.codecs import CHUNK, OpenModel, Tensor, to_pieces
+
+Response = pb.ModelInferResponse
+Output = Response.InferOutputTensor
+OUTPUTS = Response.OUTPUTS_FIELD_NUMBER
+RAW_CONTENTS = Response.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
+
+
+def answer(request: pb.ModelInferRequest, model: OpenModel, outputs: list[Tensor]) -> bytes:
+    """The outputs raw where the inputs were, else each in the field of its datatype."""
+    raw = bool(request.raw_input_contents)
+    about = Response(model_name=model.name, model_version=model.version, id=request.id)
+    content = io.BytesIO()
+    content.write(about.SerializeToString())
+    for tensor in outputs:
+        described = Output(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        pieces = [] if raw else _contents(tensor)
+        _write(content, OUTPUTS, [described.SerializeToString(), *pieces])
+    for tensor in outputs if raw else []:
+        _write(content, RAW_CONTENTS, list(to_pieces(tensor)))
+    # Without a copy.
+    return content.getvalue()
+
+
+def _contents(tensor: Tensor) -> Iterator[bytes]:
+    flat = tensor.array.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        contents = {FIELDS[tensor.datatype]: flat[start : start + CHUNK].tolist()}
+        yield Output(contents=pb.InferTensorContents(**contents)).SerializeToString()
+
+
+def _write(content: io.BytesIO, field: int, pieces: list[bytes]) -> None:
+    content.write(varint(field << 3 | DELIMITED) + varint(sum(map(len, pieces))))
+    for piece in pieces:
+        content.write(piece)

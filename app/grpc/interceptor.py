@@ -1,0 +1,159 @@
+"""Around every call: an id, a record, and a status for whatever goes wrong."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from google.protobuf.message import DecodeError, Message
+from grpc import StatusCode
+from grpc.aio import ServicerContext
+
+from app.api import Service
+from app.api.auth import Guard
+from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds
+from app.errors import MalformedBody
+from app.grpc import open_inference_pb2 as pb
+from app.grpc.errors import status_of
+from app.grpc.wire_limits import MODEL_INFER, require_quick_to_parse
+from app.predict import MAX_LOOP_BYTES, Deadline, Headers, Tally, current_tally
+from stateserve.errors import StateserveError
+
+logger = logging.getLogger("app.access")
+# The text of a status is a header, and clients take no more than 8 KiB of these.
+MAX_DETAIL = 1000
+
+
+class Call:
+    """What a call brings beside its message, of `size` bytes."""
+
+    def __init__(self, context: "ServicerContext[bytes, bytes]", size: int = 0) -> None:
+        self._context = context
+        self.size = size
+        # gRPC's metadata are HTTP's headers.
+        self.fields = [
+            (name.encode(), value if isinstance(value, bytes) else value.encode())
+            for name, value in context.invocation_metadata() or ()
+        ]
+        self.headers: Headers = dict(self.fields)
+
+    def deadline(self, default: float) -> Deadline | None:
+        """The caller's own, else one after `default` seconds; none for 0 of these."""
+        left = self._context.time_remaining()
+        seconds = default if left is None else left
+        return Deadline(seconds) if seconds or left is not None else None
+
+
+# Where HTTP serves the same: who may ask there may call the verb.
+ROUTES = {
+    "ServerLive": "/v2/health/live",
+    "ServerReady": "/v2/health/ready",
+    "Check": "/health/ready",
+    "ServerMetadata": "/v2",
+    "ModelReady": "/ready",
+    "ModelMetadata": "",
+    "ModelInfer": "/infer",
+    "ModelConfig": "/config",
+    "ModelStatistics": "/stats",
+    "RepositoryIndex": "/v2/repository/index",
+    "RepositoryModelLoad": "/v2/repository/models/{model}/load",
+    "RepositoryModelUnload": "/v2/repository/models/{model}/unload",
+}
+# As app.api.access_log.PROBES.
+PROBES = frozenset({"Check", "ServerLive", "ServerReady", "ModelReady"})
+# Whose answer may be long serializes it itself.
+Verb = Callable[..., Awaitable[Message | bytes]]
+
+
+class Calls:
+    """Admit who may; echo or make `x-request-id`, log and count; keep exceptions in the log."""
+
+    def __init__(self, service: Service, guard: Guard, path: str) -> None:
+        self._guard = guard
+        self._metrics = service.metrics
+        self._large = service.large
+        self._path = path
+        self._logged = service.log is not None
+        self._request_ids = RequestIds()
+        # How many so far.
+        self.begun = 0
+
+    def around(
+        self, name: str, verb: Verb, kind: type[Message]
+    ) -> Callable[[bytes, "ServicerContext[bytes, bytes]"], Awaitable[bytes]]:
+        """What gRPC calls with the bytes of a message of this kind; it gets those of the answer."""
+
+        async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
+            started = time.perf_counter()
+            self.begun += 1
+            call = Call(context, len(content))
+            tally = self._tally(call)
+            request_id = tally.request_id.decode()
+            trailing = [("x-request-id", request_id)]
+            context.set_trailing_metadata(tuple(trailing))
+            status, detail, answered = StatusCode.CANCELLED, "", b""
+            try:
+                self._guard.require(
+                    ROUTES[name], call.fields, tally.request_id, f"/{self._path}/{name}"
+                )
+                message = await self._read(kind, content)
+                reply = await verb(message, call)
+                answered = reply if isinstance(reply, bytes) else reply.SerializeToString()
+                status = StatusCode.OK
+                if tally.prediction_id and tally.held:
+                    trailing.append((PREDICTION_ID.decode(), tally.prediction_id.decode()))
+                    context.set_trailing_metadata(tuple(trailing))
+                tally.count()
+            except StateserveError as error:
+                status, detail = status_of(type(error)), str(error)
+            except Exception:
+                logger.exception("unexpected error", extra={"request_id": request_id})
+                status = StatusCode.INTERNAL
+                detail = f"an unexpected error; it is in the log under request id {request_id}"
+            finally:
+                self._record(name, request_id, status, time.perf_counter() - started)
+            if status is not StatusCode.OK:
+                # Each byte that is not ASCII takes three on the way.
+                await context.abort(status, detail.encode()[:MAX_DETAIL].decode(errors="ignore"))
+            return answered
+
+        return answer
+
+    def _tally(self, call: Call) -> Tally:
+        """Each call has a task, and so a context, of its own."""
+        logged = self._logged and UNRECORDED not in call.fields
+        ids = self._request_ids
+        tally = Tally(ids.of(call.fields), ids.make() if logged else b"")
+        current_tally.set(tally)
+        return tally
+
+    async def _read(self, kind: type[Message], content: bytes) -> Message:
+        if len(content) <= MAX_LOOP_BYTES:
+            return parse(kind, content)
+        return await self._large.run(partial(_parse_large, kind, content))
+
+    def _record(self, name: str, request_id: str, status: StatusCode, seconds: float) -> None:
+        self._metrics.rpcs.labels(name, status.name).inc()
+        self._metrics.rpc_latency.labels(name).observe(seconds)
+        fields = {
+            "request_id": request_id,
+            "method": "gRPC",
+            "path": f"/{self._path}/{name}",
+            "status": status.name,
+            "milliseconds": round(seconds * 1000, 3),
+        }
+        quiet = name in PROBES and status is StatusCode.OK
+        logger.log(logging.DEBUG if quiet else logging.INFO, "request", extra=fields)
+
+
+def _parse_large(kind: type[Message], content: bytes) -> Message:
+    require_quick_to_parse(content, MODEL_INFER if kind is pb.ModelInferRequest else {})
+    return parse(kind, content)
+
+
+def parse(kind: type[Message], content: bytes) -> Message:
+    """Raises MalformedBody."""
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        raise MalformedBody(str(error), 0, "protobuf") from None

@@ -1,0 +1,41 @@
+"""What happened: metrics, access log, traces, drift, and the prediction log.
+
+Each is off unless it is set, and then costs nothing. Knows no endpoint and no registry.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from app.monitor.access_log import CLIENT_CLOSED_REQUEST as CLIENT_CLOSED_REQUEST
+    from app.monitor.access_log import UNMATCHED as UNMATCHED
+    from app.monitor.access_log import Access as Access
+    from app.monitor.access_log import AccessLog as AccessLog
+    from app.monitor.drift import Level as Level
+    from app.monitor.json_log import LINES as LINES
+    from app.monitor.json_log import configure_logging as configure_logging
+    from app.monitor.metrics import Metrics as Metrics
+    from app.monitor.metrics import Snapshot as Snapshot
+    from app.monitor.metrics import share_counts as share_counts
+    from app.monitor.request_spans import RequestSpans as RequestSpans
+    from app.monitor.request_spans import TracedAccessLog as TracedAccessLog
+    from app.monitor.rollout_counts import RolloutCounts as RolloutCounts
+    from app.monitor.rollout_counts import ShadowCounts as ShadowCounts
+    from app.monitor.rollout_counts import VersionCounts as VersionCounts
+    from app.monitor.traced_execution import TracedExecution as TracedExecution
+    from app.monitor.tracing import Tracing as Tracing
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "access_log": ("Access", "AccessLog", "CLIENT_CLOSED_REQUEST", "UNMATCHED"),
+        "drift": ("Level",),
+        "json_log": ("LINES", "configure_logging"),
+        "metrics": ("Metrics", "Snapshot", "share_counts"),
+        "request_spans": ("RequestSpans", "TracedAccessLog"),
+        "rollout_counts": ("RolloutCounts", "ShadowCounts", "VersionCounts"),
+        "traced_execution": ("TracedExecution",),
+        "tracing": ("Tracing",),
+    },
+)

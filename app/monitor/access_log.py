@@ -1,0 +1,120 @@
+"""What is kept of each request: a count, a latency, and a line of JSON among others."""
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from app.monitor.json_log import LINES
+from app.monitor.metrics import Metrics
+
+logger = logging.getLogger("app.access")
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# A kill loses the lines of no more than this.
+MOMENT_SECONDS = 0.01
+# Nor do requests wait for longer than these take.
+MOST_LINES = 16
+# What asks again and again whether the service is well. Where it is, that is no news.
+PROBES = frozenset(
+    {
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{model}/ready",
+        "/v2/models/{model}/versions/{version}/ready",
+    }
+)
+# No real answer: nobody was there to get one. nginx's number for it.
+CLIENT_CLOSED_REQUEST = 499
+# The route of what no route took.
+UNMATCHED = "unmatched"
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+class Access(NamedTuple):
+    """One answered request; `route` is a declared path, never a caller's text."""
+
+    request_id: bytes
+    method: str
+    path: str
+    route: str
+    status: int
+    seconds: float
+    trace_id: str = ""
+
+
+def is_quiet(access: Access) -> bool:
+    """Whether it is a probe that was answered well: its line is one for debugging."""
+    return access.route in PROBES and access.status < 400
+
+
+class AccessLog:
+    """Counts each answer at once, and writes down together what a moment answers.
+
+    logging takes longer over a line than the model over a row, so the lines of some ticks share
+    a write. There are none where the logger `app.access` is above INFO, as under a server
+    that did not configure logging.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._timed = False
+        self._unwritten: list[tuple[float, Access]] = []
+
+    def append(self, access: Access) -> None:
+        requests, latency = self._measure(access)
+        requests.inc()
+        latency.observe(access.seconds)
+        self._unwritten.append((time.time(), access))
+        if len(self._unwritten) == MOST_LINES:
+            # Soon: the answers of this turn of the loop leave first.
+            asyncio.get_running_loop().call_soon(self.flush)
+        elif not self._timed:
+            self._timed = True
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self._flush_in_time)
+
+    def _flush_in_time(self) -> None:
+        self._timed = False
+        self.flush()
+
+    def flush(self) -> None:
+        unwritten, self._unwritten = self._unwritten, []
+        if not logger.isEnabledFor(logging.DEBUG):
+            unwritten = [each for each in unwritten if not is_quiet(each[1])]
+        if unwritten and logger.isEnabledFor(logging.INFO):
+            LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
+
+    def line(self, now: float, access: Access) -> dict[str, object]:
+        # With the names that every other line has (app/monitor/json_log.py).
+        return {
+            "time": datetime.fromtimestamp(now, UTC),
+            "level": "DEBUG" if is_quiet(access) else "INFO",
+            "logger": logger.name,
+            "message": "request",
+            "request_id": access.request_id.decode(),
+            "method": access.method,
+            "path": _shown(access.path),
+            "status": access.status,
+            "milliseconds": round(access.seconds * 1000, 3),
+        }
+
+    def _measure(self, access: Access) -> tuple[Counter, Histogram]:
+        method = access.method if access.method in KNOWN_METHODS else "other"
+        key = (method, access.route, access.status)
+        if key not in self._measures:
+            requests, latency = self._metrics.requests, self._metrics.latency
+            self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
+        return self._measures[key]
+
+
+def _shown(path: str) -> str:
+    # As it was sent, where a terminal would obey it: msgspec leaves all that is not ASCII.
+    return path if path.isprintable() else quote(path)

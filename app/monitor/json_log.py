@@ -1,0 +1,61 @@
+"""The log of a process that serves: every line one object of JSON, tracebacks as well."""
+
+import logging
+import sys
+import threading
+from types import TracebackType
+
+from pythonjsonlogger.json import JsonFormatter
+
+from app.monitor.line_writer import LineWriter
+from app.process import STDERR
+from stateserve.text import printable_json
+
+logger = logging.getLogger("app")
+# UTC, as the access log has it (app/monitor/access_log.py).
+FORMATTER = JsonFormatter(
+    "%(levelname)s %(name)s %(message)s",
+    rename_fields={"levelname": "level", "name": "logger"},
+    timestamp="time",
+)
+
+
+def _report(dropped: int) -> bytes:
+    message = f"log lines dropped since the start of this process: {dropped}"
+    fields = {"msg": message, "levelname": "WARNING", "levelno": logging.WARNING, "name": __name__}
+    return _line(logging.makeLogRecord(fields))
+
+
+def _line(record: logging.LogRecord) -> bytes:
+    return printable_json(FORMATTER.format(record)).encode() + b"\n"
+
+
+# All that this process logs goes through it, the access log as well.
+LINES = LineWriter(STDERR, _report)
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = _line(record)
+        except Exception as error:
+            # Whoever logs is not to fail for it; logging's own way is a traceback in plain text.
+            record.msg, record.args = f"not formatted: {record.msg!r}: {error!r}", ()
+            record.exc_info = record.exc_text = record.stack_info = None
+            line = _line(record)
+        LINES.put(line)
+
+
+def configure_logging(level: str) -> None:
+    """Every record of every library, warnings, and what nobody caught: a line of JSON each."""
+    logging.basicConfig(level=level.upper(), handlers=[_Handler()], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = lambda _, error, trace: _log_uncaught(error, trace)
+    sys.unraisablehook = lambda each: _log_uncaught(each.exc_value, each.exc_traceback)
+    threading.excepthook = lambda each: _log_uncaught(each.exc_value, each.exc_traceback)
+
+
+def _log_uncaught(error: BaseException | None, trace: TracebackType | None) -> None:
+    if error is not None and not isinstance(error, SystemExit):
+        logger.critical("uncaught exception", exc_info=(type(error), error, trace))
+        LINES.flush()

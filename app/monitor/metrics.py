@@ -1,0 +1,248 @@
+"""What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from threading import Lock
+from typing import Protocol
+from weakref import WeakSet
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    values,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.samples import Sample
+
+from app.monitor.metric_files import AllocatedDict
+from app.monitor.process_metrics import ProcessMetrics
+
+# Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+VERSION = ("model", "version")
+Version = tuple[str, str]
+BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
+
+
+class Teller(Protocol):
+    """Who counts by itself, and adds that to the metrics when told to."""
+
+    def tell(self) -> None: ...
+
+
+class Metrics:
+    """Labels hold only names that the router or the card resolved, never a caller's text."""
+
+    def __init__(self) -> None:
+        # Whether several processes add up.
+        self.shared = DIRECTORY in os.environ
+        self._tellers: WeakSet[Teller] = WeakSet()
+        self._lock = Lock()
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "http_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.latency = Histogram(
+            "http_request_duration_seconds",
+            "Seconds from the request's headers to the answer's last byte.",
+            ["method", "route"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.rpcs = Counter(
+            "grpc_requests_total",
+            "gRPC calls answered, by the name of their status.",
+            ["method", "status"],
+            registry=self.registry,
+        )
+        self.rpc_latency = Histogram(
+            "grpc_request_duration_seconds",
+            "Seconds from a gRPC call's message to its answer.",
+            ["method"],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "prediction_batch_size",
+            "Rows in one forward pass.",
+            VERSION,
+            buckets=BATCH_BUCKETS,
+            registry=self.registry,
+        )
+        self.inferences = Counter(
+            "inference_requests_total",
+            "Requests that reached the model, by result: success or fail.",
+            [*VERSION, "result"],
+            registry=self.registry,
+        )
+        self.inference_seconds = Counter(
+            "inference_seconds_total",
+            "Seconds of these requests by stage; who shares a forward pass counts all of it.",
+            [*VERSION, "stage"],
+            registry=self.registry,
+        )
+        self.passes = Counter(
+            "forward_passes_total",
+            "Forward passes by their rows; beyond 64 these are rounded up to a power of two.",
+            [*VERSION, "rows"],
+            registry=self.registry,
+        )
+        self.pass_seconds = Counter(
+            "forward_pass_seconds_total",
+            "Seconds of these forward passes, by stage.",
+            [*VERSION, "rows", "stage"],
+            registry=self.registry,
+        )
+        self.last_inference = Gauge(
+            "last_inference_timestamp_seconds",
+            "When the latest forward pass ended, in Unix time.",
+            VERSION,
+            multiprocess_mode="max",
+            registry=self.registry,
+        )
+        self.predictions = Counter(
+            "predictions_total",
+            "Rows predicted, by predicted class.",
+            ["model", "class"],
+            registry=self.registry,
+        )
+        self.out_of_range = Counter(
+            "out_of_range_inputs_total",
+            "Input values outside the feature's training range.",
+            ["model", "feature"],
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "model_reloads_total",
+            "Versions read from disk, at the start and since, by result: loaded or refused.",
+            ["model", "result"],
+            registry=self.registry,
+        )
+        self.default_version = Gauge(
+            "model_default_version",
+            "The version that answers when a request names none; 0 if there is none.",
+            ["model"],
+            # All workers serve the same one; the largest ever set would hide a rollback.
+            multiprocess_mode="mostrecent",
+            registry=self.registry,
+        )
+        self.log_written = Counter(
+            "prediction_log_written_total",
+            "Predictions that the prediction log holds, or held.",
+            registry=self.registry,
+        )
+        self.log_dropped = Counter(
+            "prediction_log_dropped_total",
+            "Predictions that it does not hold, by reason.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.log_lines_dropped = Counter(
+            "log_lines_dropped_total",
+            "Lines not in the log, for whoever reads it was too slow, or the disk full.",
+            registry=self.registry,
+        )
+        self.processes = Gauge(
+            "worker_processes",
+            "Processes that serve.",
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self.processes.set(1)
+        self.restarts = Counter(
+            "worker_restarts_total",
+            "Worker processes that were replaced, by reason: died, or hung and was killed.",
+            ["reason"],
+            registry=self.registry,
+        )
+        for reason in ("died", "hung"):
+            self.restarts.labels(reason)
+        self._process_id = Gauge(
+            "process_id",
+            "The number by which the system knows the process.",
+            registry=self.registry,
+            # Its label `pid` is the name of the process, for counts are kept by that.
+            multiprocess_mode="all",
+        )
+        self.note_process_id()
+        if not self.shared:
+            ProcessCollector(registry=self.registry)
+
+    def render(self) -> bytes:
+        """The text exposition format; the sums over all processes where several serve.
+
+        It takes milliseconds, as `snapshot` does: for a thread, not the event loop.
+        """
+        return generate_latest(self._whole())
+
+    def snapshot(self) -> "Snapshot":
+        """All of them now; where several processes serve, each one's file is read for it."""
+        return Snapshot(self._whole())
+
+    def note_process_id(self) -> None:
+        """Know the present process by its id: to be called in each that is forked."""
+        self._process_id.set(os.getpid())
+
+    def before_collecting(self, teller: Teller) -> None:
+        """Have `teller` tell what it has before any metric is read, for as long as it lives."""
+        with self._lock:
+            self._tellers.add(teller)
+
+    def _whole(self) -> CollectorRegistry:
+        with self._lock:
+            tellers = list(self._tellers)
+        for teller in tellers:
+            teller.tell()
+        if not self.shared:
+            return self.registry
+        whole = CollectorRegistry()
+        MultiProcessCollector(whole)  # type: ignore[no-untyped-call]
+        ids = Snapshot(whole).of("process_id")
+        processes = {labels["pid"]: int(process_id) for labels, process_id in ids}
+        whole.register(ProcessMetrics(lambda: processes))
+        return whole
+
+
+class Snapshot:
+    """Every sample of one moment; the sums that `Metrics.render` has."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # Without and with a version: to find those of each of a thousand versions, all samples
+        # are looked through once.
+        self._samples: dict[tuple[str, Version | None], list[Sample]] = defaultdict(list)
+        for family in registry.collect():
+            for sample in family.samples:
+                self._samples[sample.name, None].append(sample)
+                if version := _version_of(sample.labels):
+                    self._samples[sample.name, version].append(sample)
+
+    def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
+        """Labels and value of each sample `name` with these labels."""
+        for sample in self._samples.get((name, _version_of(labels)), ()):
+            if labels.items() <= sample.labels.items():
+                yield sample.labels, sample.value
+
+
+def _version_of(labels: Mapping[str, str]) -> Version | None:
+    return (labels["model"], labels["version"]) if labels.keys() >= set(VERSION) else None
+
+
+def share_counts(directory: str, process_name: Callable[[], str]) -> None:
+    """Keep the counts of every Metrics made from now on in files, so that processes add up.
+
+    `process_name` names the file of the process that calls it. Whoever takes over the name of
+    a process that died counts on where that one ended.
+    """
+    os.environ[DIRECTORY] = directory
+    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
+    values.ValueClass = values.MultiProcessValue(process_name)  # type: ignore[no-untyped-call]

@@ -1,0 +1,32 @@
+"""The prediction log: each answered request as rows of a database, and the feedback on it.
+
+A failing database delays no request. Needs `pip install '.[log]'`.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from app.monitor.prediction_log.database import LogDatabase as LogDatabase
+    from app.monitor.prediction_log.engine import make_engine as make_engine
+    from app.monitor.prediction_log.feedback import PREDICTION_ID as PREDICTION_ID
+    from app.monitor.prediction_log.feedback import attach as attach
+    from app.monitor.prediction_log.feedback import parse_feedback as parse_feedback
+    from app.monitor.prediction_log.queue import PredictionLog as PredictionLog
+    from app.monitor.prediction_log.recorder import RecordingInference as RecordingInference
+    from app.monitor.prediction_log.summary import Judged as Judged
+    from app.monitor.prediction_log.summary import Summary as Summary
+    from app.monitor.prediction_log.summary import summarize as summarize
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "database": ("LogDatabase",),
+        "engine": ("make_engine",),
+        "feedback": ("PREDICTION_ID", "attach", "parse_feedback"),
+        "queue": ("PredictionLog",),
+        "recorder": ("RecordingInference",),
+        "summary": ("Judged", "Summary", "summarize"),
+    },
+)

@@ -1,0 +1,111 @@
+"""Everything that is asked of the log's database, and what its failures mean."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+
+from app.errors import LogUnavailable, RejectedRows
+from app.monitor.prediction_log.outage import Kind, Outage
+from app.monitor.prediction_log.preparation import Unprepared, prepare
+from app.monitor.prediction_log.records import Row
+from app.monitor.prediction_log.tables import delete_before, insert, predictions
+
+_c = predictions.c
+# Deleted at once: others wait meanwhile, and a statement may only take so long.
+PORTION = 5000
+
+
+class Count(NamedTuple):
+    """Rows alike: of one state of the model, None where an older release wrote them."""
+
+    state_sha256: str | None
+    predicted: str
+    true_class: str | None
+    rows: int
+
+
+class LogDatabase:
+    """The table is made where it is missing, at the first use and after a failure.
+
+    Every method raises LogUnavailable where the database cannot do it now; the log has the
+    reason, once for each outage.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._prepared = False
+        self._outage = Outage()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write all or none. Raises RejectedRows."""
+        try:
+            with self._transaction("writing") as connection:
+                insert(connection, rows)
+        except (DataError, IntegrityError) as error:
+            raise RejectedRows(_reason(error)) from None
+
+    def find(self, id: str) -> list[Any]:
+        """All rows of a prediction: one, but for what an older release wrote."""
+        query = select(predictions).where(_c.id == id).order_by(_c.time.desc(), _c.version.desc())
+        with self._transaction("reading") as connection:
+            return list(connection.execute(query))
+
+    def attach(self, id: str, true_class: str, time: float) -> None:
+        """Set the true class of all rows of a prediction."""
+        change = update(predictions).where(_c.id == id)
+        with self._transaction("writing") as connection:
+            connection.execute(change.values(true_class=true_class, feedback_time=time))
+
+    def count(self, model: str, version: str, since: float) -> list[Count]:
+        groups = (_c.state_sha256, _c.predicted, _c.true_class)
+        query = select(*groups, func.count()).where(*_in_window(model, version, since))
+        with self._transaction("reading") as connection:
+            return [Count(*row) for row in connection.execute(query.group_by(*groups))]
+
+    def inputs(
+        self, model: str, version: str, state_sha256: str, since: float, limit: int
+    ) -> list[dict[str, float]]:
+        """The inputs of the rows since then, the newest `limit` at most."""
+        query = select(_c.inputs).where(*_in_window(model, version, since))
+        query = query.where(_c.state_sha256 == state_sha256)
+        with self._transaction("reading") as connection:
+            return list(connection.scalars(query.order_by(_c.time.desc()).limit(limit)))
+
+    def purge(self, before: float) -> bool:
+        """Delete a portion of the rows that are older; whether there may be more."""
+        with self._transaction("writing") as connection:
+            return delete_before(connection, before, PORTION) == PORTION
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def _transaction(self, kind: Kind) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                if not self._prepared:
+                    prepare(connection)
+                yield connection
+        except (DataError, IntegrityError):
+            raise
+        except (SQLAlchemyError, Unprepared, OSError) as error:
+            self._prepared = False
+            self._outage.begin(kind, _reason(error))
+            raise LogUnavailable from None
+        self._prepared = True
+        self._outage.end(kind)
+
+
+def _in_window(model: str, version: str, since: float) -> list[Any]:
+    return [_c.time >= since, _c.model == model, _c.version == version]
+
+
+def _reason(error: Exception) -> str:
+    """In one line, without the statement and its parameters."""
+    cause = getattr(error, "orig", None) or error
+    # Where PostgreSQL says it: the rest of its text, DETAIL, shows the row with its inputs.
+    message = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
+    return " ".join(message.split())

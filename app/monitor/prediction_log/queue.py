@@ -1,0 +1,194 @@
+"""The queue between those who predict and the thread that writes."""
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from app.errors import DeadlineExceeded, LogUnavailable, Overloaded, RejectedRows
+from app.monitor.metrics import Metrics
+from app.monitor.prediction_log.daemon_threads import DaemonThreads
+from app.monitor.prediction_log.records import Record, to_rows
+
+if TYPE_CHECKING:
+    # Not at run time: only who logs needs SQLAlchemy.
+    from app.monitor.prediction_log.database import LogDatabase
+
+logger = logging.getLogger("app.log")
+Result = TypeVar("Result")
+# Rows of one transaction: of 300 each costs more, and 3,000 gain nothing.
+BATCH_ROWS = 1000
+PURGE_SECONDS = 60
+DAY_SECONDS = 86_400
+# Threads for those who ask the database, apart from those that predict: it may be slow.
+ASKING_THREADS = 4
+MAX_ASKING = 64
+
+
+class PredictionLog:
+    """Takes records from any thread, and writes them in another, `flush_seconds` later at most.
+
+    What cannot be written waits, up to `max_rows`; then what is new is dropped and counted.
+    """
+
+    def __init__(
+        self,
+        database: "LogDatabase",
+        metrics: Metrics,
+        *,
+        flush_seconds: float,
+        retention_days: float,
+        max_rows: int,
+        timeout_seconds: float,
+    ) -> None:
+        self.database = database
+        self.flush_seconds = flush_seconds
+        self._timeout = timeout_seconds
+        self._retention = retention_days * DAY_SECONDS
+        self._max_rows = max_rows
+        # Written at once: the more objects wait, the longer the garbage collector takes.
+        self._enough = min(BATCH_ROWS, max_rows)
+        self._written = metrics.log_written
+        self._dropped = {
+            reason: metrics.log_dropped.labels(reason)
+            for reason in ("queue_full", "rejected", "shutdown")
+        }
+        self._queue: deque[Record] = deque()
+        self._waiting = 0
+        self._counting = threading.Lock()
+        # Taken from the queue and not yet written; whoever holds `_writing` owns it.
+        self._batch: list[Record] = []
+        self._writing = threading.Lock()
+        self._hurry = threading.Event()
+        self._stopped = threading.Event()
+        self._next_purge = 0.0
+        self._asking = 0
+
+    def append(self, record: Record) -> None:
+        """Never waits and never raises."""
+        count = record.size
+        with self._counting:
+            waiting = self._waiting + count
+            if waiting <= self._max_rows:
+                self._queue.append(record)
+                self._waiting = waiting
+        if waiting > self._max_rows:
+            self._dropped["queue_full"].inc(count)
+        if waiting >= self._enough and not self._hurry.is_set():
+            self._hurry.set()
+
+    def start(self) -> None:
+        """To be called in the process that predicts, after all forks."""
+        self._threads = DaemonThreads(ASKING_THREADS, "log")
+        self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+        self._thread.start()
+
+    def close(self, seconds: float) -> None:
+        """Write what waits, for so long; what is left then is counted as dropped."""
+        self._stopped.set()
+        self._hurry.set()
+        self._thread.join(seconds)
+        self._threads.close()
+        if left := self._waiting:
+            self._dropped["shutdown"].inc(left)
+            logger.error("%d predictions are lost: they could not be logged", left)
+        self.database.close()
+
+    def flush(self) -> bool:
+        """Write all that waits now; false where the database cannot take it."""
+        if not self._writing.acquire(timeout=self._timeout):
+            return False
+        try:
+            left = self._waiting
+            while left > 0 and (batch := self._batch or self._take()):
+                try:
+                    self._write(batch)
+                except LogUnavailable:
+                    return False
+                left -= sum(record.size for record in batch)
+            return True
+        finally:
+            self._writing.release()
+
+    def find(self, id: str) -> list[Any]:
+        """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
+        found = self.database.find(id)
+        if not found and self._waiting:
+            self.flush()
+            found = self.database.find(id)
+        return found
+
+    async def ask(
+        self, until: float | None, question: Callable[..., Result], *arguments: Any
+    ) -> Result:
+        """Call `question` in a thread, and wait for it: up to a time of time.monotonic(), if given.
+
+        Raises what it raises, LogUnavailable, DeadlineExceeded with nothing asked, or Overloaded.
+        """
+        if self._asking >= MAX_ASKING:
+            raise Overloaded(f"{self._asking} callers ask the prediction log already; try again")
+        left = math.inf if until is None else until - time.monotonic()
+        if left <= 0:
+            raise DeadlineExceeded
+        self._asking += 1
+        try:
+            asked = asyncio.wrap_future(self._threads.submit(question, *arguments))
+            answer: Result = await asyncio.wait_for(asked, min(left, self._timeout))
+            return answer
+        except TimeoutError:
+            raise LogUnavailable from None
+        finally:
+            self._asking -= 1
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._hurry.wait(self.flush_seconds)
+            try:
+                done = self.flush() and self._purge()
+            except Exception:
+                # Whatever it was: without this thread all that follows would be lost.
+                logger.exception("the prediction log failed")
+                done = False
+            # Now, for what came meanwhile is a batch of its own only when it is enough.
+            self._hurry.clear()
+            if not done:
+                # However much waits: a database that fails is not asked in a loop.
+                self._stopped.wait(self.flush_seconds)
+        self.flush()
+
+    def _take(self) -> list[Record]:
+        rows = 0
+        while self._queue and rows < BATCH_ROWS:
+            record = self._queue.popleft()
+            self._batch.append(record)
+            rows += record.size
+        return self._batch
+
+    def _write(self, batch: list[Record]) -> None:
+        rows = sum(record.size for record in batch)
+        try:
+            self.database.write(to_rows(batch))
+            self._written.inc(rows)
+        except RejectedRows as error:
+            logger.error("%d predictions are lost: the database rejects them: %s", rows, error)
+            self._dropped["rejected"].inc(rows)
+        self._batch = []
+        with self._counting:
+            self._waiting -= rows
+
+    def _purge(self) -> bool:
+        """Delete what is old, in portions; what comes meanwhile is written between them."""
+        now = time.time()
+        try:
+            while now >= self._next_purge and not self._stopped.is_set():
+                if not self.database.purge(now - self._retention):
+                    self._next_purge = now + PURGE_SECONDS
+                if not self.flush():
+                    return False
+        except LogUnavailable:
+            return False
+        return True

@@ -1,0 +1,94 @@
+"""What is kept of a prediction until it is written, and the rows that it becomes."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stateserve.client import record_type
+from stateserve.model import Predictor
+from stateserve.model.architectures import FloatArray
+
+# People measure to so many digits; a float32 that is no such number is written in full.
+DECIMALS = 4
+_encode = msgspec.json.Encoder().encode
+
+
+# Id, the request's id, model, version, the state's hash, time, inputs and probabilities as JSON,
+# predicted class.
+Row = tuple[str, str, str, str, str, float, str, str, str]
+# Of one request in a Record: its prediction id, its request id, the number of its first
+# instance, and how many there are.
+Share = tuple[bytes, bytes, int, int]
+
+
+class Rows:
+    """How the rows of one version are written: inputs and probabilities by name."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._identity = predictor.name, predictor.version, predictor.state_sha256
+        self._classes = predictor.card.classes
+        self._inputs = record_type([feature.name for feature in predictor.card.features])
+        self._probabilities = record_type(self._classes)
+
+    def of(self, records: Sequence["Record"]) -> Iterator[Row]:
+        arrays = zip(*map(Record.arrays, records), strict=True)
+        inputs, found, indices = map(np.concatenate, arrays)
+        shares = [share for each in records for share in each.shares]
+        return zip(
+            [
+                f"{prediction_id.decode()}:{number}"
+                for prediction_id, _, first, size in shares
+                for number in range(first, first + size)
+            ],
+            chain.from_iterable(repeat(share[1].decode(), share[3]) for share in shares),
+            *(repeat(each, len(indices)) for each in self._identity),
+            chain.from_iterable(repeat(each.time, each.size) for each in records),
+            map(_to_json, map(self._inputs, *shortest(inputs).T.tolist())),
+            map(_to_json, map(self._probabilities, *found.T.tolist())),
+            map(self._classes.__getitem__, indices.tolist()),
+            strict=True,
+        )
+
+
+# Out of sight of the garbage collector, and holding little that it sees: many wait.
+class Record(msgspec.Struct, gc=False):
+    """`size` consecutive rows of one forward pass, from row `start` on, and whose they are.
+
+    The arrays are those of app.inference.ForwardPass; `time` is in seconds since the epoch.
+    """
+
+    rows: Rows
+    time: float
+    inputs: FloatArray
+    probabilities: NDArray[np.float64]
+    indices: NDArray[np.int64]
+    start: int
+    size: int
+    shares: list[Share]
+
+    def arrays(self) -> tuple[FloatArray, NDArray[np.float64], NDArray[np.int64]]:
+        """inputs, probabilities and indices of these rows alone."""
+        own = slice(self.start, self.start + self.size)
+        return self.inputs[own], self.probabilities[own], self.indices[own]
+
+
+def to_rows(records: Sequence[Record]) -> Iterator[Row]:
+    by_version: dict[Rows, list[Record]] = {}
+    for record in records:
+        by_version.setdefault(record.rows, []).append(record)
+    return chain.from_iterable(rows.of(each) for rows, each in by_version.items())
+
+
+def _to_json(value: Any) -> str:
+    return _encode(value).decode()
+
+
+def shortest(values: FloatArray) -> NDArray[np.float64]:
+    """float32 values as people wrote them, 5.1 and not 5.099999904632568, where that is exact."""
+    exact = values.astype(np.float64)
+    rounded = exact.round(DECIMALS)
+    return np.where(rounded.astype(np.float32) == values, rounded, exact)

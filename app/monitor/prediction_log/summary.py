@@ -1,0 +1,84 @@
+"""What the log says of one version over a window: shares, drift, and how often it was right."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.monitor.drift import Drift, measure_drift
+from stateserve.model import Predictor
+
+if TYPE_CHECKING:
+    # Not at run time: only who logs needs SQLAlchemy.
+    from app.monitor.prediction_log.database import LogDatabase
+
+# Enough to see a drift of one row in a hundred, read in a tenth of a second.
+MAX_DRIFT_ROWS = 20_000
+
+
+@dataclass
+class Judged:
+    """How many rows there are of a state, with a true class, and right."""
+
+    predictions: int = 0
+    with_feedback: int = 0
+    right: int = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts by class in the order of the card.
+
+    `confusion` (n_classes, n_classes) counts rows with feedback, by true and by predicted
+    class. `drift` has a Drift for each feature, None where no row was there to compare, over
+    the newest `drift_rows`; it is None where the card holds no histograms. `others` has what
+    other states said under the same version, by their hashes.
+    """
+
+    predicted: list[int]
+    confusion: list[list[int]]
+    drift_rows: int
+    drift: list[Drift | None] | None
+    others: dict[str | None, Judged]
+
+
+def summarize(database: "LogDatabase", predictor: Predictor, since: float) -> Summary:
+    """Rows since a time, in seconds since the epoch. Raises LogUnavailable."""
+    card, version = predictor.card, (predictor.name, predictor.version)
+    places = {label: index for index, label in enumerate(card.classes)}
+    # By true class, the last for none, and predicted class.
+    pairs = np.zeros((len(places) + 1, len(places)), np.int64)
+    others: dict[str | None, Judged] = defaultdict(Judged)
+    for state_sha256, label, true_class, count in database.count(*version, since):
+        # A file may have been replaced by one of another state under the same version.
+        if state_sha256 != predictor.state_sha256:
+            other = others[state_sha256]
+            other.predictions += count
+            other.with_feedback += count if true_class is not None else 0
+            other.right += count if true_class == label else 0
+        elif label in places and (true_class is None or true_class in places):
+            row = -1 if true_class is None else places[true_class]
+            pairs[row, places[label]] += count
+    rows, drift = _drift(database, predictor, since)
+    return Summary(pairs.sum(axis=0).tolist(), pairs[:-1].tolist(), rows, drift, others)
+
+
+def _drift(
+    database: "LogDatabase", predictor: Predictor, since: float
+) -> tuple[int, list[Drift | None] | None]:
+    card = predictor.card
+    if card.histograms is None:
+        return 0, None
+    names = [feature.name for feature in card.features]
+    wanted = set(names)
+    identity = predictor.name, predictor.version, predictor.state_sha256
+    found = database.inputs(*identity, since, MAX_DRIFT_ROWS)
+    rows = [[row[name] for name in names] for row in found if row.keys() == wanted]
+    if not rows:
+        return 0, [None] * len(names)
+    columns = np.array(rows, np.float32).T
+    return len(rows), [
+        measure_drift(histogram, column)
+        for histogram, column in zip(card.histograms, columns, strict=True)
+    ]

@@ -1,0 +1,101 @@
+"""What canary and shadow are judged by: kept as metrics, so that several processes add up."""
+
+from collections.abc import Sequence
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import Counter, Histogram
+
+from app.monitor.metrics import LATENCY_BUCKETS, Metrics
+
+PAIR = ["model", "default", "shadow"]
+Indices = NDArray[np.int64]
+
+
+class RolloutCounts:
+    """The counters of all canaries and shadows of one service."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        registry = metrics.registry
+        self.answers = Counter(
+            "rollout_requests_total",
+            "Predictions asked of a model with a canary or shadow, by the version that answered.",
+            ["model", "version", "status"],
+            registry=registry,
+        )
+        self.latency = Histogram(
+            "rollout_request_duration_seconds",
+            "Seconds from a request's headers to its answer, by the version that answered.",
+            ["model", "version"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self.mirrored = Counter(
+            "shadow_requests_total",
+            "Requests of the default version, by what the shadow did: compared, shed or failed. "
+            "A large one counts for each forward pass that it takes.",
+            [*PAIR, "result"],
+            registry=registry,
+        )
+        self.rows = Counter(
+            "shadow_rows_total",
+            "Rows compared, by the classes that the default version and the shadow predicted.",
+            [*PAIR, "default_class", "shadow_class"],
+            registry=registry,
+        )
+        self.disagreements = Counter(
+            "shadow_disagreements_total",
+            "Rows compared for which the two predicted different classes.",
+            PAIR,
+            registry=registry,
+        )
+        self.distance = Counter(
+            "shadow_probability_difference_total",
+            "Sum over rows of the mean absolute difference of the classes' probabilities.",
+            PAIR,
+            registry=registry,
+        )
+
+
+class VersionCounts:
+    """The counters of one version's answers."""
+
+    def __init__(self, counts: RolloutCounts, model: str, version: str) -> None:
+        self._of_status = cache(partial(counts.answers.labels, model, version))
+        self._latency = counts.latency.labels(model, version)
+
+    def add(self, status: int, seconds: float) -> None:
+        self._of_status(status).inc()
+        self._latency.observe(seconds)
+
+
+class ShadowCounts:
+    """The counters of one default version and one shadow of the same classes."""
+
+    def __init__(
+        self, counts: RolloutCounts, pair: tuple[str, str, str], classes: Sequence[str]
+    ) -> None:
+        self._compared, self.shed, self.failed = (
+            counts.mirrored.labels(*pair, result) for result in ("compared", "shed", "failed")
+        )
+        self._rows = counts.rows
+        self._disagreements = counts.disagreements.labels(*pair)
+        self._distance = counts.distance.labels(*pair)
+        self._pair = pair
+        self._classes = classes
+
+    def add(self, requests: int, default: Indices, shadow: Indices, distance: float) -> None:
+        """Count rows by the int64 (rows,) indices of the classes that each side predicted.
+
+        `distance` is the rows' sum of mean absolute differences.
+        """
+        n_classes = len(self._classes)
+        confusion = np.bincount(default * n_classes + shadow, minlength=n_classes**2)
+        for index in np.flatnonzero(confusion).tolist():
+            classes = (self._classes[each] for each in divmod(index, n_classes))
+            self._rows.labels(*self._pair, *classes).inc(int(confusion[index]))
+        self._disagreements.inc(int(np.count_nonzero(default != shadow)))
+        self._distance.inc(distance)
+        # Last: who waits for this one finds the others counted.
+        self._compared.inc(requests)

@@ -1,0 +1,69 @@
+"""From a body to an answer: decode, wait for a batch, run the forward pass, encode.
+
+Every protocol calls the same endpoint. Raises errors of app.errors. Knows no registry.
+"""
+
+from app.predict.batching import Batcher, Run, Waiter
+from app.predict.body import JSON_BYTES, MOST_DIGITS, Body, read_body, read_json, require_plain
+from app.predict.deadline import PARAMETER, Deadline
+from app.predict.endpoint import MAX_LOOP_BYTES, PredictFace, media_types
+from app.predict.headers import HEAD, Headers, RawHeader
+from app.predict.large_requests import LargeRequests
+from app.predict.media_types import JSON, NPY, SAFETENSORS, choose_media_type
+from app.predict.options import NOTHING_MORE, Asked
+from app.predict.pass_times import STAGES
+from app.predict.pipeline import (
+    CHUNK_ROWS,
+    MAX_BATCHED_ROWS,
+    PLAIN,
+    AnsweredRequest,
+    Execution,
+    ForwardPass,
+    Inference,
+    PassOver,
+    Prediction,
+    Predicts,
+    Told,
+)
+from app.predict.tally import Tally, current_tally
+
+__all__ = [
+    "CHUNK_ROWS",
+    "HEAD",
+    "JSON",
+    "JSON_BYTES",
+    "MAX_BATCHED_ROWS",
+    "MAX_LOOP_BYTES",
+    "MOST_DIGITS",
+    "NOTHING_MORE",
+    "NPY",
+    "PARAMETER",
+    "PLAIN",
+    "SAFETENSORS",
+    "STAGES",
+    "AnsweredRequest",
+    "Asked",
+    "Batcher",
+    "Body",
+    "Deadline",
+    "Execution",
+    "ForwardPass",
+    "Headers",
+    "Inference",
+    "LargeRequests",
+    "PassOver",
+    "PredictFace",
+    "Prediction",
+    "Predicts",
+    "RawHeader",
+    "Run",
+    "Tally",
+    "Told",
+    "Waiter",
+    "choose_media_type",
+    "current_tally",
+    "media_types",
+    "read_body",
+    "read_json",
+    "require_plain",
+]

@@ -1,0 +1,76 @@
+"""Read a body: its type first, its size while it streams."""
+
+from collections.abc import Collection
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
+from app.predict.headers import Headers
+from app.predict.media_types import JSON, MediaType
+from stateserve.text import shown
+
+JSON_BYTES = JSON.encode()
+# 2^64 has 20; Python reads no number of thousands of digits.
+MOST_DIGITS = 20
+Body = bytes | bytearray
+
+
+def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
+    """The body's media type, one of `accepted`. Raises UnsupportedContent, naming these."""
+    require_plain(headers)
+    given = headers.get(b"content-type", b"")
+    if given == JSON_BYTES:
+        return JSON
+    takes = f"send {' or '.join(accepted)}"
+    if not given:
+        raise UnsupportedContent(f"no Content-Type; {takes}")
+    media_type = MediaType.parse(given)
+    if media_type is None:
+        raise UnsupportedContent(f"Content-Type {shown(given)}: no media type; {takes}")
+    if media_type.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise UnsupportedContent(f"Content-Type {shown(given)}; send {JSON} in UTF-8")
+    if media_type.essence not in accepted:
+        raise UnsupportedContent(f"Content-Type {media_type.essence!r}; {takes}")
+    return media_type.essence
+
+
+def require_plain(headers: Headers) -> None:
+    """Raise CompressedBody unless the body is sent as it is."""
+    encoding = headers.get(b"content-encoding", b"identity")
+    if encoding.lower() != b"identity":
+        raise CompressedBody(encoding.decode("latin-1"))
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int, where: str = "") -> Body:
+    """The whole body. Raises BodyTooLarge as soon as it is known, or ClientDisconnect.
+
+    `where` says in the error which bodies are limited so.
+    """
+    declared = headers.get(b"content-length", b"0")
+    if len(declared) > MOST_DIGITS:
+        raise RequestError(f"a Content-Length of {len(declared)} digits")
+    if declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(f"a body of {int(declared)} bytes; at most {limit} are taken{where}")
+    body: Body | None = None
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        if body is None:
+            # Most bodies are one chunk, and need no second copy.
+            body = bytearray(chunk) if more else chunk
+        else:
+            body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(f"a body of more than {limit} bytes{where}")
+    return body or b""
+
+
+async def read_json(request: Request, limit: int, where: str = "") -> Body:
+    """The body of an endpoint that takes JSON alone. Raises as the two above do."""
+    headers: Headers = dict(request.scope["headers"])
+    media_type_of(headers, [JSON])
+    return await read_body(request.receive, headers, limit, where)

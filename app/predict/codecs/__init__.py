@@ -1,0 +1,52 @@
+"""The formats of requests and answers: bytes to rows, predictions to bytes."""
+
+from app.predict.codecs.json_answer import JsonFormat, model_reference
+from app.predict.codecs.json_request import (
+    LARGEST,
+    MAX_FAULTS,
+    Instances,
+    most_bytes_of_one,
+    parse_instances,
+)
+from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
+from app.predict.codecs.v2_answer import render
+from app.predict.codecs.v2_model import PLATFORM, OpenModel, TensorInfo, WantedOutput
+from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request
+from app.predict.codecs.v2_tensors import (
+    BYTES,
+    CHUNK,
+    DATATYPES,
+    Tensor,
+    from_bytes,
+    from_values,
+    to_pieces,
+)
+
+__all__ = [
+    "BYTES",
+    "CHUNK",
+    "DATATYPES",
+    "JSON_LENGTH",
+    "LARGEST",
+    "MAX_FAULTS",
+    "PLATFORM",
+    "InferRequest",
+    "Instances",
+    "JsonFormat",
+    "JsonObject",
+    "OpenModel",
+    "Tensor",
+    "TensorInfo",
+    "WantedOutput",
+    "describe",
+    "escape",
+    "from_bytes",
+    "from_values",
+    "model_reference",
+    "most_bytes_of_one",
+    "parse_instances",
+    "parse_json",
+    "read_request",
+    "render",
+    "to_pieces",
+]

@@ -1,0 +1,148 @@
+"""The body of /predict: from JSON bytes to rows of float32, every mistake named."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.errors import BodyTooLarge, InvalidInstances
+from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
+from stateserve.errors import Fault
+from stateserve.model import Card
+from stateserve.model.architectures import FloatArray
+from stateserve.text import shortest
+
+MAX_FAULTS = 20
+# Whatever float32 holds; the forward pass says so where a sum of such numbers overflows.
+LARGEST = float(np.finfo(np.float32).max)
+MOST_LISTED = 50
+
+
+@dataclass(frozen=True)
+class Instances:
+    """rows is float32 (instances, n_features); `single` if the body was one bare flower."""
+
+    rows: FloatArray
+    single: bool
+
+
+def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instances:
+    """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
+
+    Every feature of the card is required, as a JSON number of magnitude at most LARGEST;
+    no other field is taken. Raises MalformedBody with the byte offset, InvalidInstances
+    with a JSON pointer for each fault, or BodyTooLarge beyond `limit` instances.
+    """
+    return read_value(parse_json(body), card, limit)
+
+
+def read_value(value: Any, card: Card, limit: int) -> Instances:
+    """As parse_instances, of what parse_json has read."""
+    if not isinstance(value, JsonObject):
+        raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
+    names = [feature.name for feature in card.features]
+    single = _is_single(value, names)
+    flowers = [value] if single else _instances(value, limit)
+    faults: list[Fault] = []
+    rows = []
+    for index, flower in enumerate(flowers):
+        pointer = "" if single else f"/instances/{index}"
+        rows.append(read_flower(flower, names, pointer, faults))
+        require_few(faults)
+    if faults:
+        raise InvalidInstances(faults)
+    return Instances(np.array(rows, dtype=np.float32), single)
+
+
+def _is_single(value: JsonObject, names: list[str]) -> bool:
+    """Whether it is one flower. A feature may be called "instances", but is never a list."""
+    fields = dict(value)
+    if "instances" not in fields:
+        return True
+    instances = fields["instances"]
+    is_list = isinstance(instances, list) and not isinstance(instances, JsonObject)
+    return "instances" in names and not is_list
+
+
+def most_bytes_of_one(card: Card) -> int:
+    """No instance of these features needs more, unless it is padded."""
+    # A number has at most 25 characters where it is written out by a machine.
+    return 4096 + sum(2 * len(json.dumps(feature.name)) + 64 for feature in card.features)
+
+
+def require_few(faults: list[Fault]) -> None:
+    """Raise InvalidInstances for as many faults as are told at once."""
+    if len(faults) >= MAX_FAULTS:
+        raise InvalidInstances(faults[:MAX_FAULTS])
+
+
+def require_at_most(limit: int, count: int) -> None:
+    """Raise BodyTooLarge for more than `limit` instances."""
+    if count > limit:
+        raise BodyTooLarge(f"/instances: {count} instances; at most {limit} are taken")
+
+
+def _accepted(card: Card) -> str:
+    fields = _listed([json.dumps(feature.name) for feature in card.features])
+    return f'an object with {fields}, or {{"instances": [such objects]}},'
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - MOST_LISTED
+    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _instances(value: JsonObject, limit: int) -> list[Any]:
+    if faults := [Fault(f"/{escape(k)}", "unknown field") for k, _ in value if k != "instances"]:
+        raise InvalidInstances(faults[:MAX_FAULTS])
+    if len(value) > 1:
+        raise InvalidInstances([Fault("/instances", "stands twice")])
+    flowers = value[0][1]
+    if not isinstance(flowers, list) or isinstance(flowers, JsonObject):
+        raise InvalidInstances(
+            [Fault("/instances", f"{describe(flowers)} where a list of objects belongs")]
+        )
+    if not flowers:
+        raise InvalidInstances([Fault("/instances", "empty; at least one instance is needed")])
+    require_at_most(limit, len(flowers))
+    return flowers
+
+
+def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
+    """The values of one instance, in the order of `names`; its mistakes are added to `faults`."""
+    if not isinstance(flower, JsonObject):
+        wanted = f"an object with {_listed(names)}"
+        faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
+        return []
+    values: dict[str, float] = {}
+    known = dict.fromkeys(names)
+    seen: set[str] = set()
+    for name, value in flower:
+        pointer = f"{at}/{escape(name)}"
+        if name not in known:
+            faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
+        elif name in seen:
+            faults.append(Fault(pointer, "stands twice"))
+        elif reason := _why_not_a_float32(value):
+            faults.append(Fault(pointer, reason))
+        else:
+            values[name] = float(value)
+        seen.add(name)
+        if len(faults) >= MAX_FAULTS:
+            return []
+    faults.extend(
+        Fault(f"{at}/{escape(name)}", "missing; a finite number is needed")
+        for name in names
+        if name not in seen
+    )
+    return [values.get(name, math.nan) for name in names]
+
+
+def _why_not_a_float32(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{describe(value)} where a finite number belongs"
+    if not -LARGEST <= value <= LARGEST:
+        return f"too large; numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
+    return None

@@ -1,0 +1,138 @@
+"""JSON with repeated names kept, whole or one value at a time.
+
+Python's parser holds the interpreter's lock until it ends, and meanwhile no other request is
+answered. So a long text is read by JsonCursor, in calls that are short whatever it holds.
+"""
+
+import codecs
+import json
+from typing import Any, NoReturn
+
+from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
+from stateserve.errors import Fault
+
+SPACE = b" \t\n\r"
+STEP_BYTES = 2**16
+FIRST_WINDOW = 1024
+# The longest that is understood only as a whole: a pair of escaped surrogates.
+TOKEN = 12
+
+
+class JsonObject(list[tuple[str, Any]]):
+    """A JSON object as its pairs, in order, so that repeated names are still seen."""
+
+
+class _NotFinite(str):
+    """NaN, Infinity or -Infinity, which JSON does not have but Python's parser reads."""
+
+
+class _CutOff(Exception):
+    """The value goes on after the window."""
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=JsonObject, parse_constant=_NotFinite)
+
+
+def parse_json(body: bytes | bytearray) -> Any:
+    """JSON with its objects as JsonObject. Raises MalformedBody or InvalidInstances."""
+    cursor = JsonCursor(body, len(body))
+    cursor.require_no_mark()
+    value = cursor.value("", len(body))
+    cursor.require_end()
+    return value
+
+
+class JsonCursor:
+    """A position in a text; values of up to `most` bytes are read from it."""
+
+    def __init__(self, body: bytes | bytearray, most: int) -> None:
+        self.position = 0
+        self._body = body
+        self._most = most
+
+    def require_no_mark(self) -> None:
+        if self._body.startswith(codecs.BOM_UTF8):
+            raise MalformedBody("a byte order mark", 0)
+
+    def skip_space(self) -> None:
+        while chunk := self._body[self.position : self.position + STEP_BYTES]:
+            rest = chunk.lstrip(SPACE)
+            self.position += len(chunk) - len(rest)
+            if rest:
+                return
+
+    def takes(self, text: bytes) -> bool:
+        """Whether this is next, after any space; if so it is passed."""
+        self.skip_space()
+        found = self._body.startswith(text, self.position)
+        if found:
+            self.position += len(text)
+        return found
+
+    def require_end(self) -> None:
+        self.skip_space()
+        if self.position < len(self._body):
+            self.fail("extra data")
+
+    def fail(self, reason: str) -> NoReturn:
+        """Raise MalformedBody at the position."""
+        raise MalformedBody(reason, self.position)
+
+    def value(self, pointer: str, expected: int = FIRST_WINDOW) -> Any:
+        """The value that is next; this is its JSON pointer, and about so many its bytes.
+
+        Raises MalformedBody, InvalidInstances, or BodyTooLarge for one of more than `most` bytes.
+        """
+        self.skip_space()
+        size = min(expected, self._most)
+        while True:
+            try:
+                return self._value_within(size)
+            except _CutOff:
+                if size == self._most:
+                    what = pointer or "the body"
+                    reason = f"{what}: more than the {size} bytes that one instance may have"
+                    raise BodyTooLarge(reason) from None
+                size = min(4 * size, self._most)
+
+    def _value_within(self, size: int) -> Any:
+        last = self.position + size >= len(self._body)
+        window = self._body[self.position : self.position + size]
+        try:
+            text, _ = codecs.utf_8_decode(window, "strict", last)
+        except UnicodeDecodeError as error:
+            raise MalformedBody("invalid UTF-8", self.position + error.start) from None
+        # What ends so near the end of the window may go on after it.
+        sure = len(text) if last else len(text) - TOKEN
+        try:
+            value, end = _decoder.raw_decode(text)
+        except json.JSONDecodeError as error:
+            if not last and (error.pos > sure or error.msg.startswith("Unterminated")):
+                raise _CutOff from None
+            self.position += len(text[: error.pos].encode())
+            self.fail(error.msg.lower())
+        except RecursionError:
+            raise MalformedBody("nested too deeply", 0) from None
+        except ValueError as error:
+            # Python refuses to convert integers of thousands of digits.
+            fault = Fault("", f"a number has too many digits ({error})")
+            raise InvalidInstances([fault]) from None
+        if end > sure:
+            raise _CutOff
+        self.position += len(text[:end].encode())
+        return value
+
+
+def describe(value: Any) -> str:
+    """What a value of parse_json is, in a message."""
+    if isinstance(value, _NotFinite):
+        return str(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    kinds: dict[type, str] = {JsonObject: "an object", list: "a list", str: "a string"}
+    return kinds.get(type(value), "a number")
+
+
+def escape(name: str) -> str:
+    """RFC 6901: `~` and `/` in a name, as in wine's od280/od315, are escaped in a pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,145 @@
+"""A large body of /predict, read a slice at a time: no step holds the interpreter for long.
+
+Slices of right instances are decoded as a whole; of any other each instance alone, so that its
+mistakes are named. As the slices of a list are lists of the same elements, the outcome is that
+of app.instances.parse_instances. Only where there are many mistakes, those of later slices are
+not looked for.
+"""
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+
+from app.errors import InvalidInstances
+from app.predict.codecs.json_request import (
+    Instances,
+    most_bytes_of_one,
+    read_flower,
+    read_value,
+    require_at_most,
+    require_few,
+)
+from app.predict.codecs.json_text import JsonCursor, escape
+from stateserve.errors import Fault
+from stateserve.model import Card
+from stateserve.model.architectures import FloatArray
+
+Text = bytes | bytearray
+# Decodes a list without a mistake, or returns None.
+DecodeList = Callable[[Text], FloatArray | None]
+# A slice of right instances is decoded in about 2 ms.
+SLICE_BYTES = 2**18
+# Up to so many bytes Python's own parser is fast enough, whatever they hold.
+WHOLE_BYTES = 2**16
+TAIL_BYTES = 1024
+BETWEEN = re.compile(rb"\}[ \t\n\r]*,")
+TAIL = re.compile(rb"\][ \t\n\r]*\}[ \t\n\r]*\Z")
+
+
+def read_large(
+    body: Text, card: Card, limit: int, decode: DecodeList, slice_bytes: int = SLICE_BYTES
+) -> Instances:
+    """Raises as app.instances.parse_instances, and BodyTooLarge for an instance that is no such."""
+    names = [feature.name for feature in card.features]
+    cursor = JsonCursor(body, max(most_bytes_of_one(card), min(WHOLE_BYTES, slice_bytes)))
+    cursor.require_no_mark()
+    # As parts, for any space may stand between them.
+    opens_a_list = all(map(cursor.takes, (b"{", b'"instances"', b":", b"[")))
+    if not opens_a_list:
+        cursor.position = 0
+        value = cursor.value("")
+        cursor.require_end()
+        return read_value(value, card, limit)
+    return Instances(_List(body, cursor, names, decode, slice_bytes).read(limit), False)
+
+
+class _List:
+    """The list of instances in which the cursor stands."""
+
+    def __init__(
+        self,
+        body: Text,
+        cursor: JsonCursor,
+        names: list[str],
+        decode: DecodeList,
+        slice_bytes: int,
+    ) -> None:
+        self._body = body
+        self._cursor = cursor
+        self._names = names
+        self._decode = decode
+        self._slice_bytes = slice_bytes
+        self._faults: list[Fault] = []
+        self._parts: list[FloatArray] = []
+        self._count = 0
+
+    def read(self, limit: int) -> FloatArray:
+        cursor = self._cursor
+        more = not cursor.takes(b"]")
+        while more:
+            until = cursor.position + self._slice_bytes
+            if not self._read_slice(until):
+                self._read_each(until)
+                require_few(self._faults)
+            more = not cursor.takes(b"]")
+            if more:
+                self._require_comma()
+        self._require_end_of_object()
+        if not self._count:
+            raise InvalidInstances([Fault("/instances", "empty; at least one instance is needed")])
+        require_at_most(limit, self._count)
+        if self._faults:
+            raise InvalidInstances(self._faults)
+        return np.concatenate(self._parts)
+
+    def _read_slice(self, until: int) -> bool:
+        """Pass the instances up to about there, if they are right."""
+        body, start = self._body, self._cursor.position
+        if until < len(body):
+            found = BETWEEN.search(body, until, until + self._slice_bytes)
+            end = found.start() + 1 if found else None
+        else:
+            found = TAIL.search(body, max(start, len(body) - TAIL_BYTES))
+            end = found.start() if found else None
+        rows = None if end is None else self._decode(b"[" + body[start:end] + b"]")
+        if end is None or rows is None:
+            return False
+        self._cursor.position = end
+        self._parts.append(rows)
+        self._count += len(rows)
+        return True
+
+    def _read_each(self, until: int) -> None:
+        """Pass the instances up to about there, one by one."""
+        cursor, rows = self._cursor, []
+        while True:
+            pointer = f"/instances/{self._count}"
+            flower = cursor.value(pointer)
+            self._count += 1
+            rows.append(read_flower(flower, self._names, pointer, self._faults))
+            require_few(self._faults)
+            # The comma stays for whoever reads on.
+            cursor.skip_space()
+            if cursor.position >= until or not self._body.startswith(b",", cursor.position):
+                break
+            cursor.position += 1
+        if not self._faults:
+            self._parts.append(np.array(rows, dtype=np.float32))
+
+    def _require_comma(self) -> None:
+        if not self._cursor.takes(b","):
+            self._cursor.fail("expecting ',' delimiter")
+
+    def _require_end_of_object(self) -> None:
+        cursor = self._cursor
+        if cursor.takes(b"}"):
+            cursor.require_end()
+            return
+        self._require_comma()
+        cursor.skip_space()
+        if not self._body.startswith(b'"', cursor.position):
+            cursor.fail("expecting property name enclosed in double quotes")
+        name = str(cursor.value(""))
+        what = "stands twice" if name == "instances" else "unknown field"
+        raise InvalidInstances([Fault(f"/{escape(name)}", what)])

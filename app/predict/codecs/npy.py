@@ -1,0 +1,113 @@
+"""NumPy's own file format as a body: rows in, probabilities out, no text in between."""
+
+import io
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from app.errors import InvalidInstances, InvalidQuery, MalformedBody
+from app.predict.body import Body
+from app.predict.codecs.json_request import MOST_LISTED, Instances, require_at_most
+from app.predict.media_types import NPY
+from app.predict.options import Asked, show
+from app.predict.pipeline import Prediction
+from app.predict.rows import as_float32
+from stateserve.checkpoint import npy_header
+from stateserve.errors import Fault
+from stateserve.model import Predictor
+from stateserve.text import MOST_SHOWN
+
+HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# NumPy reads no header of more than 10,000 characters either.
+MAX_HEADER_BYTES = 12_000
+# As many as NumPy has.
+MAX_AXES = 64
+MAX_SIZE = 2**63 - 1
+Numbers = NDArray[np.number]
+
+
+class NpyFormat:
+    """`.npy` bodies of one predictor, both ways.
+
+    In: numbers of any width, shape (rows, n_features) in the card's order, or (n_features,)
+    for one instance. Out: float32 probabilities, or log-probabilities if asked, of shape
+    (rows, n_classes), or (n_classes,).
+    """
+
+    media_type = NPY
+
+    def __init__(self, predictor: Predictor, max_instances: int) -> None:
+        self._predictor = predictor
+        self._features = [feature.name for feature in predictor.card.features]
+        self._n_classes = len(predictor.card.classes)
+        self._limit = max_instances
+
+    def decode(self, body: Body) -> Instances:
+        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+        shape, order, numbers = _read(body)
+        width = len(self._features)
+        if shape[-1:] != (width,) or len(shape) > 2 or not shape[0]:
+            columns = ", ".join(self._features[:MOST_LISTED])
+            wanted = f"(rows, {width}) or ({width},), columns {columns}"
+            found = str(shape)[:MOST_SHOWN]
+            raise InvalidInstances([Fault("", f"an array of shape {found}, not {wanted}")])
+        # Reshaped only now: to some shapes NumPy can make no array at all.
+        rows = numbers.reshape((-1, width), order=order)
+        require_at_most(self._limit, len(rows))
+        return Instances(as_float32(rows, self._features), single=len(shape) == 1)
+
+    def encode(
+        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
+    ) -> memoryview:
+        if asked.out_of_distribution:
+            raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
+        shape = (len(instances.rows), self._n_classes)
+        header = npy_header(np.dtype("<f4"), shape[1:] if instances.single else shape)
+        content = bytearray(len(header) + 4 * shape[0] * shape[1])
+        content[: len(header)] = header
+        answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
+        filled = 0
+        for prediction in predictions:
+            shown = show(prediction, asked, self._predictor)
+            values = shown.log_probabilities if asked.log_probabilities else shown.probabilities
+            answers[filled : filled + len(values)] = values
+            filled += len(values)
+        return memoryview(content)
+
+
+def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
+    """The shape and order that the header claims, and the elements as they follow it."""
+    stream = io.BytesIO(body[:MAX_HEADER_BYTES])
+    try:
+        version = npy.read_magic(stream)
+        if version not in HEADERS:
+            raise ValueError(f"its version is {version}; (1, 0) and (2, 0) are read")
+        shape, fortran_order, dtype = HEADERS[version](stream)
+    except Exception as error:
+        # NumPy evaluates the header as Python's text: a tokenizer's and a compiler's errors, too.
+        raise MalformedBody(_first_line(error), 0, "npy") from None
+    start = stream.tell()
+    if dtype.kind not in "fiu":
+        kind = str(dtype)[:MOST_SHOWN]
+        raise InvalidInstances([Fault("", f"an array of {kind}; integers and floats are taken")])
+    # To NumPy's reader a boolean is an integer, and an integer of any length is a size.
+    if len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n <= MAX_SIZE for n in shape):
+        reason = f"its header has the shape {str(shape)[:MOST_SHOWN]}"
+        raise MalformedBody(reason, 0, "npy")
+    claimed = start + dtype.itemsize * math.prod(shape)
+    if claimed != len(body):
+        reason = f"its header claims {claimed} bytes, the body has {len(body)}"
+        raise MalformedBody(reason, min(claimed, len(body)), "npy")
+    # Over the body's own memory.
+    numbers = np.frombuffer(body, dtype, offset=start)
+    return shape, "F" if fortran_order else "C", numbers
+
+
+def _first_line(error: Exception) -> str:
+    # It may repeat the header, of 10,000 characters.
+    text = str(error)[:MOST_SHOWN].strip("'\"")
+    return text.splitlines()[0] if text else "not an npy header"

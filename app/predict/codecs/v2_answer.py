@@ -1,0 +1,55 @@
+"""An Open Inference answer: JSON, and after it the outputs that were asked for as bytes."""
+
+import io
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from app.predict.codecs.v2_model import OpenModel
+from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest
+from app.predict.codecs.v2_tensors import Tensor, to_lists, to_pieces
+from app.predict.media_types import JSON
+
+_encode = msgspec.json.Encoder().encode
+
+
+def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Response:
+    """One body: alone JSON, or JSON and raw tensors in its order, told apart by its length."""
+    about = {"model_name": model.name, "model_version": model.version}
+    if request.id is not None:
+        about["id"] = request.id
+    head, raw = bytearray(_encode(about)), list[bytes]()
+    head[-1:] = b',"outputs":['
+    for tensor in outputs:
+        view: dict[str, Any] = {
+            "name": tensor.name,
+            "datatype": tensor.datatype,
+            "shape": tensor.shape,
+        }
+        if tensor.name in request.binary:
+            pieces = list(to_pieces(tensor))
+            raw += pieces
+            view["parameters"] = {"binary_data_size": sum(map(len, pieces))}
+            head += _encode(view)
+        else:
+            head += _encode(view)
+            head[-1:] = b',"data":['
+            for values in to_lists(tensor):
+                head += memoryview(_encode(values))[1:-1]
+                head += b","
+            head[-1:] = b"]}"
+        head += b","
+    head[-1:] = b"]}"
+    if not raw:
+        return Response(memoryview(head), media_type=JSON)
+    # One piece at a time, for a join would keep the interpreter from others all the while.
+    content = io.BytesIO()
+    content.write(head)
+    for piece in raw:
+        content.write(piece)
+    return Response(
+        content.getvalue(),
+        media_type="application/octet-stream",
+        headers={JSON_LENGTH: str(len(head))},
+    )

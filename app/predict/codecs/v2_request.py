@@ -1,0 +1,139 @@
+"""An Open Inference request: JSON, and after it the tensors that come as bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from app.errors import InvalidInference, InvalidTensor
+from app.predict.body import MOST_DIGITS, Body
+from app.predict.codecs.v2_long_data import CUT_OUT, MOST_BESIDE, cut_out
+from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
+from app.predict.codecs.v2_tensors import Tensor, from_bytes, from_json
+from app.predict.headers import Headers
+from stateserve.text import shown
+
+JSON_LENGTH = "Inference-Header-Content-Length"
+JSON_LENGTH_HEADER = JSON_LENGTH.lower().encode()
+Parameters = dict[str, str | int | float | bool | None]
+Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Input(msgspec.Struct):
+    name: str
+    shape: list[Size]
+    datatype: str
+    parameters: Parameters = {}
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Output(msgspec.Struct):
+    name: str
+    parameters: Parameters = {}
+
+
+class Head(msgspec.Struct):
+    inputs: list[Input]
+    id: str | None = None
+    parameters: Parameters = {}
+    outputs: list[Output] = []
+
+
+@dataclass(frozen=True)
+class InferRequest:
+    """`binary` names the outputs that are asked for as bytes."""
+
+    id: str | None
+    inputs: list[Tensor]
+    outputs: list[WantedOutput]
+    binary: frozenset[str]
+
+
+_decode = msgspec.json.Decoder(Head).decode
+
+
+def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest:
+    """Raises InvalidInference."""
+    length = _json_length(headers, len(body))
+    if length == 0:
+        return _raw_request(body, model)
+    try:
+        head = _read_head(body, length)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInference(f"the body: {error}") from None
+    binary_by_default = _flag(head.parameters, "binary_data_output", False)
+    wanted, binary = [], set()
+    for output in head.outputs:
+        wanted.append(WantedOutput.of(output.name, output.parameters))
+        if _flag(output.parameters, "binary_data", binary_by_default):
+            binary.add(output.name)
+    outputs = model.wanted(wanted)
+    if not wanted and binary_by_default:
+        binary = {output.name for output in outputs}
+    model.require_inputs([TensorInfo(i.name, i.datatype, i.shape) for i in head.inputs])
+    inputs = list(_tensors(head.inputs, memoryview(body)[length:], len(body)))
+    return InferRequest(head.id, inputs, outputs, frozenset(binary))
+
+
+def _json_length(headers: Headers, whole: int) -> int:
+    given = headers.get(JSON_LENGTH_HEADER)
+    if given is None:
+        # Of no body the JSON is missing; it is not one raw tensor.
+        return whole or -1
+    if not given.isdigit() or len(given) > MOST_DIGITS or int(given) > whole:
+        raise InvalidInference(
+            f"{JSON_LENGTH} {shown(given.decode('latin-1'))}; the body has {whole} bytes"
+        )
+    return int(given)
+
+
+def _read_head(body: Body, length: int) -> Head:
+    text = memoryview(body)[:length]
+    if length <= MOST_BESIDE:
+        return _decode(text)
+    short, arrays = cut_out(body, length)
+    head = _decode(short)
+    for given in head.inputs:
+        if given.data is not msgspec.UNSET and memoryview(given.data) == CUT_OUT and arrays:
+            given.data = msgspec.Raw(arrays.pop(0))
+    if arrays:
+        raise InvalidInference("data that belong to no input")
+    return head
+
+
+def _raw_request(body: Body, model: OpenModel) -> InferRequest:
+    """The whole body is the one input, of one row."""
+    info = model.inputs[0]
+    tensor = from_bytes(info.name, info.datatype, [1, *info.shape[1:]], body)
+    outputs = model.wanted([])
+    return InferRequest(None, [tensor], outputs, frozenset(each.name for each in outputs))
+
+
+def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tensor]:
+    for given in inputs:
+        size = given.parameters.get("binary_data_size")
+        if size is None:
+            if given.data is msgspec.UNSET:
+                raise InvalidTensor(given.name, "neither data nor binary_data_size")
+            yield from_json(given.name, given.datatype, given.shape, memoryview(given.data))
+            continue
+        if given.data is not msgspec.UNSET:
+            raise InvalidTensor(given.name, "both data and binary_data_size")
+        if type(size) is not int or not 0 <= size <= len(rest):
+            raise InvalidTensor(given.name, f"binary_data_size {size!r}; {len(rest)} bytes follow")
+        data: memoryview | bytes = rest[:size]
+        if size < whole // 2:
+            # A small part of a large body would keep all of it for as long as its rows are kept.
+            data = bytes(data)
+        yield from_bytes(given.name, given.datatype, given.shape, data)
+        rest = rest[size:]
+    if rest:
+        raise InvalidInference(f"{len(rest)} bytes that belong to no input")
+
+
+def _flag(parameters: Parameters, name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInference(f"{name} {value!r}; true or false is taken")
+    return value

@@ -1,0 +1,68 @@
+"""How long a caller waits: `X-Request-Timeout` in seconds, and 504 after it."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Iterable, Iterator
+from typing import Any, Self, TypeVar
+
+from app.errors import DeadlineExceeded, InvalidTimeout
+from app.predict.headers import Headers
+from stateserve.text import shown
+
+T = TypeVar("T")
+HEADER = b"x-request-timeout"
+# A day; an event loop counts no further than some weeks.
+MOST_SECONDS = 86_400
+# Not all that Python's float takes, such as 1_0 and any number of digits.
+SECONDS = re.compile(rb"\+?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?")
+PARAMETER: dict[str, Any] = {
+    "in": "header",
+    "name": "X-Request-Timeout",
+    "description": "seconds after which the caller no longer waits; a late answer is a 504",
+    "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_SECONDS},
+}
+
+
+class Deadline:
+    """A moment by the monotonic clock: setting the time of day moves no deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        self.at = time.monotonic() + seconds
+
+    @classmethod
+    def of(cls, headers: Headers, default: float) -> Self | None:
+        """The request's own deadline, else one after `default` seconds; none for 0 of these.
+
+        Raises InvalidTimeout.
+        """
+        given = headers.get(HEADER)
+        if given is None:
+            return cls(default) if default else None
+        seconds = float(given) if SECONDS.fullmatch(given) else 0
+        if not 0 < seconds <= MOST_SECONDS:
+            text, most = shown(given), MOST_SECONDS
+            raise InvalidTimeout(f"X-Request-Timeout {text}; send seconds, up to {most}")
+        return cls(seconds)
+
+    def require(self) -> None:
+        """Raise DeadlineExceeded once it has passed."""
+        if time.monotonic() >= self.at:
+            raise DeadlineExceeded
+
+    def require_each(self, steps: Iterable[T]) -> Iterator[T]:
+        """The steps, each made only if there is still time. Raises DeadlineExceeded."""
+        self.require()
+        for step in steps:
+            yield step
+            self.require()
+
+    async def wait(self, result: Awaitable[T]) -> T:
+        """Raises DeadlineExceeded at the deadline, and what makes the result is cancelled."""
+        try:
+            async with asyncio.timeout(self.at - time.monotonic()) as timeout:
+                return await result
+        except TimeoutError:
+            if timeout.expired():
+                raise DeadlineExceeded from None
+            raise

@@ -1,0 +1,63 @@
+"""What a caller of /predict wants to see beside the classes."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.errors import NotProvided
+from app.predict.pipeline import Prediction
+from stateserve.model import Novelty, Predictor, calibrate
+
+Float64Array = NDArray[np.float64]
+
+
+class Asked(BaseModel):
+    """The query of /predict."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    log_probabilities: bool = False
+    calibrated: bool = Field(
+        default=False, description="probabilities softened or sharpened by the card's temperature"
+    )
+    out_of_distribution: bool = Field(
+        default=False,
+        description="how far each instance is from the nearest class mean of the training rows",
+    )
+
+
+NOTHING_MORE = Asked()
+# One row's share of app.certainty.Novelty, in its order.
+NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
+
+
+class Shown(NamedTuple):
+    """What of a prediction goes out: both (rows, n_classes), and novelty if asked."""
+
+    probabilities: Float64Array
+    log_probabilities: NDArray[np.floating[Any]]
+    novelty: Novelty | None
+
+
+def show(prediction: Prediction, asked: Asked, predictor: Predictor) -> Shown:
+    """Raises NotProvided where the card does not hold what was asked for."""
+    whole, start, end = prediction
+    logs: NDArray[np.floating[Any]] = whole.log_probabilities[start:end]
+    probabilities = whole.probabilities[start:end]
+    if asked.calibrated:
+        if predictor.card.calibration is None:
+            raise NotProvided(_missing("calibrated", "temperature"))
+        logs = calibrate(logs, predictor.card.calibration.temperature)
+        probabilities = np.exp(logs)
+    novelty = None
+    if asked.out_of_distribution:
+        if predictor.novelty is None:
+            raise NotProvided(_missing("out_of_distribution", "class means"))
+        novelty = predictor.novelty.judge(whole.rows[start:end])
+    return Shown(probabilities, logs, novelty)
+
+
+def _missing(parameter: str, what: str) -> str:
+    return f"{parameter}: the model card holds no {what}; training writes it: python -m training"

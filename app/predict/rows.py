@@ -1,0 +1,39 @@
+"""Numbers that arrive as an array, as the model takes them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import InvalidInstances
+from app.predict.codecs.json_request import LARGEST
+from app.predict.codecs.json_text import escape
+from stateserve.errors import Fault
+from stateserve.model.architectures import FloatArray
+from stateserve.text import shortest
+
+PART_ROWS = 2**14
+
+
+def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
+    """The rows as the model takes them, copied only if they are not so already.
+
+    Raises InvalidInstances for NaN, infinity and what is beyond LARGEST.
+    """
+    # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
+    if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
+        row, column = _first_fault(rows)
+        taken = f"numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
+        fault = f"{rows[row, column]} where a finite number belongs; {taken}"
+        raise InvalidInstances([Fault(f"/{row}/{escape(features[column])}", fault)])
+    return np.ascontiguousarray(rows, dtype=np.float32)
+
+
+def _first_fault(rows: NDArray[np.number]) -> tuple[int, int]:
+    # A part at a time, as float64 takes more memory than the rows.
+    with np.errstate(over="ignore"):
+        return next(
+            (start + row, column)
+            for start in range(0, len(rows), PART_ROWS)
+            for row, column in np.argwhere(
+                ~(np.abs(rows[start : start + PART_ROWS].astype(np.float64)) <= LARGEST)
+            ).tolist()
+        )

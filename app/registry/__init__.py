@@ -1,0 +1,35 @@
+"""Which version answers: the models folder, its versions, hot reload, canary and shadow.
+
+A request keeps the version that it began with. Knows no HTTP.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from app.registry.folder import Repository as Repository
+    from app.registry.hot_reload import watch as watch
+    from app.registry.load_turns import take_turn as take_turn
+    from app.registry.registry import Registry as Registry
+    from app.registry.registry import only_default as only_default
+    from app.registry.rollout import combine_for as combine_for
+    from app.registry.rollout import require_beside as require_beside
+    from app.registry.rollout import why_not as why_not
+    from app.registry.verbs import Verbs as Verbs
+    from app.registry.versions import Plan as Plan
+    from app.registry.versions import State as State
+    from app.registry.versions import VersionStatus as VersionStatus
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "folder": ("Repository",),
+        "hot_reload": ("watch",),
+        "load_turns": ("take_turn",),
+        "registry": ("Registry", "only_default"),
+        "rollout": ("combine_for", "require_beside", "why_not"),
+        "verbs": ("Verbs",),
+        "versions": ("Plan", "State", "VersionStatus"),
+    },
+)

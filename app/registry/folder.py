@@ -1,0 +1,220 @@
+"""The models folder: which models and versions are on disk, whatever is loaded.
+
+models/
+├── iris-model.pth      model iris-model, version 1, and its card iris-model.json
+└── wine/
+    ├── 1/model.pth     model wine, version 1, and its card 1/model.json
+    └── 2/model.pth     model wine, version 2: the highest is the default
+"""
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from app.settings import Settings, is_version
+from stateserve.checkpoint import CODECS
+from stateserve.errors import UnreadableCheckpoint
+from stateserve.model import CARD_SUFFIX, card_path
+from stateserve.text import printable
+
+_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
+_NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
+_PREFERENCE = list(CODECS)
+_SUFFIXES = ", ".join(CODECS)
+# How others name checkpoints, whatever is in them.
+_NEAR_MISSES = {
+    *(".pt", ".pt2", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
+    *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
+}
+_ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
+# Inode, size and change time of each file; None for one that is not there.
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One version on disk. `stamp` differs whenever its checkpoint or card does.
+
+    `fault` says why it must not be read.
+    """
+
+    name: str
+    version: str
+    path: Path
+    stamp: Stamp
+    fault: str | None = None
+
+    @property
+    def has_card(self) -> bool:
+        return self.stamp[1] is not None
+
+
+class Repository:
+    """Every model in `folder`, or `file` there alone; `default` is the one that /predict asks."""
+
+    def __init__(self, folder: Path, default: str, file: Path | None = None) -> None:
+        self.folder = folder
+        self.default = default
+        self._file = file
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The folder `settings.models`, or the file `settings.model`; the default's folder if
+        neither was said."""
+        model = settings.model
+        # It stands in headers and in answers, whatever the file is called.
+        name = printable(model.stem if model.suffix in CODECS else model.name)
+        if settings.models is not None:
+            return cls(settings.models, name)
+        return cls(model.parent, name, model if "model" in settings.model_fields_set else None)
+
+    @property
+    def nested(self) -> bool:
+        """Whether what changes in folders inside `folder` matters, too."""
+        return self._file is None
+
+    def scan(self) -> "Listing":
+        """Look at names and times, and read no file. Raises UnreadableCheckpoint."""
+        listing = Listing(self.folder)
+        if self._file is not None:
+            candidate = Candidate(self.default, "1", self._file, _stamp([self._file]))
+            listing.models[self.default] = {"1": candidate}
+            return listing
+        try:
+            entries = _entries(self.folder)
+        except OSError as error:
+            raise UnreadableCheckpoint(f"{self.folder}: {error.strerror or error}") from None
+        for path in listing.checkpoints(entries):
+            listing.add(path.stem, "1", [path])
+        listing.report_near_misses(entries)
+        for folder in entries:
+            try:
+                if folder.is_dir():
+                    _scan_model(folder, listing)
+            except OSError as error:
+                listing.report(folder, error.strerror or str(error))
+        listing.require_cards_alike()
+        return listing
+
+
+@dataclass
+class Listing:
+    """The candidates by name and version, and a line on each checkpoint in a wrong place."""
+
+    folder: Path
+    models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
+    strays: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._root = f"{os.path.realpath(self.folder).rstrip(os.sep)}{os.sep}"
+
+    def checkpoints(self, entries: list[Path]) -> list[Path]:
+        """One checkpoint for each stem: the first in the order of CODECS.
+
+        Files that differ in the format alone share a card, whose hash admits one state.
+        """
+        by_stem: dict[str, Path] = {}
+        for path in sorted(_files(entries), key=lambda path: _PREFERENCE.index(path.suffix)):
+            if _NAME.fullmatch(path.stem):
+                by_stem.setdefault(path.stem, path)
+            else:
+                self.report(path, _NAME_RULE)
+        return list(by_stem.values())
+
+    def report_near_misses(self, entries: list[Path]) -> None:
+        """Report what somebody may take for a checkpoint or a card that is served."""
+        stems = {path.stem for path in _files(entries)}
+        for path in entries:
+            if _is_near_miss(path):
+                self.report(path, f"no suffix that is served ({_SUFFIXES})")
+            elif path.suffix == CARD_SUFFIX and path.stem not in stems:
+                self.report(path, f"a model card without a checkpoint ({_SUFFIXES})")
+
+    def require_cards_alike(self) -> None:
+        """Of a model whose other versions have cards, one without would change the names."""
+        for name, versions in self.models.items():
+            with_card = [each for each in versions.values() if each.has_card]
+            for version, each in versions.items():
+                if with_card and not each.has_card and each.fault is None:
+                    fault = f"{each.path}: no model card; other versions of {name} have one"
+                    versions[version] = replace(each, fault=fault)
+
+    def add(self, name: str, version: str, paths: list[Path]) -> None:
+        versions = self.models.setdefault(name, {})
+        if version in versions:
+            paths = [versions[version].path, *paths]
+        fault = self._fault(paths)
+        versions[version] = Candidate(name, version, paths[0], _stamp(paths), fault)
+
+    def report(self, path: Path, reason: str) -> None:
+        # repr: what is wrong with a name may be that it cannot be printed.
+        self.strays.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
+
+    def _fault(self, paths: list[Path]) -> str | None:
+        if len(paths) > 1:
+            return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
+        # Both lie in one folder: following each link on the way there takes a call of the system.
+        within = os.path.realpath(paths[0].parent)
+        for file in (paths[0], card_path(paths[0])):
+            real = os.path.realpath(file) if file.is_symlink() else f"{within}{os.sep}{file.name}"
+            if not real.startswith(self._root):
+                return f"{file}: a symbolic link out of {self.folder}"
+            # Reading a FIFO would wait for its writer.
+            if file.exists() and not file.is_file():
+                return f"{file}: not a regular file"
+        return None
+
+
+def _scan_model(folder: Path, listing: Listing) -> None:
+    entries = _entries(folder)
+    for path in listing.checkpoints(entries):
+        listing.report(path, "a version lies in a folder of its own, NAME/VERSION/")
+    listing.report_near_misses(entries)
+    for inner in entries:
+        if not inner.is_dir():
+            continue
+        files = _entries(inner)
+        checkpoints = listing.checkpoints(files)
+        if checkpoints or not is_version(inner.name):
+            listing.report_near_misses(files)
+        if checkpoints and not is_version(inner.name):
+            listing.report(inner, "a version is a positive integer")
+        elif checkpoints and not _NAME.fullmatch(folder.name):
+            listing.report(inner, _NAME_RULE)
+        elif checkpoints:
+            listing.add(folder.name, inner.name, checkpoints)
+        elif is_version(inner.name):
+            listing.report(inner, f"no checkpoint in it ({_SUFFIXES})")
+    if not entries:
+        listing.report(folder, "no version in it; one lies in NAME/VERSION/")
+
+
+def _entries(folder: Path) -> list[Path]:
+    # Hidden are half-written files, and what Kubernetes mounts beside a volume's own.
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _is_near_miss(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    if suffix in _ARCHIVES:
+        return Path(path.stem).suffix.lower() in _NEAR_MISSES | CODECS.keys()
+    return suffix in _NEAR_MISSES or (suffix in CODECS and path.suffix not in CODECS)
+
+
+def _files(entries: list[Path]) -> list[Path]:
+    return [path for path in entries if path.suffix in CODECS and not path.is_dir()]
+
+
+def _stamp(paths: list[Path]) -> Stamp:
+    return tuple(_times(file) for path in paths for file in (path, card_path(path)))
+
+
+def _times(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    # The change time, not the modification time: it also tells of a mended permission.
+    return status.st_ino, status.st_size, status.st_ctime_ns

@@ -1,0 +1,54 @@
+"""From a candidate on disk to what is served, or to the reason why not."""
+
+import logging
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Generic, TypeVar
+
+from app.monitor import Metrics
+from app.registry.folder import Candidate
+from app.registry.load_turns import Turn
+from stateserve.errors import StateserveError, UnreadableCheckpoint
+from stateserve.model import Predictor
+
+logger = logging.getLogger("app.registry")
+Served = TypeVar("Served")
+
+
+class Loader(Generic[Served]):
+    """Serves what `build` makes of a predictor that passed every check."""
+
+    def __init__(
+        self, build: Callable[[Predictor], Served], metrics: Metrics, turn: Turn = nullcontext
+    ) -> None:
+        """`turn` is waited for before each load."""
+        self._build = build
+        self._turn = turn
+        self._reloads = metrics.reloads
+
+    def attempt(self, candidate: Candidate) -> Served | Exception:
+        """Load, log and count; may run in a thread. What is wrong is returned, not raised."""
+        name, version = candidate.name, candidate.version
+        try:
+            with self._turn():
+                served = self.load(candidate)
+        except Exception as error:
+            self._reloads.labels(name, "refused").inc()
+            unexpected = None if isinstance(error, StateserveError) else error
+            logger.error("refused version %s of %s: %s", version, name, error, exc_info=unexpected)
+            return error
+        self._reloads.labels(name, "loaded").inc()
+        logger.info("loaded version %s of %s from %s", version, name, candidate.path)
+        return served
+
+    def load(self, candidate: Candidate) -> Served:
+        """Raises CheckpointError."""
+        if candidate.fault:
+            raise UnreadableCheckpoint(candidate.fault)
+        name, version, path = candidate.name, candidate.version, candidate.path
+        # This answers the golden prediction: nothing is left to warm up.
+        predictor = Predictor.load(path, name, version)
+        served = self._build(predictor)
+        for warning in predictor.card.warnings:
+            logger.warning("version %s of %s, %s: %s", version, name, path, warning)
+        return served

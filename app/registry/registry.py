@@ -1,0 +1,259 @@
+"""What is served, by name and version: loaded beside the old, then swapped by one reference."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
+from typing import Generic
+
+from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
+from app.monitor import Metrics
+from app.registry.folder import Candidate, Listing, Repository
+from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
+from app.registry.loader import Loader, Served
+from app.registry.versions import Plan, Versions, VersionStatus
+from app.settings import LATEST, Target, VersionPolicy
+from stateserve.errors import UnreadableCheckpoint
+from stateserve.model import Predictor
+
+logger = logging.getLogger("app.registry")
+# Of a model's default version, all of its versions that are ready, and what it made before.
+Combine = Callable[[Served, Mapping[str, Served], Served | None], Served]
+
+
+def only_default(default: Served, *_: object) -> Served:
+    """The Combine of a service where nothing stands beside the default."""
+    return default
+
+
+class Registry(Generic[Served]):
+    """Holds what `build` makes of each predictor; `build` may run in a thread.
+
+    The versions `beside` are served as well, whatever the policy selects, and are no default
+    unless they are made it. `combine` says what answers for the default.
+    A request takes what it needs from `current` or `get` once, and keeps it: a swap during
+    the request changes nothing for it, and what was replaced is freed with its last user.
+    All methods belong to the event loop's thread; `load_all` is for before it runs.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        build: Callable[[Predictor], Served],
+        metrics: Metrics,
+        policy: VersionPolicy = LATEST,
+        beside: Iterable[Target] = (),
+        combine: Combine[Served] = only_default,
+        turn: Turn = nullcontext,
+    ) -> None:
+        self.repository = repository
+        self.strays: list[str] = []
+        self._loader = Loader(build, metrics, turn)
+        self._default_version = metrics.default_version
+        self._policy = policy
+        self._beside = list(beside)
+        self._combine = combine
+        self._models: dict[str, Versions[Served]] = {}
+        self._current: dict[str, Served] = {}
+        self._served: dict[tuple[str, str], Served] = {}
+        # Of each model the versions in `_served`, and what of it was on disk at the last refresh.
+        self._published: dict[str, frozenset[str]] = {}
+        self._seen: dict[str, Mapping[str, Candidate] | None] = {}
+
+    def current(self, name: str) -> Served:
+        """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
+        try:
+            return self._current[name]
+        except KeyError:
+            reason = self._known(name).why_not()
+            raise ModelUnavailable(f"no version of {name} is loaded: {reason}") from None
+
+    def get(self, name: str, version: str) -> Served:
+        """One version of a model. Raises ModelNotFound or VersionNotFound."""
+        try:
+            return self._served[name, version]
+        except KeyError:
+            versions = self._known(name)
+            reason = versions.why_not(version)
+            raise VersionNotFound(name, version, versions.ready, reason) from None
+
+    def served(self) -> list[Served]:
+        """All that is served, of whatever name and version."""
+        return list(self._served.values())
+
+    def statuses(self, name: str | None = None) -> list[VersionStatus]:
+        """Where every version of one model, or of all, stands, in order. Raises ModelNotFound."""
+        names = sorted(self._models) if name is None else [self._known(name).name]
+        return [status for each in names for status in self._models[each].statuses()]
+
+    def load_all(self) -> None:
+        """Load what the policy selects of every model, before the event loop runs.
+
+        What cannot be loaded is logged, and stands in `statuses`; but of a single file that
+        error is raised, a CheckpointError, as it is for a folder that is not there.
+        """
+        load = self._loader.attempt if self.repository.nested else self._loader.load
+        listing = self.repository.scan()
+        self._report(listing)
+        for name, found in listing.models.items():
+            versions = self._versions(name)
+            for candidate in versions.due(found):
+                versions.settle(candidate, load(candidate))
+            self._publish(versions)
+        self._seen = dict(listing.models)
+
+    async def refresh(self) -> None:
+        """Load what changed on disk since it was read last; failures as in `load_all`.
+
+        What grows with the number of models is done in a thread; here only what changed.
+        """
+        listing, changed = await asyncio.to_thread(self._look_for_changes, dict(self._seen))
+        self._report(listing)
+        for name in changed:
+            versions, found = self._versions(name), listing.models.get(name, {})
+            async with versions.lock:
+                await self._load_each(versions, versions.due(found))
+                self._seen[name] = found
+
+    async def load(self, name: str, version: str | None = None) -> None:
+        """Load what the policy selects of a model, or one version, whether changed or not.
+
+        Raises ModelNotFound, VersionNotFound, ModelUnavailable if the policy selects none, or
+        the first error of loading; what was in service before is so still.
+        """
+        if version is not None:
+            await self._load_version(name, version)
+            self._models[name].known[version].wanted = True
+            return
+        versions, found = await self._find(name)
+        async with versions.lock:
+            versions.make_due()
+            errors = await self._load_each(versions, versions.due(found))
+        if errors:
+            raise errors[0]
+        # Raises if the policy selects none.
+        self.current(name)
+
+    async def unload(self, name: str, version: str | None = None) -> None:
+        """Take a version, or all, out of service until it is loaded by name again.
+
+        Raises ModelNotFound or VersionNotFound.
+        """
+        versions = self._known(name)
+        async with versions.lock:
+            if version is not None and version not in versions.known:
+                raise VersionNotFound(name, version, versions.known)
+            for each in [version] if version else list(versions.known):
+                versions.withdraw(each)
+            self._publish(versions)
+
+    async def set_default(self, name: str, version: str) -> None:
+        """Make a version the default, loaded first if need be, until a newer one than all is.
+
+        Raises as `load` does, and changes nothing then.
+        """
+        if (name, version) not in self._served:
+            await self._load_version(name, version)
+        self._models[name].pin(version)
+        self._publish(self._models[name])
+
+    def plan(self, name: str) -> Plan | None:
+        """What is served of a model, for `follow` in another process; None if it is unknown."""
+        return self._models[name].plan() if name in self._models else None
+
+    async def follow(self, name: str, plan: Plan) -> str | None:
+        """Serve of a model what another process does. Returns what stands in the way, if any."""
+        listing = await asyncio.to_thread(self._look)
+        self._report(listing)
+        found = listing.models.get(name, {})
+        versions = self._versions(name)
+        async with versions.lock:
+            versions.update(found.keys() | plan.versions.keys())
+            due = [found[version] for version in versions.missing(plan) if version in found]
+            await self._load_each(versions, due)
+            versions.follow(plan)
+            self._publish(versions)
+        missing = ", ".join(versions.missing(plan))
+        return f"version {missing} of {name} is gone, refused or changed" if missing else None
+
+    def _known(self, name: str) -> Versions[Served]:
+        versions = self._models.get(name)
+        if versions is None or not versions.known:
+            known = [each for each, versions in self._models.items() if versions.known]
+            raise ModelNotFound(name, known)
+        return versions
+
+    def _versions(self, name: str) -> Versions[Served]:
+        if name not in self._models:
+            beside = [target.version for target in self._beside if target.name == name]
+            self._models[name] = Versions(name, self._policy, beside)
+        return self._models[name]
+
+    def _look(self) -> Listing:
+        try:
+            return self.repository.scan()
+        except UnreadableCheckpoint as error:
+            return Listing(self.repository.folder, strays=[str(error)])
+
+    def _look_for_changes(
+        self, seen: Mapping[str, Mapping[str, Candidate] | None]
+    ) -> tuple[Listing, list[str]]:
+        """What is on disk, and the models of which it is not what was `seen`; for a thread."""
+        listing = self._look()
+        names = dict.fromkeys([*seen, *listing.models])
+        return listing, [n for n in names if listing.models.get(n, {}) != seen.get(n)]
+
+    def _report(self, listing: Listing) -> None:
+        known = set(self.strays)
+        for stray in listing.strays:
+            if stray not in known:
+                logger.warning("not served: %s", stray)
+        self.strays = listing.strays
+
+    async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:
+        listing = await asyncio.to_thread(self.repository.scan)
+        self._report(listing)
+        if name not in listing.models:
+            raise ModelNotFound(name, listing.models)
+        return self._versions(name), listing.models[name]
+
+    async def _load_version(self, name: str, version: str) -> None:
+        versions, found = await self._find(name)
+        if version not in found:
+            raise VersionNotFound(name, version, found)
+        async with versions.lock:
+            versions.update(found)
+            errors = await self._load_each(versions, [found[version]])
+        if errors:
+            raise errors[0]
+
+    async def _load_each(
+        self, versions: Versions[Served], candidates: Iterable[Candidate]
+    ) -> list[Exception]:
+        errors = []
+        for candidate in candidates:
+            with versions.loading(candidate.version):
+                outcome = await asyncio.to_thread(self._loader.attempt, candidate)
+                await asyncio.to_thread(keep_from_collector)
+            versions.settle(candidate, outcome)
+            self._publish(versions)
+            if isinstance(outcome, Exception):
+                errors.append(outcome)
+        self._publish(versions)
+        await asyncio.to_thread(return_free_memory)
+        return errors
+
+    def _publish(self, versions: Versions[Served]) -> None:
+        """Make what is ready of a model visible: the one place where references are swapped."""
+        name, ready, default = versions.name, versions.ready, versions.default
+        for version in self._published.get(name, frozenset()) - ready.keys():
+            del self._served[name, version]
+        self._served.update({(name, version): each for version, each in ready.items()})
+        self._published[name] = frozenset(ready)
+        if default is None:
+            self._current.pop(name, None)
+        else:
+            self._current[name] = self._combine(ready[default], ready, self._current.get(name))
+        self._default_version.labels(name).set(int(default or 0))
+        # What a verb changed, the next refresh is to look at, whether it changed on disk or not.
+        self._seen[name] = None

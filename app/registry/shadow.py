@@ -1,0 +1,133 @@
+"""What another version would have said: compared with each answer, after it and beside it."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from app.monitor import ShadowCounts
+from app.predict import CHUNK_ROWS, AnsweredRequest, Prediction, Predicts
+from stateserve.model import Predictor
+from stateserve.model.architectures import FloatArray
+
+logger = logging.getLogger("app.shadow")
+# One comparison keeps the interpreter from everybody else: so many take 0.1 ms.
+MOST_TOGETHER = 64
+# What waits for the shadow holds its memory; beyond it the shadow misses requests. A large
+# request comes all at once, after its answer.
+MOST_WAITING_ROWS = 8 * CHUNK_ROWS
+
+
+def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
+    """Why the rows of one mean nothing to the other; None where they can be compared."""
+    for what in ("features", "classes"):
+        ours, theirs = (
+            [getattr(each, "name", each) for each in getattr(predictor.card, what)]
+            for predictor in (default, shadow)
+        )
+        if ours != theirs:
+            return f"its {what} are {', '.join(theirs)}; those of the default {', '.join(ours)}"
+    return None
+
+
+class Mirrored:
+    """An Inference whose every answer goes to a mirror, once whoever asked has it."""
+
+    def __init__(self, inference: Predicts, mirror: "Mirror") -> None:
+        self.predictor, self.times = inference.predictor, inference.times
+        self._inference = inference
+        self._mirror = mirror
+
+    def predict(
+        self, rows: FloatArray, deadline: float | None = None
+    ) -> asyncio.Future[Prediction]:
+        return self._inference.predict(rows, deadline)
+
+    def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
+        return self._inference.predict_chunks(rows)
+
+    def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
+        self._inference.answered(request, prediction, first)
+        self._mirror.offer(prediction)
+
+    def close(self) -> None:
+        self._inference.close()
+
+
+class Mirror:
+    """Compares a shadow with predictions in a thread that gives way after each few.
+
+    It computes nothing in the caller's thread, raises nothing, and drops what does not fit
+    into its queue: a slow shadow misses requests and delays none.
+    """
+
+    def __init__(self, shadow: Predictor, counts: ShadowCounts) -> None:
+        self._shadow = shadow
+        self._counts = counts
+        self._waiting: deque[Prediction] = deque()
+        self._waiting_rows = 0
+        self._busy = False
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, "shadow")
+
+    def offer(self, prediction: Prediction) -> None:
+        rows = prediction.end - prediction.start
+        with self._lock:
+            fits = self._waiting_rows + rows <= MOST_WAITING_ROWS
+            if fits:
+                self._waiting.append(prediction)
+                self._waiting_rows += rows
+            starts = fits and not self._busy
+            self._busy |= fits
+        if not fits:
+            self._counts.shed.inc()
+        elif starts:
+            self._thread.submit(self._work)
+
+    def _work(self) -> None:
+        while batch := self._take():
+            self._attempt(batch)
+            # Hands the interpreter to whoever waits for it. A low priority would not: preempted
+            # by other processes, the thread would hold it all the longer.
+            time.sleep(0)
+
+    def _take(self) -> list[Prediction]:
+        batch: list[Prediction] = []
+        rows = 0
+        with self._lock:
+            while self._waiting and len(batch) < MOST_TOGETHER and rows < CHUNK_ROWS:
+                batch.append(self._waiting.popleft())
+                rows += batch[-1].end - batch[-1].start
+            self._waiting_rows -= rows
+            self._busy = bool(batch)
+        return batch
+
+    def _attempt(self, batch: list[Prediction]) -> None:
+        try:
+            self._compare(batch)
+        except Exception:
+            if len(batch) > 1:
+                # One request may be at fault: alone, it fails alone.
+                for each in batch:
+                    self._attempt([each])
+                return
+            self._counts.failed.inc()
+            logger.debug("the shadow failed", exc_info=True)
+
+    def _compare(self, batch: list[Prediction]) -> None:
+        logs = self._shadow.log_probabilities(
+            np.concatenate([whole.rows[start:end] for whole, start, end in batch])
+        )
+        if not np.isfinite(logs).all():
+            raise OverflowError("the shadow's forward pass overflows")
+        probabilities, indices = (
+            np.concatenate([getattr(whole, name)[start:end] for whole, start, end in batch])
+            for name in ("probabilities", "indices")
+        )
+        distance = np.abs(np.exp(logs, dtype=np.float64) - probabilities).mean(axis=1).sum()
+        self._counts.add(len(batch), indices, logs.argmax(axis=1), float(distance))

@@ -1,1 +1,0 @@
-"""The Open Inference Protocol over gRPC; needs `pip install .[grpc]`."""

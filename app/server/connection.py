@@ -1,0 +1,115 @@
+"""Closes connections whose client sends no request, reads no answer, or sends on after it."""
+
+import asyncio
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app.server.http_answer import Exchange
+from app.server.lingering_close import Lingering
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's, for three cases that it leaves open for ever or ends too early.
+
+    Who connects and never asks is held as long as who has asked once: `timeout_keep_alive`.
+    Who takes nothing of an answer for `read_timeout` seconds is cut off. Who still sends when
+    the last answer leaves is listened to for no longer than that (app/server/lingering_close.py).
+    """
+
+    transport: Lingering
+
+    def __init__(self, *args: Any, read_timeout: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_timeout = read_timeout
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.transport = Lingering(
+            transport, self.flow, self.loop, self._read_timeout, self.is_sending
+        )
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unset_keepalive_if_required()
+        self._unset_stalled()
+        super().connection_lost(exc)
+        self.transport.forget()
+
+    def is_sending(self) -> bool:
+        """Whether the client may still send what nobody will read."""
+        return bool(self.pipeline) or self.flow.read_paused
+
+    def make_exchange(self) -> Exchange:
+        """An Exchange of the headers just read, as uvicorn makes its own."""
+        url = httptools.parse_url(self.url)
+        # Of http://host, as a proxy may ask, the path is left out.
+        raw_path = url.path or b"/"
+        path = raw_path.decode("ascii")
+        version = self.parser.get_http_version()
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["http_version"] = version
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = raw_path
+        self.scope["query_string"] = url.query or b""
+        exchange = Exchange(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
+        exchange.idle_seconds = self.timeout_keep_alive
+        return exchange
+
+    def start(self, exchange: Exchange) -> None:
+        """Have the application answer it."""
+        self._start_asgi_task(exchange, self.app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_the_rest()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_the_rest()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def resume_writing(self) -> None:
+        self._unset_stalled()
+        super().resume_writing()
+        if self.transport.is_closing():
+            self._watch_the_rest()
+
+    def _watch_the_rest(self) -> None:
+        # A transport that is told to close waits for its reader, for ever if need be.
+        if self._stalled is None and self.transport.get_write_buffer_size():
+            self._watch_reader()
+
+    def _watch_reader(self, unsent_before: int | None = None) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        # A slow reader is well: only one that took nothing since the last look is cut off.
+        if unsent == unsent_before:
+            self.transport.abort()
+            return
+        self._stalled = self.loop.call_later(self._read_timeout, self._watch_reader, unsent)
+
+    def _unset_stalled(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None

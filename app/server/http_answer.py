@@ -1,0 +1,89 @@
+"""One request and its answer; a whole answer leaves in one write."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from app.predict import RawHeader
+
+Body = bytes | memoryview
+# uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
+SMALL_BYTES = 64 * 1024
+KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n"
+
+
+class Exchange(RequestResponseCycle):
+    """uvicorn's, which would send head and body in a packet each.
+
+    As ASGI asks for, the head waits for the body. What comes in parts, or with headers that are
+    not quite right, is left to uvicorn: it frames the one and refuses the other.
+    """
+
+    _start: Any = None
+    # How long the connection may then be idle, which its answers announce.
+    idle_seconds = 0
+
+    async def send(self, message: Any) -> None:
+        if self.response_started:
+            await super().send(message)
+        elif message["type"] == "http.response.start":
+            self._start = message
+        elif self._start is None or not self._send_whole(self._start, message):
+            if self._start is not None:
+                await super().send(self._announcing(self._start))
+            await super().send(message)
+
+    def answer(self, status: int, headers: Iterable[RawHeader], body: Body) -> None:
+        """Send a whole answer, whose headers are right, and let the connection go on."""
+        self._finish(self._head(status, headers), body)
+        # An idle connection keeps its last exchange.
+        self.body.clear()
+        # As after a task: it would hold the connection, which holds this.
+        self.on_response = _nothing
+
+    def _head(self, status: int, headers: Iterable[RawHeader]) -> bytes:
+        lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *headers)]
+        end = KEPT % self.idle_seconds if self.keep_alive else b"connection: close\r\n"
+        return b"".join([STATUS_LINE[status], *lines, end, b"\r\n"])
+
+    def _finish(self, head: bytes, body: Body) -> None:
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        if len(body) <= SMALL_BYTES:
+            self.transport.write(b"".join((head, body)))
+        else:
+            self.transport.writelines([head, body])
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+
+    def _send_whole(self, start: Any, message: Any) -> bool:
+        """Whether it was sent: only if it is whole, and as its headers say."""
+        if message.get("more_body", False) or self.flow.write_paused or self.disconnected:
+            return False
+        headers, body = start["headers"], message.get("body", b"")
+        if (b"content-length", b"%d" % len(body)) not in headers or self.scope["method"] == "HEAD":
+            return False
+        if (b"connection", b"close") in headers:
+            self.keep_alive = False
+            headers = [header for header in headers if header[0] != b"connection"]
+        head = self._head(start["status"], headers)
+        ends = len(self.default_headers) + len(headers) + (4 if self.keep_alive else 3)
+        if head.count(b"\n") != ends or head.count(b"\r") != ends:
+            return False
+        self._finish(head, body)
+        return True
+
+    def _announcing(self, start: Any) -> Any:
+        """The message that starts an answer, with what `_head` says of the connection."""
+        headers = start["headers"]
+        if not self.keep_alive or (b"connection", b"close") in headers:
+            return start
+        idle = (b"keep-alive", b"timeout=%d" % self.idle_seconds)
+        return start | {"headers": [*headers, (b"connection", b"keep-alive"), idle]}
+
+
+def _nothing() -> None:
+    pass

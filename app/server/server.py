@@ -1,0 +1,191 @@
+"""uvicorn, ending as an orchestrator expects: not ready first, then drained, then status 0."""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from operator import attrgetter
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.addresses import bind, name_of, remove_stale
+from app.api import Service
+from app.api.auth import Guard
+from app.monitor import LINES
+from app.server.fast_path_protocol import ExpressProtocol
+from app.server.http_protocol import Protocol
+from app.server.listeners import Listeners
+from app.settings import Settings
+from stateserve.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from app.grpc import RpcServer
+
+logger = logging.getLogger("app.server")
+# How long an idle connection stays open after SIGTERM at least.
+ON_THEIR_WAY_SECONDS = 0.5
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
+
+    # By this process, for itself alone.
+    _bound: Sequence[socket.socket] = ()
+
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        """Raises SettingsError or MissingExtra where gRPC is asked for and cannot be served."""
+        super().__init__(
+            uvicorn.Config(
+                # What FastAPI's own __call__ adds is nothing here, at each request.
+                app.middleware_stack,  # type: ignore[arg-type]
+                http=_protocol(app, settings),
+                ws="none",
+                timeout_keep_alive=settings.keep_alive_seconds,
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                # The access log names no client, so nobody has to be told apart behind a proxy.
+                proxy_headers=False,
+                timeout_graceful_shutdown=settings.drain_timeout_seconds,
+            )
+        )
+        self._service = app.state.service
+        self._guard: Guard = app.state.guard
+        LINES.count = self._service.metrics.log_lines_dropped.inc
+        self._drain_delay = settings.drain_delay_seconds
+        self._drain_timeout = settings.drain_timeout_seconds
+        self._rpc = _open_rpc(app.state.service, app.state.guard)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """On these, or where the settings say. Raises SettingsError if that is not to be had."""
+        if sockets is not None:
+            await super().serve(sockets)
+            return
+        settings = self._service.settings
+        self._bound = bound = bind(settings, self.config.backlog)
+        try:
+            await super().serve(bound)
+        finally:
+            for each in bound:
+                each.close()
+            if settings.uds is not None:
+                remove_stale(settings.uds)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        LINES.start()
+        await super().startup(sockets)
+        kind: Any = self.config.http_protocol_class
+        protocol = partial(
+            kind,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        self._listeners = Listeners(self.servers, protocol, self.config.backlog)
+        await self._listeners.share()
+        if self._bound:
+            self.announce(self._bound)
+        await self._rpc.start()
+
+    def announce(self, bound: Sequence[socket.socket]) -> None:
+        urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]
+        logger.info("running on %s", " and ".join(urls))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Before the rest, which ends with what the models run in.
+        begun = time.monotonic()
+        await self._listeners.close()
+        await self._wait_for_requests_on_their_way()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self._rpc.stop(self._drain_timeout)
+        left = self._drain_timeout - (time.monotonic() - begun)
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
+        await super().shutdown(sockets)
+
+    async def _wait_for_requests_on_their_way(self) -> None:
+        """Give clients time to ask once more, and be told that this was the last answer.
+
+        Who has sent a request on a connection that is closed at that moment cannot know whether it
+        was done, and does not send it again.
+        """
+        until = time.monotonic() + ON_THEIR_WAY_SECONDS - self._drain_delay
+        while time.monotonic() < until and any(map(_is_idle, self.server_state.connections)):
+            await asyncio.sleep(ON_THEIR_WAY_SECONDS / 20)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn's, and SIGHUP. uvicorn restores those that were there, which end the process."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGHUP, self._handle_hang_up)
+        with super().capture_signals():
+            yield
+        signal.signal(signal.SIGHUP, before)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn's own would end the process by the signal again, with a status other than 0.
+        if self._service.draining:
+            logger.warning("a second signal: ended before all was answered")
+            LINES.flush()
+            os._exit(0)
+        self._service.draining = True
+        logger.info("%s: draining", signal.Signals(sig).name)
+        asyncio.get_running_loop().call_later(self._drain_delay, self._stop)
+
+    def _handle_hang_up(self, sig: int, frame: FrameType | None) -> None:
+        asyncio.get_running_loop().call_soon(self._guard.reload, self._service.settings)
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+
+_is_idle = attrgetter("is_idle")
+
+
+class _NoRpc:
+    """Where gRPC is off."""
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self, seconds: float) -> None:
+        pass
+
+
+def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
+    if service.settings.grpc_port is None:
+        return _NoRpc()
+    try:
+        # Here, not above: only who serves gRPC needs its packages.
+        from app.grpc import RpcServer
+    except ModuleNotFoundError:
+        raise MissingExtra("gRPC needs more packages: pip install '.[grpc]'") from None
+    return RpcServer(service, guard)
+
+
+def _protocol(app: FastAPI, settings: Settings) -> Any:
+    express = app.state.express
+    if express is None:
+        return partial(Protocol, settings=settings)
+    return partial(ExpressProtocol, settings=settings, express=express)
+
+
+def raise_file_limit() -> None:
+    """As many open files, and so connections, as the system allows: the soft limit is 1024."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    # macOS names no hard limit, and then takes no soft one without a number.
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

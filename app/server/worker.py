@@ -1,0 +1,74 @@
+"""The server inside one worker process (app/server/workers.py forks and watches them)."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+from app.addresses import bind, share
+from app.server.server import Server
+from app.server.worker_broadcast import Bulletin
+from app.server.worker_verbs import Broadcast
+
+# Blocked in the supervisor, which takes them one by one.
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM}
+
+
+class WorkerServer(Server):
+    """A Server on a socket that it inherits; it also drains when its supervisor is gone."""
+
+    orphaned = False
+
+    def listen(self, workers: int) -> list[list[socket.socket]]:
+        """Listening sockets for each worker; loads what all workers then share.
+
+        Raises SettingsError.
+        """
+        self.config.load()
+        self.config.get_loop_factory()
+        backlog = self.config.backlog
+        bound = bind(self._service.settings, backlog)
+        shared = [share(each, workers, backlog) for each in bound]
+        self.announce(bound)
+        return [list(listeners) for listeners in zip(*shared, strict=True)]
+
+    def work(
+        self,
+        listeners: list[socket.socket],
+        lifeline: int,
+        bulletin: Bulletin,
+        on_loop: Callable[[], None],
+        on_started: Callable[[], None],
+    ) -> None:
+        """Serve until SIGTERM, or until the other end of the pipe `lifeline` is closed.
+
+        Calls `on_loop` once the event loop runs, `on_started` once this worker serves.
+        """
+        self._lifeline, self._on_loop, self._on_started = lifeline, on_loop, on_started
+        self._broadcast = Broadcast(self._service.registry, bulletin)
+        self._service.verbs = self._broadcast
+        self.run(listeners)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # Not before they have handlers: a signal during the fork waits until here.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        self._on_loop()
+        self._service.metrics.note_process_id()
+        # What the supervisor loaded may be long out of date.
+        await self._broadcast.begin()
+        if self._service.settings.hot_reload:
+            await self._service.registry.refresh()
+        await super().startup(sockets)
+        asyncio.get_running_loop().add_reader(self._lifeline, self._stop_as_an_orphan)
+        self._on_started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # One stop may come twice, to the process group and from the supervisor. It alone forces.
+        if not self._service.draining:
+            super().handle_exit(sig, frame)
+
+    def _stop_as_an_orphan(self) -> None:
+        self.orphaned = True
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self.handle_exit(signal.SIGTERM, None)

@@ -1,0 +1,207 @@
+"""Several worker processes behind one port, forked after the model has loaded."""
+
+import gc
+import logging
+import math
+import mmap
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+import time
+from functools import partial
+from itertools import chain
+from multiprocessing.context import ForkProcess
+from operator import setitem
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from app.addresses import remove_stale
+from app.api import create_app
+from app.api.auth import Guard
+from app.errors import WorkerError
+from app.monitor import LINES, Metrics, share_counts
+from app.process import end_on_signals
+from app.server.heartbeats import Heartbeats
+from app.server.shared_folder import make_shared_folder
+from app.server.worker import SIGNALS, WorkerServer
+from app.server.worker_broadcast import Bulletin, make_bells
+from app.settings import Settings
+
+logger = logging.getLogger("app.workers")
+# In a row, of one worker; the pause before each doubles.
+MAX_FAILED_STARTS = 5
+FIRST_PAUSE_SECONDS = 0.1
+# What a worker may take beyond its own time limits before it counts as stuck.
+GRACE_SECONDS = 5
+
+
+def serve_with_workers(settings: Settings) -> None:
+    """Load the model once and serve it from `settings.workers` processes until a signal.
+
+    Raises CheckpointError, or WorkerError when a worker cannot start.
+    """
+    with make_shared_folder(settings.workers) as directory:
+        end_on_signals(partial(_clean_up, directory))
+        share_counts(directory, lambda: multiprocessing.current_process().name)
+        Supervisor(create_app(settings, Path(directory)), settings, directory).run()
+
+
+class Supervisor:
+    """Starts the workers, replaces one that dies, and ends when all have drained.
+
+    It serves nothing and starts neither thread nor event loop, so that it can fork at any
+    time. It holds the listening sockets: what waits there for a worker outlives it.
+    """
+
+    def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._metrics: Metrics = app.state.service.metrics
+        self._server = WorkerServer(app, settings)
+        self._guard: Guard = app.state.guard
+        self._workers: dict[int, ForkProcess] = {}
+        self._failed_starts = [0] * settings.workers
+        # Shared with the workers: a byte of each says whether it has begun to serve.
+        self._started = mmap.mmap(-1, settings.workers)
+        self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
+        self._hung: set[int] = set()
+        self._stopping = False
+        self._end = math.inf
+
+    def run(self) -> None:
+        """Serve until all workers have ended after SIGTERM or SIGINT; a second one kills them.
+
+        Raises WorkerError when a worker dies again and again before it serves.
+        """
+        # sigwait takes them one by one: no handler runs in the middle of anything.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        self._listeners = self._server.listen(self._settings.workers)
+        self._lifeline = os.pipe()
+        self._bells = make_bells(self._settings.workers)
+        # The collector writes to every object that it visits, and would unshare its page.
+        gc.collect()
+        gc.freeze()
+        for slot in range(self._settings.workers):
+            self._start(slot)
+        # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns what no signal is.
+        signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
+        while self._workers:
+            sent = signal.sigwait(SIGNALS)
+            if sent == signal.SIGALRM:
+                self._look()
+            elif sent == signal.SIGCHLD:
+                self._replace_the_dead()
+            elif sent == signal.SIGHUP:
+                self._reload()
+            elif not self._stopping:
+                self._stop()
+            else:
+                self._kill_all("a second signal")
+        if self._settings.uds is not None:
+            remove_stale(self._settings.uds)
+        if MAX_FAILED_STARTS in self._failed_starts:
+            raise WorkerError(f"a worker died {MAX_FAILED_STARTS} times before it could serve")
+
+    def _look(self) -> None:
+        if time.monotonic() > self._end:
+            self._end = math.inf
+            self._kill_all("the drain took too long")
+        for slot in self._heartbeats.silent():
+            if worker := self._workers.get(slot):
+                seconds = self._heartbeats.timeout
+                logger.error("%s hangs: no sign of it for %g s; killed", worker.name, seconds)
+                self._hung.add(slot)
+                # The kernel may need a while.
+                self._heartbeats.beat(slot)
+                worker.kill()
+
+    def _kill_all(self, reason: str) -> None:
+        logger.warning("%s: workers are killed", reason)
+        for worker in self._workers.values():
+            worker.kill()
+
+    def _reload(self) -> None:
+        # Here too, for those that are still to be forked.
+        self._guard.reload(self._settings)
+        for worker in self._workers.values():
+            os.kill(worker.pid or 0, signal.SIGHUP)
+
+    def _start(self, slot: int) -> None:
+        self._started[slot] = 0
+        self._heartbeats.beat(slot)
+        # Its name is that of its counts: a replacement goes on with those of the dead.
+        name = f"worker-{slot}"
+        self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
+        self._workers[slot].start()
+        self._metrics.processes.set(len(self._workers))
+
+    def _work(self, slot: int) -> None:
+        if failed := self._failed_starts[slot]:
+            time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failed - 1))
+        lifeline, supervisors_end = self._lifeline
+        os.close(supervisors_end)
+        listeners = self._listeners.pop(slot)
+        self._close_listeners()
+        LINES.begin_anew()
+        # What the supervisor cleans up is not this one's.
+        end_on_signals(LINES.flush)
+        # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        bulletin = Bulletin(Path(self._directory), slot, self._bells)
+        on_started = partial(setitem, self._started, slot, 1)
+        on_loop = partial(self._heartbeats.keep_beating, slot)
+        try:
+            self._server.work(listeners, lifeline, bulletin, on_loop, on_started)
+        except Exception:
+            logger.exception("worker failed")
+            sys.exit(1)
+        finally:
+            LINES.flush()
+        if self._server.orphaned:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _replace_the_dead(self) -> None:
+        for slot, worker in list(self._workers.items()):
+            if worker.is_alive():
+                continue
+            del self._workers[slot]
+            self._metrics.processes.set(len(self._workers))
+            reason = "hung" if slot in self._hung else "died"
+            self._hung.discard(slot)
+            if not self._stopping:
+                logger.warning("%s ended with %s", worker.name, _cause(worker.exitcode))
+                self._metrics.restarts.labels(reason).inc()
+                self._replace(slot)
+            worker.close()
+
+    def _replace(self, slot: int) -> None:
+        self._failed_starts[slot] = 0 if self._started[slot] else self._failed_starts[slot] + 1
+        if self._failed_starts[slot] < MAX_FAILED_STARTS:
+            self._start(slot)
+        else:
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._close_listeners()
+        for worker in self._workers.values():
+            worker.terminate()
+        limit = self._settings.drain_delay_seconds + self._settings.drain_timeout_seconds
+        self._end = time.monotonic() + limit + GRACE_SECONDS
+
+    def _close_listeners(self) -> None:
+        # Whoever holds one open has the kernel take connections for it.
+        for listener in chain.from_iterable(self._listeners):
+            listener.close()
+
+
+def _clean_up(directory: str) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    LINES.flush()
+
+
+def _cause(exit_code: int | None) -> str:
+    return signal.Signals(-exit_code).name if exit_code and exit_code < 0 else f"status {exit_code}"

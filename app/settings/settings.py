@@ -1,0 +1,227 @@
+"""Every setting, declared once: environment variables and `app serve` options derive from it."""
+
+import difflib
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as CommandLineError
+
+from app.errors import SettingsError
+from app.settings.host_names import Origins, Patterns
+from app.settings.rollout_target import Kind, Target
+from app.settings.version_policy import VersionPolicy
+
+# Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
+# variable of ours stops the start.
+PREFIX = "MULTICLASS_"
+# No setting of the service: the API key that the commands which ask one send.
+KEY_VARIABLE = "MULTICLASS_KEY"
+
+
+def _require_policy(text: str) -> str:
+    VersionPolicy.parse(text)
+    return text
+
+
+def _require_target(kind: Kind, text: str) -> str:
+    Target.parse(kind, text)
+    return text
+
+
+class Settings(BaseSettings):
+    """Read from `MULTICLASS_*` environment variables; options of `app serve` win."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    model: Path = Field(
+        default=Path("models/iris-model.pth"),
+        description="checkpoint to serve; its card beside it, if it has one",
+    )
+    models: Path | None = Field(
+        default=None,
+        description="folder to serve all models of, NAME.pth or NAME/VERSION/; "
+        "the model setting then names the default one",
+    )
+    version_policy: Annotated[str, AfterValidator(_require_policy)] = Field(
+        default="latest", description="versions to serve: latest, latest:N, all, or such as 1,3"
+    )
+    hot_reload: bool = Field(
+        default=True, description="load what changes on disk while the service runs"
+    )
+    admin_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="bearer token of POST /models/NAME/load, /unload and /default; "
+        "absent without, unless an API key has the scope admin",
+    )
+    api_keys: Path | None = Field(
+        default=None, description="TOML file of API keys (app key new); open to all without"
+    )
+    cors_origins: Origins = Field(
+        default=(), description="origins whose pages may ask, by commas; * for any"
+    )
+    trusted_hosts: Patterns = Field(
+        default=(), description="host names to answer to, by commas; *.example.com too; any without"
+    )
+    canary: Annotated[str, AfterValidator(partial(_require_target, "canary"))] | None = Field(
+        default=None,
+        description="NAME:VERSION=SHARE: a version that answers a share of the default's requests",
+    )
+    shadow: Annotated[str, AfterValidator(partial(_require_target, "shadow"))] | None = Field(
+        default=None,
+        description="NAME:VERSION or NAME:VERSION=SHARE: a version that sees the default's "
+        "requests, and is compared with it",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        min_length=1,
+        description="address or name to listen on; 0.0.0.0 for any of IPv4, :: for any of both",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
+    uds: Path | None = Field(
+        default=None,
+        description="path of a unix domain socket to listen on, in the place of host and port",
+    )
+    grpc_port: int | None = Field(
+        default=None, ge=0, le=65535, description="port to answer gRPC on; 0 picks one"
+    )
+    workers: int = Field(default=1, ge=1, description="processes that share the port")
+    worker_timeout_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longest standstill of a worker's event loop before it is killed and "
+        "replaced; 0 for any",
+    )
+    max_instances: int = Field(
+        default=1_000_000, ge=1, description="most rows in one prediction request"
+    )
+    max_body_bytes: int = Field(
+        default=32 * 2**20, ge=1024, description="most bytes in one request body"
+    )
+    max_queued_requests: int = Field(
+        default=4096, ge=1, description="most small requests waiting for a forward pass"
+    )
+    max_large_requests: int = Field(
+        default=8, ge=1, description="most large requests in work at a time"
+    )
+    max_header_bytes: int = Field(
+        default=32 * 2**10, ge=1024, description="most bytes in the headers of one request"
+    )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="longest wait for a request's headers"
+    )
+    body_timeout_seconds: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="longest wait for a request's body, and for a client that reads no answer",
+    )
+    request_timeout_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="longest wait for a prediction without X-Request-Timeout; 0 for any",
+    )
+    keep_alive_seconds: int = Field(
+        default=75, ge=1, description="how long a connection without a request is held"
+    )
+    state_values_limit: int = Field(
+        default=1000, ge=0, description="largest tensor whose values /state shows unasked"
+    )
+    prediction_log: SecretStr | None = Field(
+        default=None,
+        description="database to log predictions to, sqlite:////FOLDER/FILE.db or "
+        "postgresql://USER:PASSWORD@HOST/NAME; none are logged without",
+    )
+    prediction_log_flush_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="longest wait of a prediction before it is logged: what a crash may lose",
+    )
+    prediction_log_retention_days: float = Field(
+        default=30.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="age at which logged predictions are deleted",
+    )
+    prediction_log_max_rows: int = Field(
+        default=100_000,
+        ge=1,
+        description="most predictions waiting to be logged; more are dropped, and counted",
+    )
+    prediction_log_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="longest wait for one answer of the prediction log's database",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="least severe log record written"
+    )
+    tracing: bool = Field(
+        default=False, description="send OpenTelemetry traces, as the OTEL_* variables say"
+    )
+    drain_delay_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="how long to serve on, not ready, after SIGTERM",
+    )
+    drain_timeout_seconds: int = Field(
+        default=30, ge=1, description="longest wait for requests in flight at the end"
+    )
+
+    @property
+    def express(self) -> bool:
+        """Whether nothing is set that has a part in every prediction (app.api.express)."""
+        asked_first = self.api_keys or self.trusted_hosts or self.cors_origins
+        return not (self.request_timeout_seconds or self.beside or self.tracing or asked_first)
+
+    @property
+    def beside(self) -> list[Target]:
+        """Canary and shadow, where they are set."""
+        texts: dict[Kind, str | None] = {"canary": self.canary, "shadow": self.shadow}
+        return [Target.parse(kind, text) for kind, text in texts.items() if text]
+
+    @classmethod
+    def read(cls, arguments: list[str] | None = None) -> Self:
+        """Read the environment and, where given, command line arguments.
+
+        Raises SettingsError naming the unknown or malformed setting.
+        """
+        _require_known_variables()
+        options: dict[str, Any] = {}
+        if arguments is not None:
+            options = {"_cli_parse_args": arguments, "_cli_kebab_case": True}
+            options |= {"_cli_prog_name": "app serve", "_cli_exit_on_error": False}
+        try:
+            return cls(**options)
+        except CommandLineError as error:
+            raise SettingsError(f"{error}; app serve --help lists the options") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            # A token that is refused for its length may still be somebody's.
+            found = "" if name == "admin_token" else f", not {first['input']!r}"
+            raise SettingsError(f"setting {variable(name)}: {first['msg']}{found}") from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return f"{PREFIX}{field}".upper()
+
+
+def _require_known_variables() -> None:
+    known = [KEY_VARIABLE, *map(variable, Settings.model_fields)]
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0)[0]
+            raise SettingsError(f"unknown setting {name}; did you mean {nearest}?")

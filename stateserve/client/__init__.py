@@ -1,0 +1,37 @@
+"""A client of the service: `Client`, and `AsyncClient` with the same methods to await.
+
+Errors are ClientError, each one line. Needs `pip install '.[client]'`; its types need nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from stateserve.client.client import AsyncClient as AsyncClient
+    from stateserve.client.client import Client as Client
+    from stateserve.client.predictions import Details as Details
+    from stateserve.client.predictions import Flower as Flower
+    from stateserve.client.predictions import Novelty as Novelty
+    from stateserve.client.predictions import Prediction as Prediction
+    from stateserve.client.predictions import RangeWarning as RangeWarning
+    from stateserve.client.predictions import decode_predictions as decode_predictions
+    from stateserve.client.predictions import encode_flowers as encode_flowers
+    from stateserve.client.predictions import record_type as record_type
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "client": ("AsyncClient", "Client"),
+        "predictions": (
+            "Details",
+            "Flower",
+            "Novelty",
+            "Prediction",
+            "RangeWarning",
+            "decode_predictions",
+            "encode_flowers",
+            "record_type",
+        ),
+    },
+)

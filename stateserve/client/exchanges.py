@@ -1,0 +1,210 @@
+"""What is asked and how answers are read; waiting and sending are left to the clients.
+
+Each exchange is a generator, as httpx's own Auth flows are, so that one text serves Client
+and AsyncClient. It builds its request in its turn: of ten thousand predictions that wait, no
+body is in memory.
+"""
+
+import json
+import re
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from stateserve.client.failures import no_answer
+from stateserve.client.predictions import (
+    Details,
+    Flower,
+    Prediction,
+    decode_prediction,
+    decode_predictions,
+    encode_flowers,
+)
+from stateserve.client.retries import Attempt, Exchange, T, persist
+from stateserve.errors import ClientError, Fault, NoAnswer, Problem
+from stateserve.model import Card
+from stateserve.text import MOST_SHOWN
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stateserve.model import ModelView
+
+Array = NDArray[np.generic]
+KEY = re.compile(r"[\x21-\x7e]+")
+
+
+class Exchanges:
+    """All that a service is asked. `build` is build_request of either httpx client."""
+
+    def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
+        self._build = build
+        self._patience = patience
+
+    def predict(
+        self, flowers: Flower | Iterable[Flower], details: Details
+    ) -> Exchange[Prediction | list[Prediction]]:
+        single = isinstance(flowers, Mapping)
+
+        def read(response: httpx.Response) -> Prediction | list[Prediction]:
+            prediction_id = response.headers.get("x-prediction-id")
+            if single:
+                return decode_prediction(response.content, prediction_id)
+            return decode_predictions(response.content, prediction_id)
+
+        # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
+        asked = self._answer(
+            read,
+            "predict",
+            method="POST",
+            params={name: "true" for name, wanted in details.items() if wanted},
+            content=encode_flowers(flowers),
+            headers={"Content-Type": "application/json"},
+        )
+        return (yield from asked)
+
+    def feedback(self, prediction: Prediction | str, true_class: str) -> Exchange[None]:
+        prediction_id = prediction if isinstance(prediction, str) else prediction.id
+        if prediction_id is None:
+            raise ClientError("the service did not log this prediction: it has no id")
+        body = {"prediction_id": prediction_id, "class": true_class}
+        # The last one counts, so that it may be sent again.
+        return self._ask(
+            lambda _: None,
+            "feedback",
+            method="POST",
+            content=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+
+    def model(self) -> Exchange["ModelView"]:
+        # The service's own type, and with it the service's imports; card() does without.
+        from pydantic import TypeAdapter
+
+        from stateserve.model import ModelView
+
+        return self._ask(TypeAdapter(ModelView).validate_json, "model")
+
+    def card(self) -> Exchange[Card]:
+        return self._ask(_read_card, "model")
+
+    def state(self) -> Exchange[dict[str, "Tensor"]]:
+        import safetensors.torch
+
+        return self._whole(safetensors.torch.load)
+
+    def arrays(self) -> Exchange[dict[str, Array]]:
+        return self._whole(safetensors.numpy.load)
+
+    def tensor(self, name: str, slice: str | None) -> Exchange["Tensor"]:
+        import safetensors.torch
+
+        return self._one(name, slice, safetensors.torch.load)
+
+    def array(self, name: str, slice: str | None) -> Exchange[Array]:
+        return self._one(name, slice, safetensors.numpy.load)
+
+    def ready(self) -> Exchange[bool]:
+        outcome = yield Attempt(0, self._request("GET", "health/ready"))
+        return isinstance(outcome, httpx.Response) and outcome.is_success
+
+    def _whole(self, load: Callable[[bytes], dict[str, T]]) -> Exchange[dict[str, T]]:
+        # safetensors returns the entries in another order each time.
+        return self._ask(lambda content: dict(sorted(load(content).items())), "state.safetensors")
+
+    def _one(
+        self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
+    ) -> Exchange[T]:
+        params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
+        # What UTF-8 has no bytes for is in no name that a service could know.
+        path = f"state/{quote(name, safe='', errors='replace')}"
+        return self._ask(lambda content: load(content)[name], path, params=params)
+
+    def _ask(
+        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
+    ) -> Exchange[T]:
+        return self._answer(lambda response: read(response.content), path, method=method, **parts)
+
+    def _answer(
+        self, read: Callable[[httpx.Response], T], path: str, *, method: str, **parts: Any
+    ) -> Exchange[T]:
+        request = self._request(method, path, **parts)
+        response = yield from persist(request, self._patience)
+        if not response.is_success:
+            raise _problem(response)
+        try:
+            return read(response)
+        except (ValueError, LookupError, SafetensorError) as error:
+            reason = str(error).partition("\n")[0]
+            raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
+
+    def _request(self, method: str, path: str, **parts: Any) -> httpx.Request:
+        try:
+            return self._build(method, path, **parts)
+        except httpx.InvalidURL as error:
+            # As of a tensor's name of 70,000 letters.
+            raise no_answer(path[:MOST_SHOWN], error) from None
+
+
+def parse_url(url: str) -> httpx.URL:
+    """Raises NoAnswer for what is no URL."""
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise no_answer(url[:MOST_SHOWN], error) from None
+
+
+def with_key(key: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """httpx's options, and those that send `key`. Raises ClientError for what is no key."""
+    if key is None:
+        return options
+    if not KEY.fullmatch(key):
+        # httpx would show it in an error of its own.
+        raise ClientError("the key has a character that no key has")
+    return options | {"auth": _Bearer(key)}
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self._value = f"Bearer {key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._value
+        yield request
+
+
+def _read_card(content: bytes) -> Card:
+    return Card.model_validate(msgspec.json.decode(content)["card"])
+
+
+class _Fault(msgspec.Struct):
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+
+
+class _ProblemDetails(msgspec.Struct):
+    detail: str
+    errors: list[_Fault] = []
+
+
+def _problem(response: httpx.Response) -> Problem:
+    try:
+        details = msgspec.json.decode(response.content, type=_ProblemDetails)
+    except ValueError:
+        # Not this service but something before it, as a proxy's page in HTML.
+        details = _ProblemDetails(response.reason_phrase)
+    return Problem(
+        url=str(response.url),
+        status=response.status_code,
+        detail=details.detail,
+        errors=[Fault(fault.pointer or fault.parameter, fault.detail) for fault in details.errors],
+        request_id=response.headers.get("x-request-id"),
+    )

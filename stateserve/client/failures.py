@@ -1,0 +1,35 @@
+"""What httpx says when there is no answer, in a line that says what to do about it."""
+
+import httpx
+
+from stateserve.errors import NoAnswer
+
+# All that httpx raises by itself; but a client that was closed is told apart before.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+LATER = "the service may be busy: timeout=SECONDS lets the client wait longer"
+# Looked up along the failure's MRO.
+HINTS: dict[type[BaseException], str] = {
+    BaseException: "httpx names the cause",
+    httpx.ConnectError: "is the service running, and is this its address?",
+    httpx.ConnectTimeout: "is the service running, and is this its address?",
+    httpx.ReadTimeout: LATER,
+    httpx.WriteTimeout: LATER,
+    httpx.PoolTimeout: "all of the transport's connections are in use; allow it more of them",
+    httpx.NetworkError: "the connection was lost",
+    httpx.RemoteProtocolError: "the connection ended too early, or no HTTP is spoken there",
+    httpx.LocalProtocolError: "is each header in the client's options a header of HTTP?",
+    httpx.UnsupportedProtocol: "an address begins with http:// or https://",
+    httpx.ProxyError: "look at the proxy that the options or the environment name",
+    httpx.DecodingError: "something on the way changed the answer's Content-Encoding",
+    httpx.TooManyRedirects: "give the address that the service itself has",
+    httpx.InvalidURL: "an address is like http://127.0.0.1:8000",
+    httpx.CookieConflict: "the client needs no cookies",
+    httpx.StreamError: "the client was closed, or its transport reads no answer to its end",
+}
+
+
+def no_answer(url: object, failure: BaseException) -> NoAnswer:
+    """The error of ours that stands for one of httpx."""
+    reason = str(failure).partition("\n")[0].rstrip(".") or type(failure).__name__
+    hint = next(HINTS[kind] for kind in type(failure).__mro__ if kind in HINTS)
+    return NoAnswer(f"{url}: {reason}; {hint}")

@@ -1,0 +1,69 @@
+"""When to ask again."""
+
+import email.utils
+import random
+import time
+from collections.abc import Generator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import NamedTuple, TypeVar
+
+import httpx
+
+from stateserve.client.failures import no_answer
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+PASSING = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+LOST = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
+
+
+class Attempt(NamedTuple):
+    """Wait `pause` seconds, then send the request."""
+
+    pause: float
+    request: httpx.Request
+
+
+T = TypeVar("T")
+Outcome = httpx.Response | Exception
+# Yields each attempt, is sent what came of it, and returns what was asked for.
+Exchange = Generator[Attempt, Outcome, T]
+
+
+def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]:
+    """Send a request that only reads, again and again while it meets 503, 429 or a lost
+    connection.
+
+    Waits as long as Retry-After says, and at least 0.1 s, doubled each time, up to 2 s. No
+    pause ends later than `patience` seconds after the first attempt. Raises NoAnswer.
+    """
+    deadline = time.monotonic() + patience
+    pause, longest = 0.0, FIRST_PAUSE
+    while True:
+        outcome = yield Attempt(pause, request)
+        # A random part, lest all who saw one server stop come back at one moment.
+        pause = max(_retry_after(outcome), longest * random.uniform(0.5, 1))  # noqa: S311
+        longest = min(2 * longest, LONGEST_PAUSE)
+        if not _passes(outcome) or time.monotonic() + pause > deadline:
+            break
+    if isinstance(outcome, Exception):
+        raise no_answer(request.url, outcome) from outcome
+    return outcome
+
+
+def _passes(outcome: Outcome) -> bool:
+    if isinstance(outcome, Exception):
+        return isinstance(outcome, LOST)
+    return outcome.status_code in PASSING
+
+
+def _retry_after(outcome: Outcome) -> float:
+    """RFC 9110, section 10.2.3: seconds, or a date; 0 where there is neither."""
+    value = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
+    if value.isascii() and value.isdecimal():
+        return float(value)
+    try:
+        date = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    return (date.astimezone(UTC) - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,42 @@
+"""What is in a state_dict: entries, slices, statistics, and how two of them differ.
+
+Reads tensors in chunks and changes none. Knows no file and no module.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from stateserve.inspect.difference import Comparison as Comparison
+    from stateserve.inspect.difference import Outline as Outline
+    from stateserve.inspect.difference import compare_states as compare_states
+    from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
+    from stateserve.inspect.entries import Entry as Entry
+    from stateserve.inspect.entries import Totals as Totals
+    from stateserve.inspect.entries import describe_module as describe_module
+    from stateserve.inspect.entries import describe_state as describe_state
+    from stateserve.inspect.entries import json_values as json_values
+    from stateserve.inspect.entries import take_slice as take_slice
+    from stateserve.inspect.entries import totals as totals
+    from stateserve.inspect.statistics import MAX_BINS as MAX_BINS
+    from stateserve.inspect.statistics import Histogram as Histogram
+    from stateserve.inspect.statistics import histogram as histogram
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "difference": ("Comparison", "Outline", "compare_states"),
+        "entries": (
+            "Entry",
+            "MAX_JSON_VALUES",
+            "Totals",
+            "describe_module",
+            "describe_state",
+            "json_values",
+            "take_slice",
+            "totals",
+        ),
+        "statistics": ("Histogram", "MAX_BINS", "histogram"),
+    },
+)

@@ -1,0 +1,120 @@
+"""What the elements of a tensor are like: statistics and histograms, a chunk at a time."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from stateserve.checkpoint import CHUNK, Array, array_chunks
+
+Chunk = NDArray[np.float64]
+MAX_BINS = 1000
+# Squares of float64 beyond 2**±512 overflow or vanish. What comes near is scaled first.
+SAFE_EXPONENT = 400
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Over the finite elements, in float64; all None where there are none.
+
+    std is the population's; norm is the Euclidean norm, None where float64 cannot hold it.
+    """
+
+    min: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+    norm: float | None
+    zeros: int
+    non_finite: int
+
+
+def statistics(tensor: Tensor) -> Statistics:
+    """Statistics of a tensor of any shape; a contiguous one is read in place, never copied."""
+    lowest, highest = math.inf, -math.inf
+    finite = zeros = 0
+    for chunk in _finite(_tensor_chunks(tensor)):
+        lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
+        finite += chunk.size
+        zeros += chunk.size - int(np.count_nonzero(chunk))
+    non_finite = tensor.numel() - finite
+    if not finite:
+        return Statistics(None, None, None, None, None, zeros, non_finite)
+    mean, std, norm = _moments(tensor, max(-lowest, highest))
+    return Statistics(lowest, highest, mean, std, norm, zeros, non_finite)
+
+
+def _moments(tensor: Tensor, largest: float) -> tuple[float | None, float | None, float | None]:
+    """Mean, standard deviation and norm, given the largest absolute value.
+
+    Chunks are merged as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise
+    Algorithm for Computing Sample Variances" (1979): no large sums are subtracted.
+    """
+    exponent = math.frexp(largest)[1]
+    shift = exponent if abs(exponent) > SAFE_EXPONENT else 0
+    count, mean, squares = 0, 0.0, 0.0
+    for chunk in _finite(_tensor_chunks(tensor)):
+        scaled = np.ldexp(chunk, -shift) if shift else chunk
+        chunk_mean = float(scaled.mean())
+        deviations = scaled - chunk_mean
+        deviations *= deviations
+        total, step = count + chunk.size, chunk_mean - mean
+        squares += float(deviations.sum()) + step * step * count * chunk.size / total
+        mean += step * chunk.size / total
+        count = total
+    norm = math.sqrt(squares + count * mean * mean)
+    return _unscale(mean, shift), _unscale(math.sqrt(squares / count), shift), _unscale(norm, shift)
+
+
+def _unscale(value: float, shift: int) -> float | None:
+    try:
+        return math.ldexp(value, shift)
+    except OverflowError:
+        return None
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """counts (bins,) of the finite elements between edges (bins + 1,), ascending."""
+
+    counts: list[int]
+    edges: list[float]
+
+
+def histogram(array: Array, bins: int) -> Histogram:
+    """Count the finite elements of an array of any shape and strides in bins of one width."""
+    bounds = [
+        (chunk.min(), chunk.max()) for chunk in _finite(array_chunks(array, CHUNK, np.float64))
+    ]
+    lowest = float(min((low for low, _ in bounds), default=0.0))
+    highest = float(max((high for _, high in bounds), default=1.0))
+    try:
+        edges = np.histogram_bin_edges([], bins, (lowest, highest))
+    except ValueError:
+        # float64 has fewer steps between min and max than bins were asked for.
+        margin = max(0.5, abs(lowest) * 1e-9)
+        lowest, highest = lowest - margin, lowest + margin
+        edges = np.histogram_bin_edges([], bins, (lowest, highest))
+    counts = np.zeros(bins, np.int64)
+    for chunk in _finite(array_chunks(array, CHUNK, np.float64)):
+        counts += np.histogram(chunk, bins, (lowest, highest))[0]
+    return Histogram(counts.tolist(), edges.tolist())
+
+
+def _tensor_chunks(tensor: Tensor) -> Iterator[Chunk]:
+    for chunk in torch.split(tensor.detach().reshape(-1), CHUNK):
+        # torch converts: NumPy has no bfloat16.
+        yield chunk.to(torch.float64).numpy()
+
+
+def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """The finite elements of each chunk that has any; to be used before the next is asked."""
+    for chunk in chunks:
+        mask = np.isfinite(chunk)
+        finite = chunk if mask.all() else chunk[mask]
+        if finite.size:
+            yield finite

@@ -1,0 +1,56 @@
+"""A model: an architecture, its state and its card.
+
+It is loaded whole or refused with a CheckpointError; it is immutable, and threads share it.
+Knows no HTTP, no queue and no version.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
+    from stateserve.model.card import Architecture as Architecture
+    from stateserve.model.card import Card as Card
+    from stateserve.model.card import Feature as Feature
+    from stateserve.model.card import Golden as Golden
+    from stateserve.model.card import card_path as card_path
+    from stateserve.model.certainty import Novelty as Novelty
+    from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
+    from stateserve.model.certainty import calibrate as calibrate
+    from stateserve.model.checkpoint import convert as convert
+    from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
+    from stateserve.model.model_view import Layer as Layer
+    from stateserve.model.model_view import ModelView as ModelView
+    from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.training_data import Bootstrap as Bootstrap
+    from stateserve.model.training_data import Calibration as Calibration
+    from stateserve.model.training_data import FeatureHistogram as FeatureHistogram
+    from stateserve.model.training_data import Mahalanobis as Mahalanobis
+    from stateserve.model.training_data import Reliability as Reliability
+    from stateserve.model.training_data import TrainingRows as TrainingRows
+    from stateserve.model.training_record import ClassMetrics as ClassMetrics
+    from stateserve.model.training_record import Hyperparameters as Hyperparameters
+    from stateserve.model.training_record import Metrics as Metrics
+    from stateserve.model.training_record import SeedMetrics as SeedMetrics
+    from stateserve.model.training_record import Split as Split
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "card": ("Architecture", "CARD_SUFFIX", "Card", "Feature", "Golden", "card_path"),
+        "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
+        "checkpoint": ("convert", "save_checkpoint"),
+        "model_view": ("Layer", "ModelView"),
+        "predictor": ("Predictor",),
+        "training_data": (
+            "Bootstrap",
+            "Calibration",
+            "FeatureHistogram",
+            "Mahalanobis",
+            "Reliability",
+            "TrainingRows",
+        ),
+        "training_record": ("ClassMetrics", "Hyperparameters", "Metrics", "SeedMetrics", "Split"),
+    },
+)

@@ -1,0 +1,113 @@
+"""The network. A model is this code plus a state: neither is any use without the other."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from stateserve.errors import StateMismatch
+
+MOST_NAMED = 8
+
+
+class Multiclass(nn.Module):
+    """Linear, ReLU, Linear, LogSoftmax: rows of features to log-probabilities.
+
+    The defaults are iris: four features in cm, eight hidden units, three species. With
+    `batch_norm` the inputs pass BatchNorm1d first, which adds *buffers* to the state:
+    running_mean and running_var are saved and loaded but no optimizer trains them.
+
+    Source: machinelearningmastery.com, "Save and Load Your PyTorch Models". Its module
+    names (hidden, output) are kept, so its loader accepts our files and ours accepts its.
+    """
+
+    def __init__(
+        self,
+        n_features: int = 4,
+        n_hidden: int = 8,
+        n_classes: int = 3,
+        *,
+        batch_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        # Identity holds no state, so a model without batch norm has the article's four keys.
+        self.norm = nn.BatchNorm1d(n_features) if batch_norm else nn.Identity()
+        self.hidden = nn.Linear(n_features, n_hidden)
+        self.act = nn.ReLU()
+        self.output = nn.Linear(n_hidden, n_classes)
+        self.logsoftmax = nn.LogSoftmax(dim=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map float32 (rows, n_features) to float32 (rows, n_classes) log-probabilities."""
+        return self.logsoftmax(self.logits(x))  # type: ignore[no-any-return]
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Map float32 (rows, n_features) to float32 (rows, n_classes), before the softmax."""
+        return self.output(self.act(self.hidden(self.norm(x))))  # type: ignore[no-any-return]
+
+    def activations(self, x: Tensor) -> dict[str, Tensor]:
+        """What each layer makes of x, (rows, its size), by the layer's name, in order.
+
+        No forward hooks: the module is shared by threads, and a hook would see them all.
+        """
+        outputs = {}
+        for name, layer in self.named_children():
+            outputs[name] = x = layer(x)
+        return outputs
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
+        """Rebuild the module that `state` belongs to, sizes inferred from its shapes.
+
+        The module comes back in evaluation mode and uses the state's tensors themselves.
+        Raises StateMismatch, listing sorted missing, unexpected and mis-shaped keys.
+        """
+        hidden = _matrix_shape(state.get("hidden.weight"), default=(8, 4))
+        output = _matrix_shape(state.get("output.weight"), default=(3, hidden[0]))
+        batch_norm = any(name.startswith("norm.") for name in state)
+        # No memory and no random initialisation for weights that are about to be replaced.
+        with torch.device("meta"):
+            module = cls(hidden[1], hidden[0], output[0], batch_norm=batch_norm)
+        _require_same_keys(module.state_dict(), state)
+        module.load_state_dict(state, assign=True)
+        return module.eval()
+
+
+def _matrix_shape(tensor: Tensor | None, default: tuple[int, int]) -> tuple[int, int]:
+    if tensor is None or tensor.dim() != 2 or 0 in tensor.shape:
+        return default
+    return tensor.shape[0], tensor.shape[1]
+
+
+def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
+    faults = []
+    if missing := sorted(expected.keys() - state.keys()):
+        faults.append(f"missing {', '.join(missing)}")
+    if unexpected := sorted(state.keys() - expected.keys()):
+        faults.append(f"unexpected {_shortened([f'{name!r:.100}' for name in unexpected])}")
+    for name in sorted(expected.keys() & state.keys()):
+        want, have = expected[name], state[name]
+        if want.shape != have.shape:
+            faults.append(f"{name} has shape {list(have.shape)}, not {list(want.shape)}")
+        if want.dtype != have.dtype:
+            faults.append(f"{name} is {have.dtype}, not {want.dtype}")
+        elif want.layout != have.layout:
+            faults.append(f"{name} is {have.layout}, not {want.layout}")
+    if faults:
+        raise StateMismatch(
+            f"the state does not fit Multiclass: {'; '.join(faults)}; {_outline(state)}"
+        )
+
+
+def _outline(state: Mapping[str, Tensor]) -> str:
+    """How many entries there are, and of which modules: the first part of their names."""
+    modules = Counter(name.partition(".")[0] for name in state)
+    parts = [f"{name[:100]} {count}" for name, count in modules.items()]
+    return f"it has {len(state)} entries: {_shortened(parts)}"
+
+
+def _shortened(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return ", ".join(parts[:MOST_NAMED]) + more

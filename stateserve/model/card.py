@@ -1,0 +1,236 @@
+"""The model card: what a state_dict cannot say of itself, as JSON beside the checkpoint.
+
+A checkpoint without a card is served under a made one: neutral names, and nothing of training.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+import numpy as np
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from stateserve.checkpoint import read_regular_file
+from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.model.training_data import (
+    Calibration,
+    Count,
+    FeatureHistogram,
+    Frozen,
+    Mahalanobis,
+    Name,
+    Number,
+    Rows,
+    Text,
+    TrainingRows,
+)
+from stateserve.model.training_record import MAX_CLASSES, Hyperparameters, Metrics, Split
+
+# Far more than the training rows that a card may keep; checked in about a second.
+MAX_BYTES = 2**23
+CARD_SUFFIX = ".json"
+MAX_FEATURES = 10_000
+NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
+NO_CARD = (
+    "no model card: features and classes have neutral names, and training ranges, metrics and "
+    "reference data are not known"
+)
+# What a card in a file has, and a made one has not.
+WRITTEN = ("dataset", "hyperparameters", "split", "metrics", "golden")
+
+# float32 ends at 3.4e38. Rounding can leave a sure class a little above 0.
+LogProbability = Annotated[float, Field(ge=-3.4e38, le=1e-3)]
+
+
+class Feature(Frozen):
+    """One input column: its name, its unit where known, and its range in training if known."""
+
+    name: Name
+    unit: str | None = Field(default=None, max_length=100)
+    minimum: Number | None = None
+    maximum: Number | None = None
+    example: Number | None = None
+
+    @model_validator(mode="after")
+    def _require_range(self) -> Self:
+        known = (self.minimum is not None, self.maximum is not None, self.example is not None)
+        if any(known) and not all(known):
+            raise ValueError("minimum, maximum and example stand together")
+        if self.range and self.range[0] > self.range[1]:
+            raise ValueError(f"the minimum {self.range[0]!r} is over the maximum {self.range[1]!r}")
+        return self
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Smallest and largest value in training."""
+        if self.minimum is None or self.maximum is None:
+            return None
+        return self.minimum, self.maximum
+
+
+class Architecture(Frozen):
+    """The arguments that rebuild the module."""
+
+    module: Literal["Multiclass"] = "Multiclass"
+    n_features: Count = Field(gt=0)
+    n_hidden: Count = Field(gt=0)
+    n_classes: Count = Field(gt=1)
+    batch_norm: bool = False
+
+
+class Golden(Frozen):
+    """Inputs (rows, n_features) and the log-probabilities that they must reproduce."""
+
+    inputs: Rows
+    log_probabilities: list[Annotated[list[LogProbability], Field(fail_fast=True)]] = Field(
+        min_length=1, fail_fast=True
+    )
+
+    @model_validator(mode="after")
+    def _require_rectangles(self) -> Self:
+        for name, rows in self:
+            _require_shape(name, rows, len(self.inputs), len(rows[0]))
+        return self
+
+
+def _require_distinct(names: Sequence[str]) -> None:
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
+        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
+        raise ValueError(f"repeats {', '.join(repeated[:3])}{more}")
+
+
+def _require_shape(name: str, rows: Sequence[Sequence[object]], count: int, width: int) -> None:
+    if len(rows) != count or any(len(row) != width for row in rows):
+        raise ValueError(f"{name} does not fit {count} x {width}")
+
+
+def _distinct_classes(classes: list[str]) -> list[str]:
+    _require_distinct(classes)
+    return classes
+
+
+def _distinct_features(features: list[Feature]) -> list[Feature]:
+    _require_distinct([feature.name for feature in features])
+    return features
+
+
+class Card(Frozen):
+    """Schema version 1 of the card. `state_sha256` is app.checkpoint.state_sha256.
+
+    Parts that are None are not known; a card in a file has all of WRITTEN, and the ranges.
+    """
+
+    schema_version: Literal[1] = 1
+    name: Text
+    dataset: Text | None = None
+    architecture: Architecture
+    features: Annotated[
+        list[Feature],
+        Field(min_length=1, max_length=MAX_FEATURES, fail_fast=True),
+        AfterValidator(_distinct_features),
+    ]
+    classes: Annotated[
+        list[Name],
+        Field(min_length=2, max_length=MAX_CLASSES, fail_fast=True),
+        AfterValidator(_distinct_classes),
+    ]
+    hyperparameters: Hyperparameters | None = None
+    split: Split | None = None
+    metrics: Metrics | None = None
+    libraries: dict[Text, Text] = Field(default={}, max_length=100)
+    state_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    golden: Golden | None = None
+    calibration: Calibration | None = None
+    baseline: Annotated[list[Number], Field(fail_fast=True)] | None = None
+    mahalanobis: Mahalanobis | None = None
+    histograms: Annotated[list[FeatureHistogram], Field(fail_fast=True)] | None = None
+    training_rows: TrainingRows | None = None
+
+    @model_validator(mode="after")
+    def _require_reference_shapes(self) -> Self:
+        n_features, n_classes = len(self.features), len(self.classes)
+        if self.baseline is not None:
+            _require_shape("baseline", [self.baseline], 1, n_features)
+        if distances := self.mahalanobis:
+            _require_shape("class_means", distances.class_means, n_classes, n_features)
+            _require_shape("precision", distances.precision, n_features, n_features)
+        if self.histograms is not None:
+            _require_shape("histograms", [self.histograms], 1, n_features)
+        if kept := self.training_rows:
+            _require_shape("training_rows", kept.rows, len(kept.labels), n_features)
+            if not all(0 <= label < n_classes for label in kept.labels):
+                raise ValueError(f"training_rows has a label outside 0 to {n_classes - 1}")
+        return self
+
+    @property
+    def scales(self) -> list[float]:
+        """The unit of distance of each feature: its training range, or 1 if that is 0.
+
+        A range that float32 does not tell from 0 is none: distances in it would overflow.
+        """
+        ranges = [feature.range or (0.0, 1.0) for feature in self.features]
+        return [high - low if np.float32(high - low) > 0 else 1.0 for low, high in ranges]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What whoever uses the model should know of its card."""
+        return [] if self.golden else [NO_CARD]
+
+    def to_json(self) -> bytes:
+        """Indented, but a list of numbers stands on one line: people read and compare cards."""
+        # A line break is never inside a JSON string, so no name is touched.
+        text = NUMBERS.sub(
+            lambda found: f"[{' '.join(found[1].split())}]", self.model_dump_json(indent=2)
+        )
+        return (text + "\n").encode()
+
+
+def made_card(name: str, architecture: Architecture, state_sha256: str) -> Card:
+    """The card of a state that has none: neutral names alone. Raises CardMismatch."""
+    for what, count, most in (
+        ("features", architecture.n_features, MAX_FEATURES),
+        ("classes", architecture.n_classes, MAX_CLASSES),
+    ):
+        if count > most:
+            raise CardMismatch(f"the state has {count} {what}; at most {most} are served")
+    return Card(
+        name=name,
+        architecture=architecture,
+        features=[Feature(name=f"feature_{index}") for index in range(architecture.n_features)],
+        classes=[f"class_{index}" for index in range(architecture.n_classes)],
+        state_sha256=state_sha256,
+    )
+
+
+def card_path(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(CARD_SUFFIX)
+
+
+def read_card(path: Path) -> Card:
+    """Read and validate a card. Raises CardMismatch in one line naming file and field."""
+    try:
+        text = read_regular_file(path, MAX_BYTES)
+        card = Card.model_validate(msgspec.json.decode(text))
+    except UnreadableCheckpoint as error:
+        raise CardMismatch(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CardMismatch(f"{path}: Invalid JSON: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the card"
+        raise CardMismatch(f"{path}: {where:.200}: {first['msg']:.1000}") from None
+    if missing := _missing(card):
+        raise CardMismatch(f"{path}: {missing}: Field required")
+    return card
+
+
+def _missing(card: Card) -> str | None:
+    ranges = (
+        f"features.{place}.minimum"
+        for place, feature in enumerate(card.features)
+        if not feature.range
+    )
+    return next((name for name in WRITTEN if getattr(card, name) is None), next(ranges, None))

@@ -1,0 +1,133 @@
+"""What is served: a module with its state and card, loaded whole or not at all."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+from threading import Lock
+from typing import Self
+
+import numpy as np
+import torch
+
+from stateserve.checkpoint import Array
+from stateserve.errors import CardMismatch, StateMismatch
+from stateserve.inspect import Entry, describe_module
+from stateserve.model.architectures.compiled import FloatArray, Forward, compile_forward
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.background import in_background
+from stateserve.model.card import Card
+from stateserve.model.certainty import NoveltyDetector
+from stateserve.model.checkpoint import load_checkpoint
+from stateserve.text import printable
+
+# The golden prediction may come from another CPU, whose kernels round differently.
+GOLDEN_TOLERANCE = 1e-4
+# Where there is no card, so many rows are made to compare the module with its compiled form.
+MADE_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """An immutable model: module in evaluation mode, card, name and version."""
+
+    module: Multiclass
+    card: Card
+    name: str
+    version: str = "1"
+    _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, path: Path, name: str | None = None, version: str = "1") -> Self:
+        """Load the checkpoint at `path`; without `name` its stem is the model's name.
+
+        Raises CheckpointError, in one line, for any file that must not be served.
+        """
+        state, card = load_checkpoint(path)
+        try:
+            predictor = cls(
+                Multiclass.from_state(state), card, name or printable(path.stem), version
+            )
+            predictor.require_golden_prediction()
+            # Prepared here: a request would hold the event loop for it.
+            _ = predictor.novelty
+        except (StateMismatch, CardMismatch) as error:
+            raise type(error)(f"{path}: {error}") from None
+        return predictor
+
+    @cached_property
+    def log_probabilities(self) -> Forward:
+        """The function from float32 (rows, n_features) to float32 (rows, n_classes)."""
+        return compile_forward(self.module)
+
+    def require_golden_prediction(self) -> None:
+        """Raise CardMismatch unless the card's sizes and golden prediction are the module's."""
+        card, module = self.card, self.module
+        sizes = (module.hidden.in_features, module.output.out_features)
+        if (len(card.features), len(card.classes)) != sizes:
+            raise CardMismatch(
+                f"the card has {len(card.features)} features and {len(card.classes)} classes, "
+                f"the state {sizes[0]} and {sizes[1]}"
+            )
+        inputs, golden = self._golden()
+        if inputs.shape[1:] != sizes[:1] or golden.shape != (len(inputs), sizes[1]):
+            raise CardMismatch("the card's golden prediction has the wrong shape")
+        found = self.log_probabilities(inputs)
+        # Large logits carry large roundings into every difference between them.
+        scale = np.maximum(1, np.abs(found).max(axis=1, keepdims=True))
+        off = np.abs(found - golden)
+        if not (off <= GOLDEN_TOLERANCE * scale).all():
+            raise CardMismatch(
+                f"the {'card' if card.golden else 'module'}'s golden prediction is not "
+                f"reproduced: it is off by up to {float(off.max()):.3g}"
+            )
+
+    def _golden(self) -> tuple[FloatArray, FloatArray]:
+        """Inputs and what is to come of them, by the card, or else by the module itself."""
+        if golden := self.card.golden:
+            return np.array(golden.inputs, np.float32), np.array(
+                golden.log_probabilities, np.float32
+            )
+        n_features = self.module.hidden.in_features
+        inputs = np.linspace(-1, 1, MADE_ROWS * n_features, dtype=np.float32)
+        rows = inputs.reshape(n_features, MADE_ROWS).T.copy()
+        with torch.inference_mode():
+            return rows, self.module(torch.from_numpy(rows)).numpy()
+
+    @property
+    def state_sha256(self) -> str:
+        """The hash that loading verified, as 64 hexadecimal digits."""
+        return self.card.state_sha256
+
+    def describe(self) -> Future[list[Entry]]:
+        """Every state_dict entry: computed once, in the background, for whoever asks first."""
+        with self._describing:
+            return self._description
+
+    @cached_property
+    def _description(self) -> Future[list[Entry]]:
+        return in_background(partial(describe_module, self.module))
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The state_dict's tensors as NumPy arrays over the same memory."""
+        return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}
+
+    @cached_property
+    def novelty(self) -> NoveltyDetector | None:
+        """What tells rows unlike the training rows, where the card holds what it takes."""
+        mahalanobis = self.card.mahalanobis
+        return (
+            None
+            if mahalanobis is None
+            else NoveltyDetector.from_card(mahalanobis, self.card.training_rows)
+        )
+
+    @cached_property
+    def ranges(self) -> tuple[FloatArray, FloatArray]:
+        """Smallest and largest training value of each feature, both float32 (n_features, 1);
+        infinite where these are not known."""
+        nothing_outside = -np.inf, np.inf
+        ranges = [feature.range or nothing_outside for feature in self.card.features]
+        lowest, highest = np.array(ranges, np.float32).T[..., np.newaxis].copy()
+        return lowest, highest

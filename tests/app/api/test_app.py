@@ -1,0 +1,52 @@
+"""The commands about the service: settings, serve."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from app.settings.settings import Settings
+from tests.app.cli.conftest import Run
+from tests.project import ROOT
+
+
+def test_settings_are_listed_with_the_value_in_force(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULTICLASS_PORT", "9001")
+    code, out = run("settings")
+    assert code == 0
+    assert next(line for line in out.splitlines() if "MULTICLASS_PORT" in line).split()[1] == "9001"
+
+
+def test_serve_help_lists_every_option() -> None:
+    # In a process of its own: `serve` sets the handlers of signals, and the log's.
+    command = [sys.executable, "-m", "app", "serve", "--help"]
+    result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
+    assert "--port" in result.stdout
+    assert "--model" in result.stdout
+
+
+def test_settings_for_programs(run: Run) -> None:
+    code, out = run("settings", "--json")
+    assert code == 0
+    rows = json.loads(out)
+    assert len(rows) == len(Settings.model_fields)
+    assert {
+        "variable": "MULTICLASS_PORT",
+        "value": "8000",
+        "meaning": "port to listen on; 0 picks one",
+    } in rows
+
+
+def test_looking_around_needs_neither_torch_nor_fastapi() -> None:
+    script = (
+        "import sys; sys.argv = ['app', 'settings']; from app.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: sys.exit(str({'torch', 'fastapi', 'httpx'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.stderr == "set()\n"

@@ -1,0 +1,70 @@
+"""The log of real processes: several that write, and one that is killed."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.app.monitor.prediction_log.conftest import query
+from tests.process import Process, running_server, wait_until
+from tests.project import SETOSA
+from tests.workers import workers_of
+
+
+def ids(address: str) -> list[str]:
+    return [str(row[0]) for row in query(address, "SELECT id FROM predictions ORDER BY time")]
+
+
+def predict(service: Process) -> str:
+    """One prediction on a connection of its own; returns its id."""
+    answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    return f"{answer.headers['X-Prediction-ID']}:0"
+
+
+def tell(service: Process, prediction_id: str) -> int:
+    body = {"prediction_id": prediction_id, "class": "setosa"}
+    return httpx.post(f"{service.url}/feedback", json=body, timeout=30).status_code
+
+
+def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
+    options = ["--workers", "2", "--prediction-log", address.split("?timeout")[0]]
+    with running_server(tmp_path / "log", *options) as service:
+        wait_until(lambda: service.log.read_text().count("Application startup complete") == 2)
+        made = [predict(service) for _ in range(60)]
+        # Whichever worker is asked; the other may still have to write it.
+        for each in made[-2:]:
+            wait_until(lambda each=each: tell(service, each) == 200)
+        assert tell(service, "absent:0") == 404
+        wait_until(lambda: len(ids(address)) == len(made))
+        for victim in workers_of(service):
+            os.kill(victim, signal.SIGKILL)
+        made += [predict(service) for _ in range(20)]
+        # What waits for the next flush is written at the end.
+        assert service.stop() == 0
+        assert "ERROR" not in service.log.read_text()
+    assert sorted(ids(address)) == sorted(made)
+
+
+def test_a_kill_loses_no_more_than_one_flush(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/log.db"
+    options = ["--prediction-log", address, "--prediction-log-flush-seconds", "0.2"]
+    with running_server(tmp_path / "log", *options) as running, httpx.Client() as client:
+        made = []
+        started = time.monotonic()
+        while time.monotonic() - started < 1.5:
+            answer = client.post(f"{running.url}/predict", json=SETOSA)
+            made.append(f"{answer.headers['X-Prediction-ID']}:0")
+            time.sleep(0.005)
+        running.process.kill()
+        running.process.wait()
+    kept = ids(address)
+    # In order and without holes: what is missing is what came last.
+    assert kept == made[: len(kept)]
+    ((first, last),) = query(address, "SELECT min(time), max(time) FROM predictions")
+    # Of 1.5 s: a flush may be late on a busy machine, but not by several times its interval.
+    assert last - first > 0.75
+    with running_server(tmp_path / "log", *options) as running:
+        counted = httpx.get(f"{running.url}/monitoring").json()["predictions"]
+    assert counted == len(kept)

@@ -1,0 +1,222 @@
+"""Files of every format: what is read back, and what is refused without running it."""
+
+import io
+import json
+import os
+import pickle
+import struct
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from stateserve.checkpoint.formats import CODECS, encode_state, read_state
+from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.model.architectures.multiclass import Multiclass
+
+SUFFIXES = sorted(CODECS)
+
+
+class Bomb:
+    """A pickle of this leaves a file behind when it is loaded without restriction."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.marker}",)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_every_format_returns_the_same_tensors(
+    tmp_path: Path, suffix: str, batch_norm: bool
+) -> None:
+    state = Multiclass(5, 7, 2, batch_norm=batch_norm).state_dict()
+    path = tmp_path / f"model{suffix}"
+    path.write_bytes(encode_state(state, path))
+    found = read_state(path)
+    assert found.keys() == state.keys()
+    for name, tensor in state.items():
+        torch.testing.assert_close(found[name], tensor, rtol=0, atol=0)
+
+
+def test_plain_torch_and_plain_pickle_are_read(tmp_path: Path) -> None:
+    state = Multiclass().state_dict()
+    torch.save(state, tmp_path / "model.pth")
+    (tmp_path / "model.pickle").write_bytes(pickle.dumps(state))
+    for name in ("model.pth", "model.pickle"):
+        assert read_state(tmp_path / name).keys() == state.keys()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pickle"])
+def test_pickle_code_is_refused_and_not_run(tmp_path: Path, suffix: str) -> None:
+    path, marker = tmp_path / f"model{suffix}", tmp_path / "ran"
+    state = OrderedDict(weight=torch.zeros(2), bomb=Bomb(marker))
+    if suffix == ".pth":
+        torch.save(state, path)
+    else:
+        path.write_bytes(pickle.dumps(state))
+    with pytest.raises(UnsafeCheckpoint, match=r"system.*--trust-pickle") as caught:
+        read_state(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not marker.exists()
+    # The bomb is live: an unrestricted load would have run it.
+    torch.load(path, weights_only=False) if suffix == ".pth" else pickle.loads(path.read_bytes())
+    assert marker.exists()
+
+
+def test_code_in_the_bytes_inside_a_pickled_tensor_is_not_run(tmp_path: Path) -> None:
+    marker, inner = tmp_path / "ran", io.BytesIO()
+    torch.save(Bomb(marker), inner, _use_new_zipfile_serialization=False)
+
+    class Nested:
+        def __reduce__(self) -> tuple[object, tuple[bytes]]:
+            return torch.storage._load_from_bytes, (inner.getvalue(),)
+
+    path = tmp_path / "model.pickle"
+    path.write_bytes(pickle.dumps({"weight": Nested()}))
+    with pytest.raises(UnsafeCheckpoint, match="system"):
+        read_state(path)
+    assert not marker.exists()
+
+
+def test_a_whole_module_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    torch.save(Multiclass(), path)
+    with pytest.raises(UnsafeCheckpoint, match=r"Multiclass.*app convert --trust-pickle"):
+        read_state(path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_cut_anywhere_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"model{suffix}"
+    whole = encode_state(Multiclass().state_dict(), path)
+    for length in range(0, len(whole), 64):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError) as caught:
+            read_state(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [torch.zeros(3), [torch.zeros(3)], {"epoch": 3}, {1: torch.zeros(3)}, {}],
+    ids=["tensor", "list", "number", "integer key", "empty"],
+)
+def test_what_is_not_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "model.pth"
+    torch.save(content, path)
+    with pytest.raises(StateMismatch, match="state_dict"):
+        read_state(path)
+
+
+def test_an_optimizer_state_is_refused(tmp_path: Path) -> None:
+    torch.save(torch.optim.Adam(Multiclass().parameters()).state_dict(), tmp_path / "model.pth")
+    with pytest.raises(StateMismatch, match="'state' is a dict, not a tensor"):
+        read_state(tmp_path / "model.pth")
+
+
+def rewritten(state: dict[str, torch.Tensor], compression: int, twice: str = "") -> bytes:
+    saved, result = io.BytesIO(), io.BytesIO()
+    torch.save(state, saved)
+    with zipfile.ZipFile(saved) as source, zipfile.ZipFile(result, "w", compression) as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+        if twice:
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                target.writestr(twice, source.read(twice))
+    return result.getvalue()
+
+
+def test_archives_that_torch_never_writes_are_refused(tmp_path: Path) -> None:
+    path, state = tmp_path / "model.pth", {"weight": torch.zeros(1_000_000)}
+    path.write_bytes(rewritten(state, zipfile.ZIP_DEFLATED))
+    with pytest.raises(UnreadableCheckpoint, match="compressed"):
+        read_state(path)
+    path.write_bytes(rewritten({"w": torch.zeros(1)}, zipfile.ZIP_STORED, "archive/data/0"))
+    with pytest.raises(UnreadableCheckpoint, match="two entries of one name"):
+        read_state(path)
+
+
+def test_an_archive_that_claims_more_than_its_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    content = bytearray(encode_state(Multiclass().state_dict(), path))
+    directory = content.rindex(b"PK\x01\x02")
+    content[directory + 24 : directory + 28] = struct.pack("<I", 2**31)
+    path.write_bytes(content)
+    with pytest.raises(UnreadableCheckpoint, match="claims more bytes than the file has"):
+        read_state(path)
+
+
+def test_a_view_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    torch.save({"weight": torch.zeros(1).expand(1_000_000)}, path)
+    with pytest.raises(StateMismatch, match="'weight' claims more elements than the file holds"):
+        read_state(path)
+
+
+EXOTIC: dict[str, Callable[[], torch.Tensor]] = {
+    "'weight' is torch.complex64, which is not": lambda: torch.zeros(2, dtype=torch.complex64),
+    "_rebuild_sparse_tensor": lambda: torch.eye(2).to_sparse(),
+    "_rebuild_qtensor": lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+    "_rebuild_meta_tensor_no_storage": lambda: torch.zeros(2, device="meta"),
+    "float4_e2m1fn_x2": lambda: torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
+}
+
+
+@pytest.mark.parametrize("reason", EXOTIC)
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_exotic_tensors_are_refused(tmp_path: Path, reason: str) -> None:
+    torch.save({"weight": EXOTIC[reason]()}, tmp_path / "model.pth")
+    with pytest.raises(CheckpointError, match=reason):
+        read_state(tmp_path / "model.pth")
+
+
+def safetensors_file(header: str, data: bytes) -> bytes:
+    return struct.pack("<Q", len(header)) + header.encode() + data
+
+
+def entry(start: int, end: int, shape: int) -> str:
+    return json.dumps({"dtype": "F32", "shape": [shape], "data_offsets": [start, end]})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack("<Q", 2**40) + b"{}",
+        safetensors_file(f'{{"a":{entry(0, 8, 2)},"b":{entry(4, 12, 2)}}}', bytes(12)),
+        safetensors_file(f'{{"a":{entry(0, 4, 1)},"b":{entry(8, 12, 1)}}}', bytes(12)),
+        safetensors_file(f'{{"a":{entry(0, 8, 3)}}}', bytes(8)),
+        safetensors_file(f'{{"a":{entry(0, 8, 2)},"a":{entry(0, 8, 2)}}}', bytes(8)),
+    ],
+    ids=["header past the end", "overlap", "gap", "shape against bytes", "repeated name"],
+)
+def test_broken_safetensors_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableCheckpoint, match="safetensors"):
+        read_state(path)
+
+
+def test_what_is_not_a_file_of_its_folder_is_refused(tmp_path: Path) -> None:
+    folder, inside = tmp_path / "folder.pth", tmp_path / "models"
+    folder.mkdir()
+    inside.mkdir()
+    os.mkfifo(tmp_path / "fifo.pth")
+    (tmp_path / "outside.pth").write_bytes(b"")
+    (inside / "link.pth").symlink_to(tmp_path / "outside.pth")
+    reasons = {
+        folder: "Is a directory",
+        tmp_path / "fifo.pth": "not a regular file",
+        inside / "link.pth": "a symbolic link out of",
+        tmp_path / "absent.pth": "No such file",
+        tmp_path / "model.onnx": r"unknown suffix '.onnx'; use .pth, .safetensors, .pickle",
+    }
+    for path, reason in reasons.items():
+        with pytest.raises(UnreadableCheckpoint, match=reason):
+            read_state(path)

@@ -1,0 +1,22 @@
+"""A loaded predictor: what it says of its state is computed once."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from stateserve.inspect.entries import describe_module
+from stateserve.model.predictor import Predictor
+from tests.project import IRIS
+
+
+def test_callers_at_one_time_share_one_description() -> None:
+    predictor = Predictor.load(IRIS)
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> object:
+        barrier.wait(10)
+        return predictor.describe()
+
+    with ThreadPoolExecutor(8) as threads:
+        futures = set(threads.map(ask, range(8)))
+    assert len(futures) == 1
+    assert predictor.describe().result(10) == describe_module(predictor.module)
