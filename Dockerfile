@@ -1,4 +1,4 @@
-# Only app/, models/ and what serving needs; scikit-learn, pandas and the tests stay out.
+# Only app/, stateserve/, models/ and what serving needs; scikit-learn, pandas and the tests stay out.
 FROM python:3.11-slim-bookworm AS base
 
 FROM base AS build
@@ -25,6 +25,7 @@ FROM base
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin app
 COPY --from=build /venv /venv
 WORKDIR /srv
+COPY stateserve ./stateserve
 COPY app ./app
 COPY models ./models
 # A checkout made under umask 077 is for root's eyes only.

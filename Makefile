@@ -21,7 +21,7 @@ lint: .venv/dev  ## check style, types, import direction, dependencies and the D
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry app
+	$(BIN)/deptry app stateserve
 	$(BIN)/hadolint Dockerfile
 
 format: .venv/dev  ## mend what the linter can mend

@@ -44,7 +44,7 @@ def test_nothing_but_the_service_is_sent(tmp_path: Path) -> None:
 
 
 def test_all_of_the_service_that_is_in_the_repository_is_sent() -> None:
-    command = ["git", "ls-files", "app", "models"]
+    command = ["git", "ls-files", "app", "stateserve", "models"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
     tracked = {Path(name) for name in listed.splitlines()}
     assert Path("app/api/app.py") in tracked
@@ -55,7 +55,7 @@ def test_what_the_dockerfile_copies_is_sent() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
     sources = {Path(source) for copy in copies if "--from=build" not in copy for source in copy}
-    assert Path("app") in sources
+    assert {Path("app"), Path("stateserve")} <= sources
     for source in sources:
         assert any(path.is_relative_to(source) for path in context(ROOT)), source
 
@@ -71,7 +71,7 @@ def packages(folder: Path) -> Path:
 def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image, site = tmp_path / "srv", tmp_path / "site"
     for path in context(ROOT):
-        if path.parts[0] in ("app", "models"):
+        if path.parts[0] in ("app", "stateserve", "models"):
             (image / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, image / path)
     site.mkdir()

@@ -1,4 +1,4 @@
-"""What the card keeps of the training rows; stateserve/model/training_data.py says what each part means."""
+"""What the card keeps of the training rows, as stateserve/model/training_data.py defines it."""
 
 import numpy as np
 from numpy.typing import NDArray

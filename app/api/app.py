@@ -22,7 +22,7 @@ from app.api.middleware.hosts import HostMiddleware, TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
 from app.api.middleware.security_headers import BrowserHeaders, allow_origins
 from app.api.openapi.document import Document, title_of
-from app.api.problems import install_error_handlers
+from app.api.problems import install_error_handlers, status_of
 from app.api.routes import include_routers
 from app.api.service import Service
 from app.monitor import Metrics, RequestSpans, RolloutCounts, TracedAccessLog, TracedExecution
@@ -37,7 +37,6 @@ from app.registry import (
     take_turn,
     watch,
 )
-from app.server import Express
 from app.settings import Settings, VersionPolicy
 from stateserve.errors import StateserveError
 from stateserve.model import Predictor
@@ -116,9 +115,7 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
     access = AccessMiddleware(app, service, fast, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
     app.middleware_stack = allow_origins(traced, settings.cors_origins)
-    app.state.express = None
-    if settings.express:
-        app.state.express = Express(service, access.log, access.request_ids)
+    app.state.access = access
 
 
 def load_service(
@@ -140,7 +137,7 @@ def load_service(
 
     policy = VersionPolicy.parse(settings.version_policy)
     beside = settings.beside
-    combine = combine_for(settings, RolloutCounts(metrics)) if beside else only_default
+    combine = combine_for(settings, RolloutCounts(metrics), status_of) if beside else only_default
     turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
     registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine, turn)
     registry.load_all()

@@ -118,7 +118,7 @@ PassOver = Callable[[FloatArray, int], ForwardPass]
 
 
 class Execution:
-    """How forward passes are run: as they are (app/monitor/traced_execution.py also watches them)."""
+    """How forward passes are run: plainly; app/monitor/traced_execution.py adds spans."""
 
     def batcher(
         self, run: Run[FloatArray, Prediction], max_pending: int

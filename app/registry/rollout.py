@@ -9,7 +9,6 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
-from app.api import status_of
 from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
 from app.predict import NOTHING_MORE, Asked, Headers, PredictFace
@@ -21,6 +20,8 @@ from stateserve.model import Predictor
 
 T = TypeVar("T")
 REQUEST_ID = b"x-request-id"
+# The status that answers an error.
+StatusOf = Callable[[type[StateserveError]], HTTPStatus]
 Beside = list[tuple[Target, PredictFace]]
 
 
@@ -28,8 +29,14 @@ class RolloutFace:
     """Has each request answered by the face that its id chooses; all else is the default's."""
 
     def __init__(
-        self, default: PredictFace, beside: Beside, settings: Settings, counts: RolloutCounts
+        self,
+        default: PredictFace,
+        beside: Beside,
+        settings: Settings,
+        counts: RolloutCounts,
+        status_of: StatusOf,
     ) -> None:
+        self._status_of = status_of
         self.inference = default.inference
         self.open_model = default.open_model
         self.parts = default, beside
@@ -70,13 +77,13 @@ class RolloutFace:
             raise
         except Exception as error:
             failure = type(error) if isinstance(error, StateserveError) else StateserveError
-            counts.add(status_of(failure), time.perf_counter() - started)
+            counts.add(self._status_of(failure), time.perf_counter() - started)
             raise
         counts.add(HTTPStatus.OK, time.perf_counter() - started)
         return answer
 
 
-def combine_for(settings: Settings, counts: RolloutCounts) -> Combine[Any]:
+def combine_for(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -> Combine[Any]:
     """What the registry makes of a default version and the versions that are ready beside it.
 
     Where none of these takes part, it is the default itself.
@@ -93,7 +100,7 @@ def combine_for(settings: Settings, counts: RolloutCounts) -> Combine[Any]:
         ]
         if isinstance(before, RolloutFace) and before.parts == (default, beside):
             return before
-        return RolloutFace(default, beside, settings, counts) if beside else default
+        return RolloutFace(default, beside, settings, counts, status_of) if beside else default
 
     return combine
 

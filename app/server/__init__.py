@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from app.server.predict_fast_path import Express as Express
     from app.server.server import Server as Server
     from app.server.server import raise_file_limit as raise_file_limit
     from app.server.workers import serve_with_workers as serve_with_workers
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "predict_fast_path": ("Express",),
         "server": ("Server", "raise_file_limit"),
         "workers": ("serve_with_workers",),
     },

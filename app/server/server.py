@@ -26,6 +26,7 @@ from app.monitor import LINES
 from app.server.fast_path_protocol import ExpressProtocol
 from app.server.http_protocol import Protocol
 from app.server.listeners import Listeners
+from app.server.predict_fast_path import Express
 from app.settings import Settings
 from stateserve.errors import MissingExtra
 
@@ -177,9 +178,10 @@ def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
 
 
 def _protocol(app: FastAPI, settings: Settings) -> Any:
-    express = app.state.express
-    if express is None:
+    if not settings.express:
         return partial(Protocol, settings=settings)
+    access = app.state.access
+    express = Express(app.state.service, access.log, access.request_ids)
     return partial(ExpressProtocol, settings=settings, express=express)
 
 
