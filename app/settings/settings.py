@@ -181,7 +181,7 @@ class Settings(BaseSettings):
 
     @property
     def express(self) -> bool:
-        """Whether nothing is set that has a part in every prediction (app.api.express)."""
+        """Whether nothing is set that takes part in each prediction (app/server)."""
         asked_first = self.api_keys or self.trusted_hosts or self.cors_origins
         return not (self.request_timeout_seconds or self.beside or self.tracing or asked_first)
 

@@ -29,7 +29,7 @@ try:
     import httpx
     from anyio.lowlevel import EventLoopToken, current_token
 except ModuleNotFoundError:
-    raise MissingExtra("app.client needs httpx: pip install httpx") from None
+    raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
 from stateserve.client.exchanges import Array, Exchanges, parse_url, with_key
 from stateserve.client.failures import FAILURES

@@ -118,7 +118,7 @@ def _distinct_features(features: list[Feature]) -> list[Feature]:
 
 
 class Card(Frozen):
-    """Schema version 1 of the card. `state_sha256` is app.checkpoint.state_sha256.
+    """Schema version 1 of the card. `state_sha256` is stateserve.checkpoint.state_sha256.
 
     Parts that are None are not known; a card in a file has all of WRITTEN, and the ranges.
     """

@@ -22,7 +22,7 @@ Version = Annotated[str, Path(description="one of its versions")]
 
 
 def of_model(model: ModelName) -> None:
-    """Declares the path parameter that app.api.dependencies reads."""
+    """Declares the path parameter that app/api/dependencies.py reads."""
 
 
 def of_version(model: ModelName, version: Version) -> None:

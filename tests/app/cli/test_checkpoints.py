@@ -30,7 +30,7 @@ def test_convert_takes_a_whole_module_only_when_trusted(run: Run, tmp_path: Path
     module = Multiclass()
     torch.save(module, whole)
     code, _ = run("convert", whole, target)
-    assert "app.multiclass.Multiclass" in str(code)
+    assert "stateserve.model.architectures.multiclass.Multiclass" in str(code)
     assert "--trust-pickle" in str(code)
     assert not target.exists()
     assert run("convert", whole, target, "--trust-pickle")[0] == 0

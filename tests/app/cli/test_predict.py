@@ -321,4 +321,4 @@ def test_without_httpx_a_checkpoint_answers_and_a_service_needs_an_install() -> 
         text=True,
     )
     assert result.returncode == 1
-    assert result.stderr == ("app: app.client needs httpx: pip install httpx\n")
+    assert result.stderr == ("app: stateserve.client needs httpx: pip install httpx\n")

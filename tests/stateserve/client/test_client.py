@@ -106,7 +106,7 @@ def test_the_model_and_its_card(iris: Client) -> None:
 
 def test_arrays_and_card_need_no_torch(server: Process) -> None:
     script = (
-        "import sys; from app.client import Client\n"
+        "import sys; from stateserve.client import Client\n"
         f"client = Client({server.url!r})\n"
         f"client.arrays(), client.array('hidden.bias'), client.card(), client.predict({SETOSA})\n"
         "sys.exit('torch' in sys.modules)"
@@ -115,12 +115,12 @@ def test_arrays_and_card_need_no_torch(server: Process) -> None:
 
 
 def test_without_httpx_the_install_command_is_given() -> None:
-    script = "import sys; sys.modules['httpx'] = None; import app.client"
+    script = "import sys; sys.modules['httpx'] = None; from stateserve.client import Client"
     result = subprocess.run(
         [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert result.stderr.splitlines()[-1] == (
-        "app.library_errors.MissingExtra: app.client needs httpx: pip install httpx"
+        "stateserve.errors.MissingExtra: stateserve.client needs httpx: pip install httpx"
     )
 
 
