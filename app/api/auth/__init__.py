@@ -3,11 +3,13 @@
 A key is never stored, only its SHA-256. Raises Unauthorized, Forbidden or RateExceeded.
 """
 
-from app.api.auth.keys import Scope, new_key
-from app.api.auth.scopes import Guard
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Guard",
-    "Scope",
-    "new_key",
-]
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from app.api.auth.keys import Scope as Scope
+    from app.api.auth.keys import new_key as new_key
+    from app.api.auth.scopes import Guard as Guard
+
+__getattr__ = lazy_exports(__name__, {"keys": ("Scope", "new_key"), "scopes": ("Guard",)})
