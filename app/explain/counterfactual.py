@@ -1,206 +1,162 @@
-"""The smallest change of the inputs that changes the class.
+"""An input of another class near a row, found by search.
 
-The contract, whatever searches: the served module gives the changed row another class, by more
-than float32 rounds; no change smaller than `lower_bound` has that effect, as computed in
-float64, to about 1e-8 of the training ranges. A search that went to its end is `proven`:
-`distance` exceeds the bound only by what float32 needs to tell the classes apart, or, with
-nothing found, no input has another class. All else is found by search, and a nearer row may
-exist; each change of a feature is needed there, in that the class is the row's own again
-without it.
+The search knows the model as a function of rows alone and compares the classes of some
+thousands of rows. It goes from examples of other classes towards the row, up to the border of
+the row's class, and then changes the direction at random wherever that is nearer (as Cheng
+et al. 2018, arXiv:1807.04457, attack a model that shows classes alone).
+
+The function gives the input that is found another class than the row. With up to MOST_TRIED
+features each change is needed: with any one of them taken back, the class is the row's. A
+nearer input of another class may exist, and so may one where none is found.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from app.explain.regions import Regions
-from stateserve.model.architectures import Forward, Multiclass
+from app.explain.neighbours import distances_from
+from stateserve.model.architectures import FloatArray, Forward
 
-FloatArray = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
-BISECTIONS = 30
-# How far past a border float32 may need to go, in training ranges.
-DEPTHS = 10.0 ** np.arange(-8, 0, 0.5)
-# Of the sum of magnitudes: some sixteen times the unit roundoff of float32.
-ROUNDING = 1e-6
+FOUND = "found by search: a nearer input of another class may exist"
+NONE_FOUND = "none found by search: an input of another class may exist"
 
-
-# Where nothing is proven: so many directions are looked into, and so far, in training ranges.
+# Where no example is of another class: so many directions, and so far, in training ranges.
 DIRECTIONS = 256
-MOST_SAMPLED = 2**20
 RADII = 10.0 ** np.arange(-3, 2.5, 0.5)
-# Of the rows found there, the nearest few are moved up to the border.
-FEW = 8
-# Features whose change is tried to be taken back one at a time; each takes a forward pass.
-MOST_TAKEN_BACK = 64
+# Rows that are made at once hold at most so many numbers.
+MOST_NUMBERS = 2**20
+# The nearest examples, of which one is the start.
+STARTS = 8
+# From there, random directions in each of so many rounds, and how far they spread.
+ROUNDS = 30
+TURNS = 48
+SPREAD = 0.5
+WIDER, NARROWER = 1.2, 0.6
+# Each halves the way to the border: to the resolution of float32, and roughly.
+HALVINGS = 24
+FEW_HALVINGS = 6
+# The smallest changes, which are taken back one at a time.
+MOST_TRIED = 64
 
 
 @dataclass(frozen=True)
 class Counterfactual:
     """row float32 (n_features,) of class `index`, at Euclidean `distance` in training ranges.
 
-    `changes` float64 (n_features,) lead to it from the row that was asked about.
+    `changes` float64 (n_features,) lead to it from the row that is explained.
     """
 
     row: FloatArray
     changes: Float64Array
     index: int
     distance: float
-    lower_bound: float
-    proven: bool
-
-
-class Search(NamedTuple):
-    """What was found, if anything, and whether it is proven that there is nothing nearer."""
-
-    found: Counterfactual | None
-    proven: bool
-
-    @property
-    def statement(self) -> str:
-        """What is known, in words."""
-        if self.found is None:
-            return NONE_PROVEN if self.proven else NONE_FOUND
-        return PROVEN if self.proven else FOUND
-
-
-PROVEN = "proven: no smaller change of the inputs gives another class"
-FOUND = (
-    "found by search: a smaller change may give another class; "
-    "it is proven that none smaller than lower_bound does"
-)
-NONE_PROVEN = "proven: no change of the inputs gives another class"
-NONE_FOUND = "found by search: no input of another class; one may exist"
 
 
 def find_counterfactual(
-    module: Multiclass,
-    forward: Forward,
-    row: FloatArray,
-    scales: Float64Array,
-    examples: FloatArray,
-) -> Search:
-    """Search around `row` (n_features,), helped by `examples` (any number, n_features).
+    forward: Forward, row: FloatArray, scales: Float64Array, examples: FloatArray
+) -> Counterfactual | None:
+    """Search around `row` (n_features,), from `examples` (any number, n_features).
 
-    `forward` is the module's, as it is served.
-
-    `scales` float64 (n_features,) are the training ranges. Needs SciPy.
+    `forward` maps rows to a score for each class; of the highest ones the first is the class.
+    `scales` float64 (n_features,) are the training ranges.
     """
-    own = int(forward(row[None])[0].argmax())
-    regions = Regions.around(module, row, own, scales)
-    found = _cross_towards(module, row, examples, own)
-    steps = (found.astype(np.float64) - row) / scales
-    start = steps[np.linalg.norm(steps, axis=1).argmin()] if len(steps) else None
-    nearest = regions.nearest_border(start)
-    if nearest.border is not None:
-        past = _cross(module, row, scales, own, partial(regions.step, nearest.border, np.inf))
-        found = np.vstack([found, past])
-    proven = nearest.lower_bound >= nearest.distance
-    if not proven or not len(found):
-        found = np.vstack([found, _look_around(module, row, scales, own)])
-    if not len(found):
-        return Search(None, nearest.border is None and nearest.lower_bound == np.inf)
-    best = _nearest(found, row, scales, 1)[0]
-    # Past a proven border there is room for float32: a change taken back in it would turn the way.
-    if not proven:
-        best = _take_back(module, row, best, scales, own)
-    changes = best.astype(np.float64) - row
-    distance = float(np.linalg.norm(changes / scales))
-    index = int(forward(best[None])[0].argmax())
-    bound = min(nearest.lower_bound, distance)
-    # What float32 cannot tell from the row's class may be nearer than any row found.
-    return Search(Counterfactual(best, changes, index, distance, bound, proven), proven)
+    own = int(forward(row[np.newaxis])[0].argmax())
+    # The same seed each time: the same row has the same counterfactual.
+    search = _Search(forward, row, scales, own, np.random.default_rng(0))
+    starts = search.of_another_class(examples)
+    if not len(starts):
+        starts = search.of_another_class(search.look_around())
+    if not len(starts):
+        return None
+    found = search.nearest(search.approach(search.nearest(starts, STARTS)), 1)
+    found = search.take_back(search.turn(found))
+    index = int(forward(found)[0].argmax())
+    distance = float(distances_from(row, found, scales)[0])
+    return Counterfactual(found[0], found[0].astype(np.float64) - row, index, distance)
 
 
-def _nearest(rows: FloatArray, row: FloatArray, scales: Float64Array, count: int) -> FloatArray:
-    distances = np.linalg.norm((rows.astype(np.float64) - row) / scales, axis=1)
-    return rows[distances.argsort(kind="stable")[:count]]  # type: ignore[no-any-return]
+@dataclass(frozen=True)
+class _Search:
+    """The model as seen from `row` of class `own`. Rows are float32 (rows, n_features)."""
 
+    forward: Forward
+    row: FloatArray
+    scales: Float64Array
+    own: int
+    random: np.random.Generator
 
-def _look_around(module: Multiclass, row: FloatArray, scales: Float64Array, own: int) -> FloatArray:
-    """Rows just past a border in some of many directions, (0 to FEW, n_features)."""
-    width = len(row)
-    count = max(1, min(DIRECTIONS, MOST_SAMPLED // (len(RADII) * width)))
-    directions = np.random.default_rng(0).normal(size=(count, width))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    axes = np.eye(width)[:count]
-    steps = np.concatenate([directions, axes, -axes])[:, np.newaxis] * RADII[:, np.newaxis]
-    with np.errstate(over="ignore"):
-        rows = (row + steps.reshape(-1, width) * scales).astype(np.float32)
-    rows = rows[np.isfinite(rows).all(axis=1)]
-    others = rows[_surely_other(module, rows, own)]
-    return _cross_towards(module, row, _nearest(others, row, scales, FEW), own)
+    def is_another_class(self, rows: FloatArray) -> NDArray[np.bool_]:
+        scores = self.forward(rows)
+        # A prediction whose scores overflow is refused.
+        return np.isfinite(scores).all(axis=1) & (scores.argmax(axis=1) != self.own)  # type: ignore[no-any-return]
 
+    def of_another_class(self, rows: FloatArray) -> FloatArray:
+        rows = rows[np.isfinite(rows).all(axis=1)]
+        return rows[self.is_another_class(rows)] if len(rows) else rows
 
-def _take_back(
-    module: Multiclass, row: FloatArray, best: FloatArray, scales: Float64Array, own: int
-) -> FloatArray:
-    """`best` (n_features,) without the changes that its class does not need, moved up to the
-    border: never farther from `row`."""
-    changes = np.abs((best.astype(np.float64) - row) / scales)
-    changed = np.flatnonzero(changes)
-    without = np.repeat(best[np.newaxis], len(changed), axis=0)
-    without[np.arange(len(changed)), changed] = row[changed]
-    needless = changed[_surely_other(module, without, own)]
-    for feature in needless[changes[needless].argsort(kind="stable")][:MOST_TAKEN_BACK]:
-        fewer = best.copy()
-        fewer[feature] = row[feature]
-        if _surely_other(module, fewer[np.newaxis], own)[0]:
-            best = fewer
-    nearer = _cross_towards(module, row, best[np.newaxis], own)
-    return nearer[0] if len(nearer) else best
+    def nearest(self, rows: FloatArray, count: int) -> FloatArray:
+        return rows[distances_from(self.row, rows, self.scales).argsort(kind="stable")[:count]]
 
+    def directions(self, middle: Float64Array, spread: float, count: int) -> Float64Array:
+        """Random unit vectors (count, n_features) around `middle`."""
+        width = len(self.row)
+        count = max(1, min(count, MOST_NUMBERS // width))
+        noise = self.random.normal(size=(count, width)) / np.sqrt(width)
+        directions = middle + spread * noise
+        return directions / np.linalg.norm(directions, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
-def _surely_other(module: Multiclass, rows: FloatArray, own: int) -> NDArray[np.bool_]:
-    """Which rows (rows,) get another class, by more than float32 rounds.
+    def at(self, steps: Float64Array) -> FloatArray:
+        """The rows that are `steps` (rows, n_features) away, in training ranges."""
+        with np.errstate(over="ignore"):
+            return (self.row + steps * self.scales).astype(np.float32)
 
-    The module and its served form round their sums in other orders; this class stays.
-    """
-    with torch.inference_mode():
-        logits = module.logits(torch.from_numpy(rows))
-        size = module.norm(torch.from_numpy(rows)).abs()
-        for layer in (module.hidden, module.output):
-            size = size @ layer.weight.abs().T + layer.bias.abs()
-    mine = slice(own, own + 1)
-    surely = logits - logits[:, mine] > ROUNDING * (size + size[:, mine])
-    return surely.any(dim=1).numpy()  # type: ignore[no-any-return]
+    def look_around(self) -> FloatArray:
+        """Rows in all directions, along each feature and along all at once too, near and far."""
+        width = len(self.row)
+        count = max(1, min(DIRECTIONS, MOST_NUMBERS // (len(RADII) * width)))
+        straight = np.concatenate([np.full((1, width), width**-0.5), np.eye(width)[:count]])
+        random = self.directions(np.zeros(width), 1, count)
+        directions = np.concatenate([straight, -straight, random])
+        return self.at((directions * RADII[:, np.newaxis, np.newaxis]).reshape(-1, width))
 
+    def approach(self, outer: FloatArray, halvings: int = HALVINGS) -> FloatArray:
+        """Move each of the rows `outer` of other classes straight towards the row, by bisection."""
+        inner = np.broadcast_to(self.row, outer.shape)
+        for _ in range(halvings):
+            middle = ((inner.astype(np.float64) + outer) / 2).astype(np.float32)
+            other = self.is_another_class(middle)[:, np.newaxis]
+            inner, outer = np.where(other, inner, middle), np.where(other, middle, outer)
+        return outer
 
-def _cross_towards(
-    module: Multiclass, row: FloatArray, examples: FloatArray, own: int
-) -> FloatArray:
-    """Rows just past a border, by bisection on the way to each example of another class."""
-    outer = examples[_surely_other(module, examples, own)]
-    inner = np.broadcast_to(row, outer.shape)
-    for _ in range(BISECTIONS):
-        middle = (inner / 2 + outer / 2).astype(np.float32)
-        other = _surely_other(module, middle, own)[:, None]
-        inner, outer = np.where(other, inner, middle), np.where(other, middle, outer)
-    return outer
+    def turn(self, found: FloatArray) -> FloatArray:
+        """Follow the border from `found` (1, n_features), in random directions, to a nearer row."""
+        spread = SPREAD
+        for _ in range(ROUNDS):
+            step = (found[0].astype(np.float64) - self.row) / self.scales
+            distance = float(np.linalg.norm(step))
+            nearer = distance * (1 - spread / 10)
+            turned = self.directions(step / distance, spread, TURNS) * nearer
+            others = self.of_another_class(self.at(turned))
+            spread *= WIDER if len(others) else NARROWER
+            others = self.approach(others[:STARTS], FEW_HALVINGS) if len(others) else others
+            found = self.nearest(np.concatenate([found, others]), 1)
+        return found
 
-
-def _cross(
-    module: Multiclass,
-    row: FloatArray,
-    scales: Float64Array,
-    own: int,
-    step_past: Callable[[float], Float64Array | None],
-) -> FloatArray:
-    """A row (1, n_features) past a border, only as deep as float32 needs; or none, (0, ...)."""
-    size = float(np.abs(row / scales).max(initial=1))
-    with suppress(RuntimeError):
-        for depth in DEPTHS * size:
-            if (step := step_past(depth)) is None:
-                continue
-            # Far outside, a row may need numbers that float32 does not have.
-            with np.errstate(over="ignore"):
-                moved = (row + step * scales)[None].astype(np.float32)
-            if _surely_other(module, moved, own)[0]:
-                return moved
-    return np.empty((0, len(row)), np.float32)
+    def take_back(self, found: FloatArray) -> FloatArray:
+        """Take back changes that the class of `found` (1, n_features) does not need."""
+        for _ in range(MOST_TRIED):
+            found = self.approach(found)
+            changes = np.abs((found[0].astype(np.float64) - self.row) / self.scales)
+            order = changes.argsort(kind="stable")[np.count_nonzero(changes == 0) :]
+            powers = [2**k for k in range(1, len(order).bit_length())]
+            tried = [*order[:MOST_TRIED, np.newaxis], *(order[:count] for count in powers)]
+            fewer = np.repeat(found, len(tried), axis=0)
+            for each, features in zip(fewer, tried, strict=True):
+                each[features] = self.row[features]
+            others = self.of_another_class(fewer)
+            if not len(others):
+                break
+            found = others[[np.count_nonzero(others != self.row, axis=1).argmin()]]
+        return found

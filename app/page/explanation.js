@@ -42,11 +42,10 @@ export class ExplanationView {
 
   #showCounterfactual(found, { statement }) {
     if (!found) {
-      part("counterfactual").replaceChildren(element("p", { class: "note" }, `No input of another class. ${sentence(statement)}`));
+      part("counterfactual").replaceChildren(element("p", { class: "note" }, sentence(statement)));
       return;
     }
-    const bound = found.proven ? "" : ` (lower_bound: ${short(found.lower_bound, 3)})`;
-    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges. ${sentence(statement + bound)}`;
+    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges. ${sentence(statement)}`;
     const rows = this.#card.features.map(({ name, unit }, place) => [
       unit ? `${name} (${unit})` : name,
       exact(this.#instance.values[place]),

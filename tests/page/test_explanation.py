@@ -6,8 +6,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 
+from stateserve.model.architectures.multiclass import Multiclass
 from tests.page.conftest import OpenPage
 from tests.process import Process, running_server
 
@@ -19,7 +21,9 @@ def number(text: str) -> float:
 
 
 def test_bars_are_the_services_attributions(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["attributions"]["features"]
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["attributions"][
+        "features"
+    ]
     bars = page.locator("#attributions li")
     expect(bars.locator(".name")).to_have_text(list(found))
     largest = max(map(abs, found.values()))
@@ -36,8 +40,10 @@ def test_bars_are_the_services_attributions(page: Page, server: Process) -> None
 
 
 def test_the_counterfactual_is_another_class_when_gone_to(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["counterfactual"]
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["counterfactual"]
     expect(page.locator("#counterfactual")).to_contain_text(f"Becomes {found['class']}")
+    said = "Found by search: a nearer input of another class may exist."
+    expect(page.locator("#counterfactual")).to_contain_text(said)
     page.get_by_role("button", name="Go there").click()
     expect(page.locator("#verdict")).to_contain_text(found["class"])
     for name, value in found["features"].items():
@@ -45,8 +51,22 @@ def test_the_counterfactual_is_another_class_when_gone_to(page: Page, server: Pr
         assert float(shown) == pytest.approx(value, rel=1e-6)
 
 
+def test_where_no_counterfactual_is_found_one_may_exist(
+    visit: OpenPage, write_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    module = Multiclass(2, 3, 2).eval()
+    with torch.no_grad():
+        module.output.weight.zero_()
+    path = write_model(module=module, baseline=[0.0, 0.0])
+    with running_server(tmp_path / "log", "--model", str(path)) as server:
+        opened = visit(server)
+        said = "None found by search: an input of another class may exist."
+        expect(opened.page.locator("#counterfactual")).to_have_text(said)
+        opened.close()
+
+
 def test_neighbours_are_the_nearest_of_each_class(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE).json()["neighbours"]
+    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["neighbours"]
     rows = [
         [name, each["distance"], *each["features"].values()]
         for name, neighbours in found.items()
@@ -92,6 +112,6 @@ def test_an_installation_without_the_extra_says_what_is_missing(
         reason = opened.page.locator("#explanation-reason")
         expect(reason).to_contain_text("need the extra explain, which is not installed here")
         expect(reason).to_contain_text("No module named 'captum'")
-        expect(reason.locator("code").last).to_have_text("python -m pip install captum scipy")
+        expect(reason.locator("code").last).to_have_text("python -m pip install captum")
         opened.complaints.clear()
         opened.close()

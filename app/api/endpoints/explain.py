@@ -12,16 +12,7 @@ from pydantic import BaseModel, Field
 from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.openapi.schemas import problems, reference
 from app.errors import InvalidInstances
-from app.explain import (
-    FOUND,
-    NONE_FOUND,
-    NONE_PROVEN,
-    PROVEN,
-    Counterfactual,
-    Explanation,
-    Neighbour,
-    explain,
-)
+from app.explain import FOUND, NONE_FOUND, Counterfactual, Explanation, Neighbour, explain
 from app.predict import JSON, PARAMETER, Deadline, read_json
 from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
 from stateserve.errors import Fault
@@ -53,24 +44,19 @@ class NeighbourView(BaseModel):
 
 
 class CounterfactualView(NeighbourView):
-    """An input with another class, and what changes on the way there.
+    """An input of another class, found by search, and what changes on the way there.
 
-    It is proven that no change smaller than `lower_bound` changes the class. If `proven`,
-    `distance` is larger only by what float32 needs, so it is the nearest; if not, it is what a
-    search found, and a nearer input may exist.
+    A nearer input of another class may exist. `/predict` answers `class` for `features`.
     """
 
     class_: str = Field(alias="class")
     changes: Values
-    lower_bound: float
-    proven: bool
 
 
 class CounterfactualSearchView(BaseModel):
-    """What is known of the counterfactual, or of its absence; `statement` says it in words."""
+    """What the search for the counterfactual says, in words."""
 
-    proven: bool
-    statement: Literal[PROVEN, FOUND, NONE_PROVEN, NONE_FOUND]  # type: ignore[valid-type]
+    statement: Literal[FOUND, NONE_FOUND]  # type: ignore[valid-type]
 
 
 class TrainingRowsView(BaseModel):
@@ -97,8 +83,7 @@ class ExplanationView(BaseModel):
     neighbours: dict[str, list[NeighbourView]] | None
     training_rows: TrainingRowsView | None
     counterfactual: CounterfactualView | None = Field(
-        description="null if no input of another class was found; `counterfactual_search` says "
-        "whether it is proven that there is none"
+        description="null: none found by search; an input of another class may exist"
     )
     counterfactual_search: CounterfactualSearchView
     model: ModelReference
@@ -135,13 +120,13 @@ async def explain_one(
             deadline.require()
         return explain(module, forward, predictor.card, instances.rows[0])
 
-    # A thread: the search for the counterfactual can take tenths of a second.
+    # A thread: attributions and the search take thousands of forward passes.
     found = await run_in_threadpool(answer)
     return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
 
 
 def _view(found: Explanation, card: Card) -> dict[str, Any]:
-    attributions, search = found.attributions, found.search
+    attributions, counterfactual = found.attributions, found.counterfactual
     probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
     return {
         "class": card.classes[found.index],
@@ -162,8 +147,8 @@ def _view(found: Explanation, card: Card) -> dict[str, Any]:
         },
         "training_rows": found.training_rows
         and dict(zip(("searched", "total"), found.training_rows, strict=True)),
-        "counterfactual": search.found and _counterfactual(card, search.found),
-        "counterfactual_search": {"proven": search.proven, "statement": search.statement},
+        "counterfactual": counterfactual and _counterfactual(card, counterfactual),
+        "counterfactual_search": {"statement": FOUND if counterfactual else NONE_FOUND},
     }
 
 
@@ -175,8 +160,6 @@ def _counterfactual(card: Card, found: Counterfactual) -> dict[str, Any]:
     return _neighbour(card, found) | {
         "class": card.classes[found.index],
         "changes": _by_feature(card, found.changes),
-        "lower_bound": found.lower_bound,
-        "proven": found.proven,
     }
 
 

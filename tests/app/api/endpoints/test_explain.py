@@ -51,8 +51,6 @@ async def test_the_counterfactual_has_the_class_that_it_names(
     assert found["class"] != asked["class"]
     for name, value in found["features"].items():
         assert value - flower[name] == pytest.approx(found["changes"][name], abs=1e-6)
-    assert found["proven"]
-    assert found["lower_bound"] <= found["distance"] < found["lower_bound"] + 1e-4
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ async def test_without_captum_it_is_501(
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     response = await client.post("/explain", json=SETOSA)
     assert response.status_code == 501
-    assert "pip install captum scipy" in response.json()["detail"]
+    assert "pip install captum`" in response.json()["detail"]
 
 
 async def test_null_stands_for_what_is_not_there(write_model: Callable[..., Path]) -> None:
