@@ -2,8 +2,12 @@
 
 import json
 import re
+from ctypes import c_float
 
 MOST_SHOWN = 128
+# float32 keeps its whole precision between these.
+SMALLEST_NORMAL = 2.0**-126
+LARGEST = 2.0**128 - 2.0**104
 # Beyond what Python calls printable: text that is no glyph, such as ESC, the C1 controls, marks of
 # direction, zero-width characters, lone surrogates, and line and paragraph separators.
 _UNPRINTABLE = re.compile(
@@ -37,6 +41,18 @@ def _as_json(character: str) -> str:
 def shortest(number: float) -> str:
     """The fewest digits that read back as the same number: 5.1, 436, 1226718, 1e+20."""
     return repr(float(number)).removesuffix(".0")
+
+
+def shortest_float32(number: float) -> str:
+    """The fewest digits that read back as the same float32, or float64 where that is too narrow.
+
+    Rounding keeps the order: a mean is never shown outside its minimum and maximum.
+    """
+    if not SMALLEST_NORMAL <= abs(number) <= LARGEST:
+        return shortest(number)
+    single = c_float(number).value
+    texts = (float(f"{single:.{digits}g}") for digits in range(1, 10))
+    return shortest(next(text for text in texts if c_float(text).value == single))
 
 
 def shown(given: str | bytes) -> str:

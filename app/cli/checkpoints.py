@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, print_json, short, table
+from app.cli.output import AsJson, console, figure, print_json, table
 from app.cli.sources import read_source
 from app.errors import TensorNotFound
 from app.settings import Settings
@@ -102,7 +102,9 @@ def _show_entries(state: "State", as_json: bool) -> None:
     rows = table("name", *columns)
     for entry in entries:
         found = entry.statistics
-        numbers = map(short, (found.min, found.max, found.mean, found.std))
+        numbers = (
+            figure(number, entry.dtype) for number in (found.min, found.max, found.mean, found.std)
+        )
         sizes = (str(entry.shape), entry.dtype, str(entry.elements))
         rows.add_row(entry.name, entry.kind, *sizes, *numbers)
     console.print(rows)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, print_json, short, table
+from app.cli.output import AsJson, console, figure, print_json, table
 from app.cli.sources import read_source
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ def _show_differences(comparison: "Comparison") -> None:
     columns = ("changed", "max |B-A|", "mean |B-A|", "|B-A| / |A|", "cosine")
     rows = table("name", *columns)
     for each in comparison.differences:
-        figures = (each.max_absolute, each.mean_absolute, each.relative_norm, each.cosine)
-        rows.add_row(each.name, str(each.changed), *map(short, figures))
+        moved = (each.max_absolute, each.mean_absolute, each.relative_norm)
+        numbers = [figure(number, "float32") for number in moved]
+        # In float64: float32 rounds directions that differ to 1.
+        rows.add_row(each.name, str(each.changed), *numbers, figure(each.cosine))
     if comparison.differences:
         console.print(rows)
 

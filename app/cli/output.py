@@ -8,7 +8,7 @@ import typer
 from rich.table import Column, Table
 
 from stateserve.console import PlainConsole
-from stateserve.text import printable, printable_json
+from stateserve.text import printable, printable_json, shortest, shortest_float32
 
 # In a pipe nothing is folded to a width that no terminal has: grep finds whole names.
 console = PlainConsole(width=None if sys.stdout.isatty() else 1000)
@@ -23,6 +23,14 @@ def table(name: str, *columns: str) -> Table:
 def short(number: float | None) -> str:
     """Four significant digits; nothing for a figure that is not defined."""
     return "" if number is None else f"{number:.4g}"
+
+
+def figure(number: float | None, dtype: str = "float64") -> str:
+    """The shortest digits in the tensor's precision; nothing for a figure that is not defined."""
+    if number is None:
+        return ""
+    narrow = dtype.startswith(("float", "bfloat")) and dtype != "float64"
+    return shortest_float32(number) if narrow else shortest(number)
 
 
 def print_json(value: object) -> None:

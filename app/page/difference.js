@@ -6,7 +6,7 @@ import { element, part, reveal } from "./element.js";
 import { figures } from "./figures.js";
 import { MOST_CELLS } from "./heatmap.js";
 import { Latest } from "./latest.js";
-import { short, signed } from "./scale.js";
+import { digits, signed } from "./scale.js";
 
 const WIDEST = 400;
 
@@ -72,11 +72,12 @@ export class DifferenceView {
     const { name, changed, non_finite: odd } = difference;
     const numbers = {
       changed: `${changed} of ${this.#shapes.get(name).elements}`,
-      "largest |change|": short(difference.max_absolute),
-      "mean |change|": short(difference.mean_absolute),
-      "relative norm": short(difference.relative_norm),
-      cosine: short(difference.cosine, 6),
-      "not finite": short(odd),
+      "largest |change|": digits(difference.max_absolute, "float32"),
+      "mean |change|": digits(difference.mean_absolute, "float32"),
+      "relative norm": digits(difference.relative_norm, "float32"),
+      // float32 rounds directions that differ to 1.
+      cosine: digits(difference.cosine, "float64"),
+      "not finite": String(odd),
     };
     return element("div", {}, element("h3", {}, name), this.#heatmap(name, changed, values, width), figures(numbers));
   }
@@ -85,8 +86,9 @@ export class DifferenceView {
     if (!values) return element("p", { class: "note" }, changed ? "Too large to draw." : "No value changed.");
     const [before, after] = values.map(({ data }) => data);
     const { shape } = values[0];
+    const { dtype } = this.#shapes.get(name);
     const data = Float64Array.from(after, (value, flat) => value - before[flat]);
-    const tell = (flat) => `${short(after[flat], 6)}, before ${short(before[flat], 6)}: ${signed(data[flat], 4)}`;
+    const tell = (flat) => `${digits(after[flat], dtype)}, before ${digits(before[flat], dtype)}: ${signed(data[flat], 4)}`;
     // Not the name alone: the state browser has a heatmap of that.
     const title = { name, shape, label: `Change of ${name}` };
     const cells = new Cells(this.#card, title, { shape, data }, width, tell);

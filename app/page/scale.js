@@ -45,7 +45,22 @@ export function short(value, digits = 4) {
 
 /** All digits that tell the number from others, with a true minus sign. */
 export function exact(value) {
-  return String(value).replace("-", "−");
+  return String(value).replace("-", "−").replace("Infinity", "∞");
+}
+
+const SMALLEST_NORMAL = 2 ** -126;
+const LARGEST = 2 ** 128 - 2 ** 104;
+
+/** The fewest digits that tell the number from others of the dtype: `exact`, of float32 and narrower
+ * types as float32. */
+export function digits(value, dtype) {
+  if (value === null || Number.isNaN(value)) return "not a number";
+  const size = Math.abs(value);
+  if (!/float(?!64)/.test(dtype) || size < SMALLEST_NORMAL || size > LARGEST) return exact(value);
+  const single = Math.fround(value);
+  let count = 1;
+  while (Math.fround(Number(single.toPrecision(count))) !== single) count += 1;
+  return exact(Number(single.toPrecision(count)));
 }
 
 /** As `short`, with a sign in front of positive numbers too. */

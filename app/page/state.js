@@ -7,7 +7,7 @@ import { element, part } from "./element.js";
 import { figures } from "./figures.js";
 import { MOST_CELLS } from "./heatmap.js";
 import { credentials } from "./key.js";
-import { short } from "./scale.js";
+import { digits } from "./scale.js";
 import { onWidth } from "./width.js";
 
 const BINS = 20;
@@ -67,7 +67,7 @@ export class StateBrowser {
     // Somebody may have chosen another one while this one was on its way.
     if (this.#chosen !== entry) return;
     const { clientWidth: width } = part("tensor");
-    this.#cells = values && new Cells(this.#card, entry, values, width, (flat) => short(values.data[flat], 9));
+    this.#cells = values && new Cells(this.#card, entry, values, width, (flat) => digits(values.data[flat], entry.dtype));
     const cells = this.#cells ? this.#cells.root : element("p", { class: "note" }, "Too large to draw; download it.");
     const plot = element("div", { class: "histogram" });
     const beside = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
@@ -88,10 +88,11 @@ export class StateBrowser {
   }
 }
 
-function statistics({ statistics: { min, max, mean, std, norm, zeros, non_finite: odd }, sha256 }) {
-  const numbers = { minimum: min, maximum: max, mean, "standard deviation": std, norm, zeros, "not finite": odd };
-  const texts = Object.entries(numbers).map(([name, value]) => [name, short(value)]);
-  return figures({ ...Object.fromEntries(texts), "SHA-256": `${sha256.slice(0, 12)}…` });
+function statistics({ dtype, sha256, statistics: { min, max, mean, std, norm, zeros, non_finite: odd } }) {
+  const numbers = { minimum: min, maximum: max, mean, "standard deviation": std, norm };
+  const texts = Object.entries(numbers).map(([name, value]) => [name, digits(value, dtype)]);
+  const counts = { zeros: String(zeros), "not finite": String(odd) };
+  return figures({ ...Object.fromEntries(texts), ...counts, "SHA-256": `${sha256.slice(0, 12)}…` });
 }
 
 function download(api, path, text) {

@@ -206,3 +206,21 @@ def test_a_slider_covers_the_training_range_in_round_steps(
     assert low < high
     assert np.log10(step) == pytest.approx(round(np.log10(step)))
     assert (high - low) / step > 17
+
+
+@given(
+    value=st.floats(allow_nan=False) | st.floats(width=32, allow_nan=False),
+    dtype=st.sampled_from(["float32", "bfloat16"]),
+)
+def test_a_number_has_the_shortest_digits_of_its_dtype(
+    modules: Page, value: float, dtype: str
+) -> None:
+    script = 'async ([value, dtype]) => (await import("/page/scale.js")).digits(value, dtype)'
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    normal = 2.0**-126 <= abs(value) <= float(np.finfo(np.float32).max)
+    shown = modules.evaluate(script, [value, dtype]).replace("−", "-").replace("∞", "inf")
+    # repr is shortest, too: of float32 where it holds the number, else of float64.
+    assert float(shown) == float(str(single if normal else value))
+    shown = modules.evaluate(script, [value, "float64"]).replace("−", "-").replace("∞", "inf")
+    assert float(shown) == value

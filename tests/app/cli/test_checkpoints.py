@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -55,9 +56,38 @@ def test_inspect_prints_every_entry_and_the_totals(run: Run) -> None:
     assert code == 0
     for name, tensor in torch.load(IRIS).items():
         row = next(line for line in out.splitlines() if name in line)
-        assert f"{tensor.mean():.4g}" in row
+        numbers = (
+            tensor.min(),
+            tensor.max(),
+            tensor.double().mean(),
+            tensor.double().std(correction=0),
+        )
+        assert row.split()[-4:] == [str(np.float32(number.item())) for number in numbers]
         assert "parameter" in row
     assert "67 parameters, 0 buffers, 268 bytes" in out
+
+
+@pytest.mark.parametrize(
+    ("tensor", "shown"),
+    [
+        (torch.tensor([436.0, 1226718.0]), ["436", "1226718", "613577", "613141"]),
+        (torch.full((2,), 16777216.0), ["16777216", "16777216", "16777216", "0"]),
+        (torch.full((2,), 12345679), ["12345679", "12345679", "12345679", "0"]),
+        (torch.full((2,), 0.1, dtype=torch.float64), ["0.1", "0.1", "0.1", "0"]),
+        (torch.full((1,), 1e-162, dtype=torch.float64), ["1e-162", "1e-162", "1e-162", "0"]),
+        (
+            torch.tensor([1.0, 1 + 2**-40], dtype=torch.float64),
+            ["1", *(repr(1 + 2.0**-n) for n in (40, 41)), repr(2.0**-41)],
+        ),
+    ],
+)
+def test_inspect_shows_all_digits_of_the_dtype(
+    run: Run, tmp_path: Path, tensor: torch.Tensor, shown: list[str]
+) -> None:
+    torch.save({"x": tensor}, tmp_path / "x.pth")
+    code, out = run("inspect", tmp_path / "x.pth")
+    assert code == 0
+    assert out.splitlines()[1].split()[-4:] == shown
 
 
 def test_inspect_for_programs(run: Run) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -40,9 +41,9 @@ def test_what_moved_came_and_went_is_listed(run: Run, changed: Path) -> None:
     assert header.split() == [
         *("name", "changed", "max", "|B-A|", "mean", "|B-A|", "|B-A|", "/", "|A|", "cosine")
     ]
-    norm = torch.load(IRIS)["hidden.weight"].norm()
+    norm = torch.load(IRIS)["hidden.weight"].double().norm().item()
     assert moved.split()[:5] == [
-        *("hidden.weight", "1", "0.5", f"{0.5 / 32:.4g}", f"{0.5 / norm:.4g}")
+        *("hidden.weight", "1", "0.5", "0.015625", str(np.float32(0.5 / norm)))
     ]
     assert removed == "only in A: hidden.bias [8] float32"
     assert added == "only in B: other.bias [8] float32"
