@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     app.state.tracing = tracing
     app.state.guard = guard
     install_error_handlers(app)
-    include_routers(app, settings, admin_too=guard.admin)
+    include_routers(app, settings, admin_too=guard.on)
     binary_types = [name for name in media_types() if name != JSON]
     app.state.document = Document(app, service, binary_types, guard.needs)
     app.openapi = app.state.document.schema  # type: ignore[method-assign]

@@ -28,7 +28,7 @@ class Verbs:
         self._settings = service.settings
 
     def by_name(self, *, admin_too: bool) -> dict[str, Verb]:
-        """Those that are served; without an admin there is none that needs one."""
+        """Those that are served; without keys there is none that needs an admin."""
         verbs: dict[str, Verb] = {
             "ServerLive": self._server_live,
             "ServerReady": self._server_ready,

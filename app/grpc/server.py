@@ -81,7 +81,7 @@ class RpcServer:
 
 
 def _handlers(service: Service, guard: Guard, calls: Calls) -> grpc.GenericRpcHandler:
-    verbs = Verbs(service).by_name(admin_too=guard.admin)
+    verbs = Verbs(service).by_name(admin_too=guard.on)
     described = pb.DESCRIPTOR.services_by_name[SERVICE.rpartition(".")[2]].methods_by_name
     # Without gRPC's own parsing: what cannot be parsed is its sender's fault, and is said to be.
     return grpc.method_handlers_generic_handler(

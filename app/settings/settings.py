@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         default=None,
         min_length=16,
         description="bearer token of POST /models/NAME/load, /unload and /default; "
-        "absent without, unless an API key has the scope admin",
+        "absent without, unless there are API keys",
     )
     api_keys: Path | None = Field(
         default=None, description="TOML file of API keys (app key new); open to all without"

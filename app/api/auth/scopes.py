@@ -78,13 +78,9 @@ class Guard:
 
     @property
     def on(self) -> bool:
-        """Whether any route is guarded."""
-        return self._everything or self.admin
-
-    @property
-    def admin(self) -> bool:
-        """Whether anybody may change what is served."""
-        return Scope.ADMIN in self._keys.scopes
+        """Whether any key exists, or may come by a reload of their file: whether routes are
+        guarded, and those are there that change what is served."""
+        return self._everything or Scope.ADMIN in self._keys.scopes
 
     def reload(self, settings: Settings) -> None:
         """Read the file of keys again; while it is not right, those that were there stay."""

@@ -1,4 +1,4 @@
-"""What changes which models are served; there only where a key has the scope admin."""
+"""What changes which models are served; there only with API keys or an admin token."""
 
 from typing import Annotated
 

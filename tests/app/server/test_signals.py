@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.api.auth.keys import Scope, new_key
 from tests.keys import bearer, write_keys
 from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA
@@ -117,7 +118,8 @@ def status(service: Process, key: str) -> set[int]:
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers: str) -> None:
     file = tmp_path / "keys.toml"
-    first = write_keys(file)["predict"]
+    first, entry = new_key("one", [Scope.PREDICT], None)
+    file.write_text(entry)
     options = ("--api-keys", str(file), "--workers", workers)
     with running_server(tmp_path / "log", *options) as service:
         wait_until(says(service, "startup complete", int(workers)))
@@ -125,12 +127,16 @@ def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers:
             for pid in processes_of(service):
                 os.kill(pid, number)
         assert status(service, first) == {200}
-        second = write_keys(file)["predict"]
+        load = f"{service.url}/models/iris-model/load"
+        assert httpx.post(load, headers=bearer(first)).status_code == 403
+        keys = write_keys(file)
+        second = keys[Scope.PREDICT]
         service.process.send_signal(signal.SIGHUP)
         several = int(workers) + (workers != "1")
         wait_until(says(service, "keys are reloaded", several))
         assert status(service, second) == {200}
         assert status(service, first) == {401}
+        assert httpx.post(load, headers=bearer(keys[Scope.ADMIN])).status_code == 200
         file.write_text("[one]\nscopes = 1\n")
         service.process.send_signal(signal.SIGHUP)
         wait_until(says(service, f"keys stay as they were: {file}: one.", several))

@@ -1,11 +1,13 @@
 """Settings come from the environment and the command line, and nothing is guessed."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from app.errors import SettingsError
 from app.settings.settings import Settings, variable
+from tests.project import ROOT
 
 
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +33,15 @@ def test_the_commands_key_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None
 def test_every_setting_has_a_meaning() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert variable("max_body_bytes") == "MULTICLASS_MAX_BODY_BYTES"
+
+
+def test_every_setting_stands_in_the_documents() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    names = [(variable(name), "--" + name.replace("_", "-")) for name in Settings.model_fields]
+    assert [
+        name for name, option in names if not re.search(rf"{name}\b|{option}(?![\w-])", text)
+    ] == []
 
 
 @pytest.mark.parametrize(
