@@ -126,12 +126,13 @@ def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str
     if unknown and not (complete and len(unknown) == 1):
         more = "; one more column may hold the classes" if complete else ""
         raise InvalidInput(
-            f"{path}: column {unknown[0].strip()!r}, row 1: the features are {accepted}{more}"
+            f"{path}: the header has a column {unknown[0].strip()!r}: "
+            f"the features are {accepted}{more}"
         )
     for feature in features:
         if (count := names.count(feature.name)) != 1:
-            what = "missing" if count == 0 else "stands twice"
-            raise InvalidInput(f"{path}: column {feature.name!r}, row 1: {what}")
+            what = "does not name" if count == 0 else "names twice"
+            raise InvalidInput(f"{path}: the header {what} the column {feature.name!r}")
     return names
 
 

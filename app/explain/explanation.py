@@ -42,8 +42,8 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
     """
     if card.baseline is None:
         raise NotProvided(
-            "the model card holds no baseline to compare with; training writes one: "
-            "python -m training"
+            "the model card holds no baseline to compare with, the mean of each feature; only the "
+            "training rows tell, not the state; /predict, /model and /state work without"
         )
     with torch.inference_mode():
         activations = {

@@ -5,6 +5,7 @@ import sys
 import threading
 from types import TracebackType
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from app.monitor.line_writer import LineWriter
@@ -16,6 +17,8 @@ logger = logging.getLogger("app")
 FORMATTER = JsonFormatter(
     "%(levelname)s %(name)s %(message)s",
     rename_fields={"levelname": "level", "name": "logger"},
+    # uvicorn's message once more, with the escapes of a terminal. The rest is the default.
+    reserved_attrs=[*RESERVED_ATTRS, "color_message"],
     timestamp="time",
 )
 

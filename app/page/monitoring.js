@@ -57,7 +57,7 @@ export class MonitoringView {
   #showDrift(drift) {
     part("monitoring-rows").textContent = drift
       ? `The newest ${drift.rows.toLocaleString("en")} rows against the training rows, by the deciles of those and beyond them.`
-      : "The model card holds no histograms; training writes them.";
+      : "The model card holds no histograms; predictions are logged and counted all the same.";
     this.#plots = (drift?.features ?? []).map((feature) => ({ feature, root: element("div", { class: "histogram" }) }));
     const blocks = this.#plots.map(({ feature, root }) =>
       element("div", {}, element("h4", {}, feature.name, level(feature)), root, statistics(feature)),

@@ -11,6 +11,7 @@ from app.predict.media_types import JSON, MediaType
 from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
+CURL = f"-H 'Content-Type: {JSON}'"
 # 2^64 has 20; Python reads no number of thousands of digits.
 MOST_DIGITS = 20
 Body = bytes | bytearray
@@ -24,7 +25,7 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
         return JSON
     takes = f"send {' or '.join(accepted)}"
     if not given:
-        raise UnsupportedContent(f"no Content-Type; {takes}")
+        raise UnsupportedContent(f"no Content-Type; {takes} (curl: {CURL})")
     media_type = MediaType.parse(given)
     if media_type is None:
         raise UnsupportedContent(f"Content-Type {shown(given)}: no media type; {takes}")

@@ -60,4 +60,5 @@ def show(prediction: Prediction, asked: Asked, predictor: Predictor) -> Shown:
 
 
 def _missing(parameter: str, what: str) -> str:
-    return f"{parameter}: the model card holds no {what}; training writes it: python -m training"
+    lacks = f"the model card holds no {what}; only the training rows tell, not the state"
+    return f"{parameter}: {lacks}; predictions without {parameter} work"

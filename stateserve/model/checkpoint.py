@@ -1,5 +1,6 @@
 """A checkpoint: a plain state_dict and its model card, read and written as a pair."""
 
+import errno
 import io
 import os
 import pickle
@@ -84,6 +85,9 @@ def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:
     `trust_pickle` also takes a whole pickled module, and runs whatever code is in it.
     Raises CheckpointError or OSError.
     """
+    if not target.parent.is_dir():
+        # A folder that is made for a misspelt path hides the mistake.
+        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
     state = _unpickle_trusted(source) if trust_pickle else read_state(source)
     files = {target: encode_state(state, target)}
     if card_path(source).exists() and card_path(source) != card_path(target):

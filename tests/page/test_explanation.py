@@ -10,6 +10,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.training_data import TrainingRows
 from tests.page.conftest import OpenPage
 from tests.process import Process, running_server
 
@@ -78,6 +79,17 @@ def test_neighbours_are_the_nearest_of_each_class(page: Page, server: Process) -
         name, *numbers = row.locator("td").all_inner_texts()
         assert name.strip() == expected[0]
         assert [number(each) for each in numbers] == pytest.approx(expected[1:], rel=0.01)
+
+
+def test_neighbours_of_a_sample_say_so(
+    visit: OpenPage, write_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    kept = TrainingRows(total=900, rows=[[0, 1, 0, 1], [1, 0, 1, 0]], labels=[0, 1])
+    path = write_model(baseline=[0] * 4, training_rows=kept)
+    with running_server(tmp_path / "log", "--model", str(path)) as server:
+        note = visit(server).page.locator("#neighbours-sample")
+        expect(note).to_contain_text("Of a sample of 2 of 900 training rows")
+        assert server.stop() == 0
 
 
 def test_without_explanations_the_reason_is_told_and_the_rest_works(

@@ -94,6 +94,23 @@ def test_options_reach_the_card(tmp_path: Path) -> None:
     assert torch.load(tmp_path / "small.pth")["hidden.weight"].shape == (3, 4)
 
 
+def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: Path) -> None:
+    # Steps so short that the network stays as it began.
+    untrained = ["--epochs", "1", "--learning-rate", "1e-12", "--seeds", "0"]
+    result = train(*untrained, "--name", "untrained", "--output", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    card = json.loads((tmp_path / "untrained.json").read_text())
+    precisions = {name: each["precision"] for name, each in card["metrics"]["per_class"].items()}
+    never = [name for name, precision in precisions.items() if precision is None]
+    assert never
+    for name in precisions:
+        assert (f"{name}: precision undefined, recall 0.000" in result.stdout) == (name in never)
+    with running_server(tmp_path / "log", "--model", str(tmp_path / "untrained.pth")) as running:
+        served = httpx.get(f"{running.url}/model").json()["card"]["metrics"]["per_class"]
+        assert {name: each["precision"] for name, each in served.items()} == precisions
+        assert running.stop() == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from stateserve.errors import StateMismatch
 
 MOST_NAMED = 8
+LAYERS = (
+    "float32 hidden.weight [hidden, features], hidden.bias [hidden], "
+    "output.weight [classes, hidden], output.bias [classes]"
+)
 
 
 class Multiclass(nn.Module):
@@ -97,7 +101,7 @@ def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tenso
             faults.append(f"{name} is {have.layout}, not {want.layout}")
     if faults:
         raise StateMismatch(
-            f"the state does not fit Multiclass: {'; '.join(faults)}; {_outline(state)}"
+            f"the state does not fit Multiclass ({LAYERS}): {'; '.join(faults)}; {_outline(state)}"
         )
 
 

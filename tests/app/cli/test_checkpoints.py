@@ -43,6 +43,12 @@ def test_convert_refuses_a_suffix_that_it_cannot_write(run: Run, tmp_path: Path)
     assert ".safetensors" in str(code)
 
 
+def test_convert_makes_no_folder(run: Run, tmp_path: Path) -> None:
+    code, _ = run("convert", IRIS, tmp_path / "misspelt" / "state.pth")
+    assert code == f"app: {tmp_path}/misspelt: No such folder"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_trusting_a_pickle_that_holds_no_state(run: Run, tmp_path: Path) -> None:
     source = tmp_path / "list.pickle"
     source.write_bytes(pickle.dumps([1, 2]))

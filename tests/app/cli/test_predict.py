@@ -184,12 +184,12 @@ FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
         (HEADER, "no rows below the header"),
         (
             "species,note," + HEADER + "setosa,new,1,2,3,4\n",
-            f"column 'species', row 1: the features are {FEATURES}; "
+            f"the header has a column 'species': the features are {FEATURES}; "
             "one more column may hold the classes",
         ),
         (
             HEADER.replace("width", "widht", 1) + "1,2,3,4\n",
-            f"column 'sepal_widht', row 1: the features are {FEATURES}",
+            f"the header has a column 'sepal_widht': the features are {FEATURES}",
         ),
         (
             "species," + HEADER + "setosa,1,2,3,4\nrose,1,2,3,4\n",
@@ -200,8 +200,11 @@ FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
             "species," + HEADER + " ,1,2,3,4\n",
             "column 'species', row 2: missing value; the classes are setosa, versicolor, virginica",
         ),
-        ("sepal_length,sepal_width\n1,2\n", "column 'petal_length', row 1: missing"),
-        ("sepal_length," + HEADER + "1,1,2,3,4\n", "column 'sepal_length', row 1: stands twice"),
+        ("sepal_length,sepal_width\n1,2\n", "the header does not name the column 'petal_length'"),
+        (
+            "sepal_length," + HEADER + "1,1,2,3,4\n",
+            "the header names twice the column 'sepal_length'",
+        ),
         (HEADER + "1,2,3,4\n1,2,3\n", "row 3: 3 cells for 4 columns"),
         (HEADER + "1,2,3,4\n\n1,2,,4\n", "column 'petal_length', row 4: missing value"),
         (HEADER + "1,wide,3,4\n", "column 'sepal_width', row 2: 'wide' is not a finite number"),

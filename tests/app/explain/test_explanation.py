@@ -93,7 +93,7 @@ def test_a_card_without_training_rows_still_explains() -> None:
 
 
 def test_without_a_baseline_the_answer_says_how_to_get_one() -> None:
-    with pytest.raises(NotProvided, match="python -m training"):
+    with pytest.raises(NotProvided, match="holds no baseline"):
         explain(IRIS_MODULE, FORWARD, CARD.model_copy(update={"baseline": None}), ROW)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.process import wait_until
+from tests.process import Process, wait_until
 from tests.project import ROOT, SETOSA
 
 COMMAND = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "debug"]
@@ -86,6 +86,13 @@ def test_while_nobody_reads_it_ends_all_the_same() -> None:
             client.get("/" + "x" * 2000, timeout=60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
+
+
+def test_no_line_has_the_escapes_of_a_terminal(server: Process) -> None:
+    text = server.log.read_text()
+    assert "running on http" in text
+    assert "color_message" not in text
+    assert "\\u001b" not in text
 
 
 def test_a_reader_that_is_gone_harms_nobody() -> None:

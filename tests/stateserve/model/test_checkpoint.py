@@ -84,7 +84,9 @@ def test_keys_that_do_not_fit_are_listed_sorted() -> None:
     with pytest.raises(StateMismatch) as caught:
         Multiclass.from_state(state)
     assert str(caught.value) == (
-        "the state does not fit Multiclass: missing hidden.bias, output.bias; "
+        "the state does not fit Multiclass (float32 hidden.weight [hidden, features], "
+        "hidden.bias [hidden], output.weight [classes, hidden], output.bias [classes]): "
+        "missing hidden.bias, output.bias; "
         "unexpected 'alpha', 'zeta'; output.weight has shape [3, 9], not [3, 8]; "
         "it has 4 entries: hidden 1, output 1, zeta 1, alpha 1"
     )

@@ -98,7 +98,9 @@ async def test_a_card_without_baseline_is_501(write_model: Callable[..., Path]) 
         response = await client.post("/explain", json=dict.fromkeys(["x0", "x1", "x2", "x3"], 0))
     assert response.status_code == 501
     assert response.headers["content-type"] == "application/problem+json"
-    assert "python -m training" in response.json()["detail"]
+    detail = response.json()["detail"]
+    assert "holds no baseline" in detail
+    assert detail.endswith("/predict, /model and /state work without")
 
 
 async def test_without_captum_it_is_501(
@@ -128,6 +130,16 @@ async def test_a_class_without_training_rows_has_no_neighbours(
     async with open_client(Settings(model=path)) as client:
         answer = (await client.post("/explain", json={"x0": 0.5, "x1": -0.5})).json()
     assert [len(rows) for rows in answer["neighbours"].values()] == [0, 2]
+
+
+async def test_the_answer_says_of_how_many_rows_its_neighbours_are(
+    write_model: Callable[..., Path],
+) -> None:
+    kept = TrainingRows(total=900, rows=[[0, 1], [1, 0]], labels=[0, 1])
+    path = write_model(module=Multiclass(2, 3, 2).eval(), baseline=[0, 0], training_rows=kept)
+    async with open_client(Settings(model=path)) as client:
+        answer = (await client.post("/explain", json={"x0": 0.5, "x1": -0.5})).json()
+    assert answer["training_rows"] == {"searched": 2, "total": 900}
 
 
 async def test_the_schema_asks_for_one_instance(client: httpx.AsyncClient) -> None:

@@ -103,6 +103,7 @@ async def test_a_forward_pass_that_overflows_is_the_callers_to_mend(
         ({"Content-Type": "text/csv"}, "Content-Type 'text/csv'; send application/json"),
         ({"Content-Type": "application/json; charset=latin-1"}, "send application/json in UTF-8"),
         ({}, "no Content-Type; send application/json"),
+        ({}, "(curl: -H 'Content-Type: application/json')"),
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, "uncompressed"),
     ],
 )
