@@ -1,9 +1,9 @@
 """An input of another class near a row, found by search.
 
 The search knows the model as a function of rows alone and compares the classes of some
-thousands of rows. It goes from examples of other classes towards the row, up to the border of
-the row's class, and then changes the direction at random wherever that is nearer (as Cheng
-et al. 2018, arXiv:1807.04457, attack a model that shows classes alone).
+thousands of rows. It goes from examples and random rows of other classes towards the row, up
+to the border of the row's class, and then changes the direction at random wherever that is
+nearer (as Cheng et al. 2018, arXiv:1807.04457, attack a model that shows classes alone).
 
 The function gives the input that is found another class than the row. With up to MOST_TRIED
 features each change is needed: with any one of them taken back, the class is the row's. A
@@ -22,12 +22,12 @@ Float64Array = NDArray[np.float64]
 FOUND = "found by search: a nearer input of another class may exist"
 NONE_FOUND = "none found by search: an input of another class may exist"
 
-# Where no example is of another class: so many directions, and so far, in training ranges.
+# Besides the examples: so many directions, and so far, in training ranges.
 DIRECTIONS = 256
 RADII = 10.0 ** np.arange(-3, 2.5, 0.5)
 # Rows that are made at once hold at most so many numbers.
 MOST_NUMBERS = 2**20
-# The nearest examples, of which one is the start.
+# The nearest rows of other classes, of which one is the start.
 STARTS = 8
 # From there, random directions in each of so many rounds, and how far they spread.
 ROUNDS = 30
@@ -65,9 +65,7 @@ def find_counterfactual(
     own = int(forward(row[np.newaxis])[0].argmax())
     # The same seed each time: the same row has the same counterfactual.
     search = _Search(forward, row, scales, own, np.random.default_rng(0))
-    starts = search.of_another_class(examples)
-    if not len(starts):
-        starts = search.of_another_class(search.look_around())
+    starts = search.of_another_class(np.concatenate([examples, search.look_around()]))
     if not len(starts):
         return None
     found = search.nearest(search.approach(search.nearest(starts, STARTS)), 1)
