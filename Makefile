@@ -1,13 +1,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+# On a terminal pip shows what it downloads.
+QUIET := $(if $(MAKE_TERMOUT),,--quiet)
+PAGE := .config/page
 
 .PHONY: help serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-serve: .venv/serve  ## serve models/iris-model.pth on 127.0.0.1:8000
+serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
 	$(BIN)/app serve
 
 train: .venv/train  ## retrain models/iris-model.pth
@@ -16,17 +18,19 @@ train: .venv/train  ## retrain models/iris-model.pth
 test: .venv/dev .venv/kserve-client  ## run the tests
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-lint: .venv/dev  ## check style, types, import direction, dependencies and the Dockerfile
+lint: .venv/dev $(PAGE)/node_modules  ## check style, types, imports, dependencies, the page and the Dockerfile (needs npm)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry app stateserve
 	$(BIN)/hadolint Dockerfile
+	npm run --silent --prefix $(PAGE) lint
 
-format: .venv/dev  ## mend what the linter can mend
+format: .venv/dev $(PAGE)/node_modules  ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	npm run --silent --prefix $(PAGE) format
 
 proto: .venv/protoc  ## write app/grpc/open_inference_pb2.py from its .proto
 	mkdir -p build/proto/app/grpc
@@ -76,25 +80,19 @@ build/image: requirements.lock torch.lock
 	done
 	touch $@
 
-.venv/serve: pyproject.toml constraints.txt | .venv
-	$(INSTALL) .
-	touch $@
+# .venv/dev says that '.[dev]' is installed. What serves needs no extra; fuzz and supply need dev, too.
+EXTRAS = [$*]
+.venv/serve: EXTRAS :=
+.venv/fuzz .venv/supply: EXTRAS = [dev,$*]
+.venv/%: pyproject.toml constraints.txt | .venv
+	@echo 'Installing .$(EXTRAS) and PyTorch into .venv: a minute or two, once'
+	@$(BIN)/python -m pip install $(QUIET) --constraint constraints.txt --editable '.$(EXTRAS)'
+	@touch $@
 
-.venv/train: pyproject.toml constraints.txt | .venv
-	$(INSTALL) '.[train]'
-	touch $@
-
-.venv/fuzz: pyproject.toml constraints.txt | .venv
-	$(INSTALL) '.[dev,fuzz]'
-	touch $@
-
-.venv/supply: pyproject.toml constraints.txt | .venv
-	$(INSTALL) '.[dev,supply]'
-	touch $@
-
-.venv/dev: pyproject.toml constraints.txt | .venv
-	$(INSTALL) '.[dev]'
-	touch $@
+$(PAGE)/node_modules: $(PAGE)/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is not installed: it installs what checks app/page' >&2; exit 1; }
+	npm ci --silent --prefix $(PAGE)
+	@touch $@
 
 # Beside the rest, not in it: it asks for older versions of what we use.
 .venv/kserve-client: tests/kserve-client.txt | .venv/dev

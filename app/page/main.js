@@ -1,38 +1,49 @@
 /** Assembly: the service's models become a page, one version at a time. */
 
-import { keepInAddress, readChoice, readInput, writeAddress } from "./address.js";
-import { Api } from "./api.js";
-import { takeOver } from "./choices.js";
-import { part } from "./element.js";
-import { Latest } from "./latest.js";
-import { Switch } from "./switch.js";
-import { installTheme } from "./theme.js";
-import { tellFailure, Views } from "./views.js";
+import { keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
+import { Api } from "./data/api.js";
+import { RequestQueue } from "./data/request_queue.js";
+import { instanceOf, part } from "./draw/element.js";
+import { takeOver } from "./panels/controls.js";
+import { installTheme } from "./panels/theme.js";
+import { Versions } from "./panels/versions.js";
+import { showFailure, VersionPage } from "./version_page.js";
+
+/**
+ * @import { Models } from "./data/answers.js"
+ * @import { Choice } from "./data/api.js"
+ * @import { Loaded } from "./version_page.js"
+ */
 
 const root = new URL(".", document.baseURI).href;
-const pristine = document.querySelector("main").cloneNode(true);
-let versions = null;
+const pristine = present().cloneNode(true);
+/** @type {{ choice: Choice | null, page: VersionPage } | null} */
 let shown = null;
 
 installTheme(part("theme"));
 try {
-  await open();
+  await open(await new Api(root).models());
 } catch (error) {
-  tellFailure(error);
+  showFailure(/** @type {Error} */ (error));
   throw error;
 }
 
-async function open() {
-  versions = new Switch(await new Api(root).models(), readChoice());
-  const opening = new Latest(load, show, (error) => {
-    tellFailure(error);
-    if (shown) versions.show(shown.choice);
-  });
+/** @param {Models} models */
+function open(models) {
+  const versions = new Versions(models, readChoice());
+  const opening = new RequestQueue(
+    load,
+    (loaded, choice) => show(loaded, choice, versions),
+    (error) => {
+      showFailure(error);
+      if (shown) versions.show(shown.choice);
+    },
+  );
   versions.addEventListener("change", () => opening.want(versions.choice));
   opening.want(readChoice());
 }
 
-/** All that the panels of a version start with. */
+/** All that the panels of a version start with. @param {Choice | null} choice */
 async function load(choice) {
   const api = new Api(root).of(choice);
   const [model, state, service] = await Promise.all([api.model(), api.state(), api.service()]);
@@ -40,26 +51,34 @@ async function load(choice) {
   return { api, model, state, service, weights };
 }
 
-/** The panels of a version in the place of those of another, with what was chosen there. */
-function show({ api, ...loaded }, choice) {
+/**
+ * The panels of a version in the place of those of another, with what was chosen there.
+ * @param {Loaded & { api: Api }} loaded
+ * @param {Choice | null} choice
+ * @param {Versions} versions
+ */
+function show({ api, ...loaded }, choice, versions) {
   const others = versions.versionsOf(loaded.model.name);
-  if (!shown) {
-    shown = { choice, views: new Views(api, loaded, others, readInput()) };
-  } else {
-    const before = shown.views;
-    before.close();
-    const old = replaceMain();
-    shown = { choice, views: new Views(api, loaded, others, before.instance.toJSON()) };
-    takeOver(old, document.querySelector("main"));
-    shown.views.batch.open(before.batch.file);
-    writeAddress(shown.views.instance, choice);
+  const before = shown?.page;
+  before?.close();
+  const old = before && replaceMain();
+  const page = new VersionPage(api, loaded, others, before?.instance.toJSON() ?? readInput());
+  shown = { choice, page };
+  if (before && old) {
+    takeOver(old, present());
+    page.batch.open(before.batch.file);
+    writeAddress(page.instance, choice);
   }
-  keepInAddress(shown.views.instance, choice);
+  keepInAddress(page.instance, choice);
+}
+
+function present() {
+  return instanceOf(HTMLElement, document.querySelector("main"));
 }
 
 /** Fresh panels, and the reader still where they were. Returns the old ones. */
 function replaceMain() {
-  const [old, fresh] = [document.querySelector("main"), pristine.cloneNode(true)];
+  const [old, fresh] = [present(), instanceOf(HTMLElement, pristine.cloneNode(true))];
   const { scrollY } = window;
   fresh.style.minHeight = `${old.offsetHeight}px`;
   old.replaceWith(fresh);

@@ -1,7 +1,12 @@
 /** A chart as SVG: a frame with two axes, marks inside it, and its data as a table on demand. */
 
-import { element, svg } from "../element.js";
+import { element, svg } from "./element.js";
 import { table } from "./table.js";
+
+/** @typedef {[value: number, text: string]} Tick */
+/** @typedef {{ low: number, high: number, ticks: Tick[], grid?: boolean, label?: string }} Axis */
+/** @typedef {{ left: number, top: number, right: number, bottom: number }} Frame */
+/** @typedef {ReturnType<typeof drawChart>} Chart */
 
 const TOP = 8;
 const RIGHT = 10;
@@ -9,11 +14,14 @@ const RIGHT = 10;
 const CHARACTER = 7;
 const LINE = 20;
 
-/** Replace the chart in `root` by one as wide as it, and return it.
+/**
+ * Replace the chart in `root` by one as wide as it, and return it.
  *
- * `x` and `y` are {low, high, ticks: [[value, text], ...], grid, label}. `name` says what the
- * chart shows, to whoever cannot see it. The colours are those of the style sheet, so another
- * scheme needs no new chart. */
+ * `name` describes the chart to a screen reader. The colours are those of the style sheet, so
+ * another scheme needs no new chart.
+ * @param {Element} root
+ * @param {{ name: string, height: number, x: Axis, y: Axis }} options
+ */
 export function drawChart(root, { name, height, x, y }) {
   const bottom = LINE * (x.label ? 2 : 1) + 4;
   const left = 10 + CHARACTER * Math.max(...y.ticks.map(([, text]) => text.length));
@@ -37,9 +45,14 @@ export function drawChart(root, { name, height, x, y }) {
   return { node, frame, across, up, ground, marks };
 }
 
-/** Offer the data of the chart in `root` as a table, made when somebody opens it. */
+/**
+ * Offer the data of the chart in `root` as a table, made when the reader opens it.
+ * @param {Element} root
+ * @param {string[]} header
+ * @param {() => (string | number)[][]} rows
+ */
 export function offerTable(root, header, rows) {
-  const known = root.querySelector("details.data");
+  const known = /** @type {HTMLDetailsElement | null} */ (root.querySelector("details.data"));
   const details = known ?? element("details", { class: "data" }, element("summary", {}, "Data as a table"));
   const fill = () => {
     details.querySelector(".rows")?.remove();
@@ -52,11 +65,18 @@ export function offerTable(root, header, rows) {
   else root.append(details);
 }
 
-/** The function that maps low to `from` and high to `to`, in a straight line. */
+/**
+ * The function that maps low to `from` and high to `to`, in a straight line.
+ * @param {number} low
+ * @param {number} high
+ * @param {number} from
+ * @param {number} to
+ */
 function linear(low, high, from, to) {
-  return (value) => from + ((value - low) / (high - low)) * (to - from);
+  return (/** @type {number} */ value) => from + ((value - low) / (high - low)) * (to - from);
 }
 
+/** @param {number} x @param {Frame} frame @param {string} text @param {boolean | undefined} grid */
 function tickAcross(x, { top, bottom, left, right }, text, grid) {
   if (x < left - 0.5 || x > right + 0.5) return [];
   const line = grid ? [svg("line", { x1: x, x2: x, y1: top, y2: bottom })] : [];
@@ -66,6 +86,7 @@ function tickAcross(x, { top, bottom, left, right }, text, grid) {
   return [...line, svg("text", { x: at, y: bottom + LINE - 4, "text-anchor": "middle" }, text)];
 }
 
+/** @param {number} y @param {Frame} frame @param {string} text @param {boolean | undefined} grid */
 function tickUp(y, { left, right }, text, grid) {
   const line = grid ? [svg("line", { x1: left, x2: right, y1: y, y2: y })] : [];
   return [...line, svg("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, text)];

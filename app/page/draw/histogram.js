@@ -1,22 +1,28 @@
 /** How a tensor's values are spread, as bars. */
 
-import { exact, short, ticks } from "../scale.js";
+import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { bar } from "./marks.js";
+import { exact, short } from "./number_text.js";
 
-/** Draw {counts, edges} into `root`; `name` says of what. */
+/** @import { Histogram } from "../data/answers.js" */
+/** @import { Tick } from "./chart.js" */
+
+/** Draw a histogram into `root`. @param {Element} root @param {string} name @param {Histogram} histogram */
 export function drawHistogram(root, name, { counts, edges }) {
-  const [low, high] = [edges[0], edges.at(-1)];
+  const [low, high] = [edges[0], edges[counts.length]];
   const highest = Math.max(1, ...counts);
   const chart = drawChart(root, {
     name,
     height: 150,
-    x: { low, high, ticks: ticks(low, high, 5).map((x) => [x, short(x)]) },
+    x: { low, high, ticks: ticks(low, high, 5).map((x) => /** @type {Tick} */ ([x, short(x)])) },
     y: {
       low: 0,
       high: highest,
       grid: true,
-      ticks: ticks(0, highest, 4).filter(Number.isInteger).map((count) => [count, count.toLocaleString("en")]),
+      ticks: ticks(0, highest, 4)
+        .filter(Number.isInteger)
+        .map((count) => [count, count.toLocaleString("en")]),
     },
   });
   counts.forEach((count, place) => {

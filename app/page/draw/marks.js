@@ -1,8 +1,16 @@
 /** What stands inside a chart: lines, bars, a shaded range, a marked value. */
 
-import { svg } from "../element.js";
+import { svg } from "./element.js";
 
-/** A line through the points (xs[i], ys[i]). */
+/** @import { Chart } from "./chart.js" */
+
+/**
+ * A line through the points (xs[i], ys[i]).
+ * @param {Chart} chart
+ * @param {number[]} xs
+ * @param {number[]} ys
+ * @param {string} colour
+ */
 export function line({ across, up, marks }, xs, ys, colour) {
   const points = xs.map((x, place) => `${across(x).toFixed(2)},${up(ys[place]).toFixed(2)}`).join(" ");
   const drawn = svg("polyline", { class: "curve", points });
@@ -10,7 +18,15 @@ export function line({ across, up, marks }, xs, ys, colour) {
   marks.append(drawn);
 }
 
-/** A bar from x = `from` to `to` as high as `value`; `text` is shown while the pointer is on it. */
+/**
+ * A bar from x = `from` to `to` as high as `value`; `text` is shown while the pointer is on it.
+ * @param {Chart} chart
+ * @param {number} from
+ * @param {number} to
+ * @param {number} value
+ * @param {"lately" | "trained"} kind
+ * @param {string} text
+ */
 export function bar({ across, up, frame, marks }, from, to, value, kind, text) {
   const [x, end, y] = [across(from), across(to), up(value)];
   // A pixel stays free to the next bar, where there is room for one.
@@ -19,17 +35,20 @@ export function bar({ across, up, frame, marks }, from, to, value, kind, text) {
   marks.append(svg("rect", { class: kind, ...place }, svg("title", {}, text)));
 }
 
-/** The range of x from `from` to `to`, shaded, behind everything. */
+/**
+ * The range of x from `from` to `to`, shaded, behind everything.
+ * @param {Chart} chart
+ * @param {number} from
+ * @param {number} to
+ */
 export function shade({ across, frame, ground }, from, to) {
   const [x, end] = [from, to].map((value) => Math.min(Math.max(across(value), frame.left), frame.right));
   ground.append(svg("rect", { class: "range", x, y: frame.top, width: end - x, height: frame.bottom - frame.top }));
 }
 
-/** A line at x = `value`; nothing where that is outside the chart. Returns it. */
+/** A line at x = `value`; nothing where that is outside the chart. @param {Chart} chart @param {number} value */
 export function mark({ across, frame, marks }, value) {
   const x = across(value);
-  const inside = x >= frame.left && x <= frame.right;
-  const drawn = svg("line", { class: "mark", x1: x, x2: x, y1: frame.top, y2: frame.bottom });
-  if (inside) marks.append(drawn);
-  return drawn;
+  if (x < frame.left || x > frame.right) return;
+  marks.append(svg("line", { class: "mark", x1: x, x2: x, y1: frame.top, y2: frame.bottom }));
 }

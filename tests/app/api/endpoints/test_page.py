@@ -1,5 +1,6 @@
-"""The page's files as HTTP has them; what they do is tested in tests/page."""
+"""The page's files as HTTP has them; what they do is tested in tests/app/page."""
 
+import posixpath
 import re
 from pathlib import PurePosixPath
 
@@ -31,8 +32,9 @@ async def test_what_a_page_refers_to_is_served(client: httpx.AsyncClient) -> Non
         response = await client.get(f"/page/{path}")
         assert response.status_code == 200, path
         assert response.headers["content-type"] == MEDIA_TYPES[PurePosixPath(path).suffix]
-        folder = PurePosixPath(path).parent
-        waiting += [str(folder / found) for found in re.findall(r'from "\./(.+?)"', response.text)]
+        folder = posixpath.dirname(path)
+        imported = re.findall(r'(?m)^(?:import .*|} )from "(.+?)"', response.text)
+        waiting += [posixpath.normpath(posixpath.join(folder, found)) for found in imported]
         waiting += re.findall(r'(?:src|href)="page/(.+?)"', response.text)
     assert seen == set(assets())
 

@@ -1,0 +1,44 @@
+/** The controls in the panels of one version, set as those of another. */
+
+const BOXES = "input[type=radio][id], input[type=checkbox][id]";
+
+/**
+ * Choose in `fresh` what is chosen in `old`, where there is such a thing.
+ * @param {Element} old
+ * @param {Element} fresh
+ */
+export function takeOver(old, fresh) {
+  for (const select of fresh.querySelectorAll("select")) {
+    if (select.id && choose(select, old.querySelector(`select#${select.id}`))) announce(select);
+  }
+  for (const box of /** @type {NodeListOf<HTMLInputElement>} */ (fresh.querySelectorAll(BOXES))) {
+    const before = /** @type {HTMLInputElement | null} */ (old.querySelector(`#${box.id}`));
+    if (!before || box.checked === before.checked) continue;
+    box.checked = before.checked;
+    announce(box);
+  }
+  const pressed = old.querySelector("#tensors [aria-pressed=true] .name")?.textContent;
+  const names = [...fresh.querySelectorAll("#tensors .name")];
+  names
+    .find((name) => name.textContent === pressed)
+    ?.closest("button")
+    ?.click();
+}
+
+/**
+ * Choose the option of the same text. Returns whether that was a change.
+ * @param {HTMLSelectElement} select
+ * @param {HTMLSelectElement | null} before
+ */
+function choose(select, before) {
+  const text = before?.selectedOptions[0]?.text;
+  const option = [...select.options].find((each) => each.text === text);
+  if (!option || option.selected) return false;
+  option.selected = true;
+  return true;
+}
+
+/** @param {Element} control */
+function announce(control) {
+  control.dispatchEvent(new Event("change", { bubbles: true }));
+}

@@ -1,0 +1,67 @@
+/** The class, the probability of each, and what the service warns of. */
+
+import { classVariable, element, part, swatch } from "../draw/element.js";
+import { exact, percent, short } from "../draw/number_text.js";
+
+/** @import { Novelty, Prediction } from "../data/answers.js" */
+
+export class PredictionView {
+  #bars;
+
+  /** @param {string[]} classes */
+  constructor(classes) {
+    this.#bars = classes.map((name, index) => new Bar(name, index));
+    part("probabilities").replaceChildren(...this.#bars.map((bar) => bar.root));
+  }
+
+  /** No answer: better none than one to another input. */
+  clear() {
+    part("verdict").textContent = "No answer";
+    this.#bars.forEach((bar) => bar.show(null));
+    part("warnings").replaceChildren();
+    showNovelty();
+  }
+
+  /** @param {Prediction} answer */
+  show(answer) {
+    const sure = element("span", { class: "probability" }, percent(answer.probabilities[answer.class]));
+    part("verdict").replaceChildren(swatch(answer.index), element("span", {}, answer.class), sure);
+    this.#bars.forEach((bar) => bar.show(answer.probabilities[bar.name]));
+    showNovelty(answer.novelty);
+    part("warnings").replaceChildren(
+      ...answer.warnings.map(({ feature, value, detail }) =>
+        element("p", {}, `${feature} ${exact(value)} is ${detail}`),
+      ),
+    );
+  }
+}
+
+/** How far out the input is, among the training rows. @param {Novelty} [novelty] */
+function showNovelty(novelty) {
+  const note = part("novelty");
+  note.classList.toggle("outside", novelty?.out_of_distribution ?? false);
+  note.hidden = !novelty;
+  if (!novelty) return;
+  const { distance, training_share: share, out_of_distribution: outside } = novelty;
+  const place = `${short(distance, 3)} standard deviations from the nearest class mean, at least as far as ${percent(share)} of the training rows`;
+  note.textContent = outside ? `Out of distribution: ${place}` : place;
+}
+
+class Bar {
+  #fill = element("i");
+  #number = element("span", { class: "number" });
+
+  /** @param {string} name @param {number} index */
+  constructor(name, index) {
+    this.name = name;
+    this.#fill.style.setProperty("--class", classVariable(index));
+    const bar = element("span", { class: "bar", "aria-hidden": "true" }, this.#fill);
+    this.root = element("li", {}, element("span", { class: "name", title: name }, name), bar, this.#number);
+  }
+
+  /** @param {number | null} probability */
+  show(probability) {
+    this.#fill.style.width = `${(probability ?? 0) * 100}%`;
+    this.#number.textContent = probability === null ? "" : percent(probability);
+  }
+}

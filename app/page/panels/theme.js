@@ -1,0 +1,57 @@
+/** Light or dark: as the system has it, until the reader presses the button. */
+
+import { svg } from "../draw/element.js";
+
+const KEY = "scheme";
+const system = matchMedia("(prefers-color-scheme: dark)");
+const root = document.documentElement;
+const kept = read();
+if (kept) root.dataset.theme = kept;
+
+/** Make the button switch; called once the page is there. @param {HTMLElement} button */
+export function installTheme(button) {
+  label(button);
+  system.addEventListener("change", () => change(button));
+  button.addEventListener("click", () => {
+    root.dataset.theme = present() === "dark" ? "light" : "dark";
+    keep(root.dataset.theme);
+    change(button);
+  });
+}
+
+/** @param {HTMLElement} button */
+function change(button) {
+  label(button);
+  document.querySelector("main")?.dispatchEvent(new Event("scheme"));
+}
+
+function present() {
+  return root.dataset.theme ?? (system.matches ? "dark" : "light");
+}
+
+/** @param {HTMLElement} button */
+function label(button) {
+  button.setAttribute("aria-label", `Switch to ${present() === "dark" ? "light" : "dark"}`);
+  const half = svg("path", { d: "M8 2a6 6 0 0 1 0 12z", fill: "currentColor" });
+  const ring = { cx: 8, cy: 8, r: 6, fill: "none", stroke: "currentColor", "stroke-width": 1.5 };
+  button.replaceChildren(
+    svg("svg", { width: 16, height: 16, viewBox: "0 0 16 16", "aria-hidden": "true" }, svg("circle", ring), half),
+  );
+}
+
+function read() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null; // Storage is closed to this page; the system's scheme will do.
+  }
+}
+
+/** @param {string} scheme */
+function keep(scheme) {
+  try {
+    localStorage.setItem(KEY, scheme);
+  } catch {
+    // As above: the choice then lasts as long as the page.
+  }
+}

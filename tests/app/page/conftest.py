@@ -1,0 +1,163 @@
+"""The page in a real Chromium, and nothing on it that should not be."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.checkpoint import save_checkpoint
+from tests.checkpoints import make_card
+from tests.process import Process, running_server
+
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The browser says so on the console as well, but this cannot be missed.
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+    console.error(`refused by the policy: ${event.effectiveDirective} ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium: `apt-get install chromium`. Playwright's own is never downloaded."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    # One module long: an event loop stays set while it runs, and async tests need their own.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Browser, server: Process) -> Iterator[Page]:
+    """A page that can import the modules, and does nothing else."""
+    page = browser.new_page()
+    page.goto(f"{server.url}/page/icon.svg")
+    yield page
+    page.close()
+
+
+def find_chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+@dataclass
+class Visit:
+    """What a page asked for, and what it complained of."""
+
+    page: Page
+    origin: str
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    forgiven: str | None = None
+
+    def __post_init__(self) -> None:
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._hear)
+
+    def _hear(self, message: Any) -> None:
+        known = self.forgiven is not None and self.forgiven in message.text
+        if message.type in ("error", "warning") and not known:
+            self.complaints.append(message.text)
+
+    def forgive(self, text: str) -> None:
+        """Complaints of this are right, those that are still to come as well."""
+        assert all(text in complaint for complaint in self.complaints), self.complaints
+        self.forgiven = text
+        self.complaints.clear()
+
+    def close(self) -> None:
+        """Leave, before its server does."""
+        self.page.context.close()
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Requests to another origin. A blob is the page's own."""
+        own = (f"{self.origin}/", f"blob:{self.origin}/")
+        return [url for url in self.requests if not url.startswith(own)]
+
+
+OpenPage = Callable[..., Visit]
+
+# A limit for what never comes, not a speed: a busy machine may take as long as it needs.
+HANG_MILLISECONDS = 60_000
+expect.set_options(timeout=HANG_MILLISECONDS)
+
+
+def wait_until(page: Page, check: Callable[[], bool]) -> None:
+    """For what the page shows by pixels, where Playwright's own `expect` cannot look."""
+    for _ in range(HANG_MILLISECONDS // 100):
+        if check():
+            return
+        page.wait_for_timeout(100)
+    assert check()
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[OpenPage]:
+    """Open the page of a server, ready to be used; `options` are those of a browser context."""
+    visits: list[Visit] = []
+
+    def open_page(server: Process, path: str = "/", **options: Any) -> Visit:
+        context = browser.new_context(**options)
+        context.set_default_timeout(HANG_MILLISECONDS)
+        context.add_init_script(REPORT_VIOLATIONS)
+        visit = Visit(context.new_page(), server.url)
+        visits.append(visit)
+        visit.page.goto(server.url + path)
+        # The last to be filled: by then the model is known and a first answer is there.
+        visit.page.locator("#verdict .probability").wait_for()
+        visit.page.locator("#tensor .histogram svg").wait_for()
+        return visit
+
+    yield open_page
+    for each in visits:
+        each.close()
+        assert each.elsewhere == []
+        assert each.complaints == []
+
+
+@pytest.fixture
+def page(visit: OpenPage, server: Process) -> Page:
+    """The committed iris model's page."""
+    return visit(server).page
+
+
+def make(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:
+    torch.manual_seed(seed)
+    return Multiclass(*sizes, batch_norm=batch_norm).eval()
+
+
+TOYS = {version: make(int(version)) for version in ("1", "2")}
+
+
+@pytest.fixture(scope="session")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """Two models: toy with three versions, the last of another make, and wide with 3 features."""
+    folder = tmp_path_factory.mktemp("models")
+    modules = {f"toy/{version}": module for version, module in TOYS.items()}
+    modules["toy/3"] = make(3, 4, 6, 3, batch_norm=True)
+    modules["wide/1"] = make(4, 3, 8, 5)
+    for place, module in modules.items():
+        save_checkpoint(module.state_dict(), make_card(module), folder / place / "model.pth")
+    arguments = ["--models", str(folder), "--model", "toy", "--version-policy", "all"]
+    with running_server(tmp_path_factory.mktemp("log") / "log", *arguments) as server:
+        yield server

@@ -1,0 +1,26 @@
+"""Numbers as texts, against NumPy's."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from playwright.sync_api import Page
+
+
+@given(
+    value=st.floats(allow_nan=False) | st.floats(width=32, allow_nan=False),
+    dtype=st.sampled_from(["float32", "bfloat16"]),
+)
+def test_a_number_has_the_shortest_digits_of_its_dtype(
+    modules: Page, value: float, dtype: str
+) -> None:
+    script = (
+        'async ([value, dtype]) => (await import("/page/draw/number_text.js")).digits(value, dtype)'
+    )
+    with np.errstate(over="ignore"):
+        single = np.float32(value)
+    normal = 2.0**-126 <= abs(value) <= float(np.finfo(np.float32).max)
+    shown = modules.evaluate(script, [value, dtype]).replace("−", "-").replace("∞", "inf")
+    # repr is shortest, too: of float32 where it holds the number, else of float64.
+    assert float(shown) == float(str(single if normal else value))
+    shown = modules.evaluate(script, [value, "float64"]).replace("−", "-").replace("∞", "inf")
+    assert float(shown) == value

@@ -1,0 +1,147 @@
+"""What the service logged, plotted: class shares, accuracy from feedback, drift per feature."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
+from tests.app.page.conftest import OpenPage, wait_until
+from tests.process import Process, running_server
+from tests.project import ROOT, SETOSA
+
+VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 9.0}
+# Thirty flowers, ten of them setosa; of four the true class is told, and three are right.
+FLOWERS = [SETOSA] * 10 + [VIRGINICA] * 20
+TRUE = {0: "setosa", 1: "setosa", 10: "virginica", 11: "versicolor"}
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("logging")
+    arguments = ["--prediction-log", f"sqlite:///{folder}/log.db"]
+    flush = ["--prediction-log-flush-seconds", "0.05"]
+    with running_server(folder / "log", *arguments, *flush) as server:
+        answer = httpx.post(f"{server.url}/predict", json={"instances": FLOWERS})
+        deadline = time.monotonic() + 30
+        while monitoring(server)["predictions"] < len(FLOWERS):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        prediction_id = answer.headers["x-prediction-id"]
+        for index, name in TRUE.items():
+            feedback = {"prediction_id": f"{prediction_id}:{index}", "class": name}
+            httpx.post(f"{server.url}/feedback", json=feedback).raise_for_status()
+        yield server
+
+
+def monitoring(server: Process) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{server.url}/monitoring").json()
+    return found
+
+
+def test_without_a_log_there_is_no_panel(page: Page) -> None:
+    expect(page.locator("#monitoring")).to_be_hidden()
+    expect(page.locator("nav a[href='#monitoring']")).to_be_hidden()
+
+
+def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Process) -> None:
+    opened = visit(logged)
+    page = opened.page
+    found = monitoring(logged)
+    expect(page.locator("#monitoring-status")).to_contain_text(
+        f"{found['predictions']} predictions"
+    )
+    shares = [f"{each['class']}{each['share'] * 100:.1f} %" for each in found["classes"]]
+    expect(page.locator("#monitoring-classes li")).to_have_text(shares)
+    expect(page.locator("#monitoring-accuracy")).to_contain_text("75.0 % of 4 predictions")
+    expect(page.locator("#monitoring-confusion tbody tr")).to_have_text(
+        ["setosa200", "versicolor001", "virginica001"]
+    )
+    features = found["drift"]["features"]
+    blocks = page.locator("#monitoring-features > div")
+    levels = {"none": "no drift", "moderate": "moderate drift", "major": "major drift"}
+    expect(blocks.locator("h4")).to_have_text(
+        [f"{each['name']}{levels[each['level']]}" for each in features]
+    )
+    for block, each in zip(blocks.all(), features, strict=True):
+        shown = [float(text.replace("−", "-")) for text in block.locator("dd").all_inner_texts()]
+        expected = [each["psi"], each["ks"], each["p_value"]]
+        assert shown == pytest.approx(expected, rel=0.05)
+        expect(block.locator("svg")).to_be_visible()
+
+
+def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> None:
+    page = visit(logged).page
+    petal_width = page.locator("#monitoring-features > div").nth(3)
+    petal_width.locator("svg").wait_for()
+    feature = monitoring(logged)["drift"]["features"][3]
+    expected = [feature["below"], *feature["window"], feature["above"]]
+    # All of VIRGINICA's petals are wider than any in training: two thirds stand beyond.
+    assert expected[-1] == pytest.approx(2 / 3)
+    measure = "(bars) => bars.map((bar) => Number(bar.getAttribute('height')))"
+    heights = petal_width.locator("rect.lately").evaluate_all(measure)
+    assert [height / sum(heights) for height in heights] == pytest.approx(expected)
+    # The axis ends where the highest bar does.
+    assert petal_width.locator("rect.trained").count() == len(expected)
+
+
+def test_the_plot_is_a_table_on_demand(visit: OpenPage, logged: Process) -> None:
+    page = visit(logged).page
+    petal_width = page.locator("#monitoring-features > div").nth(3)
+    petal_width.get_by_text("Data as a table").click()
+    last = petal_width.locator("tbody tr").last
+    expect(last).to_have_text("above 2.50.0 %66.7 %")
+    expect_no_violations(page)
+
+
+def test_another_time_is_asked_for_by_choice_and_by_button(
+    visit: OpenPage, logged: Process
+) -> None:
+    opened = visit(logged)
+    page = opened.page
+    expect(page.locator("#monitoring-status")).to_contain_text("predictions")
+    page.get_by_label("Over the last").select_option("week")
+    wait_until(page, lambda: f"{logged.url}/monitoring?window_hours=168" in opened.requests)
+    asked = len(opened.requests)
+    page.get_by_role("button", name="Refresh").click()
+    wait_until(page, lambda: len(opened.requests) > asked)
+    assert opened.requests[-1] == f"{logged.url}/monitoring?window_hours=168"
+
+
+def test_a_log_that_cannot_be_asked_is_told(visit: OpenPage, logged: Process) -> None:
+    opened = visit(logged)
+    opened.page.route("**/monitoring?**", lambda route: route.abort())
+    opened.page.get_by_role("button", name="Refresh").click()
+    told = "The service does not answer."
+    expect(opened.page.locator("#monitoring-status")).to_have_text(told)
+    expect(opened.page.locator("#monitoring-parts")).to_be_hidden()
+    opened.complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", PHONE), ("dark", DESK)], ids=["phone", "desk"]
+)
+def test_axe_finds_nothing_in_the_plots(
+    visit: OpenPage, logged: Process, scheme: str, size: dict[str, int]
+) -> None:
+    opened = visit(logged, color_scheme=scheme, viewport=size)
+    opened.page.locator("#monitoring-features svg").first.wait_for()
+    expect_no_violations(opened.page)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+
+
+def test_what_is_tried_out_on_the_page_is_not_counted(visit: OpenPage, logged: Process) -> None:
+    before = monitoring(logged)["predictions"]
+    opened = visit(logged)
+    page = opened.page
+    page.get_by_label("petal_width cm, as a number").fill("2.4")
+    expect(page.locator("#verdict")).to_contain_text("virginica")
+    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
+    expect(page.locator("#batch-table tbody tr")).to_have_count(3)
+    # Used for real, after all that: once this is in the log, the rest would be, too.
+    httpx.post(f"{logged.url}/predict", json=SETOSA).raise_for_status()
+    wait_until(page, lambda: monitoring(logged)["predictions"] > before)
+    assert monitoring(logged)["predictions"] == before + 1

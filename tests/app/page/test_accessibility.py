@@ -1,0 +1,117 @@
+"""WCAG AA by axe-core, the keyboard alone, a phone, both colour schemes, and the policy."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
+from tests.app.page.conftest import OpenPage
+from tests.process import Process
+from tests.project import ROOT
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing(
+    visit: OpenPage, server: Process, scheme: str, size: dict[str, int]
+) -> None:
+    page = visit(server, color_scheme=scheme, viewport=size).page
+    # With all that can be on the page: a warning, a table of results, a number that is none.
+    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
+    page.locator("#batch-table tbody tr").first.wait_for()
+    page.get_by_label("petal_width cm, as a number").fill("9")
+    page.get_by_label("sepal_width cm, as a number").fill("")
+    page.locator("#warnings p").wait_for()
+    expect_no_violations(page)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "size"), [("light", PHONE), ("dark", DESK)], ids=["phone", "desk"]
+)
+def test_axe_finds_nothing_where_there_are_versions(
+    visit: OpenPage, versions: Process, scheme: str, size: dict[str, int]
+) -> None:
+    opened = visit(versions, color_scheme=scheme, viewport=size)
+    page = opened.page
+    page.locator("#difference-tensors h3").first.wait_for()
+    page.locator("#version").select_option("toy 2")
+    page.locator("#difference-tensors .heatmap canvas").first.wait_for()
+    expect_no_violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    # The made cards hold no baseline: the browser notes each 501.
+    opened.forgive("501")
+
+
+def test_nothing_is_wider_than_a_phone(visit: OpenPage, server: Process) -> None:
+    page = visit(server, viewport=PHONE, has_touch=True, is_mobile=True).page
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.locator("#plane").tap(position={"x": 80, "y": 150})
+    expect(page.locator("#verdict")).to_contain_text("setosa")
+
+
+def press_tab_until(page: Page, selector: str) -> None:
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"the Tab key does not reach {selector}")
+
+
+def test_the_keyboard_alone_is_enough(page: Page) -> None:
+    press_tab_until(page, ".skip")
+    page.keyboard.press("Enter")
+    press_tab_until(page, "#feature-2")
+    for _ in range(25):
+        page.keyboard.press("ArrowLeft")
+    expect(page.get_by_label("petal_length cm, as a number")).to_have_value("1.7")
+    expect(page.locator("#verdict")).to_contain_text("setosa")
+    press_tab_until(page, "#reset")
+    page.keyboard.press("Enter")
+    expect(page.locator("#verdict")).to_contain_text("versicolor")
+    press_tab_until(page, "#plane")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#verdict")).to_contain_text("virginica")
+    press_tab_until(page, "input[name=edges]")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("weights", exact=True)).to_be_checked()
+    press_tab_until(page, "#tensors button:nth-child(3)")
+    page.keyboard.press("Enter")
+    page.get_by_label("Histogram of output.weight").wait_for()
+    press_tab_until(page, ".heatmap canvas")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#tensor output")).to_contain_text(
+        "output.weight[1, 0], versicolor from hidden 0"
+    )
+    press_tab_until(page, "#batch-file")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_button_switches_the_scheme_and_a_reload_keeps_it(
+    visit: OpenPage, server: Process, scheme: str
+) -> None:
+    other = {"light": "dark", "dark": "light"}[scheme]
+    page = visit(server, color_scheme=scheme).page
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.get_by_role("button", name=f"Switch to {other}").click()
+    after = page.evaluate(ground)
+    assert after != before
+    page.reload()
+    page.get_by_role("button", name=f"Switch to {scheme}").click()
+    assert page.evaluate(ground) == before
+
+
+def test_the_policy_refuses_inline_code(visit: OpenPage, server: Process) -> None:
+    opened = visit(server)
+    assert opened.complaints == []
+    opened.page.evaluate("""() => {
+        const script = document.createElement("script");
+        try { script.text = "window.broken = true"; } catch { console.error("not trusted"); }
+        document.head.append(script);
+        document.body.setAttribute("style", "color: red");
+    }""")
+    assert opened.page.evaluate("window.broken") is None
+    assert any("style-src" in complaint for complaint in opened.complaints)
+    assert "not trusted" in opened.complaints
+    opened.complaints.clear()
