@@ -16,7 +16,8 @@ train: .venv/train  ## retrain models/iris-model.pth
 	$(BIN)/python -m training
 
 test: .venv/dev .venv/kserve-client  ## run the tests
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	# Three on two cores: many tests wait for a process.
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 lint: .venv/dev $(PAGE)/node_modules  ## check style, types, imports, dependencies, the page and the Dockerfile (needs npm)
 	$(BIN)/ruff check .

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import httpx
 
+from tests import rest
+
 
 def holders(port: int, pids: Iterable[int], peer: int | None = None) -> set[int]:
     """Those of the processes that hold connections to this port; with `peer` from that port."""
@@ -23,7 +25,7 @@ def ask(
     method: str, url: str, pids: Iterable[int], body: object = None
 ) -> tuple[int, httpx.Response]:
     """One request on a connection of its own, and which of the processes answered it."""
-    with httpx.Client(timeout=30) as client:
+    with rest.client(timeout=30) as client:
         answer = client.request(method, url, json=body)
         _, peer = answer.extensions["network_stream"].get_extra_info("client_addr")
         (pid,) = holders(httpx.URL(url).port or 80, pids, peer)

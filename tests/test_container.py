@@ -7,11 +7,11 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from docker.utils import exclude_paths
 
 from app import __version__
+from tests import rest
 from tests.process import running_server
 from tests.project import IRIS, ROOT, SETOSA
 
@@ -78,11 +78,11 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     # -S: an editable install would find in the checkout what the image lacks.
     monkeypatch.setenv("PYTHONPATH", str(packages(site)))
     with running_server(tmp_path / "log", python=(sys.executable, "-S"), cwd=image) as server:
-        answer = httpx.post(f"{server.url}/predict", json=SETOSA).json()
+        answer = rest.post(f"{server.url}/predict", json=SETOSA).json()
         assert (answer["class"], answer["model"]["name"]) == ("setosa", IRIS.stem)
-        assert httpx.get(f"{server.url}/v2").json()["version"] == __version__
+        assert rest.get(f"{server.url}/v2").json()["version"] == __version__
         for method, path, body in endpoints(server.url):
-            found = httpx.request(method, server.url + path, json=body, timeout=60)
+            found = rest.request(method, server.url + path, json=body, timeout=60)
             # 501: the image has no extra, and so no prediction log.
             assert found.status_code in (200, 501), (path, found.text)
         assert server.stop() == 0
@@ -91,7 +91,7 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def endpoints(url: str) -> Iterator[tuple[str, str, object]]:
     """What the OpenAPI says there is to read, and one request for each endpoint that computes."""
     names = {"model": IRIS.stem, "version": "1", "name": "hidden.weight"}
-    for path, operations in httpx.get(f"{url}/openapi.json").json()["paths"].items():
+    for path, operations in rest.get(f"{url}/openapi.json").json()["paths"].items():
         if "get" in operations:
             query = "?from=1&to=1" if path.endswith("/diff") else ""
             yield "GET", path.format_map(names) + query, None
@@ -99,7 +99,7 @@ def endpoints(url: str) -> Iterator[tuple[str, str, object]]:
     for prefix in ("", f"/models/{IRIS.stem}"):
         yield "POST", f"{prefix}/predict", {"instances": [SETOSA]}
         yield "POST", f"{prefix}/explain", SETOSA
-    name = httpx.get(f"{url}/v2/models/{IRIS.stem}").json()["inputs"][0]["name"]
+    name = rest.get(f"{url}/v2/models/{IRIS.stem}").json()["inputs"][0]["name"]
     tensor = {"name": name, "shape": [1, 4], "datatype": "FP32", "data": [5.1, 3.5, 1.4, 0.2]}
     yield "POST", f"/v2/models/{IRIS.stem}/infer", {"inputs": [tensor]}
     yield "POST", "/v2/repository/index", {}

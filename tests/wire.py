@@ -115,3 +115,16 @@ def open_request(url: str, body: bytes) -> socket.socket:
     )
     connection.sendall(head.encode() + body[:-1])
     return connection
+
+
+def refuses(url: str) -> bool:
+    """Whether a new connection is refused by the system."""
+    host, port = url.removeprefix("http://").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=20).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        # Accepted by the system in the very moment of the closing.
+        return False
+    return False

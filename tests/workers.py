@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
+from tests import rest
 from tests.process import Process, wait_until
 
 
@@ -42,7 +41,7 @@ def stopped(*pids: int) -> Iterator[None]:
 
 
 def metric(service: Process, start: str) -> float:
-    lines = httpx.get(f"{service.url}/metrics").text.splitlines()
+    lines = rest.get(f"{service.url}/metrics").text.splitlines()
     return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from app.addresses import bind_host, name_of, remove_stale
 from app.errors import SettingsError
+from tests import rest
 from tests.process import running_server, wait_until
 from tests.project import ROOT, SETOSA
 from tests.rpc import rpc_of
@@ -63,7 +64,7 @@ def test_a_wildcard_means_the_same_with_any_number_of_workers(
         assert reached_at(port_of(service.url)) == [*expected]
         # gRPC's library takes both families for either wildcard.
         assert reached_at(port_of(rpc)) == [*LOOPBACKS]
-        assert httpx.get(f"{service.url}/health/live").is_success
+        assert rest.get(f"{service.url}/health/live").is_success
         assert service.stop() == 0
 
 

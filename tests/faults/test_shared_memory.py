@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from app.monitor.metric_files import INITIAL_BYTES, AllocatedDict
+from tests import rest
 from tests.checkpoints import save_model
 from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA
@@ -65,7 +66,7 @@ def test_where_dev_shm_is_too_small_workers_share_temporary_files(
     python = with_small_memory("64k")
     with running_server(tmp_path / "log", "--workers", "2", python=python) as service:
         for _ in range(16):
-            assert httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
+            assert rest.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
         assert metric(service, "predictions_total{") == 16
         assert f"workers share files in {temporary}/" in service.log.read_text()
         assert service.stop() == 0
@@ -88,7 +89,7 @@ def full(service: Process) -> Iterator[None]:
 
 def load(service: Process, name: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    return httpx.post(f"{service.url}/models/{name}/load", headers=headers, timeout=60)
+    return rest.post(f"{service.url}/models/{name}/load", headers=headers, timeout=60)
 
 
 def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path
                 lambda: service.log.read_text().count("labels that are new are not counted") >= 2
             )
             for _ in range(16):
-                assert httpx.post(f"{service.url}/predict", json=row, timeout=30).is_success
+                assert rest.post(f"{service.url}/predict", json=row, timeout=30).is_success
             refused = load(service, "wine")
             assert refused.status_code == 503
             assert "No space left on device" in refused.json()["detail"]
@@ -120,7 +121,7 @@ def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path
             # One that dies now is replaced.
             os.kill(workers[0], signal.SIGKILL)
             wait_until(lambda: len(set(workers_of(service)) - {workers[0]}) == 2)
-            assert httpx.post(f"{service.url}/predict", json=row, timeout=30).is_success
+            assert rest.post(f"{service.url}/predict", json=row, timeout=30).is_success
         assert load(service, "wine").is_success
         assert metric(service, "worker_restarts_total") == 1
         assert service.stop() == 0

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.invariant import BrokenInvariant, require
@@ -45,7 +45,6 @@ def mutations(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=60)
 @given(data=st.data())
 def test_mutations_of_the_seeds_hold(name: str, data: st.DataObject) -> None:
     require(TARGETS[name], data.draw(mutations(SEEDS[name])))

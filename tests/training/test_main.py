@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 import torch
 from sklearn.datasets import load_wine
 
 from stateserve.model.predictor import Predictor
+from tests import rest
 from tests.process import running_server
 from tests.project import IRIS, ROOT
 
@@ -57,10 +57,10 @@ def test_another_data_set_is_trained_served_and_inspected(tmp_path: Path) -> Non
     flower = frame.iloc[0].drop("target").to_dict()
     model = str(tmp_path / "wine.pth")
     with running_server(tmp_path / "log", "--model", model) as running:
-        answer = httpx.post(f"{running.url}/predict", json=flower).json()
+        answer = rest.post(f"{running.url}/predict", json=flower).json()
         assert answer["class"] == "class_0"
         assert answer["model"]["name"] == "wine"
-        mean = httpx.get(f"{running.url}/state/norm.running_mean").json()
+        mean = rest.get(f"{running.url}/state/norm.running_mean").json()
         assert (mean["kind"], mean["shape"]) == ("buffer", [13])
         assert running.stop() == 0
 
@@ -106,7 +106,7 @@ def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: P
     for name in precisions:
         assert (f"{name}: precision undefined, recall 0.000" in result.stdout) == (name in never)
     with running_server(tmp_path / "log", "--model", str(tmp_path / "untrained.pth")) as running:
-        served = httpx.get(f"{running.url}/model").json()["card"]["metrics"]["per_class"]
+        served = rest.get(f"{running.url}/model").json()["card"]["metrics"]["per_class"]
         assert {name: each["precision"] for name, each in served.items()} == precisions
         assert running.stop() == 0
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.settings.settings import Settings
+from tests import rest
 from tests.process import Process
 from tests.project import IRIS
 from tests.service import open_client
@@ -22,7 +23,7 @@ CHANGING = {"/metrics"}
 
 def readable(url: str) -> list[str]:
     """Every address that answers GET."""
-    document = json.loads(httpx.get(f"{url}/openapi.json").content)
+    document = json.loads(rest.get(f"{url}/openapi.json").content)
     found = [
         path.format_map(NAMES) + QUERIES.get(path, "")
         for path, operations in document["paths"].items()
@@ -45,7 +46,7 @@ def test_head_answers_as_get_without_the_body(server: Process) -> None:
             assert head is not None, path
             # Nothing of a body follows.
             require_alive(wire)
-        answer = httpx.get(server.url + path)
+        answer = rest.get(server.url + path)
         whole = {name: value for name, value in answer.headers.items() if name not in OWN}
         if path in CHANGING:
             del whole["content-length"]
@@ -117,7 +118,7 @@ def test_no_address_is_redirected(server: Process) -> None:
         if other in paths or not other:
             continue
         for method, status in (("GET", 404), ("POST", 405 if "/page/" in other else 404)):
-            answer = httpx.request(method, server.url + other)
+            answer = rest.request(method, server.url + other)
             assert (answer.status_code, "location" in answer.headers) == (status, False), other
             if status == 404 and not other.startswith("/page/"):
                 assert other in answer.text

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 import torch
 
 from app.cli import main
 from stateserve.model.architectures.multiclass import Multiclass
+from tests import rest
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS, ROOT, SETOSA
@@ -52,7 +52,7 @@ def test_for_programs_it_is_the_services_answer(
     code, out = run("predict", *OPTIONS, *source, "--json", "--log-probabilities")
     assert code == 0
     query = {"log_probabilities": True}
-    answer = httpx.post(f"{server.url}/predict", params=query, json=SETOSA).json()
+    answer = rest.post(f"{server.url}/predict", params=query, json=SETOSA).json()
     assert json.loads(out) == answer
     assert list(json.loads(out)) == list(answer)
 
@@ -128,7 +128,7 @@ def test_for_programs_the_accuracy_is_not_among_the_answers(
 
 def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process) -> None:
     query = {"calibrated": True, "out_of_distribution": True}
-    answer = httpx.post(f"{server.url}/predict", params=query, json=SETOSA).json()
+    answer = rest.post(f"{server.url}/predict", params=query, json=SETOSA).json()
     flags = ["--calibrated", "--out-of-distribution"]
     code, out = run("predict", *OPTIONS, *source, *flags, "--json")
     assert code == 0

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import NotProvided
@@ -37,7 +37,6 @@ def test_on_a_linear_model_attributions_are_weight_times_difference(seed: int) -
 
 
 @given(st.integers(0, 1000), st.booleans())
-@settings(max_examples=30)
 def test_attributions_sum_to_the_difference_within_the_delta(seed: int, norm: bool) -> None:
     module = seeded(seed, 5, 9, 3, batch_norm=norm)
     row, baseline = np.random.default_rng(seed).normal(size=(2, 5)).astype(np.float32) * 3

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import grpc
-import httpx
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from app.grpc import open_inference_pb2 as pb
+from tests import rest
 from tests.rpc import PATH, RpcProcess, ask, infer
 
 
@@ -105,7 +105,7 @@ def test_an_id_that_is_not_safe_is_replaced(channel: grpc.Channel) -> None:
 
 def test_calls_are_counted_by_verb_and_status(rpc: RpcProcess, channel: grpc.Channel) -> None:
     def counted(status: str) -> float:
-        text = httpx.get(f"{rpc.server.url}/metrics").text
+        text = rest.get(f"{rpc.server.url}/metrics").text
         start = f'grpc_requests_total{{method="ModelInfer",status="{status}"}} '
         return sum(float(line.removeprefix(start)) for line in text.splitlines() if start in line)
 

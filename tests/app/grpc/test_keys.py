@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 
 from app.api.auth.keys import Scope
 from app.api.auth.scopes import SCOPES
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.interceptor import ROUTES
+from tests import rest
 from tests.keys import bearer, write_keys
 from tests.process import running_server
 from tests.rpc import PATH, RpcProcess, ask, infer, rpc_of
@@ -75,7 +75,7 @@ def test_a_key_has_one_rate_for_both_protocols(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", *options) as running:
         with grpc.insecure_channel(rpc_of(running).address) as channel:
             statuses = [ask(channel, infer(), metadata=metadata)[0] for _ in range(3)]
-        answer = httpx.get(f"{running.url}/model", headers=bearer(keys[Scope.PREDICT]))
+        answer = rest.get(f"{running.url}/model", headers=bearer(keys[Scope.PREDICT]))
         assert running.stop() == 0
     assert statuses == [grpc.StatusCode.OK] * 2 + [grpc.StatusCode.RESOURCE_EXHAUSTED]
     assert answer.status_code == 429

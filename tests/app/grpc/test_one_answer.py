@@ -11,6 +11,7 @@ from tritonclient import grpc, http
 
 from app.cli.sources import Checkpoint
 from stateserve.model.card import read_card
+from tests import rest
 from tests.project import IRIS
 from tests.rpc import RpcProcess
 
@@ -26,7 +27,7 @@ Answers = tuple[np.ndarray, np.ndarray]
 
 @pytest.fixture(scope="module")
 def service(rpc: RpcProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=rpc.server.url) as client:
+    with rest.client(rpc.server.url) as client:
         yield client
 
 

@@ -7,19 +7,18 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import grpc
-import httpx
 import pytest
 
 from app.grpc import open_inference_pb2 as pb
+from tests import rest
 from tests.checkpoints import save_model
-from tests.process import running_server, wait_until
+from tests.process import HANG_SECONDS, running_server, wait_until
 from tests.project import ROOT
 from tests.rpc import PATH, RpcProcess, ask, infer, rpc_of
 from tests.sockets import holders
@@ -35,27 +34,27 @@ def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RpcProcess]:
 
 
 def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
-    def ask_until_refused(address: str) -> int:
+    counts = [0] * 4
+
+    def ask_until_refused(address: str, number: int) -> None:
         with grpc.insecure_channel(address) as channel:
-            count = 0
             while (status := ask(channel, infer())[0]) is grpc.StatusCode.OK:
-                count += 1
+                counts[number] += 1
             # Cancelled is what had arrived and was not begun.
             assert status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-            return count
 
     with running_server(tmp_path / "log", "--grpc-port", "0") as running:
         address = rpc_of(running).address
         with ThreadPoolExecutor(4) as pool:
-            clients = [pool.submit(ask_until_refused, address) for _ in range(4)]
-            time.sleep(0.5)
+            clients = [pool.submit(ask_until_refused, address, number) for number in range(4)]
+            wait_until(lambda: min(counts) >= 5)
             running.process.send_signal(signal.SIGTERM)
-            answered = sum(client.result(timeout=30) for client in clients)
-        assert running.process.wait(timeout=20) == 0
+            for client in clients:
+                client.result(timeout=HANG_SECONDS)
+        assert running.process.wait(timeout=HANG_SECONDS) == 0
         records = map(json.loads, running.log.read_text().splitlines())
     statuses = [line["status"] for line in records if line.get("path") == f"{PATH}ModelInfer"]
-    assert answered > 4
-    assert statuses == ["OK"] * answered
+    assert statuses == ["OK"] * sum(counts)
 
 
 def unread(port: str) -> list[bool]:
@@ -98,8 +97,7 @@ def test_while_it_drains_it_answers_but_is_not_ready(tmp_path: Path) -> None:
             ready = b"\x08\x01"
             assert ask(channel, b"", "ServerReady")[2] == ready
             running.process.send_signal(signal.SIGTERM)
-            while ask(channel, b"", "ServerReady")[2] == ready:
-                time.sleep(0.01)
+            wait_until(lambda: ask(channel, b"", "ServerReady")[2] != ready)
             assert ask(channel, infer())[0] is grpc.StatusCode.OK
         assert running.process.wait(timeout=20) == 0
 
@@ -132,7 +130,7 @@ def test_the_prediction_log_holds_calls_under_their_ids(tmp_path: Path) -> None:
             assert "x-prediction-id" not in ask(channel, too_large)[3]
         prediction_id = f"{mine['x-prediction-id']}:0"
         feedback = {"prediction_id": prediction_id, "class": "setosa"}
-        assert httpx.post(f"{running.url}/feedback", json=feedback).status_code == 200
+        assert rest.post(f"{running.url}/feedback", json=feedback).status_code == 200
         assert running.stop() == 0
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT id, request_id, class FROM predictions").fetchall()
@@ -150,7 +148,7 @@ def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> Non
                 content = ask(channel, infer(), metadata=[("x-request-id", name)])[2]
                 over_rpc = pb.ModelInferResponse.FromString(content).model_version
                 asked = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [0] * 4}
-                over_http = httpx.post(
+                over_http = rest.post(
                     f"{running.url}/v2/models/wine/infer",
                     json={"inputs": [asked]},
                     headers={"X-Request-ID": name},

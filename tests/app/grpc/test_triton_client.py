@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import httpx
 import numpy as np
 import pytest
 from tritonclient import grpc as triton
 
+from tests import rest
 from tests.rpc import TOKEN, RpcProcess
 from tests.triton import LABELS, MODEL, ROWS, expected
 
@@ -44,7 +44,7 @@ def test_both_protocols_say_the_same_of_a_model(
         "/versions/1": client.get_model_metadata(MODEL, "1", as_json=True),
         "/config": client.get_model_config(MODEL, as_json=True)["config"],
     }.items():
-        said = httpx.get(f"{rpc.server.url}/v2/models/{MODEL}{path}").json()
+        said = rest.get(f"{rpc.server.url}/v2/models/{MODEL}{path}").json()
         # protobuf's JSON has a 64-bit integer as text.
         assert as_text(found) == as_text(said)
 

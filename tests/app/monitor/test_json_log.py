@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import rest
 from tests.process import Process, wait_until
 from tests.project import ROOT, SETOSA
 
@@ -51,7 +51,7 @@ def ports_of(pid: int) -> set[int]:
 
 
 def dropped(url: str) -> float:
-    text = httpx.get(f"{url}/metrics", timeout=60).text
+    text = rest.get(f"{url}/metrics", timeout=60).text
     return sum(map(float, re.findall(r"^log_lines_dropped_total(?:\{.*\})? (\S+)", text, re.M)))
 
 
@@ -59,7 +59,7 @@ def dropped(url: str) -> float:
 def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
     # Lines of two kilobytes: the limit is soon reached.
     path = "/" + "x" * 2000
-    with served("--workers", workers) as (process, url), httpx.Client(base_url=url) as client:
+    with served("--workers", workers) as (process, url), rest.client(url) as client:
         while not dropped(url):
             for _ in range(200):
                 assert client.get(path, timeout=60).status_code == 404
@@ -81,7 +81,7 @@ def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
 
 
 def test_while_nobody_reads_it_ends_all_the_same() -> None:
-    with served() as (process, url), httpx.Client(base_url=url) as client:
+    with served() as (process, url), rest.client(url) as client:
         for _ in range(400):
             client.get("/" + "x" * 2000, timeout=60)
         process.send_signal(signal.SIGTERM)
@@ -100,7 +100,7 @@ def test_a_reader_that_is_gone_harms_nobody() -> None:
         assert process.stderr is not None
         process.stderr.close()
         for _ in range(20):
-            assert httpx.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
+            assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
         wait_until(lambda: dropped(url) > 0)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
@@ -117,7 +117,7 @@ def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str)
             (port,) = ports_of(process.pid)
             url = f"http://127.0.0.1:{port}"
             for _ in range(20):
-                assert httpx.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
+                assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
             for descriptor in (2,) if closed == "2>&-" else (0, 1, 2):
                 assert Path(f"/proc/{process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
             process.send_signal(signal.SIGTERM)

@@ -23,6 +23,7 @@ from app.api.app import create_app
 from app.errors import SettingsError
 from app.settings.settings import Settings
 from stateserve.model.architectures.multiclass import Multiclass
+from tests import rest
 from tests.process import running_server
 from tests.project import IRIS, ROOT, SETOSA
 
@@ -306,7 +307,7 @@ def test_a_server_sends_its_spans_to_a_collector(
     headers = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}
     with running_server(tmp_path / "log", *arguments) as running:
         for _ in range(3):
-            assert httpx.post(f"{running.url}/predict", json=SETOSA, headers=headers).is_success
+            assert rest.post(f"{running.url}/predict", json=SETOSA, headers=headers).is_success
         # What has not been sent by then is sent at the end.
         assert running.stop() == 0, running.log.read_text()
     resources = [each for request in received() for each in request.resource_spans]
@@ -327,7 +328,7 @@ def test_a_collector_that_is_not_there_harms_no_request(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     with running_server(tmp_path / "log", "--tracing", "true") as running:
-        assert httpx.post(f"{running.url}/predict", json=SETOSA).is_success
+        assert rest.post(f"{running.url}/predict", json=SETOSA).is_success
         assert running.stop() == 0, running.log.read_text()
     records = [json.loads(line) for line in running.log.read_text().splitlines()]
     assert any("exporting spans" in record["message"] for record in records)

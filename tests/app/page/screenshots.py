@@ -8,12 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from stateserve.model.card import read_card
+from tests import rest
 from tests.app.page.conftest import ARGUMENTS, find_chromium
 from tests.process import running_server
 from tests.project import IRIS, ROOT
@@ -69,12 +69,12 @@ def ask_for_wide_sepals(url: str) -> None:
     wider = np.add(card.training_rows.rows, [0, 0.4, 0, 0])
     names = [feature.name for feature in card.features]
     rows = [dict(zip(names, row, strict=True)) for row in wider.round(1).tolist()]
-    answer = httpx.post(f"{url}/predict", json={"instances": rows})
+    answer = rest.post(f"{url}/predict", json={"instances": rows})
     time.sleep(2)
     for index, label in list(enumerate(card.training_rows.labels))[::3]:
         prediction_id = f"{answer.headers['x-prediction-id']}:{index}"
         feedback = {"prediction_id": prediction_id, "class": card.classes[label]}
-        httpx.post(f"{url}/feedback", json=feedback).raise_for_status()
+        rest.post(f"{url}/feedback", json=feedback).raise_for_status()
 
 
 def take(

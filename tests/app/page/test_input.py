@@ -5,10 +5,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage
 from tests.process import Process, running_server
@@ -20,7 +20,7 @@ VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "peta
 def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> None:
     """The page shows the API's class, probabilities and warnings."""
     novelty = {"out_of_distribution": True}
-    answer = httpx.post(f"{server.url}/predict", params=novelty, json=instance).json()
+    answer = rest.post(f"{server.url}/predict", params=novelty, json=instance).json()
     expect(page.locator("#verdict")).to_contain_text(answer["class"])
     bars = [f"{name}{percent(value)}" for name, value in answer["probabilities"].items()]
     expect(page.locator("#probabilities li")).to_have_text(bars)
@@ -40,7 +40,7 @@ def percent(probability: float) -> str:
 
 
 def test_the_page_starts_with_the_cards_example(page: Page, server: Process) -> None:
-    card = httpx.get(f"{server.url}/model").json()["card"]
+    card = rest.get(f"{server.url}/model").json()["card"]
     expect_answer(page, server, {each["name"]: each["example"] for each in card["features"]})
     expect(page).to_have_title("iris-model")
 

@@ -5,12 +5,12 @@ import re
 import subprocess
 import sys
 
-import httpx
 import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.conftest import TOYS, OpenPage, Visit
 from tests.process import Process
 from tests.project import ROOT
@@ -21,7 +21,7 @@ QUERY = "&".join(f"{name}={value}" for name, value in INPUT.items())
 
 def ask(server: Process, model: str, version: str, instance: dict[str, float]) -> dict[str, float]:
     url = f"{server.url}/models/{model}/versions/{version}/predict"
-    probabilities: dict[str, float] = httpx.post(url, json=instance).json()["probabilities"]
+    probabilities: dict[str, float] = rest.post(url, json=instance).json()["probabilities"]
     return probabilities
 
 

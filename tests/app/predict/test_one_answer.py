@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stateserve.model.architectures.compiled import (
@@ -44,7 +44,6 @@ def some_rows(seed: int, count: int, width: int) -> np.ndarray:
 
 
 @given(st.one_of(narrow, wide), counts, seeds, st.booleans(), st.data())
-@settings(max_examples=150)
 def test_a_row_has_one_answer(
     size: tuple[int, int, int], count: int, seed: int, batch_norm: bool, data: st.DataObject
 ) -> None:

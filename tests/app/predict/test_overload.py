@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,21 +22,27 @@ from app.predict.pipeline import Inference
 from app.settings.settings import Settings
 from stateserve.model.architectures.compiled import Forward
 from stateserve.model.predictor import Predictor
+from tests.process import HANG_SECONDS
 from tests.project import IRIS, SETOSA
 
 LOGS = np.log(np.array([0.8, 0.1, 0.1], np.float32))
 
 
 class Slow:
-    """A call takes `seconds`, whatever its rows: 256 a call at most is its capacity."""
+    """A call takes `seconds`, whatever its rows, and waits for `may_end`."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.rows = 0
+        self.rows = self.calls = 0
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         self.rows += len(rows)
+        self.calls += 1
+        self.begun.set()
         time.sleep(self.seconds)
+        assert self.may_end.wait(HANG_SECONDS)
         return np.tile(LOGS, (len(rows), 1))
 
 
@@ -52,7 +60,6 @@ class Answer:
     status: int
     headers: dict[bytes, bytes]
     body: bytes
-    seconds: float
 
 
 class SmallService:
@@ -83,11 +90,9 @@ class SmallService:
         async def send(message: dict[str, object]) -> None:
             messages.append(message)
 
-        started = time.monotonic()
         await self._app(scope | {"headers": headers}, receive, send)
         start, rest = messages
-        seconds = time.monotonic() - started
-        return Answer(start["status"], dict(start["headers"]), rest["body"], seconds)
+        return Answer(start["status"], dict(start["headers"]), rest["body"])
 
     async def learn(self) -> None:
         """Until the batcher knows how long a call takes."""
@@ -99,69 +104,74 @@ def statuses(answers: list[Answer]) -> Counter[int]:
     return Counter(answer.status for answer in answers)
 
 
+@asynccontextmanager
+async def busy(service: SmallService, forward: Slow) -> AsyncIterator[None]:
+    """Meanwhile the model computes for a request, in its thread."""
+    forward.begun.clear()
+    forward.may_end.clear()
+    first = asyncio.create_task(service.ask())
+    try:
+        assert await asyncio.to_thread(forward.begun.wait, HANG_SECONDS)
+        yield
+    finally:
+        forward.may_end.set()
+    assert (await first).status == 200
+
+
 async def test_at_ten_times_capacity_what_is_accepted_is_answered_in_time() -> None:
-    forward = Slow(0.1)
-    # 50 of a call's 0.1 s: 500 requests a second are what this one can do.
-    service = SmallService(forward, max_queued_requests=50, request_timeout_seconds=2)
+    forward = Slow(0.02)
+    service = SmallService(forward, max_queued_requests=50)
     await service.learn()
-    forward.rows = 0
-    asked = []
-    for _ in range(100):
-        asked += [asyncio.create_task(service.ask()) for _ in range(50)]
-        await asyncio.sleep(0.01)
-    answers = await asyncio.gather(*asked)
-    found = statuses(answers)
-    assert set(found) == {200, 503}
-    assert found[200] == forward.rows >= 500
-    refused = [answer for answer in answers if answer.status == 503]
-    assert all(answer.headers[b"retry-after"] == b"1" for answer in refused)
-    assert (await service.ask()).status == 200
+    for _ in range(3):
+        forward.rows = 0
+        async with busy(service, forward):
+            asked = [asyncio.create_task(service.ask()) for _ in range(500)]
+            # Those too many are refused at once: no call has ended since.
+            while sum(each.done() for each in asked) < 450:
+                await asyncio.sleep(0)
+            refused = [each.result() for each in asked if each.done()]
+            assert statuses(refused) == {503: 450}
+            assert all(answer.headers[b"retry-after"] == b"1" for answer in refused)
+        assert statuses(await asyncio.gather(*asked)) == {200: 50, 503: 450}
+        assert forward.rows == 51
     service.inference.close()
 
 
 async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
-    forward = Slow(0.25)
-    service = SmallService(forward, max_queued_requests=4000)
+    forward = Slow(0.05)
+    service = SmallService(forward)
     await service.learn()
-    forward.rows = 0
-    # Some four calls fit into the deadline; without it, it would take twenty.
-    answers = await asyncio.gather(*(service.ask(timeout=1.2) for _ in range(5000)))
-    found = statuses(answers)
-    assert set(found) == {200, 503, 504}
-    assert 0 < found[503] <= 1000
-    assert 2 * found[200] >= forward.rows
-    assert forward.rows <= 5 * 256
-    assert all(answer.seconds < 1.2 + 1 for answer in answers), "a 504 comes at the deadline"
-    late = next(answer for answer in answers if answer.status == 504)
-    assert b"deadline passed" in late.body
-    assert (await service.ask()).status == 200
-    service.inference.close()
-
-
-async def test_under_lasting_overload_most_of_what_is_computed_is_in_time() -> None:
-    forward = Slow(0.1)
-    service = SmallService(forward, max_queued_requests=4000)
-    await service.learn()
-    forward.rows = 0
-    asked = []
-    # A queue that is always full of requests at the edge of their deadline.
-    for _ in range(12):
-        asked += [asyncio.create_task(service.ask(timeout=0.4)) for _ in range(600)]
-        await asyncio.sleep(0.1)
-    found = statuses(await asyncio.gather(*asked))
-    assert 2 * found[200] >= forward.rows, (found, forward.rows)
-    assert found[504] > found[200]
+    for _ in range(2):
+        forward.rows = forward.calls = 0
+        # A call takes more than the first of each two would wait.
+        asked = [service.ask(timeout) for timeout in (0.02, None) * 500]
+        answers = await asyncio.gather(*asked)
+        assert statuses(answers[1::2]) == {200: 500}
+        # Of those that are late, one a call measures anew what a call takes.
+        assert statuses(answers[::2])[504] >= 500 - forward.calls
+        assert forward.rows <= 500 + forward.calls
+        late = next(answer for answer in answers if answer.status == 504)
+        assert b"deadline passed" in late.body
     service.inference.close()
 
 
 async def test_a_model_that_was_slow_once_is_tried_again() -> None:
-    forward = Slow(1.5)
+    seconds = 1.0
+    while statuses(await after_a_slow_call(seconds)) != {200: 5}:
+        # Too busy a machine to begin in time.
+        assert seconds < HANG_SECONDS
+        seconds *= 2
+
+
+async def after_a_slow_call(seconds: float) -> list[Answer]:
+    """Five requests that wait less long than a call is thought to take."""
+    forward = Slow(seconds)
     service = SmallService(forward)
     assert (await service.ask()).status == 200
     forward.seconds = 0
-    answers = [await service.ask(timeout=0.2) for _ in range(5)]
-    assert statuses(answers) == {200: 5}
+    answers = [await service.ask(timeout=seconds / 7) for _ in range(5)]
     service.inference.close()
+    return answers
 
 
 def raising(error: Exception, when: Callable[[np.ndarray], bool]) -> Forward:
@@ -202,16 +212,15 @@ async def test_memory_that_is_not_enough_for_one_row_fails_and_comes_back() -> N
 
 @pytest.mark.parametrize("slow", [True, False], ids=["in a thread", "on the loop"])
 async def test_batch_mates_of_a_caller_that_left_are_answered(slow: bool) -> None:
-    forward = Slow(0.05 if slow else 0)
+    forward = Slow(0.02 if slow else 0)
     service = SmallService(forward)
     await service.learn()
-    first = asyncio.create_task(service.ask())
-    await asyncio.sleep(0.01)
-    tasks = [asyncio.create_task(service.ask()) for _ in range(10)]
-    await asyncio.sleep(0)
-    for task in tasks[::2]:
-        task.cancel()
-    found = await asyncio.gather(first, *tasks, return_exceptions=True)
+    async with busy(service, forward) if slow else nullcontext():
+        tasks = [asyncio.create_task(service.ask()) for _ in range(10)]
+        await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
     answered = [answer for answer in found if isinstance(answer, Answer)]
-    assert statuses(answered)[200] == len(answered) >= 6
+    assert statuses(answered)[200] == len(answered) >= 5
     service.inference.close()

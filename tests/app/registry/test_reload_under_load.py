@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-import httpx
 import numpy as np
 import pytest
 import torch
@@ -15,6 +14,7 @@ import torch
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
 from stateserve.model.checkpoint import load_checkpoint
+from tests import rest
 from tests.checkpoints import save_model
 from tests.process import Process, running_server
 from tests.wire import post
@@ -143,6 +143,6 @@ async def test_a_hundred_reloads_lose_no_request_and_mix_no_versions(
             url = b"/predict" if number % 2 else b"/models/wine/predict"
             tasks.create_task(ask(size, url, as_json=number % 4 == 1))
         tasks.create_task(reload())
-    metrics = httpx.get(f"{service.url}/metrics").text
+    metrics = rest.get(f"{service.url}/metrics").text
     assert seen == {size: set(expected) for size in SIZES}
     assert f'model_reloads_total{{model="wine",result="loaded"}} {1 + RELOADS}.0' in metrics

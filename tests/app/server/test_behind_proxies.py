@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
+from tests import rest
 from tests.process import Process
 from tests.proxies import HAPROXY, NGINX, haproxy_before, nginx_before
 
@@ -42,9 +42,9 @@ def test_a_body_over_the_limit_is_413_through_nginx(nginx: str, place: str) -> N
 @needs_nginx
 def test_nothing_below_a_prefix_leads_out_of_it(nginx: str) -> None:
     for path in ("/predict/", "/models/", "/v2/models/", "/docs/", "/health/live/"):
-        answer = httpx.get(f"{nginx}/prefix{path}")
+        answer = rest.get(f"{nginx}/prefix{path}")
         assert (answer.status_code, "location" in answer.headers) == (404, False), path
-    page = httpx.get(f"{nginx}/prefix/docs").text
+    page = rest.get(f"{nginx}/prefix/docs").text
     assert 'src="/' not in page
     assert 'href="/' not in page
 

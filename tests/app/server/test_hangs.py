@@ -12,6 +12,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
+from tests import rest
 from tests.process import Process, wait_until
 from tests.project import IRIS, ROOT, SETOSA
 from tests.workers import has_ended, metric, state_of, workers_of
@@ -75,7 +76,7 @@ def require_replaced(service: Process, pid: int) -> None:
     wait_until(lambda: has_ended(pid))
     wait_until(lambda: len(set(workers_of(service)) - {pid}) == 2)
     assert "hangs: no sign of it for 4 s; killed" in service.log.read_text()
-    assert httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
+    assert rest.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
 
 
 def test_a_worker_that_is_stopped_is_replaced_and_counted(service: Process) -> None:
@@ -85,7 +86,7 @@ def test_a_worker_that_is_stopped_is_replaced_and_counted(service: Process) -> N
     # The kernel deals some of these to the worker that stands still; its successor has them.
     with ThreadPoolExecutor(16) as pool:
         asked = [
-            pool.submit(httpx.post, f"{service.url}/predict", json=SETOSA, timeout=60)
+            pool.submit(rest.post, f"{service.url}/predict", json=SETOSA, timeout=60)
             for _ in range(16)
         ]
         require_replaced(service, victim)
@@ -106,12 +107,12 @@ def test_a_worker_whose_event_loop_is_blocked_is_replaced(service: Process) -> N
 def _ask(url: str) -> None:
     # Whoever is in a worker that is killed gets no answer.
     with suppress(httpx.TransportError):
-        httpx.get(url, timeout=60)
+        rest.get(url, timeout=60)
 
 
 def test_a_long_computation_in_a_thread_is_no_hang(service: Process) -> None:
     before = hung(service)
-    answer = httpx.get(f"{service.url}/compute", timeout=60)
+    answer = rest.get(f"{service.url}/compute", timeout=60)
     # No such route, but answered after more than two timeouts.
     assert answer.status_code == 404
     assert int(service.log.with_name("compute").read_text()) in workers_of(service)
@@ -129,7 +130,7 @@ def test_a_standstill_of_all_processes_is_no_hang(service: Process) -> None:
     # First the supervisor: it finds the others as they were.
     for pid in reversed(everybody):
         os.kill(pid, signal.SIGCONT)
-    assert httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
+    assert rest.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(timeout=TIMEOUT / 2)
     assert (hung(service), workers_of(service)) == (before, workers)

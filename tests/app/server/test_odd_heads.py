@@ -79,7 +79,7 @@ ZEROS = b"0" * 4400
 @example(asked=ASKED[6], name=b"Cookie", value=b'a="' + b"\\" * 29_000 + b'"')
 @example(asked=ASKED[0], name=b"X-Request-Timeout", value=b"9" * 4400)
 @example(asked=ASKED[4], name=b"Inference-Header-Content-Length", value=b"\xb2")
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_of_a_header_is_answered(
     server: Process, asked: tuple[bytes, bytes], name: bytes, value: bytes
 ) -> None:

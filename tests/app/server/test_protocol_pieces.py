@@ -36,7 +36,7 @@ KINDS = {
     kinds=st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=6),
     cuts=st.lists(st.floats(0, 1), max_size=6),
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pieces_make_no_difference(server: Process, kinds: list[str], cuts: list[float]) -> None:
     made = [KINDS[kind](b"X-Request-ID: %d" % number) for number, kind in enumerate(kinds)]
     stream = b"".join(request for request, _ in made)

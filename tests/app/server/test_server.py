@@ -6,21 +6,20 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.process import Process, running_server
+from tests import rest
+from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA
-from tests.wire import open_request
+from tests.wire import open_request, refuses
 
 
 def test_a_newcomers_question_is_answered(server: Process) -> None:
-    answer = httpx.post(f"{server.url}/predict", json=SETOSA).json()
+    answer = rest.post(f"{server.url}/predict", json=SETOSA).json()
     assert answer["class"] == "setosa"
 
 
@@ -78,7 +77,7 @@ def test_an_unknown_option_stops_the_start_in_one_line() -> None:
 
 def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as running:
-        httpx.get(f"{running.url}/model", headers={"X-Request-ID": "abc"})
+        rest.get(f"{running.url}/model", headers={"X-Request-ID": "abc"})
         assert running.stop() == 0
     (request,) = running.records(message="request", request_id="abc")
     assert (request["method"], request["path"], request["status"]) == ("GET", "/model", 200)
@@ -90,13 +89,11 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
         running_server(tmp_path / "log", "--drain-delay-seconds", "1") as running,
         open_request(running.url, body) as connection,
     ):
-        time.sleep(0.2)
+        assert rest.get(f"{running.url}/health/ready").is_success
         running.process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        ready = httpx.get(f"{running.url}/health/ready")
-        assert ready.status_code == 503
-        assert httpx.post(f"{running.url}/predict", json=SETOSA).is_success
-        wait_until_refused(running.url)
+        wait_until(lambda: rest.get(f"{running.url}/health/ready").status_code == 503)
+        assert rest.post(f"{running.url}/predict", json=SETOSA).is_success
+        wait_until(lambda: refuses(running.url))
         connection.sendall(body[-1:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert running.process.wait(timeout=20) == 0
@@ -104,25 +101,11 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
     assert b'"class":"setosa"' in answer
 
 
-def wait_until_refused(url: str) -> None:
-    deadline = time.monotonic() + 20
-    while True:
-        assert time.monotonic() < deadline
-        try:
-            httpx.get(f"{url}/health/live")
-        except httpx.ConnectError:
-            return
-        except httpx.TransportError:
-            # Taken by the system, but not by the server any more.
-            continue
-        time.sleep(0.05)
-
-
 def test_sigterm_under_load_loses_no_request(tmp_path: Path) -> None:
     answered: list[int] = []
 
     def ask_until_told_to_leave(url: str) -> None:
-        with httpx.Client() as client:
+        with rest.client() as client:
             while True:
                 answer = client.post(f"{url}/predict", json=SETOSA)
                 answered.append(answer.status_code)
@@ -132,7 +115,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", "--drain-delay-seconds", "1") as running:
         with ThreadPoolExecutor(8) as pool:
             clients = [pool.submit(ask_until_told_to_leave, running.url) for _ in range(8)]
-            time.sleep(0.5)
+            wait_until(lambda: len(answered) >= 50)
             running.process.send_signal(signal.SIGTERM)
             for client in clients:
                 client.result(timeout=30)
@@ -160,15 +143,12 @@ def test_clients_that_leave_mid_batch_harm_nobody(server: Process) -> None:
 def test_a_client_that_leaves_mid_body_harms_nobody(server: Process) -> None:
     before = count_left(server)
     open_request(server.url, json.dumps(SETOSA).encode()).close()
-    assert httpx.post(f"{server.url}/predict", json=SETOSA).is_success
-    deadline = time.monotonic() + 5
-    while count_left(server) != before + 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    assert rest.post(f"{server.url}/predict", json=SETOSA).is_success
+    wait_until(lambda: count_left(server) == before + 1)
 
 
 def count_left(server: Process) -> float:
     """How often a client of /predict left, of all tests that share the server."""
     line = 'http_requests_total{method="POST",route="/predict",status="499"} '
-    text = httpx.get(f"{server.url}/metrics").text
+    text = rest.get(f"{server.url}/metrics").text
     return sum(float(each.removeprefix(line)) for each in text.splitlines() if line in each)

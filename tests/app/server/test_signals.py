@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.api.auth.keys import Scope, new_key
+from tests import rest
 from tests.keys import bearer, write_keys
 from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA
@@ -110,7 +110,7 @@ def says(service: Process, text: str, times: int = 1) -> Callable[[], bool]:
 def status(service: Process, key: str) -> set[int]:
     """Of connections enough for every worker to have some."""
     return {
-        httpx.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key)).status_code
+        rest.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key)).status_code
         for _ in range(16)
     }
 
@@ -128,7 +128,7 @@ def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers:
                 os.kill(pid, number)
         assert status(service, first) == {200}
         load = f"{service.url}/models/iris-model/load"
-        assert httpx.post(load, headers=bearer(first)).status_code == 403
+        assert rest.post(load, headers=bearer(first)).status_code == 403
         keys = write_keys(file)
         second = keys[Scope.PREDICT]
         service.process.send_signal(signal.SIGHUP)
@@ -136,7 +136,7 @@ def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers:
         wait_until(says(service, "keys are reloaded", several))
         assert status(service, second) == {200}
         assert status(service, first) == {401}
-        assert httpx.post(load, headers=bearer(keys[Scope.ADMIN])).status_code == 200
+        assert rest.post(load, headers=bearer(keys[Scope.ADMIN])).status_code == 200
         file.write_text("[one]\nscopes = 1\n")
         service.process.send_signal(signal.SIGHUP)
         wait_until(says(service, f"keys stay as they were: {file}: one.", several))
@@ -152,7 +152,7 @@ def test_without_keys_sighup_is_nothing(tmp_path: Path) -> None:
     with running_server(tmp_path / "log") as service:
         service.process.send_signal(signal.SIGHUP)
         wait_until(says(service, "nothing to reload"))
-        assert httpx.post(f"{service.url}/predict", json=SETOSA).is_success
+        assert rest.post(f"{service.url}/predict", json=SETOSA).is_success
         assert service.stop() == 0
 
 
@@ -167,7 +167,7 @@ def test_a_second_signal_ends_it_at_once_with_0(
     with running_server(tmp_path / "log", *options) as service:
         wait_until(says(service, "startup complete", int(workers)))
         with open_request(service.url, json.dumps(SETOSA).encode()) as connection:
-            assert httpx.get(f"{service.url}/health/live").is_success
+            assert rest.get(f"{service.url}/health/live").is_success
             for _ in range(2):
                 for pid in processes_of(service) if to_all else [service.process.pid]:
                     os.kill(pid, sent)

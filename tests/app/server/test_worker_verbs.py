@@ -13,6 +13,7 @@ import pytest
 
 from app.settings.rollout_target import Target
 from stateserve.model.predictor import Predictor
+from tests import rest
 from tests.checkpoints import save_model
 from tests.process import Process, running_server, wait_until
 from tests.sockets import ask
@@ -45,7 +46,7 @@ def service(folder: Path) -> Iterator[Process]:
 def verb(service: Process, verb: str, version: str | None = None) -> httpx.Response:
     query = {"version": version} if version else {}
     url = f"{service.url}/models/wine/{verb}"
-    return httpx.post(url, params=query, headers=BEARER, timeout=60)
+    return rest.post(url, params=query, headers=BEARER, timeout=60)
 
 
 def listings(service: Process) -> set[str]:
@@ -124,11 +125,11 @@ def test_an_id_has_its_version_in_every_worker_and_the_counts_add_up(service: Pr
     before = metric(service, "rollout_requests_total")
     ids = [f"user-{number}" for number in range(8)]
     for name in ids * 8:
-        answer = httpx.post(f"{service.url}/predict", json=ROW, headers={"X-Request-ID": name})
+        answer = rest.post(f"{service.url}/predict", json=ROW, headers={"X-Request-ID": name})
         expected = "1" if canary.takes(name.encode()) else default
         assert answer.json()["model"]["version"] == expected
     assert metric(service, "rollout_requests_total") == before + 64
-    view = httpx.get(f"{service.url}/models/wine/comparison").json()
+    view = rest.get(f"{service.url}/models/wine/comparison").json()
     shares = {each["version"]: each["requests"] for each in view["canary"]["answers"]}
     assert shares["1"] == 8 * sum(canary.takes(name.encode()) for name in ids)
 

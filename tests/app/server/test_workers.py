@@ -13,10 +13,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import rest
 from tests.process import Process, running_server, wait_until
 from tests.project import ROOT, SETOSA
 from tests.sockets import ask
-from tests.wire import open_request
+from tests.wire import open_request, refuses
 from tests.workers import has_ended, metric, metrics_directory, stopped, workers_of
 
 SIGTERM_TO_THE_SUPERVISOR = (signal.SIGTERM, False)
@@ -48,7 +49,7 @@ def test_workers_answer_with_ids_that_have_nothing_in_common(service: Process) -
 
 
 def test_each_process_has_figures_of_its_own(service: Process) -> None:
-    text = httpx.get(f"{service.url}/metrics").text
+    text = rest.get(f"{service.url}/metrics").text
     found = re.findall(r'^process_open_fds{process="([\w-]+)"} (\S+)$', text, re.MULTILINE)
     assert [name for name, _ in sorted(found)] == ["MainProcess", "worker-0", "worker-1"]
     assert all(float(count) > 3 for _, count in found)
@@ -73,7 +74,7 @@ def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -
 
 def test_statistics_are_the_sum_over_workers(service: Process) -> None:
     def answered() -> int:
-        (stats,) = httpx.get(f"{service.url}/v2/models/stats").json()["model_stats"]
+        (stats,) = rest.get(f"{service.url}/v2/models/stats").json()["model_stats"]
         times = stats["inference_stats"]
         assert times["queue"]["count"] == times["success"]["count"] <= stats["inference_count"]
         return times["success"]["count"]
@@ -103,7 +104,7 @@ def test_a_worker_killed_under_load_loses_only_what_it_had(service: Process) -> 
 
     def ask(number: int) -> int:
         lost = 0
-        with httpx.Client(limits=one_request_a_connection, timeout=30) as client:
+        with rest.client(limits=one_request_a_connection, timeout=30) as client:
             for request in range(requests_each):
                 if (number, request) == (0, requests_each // 3):
                     os.kill(victim, signal.SIGKILL)
@@ -137,11 +138,11 @@ def test_a_signal_drains_every_worker_and_the_status_is_0(
         directory = metrics_directory(supervisor)
         assert directory.is_dir()
         with open_request(service.url, body) as connection:
-            assert httpx.get(f"{service.url}/health/ready").is_success
+            assert rest.get(f"{service.url}/health/ready").is_success
             for pid in [supervisor, *workers] if to_all else [supervisor]:
                 os.kill(pid, sent)
-            wait_until(lambda: httpx.get(f"{service.url}/health/ready").status_code == 503)
-            wait_until(lambda: refuses(service))
+            wait_until(lambda: rest.get(f"{service.url}/health/ready").status_code == 503)
+            wait_until(lambda: refuses(service.url))
             assert service.process.poll() is None
             connection.sendall(body[-1:])
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -152,17 +153,6 @@ def test_a_signal_drains_every_worker_and_the_status_is_0(
     assert not directory.exists()
 
 
-def refuses(service: Process) -> bool:
-    try:
-        httpx.get(f"{service.url}/health/live")
-    except httpx.ConnectError:
-        return True
-    except httpx.TransportError:
-        # Accepted in the very moment of the closing.
-        return False
-    return False
-
-
 def test_a_second_signal_forces_the_end(tmp_path: Path) -> None:
     limits = ("--drain-delay-seconds", "0.5", "--drain-timeout-seconds", "600")
     arguments = ("--workers", "2", *limits)
@@ -170,10 +160,10 @@ def test_a_second_signal_forces_the_end(tmp_path: Path) -> None:
         running_server(tmp_path / "log", *arguments) as service,
         open_request(service.url, json.dumps(SETOSA).encode()) as connection,
     ):
-        assert httpx.get(f"{service.url}/health/ready").is_success
+        assert rest.get(f"{service.url}/health/ready").is_success
         workers = workers_of(service)
         service.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: refuses(service))
+        wait_until(lambda: refuses(service.url))
         assert service.process.poll() is None
         service.process.send_signal(signal.SIGTERM)
         assert service.process.wait(timeout=30) == 0
@@ -184,7 +174,7 @@ def test_a_second_signal_forces_the_end(tmp_path: Path) -> None:
 def test_a_worker_that_hangs_cannot_hold_up_the_end(tmp_path: Path) -> None:
     arguments = ("--workers", "2", "--drain-timeout-seconds", "1")
     with running_server(tmp_path / "log", *arguments) as service:
-        assert httpx.get(f"{service.url}/health/ready").is_success
+        assert rest.get(f"{service.url}/health/ready").is_success
         workers = workers_of(service)
         with stopped(workers[0]):
             assert service.stop() == 0
@@ -193,7 +183,7 @@ def test_a_worker_that_hangs_cannot_hold_up_the_end(tmp_path: Path) -> None:
 
 def test_no_worker_outlives_its_supervisor(tmp_path: Path) -> None:
     with running_server(tmp_path / "log", "--workers", "2") as service:
-        assert httpx.get(f"{service.url}/health/ready").is_success
+        assert rest.get(f"{service.url}/health/ready").is_success
         workers, directory = workers_of(service), metrics_directory(service.process.pid)
         service.process.kill()
         wait_until(lambda: all(map(has_ended, workers)))
@@ -251,7 +241,7 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
     service: Process, server: Process
 ) -> None:
     assert len({answered_by(service) for _ in range(32)}) == 2
-    assert httpx.post(f"{server.url}/predict", json=SETOSA).is_success
+    assert rest.post(f"{server.url}/predict", json=SETOSA).is_success
     alone = memory_of(server.process.pid)["Pss"]
     # What only it holds, which is what would be free without it.
     second = memory_of(workers_of(service)[1])

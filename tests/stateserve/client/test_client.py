@@ -17,6 +17,7 @@ from stateserve.client.predictions import Answer, ModelReference, Novelty, Predi
 from stateserve.errors import ClientError, Fault, NoAnswer, Problem
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import read_card
+from tests import rest
 from tests.process import Process
 from tests.project import IRIS, ROOT, SETOSA
 from tests.stateserve.client.answers import RIGHT, busy
@@ -146,7 +147,7 @@ def test_a_wrong_parameter_is_named(iris: Client) -> None:
 
 
 def test_the_types_are_those_of_the_api(server: Process) -> None:
-    schemas = httpx.get(f"{server.url}/openapi.json").json()["components"]["schemas"]
+    schemas = rest.get(f"{server.url}/openapi.json").json()["components"]["schemas"]
     warning = schemas["Answer"]["properties"]["warnings"]["items"]
     for struct, schema in [
         (Answer, schemas["Answer"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings.settings import Settings
@@ -86,7 +86,6 @@ def refusal(path: Path) -> str | None:
     return None
 
 
-@settings(max_examples=60)
 @given(st.sampled_from(PLACES), CHANGES)
 def test_a_card_that_loads_answers_everywhere(
     tmp_path_factory: pytest.TempPathFactory, place: tuple[Any, ...], change: Any

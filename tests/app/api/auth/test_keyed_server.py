@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.api.auth.keys import Scope, new_key
 from stateserve.client.client import AsyncClient, Client
 from stateserve.errors import ClientError, Problem
+from tests import rest
 from tests.keys import bearer, write_keys
 from tests.process import Process, running_server
 from tests.project import ROOT, SETOSA
@@ -52,7 +52,7 @@ def run(keyed: Keyed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_no_line_of_the_log_has_a_key(keyed: Keyed) -> None:
     server, keys = keyed
     secrets = [*keys.values(), TOKEN, "mck_wrong"]
-    with httpx.Client(base_url=server.url) as client:
+    with rest.client(server.url) as client:
         for key in secrets:
             for headers in (
                 bearer(key),

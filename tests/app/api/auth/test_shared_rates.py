@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import httpx
 import pytest
 
 from app.api.auth.keys import Scope, new_key
+from tests import rest
 from tests.keys import bearer
 from tests.process import Process, running_server, wait_until
 from tests.project import SETOSA
@@ -33,7 +33,7 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, d
 
 
 def over_http(service: Process, key: str) -> str:
-    answer = httpx.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key), timeout=60)
+    answer = rest.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key), timeout=60)
     assert answer.status_code in (200, 429)
     if answer.status_code == 429:
         assert answer.headers["ratelimit-policy"] == f'"key";q={RATE};w=86400'
@@ -42,7 +42,7 @@ def over_http(service: Process, key: str) -> str:
 
 def over_v2(service: Process, key: str) -> str:
     url = f"{service.url}/v2/models/iris-model"
-    answer = httpx.get(url, headers=bearer(key), timeout=60)
+    answer = rest.get(url, headers=bearer(key), timeout=60)
     assert answer.status_code in (200, 429)
     return f"v2 {answer.is_success}"
 

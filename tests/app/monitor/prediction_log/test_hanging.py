@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.settings.settings import Settings
+from tests import rest
 from tests.app.monitor.prediction_log.conftest import (
     Cluster,
     metric,
@@ -173,9 +174,9 @@ def test_the_end_waits_a_bounded_time_for_a_server_that_stands_still(
     options = ["--prediction-log", cluster.create(), "--drain-timeout-seconds", "1"]
     options += ["--prediction-log-timeout-seconds", "3600"]
     with running_server(tmp_path / "log", *options) as service:
-        httpx.post(f"{service.url}/predict", json=SETOSA)
+        rest.post(f"{service.url}/predict", json=SETOSA)
         with standing_still(cluster):
-            httpx.post(f"{service.url}/predict", json=SETOSA)
+            rest.post(f"{service.url}/predict", json=SETOSA)
             service.process.send_signal(signal.SIGTERM)
             assert service.process.wait(timeout=HANG_SECONDS) == 0
     assert "are lost: they could not be logged" in service.log.read_text()
@@ -214,7 +215,7 @@ def test_workers_share_one_connection(cluster: Cluster, tmp_path: Path) -> None:
         made = 0
         # Each worker's rows arrive, whichever connection the kernel gave to which.
         for _ in range(30):
-            made += httpx.post(f"{service.url}/predict", json=SETOSA).is_success
+            made += rest.post(f"{service.url}/predict", json=SETOSA).is_success
         owner = address.replace("//one@", "//log@")
         while query(owner, "SELECT count(*) FROM predictions") != [(made,)]:
             assert time.monotonic() < deadline

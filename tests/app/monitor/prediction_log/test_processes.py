@@ -2,11 +2,9 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
-import httpx
-
+from tests import rest
 from tests.app.monitor.prediction_log.conftest import query
 from tests.process import Process, running_server, wait_until
 from tests.project import SETOSA
@@ -19,13 +17,13 @@ def ids(address: str) -> list[str]:
 
 def predict(service: Process) -> str:
     """One prediction on a connection of its own; returns its id."""
-    answer = httpx.post(f"{service.url}/predict", json=SETOSA, timeout=30)
+    answer = rest.post(f"{service.url}/predict", json=SETOSA, timeout=30)
     return f"{answer.headers['X-Prediction-ID']}:0"
 
 
 def tell(service: Process, prediction_id: str) -> int:
     body = {"prediction_id": prediction_id, "class": "setosa"}
-    return httpx.post(f"{service.url}/feedback", json=body, timeout=30).status_code
+    return rest.post(f"{service.url}/feedback", json=body, timeout=30).status_code
 
 
 def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
@@ -50,21 +48,20 @@ def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
 def test_a_kill_loses_no_more_than_one_flush(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/log.db"
     options = ["--prediction-log", address, "--prediction-log-flush-seconds", "0.2"]
-    with running_server(tmp_path / "log", *options) as running, httpx.Client() as client:
+    with running_server(tmp_path / "log", *options) as running, rest.client() as client:
         made = []
-        started = time.monotonic()
-        while time.monotonic() - started < 1.5:
-            answer = client.post(f"{running.url}/predict", json=SETOSA)
-            made.append(f"{answer.headers['X-Prediction-ID']}:0")
-            time.sleep(0.005)
+        for _ in range(2):
+            # All that was made before the last flush is there already.
+            wait_until(lambda: len(ids(address)) == len(made))
+            for _ in range(30):
+                answer = client.post(f"{running.url}/predict", json=SETOSA)
+                made.append(f"{answer.headers['X-Prediction-ID']}:0")
         running.process.kill()
         running.process.wait()
     kept = ids(address)
     # In order and without holes: what is missing is what came last.
     assert kept == made[: len(kept)]
-    ((first, last),) = query(address, "SELECT min(time), max(time) FROM predictions")
-    # Of 1.5 s: a flush may be late on a busy machine, but not by several times its interval.
-    assert last - first > 0.75
+    assert len(kept) >= 30
     with running_server(tmp_path / "log", *options) as running:
-        counted = httpx.get(f"{running.url}/monitoring").json()["predictions"]
+        counted = rest.get(f"{running.url}/monitoring").json()["predictions"]
     assert counted == len(kept)

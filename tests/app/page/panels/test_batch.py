@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.conftest import OpenPage
 from tests.process import Process
 from tests.project import ROOT
@@ -37,7 +37,7 @@ def test_a_csv_file_comes_back_with_its_classes(
         given, found = list(csv.reader(before)), list(csv.DictReader(after))
     names = [header.removesuffix(" (cm)") for header in given[0]]
     instances = [dict(zip(names, map(float, row), strict=True)) for row in given[1:]]
-    answers = httpx.post(f"{server.url}/predict", json={"instances": instances}).json()
+    answers = rest.post(f"{server.url}/predict", json={"instances": instances}).json()
     for row, line, answer in zip(given[1:], found, answers["predictions"], strict=True):
         assert list(line.values())[:4] == row
         assert line["class"] == answer["class"]

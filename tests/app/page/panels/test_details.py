@@ -6,12 +6,12 @@ import subprocess
 import sys
 from urllib.parse import urlencode
 
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from stateserve.model.card import read_card
+from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process
 from tests.project import IRIS, ROOT
@@ -28,7 +28,7 @@ def page(visit: OpenPage, server: Process) -> Page:
 def test_calibrated_probabilities_are_those_of_the_cards_temperature(
     page: Page, server: Process
 ) -> None:
-    plain = httpx.post(f"{server.url}/predict", json=BETWEEN).json()["probabilities"]
+    plain = rest.post(f"{server.url}/predict", json=BETWEEN).json()["probabilities"]
     bars = page.locator("#probabilities .number")
     expect(bars).to_have_text([f"{value * 100:.1f} %" for value in plain.values()])
     map_before = page.locator(".answers").evaluate("(canvas) => canvas.toDataURL()")

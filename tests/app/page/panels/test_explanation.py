@@ -4,13 +4,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.training_data import TrainingRows
+from tests import rest
 from tests.app.page.conftest import OpenPage
 from tests.process import Process, running_server
 
@@ -22,9 +22,7 @@ def number(text: str) -> float:
 
 
 def test_bars_are_the_services_attributions(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["attributions"][
-        "features"
-    ]
+    found = rest.post(f"{server.url}/explain", json=EXAMPLE).json()["attributions"]["features"]
     bars = page.locator("#attributions li")
     expect(bars.locator(".name")).to_have_text(list(found))
     largest = max(map(abs, found.values()))
@@ -41,7 +39,7 @@ def test_bars_are_the_services_attributions(page: Page, server: Process) -> None
 
 
 def test_the_counterfactual_is_another_class_when_gone_to(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["counterfactual"]
+    found = rest.post(f"{server.url}/explain", json=EXAMPLE).json()["counterfactual"]
     expect(page.locator("#counterfactual")).to_contain_text(f"Becomes {found['class']}")
     said = "Found by search: a nearer input of another class may exist."
     expect(page.locator("#counterfactual")).to_contain_text(said)
@@ -67,7 +65,7 @@ def test_where_no_counterfactual_is_found_one_may_exist(
 
 
 def test_neighbours_are_the_nearest_of_each_class(page: Page, server: Process) -> None:
-    found = httpx.post(f"{server.url}/explain", json=EXAMPLE, timeout=60).json()["neighbours"]
+    found = rest.post(f"{server.url}/explain", json=EXAMPLE).json()["neighbours"]
     rows = [
         [name, each["distance"], *each["features"].values()]
         for name, neighbours in found.items()

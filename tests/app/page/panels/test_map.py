@@ -1,9 +1,9 @@
 """The decision map and the curves: their colours are the service's answers."""
 
-import httpx
 import numpy as np
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process
 
@@ -46,7 +46,7 @@ def true_classes(page: Page, server: Process, across: str, up: str) -> np.ndarra
     xs = axes[across][0] + shares * (axes[across][1] - axes[across][0])
     ys = axes[up][1] - shares * (axes[up][1] - axes[up][0])
     instances = [instance | {across: x, up: y} for y in ys.tolist() for x in xs.tolist()]
-    answers = httpx.post(f"{server.url}/predict", json={"instances": instances}).json()
+    answers = rest.post(f"{server.url}/predict", json={"instances": instances}).json()
     indices = [answer["index"] for answer in answers["predictions"]]
     return np.array(indices).reshape(len(ys), len(xs))
 
@@ -98,7 +98,7 @@ def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> 
     high = page.locator("#feature-3").get_attribute("max")
     instance = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2}
     instance["petal_width"] = float(high or "nan")
-    answer = httpx.post(f"{server.url}/predict", json=instance).json()
+    answer = rest.post(f"{server.url}/predict", json=instance).json()
     texts = [f"{name} {value * 100:.1f} %" for name, value in answer["probabilities"].items()]
     expected = f"petal_width {high}: {', '.join(texts)}"
 

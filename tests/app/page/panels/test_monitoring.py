@@ -4,10 +4,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process, running_server
@@ -25,7 +25,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     arguments = ["--prediction-log", f"sqlite:///{folder}/log.db"]
     flush = ["--prediction-log-flush-seconds", "0.05"]
     with running_server(folder / "log", *arguments, *flush) as server:
-        answer = httpx.post(f"{server.url}/predict", json={"instances": FLOWERS})
+        answer = rest.post(f"{server.url}/predict", json={"instances": FLOWERS})
         deadline = time.monotonic() + 30
         while monitoring(server)["predictions"] < len(FLOWERS):
             assert time.monotonic() < deadline
@@ -33,12 +33,12 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         prediction_id = answer.headers["x-prediction-id"]
         for index, name in TRUE.items():
             feedback = {"prediction_id": f"{prediction_id}:{index}", "class": name}
-            httpx.post(f"{server.url}/feedback", json=feedback).raise_for_status()
+            rest.post(f"{server.url}/feedback", json=feedback).raise_for_status()
         yield server
 
 
 def monitoring(server: Process) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{server.url}/monitoring").json()
+    found: dict[str, Any] = rest.get(f"{server.url}/monitoring").json()
     return found
 
 
@@ -142,6 +142,6 @@ def test_what_is_tried_out_on_the_page_is_not_counted(visit: OpenPage, logged: P
     page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
     expect(page.locator("#batch-table tbody tr")).to_have_count(3)
     # Used for real, after all that: once this is in the log, the rest would be, too.
-    httpx.post(f"{logged.url}/predict", json=SETOSA).raise_for_status()
+    rest.post(f"{logged.url}/predict", json=SETOSA).raise_for_status()
     wait_until(page, lambda: monitoring(logged)["predictions"] > before)
     assert monitoring(logged)["predictions"] == before + 1

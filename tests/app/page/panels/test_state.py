@@ -3,12 +3,12 @@
 import io
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from tests import rest
 from tests.app.page.conftest import OpenPage
 from tests.process import Process
 from tests.project import IRIS
@@ -104,7 +104,7 @@ def test_edges_are_as_wide_as_the_weights(page: Page, server: Process) -> None:
 
 def test_units_show_what_flows_through_them(page: Page, server: Process) -> None:
     instance = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2, "petal_width": 1.2}
-    found = httpx.post(f"{server.url}/explain", json=instance).json()
+    found = rest.post(f"{server.url}/explain", json=instance).json()
     texts = page.locator("#network-drawing text.muted")
     expect(texts).to_have_count(8)
     shown = [float(text) for text in texts.all_text_contents()]

@@ -1,0 +1,28 @@
+"""Requests to a real server, each on a connection of its own, with time for a busy machine.
+
+httpx reads the certificates of the system for each client, which takes longer than an answer.
+"""
+
+import httpx
+
+from tests.process import HANG_SECONDS
+
+
+def client(url: str = "", timeout: float = HANG_SECONDS, **options: object) -> httpx.Client:
+    options |= {"verify": False, "trust_env": False}
+    return httpx.Client(base_url=url, timeout=timeout, **options)
+
+
+def request(
+    method: str, url: str, *, timeout: float = HANG_SECONDS, **options: object
+) -> httpx.Response:
+    with client(timeout=timeout) as one:
+        return one.request(method, url, **options)
+
+
+def get(url: str, **options: object) -> httpx.Response:
+    return request("GET", url, **options)
+
+
+def post(url: str, **options: object) -> httpx.Response:
+    return request("POST", url, **options)
