@@ -4,6 +4,7 @@ What a fixture needs is imported in it: who tests a small module waits for no ot
 """
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,8 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """One real server for all tests that only ask it."""
-    with running_server(tmp_path_factory.mktemp("server") / "log") as running:
+    """One real server for all tests that only ask it, started as an administrator would."""
+    log = tmp_path_factory.mktemp("server") / "log"
+    with running_server(log, python=(sys.executable,)) as running:
         yield running
         assert running.stop() == 0, running.log.read_text()

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.forked import Forked
 from tests.project import ROOT
 
 # A limit for an event that never comes: a busy machine may take as long as it needs.
@@ -29,7 +29,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 class Process:
     """A running `app serve`; its log is a file, for a pipe that nobody reads would block it."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     url: str
     log: Path
 
@@ -53,22 +53,30 @@ class Process:
 
 @contextmanager
 def running_server(
-    log: Path, *arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path = ROOT
+    log: Path, *arguments: str, python: tuple[str, ...] = (), cwd: Path = ROOT
 ) -> Iterator[Process]:
-    """`app serve` on a free port, from when its log names the address."""
-    with log.open("wb") as stderr:
-        process = subprocess.Popen(
-            [*python, "-m", "app", "serve", "--port", "0", *arguments],
-            cwd=cwd,
-            stderr=stderr,
-        )
+    """`app serve` on a free port, from when its log names the address.
+
+    A fork of one process for all tests; with `python` a process that this command starts.
+    """
+    process = _start(python, log, ("--port", "0", *arguments), cwd)
     deadline = time.monotonic() + HANG_SECONDS
     try:
         while not (match := re.search(r"running on ([^ \"]+)", log.read_text())):
             assert time.monotonic() < deadline, log.read_text()
             assert process.poll() is None, log.read_text()
-            time.sleep(0.02)
+            time.sleep(0.01)
         yield Process(process, match[1], log)
     finally:
         process.kill()
         process.wait()
+
+
+def _start(
+    python: tuple[str, ...], log: Path, arguments: tuple[str, ...], cwd: Path
+) -> subprocess.Popen[bytes] | Forked:
+    log.touch()
+    if not python:
+        return Forked(arguments, cwd, log)
+    with log.open("ab") as stderr:
+        return subprocess.Popen([*python, "-m", "app", "serve", *arguments], cwd=cwd, stderr=stderr)

@@ -177,7 +177,8 @@ def test_a_clock_that_steps_moves_no_deadline(
     monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
     # A step is a change of the time of day alone.
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-    with running_server(tmp_path / "log", "--header-timeout-seconds", "1") as server:
+    options, python = ("--header-timeout-seconds", "1"), (sys.executable,)
+    with running_server(tmp_path / "log", *options, python=python) as server:
         with under_load(server.url) as load, connected(server.url) as idle:
             require_alive(idle)
             for step in ("-1h", "+0"):

@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_ten_thousand_idle_connections_are_held(tmp_path: Path) -> None:
     with (
         # The server starts with the usual soft limit, and must raise it itself.
         file_limit(1024),
-        running_server(tmp_path / "log") as running,
+        running_server(tmp_path / "log", python=(sys.executable,)) as running,
     ):
         memory = Memory.read(running.process.pid)
         before = memory.anonymous_bytes()

@@ -242,7 +242,7 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
 ) -> None:
     assert len({answered_by(service) for _ in range(32)}) == 2
     assert rest.post(f"{server.url}/predict", json=SETOSA).is_success
-    alone = memory_of(server.process.pid)["Pss"]
+    alone = memory_of(server.process.pid)["Rss"]
     # What only it holds, which is what would be free without it.
     second = memory_of(workers_of(service)[1])
     added = second["Private_Clean"] + second["Private_Dirty"]
