@@ -49,13 +49,16 @@ def test_a_kill_loses_no_more_than_one_flush(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/log.db"
     options = ["--prediction-log", address, "--prediction-log-flush-seconds", "0.2"]
     with running_server(tmp_path / "log", *options) as running, rest.client() as client:
-        made = []
-        for _ in range(2):
-            # All that was made before the last flush is there already.
-            wait_until(lambda: len(ids(address)) == len(made))
+        made: list[str] = []
+
+        def predict_some() -> None:
             for _ in range(30):
                 answer = client.post(f"{running.url}/predict", json=SETOSA)
                 made.append(f"{answer.headers['X-Prediction-ID']}:0")
+
+        predict_some()
+        wait_until(lambda: rest.get(f"{running.url}/monitoring").json()["predictions"] == 30)
+        predict_some()
         running.process.kill()
         running.process.wait()
     kept = ids(address)
