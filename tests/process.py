@@ -75,7 +75,7 @@ def running_server(
 def _start(
     python: tuple[str, ...], log: Path, arguments: tuple[str, ...], cwd: Path
 ) -> subprocess.Popen[bytes] | Forked:
-    log.touch()
+    log.write_bytes(b"")
     if not python:
         return Forked(arguments, cwd, log)
     with log.open("ab") as stderr:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.server.test_drain import BODY
 from tests.process import running_server, wait_until
 from tests.proxies import NGINX, nginx_before
+from tests.wire import FLOWER
 
 
 class Clients:
@@ -28,7 +28,7 @@ class Clients:
     def _ask_on(self) -> None:
         while not self._stop.is_set():
             client = HTTPConnection(self._host, timeout=60)
-            client.request("POST", "/predict", BODY, {"Content-Type": "application/json"})
+            client.request("POST", "/predict", FLOWER, {"Content-Type": "application/json"})
             self.statuses[client.getresponse().status] += 1
             client.close()
 
