@@ -9,16 +9,13 @@ from pathlib import Path
 
 from tests.project import ROOT
 
-# What `app serve` imports before it listens.
-PRELOADED = ["app.cli.run", "app.main", "app.server", "app.workers"]
-
 
 class Forked:
     """The part of subprocess.Popen that tests use."""
 
     def __init__(self, arguments: tuple[str, ...], cwd: Path, log: Path) -> None:
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOADED)
+        context.set_forkserver_preload(["tests.preloaded"])
         given = arguments, dict(os.environ), cwd, log
         # The service names its processes in its metrics as Python does.
         self._process = context.Process(target=_serve, args=given, name="MainProcess")
