@@ -20,7 +20,11 @@ from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.product import Product, compile_product
 
 # Infinity and NaN are for the caller to look for; np.errstate takes as long as a matmul.
-warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"app\.(compiled|product)")
+warnings.filterwarnings(
+    "ignore",
+    category=RuntimeWarning,
+    module=r"stateserve\.model\.architectures\.(compiled|product)",
+)
 FloatArray = NDArray[np.float32]
 # Inputs and activations of so many rows at a time stay in the processor's cache.
 CACHED_NUMBERS = 2**17
