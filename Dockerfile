@@ -35,12 +35,12 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONPATH=/srv \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    MULTICLASS_HOST=0.0.0.0 \
-    MULTICLASS_PORT=8000
+    STATESERVE_HOST=0.0.0.0 \
+    STATESERVE_PORT=8000
 USER 10001
 EXPOSE 8000
 # Not urllib: it would ask the proxy that Docker puts into the environment.
 HEALTHCHECK --interval=10s --timeout=2s --start-period=20s \
-    CMD ["python", "-c", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', os.environ['MULTICLASS_PORT'], timeout=1); c.request('GET', '/health/ready'); exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', os.environ['STATESERVE_PORT'], timeout=1); c.request('GET', '/health/ready'); exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve"]

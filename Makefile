@@ -10,7 +10,7 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
-	$(BIN)/app serve
+	$(BIN)/stateserve serve
 
 train: .venv/train  ## retrain models/iris-model.pth
 	$(BIN)/python -m training
@@ -36,7 +36,7 @@ format: .venv/dev $(PAGE)/node_modules  ## mend what the linter can mend
 proto: .venv/protoc  ## write app/grpc/open_inference_pb2.py from its .proto
 	mkdir -p build/proto/app/grpc
 	# A package of its own: beside a client of the protocol two of one name would clash.
-	sed 's/^package inference;/package multiclass.inference;/' app/grpc/open_inference.proto \
+	sed 's/^package inference;/package stateserve.inference;/' app/grpc/open_inference.proto \
 		> build/proto/app/grpc/open_inference.proto
 	PYTHONPATH=.venv/protoc $(BIN)/python -m grpc_tools.protoc -I build/proto \
 		--python_out=. --pyi_out=. app/grpc/open_inference.proto

@@ -146,7 +146,7 @@ def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socke
 
 
 def name_of(bound: socket.socket) -> str:
-    """As a client writes it: 127.0.0.1:8000, [::]:8000 or unix:/run/multiclass.sock."""
+    """As a client writes it: 127.0.0.1:8000, [::]:8000 or unix:/run/stateserve.sock."""
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"unix:{name}"

@@ -2,7 +2,7 @@
 
 StateserveError
 ├── SettingsError              an unknown or malformed setting
-├── InvalidInput               options or a table that `app predict` cannot read
+├── InvalidInput               options or a table that `stateserve predict` cannot read
 ├── WorkerError                a worker process that cannot start
 ├── RequestError               the caller's mistake; the answer says how to mend it
 │   ├── MalformedBody          not JSON, or not what its type says

@@ -1,6 +1,6 @@
 """The same application as replicas of Ray Serve: `serve run deploy/ray_serve.yaml`.
 
-The service's settings are the MULTICLASS_* variables of whoever builds it; the replicas get them
+The service's settings are the STATESERVE_* variables of whoever builds it; the replicas get them
 with it. Ray listens, starts the replicas and ends them, so host, port and workers mean nothing.
 """
 

@@ -1,4 +1,4 @@
-"""`app serve` as a fork of a process that has imported it: imports take seconds, a fork none."""
+"""`stateserve serve` as a fork of a process that has imported it: imports take seconds, a fork none."""
 
 import contextlib
 import multiprocessing
@@ -30,7 +30,7 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         self._process.join(timeout)
         if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired("app serve", timeout or 0)
+            raise subprocess.TimeoutExpired("stateserve serve", timeout or 0)
         return self._process.exitcode
 
     def send_signal(self, number: int) -> None:

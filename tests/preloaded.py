@@ -1,4 +1,4 @@
-"""What `app serve` imports before it listens, with what it sets before it does."""
+"""What `stateserve serve` imports before it listens, with what it sets before it does."""
 
 import os
 

@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class Process:
-    """A running `app serve`; its log is a file, for a pipe that nobody reads would block it."""
+    """A running `stateserve serve`; its log is a file, for a pipe that nobody reads would block it."""
 
     process: subprocess.Popen[bytes] | Forked
     url: str
@@ -55,7 +55,7 @@ class Process:
 def running_server(
     log: Path, *arguments: str, python: tuple[str, ...] = (), cwd: Path = ROOT
 ) -> Iterator[Process]:
-    """`app serve` on a free port, from when its log names the address.
+    """`stateserve serve` on a free port, from when its log names the address.
 
     A fork of one process for all tests; with `python` a process that this command starts.
     """

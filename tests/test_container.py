@@ -63,7 +63,7 @@ def test_what_the_dockerfile_copies_is_sent() -> None:
 def packages(folder: Path) -> Path:
     """The installed packages, without what an installation of this project left among them."""
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.lower().startswith(("multiclass_server", "__editable__")):
+        if not entry.name.lower().startswith(("stateserve", "__editable__")):
             (folder / entry.name).symlink_to(entry)
     return folder
 

@@ -1,7 +1,7 @@
 """The transcripts in README.md and docs/, run again: they print what the page says.
 
-`...` in a page stands for any text, as in doctest. `app serve ... &` is a server of the page's
-own, which answers what follows.
+`...` in a page stands for any text, as in doctest. `stateserve serve ... &` is a server of the
+page's own, which answers what follows.
 """
 
 import doctest
@@ -21,7 +21,7 @@ from tests.project import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^```(pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SERVE = re.compile(r"^\$ app serve (.*) &\n", re.MULTILINE)
+SERVE = re.compile(r"^\$ stateserve serve (.*) &\n", re.MULTILINE)
 DEFAULT_ADDRESS = "127.0.0.1:8000"
 RPC_PORT = "8001"
 

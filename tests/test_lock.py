@@ -37,7 +37,7 @@ def needed(package: str, extras: frozenset[str] = frozenset()) -> set[str]:
 
 
 def test_all_that_serving_needs_is_locked_and_no_more() -> None:
-    assert pins("requirements.lock").keys() | {"torch"} == needed("multiclass-server")
+    assert pins("requirements.lock").keys() | {"torch"} == needed("stateserve")
     assert pins("torch.lock").keys() == {"torch"}
 
 

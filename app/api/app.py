@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         try:
             return create_app(Settings.read())
         except StateserveError as error:
-            sys.exit(f"app: {printable(str(error))}")
+            sys.exit(f"stateserve: {printable(str(error))}")
     torch.set_num_threads(1)
     # Before the models: a mistake in these is told at once.
     rates = Rates(shared and shared / "rates.lock")

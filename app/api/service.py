@@ -38,8 +38,8 @@ class Service:
         """Raises NotProvided where predictions are not logged."""
         if self.log is None:
             raise NotProvided(
-                "the prediction log is off; `app serve --prediction-log sqlite:////FOLDER/FILE.db` "
-                "turns it on"
+                "the prediction log is off; `stateserve serve --prediction-log "
+                "sqlite:////FOLDER/FILE.db` turns it on"
             )
         return self.log
 

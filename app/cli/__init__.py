@@ -1,4 +1,4 @@
-"""The `app` command."""
+"""The `stateserve` command."""
 
 import sys
 

@@ -2,9 +2,14 @@
 
 import gc
 import os
+import sys
+from importlib.util import find_spec
+from runpy import run_module
+from typing import Annotated
 
 import typer
 
+from app import __version__
 from app.cli.checkpoints import convert, inspect, state
 from app.cli.diff import diff
 from app.cli.keys import keys
@@ -13,13 +18,25 @@ from app.cli.predict import predict
 from app.monitor import LINES, configure_logging
 from app.process import end_on_signals
 from app.settings import Settings, variable
+from stateserve.errors import MissingExtra
 
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"stateserve {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+]
 
 
 @cli.callback()
-def app() -> None:
-    """Serve a PyTorch classifier and look inside its checkpoints."""
+def stateserve(version: Version = False) -> None:
+    """Train and serve PyTorch models, and look inside their checkpoints."""
 
 
 # The options are those of Settings: pydantic-settings parses them and prints --help.
@@ -28,7 +45,7 @@ def app() -> None:
     add_help_option=False,
 )
 def serve(context: typer.Context) -> None:
-    """Load the model and serve it; `app serve --help` lists the options."""
+    """Load the model and serve it; `stateserve serve --help` lists the options."""
     settings = Settings.read(context.args)
     configure_logging(settings.log_level)
     end_on_signals(LINES.flush)
@@ -47,6 +64,19 @@ def serve(context: typer.Context) -> None:
         serve_with_workers(settings)
     else:
         Server(create_app(settings), settings).run()
+
+
+@cli.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def train(context: typer.Context) -> None:
+    """Train Multiclass on iris, or on a CSV; `stateserve train --help` lists the options."""
+    # The image holds no training, and app/ imports none of it.
+    if find_spec("training") is None:
+        raise MissingExtra("training is not part of this installation: pip install '.[train]'")
+    sys.argv = ["stateserve train", *context.args]
+    run_module("training", run_name="__main__")
 
 
 @cli.command(name="settings")

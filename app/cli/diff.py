@@ -1,4 +1,4 @@
-"""`app diff`: what training, or a conversion, changed."""
+"""`stateserve diff`: what training, or a conversion, changed."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated

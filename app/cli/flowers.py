@@ -1,4 +1,4 @@
-"""The instances that `app predict` is given: one as options, or many as a CSV table."""
+"""The instances that `stateserve predict` is given: one as options, or many as a CSV table."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from app.errors import InvalidInput
 from stateserve.client import Flower
 from stateserve.model import Card, Feature
 
-# What `app predict` itself takes (app/cli/predict.py).
+# What `stateserve predict` itself takes (app/cli/predict.py).
 OWN_OPTIONS = {
     *("--model", "--url", "--json", "--help"),
     *("--log-probabilities", "--calibrated", "--out-of-distribution"),

@@ -1,4 +1,4 @@
-"""`app key`: API keys for the file that the setting api_keys names."""
+"""`stateserve key`: API keys for the file that the setting api_keys names."""
 
 import sys
 from typing import Annotated
@@ -23,7 +23,7 @@ def new(
 ) -> None:
     """Make a key: it is shown on standard error, now only; its entry goes to standard output.
 
-    app key new dashboard --scope predict >> keys.toml
+    stateserve key new dashboard --scope predict >> keys.toml
     """
     made, entry = new_key(name, scope, rate)
     print(entry)

@@ -1,4 +1,4 @@
-"""`app predict`: classes for one instance or a table of them."""
+"""`stateserve predict`: classes for one instance or a table of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -25,6 +25,6 @@ def run(*, as_json: bool) -> None:
 
 def _fail(reason: str, as_json: bool) -> None:
     if not as_json:
-        sys.exit(f"app: {printable(reason)}")
+        sys.exit(f"stateserve: {printable(reason)}")
     logger.critical(reason)
     sys.exit(1)

@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 2.0
 
 
 class Source(Protocol):
-    """What `app predict` needs of a model. stateserve.client.Client is one."""
+    """What `stateserve predict` needs of a model. stateserve.client.Client is one."""
 
     def card(self) -> "Card": ...
 

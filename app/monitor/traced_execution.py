@@ -10,8 +10,8 @@ from app.predict import Batcher, Execution, ForwardPass, PassOver, Prediction, R
 from stateserve.model import Predictor
 from stateserve.model.architectures import FloatArray
 
-ROWS = "multiclass.rows"
-BATCH_SIZE = "multiclass.batch.requests"
+ROWS = "stateserve.rows"
+BATCH_SIZE = "stateserve.batch.requests"
 Attributes = dict[str, str | int]
 
 
@@ -21,8 +21,8 @@ class TracedExecution(Execution):
     def __init__(self, tracer: Tracer, predictor: Predictor) -> None:
         self._tracer = tracer
         self._model: Attributes = {
-            "multiclass.model.name": predictor.name,
-            "multiclass.model.version": predictor.version,
+            "stateserve.model.name": predictor.name,
+            "stateserve.model.version": predictor.version,
         }
 
     def batcher(

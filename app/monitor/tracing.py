@@ -11,7 +11,7 @@ from opentelemetry.trace import Tracer
 
 from app.errors import SettingsError
 
-NAME = "multiclass-server"
+NAME = "stateserve"
 # Less than what a supervisor adds to a worker's time limits (app/server/workers.py).
 LONGEST_CLOSE_SECONDS = 3
 # The first of each is OpenTelemetry's default, or ours where it leaves a choice.

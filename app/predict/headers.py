@@ -3,4 +3,4 @@
 RawHeader = tuple[bytes, bytes]
 Headers = dict[bytes, bytes]
 # In a request's scope: the caller asks for the headers of GET alone, as HEAD does.
-HEAD = "multiclass.head"
+HEAD = "stateserve.head"

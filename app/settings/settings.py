@@ -1,4 +1,4 @@
-"""Every setting, declared once: environment variables and `app serve` options derive from it."""
+"""Every setting, declared once; variables and the options of `stateserve serve` follow."""
 
 import difflib
 import os
@@ -17,9 +17,9 @@ from app.settings.version_policy import VersionPolicy
 
 # Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
 # variable of ours stops the start.
-PREFIX = "MULTICLASS_"
+PREFIX = "STATESERVE_"
 # No setting of the service: the API key that the commands which ask one send.
-KEY_VARIABLE = "MULTICLASS_KEY"
+KEY_VARIABLE = "STATESERVE_KEY"
 
 
 def _require_policy(text: str) -> str:
@@ -33,7 +33,7 @@ def _require_target(kind: Kind, text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Read from `MULTICLASS_*` environment variables; options of `app serve` win."""
+    """Read from `STATESERVE_*` environment variables; options of `stateserve serve` win."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
@@ -59,7 +59,7 @@ class Settings(BaseSettings):
         "absent without, unless there are API keys",
     )
     api_keys: Path | None = Field(
-        default=None, description="TOML file of API keys (app key new); open to all without"
+        default=None, description="TOML file of API keys (stateserve key new); open to all without"
     )
     cors_origins: Origins = Field(
         default=(), description="origins whose pages may ask, by commas; * for any"
@@ -201,11 +201,11 @@ class Settings(BaseSettings):
         options: dict[str, Any] = {}
         if arguments is not None:
             options = {"_cli_parse_args": arguments, "_cli_kebab_case": True}
-            options |= {"_cli_prog_name": "app serve", "_cli_exit_on_error": False}
+            options |= {"_cli_prog_name": "stateserve serve", "_cli_exit_on_error": False}
         try:
             return cls(**options)
         except CommandLineError as error:
-            raise SettingsError(f"{error}; app serve --help lists the options") from None
+            raise SettingsError(f"{error}; stateserve serve --help lists the options") from None
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))

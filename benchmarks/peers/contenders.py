@@ -39,7 +39,7 @@ OURS = Contender(
     pip=("-e", ".", "-c", "constraints.txt"),
     start="{bin}/app serve --port {ports[0]}",
     path="/predict",
-    settings="`app serve` as it comes: range warnings, metrics, limits all on",
+    settings="`stateserve serve` as it comes: range warnings, metrics, limits all on",
     connections=(32, 1, 200),
 )
 _MLSERVER = {

@@ -49,7 +49,7 @@ def read_pickle(
 def why_unsafe(culprit: str) -> str:
     return (
         f"holds more than plain tensors ({culprit!s:.200}): loading that could run the file's own "
-        "code. If you trust the file: app convert --trust-pickle IN OUT"
+        "code. If you trust the file: stateserve convert --trust-pickle IN OUT"
     )
 
 

@@ -158,7 +158,7 @@ def refusal(*options: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
     assert done.returncode == 1
     *_, last = map(json.loads, done.stderr.splitlines())
-    start = "setting MULTICLASS_UDS (--uds): "
+    start = "setting STATESERVE_UDS (--uds): "
     assert last["message"].startswith(start)
     return last["message"].removeprefix(start)
 

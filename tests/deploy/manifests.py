@@ -33,7 +33,7 @@ def of_kind(kind: str) -> Manifest:
 
 
 def image_variables() -> dict[str, str]:
-    """The MULTICLASS_* variables of the Dockerfile."""
+    """The STATESERVE_* variables of the Dockerfile."""
     lines = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
     words = [word for line in lines if line.startswith("ENV ") for word in line.split()[1:]]
     pairs = (word.split("=", 1) for word in words)

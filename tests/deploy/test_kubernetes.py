@@ -85,7 +85,7 @@ def test_kustomize_builds_them(tmp_path: Path) -> None:
         kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
     (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
-    assert image == f"multiclass-server:{__version__}"
+    assert image == f"stateserve:{__version__}"
 
 
 def test_the_image_is_this_version() -> None:
@@ -102,12 +102,12 @@ def test_the_pod_gets_the_settings_that_it_names() -> None:
 
 def test_an_unknown_setting_would_be_found() -> None:
     with pytest.raises(ValueError, match="drain_dely_seconds"):
-        settings_of({"env": [{"name": "MULTICLASS_DRAIN_DELY_SECONDS", "value": "5"}]})
+        settings_of({"env": [{"name": "STATESERVE_DRAIN_DELY_SECONDS", "value": "5"}]})
 
 
 def test_every_port_is_the_one_that_the_service_listens_on() -> None:
     port = settings_of(container()).port
-    assert image_variables()["MULTICLASS_PORT"] == str(port)
+    assert image_variables()["STATESERVE_PORT"] == str(port)
     assert f"EXPOSE {port}\n" in (ROOT / "Dockerfile").read_text()
     assert container()["ports"] == [{"name": "http", "containerPort": port}]
     assert pod()["metadata"]["annotations"]["prometheus.io/port"] == str(port)

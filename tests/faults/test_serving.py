@@ -36,8 +36,8 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The models folder of the servers of this test, with iris in it."""
     folder = tmp_path / "models"
-    monkeypatch.setenv("MULTICLASS_ADMIN_TOKEN", TOKEN)
-    monkeypatch.setenv("MULTICLASS_MODELS", str(folder))
+    monkeypatch.setenv("STATESERVE_ADMIN_TOKEN", TOKEN)
+    monkeypatch.setenv("STATESERVE_MODELS", str(folder))
     folder.mkdir()
     for suffix in (".pth", ".json"):
         shutil.copy(IRIS.with_suffix(suffix), folder)

@@ -24,7 +24,7 @@ FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
 
 def load(content: bytes, suffix: str) -> None:
-    """As `app inspect` and `app convert` read a file, then as the service does."""
+    """As `stateserve inspect` and `stateserve convert` read a file, then as the service does."""
     path = FOLDER / f"model{suffix}"
     path.write_bytes(content)
     card_path(path).write_bytes(card_path(IRIS).read_bytes())

@@ -118,7 +118,7 @@ def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, 
     key = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     entry = {"sha256": digest(key.encode()), "scopes": sorted(scopes), "rate": rate}
     given = {field: value for field, value in entry.items() if value is not None}
-    _parse({name: given}, "app key new")
+    _parse({name: given}, "stateserve key new")
     # Of strings and lists of them, JSON is TOML.
     lines = [f"{field} = {json.dumps(value)}" for field, value in given.items()]
     return key, "\n".join([f"[{name}]", *lines])

@@ -15,7 +15,7 @@ from app.predict import PARAMETER, Body, Headers, PredictFace, Prediction, read_
 from app.predict.codecs import PLATFORM, InferRequest, read_request, render
 from stateserve.model.architectures import FloatArray
 
-SERVER = "multiclass-server"
+SERVER = "stateserve"
 EXTENSIONS = [
     "binary_tensor_data",
     "classification",

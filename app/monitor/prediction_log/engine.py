@@ -43,7 +43,7 @@ def _parse(address: str) -> URL:
     if (not in_file and kind != "postgresql") or "@" in (url.host or ""):
         # The address may hold a password, so it is not shown.
         raise SettingsError(
-            "setting MULTICLASS_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
+            "setting STATESERVE_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
             "nor postgresql://USER:PASSWORD@HOST/NAME"
         )
     return url

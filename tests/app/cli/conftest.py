@@ -15,7 +15,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     """Run `app ARGUMENTS`; returns what it exited with and what it printed, errors included."""
 
     def run(*arguments: object) -> tuple[object, str]:
-        monkeypatch.setattr(sys, "argv", ["app", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["stateserve", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         printed = capsys.readouterr()

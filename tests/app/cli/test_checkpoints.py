@@ -45,7 +45,7 @@ def test_convert_refuses_a_suffix_that_it_cannot_write(run: Run, tmp_path: Path)
 
 def test_convert_makes_no_folder(run: Run, tmp_path: Path) -> None:
     code, _ = run("convert", IRIS, tmp_path / "misspelt" / "state.pth")
-    assert code == f"app: {tmp_path}/misspelt: No such folder"
+    assert code == f"stateserve: {tmp_path}/misspelt: No such folder"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -136,7 +136,7 @@ def test_state_of_a_service_is_that_of_its_file(run: Run, server: Process) -> No
 def test_state_is_that_of_the_settings_unless_told(
     run: Run, monkeypatch: pytest.MonkeyPatch, write_model: Callable[..., Path]
 ) -> None:
-    monkeypatch.setenv("MULTICLASS_MODEL", str(write_model(module=Multiclass(2, 3, 4).eval())))
+    monkeypatch.setenv("STATESERVE_MODEL", str(write_model(module=Multiclass(2, 3, 4).eval())))
     code, out = run("state")
     assert code == 0
     assert "[3, 2]" in out
@@ -168,7 +168,7 @@ def test_state_prints_values_that_numpy_or_json_lack(run: Run, tmp_path: Path) -
 )
 def test_state_names_what_is_not_there(run: Run, arguments: list[str], reason: str) -> None:
     code, _ = run("state", IRIS, *arguments)
-    assert str(code).startswith(f"app: {reason}")
+    assert str(code).startswith(f"stateserve: {reason}")
     assert "\n" not in str(code)
 
 
@@ -180,7 +180,7 @@ def test_a_slice_goes_with_a_tensor(run: Run) -> None:
 
 def test_a_service_that_is_not_there_is_one_line(run: Run) -> None:
     code, _ = run("state", "http://127.0.0.1:9")
-    refused = "app: http://127.0.0.1:9/state.safetensors: [Errno 111] Connection refused; "
+    refused = "stateserve: http://127.0.0.1:9/state.safetensors: [Errno 111] Connection refused; "
     assert str(code).startswith(refused)
     assert "\n" not in str(code)
 

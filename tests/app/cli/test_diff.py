@@ -1,4 +1,4 @@
-"""`app diff`, between files and services."""
+"""`stateserve diff`, between files and services."""
 
 import json
 from dataclasses import asdict
@@ -66,4 +66,4 @@ def test_for_programs(run: Run, changed: Path) -> None:
 
 def test_a_missing_file_is_named(run: Run, tmp_path: Path) -> None:
     code, _ = run("diff", IRIS, tmp_path / "none.pth")
-    assert code == f"app: {tmp_path}/none.pth: No such file or directory"
+    assert code == f"stateserve: {tmp_path}/none.pth: No such file or directory"

@@ -1,23 +1,29 @@
 """The commands about the service: settings, serve."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from app import __version__
 from app.settings.settings import Settings
 from tests.app.cli.conftest import Run
 from tests.project import ROOT
+
+# As the installed command does it.
+COMMAND = "import sys; sys.argv[0] = 'stateserve'; from app.cli import main; main()"
 
 
 def test_settings_are_listed_with_the_value_in_force(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MULTICLASS_PORT", "9001")
+    monkeypatch.setenv("STATESERVE_PORT", "9001")
     code, out = run("settings")
     assert code == 0
-    assert next(line for line in out.splitlines() if "MULTICLASS_PORT" in line).split()[1] == "9001"
+    assert next(line for line in out.splitlines() if "STATESERVE_PORT" in line).split()[1] == "9001"
 
 
 def test_serve_help_lists_every_option() -> None:
@@ -34,7 +40,7 @@ def test_settings_for_programs(run: Run) -> None:
     rows = json.loads(out)
     assert len(rows) == len(Settings.model_fields)
     assert {
-        "variable": "MULTICLASS_PORT",
+        "variable": "STATESERVE_PORT",
         "value": "8000",
         "meaning": "port to listen on; 0 picks one",
     } in rows
@@ -42,7 +48,7 @@ def test_settings_for_programs(run: Run) -> None:
 
 def test_looking_around_needs_neither_torch_nor_fastapi() -> None:
     script = (
-        "import sys; sys.argv = ['app', 'settings']; from app.cli import main\n"
+        "import sys; sys.argv = ['stateserve', 'settings']; from app.cli import main\n"
         "try: main()\n"
         "except SystemExit: sys.exit(str({'torch', 'fastapi', 'httpx'} & sys.modules.keys()))"
     )
@@ -50,3 +56,27 @@ def test_looking_around_needs_neither_torch_nor_fastapi() -> None:
         [sys.executable, "-c", script], check=False, cwd=ROOT, capture_output=True, text=True
     )
     assert result.stderr == "set()\n"
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, f"stateserve {__version__}\n")
+
+
+def test_shells_complete_the_commands() -> None:
+    asked = {"_STATESERVE_COMPLETE": "complete_bash", "COMP_WORDS": "stateserve se"}
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | asked | {"COMP_CWORD": "1"},
+    )
+    assert result.stdout.split() == ["serve", "settings"], result.stderr
+
+
+def test_train_is_the_training_script(tmp_path: Path) -> None:
+    options = ("--epochs", "1", "--seeds", "0", "--output", str(tmp_path))
+    command = [sys.executable, "-c", COMMAND, "train", *options]
+    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    assert {path.suffix for path in tmp_path.iterdir()} >= {".pth", ".json"}

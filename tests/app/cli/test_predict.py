@@ -1,4 +1,4 @@
-"""`app predict`, asking a checkpoint and a service."""
+"""`stateserve predict`, asking a checkpoint and a service."""
 
 import json
 import subprocess
@@ -117,7 +117,7 @@ def test_for_programs_the_accuracy_is_not_among_the_answers(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["app", "predict", str(write(LABELLED)), "--json"])
+    monkeypatch.setattr(sys, "argv", ["stateserve", "predict", str(write(LABELLED)), "--json"])
     with pytest.raises(SystemExit):
         main()
     printed = capsys.readouterr()
@@ -162,7 +162,7 @@ def test_what_the_card_does_not_hold_is_one_line(
 ) -> None:
     values = ["--x0", "0", "--x1", "0", "--x2", "0", "--x3", "0"]
     code, _ = run("predict", "--model", write_model(), *values, "--calibrated")
-    assert str(code).startswith("app: calibrated: the model card holds no temperature; ")
+    assert str(code).startswith("stateserve: calibrated: the model card holds no temperature; ")
 
 
 def test_a_warning_is_printed_below_the_classes(run: Run, source: list[str]) -> None:
@@ -219,14 +219,14 @@ def test_a_wrong_table_is_one_line_with_column_and_row(
 ) -> None:
     path = write(text)
     code, _ = run("predict", path)
-    assert code == f"app: {path}: {reason}"
+    assert code == f"stateserve: {path}: {reason}"
 
 
 def test_files_that_cannot_be_read_are_named(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "flowers.csv"
-    assert run("predict", path)[0] == f"app: {path}: No such file or directory"
+    assert run("predict", path)[0] == f"stateserve: {path}: No such file or directory"
     path.write_bytes(b"caf\xe9\n")
-    assert run("predict", path)[0] == f"app: {path}: not UTF-8 at byte 3"
+    assert run("predict", path)[0] == f"stateserve: {path}: not UTF-8 at byte 3"
 
 
 KNOWN = "the features are --sepal-length, --sepal-width, --petal-length, --petal-width"
@@ -247,7 +247,7 @@ KNOWN = "the features are --sepal-length, --sepal-width, --petal-length, --petal
 )
 def test_wrong_options_are_one_line(run: Run, arguments: list[str], reason: str) -> None:
     code, _ = run("predict", *arguments)
-    assert str(code).startswith(f"app: {reason}")
+    assert str(code).startswith(f"stateserve: {reason}")
     assert "\n" not in str(code)
 
 
@@ -280,7 +280,7 @@ def test_features_with_spaces_have_options(run: Run, write_model: Callable[..., 
 def test_the_settings_model_is_asked_unless_told(
     run: Run, monkeypatch: pytest.MonkeyPatch, write_model: Callable[..., Path]
 ) -> None:
-    monkeypatch.setenv("MULTICLASS_MODEL", str(write_model()))
+    monkeypatch.setenv("STATESERVE_MODEL", str(write_model()))
     code, out = run("predict", *["--x0", "0", "--x1", "0", "--x2", "0", "--x3", "0"])
     assert code == 0
     assert "class-0" in out
@@ -288,7 +288,7 @@ def test_the_settings_model_is_asked_unless_told(
 
 def test_a_bad_checkpoint_is_one_line(run: Run, tmp_path: Path) -> None:
     code, _ = run("predict", "--model", tmp_path / "none.pth", *OPTIONS)
-    assert code == f"app: {tmp_path}/none.pth: No such file or directory"
+    assert code == f"stateserve: {tmp_path}/none.pth: No such file or directory"
 
 
 def test_model_and_url_exclude_each_other(run: Run) -> None:
@@ -307,7 +307,7 @@ def test_model_and_url_exclude_each_other(run: Run) -> None:
 )
 def test_a_service_that_is_not_there_is_one_line(run: Run, url: str, reason: str) -> None:
     code, _ = run("predict", *OPTIONS, "--url", url)
-    assert str(code).startswith(f"app: {reason}")
+    assert str(code).startswith(f"stateserve: {reason}")
     assert "\n" not in str(code)
 
 
@@ -324,4 +324,4 @@ def test_without_httpx_a_checkpoint_answers_and_a_service_needs_an_install() -> 
         text=True,
     )
     assert result.returncode == 1
-    assert result.stderr == ("app: stateserve.client needs httpx: pip install httpx\n")
+    assert result.stderr == ("stateserve: stateserve.client needs httpx: pip install httpx\n")

@@ -160,7 +160,7 @@ def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> Non
 
 
 def serve(*options: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    """`app serve` after the statement `before`, which keeps it from starting."""
+    """`stateserve serve` after the statement `before`, which keeps it from starting."""
     script = f"{before}\nimport sys; from app.cli import main; sys.argv[0] = 'app'; main()"
     command = [sys.executable, "-c", script, "serve", "--port", "0", *options]
     return subprocess.run(
@@ -176,7 +176,7 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
     assert result.returncode == 1
     last = json.loads(result.stderr.splitlines()[-1])
     assert last["message"] == (
-        f"setting MULTICLASS_GRPC_PORT (--grpc-port): Address already in use: 127.0.0.1 port {port}"
+        f"setting STATESERVE_GRPC_PORT (--grpc-port): Address already in use: 127.0.0.1 port {port}"
     )
     assert "Traceback" not in result.stderr
 

@@ -28,7 +28,7 @@ from tests.process import running_server
 from tests.project import IRIS, ROOT, SETOSA
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-MODEL = {"multiclass.model.name": "iris-model", "multiclass.model.version": "1"}
+MODEL = {"stateserve.model.name": "iris-model", "stateserve.model.version": "1"}
 
 
 class Traced:
@@ -76,7 +76,7 @@ async def test_a_request_waits_in_the_queue_and_is_answered_by_a_forward(traced:
         "http.request.method": "POST",
         "http.response.status_code": 200,
         "http.route": "/predict",
-        "multiclass.rows": 1,
+        "stateserve.rows": 1,
         "network.protocol.version": "1.1",
         "server.address": "test",
         "url.path": "/predict",
@@ -85,10 +85,10 @@ async def test_a_request_waits_in_the_queue_and_is_answered_by_a_forward(traced:
     }
     queue, forward = traced.one("queue"), traced.one("forward")
     assert queue.parent == forward.parent == request.context
-    assert dict(queue.attributes) == MODEL | {"multiclass.rows": 1}
+    assert dict(queue.attributes) == MODEL | {"stateserve.rows": 1}
     assert dict(forward.attributes) == MODEL | {
-        "multiclass.rows": 1,
-        "multiclass.batch.requests": 1,
+        "stateserve.rows": 1,
+        "stateserve.batch.requests": 1,
     }
     assert request.start_time <= queue.start_time <= forward.start_time <= queue.end_time
     assert queue.end_time <= forward.end_time <= request.end_time
@@ -107,9 +107,9 @@ async def test_one_forward_links_to_every_request_that_it_answers(traced: Traced
     assert sorted(linked) == sorted(requests)
     largest = max(forwards, key=lambda span: len(span.links))
     answered = [requests[link.context.span_id] for link in largest.links]
-    assert largest.attributes["multiclass.batch.requests"] == len(answered) > 1
-    rows = sum(span.attributes["multiclass.rows"] for span in answered)
-    assert largest.attributes["multiclass.rows"] == rows
+    assert largest.attributes["stateserve.batch.requests"] == len(answered) > 1
+    rows = sum(span.attributes["stateserve.rows"] for span in answered)
+    assert largest.attributes["stateserve.rows"] == rows
     # From each request on to the forward, which is in the trace of one of them only.
     queues = [span for span in traced.spans("queue") if span.parent.span_id in requests]
     reached = [link.context.span_id for queue in queues for link in queue.links]
@@ -123,7 +123,7 @@ async def test_a_large_request_has_a_forward_for_each_chunk(traced: Traced) -> N
     assert answer.is_success
     request = traced.one("POST /predict")
     assert [span.parent for span in traced.spans("forward")] == [request.context] * 2
-    assert [span.attributes["multiclass.rows"] for span in traced.spans("forward")] == [16_384, 10]
+    assert [span.attributes["stateserve.rows"] for span in traced.spans("forward")] == [16_384, 10]
     assert request.attributes.items() >= MODEL.items()
 
 
@@ -258,7 +258,7 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
     # FastAPI needs the API: hide the SDK alone.
     code = (
         "import sys; sys.modules['opentelemetry.sdk'] = None; "
-        "from app.cli import main; sys.argv = ['app', 'serve', '--tracing', 'true']; main()"
+        "from app.cli import main; sys.argv = ['stateserve', 'serve', '--tracing', 'true']; main()"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
@@ -316,7 +316,7 @@ def test_a_server_sends_its_spans_to_a_collector(
     assert names == ["POST /predict"] * 3 + ["forward"] * 3 + ["queue"] * 3
     assert {span.trace_id.hex() for span in spans} == {TRACE_ID}
     said = {a.key: a.value.string_value for each in resources for a in each.resource.attributes}
-    assert said["service.name"] == "multiclass-server"
+    assert said["service.name"] == "stateserve"
     assert said["deployment.environment.name"] == "test"
     records = [json.loads(line) for line in running.log.read_text().splitlines()]
     requests = [record for record in records if record.get("path") == "/predict"]

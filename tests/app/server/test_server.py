@@ -1,4 +1,4 @@
-"""A real `app serve`: how it starts, refuses to start, and ends."""
+"""A real `stateserve serve`: how it starts, refuses to start, and ends."""
 
 import json
 import signal
@@ -51,21 +51,21 @@ def test_a_bad_checkpoint_stops_the_start_in_one_line(write_model: Callable[...,
 
 
 def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("MULTICLASS_MODEL", str(tmp_path / "absent.pth"))
+    monkeypatch.setenv("STATESERVE_MODEL", str(tmp_path / "absent.pth"))
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"]
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
     )
     assert result.returncode == 1
-    assert result.stderr == f"app: {tmp_path}/absent.pth: No such file or directory\n"
+    assert result.stderr == f"stateserve: {tmp_path}/absent.pth: No such file or directory\n"
 
 
 def test_an_unknown_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MULTICLASS_PROT", "8000")
+    monkeypatch.setenv("STATESERVE_PROT", "8000")
     result = run_app("serve")
     assert result.returncode == 1
     assert only_message(result.stderr) == (
-        "unknown setting MULTICLASS_PROT; did you mean MULTICLASS_PORT?"
+        "unknown setting STATESERVE_PROT; did you mean STATESERVE_PORT?"
     )
 
 

@@ -1,4 +1,4 @@
-"""`app serve --workers 2`: one service, whatever happens to a worker."""
+"""`stateserve serve --workers 2`: one service, whatever happens to a worker."""
 
 import json
 import os
@@ -209,7 +209,7 @@ configure_logging("warning")
 try:
     Supervisor(app, settings, sys.argv[2]).run()
 except WorkerError as error:
-    sys.exit(f"app: {error}")
+    sys.exit(f"stateserve: {error}")
 """
 
 
@@ -225,7 +225,7 @@ def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
     )
     assert result.returncode == 1
     *deaths, last = result.stderr.splitlines()
-    assert last == "app: a worker died 5 times before it could serve"
+    assert last == "stateserve: a worker died 5 times before it could serve"
     said = [json.loads(line)["message"] for line in deaths]
     assert max(said.count(f"worker-{slot} ended with SIGKILL") for slot in (0, 1)) == 5
     assert len(deaths) <= 10
@@ -259,7 +259,7 @@ def test_a_second_service_is_refused_the_port(service: Process, workers: str) ->
     )
     assert result.returncode == 1
     *_, last = map(json.loads, result.stderr.splitlines())
-    wanted = f"setting MULTICLASS_PORT (--port): Address already in use: 127.0.0.1 port {port}"
+    wanted = f"setting STATESERVE_PORT (--port): Address already in use: 127.0.0.1 port {port}"
     assert last["message"] == wanted
 
 

@@ -88,7 +88,7 @@ def test_code_in_the_bytes_inside_a_pickled_tensor_is_not_run(tmp_path: Path) ->
 def test_a_whole_module_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
     path = tmp_path / "model.pth"
     torch.save(Multiclass(), path)
-    with pytest.raises(UnsafeCheckpoint, match=r"Multiclass.*app convert --trust-pickle"):
+    with pytest.raises(UnsafeCheckpoint, match=r"Multiclass.*stateserve convert --trust-pickle"):
         read_state(path)
 
 

@@ -125,7 +125,7 @@ def test_convert_takes_a_whole_module_only_when_trusted(tmp_path: Path) -> None:
     module, source = Multiclass(batch_norm=True), tmp_path / "module.pth"
     torch.save(module, source)
     target = tmp_path / "state.safetensors"
-    with pytest.raises(CheckpointError, match="app convert --trust-pickle"):
+    with pytest.raises(CheckpointError, match="stateserve convert --trust-pickle"):
         convert(source, target)
     assert not target.exists()
     convert(source, target, trust_pickle=True)

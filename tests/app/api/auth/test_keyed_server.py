@@ -41,7 +41,7 @@ def run(keyed: Keyed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     def run(key: str | None, *arguments: str) -> tuple[int, str]:
         if key is not None:
-            monkeypatch.setenv("MULTICLASS_KEY", key)
+            monkeypatch.setenv("STATESERVE_KEY", key)
         command = [sys.executable, "-m", "app", *arguments]
         result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         return result.returncode, result.stdout + result.stderr

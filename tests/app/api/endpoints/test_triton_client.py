@@ -113,7 +113,7 @@ def test_it_may_ask_for_a_compressed_answer(client: triton.InferenceServerClient
 def test_who_holds_the_token_unloads_and_loads(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(os.environ, "MULTICLASS_ADMIN_TOKEN", TOKEN)
+    monkeypatch.setitem(os.environ, "STATESERVE_ADMIN_TOKEN", TOKEN)
     log = tmp_path_factory.mktemp("admin") / "log"
     headers = {"Authorization": f"Bearer {TOKEN}"}
     with running_server(log) as process, connect(process) as client:
