@@ -1,4 +1,4 @@
-"""`stateserve serve` as a fork of a process that has imported it: imports take seconds, a fork none."""
+"""`stateserve serve` as a fork of a process that has imported it: a fork takes no seconds."""
 
 import contextlib
 import multiprocessing
