@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,8 @@ class Server(uvicorn.Server):
     def announce(self, bound: Sequence[socket.socket]) -> None:
         urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]
         logger.info("running on %s", " and ".join(urls))
+        if sys.stdout.isatty():
+            print(f"Open {urls[0]} in a browser.", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before the rest, which ends with what the models run in.

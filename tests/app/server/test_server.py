@@ -1,6 +1,9 @@
 """A real `stateserve serve`: how it starts, refuses to start, and ends."""
 
 import json
+import os
+import pty
+import re
 import signal
 import socket
 import struct
@@ -152,3 +155,18 @@ def count_left(server: Process) -> float:
     line = 'http_requests_total{method="POST",route="/predict",status="499"} '
     text = rest.get(f"{server.url}/metrics").text
     return sum(float(each.removeprefix(line)) for each in text.splitlines() if line in each)
+
+
+def test_a_terminal_is_told_which_address_to_open(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "app", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
+        os.close(theirs)
+        with os.fdopen(ours, encoding="utf-8") as screen:
+            said = re.fullmatch(
+                r"Open (http://127\.0\.0\.1:\d+) in a browser\.\n", screen.readline()
+            )
+            assert said is not None
+            assert rest.get(f"{said[1]}/health/live").status_code == 200
+            running.terminate()
+            assert running.wait(60) == 0
