@@ -1,4 +1,4 @@
-"""The library: PyTorch checkpoints read, looked into, loaded and asked, without running code.
+"""The library: read, inspect and load PyTorch checkpoints; call a running service.
 
-Promises: no file runs code; each error is one line, a StateserveError. Knows no HTTP server.
+No file runs code. Each error is a StateserveError, whose text is one line. Knows no HTTP server.
 """

@@ -1,4 +1,4 @@
-"""A terminal for people, in which names from files and callers are text and nothing else."""
+"""A console for people: text from files and callers is shown as text, never interpreted."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from stateserve.text import printable
 
 
 class PlainConsole(Console):
-    """Shows names as they are: [x] is no markup, :x: no emoji, and an escape no command."""
+    """Shows text as it is: no markup, no emoji codes, and control characters escaped."""
 
     def __init__(self, width: int | None = None) -> None:
         super().__init__(width=width, soft_wrap=True, highlight=False, markup=False, emoji=False)

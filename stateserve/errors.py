@@ -1,23 +1,23 @@
-"""What the library raises on purpose; each error's text is one line.
+"""The library's errors. The text of each is one line.
 
 StateserveError
-├── CheckpointError            a file that must not be served or converted
-│   ├── UnreadableCheckpoint   missing, truncated, not the format its suffix says
-│   ├── UnsafeCheckpoint       only arbitrary pickle code could load it
-│   ├── StateMismatch          keys, shapes, dtypes or values that do not fit the module
+├── CheckpointError            the file cannot be served or converted
+│   ├── UnreadableCheckpoint   missing, truncated, or not the format of its suffix
+│   ├── UnsafeCheckpoint       loading it would run the pickle's own code
+│   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
-├── InvalidSlice               an index that does not fit the tensor
+├── InvalidSlice               the index does not fit the tensor
 ├── MissingExtra               an optional package is not installed
-└── ClientError                the client got no answer that it can use
-    ├── NoAnswer               nobody there, or an answer that is not this service's
-    └── Problem                the service refused, and said why
+└── ClientError                the client has no usable answer
+    ├── NoAnswer               no server answers, or the answer is not this service's
+    └── Problem                the service refused the request, with a reason
 """
 
 from dataclasses import dataclass
 
 
 class StateserveError(Exception):
-    """Base of every error that stateserve raises on purpose."""
+    """Base of every error of stateserve."""
 
 
 class CheckpointError(StateserveError):
@@ -65,9 +65,9 @@ class NoAnswer(ClientError):
 
 
 class Problem(ClientError):
-    """RFC 9457 problem details: `errors` has each fault of the request that was found.
+    """RFC 9457 problem details. `errors` lists the faults found in the request.
 
-    `request_id` is the one under which the service's log has the request.
+    `request_id` identifies the request in the service's log.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""Names that a package exports and imports only when they are first asked for (PEP 562).
+"""Exports of a package that are imported at their first use (PEP 562).
 
-So `import stateserve` needs neither torch nor httpx, and a command imports what it uses.
+So `import stateserve` needs neither torch nor httpx, and each command imports only what it uses.
 """
 
 import sys
@@ -9,7 +9,7 @@ from importlib import import_module
 
 
 def lazy_exports(package: str, names: Mapping[str, tuple[str, ...]]) -> Callable[[str], object]:
-    """The package's `__getattr__`; `names` has the exported names of each of its modules."""
+    """Make the package's `__getattr__`; `names` maps each module to the names it exports."""
     homes = {name: module for module, exported in names.items() for name in exported}
 
     def load(name: str) -> object:

@@ -1,15 +1,15 @@
-"""Names, numbers and callers' texts as messages show them: a terminal obeys none of it."""
+"""Text for messages: control characters escaped, numbers in their shortest form."""
 
 import json
 import re
 from ctypes import c_float
 
 MOST_SHOWN = 128
-# float32 keeps its whole precision between these.
+# Between these, float32 has its full precision.
 SMALLEST_NORMAL = 2.0**-126
 LARGEST = 2.0**128 - 2.0**104
-# Beyond what Python calls printable: text that is no glyph, such as ESC, the C1 controls, marks of
-# direction, zero-width characters, lone surrogates, and line and paragraph separators.
+# More than str.isprintable covers: control characters, direction marks, zero-width characters,
+# lone surrogates, line and paragraph separators.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
@@ -18,19 +18,19 @@ _UNPRINTABLE = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""The text with each such character as Python writes it, as \x1b or \u202e."""
+    r"""Escape unprintable characters as Python does: \x1b, \u202e."""
     if text.isascii() and text.isprintable():
         return text
     return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def printable_json(text: str) -> str:
-    r"""JSON of the same value, with each such character in a string as JSON's own \u202e."""
+    r"""Escape unprintable characters in JSON's own form, \u202e; the value stays the same."""
     return _UNPRINTABLE.sub(lambda found: _as_json(found[0]), text)
 
 
 def _as_json(character: str) -> str:
-    # Between its strings JSON is laid out in lines; within them line breaks are escaped already.
+    # A line break can only be layout: inside a JSON string it is escaped already.
     if character == "\n":
         return character
     if character == "\x7f":
@@ -39,14 +39,14 @@ def _as_json(character: str) -> str:
 
 
 def shortest(number: float) -> str:
-    """The fewest digits that read back as the same number: 5.1, 436, 1226718, 1e+20."""
+    """The shortest digits that read back as the same number: 5.1, 436, 1226718, 1e+20."""
     return repr(float(number)).removesuffix(".0")
 
 
 def shortest_float32(number: float) -> str:
-    """The fewest digits that read back as the same float32, or float64 where that is too narrow.
+    """The shortest digits that read back as the same float32; outside its range, float64.
 
-    Rounding keeps the order: a mean is never shown outside its minimum and maximum.
+    The order of numbers stays: a mean is never shown outside its minimum and maximum.
     """
     if not SMALLEST_NORMAL <= abs(number) <= LARGEST:
         return shortest(number)
@@ -56,6 +56,6 @@ def shortest_float32(number: float) -> str:
 
 
 def shown(given: str | bytes) -> str:
-    """A caller's text or header as errors repeat it: quoted, and not at any length."""
+    """A caller's text or header for an error message: quoted, and cut to MOST_SHOWN."""
     text = given if isinstance(given, str) else given.decode("latin-1")
     return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."

@@ -1,7 +1,7 @@
-"""Files of tensors, read without running any code in them.
+"""Read and write files of tensors, without running any code in them.
 
-Reads whole or not at all; writes atomically. Raises CheckpointError in one line that names the
-file. Knows no module and no card.
+A file is read whole or refused, and written atomically. Raises CheckpointError, one line that
+names the file. Knows no module and no model card.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Write files so that a reader finds the old one or the new one, never a half."""
+"""Write files atomically: a reader finds the old content or the new, never a part."""
 
 import os
 import tempfile
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write_atomically(files: Mapping[Path, bytes]) -> None:
-    """Write every file to a temporary one in its folder, fsync all, then rename all.
+    """Write each file to a temporary file in its folder, fsync all, then rename all.
 
-    Whatever fails before the first rename (disk full, fsync) leaves every old file whole
-    and no temporary one behind. Raises OSError.
+    An error before the first rename (disk full, fsync) leaves the old files whole and no
+    temporary file behind. Raises OSError.
     """
     staged: list[tuple[str, Path]] = []
     try:
@@ -21,7 +21,7 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
-                # mkstemp makes 0600; a server under another user has to read the model.
+                # mkstemp sets mode 0600, but a server under another user reads the model.
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())
         for temporary, path in staged:

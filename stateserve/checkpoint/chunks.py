@@ -1,4 +1,4 @@
-"""Arrays a chunk at a time, so that no computation needs a second copy of a large tensor."""
+"""Iterate over an array in chunks, without a second copy of a large tensor."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[np.generic]
-# Elements of a chunk: its float64 copy, 512 KiB, stays in the processor's cache, and it is
-# long enough for NumPy to work without the interpreter's lock nearly all of the time.
+# Elements of a chunk. Its float64 copy, 512 KiB, stays in the processor's cache; NumPy releases
+# the GIL for nearly all of the time that it works on so many.
 CHUNK = 2**16
 
 
 def array_chunks(array: Array, elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:
-    """The array in row-major order whatever its strides; a chunk is valid until the next."""
+    """Yield the array in row-major order, for any strides; a chunk is valid until the next."""
     flags: Any = ("external_loop", "buffered", "zerosize_ok")
     chunks: Any = np.nditer(array, flags, op_dtypes=dtype, order="C", buffersize=elements)
     yield from chunks

@@ -1,4 +1,4 @@
-"""Read a file whole, whatever someone has put in its place."""
+"""Read a regular file whole; refuse links out of its folder, FIFOs and files that change."""
 
 import os
 import stat
@@ -8,17 +8,16 @@ from stateserve.errors import UnreadableCheckpoint
 
 
 def read_regular_file(path: Path, limit: int | None = None) -> bytes:
-    """Read a file once, through one descriptor, so that no check sees another file.
+    """Read a file once, through one descriptor, so that all checks see the same file.
 
-    Raises UnreadableCheckpoint for what is missing, unreadable, not a regular file, of more
-    than `limit` bytes or of another length once it is read, and for a link that leads out of
-    the file's own folder.
+    Raises UnreadableCheckpoint if the file is missing, unreadable, not a regular file, longer
+    than `limit` bytes, changes its length meanwhile, or is a link out of its own folder.
     """
     real = Path(os.path.realpath(path))
     if path.is_symlink() and not real.is_relative_to(os.path.realpath(path.parent)):
         raise UnreadableCheckpoint(f"{path}: a symbolic link out of {path.parent}")
     try:
-        # O_NOFOLLOW: nobody may put another link there meanwhile, and a circle is no file.
+        # O_NOFOLLOW refuses a link that replaces the file meanwhile, and links in a circle.
         # O_NONBLOCK: opening a FIFO must not wait for its writer.
         with open(os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
             status = os.fstat(file.fileno())
@@ -26,7 +25,7 @@ def read_regular_file(path: Path, limit: int | None = None) -> bytes:
                 raise UnreadableCheckpoint(f"{path}: not a regular file")
             if limit is not None and status.st_size > limit:
                 raise UnreadableCheckpoint(f"{path}: {status.st_size} bytes; at most {limit} do")
-            # Not to the end: a file that somebody appends to has none.
+            # Not to the end: a file that is appended to may never reach it.
             content = file.read(status.st_size + 1)
     except OSError as error:
         raise UnreadableCheckpoint(f"{path}: {error.strerror or error}") from None

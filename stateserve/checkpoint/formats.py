@@ -1,4 +1,4 @@
-"""Three ways to write a state_dict, chosen by suffix, none of which runs code when read.
+"""The three formats of a state_dict, chosen by suffix. Reading none of them runs code.
 
 .pth          torch.save: a zip archive of raw storages and a small pickle (recommended)
 .safetensors  a JSON header and raw bytes, no pickle at all
@@ -22,7 +22,7 @@ from stateserve.checkpoint.files import read_regular_file
 from stateserve.checkpoint.torch_file import PLAIN_DTYPES, read_pickled, read_pth
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint
 
-# Of safetensors' own 100 MB, a parser would make a gigabyte.
+# safetensors allows headers of 100 MB, which take a gigabyte to parse.
 MAX_HEADER_BYTES = 2**23
 State = dict[str, Tensor]
 
@@ -30,8 +30,8 @@ State = dict[str, Tensor]
 def read_state(path: Path) -> State:
     """Read the state_dict in `path`: contiguous CPU tensors that own their memory.
 
-    Raises UnreadableCheckpoint, UnsafeCheckpoint or StateMismatch, in one line that
-    begins with the path.
+    Raises UnreadableCheckpoint, UnsafeCheckpoint or StateMismatch: one line that begins
+    with the path.
     """
     codec = _codec(path)
     content = read_regular_file(path)
@@ -42,12 +42,12 @@ def read_state(path: Path) -> State:
 
 
 def encode_state(state: Mapping[str, Tensor], path: Path) -> bytes:
-    """The bytes of `state` in the format that the suffix of `path` names."""
+    """Encode `state` in the format of the suffix of `path`."""
     return _codec(path).write(state)
 
 
 def _own_tensors(state: object, size: int) -> State:
-    """The tensors, and copies of those that share memory or hold more than they show."""
+    """Copy tensors that share memory, or whose storage is larger than they are; keep the rest."""
     if not isinstance(state, Mapping):
         raise StateMismatch(f"holds a {type(state).__name__}, not a state_dict")
     for name, tensor in state.items():
@@ -63,7 +63,7 @@ def _own_tensors(state: object, size: int) -> State:
             raise StateMismatch(f"{name!r:.100} claims more elements than the file holds")
     if not state:
         raise StateMismatch("holds an empty state_dict")
-    # Two tensors may share one storage, as an embedding and the layer that undoes it; not many.
+    # Two tensors may share one storage, such as tied embeddings; many may not.
     if sum(tensor.nbytes for tensor in state.values()) > 2 * size:
         raise StateMismatch("the tensors claim more than twice the file's bytes")
     shared = collections.Counter(tensor.untyped_storage().data_ptr() for tensor in state.values())

@@ -1,9 +1,9 @@
-"""A pickle read as data: nothing is imported, nothing called but the functions that are given.
+"""Read a pickle as data: nothing is imported, and only the given functions are called.
 
-To refuse foreign code is not enough. torch.load(weights_only=True), and any unpickler over
-Python's own, still let a file of 400 bytes fill the memory (`bytearray(2**33)`, a memo with an
-index of 2**30) or hash a tuple of tuples of tuples for years. Here each step costs what it has
-read, and their number is bounded.
+Refusing foreign code is not enough. With torch.load(weights_only=True), or any subclass of
+Python's Unpickler, a file of 400 bytes can still fill the memory (`bytearray(2**33)`, a memo
+index of 2**30) or hash nested tuples for years. Here the cost of a step is bounded by the
+bytes that it reads, and the number of steps is limited.
 
 Source: Lib/pickletools.py of Python, which documents every opcode.
 """
@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from stateserve.errors import CheckpointError, UnreadableCheckpoint, UnsafeCheckpoint
 
-# A tensor takes some forty.
+# A tensor takes about forty.
 MAX_STEPS = 200_000
 
 
@@ -23,11 +23,11 @@ def read_pickle(
     names: Mapping[str, object],
     persistent_load: Callable[[Any], object] | None = None,
 ) -> Any:
-    """Read one pickle, and leave `stream` behind it.
+    """Read one pickle; `stream` is left at its end.
 
-    `names` are the globals that it may use, by module and name, and the functions among them are
-    what it may call; `persistent_load` makes an object of a persistent id. Raises UnsafeCheckpoint
-    for any other global, and UnreadableCheckpoint for what is damaged or no such pickle.
+    `names` maps each allowed global, "module.name", to its value; the pickle may call those
+    that are functions. `persistent_load` maps a persistent id to its object. Raises
+    UnsafeCheckpoint for any other global, and UnreadableCheckpoint for a damaged pickle.
     """
     machine = _Machine(names, persistent_load)
     try:
@@ -41,7 +41,7 @@ def read_pickle(
     except CheckpointError:
         raise
     except Exception as error:
-        # A damaged pickle fails in many ways; each means the same to us.
+        # A damaged pickle fails in many ways, which all mean the same.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableCheckpoint(f"damaged: {reason:.200}") from None
 
@@ -54,7 +54,7 @@ def why_unsafe(culprit: str) -> str:
 
 
 class _Machine:
-    """The stack, its marks and the memo; a method for each kind of opcode."""
+    """The pickle machine: stack, marks and memo, and a method for each kind of opcode."""
 
     def __init__(
         self, names: Mapping[str, object], persistent_load: Callable[[Any], object] | None
@@ -63,7 +63,7 @@ class _Machine:
         self._names = names
         self._persistent_load = persistent_load
         self._marks: list[int] = []
-        # Not a list: an index may be any number.
+        # A dict, since an index may be any number.
         self._memo: dict[int, Any] = {}
 
     def skip(self, _: Any) -> None:
@@ -102,13 +102,13 @@ class _Machine:
         if type(entries) is not dict:
             raise ValueError("entries without a dict")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            # To hash a tuple can take for ever, or overflow the stack of C.
+            # Hashing a nested tuple may never end, or overflow the C stack.
             if type(key) not in (str, int):
                 raise ValueError(f"a {type(key).__name__} as a key")
             entries[key] = value
 
     def build(self, _: Any) -> None:
-        """A state_dict is built with its metadata, which is no tensor's."""
+        """Drop the metadata of a state_dict: no tensor is in it."""
         self.pop(1)
         if type(self.stack[-1]) is not dict:
             raise ValueError(f"a {type(self.stack[-1]).__name__} with attributes")

@@ -1,4 +1,4 @@
-"""The hash of a tensor and of a state_dict: of the values, not of the file that holds them."""
+"""Hashes of tensors and state_dicts, over their values, independent of the file format."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ def tensor_sha256(tensor: Tensor) -> str:
 def state_sha256(state: Mapping[str, Tensor]) -> str:
     """SHA-256 over name, dtype, shape and bytes of every tensor, sorted by name.
 
-    It names the state, not the file: the same weights as .pth, .safetensors or .pickle
-    have the same hash, so a card stays true after a conversion.
+    The same weights have the same hash as .pth, .safetensors and .pickle, so a card stays
+    valid after a conversion.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
@@ -26,6 +26,6 @@ def state_sha256(state: Mapping[str, Tensor]) -> str:
 
 
 def raw_bytes(tensor: Tensor) -> memoryview:
-    """The tensor's row-major bytes; those of a contiguous tensor are its memory, not a copy."""
-    # By way of uint8: NumPy itself has no bfloat16.
+    """The tensor's row-major bytes, without a copy if it is contiguous."""
+    # By way of uint8, since NumPy has no bfloat16.
     return tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data

@@ -1,4 +1,4 @@
-"""Tensors on their way out, a chunk at a time: no format needs a second copy in memory."""
+"""Encode tensors chunk by chunk, so that no format needs a second copy in memory."""
 
 import collections
 import io
@@ -15,8 +15,8 @@ from torch import Tensor
 from stateserve.checkpoint.chunks import Array, array_chunks
 from stateserve.checkpoint.sha256 import raw_bytes
 
-# Large enough that handing chunks on costs little beside the socket, small enough that
-# sending one holds the event loop for tens of microseconds.
+# Large enough that the cost per chunk is small, and small enough that sending one blocks the
+# event loop for tens of microseconds only.
 CHUNK_BYTES = 2**18
 SAFETENSORS_DTYPES = {
     "bool": "BOOL",
@@ -43,18 +43,18 @@ Chunks = Generator[bytes | memoryview, None, None]
 
 
 class Stream(NamedTuple):
-    """Chunks of a few hundred KiB, and their sum in bytes where it is known beforehand."""
+    """Chunks of a few hundred KiB, and their total length in bytes if it is known beforehand."""
 
     chunks: Chunks
     length: int | None
 
 
 def stream_safetensors(tensors: Mapping[str, Tensor | Array]) -> Stream:
-    """A safetensors file of tensors, arrays or both; what is contiguous is not copied.
+    """A safetensors file of tensors, arrays or both; contiguous ones are not copied.
 
     Source: github.com/huggingface/safetensors, "Format".
     """
-    # The widest elements first, so that each is aligned for a reader that maps the file.
+    # The widest dtypes first, so that each tensor is aligned if a reader maps the file.
     order = sorted(tensors, key=lambda name: -tensors[name].dtype.itemsize)
     fields, end = {}, 0
     for name in order:
@@ -72,13 +72,13 @@ def stream_safetensors(tensors: Mapping[str, Tensor | Array]) -> Stream:
 
 
 def stream_npy(array: Array) -> Stream:
-    """A .npy file of `array`, in row-major order whatever its strides are."""
+    """A .npy file of `array`, in row-major order for any strides."""
     header = npy_header(array.dtype, array.shape)
     return Stream(_file_chunks(header, [array]), len(header) + array.nbytes)
 
 
 def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
-    """What stands before the elements, in row-major order, in a .npy file."""
+    """The header of a .npy file whose elements follow in row-major order."""
     descr = np.lib.format.dtype_to_descr(dtype)
     fields = {"descr": descr, "fortran_order": False, "shape": shape}
     header = io.BytesIO()
@@ -87,13 +87,13 @@ def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
 
 
 def stream_pth(state: Mapping[str, Tensor]) -> Stream:
-    """What torch.save writes of a state_dict; its length is not known before the end."""
+    """The file that torch.save writes; its length is not known before the end."""
     return Stream(_pth_chunks(state), None)
 
 
 def _pth_chunks(state: Mapping[str, Tensor]) -> Chunks:
-    # torch.save wants to write, the caller to read: a pipe makes the one wait for the other.
-    # Closing its reading end, as when a client leaves, makes the next write fail.
+    # torch.save writes and the caller reads: a pipe makes each wait for the other. If the
+    # reading end is closed, for instance by a client that disconnects, the next write fails.
     reader, writer = os.pipe()
     thread = ThreadPoolExecutor(1, "torch.save")
     with open(reader, "rb", buffering=0) as pipe:
@@ -101,7 +101,7 @@ def _pth_chunks(state: Mapping[str, Tensor]) -> Chunks:
         thread.shutdown(wait=False)
         while chunk := pipe.read(CHUNK_BYTES):
             yield chunk
-    # A failed save must not end as if it were whole.
+    # The stream of a failed save must not look complete.
     saved.result()
 
 

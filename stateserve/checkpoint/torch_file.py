@@ -1,8 +1,8 @@
-"""The two formats that hold a pickle: what torch.save writes, and pickle.dump of a state_dict.
+"""Read the two formats that contain a pickle: torch.save's, and pickle.dump of a state_dict.
 
-The pickles are read by app.opcodes. What they call is here, and does less than torch's own
-functions of those names: torch grows a storage that is shorter than its view, and hands out
-memory that nothing was read into.
+pickle_reader reads the pickles. The functions that they may call are defined here, stricter
+than torch's own: torch enlarges a storage that is shorter than its view, which exposes
+uninitialised memory.
 """
 
 import io
@@ -18,10 +18,10 @@ from torch import Tensor
 from stateserve.checkpoint.pickle_reader import read_pickle
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 
-# Source: torch.serialization.MAGIC_NUMBER, of the format before the zip archive.
+# Source: torch.serialization.MAGIC_NUMBER, of the format before zip archives.
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 MAX_DIMENSIONS = 64
-# Each takes 46 bytes of the file, and some 600 of memory.
+# Each takes 46 bytes of the file, and about 600 of memory.
 MAX_ENTRIES = 50_000
 ENTRY = b"PK\x01\x02"
 PORTION_BYTES = 2**20
@@ -40,7 +40,7 @@ STORAGE_TYPES = {
     "torch.ComplexDoubleStorage": torch.complex128,
     "torch.ComplexFloatStorage": torch.complex64,
 }
-# Those without a storage type of their own.
+# The dtypes without a storage type.
 NEW_TYPES = {
     "torch.uint16": torch.uint16,
     "torch.uint32": torch.uint32,
@@ -56,7 +56,7 @@ PLAIN_DTYPES = {
 
 
 class Storage(NamedTuple):
-    """`data` are bytes in memory of torch's own, which a tensor then keeps."""
+    """`data` are the bytes, in memory that torch owns and a tensor keeps alive."""
 
     dtype: torch.dtype
     data: Tensor
@@ -64,8 +64,8 @@ class Storage(NamedTuple):
     @classmethod
     def of(cls, dtype: torch.dtype, data: Tensor, count: int) -> "Storage":
         """Raises ValueError unless `data` has `count` elements."""
-        # Looked at before they are used: they come from the pickle, and to print or to compare
-        # lists of lists of lists can take for ever.
+        # Checked before use: they come from the pickle, and printing or comparing nested lists
+        # may never end.
         if type(count) is not int or type(dtype) is not torch.dtype:
             raise ValueError("a storage of neither a type nor a length")
         if len(data) != count * dtype.itemsize:
@@ -74,7 +74,7 @@ class Storage(NamedTuple):
 
 
 def read_pth(content: bytes) -> object:
-    """What torch.save wrote, with a Tensor for each tensor. Raises CheckpointError."""
+    """Read a file of torch.save. Raises CheckpointError."""
     try:
         if content.count(ENTRY) > MAX_ENTRIES:
             raise UnreadableCheckpoint(f"the archive has more than {MAX_ENTRIES} entries")
@@ -93,7 +93,7 @@ def read_pth(content: bytes) -> object:
 
 
 def _require_sound(archive: zipfile.ZipFile, size: int) -> None:
-    """Refuse, before anything is allocated, what torch.save never writes."""
+    """Refuse archives that torch.save never writes, before any memory is allocated."""
     entries = archive.infolist()
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UnreadableCheckpoint("has compressed entries, which torch.save never writes")
@@ -119,11 +119,11 @@ def _storage_loader(archive: zipfile.ZipFile, folder: str) -> Callable[[Any], St
 
 
 def _read_entry(archive: zipfile.ZipFile, name: str) -> Tensor:
-    """One copy in memory; its check sum is compared."""
+    """Read an entry into one copy in memory; zipfile verifies its checksum."""
     data = torch.empty(archive.getinfo(name).file_size, dtype=torch.uint8)
     view = data.numpy().data
     with archive.open(name) as file:
-        # In portions: zipfile makes a copy of each.
+        # In portions, since zipfile copies each.
         for start in range(0, len(view), PORTION_BYTES):
             portion = view[start : start + PORTION_BYTES]
             if cast(io.BufferedIOBase, file).readinto(portion) != len(portion):
@@ -134,12 +134,12 @@ def _read_entry(archive: zipfile.ZipFile, name: str) -> Tensor:
 
 
 def read_pickled(content: bytes) -> object:
-    """What pickle.dump wrote of a state_dict. Raises CheckpointError."""
+    """Read a state_dict that pickle.dump wrote. Raises CheckpointError."""
     loaded: dict[int, tuple[Written, Storage]] = {}
 
     def load(written: Written) -> Storage:
-        # By identity: the pickle may name the same bytes again and again. They are kept, for
-        # other bytes would get the id of those that are gone.
+        # By identity: a pickle may refer to the same bytes many times. They are kept alive, so
+        # that no other bytes get the same id.
         if id(written) not in loaded:
             loaded[id(written)] = written, _read_storage(written)
         return loaded[id(written)][1]
@@ -149,7 +149,7 @@ def read_pickled(content: bytes) -> object:
 
 
 class _Stream(io.BytesIO):
-    """Reads much at once without a copy of it."""
+    """A BytesIO whose large reads return views, not copies."""
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content)
@@ -160,14 +160,14 @@ class _Stream(io.BytesIO):
         if size is None or size < 0 or min(size, rest) < PORTION_BYTES:
             return super().read(size)
         self.seek(start + min(size, rest))
-        # Whoever asks for so much takes what is like bytes.
+        # Callers of such large reads accept any bytes-like object.
         return cast(bytes, self._content[start : self.tell()])
 
 
 def _read_storage(written: Written) -> Storage:
-    """A storage as torch.save(_use_new_zipfile_serialization=False) writes it: five pickles,
-    of which the fourth is the storage's persistent id, then its length and its bytes."""
-    # Of what is like bytes and is none, BytesIO makes a copy.
+    """Read a storage of torch.save(_use_new_zipfile_serialization=False): five pickles, of
+    which the fourth is the storage's persistent id, then its length and its bytes."""
+    # BytesIO copies a memoryview.
     stream = io.BytesIO(written[:PORTION_BYTES])
     magic, _, _, persistent_id, keys = (
         read_pickle(stream, STORAGE_TYPES, lambda persistent_id: persistent_id) for _ in range(5)
@@ -197,7 +197,7 @@ def _rebuild(
     if not isinstance(storage, Storage) or not len(stride) == len(size) <= MAX_DIMENSIONS:
         raise ValueError("not a tensor")
     dtype = dtype or storage.dtype
-    # as_strided refuses a view beyond its memory.
+    # as_strided refuses a view beyond the storage.
     return storage.data.view(dtype).as_strided(size, stride, offset)
 
 

@@ -1,6 +1,6 @@
-"""What is in a state_dict: entries, slices, statistics, and how two of them differ.
+"""Inspect state_dicts: entries, slices, statistics, and the difference of two.
 
-Reads tensors in chunks and changes none. Knows no file and no module.
+Reads tensors in chunks and changes none. Knows no file format and no architecture.
 """
 
 from typing import TYPE_CHECKING

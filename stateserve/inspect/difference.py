@@ -1,4 +1,4 @@
-"""What changed between two state_dicts: tensor by tensor, and which came and went."""
+"""The difference of two state_dicts: changed tensors, added and removed names."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stateserve.inspect.statistics import SAFE_EXPONENT
 
-# float64 copies are made of this many elements at a time: 2 MiB each, however large the state.
+# Elements that are copied to float64 at a time: 2 MiB, for a state of any size.
 CHUNK = 2**18
 
 
@@ -24,7 +24,7 @@ class Outline:
 
 @dataclass(frozen=True)
 class Recast:
-    """A name that both states hold, in another shape or dtype."""
+    """A name that both states have, with different shapes or dtypes."""
 
     first: Outline
     second: Outline
@@ -32,12 +32,12 @@ class Recast:
 
 @dataclass(frozen=True)
 class Difference:
-    """Second minus first, of one shape, in float64 over the elements finite in both.
+    """Second minus first, for tensors of one shape, in float64 over elements finite in both.
 
-    `changed` counts elements of another value (NaN is NaN's equal), `non_finite` those that
+    `changed` counts elements whose values differ (NaN equals NaN), `non_finite` those that
     are NaN or infinite in either state. relative_norm is |second - first| / |first| in
-    Euclidean norms. A figure is None where it is not defined: no finite elements, a norm of
-    zero to divide by, or more than float64 can hold.
+    Euclidean norms. A figure is None if it is undefined (no finite elements, division by a
+    norm of zero) or too large for float64.
     """
 
     name: str
@@ -51,9 +51,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`differences` has every name held in one shape, in the first state's order.
+    """`differences` has every name whose shape is the same in both, in the first state's order.
 
-    `identical` is true for the same names, shapes, dtypes and values, NaN for NaN.
+    `identical`: the names, shapes, dtypes and values are equal; NaN equals NaN.
     """
 
     identical: bool
@@ -64,7 +64,7 @@ class Comparison:
 
 
 def compare_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Comparison:
-    """Compare two states by name. Contiguous tensors are read in place, never copied whole."""
+    """Compare two states by name. Contiguous tensors are not copied."""
     shared = [(_outline(name, first), _outline(name, second)) for name in first if name in second]
     added = [_outline(name, second) for name in second if name not in first]
     removed = [_outline(name, first) for name in first if name not in second]
@@ -89,7 +89,7 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
     sums = torch.zeros(5, dtype=torch.float64)
     for x, y in zip(_chunks(first), _chunks(second), strict=True):
         a, b = x.double(), y.double()
-        # In their own dtype: float64 does not hold every int64.
+        # In their own dtype, since float64 cannot represent every int64.
         unequal = x != y if x.dtype == y.dtype else a != b
         changed += int((unequal & ~(a.isnan() & b.isnan())).sum())
         both = a.isfinite() & b.isfinite()
@@ -99,7 +99,7 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
             finite += delta.numel()
             largest = max(largest, float(delta.abs().max()))
             if shift:
-                # Squares of very small or large numbers vanish or overflow.
+                # Squares of very small or large numbers underflow or overflow.
                 a, b = _scaled(a, shift), _scaled(b, shift)
                 delta = b - a
             sums += torch.stack([delta.abs().sum(), delta @ delta, a @ a, b @ b, a @ b])
@@ -116,7 +116,7 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
 
 
 def _shift(first: Tensor, second: Tensor) -> int:
-    """The power of two of the largest finite number of both, where its square is not safe."""
+    """The exponent of the largest finite number of both; 0 if its square is safe."""
     largest = 0.0
     for tensor in (first, second):
         for chunk in _chunks(tensor):
@@ -129,7 +129,7 @@ def _shift(first: Tensor, second: Tensor) -> int:
 
 
 def _scaled(numbers: Tensor, shift: int) -> Tensor:
-    # In two steps: 2**-shift itself may be more than float64 holds.
+    # In two steps, since 2**-shift itself may overflow float64.
     half = shift // 2
     return numbers * 2.0**-half * 2.0 ** (half - shift)
 
@@ -157,5 +157,5 @@ def _cosine(dot: float, a_squared: float, b_squared: float) -> float | None:
         return None
     # dot / |a| / |b|, in an order that makes a tensor's cosine with itself exactly 1.
     cosine = _ratio(dot / b_squared, math.sqrt(a_squared / b_squared))
-    # Rounding can take it past 1.
+    # Rounding can exceed 1.
     return None if cosine is None else max(-1.0, min(1.0, cosine))

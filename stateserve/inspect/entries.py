@@ -1,4 +1,4 @@
-"""What /state says of a state_dict: its entries, their totals, slices and values."""
+"""Entries of a state_dict, their totals, slices and values."""
 
 import re
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from stateserve.checkpoint import Array, tensor_sha256
 from stateserve.errors import InvalidSlice
 from stateserve.inspect.statistics import Statistics, statistics
 
-# Most elements as JSON, ten times their size as numbers: beyond, there are binary formats.
+# JSON takes ten times the size of the numbers; for larger tensors there are binary formats.
 MAX_JSON_VALUES = 100_000
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a state_dict. `trainable` says whether an optimizer would change it."""
+    """One entry of a state_dict. `trainable`: an optimizer would change it."""
 
     name: str
     kind: str
@@ -41,7 +41,7 @@ class Totals:
 
 
 def describe_module(module: nn.Module) -> list[Entry]:
-    """The entries of the module's state_dict, in its order, told apart by kind."""
+    """The entries of the module's state_dict, in its order, with their kinds."""
     trainable = {name: p.requires_grad for name, p in module.named_parameters()}
     return [
         _describe(name, tensor, "parameter" if name in trainable else "buffer", trainable)
@@ -50,7 +50,7 @@ def describe_module(module: nn.Module) -> list[Entry]:
 
 
 def describe_state(state: Mapping[str, Tensor]) -> list[Entry]:
-    """The entries of a bare state: without its module, kinds are not known."""
+    """The entries of a state without its module: their kinds are unknown."""
     return [_describe(name, tensor, "unknown", {}) for name, tensor in state.items()]
 
 
@@ -69,7 +69,7 @@ def _describe(name: str, tensor: Tensor, kind: str, trainable: Mapping[str, bool
 
 
 def totals(entries: list[Entry]) -> Totals:
-    """Elements by kind: what training moves (parameters) and what it only records (buffers)."""
+    """Elements by kind: parameters, which an optimizer trains, and buffers."""
     by_kind = {"parameter": 0, "buffer": 0, "unknown": 0}
     for entry in entries:
         by_kind[entry.kind] += entry.elements
@@ -83,7 +83,7 @@ def totals(entries: list[Entry]) -> Totals:
 
 
 def take_slice(array: Array, text: str) -> Array:
-    """Index as NumPy writes it: "0:2,1", "::-1", "...,0". Raises InvalidSlice."""
+    """Index with NumPy's syntax: "0:2,1", "::-1", "...,0". Raises InvalidSlice."""
     try:
         index = tuple(_index_part(part.strip()) for part in text.split(","))
         return np.asarray(array[index])
@@ -103,7 +103,7 @@ def _index_part(part: str) -> int | slice | EllipsisType:
 
 
 def json_values(array: Array) -> object:
-    """Nested lists in the array's shape, with None where JSON has no number."""
+    """Nested lists in the array's shape, with None for NaN and infinity."""
     missing = ~np.isfinite(array)
     if not missing.any():
         return array.tolist()

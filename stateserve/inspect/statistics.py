@@ -1,4 +1,4 @@
-"""What the elements of a tensor are like: statistics and histograms, a chunk at a time."""
+"""Statistics and histograms of a tensor's elements, computed in chunks."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -13,15 +13,15 @@ from stateserve.checkpoint import CHUNK, Array, array_chunks
 
 Chunk = NDArray[np.float64]
 MAX_BINS = 1000
-# Squares of float64 beyond 2**±512 overflow or vanish. What comes near is scaled first.
+# Squares of float64 numbers beyond 2**±512 overflow or underflow; such tensors are scaled first.
 SAFE_EXPONENT = 400
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Over the finite elements, in float64; all None where there are none.
+    """Over the finite elements, in float64; None if there are none.
 
-    std is the population's; norm is the Euclidean norm, None where float64 cannot hold it.
+    std is the population's; norm is the Euclidean norm, None if it overflows float64.
     """
 
     min: float | None
@@ -34,7 +34,7 @@ class Statistics:
 
 
 def statistics(tensor: Tensor) -> Statistics:
-    """Statistics of a tensor of any shape; a contiguous one is read in place, never copied."""
+    """Statistics of a tensor of any shape; a contiguous one is not copied."""
     lowest, highest = math.inf, -math.inf
     finite = zeros = 0
     for chunk in _finite(_tensor_chunks(tensor)):
@@ -52,7 +52,7 @@ def _moments(tensor: Tensor, largest: float) -> tuple[float | None, float | None
     """Mean, standard deviation and norm, given the largest absolute value.
 
     Chunks are merged as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise
-    Algorithm for Computing Sample Variances" (1979): no large sums are subtracted.
+    Algorithm for Computing Sample Variances" (1979), which subtracts no large sums.
     """
     exponent = math.frexp(largest)[1]
     shift = exponent if abs(exponent) > SAFE_EXPONENT else 0
@@ -86,7 +86,7 @@ class Histogram:
 
 
 def histogram(array: Array, bins: int) -> Histogram:
-    """Count the finite elements of an array of any shape and strides in bins of one width."""
+    """Count the finite elements, of any shape and strides, in bins of equal width."""
     bounds = [
         (chunk.min(), chunk.max()) for chunk in _finite(array_chunks(array, CHUNK, np.float64))
     ]
@@ -95,7 +95,7 @@ def histogram(array: Array, bins: int) -> Histogram:
     try:
         edges = np.histogram_bin_edges([], bins, (lowest, highest))
     except ValueError:
-        # float64 has fewer steps between min and max than bins were asked for.
+        # float64 has fewer steps between min and max than there are bins.
         margin = max(0.5, abs(lowest) * 1e-9)
         lowest, highest = lowest - margin, lowest + margin
         edges = np.histogram_bin_edges([], bins, (lowest, highest))
@@ -107,12 +107,12 @@ def histogram(array: Array, bins: int) -> Histogram:
 
 def _tensor_chunks(tensor: Tensor) -> Iterator[Chunk]:
     for chunk in torch.split(tensor.detach().reshape(-1), CHUNK):
-        # torch converts: NumPy has no bfloat16.
+        # torch converts, since NumPy has no bfloat16.
         yield chunk.to(torch.float64).numpy()
 
 
 def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The finite elements of each chunk that has any; to be used before the next is asked."""
+    """The finite elements of each chunk that has any; each is valid until the next."""
     for chunk in chunks:
         mask = np.isfinite(chunk)
         finite = chunk if mask.all() else chunk[mask]
