@@ -1,1 +1,4 @@
-"""Train Multiclass offline and write the checkpoint that app/ serves."""
+"""Train Multiclass offline and write a checkpoint with its model card.
+
+Raises DataError, one line. Knows no service.
+"""

@@ -1,4 +1,4 @@
-"""`python -m training`: data in; state_dict, model card and plots out."""
+"""The command `python -m training`: from data to state_dict, model card and plots."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -60,7 +60,7 @@ def train(
     _announce(dataset, settings, checkpoint, dry_run)
     if dry_run:
         return
-    # One thread: more only fight over so small a network, and the sums would be reordered.
+    # One thread: for so small a network more are slower, and sums would change their order.
     torch.set_num_threads(1)
     with _progress("epoch", epochs) as advance:
         fitted = fit(dataset, settings, lambda _, loss: advance(f"loss {loss:.4f}"))
@@ -127,7 +127,7 @@ def _error_and_interval(found: Reliability) -> str:
 
 @contextmanager
 def _progress(unit: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal; in a pipe a plain line for each tenth of the work."""
+    """A progress bar on a terminal; in a pipe, a line for each tenth of the work."""
     columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(unit, total=total)
@@ -144,7 +144,7 @@ def _progress(unit: str, total: int) -> Iterator[Callable[[str], None]]:
 
 
 def main() -> None:
-    """Run the command; a mistake in the data or on the disk is one line and status 1."""
+    """Run the command; an error of the data or the disk is one line and status 1."""
     try:
         typer.run(train)
     except DataError as error:

@@ -1,12 +1,11 @@
-"""Temperature scaling: one number that makes the probabilities mean what they say.
+"""Temperature scaling: one number that calibrates the probabilities.
 
-A temperature has to be fitted on rows that the module has not learnt from, and on iris the
-test rows will not do: all of them are classified rightly, so that the likelihood only grows
-as the temperature falls to 0, and they could not judge the result any more. So it is fitted
-by cross-validation on the training rows: one module for each fold, trained by the same
-recipe on the other folds, predicts the fold. The temperature therefore belongs to modules
-that saw fewer rows than the one that is served. Its effect is measured on the test rows,
-which took no part; they are few, so read the numbers with that in mind.
+A temperature has to be fitted on rows that the module was not trained on. The test rows are not
+suitable: then they could not measure the result, and on iris all of them are classified
+correctly, so the likelihood only grows as the temperature falls to 0. So it is fitted by
+cross-validation on the training rows: for each fold, a module trained with the same settings on
+the other folds predicts the fold. These modules are trained on fewer rows than the served one.
+The effect is measured on the test rows, which had no part in it; on iris they are few.
 
 Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", arXiv:1706.04599.
 """
@@ -25,7 +24,7 @@ from training.fit import Fitted, Settings, Split, fit_split
 
 FOLDS = 5
 BINS = 15
-# Where every held-out row is right, no temperature is too low; here sharpening ends.
+# If every held-out row is correct, no temperature is too low: this is the limit.
 LOWEST, HIGHEST = 0.05, 20.0
 BOOTSTRAP = Bootstrap()
 
@@ -69,7 +68,7 @@ def _cross_validate(
     folds: int,
     on_fold: Callable[[int], None] | None,
 ) -> FloatArray:
-    """Log-probabilities (train_rows, n_classes) of each row by a module that never saw it."""
+    """Log-probabilities (train_rows, n_classes) of each row by a module not trained on it."""
     rows, labels = split.train_rows, split.train_labels
     found = np.zeros((len(rows), n_classes))
     chooser = StratifiedKFold(folds, shuffle=True, random_state=settings.seed)
@@ -90,7 +89,7 @@ def fit_temperature(log_probabilities: FloatArray, labels: IntArray) -> float:
         scaled = certainty.calibrate(log_probabilities, float(np.exp(log_temperature)))
         return _negative_log_likelihood(scaled, labels)
 
-    # Convex in 1 / temperature, so in its logarithm there is one minimum, too.
+    # Convex in 1 / temperature, so there is one minimum in its logarithm, too.
     bounds = (np.log(LOWEST), np.log(HIGHEST))
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
@@ -120,7 +119,7 @@ def error_interval(log_probabilities: FloatArray, labels: IntArray) -> list[floa
     bins, gaps = _binned(log_probabilities, labels)
     generator = np.random.default_rng(BOOTSTRAP.seed)
     errors = np.empty(BOOTSTRAP.resamples)
-    # One resample at a time: all of them would be as many copies of the rows.
+    # One resample at a time: each is a copy of the rows.
     for place in range(BOOTSTRAP.resamples):
         drawn = generator.integers(len(labels), size=len(labels))
         errors[place] = _mean_gap(bins[drawn], gaps[drawn])
@@ -129,7 +128,7 @@ def error_interval(log_probabilities: FloatArray, labels: IntArray) -> list[floa
 
 
 def _binned(log_probabilities: FloatArray, labels: IntArray) -> tuple[IntArray, FloatArray]:
-    """The bin of each row (rows,), and its 1 or 0 for right or wrong less its confidence."""
+    """The bin of each row (rows,), and its correctness (1 or 0) minus its confidence."""
     confidence = np.exp(log_probabilities.max(axis=1))
     right = log_probabilities.argmax(axis=1) == labels
     bins = np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
@@ -137,6 +136,6 @@ def _binned(log_probabilities: FloatArray, labels: IntArray) -> tuple[IntArray, 
 
 
 def _mean_gap(bins: IntArray, gaps: FloatArray) -> float:
-    # Rounding can leave a confidence a little above 1.
+    # Rounding can make a confidence slightly more than 1.
     total = np.abs(np.bincount(bins, weights=gaps, minlength=BINS)).sum()
     return min(1.0, float(total / len(bins)))

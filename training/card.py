@@ -1,4 +1,4 @@
-"""Fill in the model card from what training knows."""
+"""Build the model card of a training run."""
 
 import platform
 from importlib.metadata import version
@@ -84,6 +84,6 @@ def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:
 
 
 def _middle_row(rows: np.ndarray) -> np.ndarray:
-    """The training row nearest to the middle of the ranges: an example that is real."""
+    """The training row nearest to the middle of the ranges, as an example."""
     distances = np.abs((rows - np.median(rows, axis=0)) / scales(rows)).sum(axis=1)
     return rows[distances.argmin()]  # type: ignore[no-any-return]

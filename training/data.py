@@ -1,4 +1,4 @@
-"""Rows to learn from: scikit-learn's iris, or anyone's numeric CSV."""
+"""Training data: scikit-learn's iris, or a numeric CSV."""
 
 import io
 import re
@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 
 
 class DataError(Exception):
-    """The data cannot be trained on; the text is one line that names column and row."""
+    """The data cannot be used; the text is one line that names column and row."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ def read_csv(path: Path, target: str, name: str) -> Dataset:
 
 
 def split_unit(header: str) -> tuple[str, str | None]:
-    """Split "petal length (cm)" into name and unit; the unit is None where none is given."""
+    """Split "petal length (cm)" into name and unit; the unit may be None."""
     match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
     return (match[1], match[2]) if match else (header, None)
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
     try:
-        # As text and without a header: pandas would rename repeated columns silently.
+        # As text and without a header, since pandas would silently rename repeated columns.
         content = path.read_text(encoding="utf-8-sig")
         return pd.read_csv(io.StringIO(content), header=None, dtype=str, keep_default_na=False)
     except pd.errors.EmptyDataError:
@@ -94,7 +94,7 @@ def _read_cells(path: Path) -> pd.DataFrame:
 
 
 def _cell_error(path: Path, cells: pd.Series, index: int, what: str) -> DataError:
-    # The header is row 1, as a spreadsheet counts.
+    # The header is row 1, as in a spreadsheet.
     return DataError(f"{path}: column {cells.name!r}, row {index + 2}: {what}")
 
 

@@ -1,4 +1,4 @@
-"""How good a trained module is: accuracy, per-class precision and recall, and over seeds."""
+"""Evaluate a trained module: accuracy, precision and recall by class, accuracy over seeds."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,7 +45,7 @@ def evaluate(fitted: Fitted, dataset: Dataset, seeds: SeedMetrics | None) -> Met
 
 
 def confusion(fitted: Fitted, n_classes: int) -> NDArray[np.int64]:
-    """Counts (n_classes, n_classes) of test rows: row is the true class, column the found."""
+    """Counts (n_classes, n_classes) of test rows: by true class, then by predicted class."""
     found = predicted_classes(fitted.module, fitted.split.test_rows)
     truth = fitted.split.test_labels.numpy()
     return confusion_matrix(truth, found, labels=range(n_classes))  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from training.data import DataError, Dataset
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train. The defaults are the article's recipe."""
+    """The settings of a training run. The defaults are the article's."""
 
     seed: int = 42
     epochs: int = 100
@@ -47,7 +47,7 @@ class Fitted:
 
 
 def split_rows(dataset: Dataset, settings: Settings) -> Split:
-    """Split by class (stratified), so that every class is in both parts. Raises DataError."""
+    """Split stratified by class, so that every class is in both parts. Raises DataError."""
     try:
         parts = train_test_split(
             torch.tensor(dataset.features),
@@ -67,7 +67,7 @@ def fit(
 ) -> Fitted:
     """Train one module; `on_epoch` gets each epoch's number, from 1, and its mean loss.
 
-    On one machine and one thread the seed decides every bit of the result.
+    On one machine with one thread, the seed determines every bit of the result.
     """
     return fit_split(split_rows(dataset, settings), len(dataset.classes), settings, on_epoch)
 
@@ -103,12 +103,12 @@ def fit_split(
 
 
 def _batches(split: Split, settings: Settings) -> Iterator[tuple[Tensor, Tensor]]:
-    """The training rows and labels of one epoch, shuffled once and then only sliced."""
+    """The batches of one epoch: rows and labels, shuffled once and then sliced."""
     count = len(split.train_rows)
     order = torch.randperm(count)
     full, rest = divmod(count, settings.batch_size)
     sizes = [settings.batch_size] * full + [rest] * (rest > 0)
-    # BatchNorm has no variance to take over a single row, so the last one joins the rest.
+    # BatchNorm needs two rows for a variance, so a single last row joins the batch before it.
     if settings.batch_norm and rest == 1 and full:
         sizes[-2:] = [settings.batch_size + 1]
     rows, labels = (torch.split(t[order], sizes) for t in (split.train_rows, split.train_labels))

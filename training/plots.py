@@ -1,4 +1,4 @@
-"""Three pictures of a training run, as PNG bytes."""
+"""Three plots of a training run, as PNG bytes."""
 
 import io
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def draw_plots(fitted: Fitted, dataset: Dataset) -> dict[str, bytes]:
 
 
 def _png(draw, fitted: Fitted, dataset: Dataset) -> bytes:  # type: ignore[no-untyped-def]
-    # Figure, not pyplot: no global state, no display needed.
+    # Figure instead of pyplot: no global state, and no display is needed.
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure.subplots(), fitted, dataset)

@@ -1,4 +1,4 @@
-"""What the card keeps of the training rows, as stateserve/model/training_data.py defines it."""
+"""Compute the card's reference data, as stateserve/model/training_data.py defines it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,17 +7,17 @@ from stateserve.model import FeatureHistogram, Mahalanobis, NoveltyDetector, Tra
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
-# A card keeps so many training rows, or where they are narrow so many numbers.
+# A card has up to so many training rows, or, if they are narrow, up to so many numbers.
 MAX_ROWS = 500
 MAX_NUMBERS = 40_000
 BINS = 10
-# In training ranges: no direction counts as narrower than this standard deviation, so that a
-# constant or copied feature leaves the covariance invertible.
+# Relative to the training range: the least standard deviation in any direction, so that the
+# covariance stays invertible with a constant or copied feature.
 NARROWEST = 1e-3
 
 
 def shortest(values: FloatArray) -> list[float]:
-    """float32 values as their shortest text reads: 5.1, not 5.099999904632568."""
+    """float32 values as their shortest text: 5.1, not 5.099999904632568."""
     return [float(str(value)) for value in values]
 
 
@@ -49,7 +49,7 @@ def histograms(rows: FloatArray) -> list[FeatureHistogram]:
 
 
 def _histogram(values: FloatArray) -> FeatureHistogram:
-    # An observed value as the edge, not one between two: float32 comparisons stay exact.
+    # Edges are observed values, not values between two, so float32 comparisons are exact.
     edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="nearest"))
     if len(edges) == 1:
         edges = np.repeat(edges, 2)
@@ -60,7 +60,7 @@ def _histogram(values: FloatArray) -> FeatureHistogram:
 def keep_rows(rows: FloatArray, labels: IntArray, limit: int | None = None) -> TrainingRows:
     """All rows if they are few enough; else `limit` of them, in their order.
 
-    These are as evenly of each class as the classes have them.
+    The classes are represented as evenly as their sizes allow.
     """
     limit = limit or max(MAX_ROWS, MAX_NUMBERS // rows.shape[1])
     turn = np.zeros(len(labels), dtype=np.int64)

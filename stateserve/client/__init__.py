@@ -1,6 +1,6 @@
-"""A client of the service: `Client`, and `AsyncClient` with the same methods to await.
+"""A client of the service: `Client`, and `AsyncClient` with the same methods as coroutines.
 
-Errors are ClientError, each one line. Needs `pip install '.[client]'`; its types need nothing.
+Raises ClientError, whose text is one line. Needs `pip install '.[client]'`; its types do not.
 """
 
 from typing import TYPE_CHECKING

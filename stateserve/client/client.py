@@ -1,17 +1,16 @@
-"""Ask a running service: `Client`, and `AsyncClient` with the same methods to await.
+"""Call a running service: `Client`, and `AsyncClient` with the same methods as coroutines.
 
     with Client("http://127.0.0.1:8000") as client:
         print(client.predict({"sepal_length": 5.1, ...}).label)
 
-All methods but feedback only read. They ask again, for `patience` seconds at most, while the
-service says 503 or 429 or the connection is lost; then, or where asking again is no use, they raise
-NoAnswer or Problem, both ClientError. `key` is an API key, sent with each request. Other
-options are httpx's: headers, timeout, verify, transport, limits.
+All methods but feedback only read. A request is retried after 503, 429 or a lost connection, for
+at most `patience` seconds. After that, and after every other failure, a method raises NoAnswer or
+Problem, both ClientError. `key` is an API key, sent with each request. Other options are httpx's:
+headers, timeout, verify, transport, limits.
 
-Any number of threads, or of tasks of one event loop, may share a client. Of theirs, 32 requests
-are under way at a time, or as many as `limits` allows connections; the others wait their turn,
-in order. Time limits do not count that wait: httpx's timeouts and `patience` begin when the
-request is first sent.
+Threads, or tasks of one event loop, may share a client. At most 32 requests are in flight, or as
+many as `limits` allows connections; others wait in a queue, first in, first out. Time in the queue
+does not count: httpx's timeouts and `patience` start when the request is first sent.
 """
 
 import math
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from stateserve.model import ModelView
 
 PATIENCE_SECONDS = 10.0
-# More would be served no faster.
+# More connections would not be served faster.
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
 
 
@@ -69,11 +68,11 @@ class Client:
     def predict(
         self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
-        """Classify one flower, or many in order."""
+        """Classify one flower, or many; answers are in the order of the flowers."""
         return self._run(self._exchanges.predict(flowers, details))
 
     def feedback(self, prediction: Prediction | str, true_class: str) -> None:
-        """Tell a service that logs its predictions which class was true; the last one counts."""
+        """Send the true class of a logged prediction; later feedback replaces earlier."""
         self._run(self._exchanges.feedback(prediction, true_class))
 
     def model(self) -> "ModelView":
@@ -97,11 +96,11 @@ class Client:
         return self._run(self._exchanges.tensor(name, slice))
 
     def array(self, name: str, slice: str | None = None) -> Array:
-        """As tensor(), in NumPy."""
+        """As tensor(), as a NumPy array."""
         return self._run(self._exchanges.array(name, slice))
 
     def ready(self) -> bool:
-        """Whether requests may be sent now; asked once, and False if nobody is there."""
+        """Whether the service is ready; not retried, and False if there is no answer."""
         return self._run(self._exchanges.ready())
 
     def close(self) -> None:
@@ -138,7 +137,7 @@ class Client:
 
 
 class AsyncClient:
-    """Client's methods, awaited."""
+    """Client's methods as coroutines."""
 
     def __init__(
         self,

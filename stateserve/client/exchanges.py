@@ -1,8 +1,7 @@
-"""What is asked and how answers are read; waiting and sending are left to the clients.
+"""Build requests and read answers; the two clients send and wait.
 
-Each exchange is a generator, as httpx's own Auth flows are, so that one text serves Client
-and AsyncClient. It builds its request in its turn: of ten thousand predictions that wait, no
-body is in memory.
+Each exchange is a generator, like httpx's Auth flows, so Client and AsyncClient share the code.
+It builds its request only when it is its turn: the bodies of queued predictions take no memory.
 """
 
 import json
@@ -42,7 +41,7 @@ KEY = re.compile(r"[\x21-\x7e]+")
 
 
 class Exchanges:
-    """All that a service is asked. `build` is build_request of either httpx client."""
+    """One exchange for each method of the clients. `build` is build_request of an httpx client."""
 
     def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
         self._build = build
@@ -59,8 +58,8 @@ class Exchanges:
                 return decode_prediction(response.content, prediction_id)
             return decode_predictions(response.content, prediction_id)
 
-        # A POST, for the sake of its body alone: it changes nothing, and may be sent again.
-        asked = self._answer(
+        # A POST that changes nothing, and may be sent again.
+        exchange = self._answer(
             read,
             "predict",
             method="POST",
@@ -68,14 +67,14 @@ class Exchanges:
             content=encode_flowers(flowers),
             headers={"Content-Type": "application/json"},
         )
-        return (yield from asked)
+        return (yield from exchange)
 
     def feedback(self, prediction: Prediction | str, true_class: str) -> Exchange[None]:
         prediction_id = prediction if isinstance(prediction, str) else prediction.id
         if prediction_id is None:
             raise ClientError("the service did not log this prediction: it has no id")
         body = {"prediction_id": prediction_id, "class": true_class}
-        # The last one counts, so that it may be sent again.
+        # Idempotent: it may be sent again.
         return self._ask(
             lambda _: None,
             "feedback",
@@ -85,7 +84,7 @@ class Exchanges:
         )
 
     def model(self) -> Exchange["ModelView"]:
-        # The service's own type, and with it the service's imports; card() does without.
+        # Imported here, since ModelView imports torch; card() does not.
         from pydantic import TypeAdapter
 
         from stateserve.model import ModelView
@@ -123,7 +122,7 @@ class Exchanges:
         self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
     ) -> Exchange[T]:
         params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
-        # What UTF-8 has no bytes for is in no name that a service could know.
+        # No tensor's name has a character that UTF-8 cannot encode.
         path = f"state/{quote(name, safe='', errors='replace')}"
         return self._ask(lambda content: load(content)[name], path, params=params)
 
@@ -149,12 +148,12 @@ class Exchanges:
         try:
             return self._build(method, path, **parts)
         except httpx.InvalidURL as error:
-            # As of a tensor's name of 70,000 letters.
+            # Such as a tensor's name of 70,000 letters.
             raise no_answer(path[:MOST_SHOWN], error) from None
 
 
 def parse_url(url: str) -> httpx.URL:
-    """Raises NoAnswer for what is no URL."""
+    """Raises NoAnswer if `url` is not a URL."""
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -162,11 +161,11 @@ def parse_url(url: str) -> httpx.URL:
 
 
 def with_key(key: str | None, options: dict[str, Any]) -> dict[str, Any]:
-    """httpx's options, and those that send `key`. Raises ClientError for what is no key."""
+    """httpx's options, with `key` added. Raises ClientError if `key` cannot be a key."""
     if key is None:
         return options
     if not KEY.fullmatch(key):
-        # httpx would show it in an error of its own.
+        # httpx's own error would show it.
         raise ClientError("the key has a character that no key has")
     return options | {"auth": _Bearer(key)}
 
@@ -199,7 +198,7 @@ def _problem(response: httpx.Response) -> Problem:
     try:
         details = msgspec.json.decode(response.content, type=_ProblemDetails)
     except ValueError:
-        # Not this service but something before it, as a proxy's page in HTML.
+        # From a proxy in front of the service, such as an HTML page.
         details = _ProblemDetails(response.reason_phrase)
     return Problem(
         url=str(response.url),

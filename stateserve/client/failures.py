@@ -1,10 +1,10 @@
-"""What httpx says when there is no answer, in a line that says what to do about it."""
+"""Turn httpx's errors into one line that says what to do."""
 
 import httpx
 
 from stateserve.errors import NoAnswer
 
-# All that httpx raises by itself; but a client that was closed is told apart before.
+# Every error of httpx; a closed client is checked for earlier.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 LATER = "the service may be busy: timeout=SECONDS lets the client wait longer"
 # Looked up along the failure's MRO.
@@ -29,7 +29,7 @@ HINTS: dict[type[BaseException], str] = {
 
 
 def no_answer(url: object, failure: BaseException) -> NoAnswer:
-    """The error of ours that stands for one of httpx."""
+    """The NoAnswer for an error of httpx."""
     reason = str(failure).partition("\n")[0].rstrip(".") or type(failure).__name__
     hint = next(HINTS[kind] for kind in type(failure).__mro__ if kind in HINTS)
     return NoAnswer(f"{url}: {reason}; {hint}")

@@ -1,4 +1,4 @@
-"""What /predict takes and answers, as whoever asks sees it. Needs neither torch nor HTTP."""
+"""The requests and answers of /predict as types of a client. Needs neither torch nor httpx."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -11,7 +11,7 @@ Flower = Mapping[str, float]
 
 
 class ModelReference(msgspec.Struct, frozen=True):
-    """Which model answered; state_sha256 is the hash's first 12 hexadecimal digits."""
+    """The model that answered; state_sha256 is the hash's first 12 hexadecimal digits."""
 
     name: str
     version: str
@@ -19,7 +19,7 @@ class ModelReference(msgspec.Struct, frozen=True):
 
 
 class RangeWarning(msgspec.Struct, frozen=True):
-    """A value beyond its feature's training range: answered, but extrapolated."""
+    """A value outside its feature's training range: the answer is an extrapolation."""
 
     feature: str
     value: float
@@ -27,7 +27,7 @@ class RangeWarning(msgspec.Struct, frozen=True):
 
 
 class Details(TypedDict, total=False):
-    """What /predict shows only if asked: its query."""
+    """The options of /predict, its query parameters."""
 
     log_probabilities: bool
     calibrated: bool
@@ -35,8 +35,8 @@ class Details(TypedDict, total=False):
 
 
 class Novelty(msgspec.Struct, frozen=True):
-    """How far an instance is from the nearest class mean, in standard deviations, and what share
-    of the training rows is at most as far (app.certainty.Novelty, one row of it)."""
+    """One row of stateserve.model.Novelty: the distance to the nearest class mean in standard
+    deviations, and the share of the training rows that are at most as far."""
 
     distance: float
     training_share: float
@@ -44,7 +44,7 @@ class Novelty(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "class"}):
-    """One instance's answer. `label` is "class" in JSON, which Python keeps for itself.
+    """One instance's answer. `label` is "class" in JSON, a keyword in Python.
 
     probabilities and log_probabilities are by class, in the order of the model card.
     """
@@ -58,7 +58,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "
 
 
 class Prediction(Answer, frozen=True, omit_defaults=True, kw_only=True):
-    """An answer and the model that gave it; `id` is for feedback, where the service logs it."""
+    """An answer and its model; `id` is for feedback, if the service logs predictions."""
 
     model: ModelReference
     id: str | None = None
@@ -70,20 +70,20 @@ class _Predictions(msgspec.Struct):
 
 
 def record_type(names: list[str]) -> Callable[..., Any]:
-    """A constructor of JSON objects with these names from as many values."""
+    """Make a function that builds a JSON object with these names from their values."""
     fields = [f"f{column}" for column in range(len(names))]
     try:
         rename = dict(zip(fields, names, strict=True))
         return msgspec.defstruct("Record", fields, rename=rename, gc=False)
     except ValueError:
-        # msgspec takes no quote, backslash or control character in a name.
+        # msgspec refuses quotes, backslashes and control characters in names.
         return lambda *values: dict(zip(names, values, strict=True))
 
 
 def encode_flowers(flowers: Flower | Iterable[Flower]) -> bytes:
-    """The body of /predict. Numbers of NumPy and torch become plain ones.
+    """The body of /predict. Numbers of NumPy and torch become Python's.
 
-    NaN and infinity are written as such: the service names where they stand, and refuses.
+    NaN and infinity are written, too: the service refuses them and says where they are.
     """
     if isinstance(flowers, Mapping):
         return json.dumps(dict(flowers), default=float).encode()
@@ -91,7 +91,7 @@ def encode_flowers(flowers: Flower | Iterable[Flower]) -> bytes:
 
 
 def decode_prediction(content: bytes, id: str | None = None) -> Prediction:
-    """The answer to one bare flower; `id` is its X-Prediction-ID.
+    """The answer to one flower without `instances`; `id` is its X-Prediction-ID.
 
     Raises ValueError for any other JSON.
     """

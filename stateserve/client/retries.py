@@ -1,4 +1,4 @@
-"""When to ask again."""
+"""When to send a request again."""
 
 import email.utils
 import random
@@ -26,22 +26,22 @@ class Attempt(NamedTuple):
 
 T = TypeVar("T")
 Outcome = httpx.Response | Exception
-# Yields each attempt, is sent what came of it, and returns what was asked for.
+# Yields each attempt, is sent its outcome, and returns the result.
 Exchange = Generator[Attempt, Outcome, T]
 
 
 def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]:
-    """Send a request that only reads, again and again while it meets 503, 429 or a lost
-    connection.
+    """Send an idempotent request, and again after 503, 429 or a lost connection.
 
-    Waits as long as Retry-After says, and at least 0.1 s, doubled each time, up to 2 s. No
-    pause ends later than `patience` seconds after the first attempt. Raises NoAnswer.
+    Each pause is as long as Retry-After says, or a random time of up to 0.1 s, doubled each
+    time up to 2 s, if that is longer. No pause ends later than `patience` seconds after the
+    first attempt. Raises NoAnswer.
     """
     deadline = time.monotonic() + patience
     pause, longest = 0.0, FIRST_PAUSE
     while True:
         outcome = yield Attempt(pause, request)
-        # A random part, lest all who saw one server stop come back at one moment.
+        # Random, so that the clients of a server that stops do not return all at once.
         pause = max(_retry_after(outcome), longest * random.uniform(0.5, 1))  # noqa: S311
         longest = min(2 * longest, LONGEST_PAUSE)
         if not _passes(outcome) or time.monotonic() + pause > deadline:
@@ -58,7 +58,7 @@ def _passes(outcome: Outcome) -> bool:
 
 
 def _retry_after(outcome: Outcome) -> float:
-    """RFC 9110, section 10.2.3: seconds, or a date; 0 where there is neither."""
+    """RFC 9110, section 10.2.3: seconds or a date; 0 without either."""
     value = outcome.headers.get("retry-after", "") if isinstance(outcome, httpx.Response) else ""
     if value.isascii() and value.isdecimal():
         return float(value)

@@ -1,4 +1,4 @@
-"""How many requests one client has under way at a time, and in which order the others follow."""
+"""A fair limit on the requests that one client has in flight."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -18,10 +18,10 @@ S = TypeVar("S", bound=Signal)
 
 
 class Turns(Generic[S]):
-    """At most `most` turns at a time, given in the order in which they are asked for.
+    """At most `most` turns at a time, first in, first out.
 
-    httpx's own queue for a connection is no place to wait: it is searched whole at each change,
-    ends after a timeout, and is not fair.
+    httpx's queue for connections does not do: each change searches all of it, a timeout ends
+    the wait, and its order is not fair.
     """
 
     def __init__(self, most: float, make_signal: Callable[[], S]) -> None:
@@ -31,7 +31,10 @@ class Turns(Generic[S]):
         self._lock = Lock()
 
     def ask(self, *, again: bool = False) -> S | None:
-        """None for a turn at once, else what is set when it comes. Who asks `again` goes first."""
+        """None if the turn begins at once, else a signal that is set when it begins.
+
+        A retry (`again`) goes to the front of the queue.
+        """
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -43,7 +46,7 @@ class Turns(Generic[S]):
 
     @contextmanager
     def waiting(self, signal: S) -> Iterator[None]:
-        """Around the wait for a signal: who is interrupted takes no turn from the others."""
+        """A context for the wait: if it is interrupted, the next in the queue gets the turn."""
         try:
             yield
         except BaseException:
@@ -55,7 +58,7 @@ class Turns(Generic[S]):
             raise
 
     def end(self) -> None:
-        """End a turn: the next one begins."""
+        """End a turn, which begins the next."""
         with self._lock:
             if self._waiting:
                 self._waiting.popitem(last=False)[0].set()

@@ -1,7 +1,7 @@
 """A model: an architecture, its state and its card.
 
-It is loaded whole or refused with a CheckpointError; it is immutable, and threads share it.
-Knows no HTTP, no queue and no version.
+A checkpoint is loaded whole or refused with a CheckpointError. A loaded model is immutable and
+shared by threads. Knows no HTTP, no queue and no registry.
 """
 
 from typing import TYPE_CHECKING

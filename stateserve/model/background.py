@@ -1,4 +1,4 @@
-"""Long computations that nobody's prediction should wait for."""
+"""Run long computations in a thread of low priority, so that predictions do not wait for them."""
 
 import os
 import sys
@@ -8,24 +8,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Result = TypeVar("Result")
-# It leaves the thread a tenth of a core that others keep busy (benchmarks/state.py). With 5
-# the slowest hundredth of short requests still took several times as long as alone; with 19
-# such a core gave the thread nothing, nor whoever waited for a lock that it held.
+# With 10, the thread gets a tenth of a busy core (benchmarks/state.py). With 5, the p99 of short
+# requests was still several times that without the thread; with 19, the thread got nothing of a
+# busy core, and neither did threads that waited for a lock that it held.
 NICENESS = 10
 LOWEST_PRIORITY = 19
 
 
 def in_background(compute: Callable[[], Result]) -> Future[Result]:
-    """Start `compute` in a thread of its own, which gives way to all others."""
+    """Start `compute` in a thread of its own, with a lower priority than all others."""
     thread = ThreadPoolExecutor(1, "background", initializer=_give_way)
     future = thread.submit(compute)
-    # Ends the thread after this one call; a thread of a pool could not be hurried up again.
+    # The thread ends after this call: a process without rights cannot raise a priority again.
     thread.shutdown(wait=False)
     return future
 
 
 def _give_way() -> None:
-    # Elsewhere a priority belongs to the whole process.
+    # On other systems the priority is that of the whole process.
     if sys.platform == "linux":
         thread = threading.get_native_id()
         priority = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS

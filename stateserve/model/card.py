@@ -1,6 +1,6 @@
-"""The model card: what a state_dict cannot say of itself, as JSON beside the checkpoint.
+"""The model card: names, ranges, metrics and reference data of a state, as JSON beside it.
 
-A checkpoint without a card is served under a made one: neutral names, and nothing of training.
+A checkpoint without a card gets a generated one, with neutral names and no training data.
 """
 
 import re
@@ -29,7 +29,7 @@ from stateserve.model.training_data import (
 )
 from stateserve.model.training_record import MAX_CLASSES, Hyperparameters, Metrics, Split
 
-# Far more than the training rows that a card may keep; checked in about a second.
+# Far more than the training rows that a card may hold; checked in about a second.
 MAX_BYTES = 2**23
 CARD_SUFFIX = ".json"
 MAX_FEATURES = 10_000
@@ -38,15 +38,15 @@ NO_CARD = (
     "no model card: features and classes have neutral names, and training ranges, metrics and "
     "reference data are not known"
 )
-# What a card in a file has, and a made one has not.
+# The fields that a card in a file must have, and a generated one lacks.
 WRITTEN = ("dataset", "hyperparameters", "split", "metrics", "golden")
 
-# float32 ends at 3.4e38. Rounding can leave a sure class a little above 0.
+# float32 ends at 3.4e38. Rounding can make a log-probability slightly positive.
 LogProbability = Annotated[float, Field(ge=-3.4e38, le=1e-3)]
 
 
 class Feature(Frozen):
-    """One input column: its name, its unit where known, and its range in training if known."""
+    """One input column: its name, and, if known, its unit and its training range."""
 
     name: Name
     unit: str | None = Field(default=None, max_length=100)
@@ -82,7 +82,7 @@ class Architecture(Frozen):
 
 
 class Golden(Frozen):
-    """Inputs (rows, n_features) and the log-probabilities that they must reproduce."""
+    """Inputs (rows, n_features) and the log-probabilities that the model must give for them."""
 
     inputs: Rows
     log_probabilities: list[Annotated[list[LogProbability], Field(fail_fast=True)]] = Field(
@@ -120,7 +120,7 @@ def _distinct_features(features: list[Feature]) -> list[Feature]:
 class Card(Frozen):
     """Schema version 1 of the card. `state_sha256` is stateserve.checkpoint.state_sha256.
 
-    Parts that are None are not known; a card in a file has all of WRITTEN, and the ranges.
+    None means unknown. A card in a file has all fields of WRITTEN, and all ranges.
     """
 
     schema_version: Literal[1] = 1
@@ -169,19 +169,19 @@ class Card(Frozen):
     def scales(self) -> list[float]:
         """The unit of distance of each feature: its training range, or 1 if that is 0.
 
-        A range that float32 does not tell from 0 is none: distances in it would overflow.
+        A range that is 0 in float32 counts as 0, since distances in it would overflow.
         """
         ranges = [feature.range or (0.0, 1.0) for feature in self.features]
         return [high - low if np.float32(high - low) > 0 else 1.0 for low, high in ranges]
 
     @property
     def warnings(self) -> list[str]:
-        """What whoever uses the model should know of its card."""
+        """Warnings for users of the model about its card."""
         return [] if self.golden else [NO_CARD]
 
     def to_json(self) -> bytes:
-        """Indented, but a list of numbers stands on one line: people read and compare cards."""
-        # A line break is never inside a JSON string, so no name is touched.
+        """Indented JSON with each list of numbers on one line, so that cards are easy to diff."""
+        # A JSON string has no line break, so names do not change.
         text = NUMBERS.sub(
             lambda found: f"[{' '.join(found[1].split())}]", self.model_dump_json(indent=2)
         )
@@ -189,7 +189,7 @@ class Card(Frozen):
 
 
 def made_card(name: str, architecture: Architecture, state_sha256: str) -> Card:
-    """The card of a state that has none: neutral names alone. Raises CardMismatch."""
+    """Generate the card of a state that has none, with neutral names. Raises CardMismatch."""
     for what, count, most in (
         ("features", architecture.n_features, MAX_FEATURES),
         ("classes", architecture.n_classes, MAX_CLASSES),
@@ -210,7 +210,7 @@ def card_path(checkpoint: Path) -> Path:
 
 
 def read_card(path: Path) -> Card:
-    """Read and validate a card. Raises CardMismatch in one line naming file and field."""
+    """Read and validate a card. Raises CardMismatch, one line that names file and field."""
     try:
         text = read_regular_file(path, MAX_BYTES)
         card = Card.model_validate(msgspec.json.decode(text))

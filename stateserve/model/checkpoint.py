@@ -1,4 +1,4 @@
-"""A checkpoint: a plain state_dict and its model card, read and written as a pair."""
+"""Read and write checkpoints: a state_dict and its model card, as a pair."""
 
 import errno
 import io
@@ -28,22 +28,22 @@ from stateserve.text import printable
 
 
 def save_checkpoint(state: Mapping[str, Tensor], card: Card, path: Path) -> None:
-    """Write state and card so that neither is ever half there. Raises OSError."""
+    """Write state and card atomically. Raises OSError."""
     write_atomically({path: encode_state(state, path), card_path(path): card.to_json()})
 
 
 def load_checkpoint(path: Path) -> tuple[State, Card]:
-    """Read the pair and check it: finite weights, and the hash that the card names.
+    """Read the pair and check it: the weights are finite, and the hash is the card's.
 
-    Where no card lies beside the state, one with neutral names is made, if the state fits
-    Multiclass. Raises CheckpointError, in one line that names the file and the reason.
+    Without a card, one with neutral names is generated if the state fits Multiclass. Raises
+    CheckpointError, one line that names the file and the reason.
     """
     state = read_state(path)
     for name, tensor in state.items():
         if wrong := _count_non_finite(tensor):
             raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
     found = state_sha256(state)
-    # A link that leads nowhere is a card that cannot be read.
+    # A broken link counts as a card, which cannot be read.
     if not os.path.lexists(card_path(path)):
         return state, _made_card(path, state, found)
     card = read_card(card_path(path))
@@ -70,23 +70,23 @@ def _made_card(path: Path, state: State, sha256: str) -> Card:
 
 
 def _count_non_finite(tensor: Tensor) -> int:
-    """In chunks, for it takes as much memory as one of these."""
+    """Count in chunks, since isfinite takes memory in proportion."""
     wrong = 0
     for chunk in torch.split(tensor.reshape(-1), CHUNK):
-        # torch cannot tell of one-byte floats, all of which float16 holds or makes infinite.
+        # isfinite does not support one-byte floats; float16 can represent all of them.
         numbers = chunk if chunk.itemsize > 1 else chunk.half()
         wrong += chunk.numel() - int(torch.isfinite(numbers).sum())
     return wrong
 
 
 def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:
-    """Write the state in `source` as `target`, each in its suffix's format, card included.
+    """Convert `source` to `target`, each in the format of its suffix; the card goes along.
 
-    `trust_pickle` also takes a whole pickled module, and runs whatever code is in it.
-    Raises CheckpointError or OSError.
+    With `trust_pickle`, `source` may be a whole pickled module, whose code is run. Raises
+    CheckpointError or OSError.
     """
     if not target.parent.is_dir():
-        # A folder that is made for a misspelt path hides the mistake.
+        # Creating the folder would hide a misspelt path.
         raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
     state = _unpickle_trusted(source) if trust_pickle else read_state(source)
     files = {target: encode_state(state, target)}
@@ -98,7 +98,7 @@ def convert(source: Path, target: Path, *, trust_pickle: bool = False) -> State:
 
 class _ModuleUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        # A script pickles its own class as __main__.Multiclass, which no other process has.
+        # A script pickles its own class as __main__.Multiclass, which exists in no other process.
         if (module, name) == ("__main__", "Multiclass"):
             return Multiclass
         return super().find_class(module, name)

@@ -1,4 +1,4 @@
-"""What GET /model answers and a client reads: the card, and the module's layers."""
+"""The answer of GET /model, as the service writes and a client reads it."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from stateserve.model.card import Card
 
 @dataclass(frozen=True)
 class Layer:
-    """One submodule, with the elements that it alone holds."""
+    """One submodule, with the numbers of its own elements."""
 
     name: str
     type: str
@@ -19,9 +19,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class ModelView:
-    """`trainable` of the parameters are what an optimizer would change.
+    """`trainable` is the number of parameters that an optimizer would change.
 
-    `warnings` say what is not known of the model, as where it has no card.
+    `warnings` say what is unknown about the model, for instance without a card.
     """
 
     name: str

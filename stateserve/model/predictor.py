@@ -1,4 +1,4 @@
-"""What is served: a module with its state and card, loaded whole or not at all."""
+"""A loaded model, ready to predict: a module with its state and card."""
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -21,9 +21,9 @@ from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.text import printable
 
-# The golden prediction may come from another CPU, whose kernels round differently.
+# The golden prediction may be from another CPU, whose kernels round differently.
 GOLDEN_TOLERANCE = 1e-4
-# Where there is no card, so many rows are made to compare the module with its compiled form.
+# Without a card, this many rows compare the module with its compiled form.
 MADE_ROWS = 8
 
 
@@ -39,9 +39,9 @@ class Predictor:
 
     @classmethod
     def load(cls, path: Path, name: str | None = None, version: str = "1") -> Self:
-        """Load the checkpoint at `path`; without `name` its stem is the model's name.
+        """Load the checkpoint at `path`; the default of `name` is the path's stem.
 
-        Raises CheckpointError, in one line, for any file that must not be served.
+        Raises CheckpointError, one line, for a file that cannot be served.
         """
         state, card = load_checkpoint(path)
         try:
@@ -49,7 +49,7 @@ class Predictor:
                 Multiclass.from_state(state), card, name or printable(path.stem), version
             )
             predictor.require_golden_prediction()
-            # Prepared here: a request would hold the event loop for it.
+            # Prepared here, since a request would block the event loop for it.
             _ = predictor.novelty
         except (StateMismatch, CardMismatch) as error:
             raise type(error)(f"{path}: {error}") from None
@@ -57,11 +57,11 @@ class Predictor:
 
     @cached_property
     def log_probabilities(self) -> Forward:
-        """The function from float32 (rows, n_features) to float32 (rows, n_classes)."""
+        """The compiled forward: float32 (rows, n_features) to float32 (rows, n_classes)."""
         return compile_forward(self.module)
 
     def require_golden_prediction(self) -> None:
-        """Raise CardMismatch unless the card's sizes and golden prediction are the module's."""
+        """Raise CardMismatch unless sizes and golden prediction of card and module agree."""
         card, module = self.card, self.module
         sizes = (module.hidden.in_features, module.output.out_features)
         if (len(card.features), len(card.classes)) != sizes:
@@ -73,7 +73,7 @@ class Predictor:
         if inputs.shape[1:] != sizes[:1] or golden.shape != (len(inputs), sizes[1]):
             raise CardMismatch("the card's golden prediction has the wrong shape")
         found = self.log_probabilities(inputs)
-        # Large logits carry large roundings into every difference between them.
+        # The rounding errors of large logits are in every difference between them.
         scale = np.maximum(1, np.abs(found).max(axis=1, keepdims=True))
         off = np.abs(found - golden)
         if not (off <= GOLDEN_TOLERANCE * scale).all():
@@ -83,7 +83,7 @@ class Predictor:
             )
 
     def _golden(self) -> tuple[FloatArray, FloatArray]:
-        """Inputs and what is to come of them, by the card, or else by the module itself."""
+        """Inputs and their log-probabilities, from the card, or else from the module itself."""
         if golden := self.card.golden:
             return np.array(golden.inputs, np.float32), np.array(
                 golden.log_probabilities, np.float32
@@ -100,7 +100,7 @@ class Predictor:
         return self.card.state_sha256
 
     def describe(self) -> Future[list[Entry]]:
-        """Every state_dict entry: computed once, in the background, for whoever asks first."""
+        """Every state_dict entry, computed once, in the background, at the first call."""
         with self._describing:
             return self._description
 
@@ -115,7 +115,7 @@ class Predictor:
 
     @cached_property
     def novelty(self) -> NoveltyDetector | None:
-        """What tells rows unlike the training rows, where the card holds what it takes."""
+        """Detects rows unlike the training rows; None if the card lacks the data for it."""
         mahalanobis = self.card.mahalanobis
         return (
             None
@@ -126,7 +126,7 @@ class Predictor:
     @cached_property
     def ranges(self) -> tuple[FloatArray, FloatArray]:
         """Smallest and largest training value of each feature, both float32 (n_features, 1);
-        infinite where these are not known."""
+        infinite if unknown."""
         nothing_outside = -np.inf, np.inf
         ranges = [feature.range or nothing_outside for feature in self.card.features]
         lowest, highest = np.array(ranges, np.float32).T[..., np.newaxis].copy()

@@ -1,4 +1,4 @@
-"""What the card keeps of the training rows: to explain, to doubt, to notice drift.
+"""Reference data in the card, from the training rows: for explanations, calibration and drift.
 
 Every field of the card that uses these is optional, so cards without them stay readable.
 """
@@ -9,15 +9,15 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-# float32 ends at 3.4e38; the room above lets two linear layers sum without overflow.
+# float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
 LARGEST = 1e30
-# An object with many more fields than any part has: each of them would be an error of its own.
+# No part has so many fields; each unknown one would be an error of its own.
 MAX_FIELDS = 100
-# What JavaScript holds exactly, too.
+# The largest integer that JavaScript represents exactly, as all below it.
 MAX_COUNT = 2**53
-# Far beyond any data; distances stay finite, as their squares are of numbers up to LARGEST.
+# Far beyond any data; with values up to LARGEST, squared distances stay finite.
 MAX_PRECISION = 1e100
-# Of the largest eigenvalue: what rounding leaves of one that is 0.
+# Relative to the largest eigenvalue: rounding can make one of 0 so large.
 ROUNDING = 1e-6
 
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
@@ -25,7 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-# The first wrong number ends the reading of a list: millions of them would be as many errors.
+# A list ends at its first wrong number, since millions of them would be as many errors.
 Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(min_length=1, fail_fast=True)]
 
@@ -48,7 +48,7 @@ class Reliability(Frozen):
 
     The error is the gap between confidence and accuracy, averaged over equal bins of
     confidence (Guo et al. 2017, "On Calibration of Modern Neural Networks"). Its interval is
-    [low, high], by the bootstrap that the calibration names.
+    [low, high], by the calibration's bootstrap.
     """
 
     negative_log_likelihood: float = Field(ge=0)
@@ -65,7 +65,7 @@ class Reliability(Frozen):
 
 
 class Bootstrap(Frozen):
-    """How an interval came about: percentiles over resamples, drawn with a seed."""
+    """How an interval was computed: percentiles over resamples, drawn with a seed."""
 
     level: float = Field(default=0.95, gt=0, lt=1)
     resamples: Count = Field(default=2000, gt=0)
@@ -73,9 +73,9 @@ class Bootstrap(Frozen):
 
 
 class Calibration(Frozen):
-    """A temperature that divides the logits, and what it does on rows it was not fitted on."""
+    """A temperature that divides the logits, and its effect on rows it was not fitted on."""
 
-    # Beyond these bounds all probabilities are equal, or 0 and 1.
+    # Outside these bounds, all probabilities are equal, or 0 and 1.
     temperature: float = Field(ge=1e-3, le=1e3)
     fitted_on: Text
     fitted_rows: Count = Field(gt=0)
@@ -95,10 +95,10 @@ class Calibration(Frozen):
 
 
 class Mahalanobis(Frozen):
-    """Class means (n_classes, n_features) and one precision matrix that all classes share.
+    """Class means (n_classes, n_features) and one precision matrix for all classes.
 
-    `percentiles` are those, 0 to 100, of the training rows' own distances to the nearest
-    class mean, in standard deviations.
+    `percentiles` are the percentiles 0 to 100 of the training rows' own distances to the
+    nearest class mean, in standard deviations.
     """
 
     class_means: Rows
@@ -131,8 +131,8 @@ class FeatureHistogram(Frozen):
     """Training rows by value of one feature: counts (bins,) between edges (bins + 1,).
 
     The bins are deciles, merged where they coincide; the last one includes its right edge,
-    as in numpy.histogram. Edges are float32 values in their shortest text: make them
-    float32 again before comparing. Values seen later can lie outside of them.
+    as in numpy.histogram. Edges are float32 values in their shortest text: convert them to
+    float32 before comparing. Later values can lie outside of them.
     """
 
     edges: Numbers = Field(min_length=2)
@@ -151,7 +151,7 @@ class FeatureHistogram(Frozen):
 class TrainingRows(Frozen):
     """Rows (stored, n_features) and class indices (stored,), chosen from `total` rows.
 
-    Large data sets are cut to a limit, the same number of each class as far as it has them.
+    Large data sets are cut to a limit, with the same number of rows of each class if it has them.
     """
 
     total: Count = Field(gt=0)

@@ -1,4 +1,4 @@
-"""What training says of itself in the card: how it went, and how right the model is."""
+"""The record of a training run in the card: hyperparameters, split and metrics."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class Split(Frozen):
 class ClassMetrics(Frozen):
     """Test-set precision and recall of one class; support counts its test rows.
 
-    precision is None where no test row was given the class: 0 of 0 is undefined.
+    precision is None if the class was predicted for no test row: 0 of 0 is undefined.
     """
 
     precision: Share | None

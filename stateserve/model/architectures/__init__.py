@@ -1,4 +1,4 @@
-"""The modules that a state fits, and their forward pass as NumPy."""
+"""Architectures: modules that are rebuilt from a state, and their forward pass in NumPy."""
 
 from stateserve.model.architectures.compiled import FloatArray, Forward, most_probable
 from stateserve.model.architectures.multiclass import Multiclass

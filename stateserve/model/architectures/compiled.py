@@ -1,12 +1,11 @@
-"""Multiclass's forward as NumPy, for serving: the same maths over the same weights.
+"""Multiclass's forward in NumPy, for serving: the same computation over the same weights.
 
-PyTorch's dispatcher is built for tensors that outweigh it; here it costs more than the
-maths. With a column per instance the few features and classes become the short axis, and
-each operation is one long vector loop. Predictor.load checks it against the card's golden
-prediction, and the tests against the module.
+For so small a network PyTorch's dispatcher takes longer than the computation. With a column per
+instance, features and classes are the short axis, and each operation is one long vector loop.
+Predictor.load checks it against the card's golden prediction, and the tests against the module.
 
-A row's answer has the same bits alone, in any batch, and at any place of it: each step is
-either elementwise or adds in an order that depends on the model's sizes alone.
+A row's answer is bit-identical alone, in any batch, and at any position in it: each step is
+elementwise, or adds in an order that depends only on the model's sizes.
 """
 
 import warnings
@@ -19,16 +18,16 @@ from torch import Tensor, nn
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.product import Product, compile_product
 
-# Infinity and NaN are for the caller to look for; np.errstate takes as long as a matmul.
+# The caller checks for infinity and NaN; np.errstate would take as long as a matmul.
 warnings.filterwarnings(
     "ignore",
     category=RuntimeWarning,
     module=r"stateserve\.model\.architectures\.(compiled|product)",
 )
 FloatArray = NDArray[np.float32]
-# Inputs and activations of so many rows at a time stay in the processor's cache.
+# So many inputs and activations at a time stay in the processor's cache.
 CACHED_NUMBERS = 2**17
-# Of so many rows, comparing a class at a time is faster than NumPy's argmax of short rows.
+# From so many rows on, comparing class by class is faster than NumPy's argmax of short rows.
 MANY_ROWS = 1024
 FEW_CLASSES = 16
 Forward = Callable[[FloatArray], FloatArray]
@@ -37,8 +36,8 @@ Forward = Callable[[FloatArray], FloatArray]
 def compile_forward(module: Multiclass) -> Forward:
     """Map float32 (rows, n_features) to float32 (rows, n_classes) log-probabilities.
 
-    The arrays are over the module's own memory, which nobody changes. Values so large that a
-    sum overflows come out as infinity or NaN, as from the module.
+    The arrays share the module's memory, which does not change. If a sum overflows, the result
+    is infinity or NaN, as from the module.
     """
     forward = _compile_block(module)
     n_hidden, n_features = module.hidden.weight.shape
@@ -52,8 +51,8 @@ def compile_forward(module: Multiclass) -> Forward:
 
 
 def _compile_block(module: Multiclass) -> Forward:
-    # It does not call itself: a cycle of references would keep the weights of a model that was
-    # replaced until the collector comes, which is seldom.
+    # Not recursive: a reference cycle would keep the weights of a replaced model until the
+    # garbage collector runs, which is rare.
     first, b1 = _layer(module.hidden)
     second, b2 = _layer(module.output)
     normalise = _compile_norm(module.norm) if isinstance(module.norm, nn.BatchNorm1d) else None
@@ -68,10 +67,10 @@ def _compile_block(module: Multiclass) -> Forward:
         np.maximum(hidden, 0, out=hidden)
         logits = second(hidden)
         logits += b2
-        # log-softmax; the largest logit is taken off first, so that no exp overflows.
+        # log-softmax; the largest logit is subtracted first, so that exp cannot overflow.
         logits -= np.maximum.reduce(logits)
         exponentials = np.exp(logits)
-        # As sum_in_order does, without the time of the call.
+        # As sum_in_order, inlined for speed.
         logits -= np.log(add_up(exponentials) if count > 1 else accumulate(exponentials)[-1])
         return logits.T
 
@@ -86,7 +85,7 @@ def _in_blocks(forward: Forward, rows: FloatArray, n_classes: int, step: int) ->
 
 
 def most_probable(log_probabilities: FloatArray) -> NDArray[np.int64]:
-    """The index (rows,) of each row's highest of (rows, n_classes), the lowest of equal ones."""
+    """The index (rows,) of each row's highest value; of equal ones, the lowest index."""
     rows, n_classes = log_probabilities.shape
     if rows < MANY_ROWS or n_classes > FEW_CLASSES:
         return log_probabilities.argmax(axis=1)  # type: ignore[no-any-return]
@@ -101,7 +100,7 @@ def most_probable(log_probabilities: FloatArray) -> NDArray[np.int64]:
 
 
 def _layer(linear: nn.Linear) -> tuple[Product, FloatArray]:
-    # Adding 0 makes -0.0 of the bias 0.0: then no sum is -0.0, which max may or may not keep.
+    # Adding 0 turns a bias of -0.0 into 0.0: then no sum is -0.0, which max may or may not keep.
     return compile_product(_array(linear.weight)), _array(linear.bias)[:, np.newaxis] + 0
 
 

@@ -1,4 +1,4 @@
-"""The network. A model is this code plus a state: neither is any use without the other."""
+"""The Multiclass network. A model is this code plus a state."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ LAYERS = (
 class Multiclass(nn.Module):
     """Linear, ReLU, Linear, LogSoftmax: rows of features to log-probabilities.
 
-    The defaults are iris: four features in cm, eight hidden units, three species. With
+    The defaults are those of iris: four features in cm, eight hidden units, three species. With
     `batch_norm` the inputs pass BatchNorm1d first, which adds *buffers* to the state:
-    running_mean and running_var are saved and loaded but no optimizer trains them.
+    running_mean and running_var are saved and loaded, but no optimizer trains them.
 
-    Source: machinelearningmastery.com, "Save and Load Your PyTorch Models". Its module
-    names (hidden, output) are kept, so its loader accepts our files and ours accepts its.
+    Source: machinelearningmastery.com, "Save and Load Your PyTorch Models". The module names
+    (hidden, output) are the same, so each loader accepts the other's files.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Multiclass(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        # Identity holds no state, so a model without batch norm has the article's four keys.
+        # Identity has no state, so a model without batch norm has the article's four keys.
         self.norm = nn.BatchNorm1d(n_features) if batch_norm else nn.Identity()
         self.hidden = nn.Linear(n_features, n_hidden)
         self.act = nn.ReLU()
@@ -52,9 +52,9 @@ class Multiclass(nn.Module):
         return self.output(self.act(self.hidden(self.norm(x))))  # type: ignore[no-any-return]
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
-        """What each layer makes of x, (rows, its size), by the layer's name, in order.
+        """The output of each layer, (rows, its size), by the layer's name, in order.
 
-        No forward hooks: the module is shared by threads, and a hook would see them all.
+        Without forward hooks, since threads share the module and a hook would see all of them.
         """
         outputs = {}
         for name, layer in self.named_children():
@@ -63,15 +63,15 @@ class Multiclass(nn.Module):
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Self:
-        """Rebuild the module that `state` belongs to, sizes inferred from its shapes.
+        """Rebuild the module of `state`; its shapes give the sizes.
 
-        The module comes back in evaluation mode and uses the state's tensors themselves.
-        Raises StateMismatch, listing sorted missing, unexpected and mis-shaped keys.
+        The module is in evaluation mode and uses the state's tensors themselves. Raises
+        StateMismatch, which lists missing, unexpected and mis-shaped keys, sorted.
         """
         hidden = _matrix_shape(state.get("hidden.weight"), default=(8, 4))
         output = _matrix_shape(state.get("output.weight"), default=(3, hidden[0]))
         batch_norm = any(name.startswith("norm.") for name in state)
-        # No memory and no random initialisation for weights that are about to be replaced.
+        # Meta tensors: no memory and no initialisation for weights that are replaced at once.
         with torch.device("meta"):
             module = cls(hidden[1], hidden[0], output[0], batch_norm=batch_norm)
         _require_same_keys(module.state_dict(), state)
@@ -106,7 +106,7 @@ def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tenso
 
 
 def _outline(state: Mapping[str, Tensor]) -> str:
-    """How many entries there are, and of which modules: the first part of their names."""
+    """The number of entries, in all and by module (the first part of a name)."""
     modules = Counter(name.partition(".")[0] for name in state)
     parts = [f"{name[:100]} {count}" for name, count in modules.items()]
     return f"it has {len(state)} entries: {_shortened(parts)}"

@@ -1,8 +1,7 @@
-"""A matrix times rows, where each row's product depends on that row alone, to the last bit.
+"""A matrix product in which each row's result depends on that row alone, to the last bit.
 
-BLAS adds a row's terms in an order that depends on how many rows it is given, and on the
-row's place among them. Here the order is one and the same for a row alone, in a batch, and
-at every place of it.
+BLAS adds the terms of a row in an order that depends on the number of rows and on the row's
+position. Here the order is always the same.
 """
 
 from collections.abc import Callable
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 # The weights' dtype: float32, or float64.
 Columns = NDArray[np.floating]
 Product = Callable[[Columns], Columns]
-# So many weights are multiplied and added by ufuncs as fast as BLAS does it for one row.
+# Up to so many weights, ufuncs are as fast as a call of BLAS for each row.
 FEW_WEIGHTS = 512
-# The terms of so many rows are made at once; of more rows, a term at a time is faster.
+# Up to so many rows, computing all terms at once is faster; beyond, a term at a time.
 FEW_ROWS = 512
 
 
@@ -27,15 +26,15 @@ def compile_product(weights: Columns) -> Product:
 
 
 def sum_in_order(terms: Columns) -> Columns:
-    """The sum over the first axis of C-contiguous `terms`, one after the other."""
+    """The sum over the first axis of C-contiguous `terms`, added one after the other."""
     if terms.size > len(terms):
         return np.add.reduce(terms)  # type: ignore[no-any-return]
-    # Of single numbers, add.reduce adds up eight sums side by side.
+    # For a single column, add.reduce would keep eight partial sums.
     return np.add.accumulate(terms)[-1]  # type: ignore[no-any-return]
 
 
 def _term_by_term(weights: Columns) -> Product:
-    """A multiplication and an addition for each term, each rounded as IEEE 754 has it."""
+    """A multiplication and an addition for each term, each with IEEE 754 rounding."""
     by_input = weights.T[:, :, np.newaxis].copy()
     add_up = np.add.reduce if len(weights) > 1 else sum_in_order
     multiply = np.multiply
@@ -55,9 +54,9 @@ def _term_by_term(weights: Columns) -> Product:
 
 
 def _row_by_row(weights: Columns) -> Product:
-    """A call of BLAS for each row, always of the same shape."""
+    """A call of BLAS for each row, always with the same shape."""
     n_out, n_in = weights.shape
-    # Whichever has the longer inner loop; the other one would be as much memory again.
+    # The layout with the longer inner loop; keeping both would double the memory.
     across = n_out > n_in
     matrix = np.ascontiguousarray(weights.T if across else weights)
 
