@@ -65,8 +65,12 @@ lock: .venv/supply  ## write constraints.txt from what is installed, and the ima
 	sed -i '/^# WARNING/,$$d' requirements.lock
 
 sbom: .venv/supply build/image  ## list what the image installs, as CycloneDX, in build/sbom.json
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	# cyclonedx-py knows no dynamic version.
+	version=$$($(BIN)/python -c 'import app; print(app.__version__)') && \
+	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > build/pyproject.toml
+	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --mc-type application \
 	    --output-reproducible --validate --output-file build/sbom.json build/image
+	@$(BIN)/python -c 'import json; c = json.load(open("build/sbom.json"))["metadata"]["component"]; print("build/sbom.json:", c["name"], c["version"])'
 
 audit: .venv/supply  ## look for known vulnerabilities in what the image installs (asks a database)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock --requirement torch.lock

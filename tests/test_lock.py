@@ -1,6 +1,7 @@
 """requirements.lock and torch.lock: what the image installs, each with what it must hash to."""
 
 import re
+import tomllib
 from importlib.metadata import requires
 
 from packaging.requirements import Requirement
@@ -45,6 +46,16 @@ def test_the_locks_pin_what_the_constraints_pin() -> None:
     known = constraints()
     for name, version in (pins("requirements.lock") | pins("torch.lock")).items():
         assert known[name] == version, name
+
+
+def test_only_the_constraints_pin_exact_versions() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [project["dependencies"], *project["optional-dependencies"].values()]
+    assert not [
+        line for lines in declared for line in lines if "==" in str(Requirement(line).specifier)
+    ]
+    # So that `make sbom` finds the line to replace by the version.
+    assert project["dynamic"] == ["version"]
 
 
 def test_the_image_takes_nothing_without_a_hash() -> None:
