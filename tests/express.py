@@ -1,4 +1,4 @@
-"""The whole service but its sockets: connections whose other end is a list."""
+"""The whole service but its sockets: connections whose other end is a list of writes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,10 +19,12 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.writes: list[bytes] = []
+        self.wrote = asyncio.Event()
         self.closed = False
 
     def write(self, data: bytes) -> None:
         self.writes.append(data)
+        self.wrote.set()
 
     def writelines(self, parts: list[bytes]) -> None:
         self.write(b"".join(parts))
@@ -50,7 +52,7 @@ class Wire(asyncio.Transport):
 
 
 class Service:
-    """The whole service but its sockets."""
+    """An application that is served."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self.app = app
@@ -63,6 +65,9 @@ class Service:
         protocol.wire = Wire()
         protocol.connection_made(protocol.wire)
         return protocol
+
+    def metrics(self) -> str:
+        return self.app.state.service.metrics.render().decode()
 
 
 @asynccontextmanager

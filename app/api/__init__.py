@@ -10,6 +10,7 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from app.api.app import create_app as create_app
     from app.api.problems import problem as problem
+    from app.api.problems import service_error as service_error
     from app.api.problems import status_of as status_of
     from app.api.service import Service as Service
 
@@ -17,7 +18,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "app": ("create_app",),
-        "problems": ("problem", "status_of"),
+        "problems": ("problem", "service_error", "status_of"),
         "service": ("Service",),
     },
 )

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from fastapi import Depends, FastAPI
-from starlette.responses import Response
-from starlette.types import Receive, Scope
 
 from app.api.auth.keys import Keys
 from app.api.auth.rate_limits import Rates
@@ -101,21 +99,14 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
 
 
 def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Tracing | None") -> None:
-    """Around FastAPI what sees every request, and beside it the ways that pass it by."""
+    """Put around FastAPI the layers that see every request."""
     service: Service = app.state.service
-    settings, registry = service.settings, service.registry
-    name = registry.repository.default
-
-    def respond(scope: Scope, receive: Receive) -> Awaitable[Response]:
-        return registry.current(name).respond(scope, receive)  # type: ignore[no-any-return]
-
-    fast = {PredictFace.path: hosts.before(guard.before(respond, PredictFace.path))}
-    # Outermost, not by add_middleware: what it answers itself passes by FastAPI's own layers.
+    # Outermost, not by add_middleware: it also sees what FastAPI's own layers answer.
     log = TracedAccessLog(service.metrics) if tracing else None
-    access = AccessMiddleware(app, service, fast, log)
+    access = AccessMiddleware(app, service, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
-    app.middleware_stack = allow_origins(traced, settings.cors_origins)
-    app.state.access = access
+    app.middleware_stack = allow_origins(traced, service.settings.cors_origins)
+    app.state.access, app.state.hosts = access, hosts
 
 
 def load_service(

@@ -11,18 +11,18 @@ from stateserve.inspect import Entry
 from stateserve.model import Predictor
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     return request.app.state.service  # type: ignore[no-any-return]
 
 
-def _face(request: Request, service: Annotated[Service, Depends(_service)]) -> PredictFace:
+async def _face(request: Request, service: Annotated[Service, Depends(_service)]) -> PredictFace:
     """The model that the path names, or the default one; taken once for each request."""
     named = request.path_params
     face: PredictFace = service.face(named.get("model"), named.get("version"))
     return face
 
 
-def _predictor(face: Annotated[PredictFace, Depends(_face)]) -> Predictor:
+async def _predictor(face: Annotated[PredictFace, Depends(_face)]) -> Predictor:
     return face.inference.predictor
 
 

@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app import errors
@@ -147,7 +148,9 @@ def unexpected_error(path: str, request_id: str) -> JSONResponse:
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope["request_id"].decode()
-    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+    if not isinstance(error, ClientDisconnect):
+        # That one the access log tells, and nobody gets this answer.
+        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
     return unexpected_error(served_path(request.scope), request_id)
 
 

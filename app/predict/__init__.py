@@ -4,8 +4,8 @@ Every protocol calls the same endpoint. Raises errors of app.errors. Knows no re
 """
 
 from app.predict.batching import Batcher, Run, Waiter
-from app.predict.body import JSON_BYTES, MOST_DIGITS, Body, read_body, read_json, require_plain
-from app.predict.deadline import PARAMETER, Deadline
+from app.predict.body import MOST_DIGITS, Body, read_body, read_json, require_plain
+from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import MAX_LOOP_BYTES, PredictFace, media_types
 from app.predict.headers import HEAD, Headers, RawHeader
 from app.predict.large_requests import LargeRequests
@@ -30,8 +30,9 @@ from app.predict.tally import Tally, current_tally
 __all__ = [
     "CHUNK_ROWS",
     "HEAD",
+    "HEADER",
+    "IN_SCOPE",
     "JSON",
-    "JSON_BYTES",
     "MAX_BATCHED_ROWS",
     "MAX_LOOP_BYTES",
     "MOST_DIGITS",

@@ -12,6 +12,8 @@ from stateserve.text import shown
 
 T = TypeVar("T")
 HEADER = b"x-request-timeout"
+# In a request's scope: the deadline that the fast path has read and started.
+IN_SCOPE = "deadline"
 # A day; an event loop counts no further than some weeks.
 MOST_SECONDS = 86_400
 # Not all that Python's float takes, such as 1_0 and any number of digits.

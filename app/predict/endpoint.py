@@ -13,7 +13,7 @@ from app.predict.body import JSON_BYTES, Body, media_type_of, read_body
 from app.predict.codecs.json_answer import model_reference
 from app.predict.codecs.json_request import Instances
 from app.predict.codecs.v2_model import OpenModel
-from app.predict.deadline import HEADER, Deadline
+from app.predict.deadline import HEADER, IN_SCOPE, Deadline
 from app.predict.headers import Headers
 from app.predict.large_requests import LargeRequests
 from app.predict.media_types import ARROW, JSON, NPY, choose_media_type
@@ -78,7 +78,6 @@ class PredictFace:
             headers.get(b"content-type") == JSON_BYTES
             and headers.get(b"accept", b"*/*") == b"*/*"
             and b"content-encoding" not in headers
-            and HEADER not in headers
         )
 
     async def respond(
@@ -86,7 +85,7 @@ class PredictFace:
     ) -> Response:
         """Raises RequestError, NotProvided, DeadlineExceeded, or Overloaded with nothing done."""
         headers: Headers = dict(scope["headers"])
-        deadline = self.deadline_of(headers)
+        deadline = scope.get(IN_SCOPE) or self.deadline_of(headers)
         source = target = self.json
         if not self.is_ordinary(headers):
             source = target = self._format(media_type_of(headers, self._formats))

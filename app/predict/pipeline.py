@@ -96,6 +96,10 @@ class Predicts(Protocol):
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]: ...
 
+    def predict_for(
+        self, waiter: Waiter[Prediction], rows: FloatArray, deadline: float | None = None
+    ) -> None: ...
+
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]: ...
 
     def answered(
@@ -167,9 +171,11 @@ class Inference:
         """
         return self._batcher.submit(rows, deadline)
 
-    def predict_for(self, waiter: Waiter[Prediction], rows: FloatArray) -> None:
-        """Predict as `predict` does, for who would not wait in a coroutine."""
-        self._batcher.put(rows, waiter)
+    def predict_for(
+        self, waiter: Waiter[Prediction], rows: FloatArray, deadline: float | None = None
+    ) -> None:
+        """Predict as `predict` does, for a waiter that is no coroutine."""
+        self._batcher.put(rows, waiter, deadline)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
         """Predict any number of rows, a chunk at a time; for a thread, not the event loop.

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from app.registry.load_turns import take_turn as take_turn
     from app.registry.registry import Registry as Registry
     from app.registry.registry import only_default as only_default
+    from app.registry.rollout import REQUEST_ID as REQUEST_ID
+    from app.registry.rollout import RolloutFace as RolloutFace
     from app.registry.rollout import combine_for as combine_for
     from app.registry.rollout import require_beside as require_beside
     from app.registry.rollout import why_not as why_not
@@ -28,7 +30,7 @@ __getattr__ = lazy_exports(
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),
         "registry": ("Registry", "only_default"),
-        "rollout": ("combine_for", "require_beside", "why_not"),
+        "rollout": ("REQUEST_ID", "RolloutFace", "combine_for", "require_beside", "why_not"),
         "verbs": ("Verbs",),
         "versions": ("Plan", "State", "VersionStatus"),
     },

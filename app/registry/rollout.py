@@ -58,6 +58,10 @@ class RolloutFace:
                 return face
         return self._default
 
+    def counts_of(self, face: PredictFace) -> VersionCounts:
+        """The counters of a face that was chosen."""
+        return self._counts[face.inference.predictor.version]
+
     async def respond(
         self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
     ) -> Response:
@@ -69,7 +73,7 @@ class RolloutFace:
     async def answered(self, headers: Headers, ask: Callable[[PredictFace], Awaitable[T]]) -> T:
         """What the face that is chosen says when asked so; counted as its answer."""
         face = self.choose(headers)
-        counts = self._counts[face.inference.predictor.version]
+        counts = self.counts_of(face)
         started = time.perf_counter()
         try:
             answer = await ask(face)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from app.monitor import ShadowCounts
-from app.predict import CHUNK_ROWS, AnsweredRequest, Prediction, Predicts
+from app.predict import CHUNK_ROWS, AnsweredRequest, Prediction, Predicts, Waiter
 from stateserve.model import Predictor
 from stateserve.model.architectures import FloatArray
 
@@ -47,6 +47,11 @@ class Mirrored:
         self, rows: FloatArray, deadline: float | None = None
     ) -> asyncio.Future[Prediction]:
         return self._inference.predict(rows, deadline)
+
+    def predict_for(
+        self, waiter: Waiter[Prediction], rows: FloatArray, deadline: float | None = None
+    ) -> None:
+        self._inference.predict_for(waiter, rows, deadline)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
         return self._inference.predict_chunks(rows)

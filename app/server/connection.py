@@ -1,6 +1,7 @@
 """Closes connections whose client sends no request, reads no answer, or sends on after it."""
 
 import asyncio
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,15 +26,14 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._read_timeout = read_timeout
         self._stalled: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.transport = Lingering(
             transport, self.flow, self.loop, self._read_timeout, self.is_sending
         )
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
+        self._begin_idle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_keepalive_if_required()
@@ -47,18 +47,12 @@ class Connection(HttpToolsProtocol):
 
     def make_exchange(self) -> Exchange:
         """An Exchange of the headers just read, as uvicorn makes its own."""
-        url = httptools.parse_url(self.url)
-        # Of http://host, as a proxy may ask, the path is left out.
-        raw_path = url.path or b"/"
-        path = raw_path.decode("ascii")
-        version = self.parser.get_http_version()
-        self.scope["method"] = self.parser.get_method().decode("ascii")
-        self.scope["http_version"] = version
-        self.scope["path"] = unquote(path) if "%" in path else path
-        self.scope["raw_path"] = raw_path
-        self.scope["query_string"] = url.query or b""
+        scope, version = self.scope, self.parser.get_http_version()
+        scope["path"], scope["raw_path"], scope["query_string"] = _parts_of(self.url)
+        scope["method"] = self.parser.get_method().decode("ascii")
+        scope["http_version"] = version
         exchange = Exchange(
-            scope=self.scope,
+            scope=scope,
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -77,14 +71,34 @@ class Connection(HttpToolsProtocol):
         """Have the application answer it."""
         self._start_asgi_task(exchange, self.app)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is unanswered."""
+        return self.cycle is None or self.cycle.response_complete
+
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        # In place of uvicorn's, which sets a timer after each answer, and cancels it.
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._watch_the_rest()
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._begin_idle()
 
     def timeout_keep_alive_handler(self) -> None:
-        super().timeout_keep_alive_handler()
-        self._watch_the_rest()
+        self.timeout_keep_alive_task = None
+        if not self.is_idle:
+            # The end of its answer sets the timer again.
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_again_after(left)
+        else:
+            super().timeout_keep_alive_handler()
+            self._watch_the_rest()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -95,6 +109,16 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
         if self.transport.is_closing():
             self._watch_the_rest()
+
+    def _begin_idle(self) -> None:
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_after(self.timeout_keep_alive)
+
+    def _look_again_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(
+            seconds, self.timeout_keep_alive_handler
+        )
 
     def _watch_the_rest(self) -> None:
         # A transport that is told to close waits for its reader, for ever if need be.
@@ -113,3 +137,13 @@ class Connection(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+
+@lru_cache(maxsize=64)
+def _parts_of(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, raw path and query; a service is asked for the same few again and again."""
+    parsed = httptools.parse_url(url)
+    # Of http://host, as a proxy may ask, the path is left out.
+    raw_path = parsed.path or b"/"
+    path = raw_path.decode("ascii")
+    return unquote(path) if "%" in path else path, raw_path, parsed.query or b""

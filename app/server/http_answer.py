@@ -1,6 +1,7 @@
 """One request and its answer; a whole answer leaves in one write."""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -10,7 +11,8 @@ from app.predict import RawHeader
 Body = bytes | memoryview
 # uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
 SMALL_BYTES = 64 * 1024
-KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n"
+CLOSED = b"connection: close\r\n\r\n"
+KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n\r\n"
 
 
 class Exchange(RequestResponseCycle):
@@ -34,18 +36,17 @@ class Exchange(RequestResponseCycle):
                 await super().send(self._announcing(self._start))
             await super().send(message)
 
-    def answer(self, status: int, headers: Iterable[RawHeader], body: Body) -> None:
-        """Send a whole answer, whose headers are right, and let the connection go on."""
+    def answer(self, status: int, headers: bytes, body: Body) -> None:
+        """Send a whole answer, whose lines of headers are right, and let the connection go on."""
         self._finish(self._head(status, headers), body)
         # An idle connection keeps its last exchange.
         self.body.clear()
         # As after a task: it would hold the connection, which holds this.
         self.on_response = _nothing
 
-    def _head(self, status: int, headers: Iterable[RawHeader]) -> bytes:
-        lines = [b"%b: %b\r\n" % header for header in (*self.default_headers, *headers)]
-        end = KEPT % self.idle_seconds if self.keep_alive else b"connection: close\r\n"
-        return b"".join([STATUS_LINE[status], *lines, end, b"\r\n"])
+    def _head(self, status: int, headers: bytes) -> bytes:
+        end = _kept(self.idle_seconds) if self.keep_alive else CLOSED
+        return b"".join((STATUS_LINE[status], header_lines(self.default_headers), headers, end))
 
     def _finish(self, head: bytes, body: Body) -> None:
         self.response_started = self.response_complete = True
@@ -69,7 +70,7 @@ class Exchange(RequestResponseCycle):
         if (b"connection", b"close") in headers:
             self.keep_alive = False
             headers = [header for header in headers if header[0] != b"connection"]
-        head = self._head(start["status"], headers)
+        head = self._head(start["status"], header_lines(headers))
         ends = len(self.default_headers) + len(headers) + (4 if self.keep_alive else 3)
         if head.count(b"\n") != ends or head.count(b"\r") != ends:
             return False
@@ -83,6 +84,16 @@ class Exchange(RequestResponseCycle):
             return start
         idle = (b"keep-alive", b"timeout=%d" % self.idle_seconds)
         return start | {"headers": [*headers, (b"connection", b"keep-alive"), idle]}
+
+
+def header_lines(headers: Iterable[RawHeader]) -> bytes:
+    """As they go out."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+@cache
+def _kept(idle_seconds: int) -> bytes:
+    return KEPT % idle_seconds
 
 
 def _nothing() -> None:

@@ -100,7 +100,6 @@ class Protocol(Connection):
             self._expect_the_rest()
 
     def on_message_begin(self) -> None:
-        self._unset_keepalive_if_required()
         self._part = HEAD
         super().on_message_begin()
 
@@ -163,7 +162,7 @@ class Protocol(Connection):
     @property
     def is_idle(self) -> bool:
         """Whether no request has begun to arrive that is not answered."""
-        return self._part is None and (self.cycle is None or self.cycle.response_complete)
+        return self._part is None and super().is_idle
 
     def shutdown(self) -> None:
         # What has begun to arrive is still answered, and what the kernel has of it counts.
@@ -174,11 +173,6 @@ class Protocol(Connection):
                 self.cycle.keep_alive = False
         elif not unread_bytes(self.transport):
             self.transport.close()
-
-    def timeout_keep_alive_handler(self) -> None:
-        # A pipelined request may have begun to arrive before the last answer left.
-        if self._part is None and (self.cycle is None or self.cycle.response_complete):
-            super().timeout_keep_alive_handler()
 
     def _expect_the_rest(self) -> None:
         if self._part is BODY and (self.cycle.body or self.cycle.response_complete):

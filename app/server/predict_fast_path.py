@@ -1,135 +1,258 @@
-"""The shortest way from a request to its answer: for the request that nearly everybody sends.
+"""The fast path: from the HTTP parser to the batcher and back, without an ASGI task.
 
-The application takes a task and messages there and back for it, which cost more than the model.
-What is not ordinary, and whatever goes wrong, is left to the application, which answers the
-ordinary one with the same bytes (tests/app/server/test_predict_fast_path.py).
+The task, the messages and the router of the application cost more than the model. This path
+checks host, key, rate and deadline itself. Where a request is not ordinary, or anything fails, it
+hands the request to the application, so that each error is written in one place. Overload is the
+exception: a request that is shed must cost less than one that is answered.
 """
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-from app.api import Service
-from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds
-from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
+from app.api import Service, service_error
+from app.api.auth import Guard
+from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds, TrustedHosts
+from app.errors import DeadlineExceeded, Overloaded
+from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog, VersionCounts
+from app.predict import HEADER as TIMEOUT
 from app.predict import (
-    JSON_BYTES,
+    IN_SCOPE,
     MAX_BATCHED_ROWS,
     MAX_LOOP_BYTES,
     NOTHING_MORE,
+    Deadline,
+    Headers,
     PredictFace,
     Prediction,
-    RawHeader,
 )
 from app.predict.codecs import Instances
-from app.server.busy_poll import BusyPoll
-from app.server.http_answer import Exchange
+from app.registry import REQUEST_ID, RolloutFace
+from app.server.http_answer import Exchange, header_lines
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
 PATH = PredictFace.path
-URL = PATH.encode()
-PassOn = Callable[[Exchange], None]
+HEADERS = b"content-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
+OVERLOAD = (Overloaded, DeadlineExceeded)
+HandOn = Callable[[Exchange], None]
 
 
 class Express:
     """`POST /predict` of the default model, from a connection's Exchange and back to it."""
 
-    def __init__(self, service: Service, log: AccessLog, request_ids: RequestIds) -> None:
-        self._service = service
+    url = PATH.encode()
+
+    def __init__(
+        self,
+        service: Service,
+        hosts: TrustedHosts,
+        guard: Guard,
+        log: AccessLog,
+        request_ids: RequestIds,
+    ) -> None:
+        settings = service.settings
+        self.service = service
+        self.log = log
+        self._hosts = hosts
+        self._guard = guard
+        self._scope = guard.needs(PATH)
+        self._timeout = settings.request_timeout_seconds
         self._model = service.registry.repository.default
         self._logged = service.log is not None
-        self._log = log
         self._request_ids = request_ids
-        self._busy_poll = BusyPoll()
-        self._most_bytes = min(MAX_LOOP_BYTES, service.settings.max_body_bytes)
+        self._most_bytes = min(MAX_LOOP_BYTES, settings.max_body_bytes)
+        # Those of this tick that have a deadline.
+        self._waiting: list[tuple[FastRequest, Deadline]] = []
 
-    def takes(self, url: bytes, headers: Iterable[RawHeader]) -> bool:
-        """Whether a POST with these headers is an ordinary one, whose body will be short."""
-        if url != URL:
-            return False
-        given = dict(headers)
-        length = given.get(b"content-length", b"")
-        if not length or int(length) > self._most_bytes or UNRECORDED[0] in given:
-            return False
-        return PredictFace.is_ordinary(given)
-
-    def answer(self, exchange: Exchange, started: float, pass_on: PassOn) -> None:
-        """Answer an exchange whose body is there; `pass_on` gets it where that cannot be."""
+    def begin(self, exchange: Exchange) -> "FastRequest | None":
+        """A POST to `url` as a request of this path; None where the application must answer it."""
+        started = time.perf_counter()
+        scope: Any = exchange.scope
+        headers: Headers = dict(scope["headers"])
+        # A header that is there twice is not ordinary: checks could read different ones.
+        if len(headers) != len(scope["headers"]) or not self._is_ordinary(headers):
+            return None
+        deadline = None
         try:
-            face = self._service.registry.current(self._model)
-            instances = face.json.decode(exchange.body)
+            self._hosts.require(headers.get(b"host", b""))
+            if self._timeout or TIMEOUT in headers:
+                deadline = Deadline.of(headers, self._timeout)
+                scope[IN_SCOPE] = deadline
+            # The last check: it counts the request.
+            self._guard.admit(scope, headers, self._scope)
+        except StateserveError:
+            return None
+        return FastRequest(self, exchange, headers, started, deadline)
+
+    def answer(self, request: "FastRequest", hand_on: HandOn) -> None:
+        """Answer a request whose body is there; `hand_on` gets its exchange where that fails."""
+        request.hand_on = hand_on
+        try:
+            face = self._choose(request)
+            instances = face.json.decode(request.exchange.body)
             if len(instances.rows) > MAX_BATCHED_ROWS:
-                pass_on(exchange)
+                request.leave()
                 return
-            ids = self._request_ids
-            request_id = ids.of(exchange.scope["headers"])
-            prediction_id = ids.make() if self._logged else b""
-            waiter = _Waiter(
-                exchange, face, instances, request_id, prediction_id, started, self, pass_on
-            )
-            face.inference.predict_for(waiter, instances.rows)
+            request.face, request.instances = face, instances
+            if self._logged:
+                request.prediction_id = self._request_ids.make()
+            deadline = request.deadline
+            if deadline is None:
+                face.inference.predict_for(request, instances.rows)
+                return
+            face.inference.predict_for(request, instances.rows, deadline.at)
+            if not request.ended:
+                self._watch(request, deadline)
         except Exception as error:
-            _leave(exchange, pass_on, error)
+            request.leave(error)
 
-    def finish(self, waiter: "_Waiter", prediction: Prediction) -> None:
-        """Answer with what was predicted."""
-        exchange, request_id = waiter.exchange, waiter.request_id
-        status = CLIENT_CLOSED_REQUEST
-        if not exchange.disconnected:
-            content = waiter.face.json.encode([prediction], waiter.instances, NOTHING_MORE)
-            status = 200
-            if self._service.draining and "followed" not in exchange.scope:
-                exchange.keep_alive = False
-            headers = [
-                (b"content-length", b"%d" % len(content)),
-                (b"content-type", JSON_BYTES),
-                (b"x-request-id", request_id),
-            ]
-            if waiter.prediction_id:
-                headers.append((PREDICTION_ID, waiter.prediction_id))
-            exchange.answer(status, headers, content)
-            waiter.face.inference.answered(waiter, prediction)
-        ended = time.perf_counter()
-        if not self._service.large.running:
-            # Else it would take from them.
-            self._busy_poll.after(waiter.started, ended)
-        seconds = ended - waiter.started
-        self._log.append(Access(request_id, "POST", PATH, PATH, status, seconds))
+    def _is_ordinary(self, headers: Headers) -> bool:
+        length = headers.get(b"content-length")
+        return (
+            length is not None
+            and int(length) <= self._most_bytes
+            and PredictFace.is_ordinary(headers)
+            and UNRECORDED[0] not in headers
+        )
+
+    def _choose(self, request: "FastRequest") -> PredictFace:
+        headers, ids = request.headers, self._request_ids
+        request.request_id = ids.of(headers.items()) if REQUEST_ID in headers else ids.make()
+        face: PredictFace | RolloutFace = self.service.registry.current(self._model)
+        if not isinstance(face, RolloutFace):
+            return face
+        if not headers.get(REQUEST_ID):
+            # The application, should it get the request, chooses the same version by this id.
+            headers[REQUEST_ID] = request.request_id
+            scope: Any = request.exchange.scope
+            scope["headers"].append((REQUEST_ID, request.request_id))
+        chosen = face.choose(headers)
+        request.counts = face.counts_of(chosen)
+        return chosen
+
+    def _watch(self, request: "FastRequest", deadline: Deadline) -> None:
+        if not self._waiting:
+            # After the end of this tick, when the batcher has answered most of them.
+            asyncio.get_running_loop().call_soon(self._set_timers)
+        self._waiting.append((request, deadline))
+
+    def _set_timers(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for request, deadline in waiting:
+            if not request.ended:
+                request.leave_at(deadline)
 
 
-@dataclass(slots=True, eq=False)
-class _Waiter:
-    """In a future's place: what it is told goes straight to the connection."""
+class FastRequest:
+    """One request on the fast path; for the batcher, what waits for a prediction."""
 
-    exchange: Exchange
-    face: Any
+    __slots__ = (
+        "_timer",
+        "counts",
+        "deadline",
+        "ended",
+        "exchange",
+        "express",
+        "face",
+        "hand_on",
+        "headers",
+        "instances",
+        "prediction_id",
+        "request_id",
+        "started",
+    )
+    face: PredictFace
+    hand_on: HandOn
     instances: Instances
     request_id: bytes
-    prediction_id: bytes
-    started: float
-    lane: Express
-    pass_on: PassOn
+
+    def __init__(
+        self,
+        express: Express,
+        exchange: Exchange,
+        headers: Headers,
+        started: float,
+        deadline: Deadline | None,
+    ) -> None:
+        self.express = express
+        self.exchange = exchange
+        self.headers = headers
+        self.started = started
+        self.deadline = deadline
+        self.counts: VersionCounts | None = None
+        self.prediction_id = b""
+        self.ended = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def done(self) -> bool:
-        return False
+        return self.ended
 
     def set_result(self, prediction: Prediction) -> None:
         try:
-            self.lane.finish(self, prediction)
+            self._finish(prediction)
         except Exception as error:
-            # Caught, for the others of its batch are still to be told.
-            _leave(self.exchange, self.pass_on, error)
+            # Caught: the other requests of the batch wait for their answers.
+            self.leave(error)
 
     def set_exception(self, error: BaseException) -> None:
-        _leave(self.exchange, self.pass_on, error)
+        self.leave(error)
 
+    def leave(self, error: BaseException | None = None) -> None:
+        """Hand the exchange to the application, which meets the same error and answers it."""
+        self._end()
+        exchange = self.exchange
+        if isinstance(error, OVERLOAD) and not (exchange.disconnected or exchange.response_started):
+            self._shed(error)
+            return
+        if error is not None and not isinstance(error, StateserveError):
+            logger.error("the fast path failed", exc_info=error)
+        if not exchange.response_started:
+            self.hand_on(exchange)
 
-def _leave(exchange: Exchange, pass_on: PassOn, error: BaseException) -> None:
-    """Leave an exchange to the application, which fails at the same and says so."""
-    if not isinstance(error, StateserveError):
-        logger.error("the short way failed", exc_info=error)
-    if not exchange.response_started:
-        pass_on(exchange)
+    def leave_at(self, deadline: Deadline) -> None:
+        """Leave at the deadline: the model runs in a thread, and may take longer."""
+        seconds = deadline.at - time.monotonic()
+        error = DeadlineExceeded()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.leave, error)
+
+    def _end(self) -> None:
+        self.ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _finish(self, prediction: Prediction) -> None:
+        if self.deadline is not None:
+            self.deadline.require()
+        self._end()
+        exchange, status = self.exchange, CLIENT_CLOSED_REQUEST
+        if not exchange.disconnected:
+            status = 200
+            content = self.face.json.encode([prediction], self.instances, NOTHING_MORE)
+            headers = HEADERS % (len(content), self.request_id)
+            if self.prediction_id:
+                headers += b"%b: %b\r\n" % (PREDICTION_ID, self.prediction_id)
+            self._send(status, headers, content)
+            self.face.inference.answered(self, prediction)
+        self._log(status, time.perf_counter() - self.started)
+
+    def _shed(self, error: Overloaded | DeadlineExceeded) -> None:
+        response = service_error(PATH, error)
+        headers = [*response.raw_headers, (REQUEST_ID, self.request_id)]
+        self._send(response.status_code, header_lines(headers), bytes(response.body))
+        seconds = time.perf_counter() - self.started
+        self.face.inference.times.failed(seconds)
+        self._log(response.status_code, seconds)
+
+    def _send(self, status: int, headers: bytes, content: bytes | memoryview) -> None:
+        exchange = self.exchange
+        if self.express.service.draining and "followed" not in exchange.scope:
+            exchange.keep_alive = False
+        exchange.answer(status, headers, content)
+
+    def _log(self, status: int, seconds: float) -> None:
+        if self.counts is not None and status != CLIENT_CLOSED_REQUEST:
+            self.counts.add(status, seconds)
+        self.express.log.append(Access(self.request_id, "POST", PATH, PATH, status, seconds))

@@ -181,10 +181,11 @@ def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
 
 
 def _protocol(app: FastAPI, settings: Settings) -> Any:
-    if not settings.express:
+    # Tracing and CORS stand around the application, and have a part in each of its answers.
+    if settings.tracing or settings.cors_origins:
         return partial(Protocol, settings=settings)
-    access = app.state.access
-    express = Express(app.state.service, access.log, access.request_ids)
+    state, access = app.state, app.state.access
+    express = Express(state.service, state.hosts, state.guard, access.log, access.request_ids)
     return partial(ExpressProtocol, settings=settings, express=express)
 
 

@@ -180,12 +180,6 @@ class Settings(BaseSettings):
     )
 
     @property
-    def express(self) -> bool:
-        """Whether nothing is set that takes part in each prediction (app/server)."""
-        asked_first = self.api_keys or self.trusted_hosts or self.cors_origins
-        return not (self.request_timeout_seconds or self.beside or self.tracing or asked_first)
-
-    @property
     def beside(self) -> list[Target]:
         """Canary and shadow, where they are set."""
         texts: dict[Kind, str | None] = {"canary": self.canary, "shadow": self.shadow}

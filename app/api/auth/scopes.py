@@ -1,21 +1,22 @@
-"""Which route asks which scope of a key, and the one gate that all requests pass."""
+"""Which scope each route needs, and the check that every request passes."""
 
 import logging
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable, MutableMapping
+from functools import cache
+from typing import Any
 
 from fastapi import Request
-from starlette.responses import Response
-from starlette.types import Receive
-from starlette.types import Scope as Connection
 
 from app.api.auth.keys import Key, Keys, Scope
-from app.api.middleware.request_log import Respond
-from app.predict import RawHeader
+from app.predict import Headers, RawHeader
 from app.settings import Settings
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.auth")
+AUTHORIZATION = b"authorization"
+# In a request's scope: the scope of a key that the fast path has checked, and counted.
+ADMITTED = "admitted"
 OF_A_MODEL = re.compile(r"^(/v2)?/models/\{model\}(/versions/\{version\})?(?=/|$)")
 
 # Every route, as the router that declares it has it: below a model, that is without the model.
@@ -63,13 +64,14 @@ SCOPES: dict[str, Scope | None] = {
 }
 
 
+@cache
 def below_model(route: str) -> str:
     """The table's name for a whole route: the same for each model and each version of it."""
     return OF_A_MODEL.sub("", route)
 
 
 class Guard:
-    """Refuses who may not: the dependency of every route, and before the way past them."""
+    """Refuses requests without the right key: on every route, and on the fast path."""
 
     def __init__(self, keys: Keys, *, everything: bool) -> None:
         """Unless `everything`, only what needs the scope admin is guarded."""
@@ -102,7 +104,8 @@ class Guard:
     async def __call__(self, request: Request) -> None:
         asked = request.scope
         route = asked["route"].path
-        self.require(route, asked["headers"], asked["request_id"], asked["path"])
+        if ADMITTED not in asked or asked[ADMITTED] is not self.needs(route):
+            self.require(route, asked["headers"], asked["request_id"], asked["path"])
 
     def require(
         self, route: str, headers: Iterable[RawHeader], request_id: bytes, path: str
@@ -110,21 +113,20 @@ class Guard:
         """Raises Unauthorized, Forbidden or RateExceeded for who may not do what the route does."""
         scope = self.needs(route)
         if scope is not None:
-            key = self._keys.require(bearer_of(headers), scope)
+            given = [value for name, value in headers if name == AUTHORIZATION]
+            key = self._keys.require(_bearer(given[0]) if len(given) == 1 else None, scope)
             if scope is Scope.ADMIN:
                 _record(key, request_id, path)
 
-    def before(self, respond: Respond, route: str) -> Respond:
-        """`respond`, for those who may; itself, where all may."""
-        scope = self.needs(route)
-        if scope is None:
-            return respond
+    def admit(self, asked: MutableMapping[str, Any], headers: Headers, scope: Scope | None) -> None:
+        """Check and count a request before its route is known, where it needs a scope.
 
-        def answer(connection: Connection, receive: Receive) -> Awaitable[Response]:
-            self._keys.require(bearer_of(connection["headers"]), scope)
-            return respond(connection, receive)
-
-        return answer
+        No header is there twice. Raises as `require` does.
+        """
+        if scope is not None:
+            given = headers.get(AUTHORIZATION)
+            self._keys.require(None if given is None else _bearer(given), scope)
+            asked[ADMITTED] = scope
 
 
 def _record(key: Key, request_id: bytes, path: str) -> None:
@@ -133,10 +135,7 @@ def _record(key: Key, request_id: bytes, path: str) -> None:
     logger.info("admin", extra=extra)
 
 
-def bearer_of(headers: Iterable[RawHeader]) -> bytes | None:
-    """What follows `Authorization: Bearer`; None without, or with more than one."""
-    found = [value for name, value in headers if name == b"authorization"]
-    if len(found) != 1:
-        return None
-    scheme, _, key = found[0].partition(b" ")
+def _bearer(authorization: bytes) -> bytes | None:
+    """The key in `Bearer KEY`; None where there is none."""
+    scheme, _, key = authorization.partition(b" ")
     return key.strip() or None if scheme.lower() == b"bearer" else None

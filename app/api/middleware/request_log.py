@@ -1,21 +1,19 @@
-"""Around every request: an id, a record, and an answer even to our own faults."""
+"""Around every request of the application: an id, a log line, and an answer to any fault."""
 
 import logging
 import time
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.middleware.request_id import RequestIds
-from app.api.problems import served_path, service_error, unexpected_error
+from app.api.problems import served_path, unexpected_error
 from app.api.service import Service
 from app.monitor import CLIENT_CLOSED_REQUEST, UNMATCHED, Access, AccessLog
 from app.predict import HEAD, RawHeader, Tally, current_tally
-from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
 BAD_REQUEST = 400
@@ -24,28 +22,23 @@ CLOSE = (b"connection", b"close")
 # measured.
 UNRECORDED = (b"x-prediction-log", b"off")
 PREDICTION_ID = b"x-prediction-id"
-Respond = Callable[[Scope, Receive], Awaitable[Response]]
 
 
 class AccessMiddleware:
-    """Echo or make `X-Request-ID`, log and measure, and turn a stray exception into a 500.
+    """Echoes or makes `X-Request-ID`, logs and measures, and answers an unexpected error with 500.
 
-    The whole application: what FastAPI does not see goes through here as well. `fast` maps
-    paths to what answers a POST without a query there; FastAPI's layers cost such a request
-    more than the model.
+    It stands around FastAPI's own middleware, and so sees what FastAPI itself answers.
     """
 
     def __init__(
         self,
         app: FastAPI,
         service: Service,
-        fast: Mapping[str, Respond],
         log: AccessLog | None = None,
     ) -> None:
         self._fastapi = app
         self.app = app.build_middleware_stack()
         self._service = service
-        self._fast = fast
         self.log = log or AccessLog(service.metrics)
         self.request_ids = RequestIds()
 
@@ -65,17 +58,12 @@ class AccessMiddleware:
             # Answered as GET; the server sends no body of it (RFC 9110, 9.3.2).
             scope = ChainMap({"method": "GET", HEAD: True}, scope)
         tally = self._tally(scope)
-        respond = self._fast.get(path) if method == "POST" and not scope["query_string"] else None
-        # Of what is not answered to its end.
+        # Of an answer that breaks off.
         status = 500
         try:
-            if respond:
-                status = await self._respond(respond, tally, scope, receive, send)
-            else:
-                status = await self._pass_on(tally, scope, receive, send)
+            status = await self._pass_on(tally, scope, receive, send)
         finally:
-            route = path if respond else _declared_path(scope)
-            seconds = time.perf_counter() - started
+            route, seconds = _declared_path(scope), time.perf_counter() - started
             self.log.append(Access(tally.request_id, method, path, route, status, seconds))
 
     def _tally(self, scope: Scope) -> Tally:
@@ -95,26 +83,6 @@ class AccessMiddleware:
         if self._service.draining and CLOSE not in whole and "followed" not in scope:
             whole.append(CLOSE)
         return whole
-
-    async def _respond(
-        self, respond: Respond, tally: Tally, scope: Scope, receive: Receive, send: Send
-    ) -> int:
-        try:
-            response = await respond(scope, receive)
-        except StateserveError as error:
-            response = service_error(served_path(scope), error)
-        except ClientDisconnect:
-            return _left(scope)
-        except Exception:
-            response = _unexpected(served_path(scope), tally.request_id)
-        status = response.status_code
-        headers = self._with_common(response.raw_headers, tally, status, scope)
-        counts = status < BAD_REQUEST and not _has_left(receive)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-        if counts:
-            tally.count()
-        return status
 
     async def _pass_on(self, tally: Tally, scope: Scope, receive: Receive, send: Send) -> int:
         status, complete = 0, False
@@ -141,7 +109,10 @@ class AccessMiddleware:
             status = _left(scope)
         except Exception:
             if not status:
-                await _unexpected(served_path(scope), request_id)(scope, receive, send_with_id)
+                text = request_id.decode()
+                logger.exception("unexpected error", extra={"request_id": text})
+                response = unexpected_error(served_path(scope), text)
+                await response(scope, receive, send_with_id)
             elif not complete:
                 # The server closes the connection: half an answer must not pass for a whole one.
                 raise
@@ -168,8 +139,3 @@ def _has_left(receive: Receive) -> bool:
     except AttributeError:
         return False
     return left
-
-
-def _unexpected(path: str, request_id: bytes) -> Response:
-    logger.exception("unexpected error", extra={"request_id": request_id.decode()})
-    return unexpected_error(path, request_id.decode())

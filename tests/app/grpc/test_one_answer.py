@@ -33,7 +33,7 @@ def service(rpc: RpcProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def expected(service: httpx.Client) -> Answers:
-    """Index and float64 probabilities of each row, asked for alone and by the express lane."""
+    """Index and float64 probabilities of each row, asked for alone and by the fast path."""
     answers = [service.post("/predict", json=flower(row)).json() for row in ROWS]
     return np.array([each["index"] for each in answers]), np.array([*map(probabilities, answers)])
 

@@ -8,22 +8,31 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fastapi import FastAPI
 
-from app.api.endpoints.predict import PredictFace
+from app.api.auth.keys import Keys
+from app.api.auth.scopes import Guard
+from app.api.endpoints import predict
+from app.api.middleware.hosts import TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
+from app.api.problems import install_error_handlers
 from app.api.service import Service
 from app.monitor.metrics import Metrics
+from app.predict.endpoint import PredictFace
 from app.predict.large_requests import LargeRequests
 from app.predict.pipeline import Inference
 from app.settings.settings import Settings
 from stateserve.model.architectures.compiled import Forward
 from stateserve.model.predictor import Predictor
+from tests.express import Service as Connections
+from tests.express import answers
 from tests.process import HANG_SECONDS
 from tests.project import IRIS, SETOSA
+from tests.wire import FLOWER, post
 
 LOGS = np.log(np.array([0.8, 0.1, 0.1], np.float32))
 
@@ -62,8 +71,20 @@ class Answer:
     body: bytes
 
 
+class OneModel:
+    """What an application asks of a registry."""
+
+    def __init__(self, face: PredictFace) -> None:
+        self.repository = SimpleNamespace(default=face.inference.predictor.name)
+        self._face = face
+
+    def current(self, name: str) -> PredictFace:
+        assert name == self.repository.default
+        return self._face
+
+
 class SmallService:
-    """The application's own layers around a forward, called as a server calls them."""
+    """The service's own layers around a forward, called as a socket calls them."""
 
     def __init__(self, forward: Forward, **settings: object) -> None:
         configured = Settings(model=IRIS, **settings)
@@ -73,26 +94,25 @@ class SmallService:
         self.inference = Inference(predictor, metrics, configured.max_queued_requests)
         large = LargeRequests(configured.max_large_requests)
         face = PredictFace(self.inference, configured, large)
-        service = Service(configured, metrics, self.inference, large)
-        self._app = AccessMiddleware(FastAPI(), service, {face.path: face.respond})
+        service = Service(configured, metrics, OneModel(face), large)
+        app = FastAPI()
+        app.include_router(predict.router)
+        install_error_handlers(app)
+        app.middleware_stack = access = AccessMiddleware(app, service)
+        app.state.service, app.state.guard = service, Guard(Keys({}), everything=False)
+        app.state.access, app.state.hosts = access, TrustedHosts(())
+        self.connections = Connections(app, configured)
 
     async def ask(self, timeout: float | None = None, **changes: float) -> Answer:
-        body = json.dumps(SETOSA | changes).encode()
-        headers = [(b"content-type", b"application/json")]
-        if timeout is not None:
-            headers.append((b"x-request-timeout", b"%g" % timeout))
-        scope = {"type": "http", "method": "POST", "path": "/predict", "query_string": b""}
-        messages = []
-
-        async def receive() -> dict[str, object]:
-            return {"type": "http.request", "body": body, "more_body": False}
-
-        async def send(message: dict[str, object]) -> None:
-            messages.append(message)
-
-        await self._app(scope | {"headers": headers}, receive, send)
-        start, rest = messages
-        return Answer(start["status"], dict(start["headers"]), rest["body"])
+        headers = [] if timeout is None else [b"X-Request-Timeout: %g" % timeout]
+        protocol = self.connections.connect()
+        protocol.data_received(post(json.dumps(SETOSA | changes).encode(), *headers))
+        await protocol.wire.wrote.wait()
+        protocol.connection_lost(None)
+        [answer] = protocol.wire.writes
+        head, _, body = answer.partition(b"\r\n\r\n")
+        line, *lines = head.split(b"\r\n")
+        return Answer(int(line.split()[1]), dict(each.split(b": ", 1) for each in lines), body)
 
     async def learn(self) -> None:
         """Until the batcher knows how long a call takes."""
@@ -223,4 +243,44 @@ async def test_batch_mates_of_a_caller_that_left_are_answered(slow: bool) -> Non
     found = await asyncio.gather(*tasks, return_exceptions=True)
     answered = [answer for answer in found if isinstance(answer, Answer)]
     assert statuses(answered)[200] == len(answered) >= 5
+    service.inference.close()
+
+
+class Held:
+    """A slow model, whose calls in other threads wait until they are released."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.release = threading.Event()
+        self._home = threading.get_ident()
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        self.rows += len(rows)
+        if threading.get_ident() == self._home:
+            time.sleep(0.01)
+        else:
+            assert self.release.wait(HANG_SECONDS)
+        return np.tile(LOGS, (len(rows), 1))
+
+
+async def test_at_its_deadline_a_request_of_the_fast_path_is_late() -> None:
+    forward = Held()
+    service = SmallService(forward)
+    first, late = service.connections.connect(), service.connections.connect()
+    first.data_received(post(FLOWER))
+    await answers(first, 1)
+    forward.rows = 0
+    # From now on the model runs in a thread.
+    first.data_received(post(FLOWER))
+    late.data_received(post(FLOWER, b"X-Request-Timeout: 0.05"))
+    async with asyncio.timeout(HANG_SECONDS):
+        await answers(late, 1)
+    assert late.wire.statuses() == [504]
+    assert first.wire.statuses() == [200]
+    forward.release.set()
+    async with asyncio.timeout(HANG_SECONDS):
+        await answers(first, 2)
+    assert (first.wire.statuses(), late.wire.statuses()) == ([200, 200], [504])
+    # Nothing was computed for the late one, unless it shared the call of the first.
+    assert forward.rows <= 2
     service.inference.close()

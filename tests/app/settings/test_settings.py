@@ -73,19 +73,3 @@ def test_a_token_that_is_refused_is_not_repeated(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SettingsError, match=r"setting STATESERVE_ADMIN_TOKEN: .*16") as caught:
         Settings.read()
     assert "too-short" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "express"),
-    [
-        ("api_keys", "keys.toml", False),
-        ("cors_origins", "https://a.com", False),
-        ("trusted_hosts", "a.com", False),
-        ("admin_token", "a-token-that-is-long", True),
-        ("port", 1, True),
-    ],
-)
-def test_what_is_asked_of_every_prediction_ends_the_express(
-    field: str, value: object, express: bool
-) -> None:
-    assert Settings(**{field: value}).express == express

@@ -126,20 +126,6 @@ async def test_the_openapi_says_what_each_operation_asks(guarded: httpx.AsyncCli
         assert ("401" in operation["responses"]) == (needed is not None)
 
 
-async def test_the_fast_path_asks_as_the_router_does(
-    guarded: httpx.AsyncClient, keys: dict[Scope, str]
-) -> None:
-    for headers in ({}, bearer("wrong"), bearer(keys[Scope.ADMIN]), bearer(keys[Scope.PREDICT])):
-        fast, routed = [
-            await guarded.post(url, json=SETOSA, headers=headers)
-            for url in ("/predict", "/predict?calibrated=false")
-        ]
-        assert (fast.status_code, fast.content) == (routed.status_code, routed.content)
-        names = [set(answer.headers) for answer in (fast, routed)]
-        assert names[0] == names[1]
-    assert fast.status_code == 200
-
-
 async def test_what_is_refused_is_counted_and_has_an_id(
     guarded: httpx.AsyncClient, keys: dict[Scope, str]
 ) -> None:

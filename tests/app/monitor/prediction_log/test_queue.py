@@ -99,7 +99,7 @@ async def test_each_of_a_batch_is_logged_with_its_own_values(
     async with open_client(settings()) as client:
         await ask(client, "app")
         assert 0 < await metric(client, "prediction_batch_size_count") < len(sizes)
-    # By the short way (app/server/predict_fast_path.py).
+    # By the fast path (app/server/predict_fast_path.py).
     with running_server(tmp_path / "log", "--prediction-log", address) as server:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
             await ask(client, "socket")

@@ -1,0 +1,254 @@
+"""The fast path and the application answer, count and log any request in the same way.
+
+Two servers with the same settings get the same requests. The requests of the second have a
+header twice, which is not ordinary: all of them take the application.
+"""
+
+import json
+import re
+import sqlite3
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from app.api.auth.keys import Scope, new_key
+from tests.checkpoints import save_model
+from tests.process import Process, running_server
+from tests.wire import connected, get
+
+UNUSUAL = [b"Via: 1.1 a", b"Via: 1.1 b"]
+FEATURES = ("x0", "x1", "x2", "x3")
+RIGHT = new_key("right", [Scope.PREDICT], "100000/second")
+FEW = new_key("few", [Scope.PREDICT], "3/day")
+OTHER = new_key("other", [Scope.METRICS], None)
+# Random, or of time: a number that is there, whatever it is.
+VARIES = {"date", "x-request-id", "x-prediction-id", "retry-after", "ratelimit"}
+COUNTED = (
+    "http_requests_total",
+    "http_request_duration_seconds_count",
+    "predictions_total",
+    "out_of_range_inputs_total",
+    "prediction_batch_size",
+    "inferences_total",
+    "rollout_requests_total",
+    "shadow_requests_total",
+)
+
+
+class Sent(NamedTuple):
+    """One request, and how many bytes of it come first."""
+
+    method: bytes
+    target: bytes
+    version: bytes
+    headers: tuple[bytes, ...]
+    body: bytes
+    chunked: bool
+    cut: int
+
+    def render(self, *more: bytes) -> bytes:
+        framing, body = b"Content-Length: %d" % len(self.body), self.body
+        if self.chunked:
+            framing = b"Transfer-Encoding: chunked"
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            body += b"0\r\n\r\n"
+        line = b"%b %b HTTP/%b" % (self.method, self.target, self.version)
+        return b"\r\n".join([line, *self.headers, *more, framing, b"", body])
+
+
+def mostly(usual: bytes | None, *others: bytes | None) -> st.SearchStrategy[bytes | None]:
+    return st.sampled_from([usual] * 9 * len(others) + [*others])
+
+
+def bearer(key: str) -> bytes:
+    return b"Authorization: Bearer " + key.encode()
+
+
+numbers = st.floats(-100, 100, width=32) | st.sampled_from(
+    [1e39, 3e38, -0.0, 1e-45, True, "1", None]
+)
+rows = st.fixed_dictionaries(dict.fromkeys(FEATURES, st.floats(-100, 100, width=32)))
+odd_rows = st.dictionaries(st.sampled_from([*FEATURES, "x4", "é"]), numbers, max_size=5)
+bodies = st.one_of(
+    rows.map(json.dumps),
+    rows.map(json.dumps),
+    st.lists(rows | odd_rows, max_size=3).map(lambda each: json.dumps({"instances": each})),
+    st.integers(60, 70).map(lambda n: json.dumps({"instances": [dict.fromkeys(FEATURES, 1)] * n})),
+    odd_rows.map(json.dumps),
+    st.sampled_from(["", "null", "{", "[]", '{"x0": NaN}', '{"x0":1,"x0":1,"x1":1,"x2":1,"x3":1}']),
+).map(str.encode) | st.binary(max_size=20)
+headers = st.tuples(
+    mostly(
+        b"Content-Type: application/json",
+        None,
+        b"content-type: text/plain",
+        b"CONTENT-TYPE: application/json; charset=utf-8",
+        b"Content-Type: application/x-npy",
+    ),
+    mostly(
+        b"Host: models.test",
+        b"hOST: MODELS.test:80",
+        b"Host: evil.com",
+        b"Host:",
+        b"Host: a.internal",
+        b"Host: models.test@evil.com",
+        None,
+    ),
+    mostly(
+        bearer(RIGHT[0]),
+        *[bearer(FEW[0])] * 4,
+        bearer(OTHER[0]),
+        bearer("wrong"),
+        None,
+        b"authorization: bearer  " + RIGHT[0].encode(),
+        b"Authorization: " + RIGHT[0].encode(),
+        b"Authorization:",
+        b"Authorization: Basic " + RIGHT[0].encode(),
+    ),
+    mostly(
+        None,
+        b"X-Request-Timeout: 5",
+        b"x-request-timeout: 1e-9",
+        b"X-Request-Timeout: 1_0",
+        b"X-Request-Timeout: 0",
+        b"X-Request-Timeout:",
+        b"X-Request-Timeout: 86401",
+    ),
+    mostly(None, b"Accept: */*", b"Accept: text/html", b"Accept: application/x-npy", b"Accept:"),
+    mostly(None, b"Content-Encoding: gzip", b"Content-Encoding: identity"),
+    mostly(None, b"Origin: https://app.test", b"Origin: https://evil.com"),
+    mostly(None, b"X-Prediction-Log: off", b"X-Prediction-Log: on"),
+    mostly(None, b"Expect: 100-continue", b"Connection: close", b"Upgrade: h2c", b"Cookie: a=b"),
+    # Again, and other than before.
+    mostly(
+        None,
+        b"Authorization: Bearer wrong",
+        b"Host: evil.com",
+        b"X-Request-Timeout: 7",
+        b"Content-Type: text/plain",
+    ),
+).map(lambda given: tuple(each for each in given if each is not None))
+requests = st.builds(
+    Sent,
+    mostly(b"POST", b"GET", b"HEAD", b"PUT", b"post"),
+    mostly(
+        b"/predict",
+        b"/predict?",
+        b"/predict?calibrated=false",
+        b"/predict/",
+        b"//predict",
+        b"/Predict",
+        b"/%70redict",
+        b"/predict#a",
+        b"http://models.test/predict",
+        b"http://evil.com/predict",
+        b"/predict;a=1",
+        b"/predict%00",
+        b"/../predict",
+    ),
+    mostly(b"1.1", b"1.0"),
+    headers,
+    bodies,
+    st.sampled_from([False] * 9 + [True]),
+    st.integers(0, 400),
+)
+
+
+def reply(server: Process, sent: Sent, number: int, more: list[bytes]) -> tuple[object, ...]:
+    content = sent.render(b"X-Request-ID: n%d" % number, *more)
+    with connected(server.url, timeout=60) as wire:
+        wire.send(content[: sent.cut])
+        wire.send(content[sent.cut :])
+        found = wire.reply(sent.method.decode())
+    if found is None:
+        return (None,)
+    shown = sorted(
+        (name.lower(), "" if name.lower() in VARIES else value)
+        for name, value in found.headers.items()
+    )
+    return found.status, shown, found.body
+
+
+def may_be_answered(sent: Sent) -> bool:
+    """By the words of the documentation, and with no code of the service."""
+    given = [header.partition(b":")[::2] for header in sent.headers]
+    keys = [value.split() for name, value in given if name.lower() == b"authorization"]
+    hosts = [value.strip().lower() for name, value in given if name.lower() == b"host"]
+    allowed = [[b"bearer", key.encode()] for key, _ in (RIGHT, FEW)]
+    return (
+        len(keys) == len(hosts) == 1
+        and [keys[0][0].lower(), *keys[0][1:]] in allowed
+        and re.fullmatch(rb"(models\.test|[a-z]+\.internal)(:\d+)?", hosts[0]) is not None
+    )
+
+
+def metrics(server: Process) -> list[str]:
+    with connected(server.url) as wire:
+        wire.send(get(b"/metrics", bearer(OTHER[0])).replace(b"Host: test", b"Host: models.test"))
+        found = wire.reply()
+    assert found is not None
+    lines = found.body.decode().splitlines()
+    counted = [line for line in lines if line.startswith(COUNTED)]
+    return [line for line in counted if "_sum" not in line and "_created" not in line]
+
+
+def logged(server: Process) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if "n" in line]
+    kept = [line for line in lines if line.get("request_id", "").startswith("n")]
+    return [{k: v for k, v in each.items() if k not in ("time", "milliseconds")} for each in kept]
+
+
+def recorded(path: Path) -> list[tuple[object, ...]]:
+    columns = "request_id, model, version, state_sha256, inputs, probabilities, class"
+    with sqlite3.connect(path) as connection:
+        found = connection.execute(f"SELECT {columns} FROM predictions").fetchall()
+    return sorted(found)
+
+
+def test_both_ways_answer_count_and_log_the_same(tmp_path: Path) -> None:
+    for version in (1, 2):
+        (tmp_path / "models" / "made" / f"{version}").mkdir(parents=True)
+        save_model(tmp_path / "models" / "made" / f"{version}" / "made.pth", seed=version)
+    (tmp_path / "keys.toml").write_text("\n".join(entry for _, entry in (RIGHT, FEW, OTHER)))
+    options = ["--models", f"{tmp_path}/models", "--model", "made", "--version-policy", "all"]
+    options += ["--canary", "made:1=0.5", "--api-keys", f"{tmp_path}/keys.toml"]
+    options += ["--trusted-hosts", "models.test,*.internal", "--request-timeout-seconds", "60"]
+    databases = [tmp_path / f"{number}.db" for number in range(2)]
+    numbers_sent, statuses = iter(range(10**6)), set()
+    with ExitStack() as stack:
+        fast, routed = [
+            stack.enter_context(
+                running_server(
+                    tmp_path / f"{path.stem}.log", *options, "--prediction-log", f"sqlite:///{path}"
+                )
+            )
+            for path in databases
+        ]
+
+        @given(requests)
+        @examples(
+            max_examples=300,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        def answered_alike(sent: Sent) -> None:
+            number = next(numbers_sent)
+            answer = reply(fast, sent, number, [])
+            assert answer == reply(routed, sent, number, UNUSUAL)
+            statuses.add(answer[0])
+            assert answer[0] != 200 or may_be_answered(sent), sent
+
+        answered_alike()
+        assert statuses >= {200, 400, 401, 415, 421, 422, 429}
+        assert metrics(fast) == metrics(routed)
+        assert fast.stop() == routed.stop() == 0
+    assert logged(fast) == logged(routed)
+    assert len(logged(fast)) > 200
+    assert recorded(databases[0]) == recorded(databases[1])
+    assert recorded(databases[0])
