@@ -8,8 +8,8 @@ from types import FrameType
 
 from app.addresses import bind, share
 from app.server.server import Server
-from app.server.worker_broadcast import Bulletin
-from app.server.worker_verbs import Broadcast
+from app.server.worker_broadcast import Broadcast
+from app.server.worker_plans import SharedPlans
 
 # Blocked in the supervisor, which takes them one by one.
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGALRM}
@@ -37,7 +37,7 @@ class WorkerServer(Server):
         self,
         listeners: list[socket.socket],
         lifeline: int,
-        bulletin: Bulletin,
+        plans: SharedPlans,
         on_loop: Callable[[], None],
         on_started: Callable[[], None],
     ) -> None:
@@ -46,7 +46,7 @@ class WorkerServer(Server):
         Calls `on_loop` once the event loop runs, `on_started` once this worker serves.
         """
         self._lifeline, self._on_loop, self._on_started = lifeline, on_loop, on_started
-        self._broadcast = Broadcast(self._service.registry, bulletin)
+        self._broadcast = Broadcast(self._service.registry, plans)
         self._service.verbs = self._broadcast
         self.run(listeners)
 

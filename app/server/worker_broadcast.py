@@ -1,158 +1,72 @@
-"""Where worker processes tell one another what they serve: files, pipes and a lock."""
+"""Admin verbs in every worker process: one worker acts and publishes, the others follow."""
 
 import asyncio
-import fcntl
 import logging
-import os
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import TextIO, TypeVar
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 
-import msgspec
-
-from app.errors import OutOfStep
-from app.registry import Plan
-from stateserve.checkpoint import write_atomically
+from app.registry import Registry
+from app.server.worker_plans import SharedPlans
 
 logger = logging.getLogger("app.broadcast")
-LOOK_SECONDS = 0.005
-Bell = tuple[int, int]
-Document = TypeVar("Document")
 
 
-class Numbered(msgspec.Struct):
-    number: int
-    plan: Plan
+class Broadcast:
+    """One worker's registry, kept in step with those of the other workers.
 
+    The others follow a plan, not a verb: a worker that replaces a dead one needs the last plan
+    alone, and following it twice does no harm. Verbs raise what the registry raises, and
+    OutOfStep if a worker does not follow.
+    """
 
-class Published(msgspec.Struct):
-    """The last plan of each model that a verb changed; numbers count the verbs."""
+    def __init__(self, registry: Registry[Any], plans: SharedPlans) -> None:
+        self._registry = registry
+        self._plans = plans
+        self._followed: dict[str, int] = {}
+        self._following = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    number: int = 0
-    plans: dict[str, Numbered] = {}
+    async def begin(self) -> None:
+        """Catch up with the other workers, and follow them from now on."""
+        asyncio.get_running_loop().add_reader(self._plans.wakeup, self._wake_up)
+        await self._follow()
 
+    async def load(self, name: str, version: str | None = None) -> None:
+        await self._everywhere(name, partial(self._registry.load, name, version))
 
-class Followed(msgspec.Struct):
-    """How far one worker has come; `trouble` is what keeps it from serving the same."""
+    async def unload(self, name: str, version: str | None = None) -> None:
+        await self._everywhere(name, partial(self._registry.unload, name, version))
 
-    number: int = -1
-    trouble: str | None = None
+    async def set_default(self, name: str, version: str) -> None:
+        await self._everywhere(name, partial(self._registry.set_default, name, version))
 
-
-def make_bells(workers: int) -> list[Bell]:
-    """A pipe for each worker, made before they fork: whoever writes to it has it look."""
-    bells = [os.pipe() for _ in range(workers)]
-    for end in sum(bells, ()):
-        os.set_blocking(end, False)
-    return bells
-
-
-class Bulletin:
-    """One worker's view of the `directory` that all share; `patience` is in seconds."""
-
-    def __init__(self, directory: Path, slot: int, bells: list[Bell], patience: float = 30) -> None:
-        self._slot = slot
-        self._bells = bells
-        self._patience = patience
-        self._published = directory / "published.json"
-        self._turns = directory / "turns.lock"
-        self._followed = [directory / f"followed-{slot}.json" for slot in range(len(bells))]
-
-    @property
-    def bell(self) -> int:
-        """What can be read when there is something new."""
-        return self._bells[self._slot][0]
-
-    def silence(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self.bell, 65536)
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Keep all others out meanwhile. Raises OutOfStep if one takes too long."""
-        deadline = time.monotonic() + self._patience
-        # The kernel takes the lock from a worker that dies.
-        with _open(self._turns) as file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise OutOfStep("another worker is busy with an admin verb") from None
-                    await asyncio.sleep(LOOK_SECONDS)
-            yield
-
-    def read(self) -> Published:
-        return _read(self._published, Published)
-
-    def publish(self, name: str, plan: Plan) -> int:
-        """Tell all of a model's plan; returns its number. For one whose turn it is."""
-        published = self.read()
-        published.number += 1
-        published.plans[name] = Numbered(published.number, plan)
-        _write(self._published, published)
-        for _, end in self._bells:
-            # A full pipe has been rung often enough.
-            with suppress(BlockingIOError):
-                os.write(end, b".")
-        return published.number
-
-    def acknowledge(self, number: int, trouble: str | None = None) -> None:
-        """Tell that this worker serves what was published up to `number`, or why it does not."""
-        if number > _read(self._followed[self._slot], Followed).number:
+    async def _everywhere(self, name: str, verb: Callable[[], Awaitable[None]]) -> None:
+        async with self._plans.turn():
+            await self._follow()
             try:
-                _write(self._followed[self._slot], Followed(number, trouble))
-            except OutOfStep as error:
-                # Whoever waits for it is told that it is late.
-                logger.error("%s", error)
+                await verb()
+            finally:
+                # After an error, too: of several versions some may have been loaded.
+                if plan := self._registry.plan(name):
+                    number = self._followed[name] = self._plans.publish(name, plan)
+                    self._plans.acknowledge(number)
+                    await self._plans.wait_for_all(number)
 
-    async def wait_for_all(self, number: int) -> None:
-        """Until every worker serves what was published. Raises OutOfStep if one does not.
+    def _wake_up(self) -> None:
+        self._plans.clear_wakeup()
+        task = asyncio.create_task(self._follow())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-        They load in turns: each has its own time from when the one before it was done.
-        """
-        waiting = dict(enumerate(self._followed))
-        deadline = time.monotonic() + self._patience
-        while waiting:
-            for slot, path in list(waiting.items()):
-                followed = _read(path, Followed)
-                if followed.number < number:
-                    continue
-                if followed.trouble:
-                    raise OutOfStep(f"worker-{slot} serves something else: {followed.trouble}")
-                del waiting[slot]
-                deadline = time.monotonic() + self._patience
-            if waiting and time.monotonic() > deadline:
-                late = f"worker-{next(iter(waiting))}"
-                raise OutOfStep(f"{late} has not followed in {self._patience:g} s")
-            await asyncio.sleep(LOOK_SECONDS)
-
-
-def _read(path: Path, kind: type[Document]) -> Document:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        return kind()
-
-
-def _write(path: Path, document: msgspec.Struct) -> None:
-    try:
-        write_atomically({path: msgspec.json.encode(document)})
-    except OSError as error:
-        raise _unwritten(path, error) from None
-
-
-def _open(path: Path) -> TextIO:
-    try:
-        return path.open("w")
-    except OSError as error:
-        raise _unwritten(path, error) from None
-
-
-def _unwritten(path: Path, error: OSError) -> OutOfStep:
-    return OutOfStep(
-        f"the workers cannot tell one another what they serve: {path}: {error.strerror}"
-    )
+    async def _follow(self) -> None:
+        async with self._following:
+            published = self._plans.read()
+            trouble = None
+            for name, numbered in published.plans.items():
+                if numbered.number > self._followed.get(name, 0):
+                    trouble = await self._registry.follow(name, numbered.plan) or trouble
+                    self._followed[name] = numbered.number
+            if trouble:
+                logger.error("not in step with the other workers: %s", trouble)
+            self._plans.acknowledge(published.number, trouble)

@@ -27,7 +27,7 @@ from app.process import end_on_signals
 from app.server.heartbeats import Heartbeats
 from app.server.shared_folder import make_shared_folder
 from app.server.worker import SIGNALS, WorkerServer
-from app.server.worker_broadcast import Bulletin, make_bells
+from app.server.worker_plans import SharedPlans, make_wakeups
 from app.settings import Settings
 
 logger = logging.getLogger("app.workers")
@@ -66,7 +66,7 @@ class Supervisor:
         self._failed_starts = [0] * settings.workers
         # Shared with the workers: a byte of each says whether it has begun to serve.
         self._started = mmap.mmap(-1, settings.workers)
-        self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
+        self._wake_uptbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
         self._hung: set[int] = set()
         self._stopping = False
         self._end = math.inf
@@ -80,14 +80,14 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._listeners = self._server.listen(self._settings.workers)
         self._lifeline = os.pipe()
-        self._bells = make_bells(self._settings.workers)
+        self._wakeups = make_wakeups(self._settings.workers)
         # The collector writes to every object that it visits, and would unshare its page.
         gc.collect()
         gc.freeze()
         for slot in range(self._settings.workers):
             self._start(slot)
         # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns what no signal is.
-        signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
+        signal.setitimer(signal.ITIMER_REAL, self._wake_uptbeats.period, self._wake_uptbeats.period)
         while self._workers:
             sent = signal.sigwait(SIGNALS)
             if sent == signal.SIGALRM:
@@ -109,13 +109,13 @@ class Supervisor:
         if time.monotonic() > self._end:
             self._end = math.inf
             self._kill_all("the drain took too long")
-        for slot in self._heartbeats.silent():
+        for slot in self._wake_uptbeats.silent():
             if worker := self._workers.get(slot):
-                seconds = self._heartbeats.timeout
+                seconds = self._wake_uptbeats.timeout
                 logger.error("%s hangs: no sign of it for %g s; killed", worker.name, seconds)
                 self._hung.add(slot)
                 # The kernel may need a while.
-                self._heartbeats.beat(slot)
+                self._wake_uptbeats.beat(slot)
                 worker.kill()
 
     def _kill_all(self, reason: str) -> None:
@@ -131,7 +131,7 @@ class Supervisor:
 
     def _start(self, slot: int) -> None:
         self._started[slot] = 0
-        self._heartbeats.beat(slot)
+        self._wake_uptbeats.beat(slot)
         # Its name is that of its counts: a replacement goes on with those of the dead.
         name = f"worker-{slot}"
         self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
@@ -150,11 +150,11 @@ class Supervisor:
         end_on_signals(LINES.flush)
         # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        bulletin = Bulletin(Path(self._directory), slot, self._bells)
+        plans = SharedPlans(Path(self._directory), slot, self._wakeups)
         on_started = partial(setitem, self._started, slot, 1)
-        on_loop = partial(self._heartbeats.keep_beating, slot)
+        on_loop = partial(self._wake_uptbeats.keep_beating, slot)
         try:
-            self._server.work(listeners, lifeline, bulletin, on_loop, on_started)
+            self._server.work(listeners, lifeline, plans, on_loop, on_started)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)

@@ -12,8 +12,8 @@ from app.errors import ModelNotFound, OutOfStep, VersionNotFound
 from app.monitor.metrics import Metrics
 from app.registry.folder import Repository
 from app.registry.registry import Registry
-from app.server.worker_broadcast import Bulletin, make_bells
-from app.server.worker_verbs import Broadcast
+from app.server.worker_broadcast import Broadcast
+from app.server.worker_plans import SharedPlans, make_wakeups
 from app.settings.version_policy import VersionPolicy
 from stateserve.errors import CardMismatch, StateserveError
 from stateserve.model.predictor import Predictor
@@ -21,13 +21,13 @@ from tests.checkpoints import save_model
 
 
 class Worker:
-    def __init__(self, folder: Path, slot: int, bells: list, patience: float = 20) -> None:
+    def __init__(self, folder: Path, slot: int, wakeups: list, patience: float = 20) -> None:
         policy = VersionPolicy.parse("latest:2")
         repository = Repository(folder / "models", "wine")
         build: Callable[[Predictor], str] = lambda predictor: predictor.state_sha256  # noqa: E731
         self.registry = Registry(repository, build, Metrics(), policy)
         self.registry.load_all()
-        self.verbs = Broadcast(self.registry, Bulletin(folder, slot, bells, patience))
+        self.verbs = Broadcast(self.registry, SharedPlans(folder, slot, wakeups, patience))
 
     def serves(self) -> tuple[object, ...]:
         """Every version's standing, and the hash of the state of each that is served."""
@@ -48,8 +48,8 @@ def folder(tmp_path: Path) -> Path:
 
 @asynccontextmanager
 async def workers(folder: Path, number: int = 3) -> AsyncIterator[list[Worker]]:
-    bells = make_bells(number)
-    started = [Worker(folder, slot, bells) for slot in range(number)]
+    wakeups = make_wakeups(number)
+    started = [Worker(folder, slot, wakeups) for slot in range(number)]
     for worker in started:
         await worker.verbs.begin()
     yield started
@@ -105,8 +105,8 @@ async def test_a_verb_on_no_model_tells_the_others_nothing(folder: Path) -> None
 
 async def test_one_that_comes_later_catches_up_with_all_models(folder: Path) -> None:
     save_model(folder / "models/other/1/model.pth", seed=5)
-    bells = make_bells(2)
-    first, late = (Worker(folder, slot, bells) for slot in range(2))
+    wakeups = make_wakeups(2)
+    first, late = (Worker(folder, slot, wakeups) for slot in range(2))
     await first.verbs.begin()
     verbs = [
         asyncio.create_task(first.verbs.unload("other")),
@@ -119,7 +119,7 @@ async def test_one_that_comes_later_catches_up_with_all_models(folder: Path) -> 
     await asyncio.gather(*verbs)
     require_the_same([first, late])
     assert late.default() == "1"
-    again = Worker(folder, 1, bells)
+    again = Worker(folder, 1, wakeups)
     await again.verbs.begin()
     require_the_same([first, again])
     assert {each.reason for each in again.registry.statuses("other")} == {"unloaded"}
@@ -139,8 +139,8 @@ async def test_verbs_of_all_workers_take_turns(folder: Path) -> None:
 
 
 async def test_what_does_not_follow_is_named(folder: Path) -> None:
-    bells = make_bells(2)
-    first, silent = (Worker(folder, slot, bells, patience=0.1) for slot in range(2))
+    wakeups = make_wakeups(2)
+    first, silent = (Worker(folder, slot, wakeups, patience=0.1) for slot in range(2))
     await first.verbs.begin()
     with pytest.raises(OutOfStep, match=r"worker-1 has not followed in 0.1 s"):
         await first.verbs.set_default("wine", "1")
@@ -150,8 +150,8 @@ async def test_what_does_not_follow_is_named(folder: Path) -> None:
 
 
 async def test_a_file_that_changes_between_is_noticed(folder: Path) -> None:
-    bells = make_bells(2)
-    first, late = (Worker(folder, slot, bells) for slot in range(2))
+    wakeups = make_wakeups(2)
+    first, late = (Worker(folder, slot, wakeups) for slot in range(2))
     await first.verbs.begin()
     verb = asyncio.create_task(first.verbs.load("wine", "1"))
     while not (folder / "published.json").exists():
@@ -168,8 +168,10 @@ async def test_a_file_that_changes_between_is_noticed(folder: Path) -> None:
 
 
 async def test_a_turn_that_does_not_come_is_told(folder: Path) -> None:
-    bells = make_bells(2)
-    first, second = (Worker(folder, slot, bells, patience=wait) for slot, wait in ((0, 20), (1, 0)))
+    wakeups = make_wakeups(2)
+    first, second = (
+        Worker(folder, slot, wakeups, patience=wait) for slot, wait in ((0, 20), (1, 0))
+    )
     await first.verbs.begin()
     waiting = asyncio.create_task(first.verbs.set_default("wine", "1"))
     while not (folder / "published.json").exists():
