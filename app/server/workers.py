@@ -66,7 +66,7 @@ class Supervisor:
         self._failed_starts = [0] * settings.workers
         # Shared with the workers: a byte of each says whether it has begun to serve.
         self._started = mmap.mmap(-1, settings.workers)
-        self._wake_uptbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
+        self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
         self._hung: set[int] = set()
         self._stopping = False
         self._end = math.inf
@@ -87,7 +87,7 @@ class Supervisor:
         for slot in range(self._settings.workers):
             self._start(slot)
         # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns what no signal is.
-        signal.setitimer(signal.ITIMER_REAL, self._wake_uptbeats.period, self._wake_uptbeats.period)
+        signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
         while self._workers:
             sent = signal.sigwait(SIGNALS)
             if sent == signal.SIGALRM:
@@ -109,13 +109,13 @@ class Supervisor:
         if time.monotonic() > self._end:
             self._end = math.inf
             self._kill_all("the drain took too long")
-        for slot in self._wake_uptbeats.silent():
+        for slot in self._heartbeats.silent():
             if worker := self._workers.get(slot):
-                seconds = self._wake_uptbeats.timeout
+                seconds = self._heartbeats.timeout
                 logger.error("%s hangs: no sign of it for %g s; killed", worker.name, seconds)
                 self._hung.add(slot)
                 # The kernel may need a while.
-                self._wake_uptbeats.beat(slot)
+                self._heartbeats.beat(slot)
                 worker.kill()
 
     def _kill_all(self, reason: str) -> None:
@@ -131,7 +131,7 @@ class Supervisor:
 
     def _start(self, slot: int) -> None:
         self._started[slot] = 0
-        self._wake_uptbeats.beat(slot)
+        self._heartbeats.beat(slot)
         # Its name is that of its counts: a replacement goes on with those of the dead.
         name = f"worker-{slot}"
         self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
@@ -152,7 +152,7 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         plans = SharedPlans(Path(self._directory), slot, self._wakeups)
         on_started = partial(setitem, self._started, slot, 1)
-        on_loop = partial(self._wake_uptbeats.keep_beating, slot)
+        on_loop = partial(self._heartbeats.keep_beating, slot)
         try:
             self._server.work(listeners, lifeline, plans, on_loop, on_started)
         except Exception:
