@@ -4,10 +4,13 @@ BIN := .venv/bin
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 PAGE := .config/page
 
-.PHONY: help serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
+.PHONY: help predict serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+predict: .venv/serve  ## classify one flower with models/iris-model.pth
+	$(BIN)/stateserve predict --sepal-length 5.1 --sepal-width 3.5 --petal-length 1.4 --petal-width 0.2
 
 serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
 	$(BIN)/stateserve serve
