@@ -155,7 +155,7 @@ def test_a_path_is_served_and_is_gone_at_the_end(tmp_path: Path, workers: str) -
 
 def refusal(*options: str) -> str:
     command = [sys.executable, "-m", "app", "serve", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 1
     *_, last = map(json.loads, done.stderr.splitlines())
     start = "setting STATESERVE_UDS (--uds): "

@@ -93,7 +93,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(timeout=60)
+            process.wait(timeout=120)
         finally:
             process.kill()
             shutil.rmtree(folder, ignore_errors=True)

@@ -28,7 +28,7 @@ TRAINING = ["-m", "training", "--seeds", "0", "--epochs", "1", "--name", "model"
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -50,7 +50,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_room_anywhere_one_line_says_what_is_needed(temporary: Path) -> None:
     command = [*with_small_memory("64k", "64k"), "-m", "app", "serve", "--workers", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     message = json.loads(line)["message"]

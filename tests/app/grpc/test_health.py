@@ -59,7 +59,7 @@ def test_a_watcher_is_told_of_the_drain_and_holds_up_no_end(tmp_path: Path) -> N
             running.process.send_signal(signal.SIGTERM)
             assert next(watch).status == STATUS.NOT_SERVING
             assert list(watch) == []
-        assert running.process.wait(timeout=30) == 0
+        assert running.process.wait(timeout=120) == 0
 
 
 def test_health_of_the_server_is_open_that_of_a_model_asks_a_key(tmp_path: Path) -> None:

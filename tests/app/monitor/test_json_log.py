@@ -72,8 +72,8 @@ def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
         reading.start()
         wait_until(lambda: any(b"log lines dropped" in line for line in list(lines)))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
-        reading.join(timeout=60)
+        assert process.wait(timeout=120) == 0
+        reading.join(timeout=120)
     records = [json.loads(line) for line in lines]
     said = next(each["message"] for each in records if "lines dropped" in each["message"])
     assert int(said.rpartition(" ")[2]) >= lost
@@ -85,7 +85,7 @@ def test_while_nobody_reads_it_ends_all_the_same() -> None:
         for _ in range(400):
             client.get("/" + "x" * 2000, timeout=60)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_no_line_has_the_escapes_of_a_terminal(server: Process) -> None:
@@ -103,7 +103,7 @@ def test_a_reader_that_is_gone_harms_nobody() -> None:
             assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
         wait_until(lambda: dropped(url) > 0)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
 
 
 @pytest.mark.parametrize(("closed", "workers"), [("2>&-", "1"), ("<&- >&- 2>&-", "2")])
@@ -121,7 +121,7 @@ def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str)
             for descriptor in (2,) if closed == "2>&-" else (0, 1, 2):
                 assert Path(f"/proc/{process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=60) == 0
+            assert process.wait(timeout=120) == 0
         finally:
             process.kill()
 

@@ -73,7 +73,7 @@ def test_what_was_sent_before_sigterm_is_answered(tmp_path: Path, workers: str) 
             _, rest, count = CASES[case]
             connection.sendall(rest)
             assert read_to_the_end(connection) == [b"200"] * count, case
-        assert service.process.wait(timeout=60) == 0
+        assert service.process.wait(timeout=120) == 0
 
 
 def cases_of(connections: dict[str, list[socket.socket]]) -> list[tuple[str, socket.socket]]:

@@ -39,7 +39,7 @@ class Clients:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=60)
+            thread.join(timeout=120)
 
 
 def find_port() -> str:

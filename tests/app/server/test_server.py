@@ -31,7 +31,7 @@ def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "app", *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         cwd=ROOT,
         check=False,
     )
@@ -57,7 +57,7 @@ def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setenv("STATESERVE_MODEL", str(tmp_path / "absent.pth"))
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"]
     result = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+        command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
     )
     assert result.returncode == 1
     assert result.stderr == f"stateserve: {tmp_path}/absent.pth: No such file or directory\n"
@@ -99,7 +99,7 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:
         wait_until(lambda: refuses(running.url))
         connection.sendall(body[-1:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        assert running.process.wait(timeout=20) == 0
+        assert running.process.wait(timeout=120) == 0
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"class":"setosa"' in answer
 
@@ -122,7 +122,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path: Path) -> None:
             running.process.send_signal(signal.SIGTERM)
             for client in clients:
                 client.result(timeout=30)
-        assert running.process.wait(timeout=20) == 0
+        assert running.process.wait(timeout=120) == 0
     assert set(answered) == {200}
     records = [json.loads(line) for line in running.log.read_text().splitlines()]
     predicted = [record for record in records if record.get("path") == "/predict"]

@@ -95,7 +95,7 @@ def test_it_ends_with_0_at_each_step_of_its_start(
         maps = Path(f"/proc/{pid}/maps")
         wait_until(lambda: reached in log.read_text() or reached in maps.read_text())
         os.kill(pid, signal.SIGTERM)
-        assert outer.wait(timeout=60) == 0
+        assert outer.wait(timeout=120) == 0
     assert "Traceback" not in log.read_text()
 
 
@@ -172,6 +172,6 @@ def test_a_second_signal_ends_it_at_once_with_0(
                 for pid in processes_of(service) if to_all else [service.process.pid]:
                     os.kill(pid, sent)
                 wait_until(says(service, ": draining", int(workers)))
-            assert service.process.wait(timeout=60) == 0
+            assert service.process.wait(timeout=120) == 0
             with suppress(ConnectionResetError):
                 assert connection.recv(1) == b""

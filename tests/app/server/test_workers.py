@@ -146,7 +146,7 @@ def test_a_signal_drains_every_worker_and_the_status_is_0(
             assert service.process.poll() is None
             connection.sendall(body[-1:])
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        assert service.process.wait(timeout=30) == 0
+        assert service.process.wait(timeout=120) == 0
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close" in answer.lower()
     assert all(map(has_ended, workers))
@@ -166,7 +166,7 @@ def test_a_second_signal_forces_the_end(tmp_path: Path) -> None:
         wait_until(lambda: refuses(service.url))
         assert service.process.poll() is None
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(timeout=30) == 0
+        assert service.process.wait(timeout=120) == 0
         assert connection.recv(1) == b""
     assert all(map(has_ended, workers))
 
@@ -219,7 +219,7 @@ def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
         [sys.executable, "-c", DIES_AT_START, model, tmp_path],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         cwd=ROOT,
         check=False,
     )
@@ -255,7 +255,7 @@ def test_a_second_service_is_refused_the_port(service: Process, workers: str) ->
     port = service.url.rpartition(":")[2]
     command = [sys.executable, "-m", "app", "serve", "--workers", workers, "--port", port]
     result = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+        command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
     )
     assert result.returncode == 1
     *_, last = map(json.loads, result.stderr.splitlines())

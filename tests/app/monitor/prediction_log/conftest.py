@@ -65,7 +65,7 @@ class Cluster:
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=120)
 
     def run(self, statement: str) -> None:
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
