@@ -37,7 +37,7 @@ OURS = Contender(
     name="this service",
     folder=ROOT,
     pip=("-e", ".", "-c", "constraints.txt"),
-    start="{bin}/app serve --port {ports[0]}",
+    start="{bin}/stateserve serve --port {ports[0]}",
     path="/predict",
     settings="`stateserve serve` as it comes: range warnings, metrics, limits all on",
     connections=(32, 1, 200),
@@ -108,7 +108,8 @@ PEERS = (
         name="TorchServe",
         folder=HERE / "torchserve",
         prepare="{bin}/torch-model-archiver --model-name iris --version 1 --force "
-        "--model-file {root}/app/multiclass.py --serialized-file {root}/models/iris-model.pth "
+        "--model-file {root}/stateserve/model/architectures/multiclass.py "
+        "--serialized-file {root}/models/iris-model.pth "
         "--handler handler.py --config-file model-config.yaml --export-path {built}",
         start="{bin}/torchserve --start --foreground --ncs --model-store {built} "
         "--models iris=iris.mar --ts-config config.properties --log-config log4j2.xml",

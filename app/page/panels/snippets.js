@@ -63,7 +63,7 @@ export function python(base, instance, query = {}) {
   const details = Object.keys(query).map((name) => `, ${name}=True`);
   const shown = ["answer.label", "answer.probabilities", ...(query.out_of_distribution ? ["answer.novelty"] : [])];
   const lines = Object.entries(instance).map(([name, value]) => `    ${JSON.stringify(name)}: ${value},\n`);
-  return `from app.client import Client
+  return `from stateserve.client import Client
 
 with Client("${base.replace(/\/$/, "")}") as client:
     answer = client.predict({

@@ -18,7 +18,7 @@ from benchmarks.peers.iris import Iris
 module = Iris().module
 rows = np.array([[5.1, 3.5, 1.4, 0.2]], dtype=np.float32)
 signature = mlflow.models.infer_signature(rows, rows[:, :3])
-app = Path(__file__).parents[3] / "app"
+library = Path(__file__).parents[3] / "stateserve"
 mlflow.pytorch.save_model(
-    module, sys.argv[1], signature=signature, input_example=rows, code_paths=[str(app)]
+    module, sys.argv[1], signature=signature, input_example=rows, code_paths=[str(library)]
 )
