@@ -9,6 +9,7 @@ from app.api.endpoints import (
     docs,
     explain,
     feedback,
+    health,
     model,
     models,
     monitoring,
@@ -16,12 +17,11 @@ from app.api.endpoints import (
     predict,
     rollout,
     state,
+    v2,
+    v2_repository,
+    v2_statistics,
 )
-from app.api.endpoints import health as operations
-from app.api.endpoints import v2 as open_inference
-from app.api.endpoints import v2_repository as model_repository
-from app.api.endpoints import v2_statistics as model_statistics
-from app.api.openapi import v2_schemas as open_schemas
+from app.api.openapi import v2_schemas
 from app.api.openapi.schemas import problems
 from app.settings import Settings
 
@@ -42,25 +42,25 @@ def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> Non
                 responses=problems(404, 503) if prefix else problems(503),
             )
     # What has no name in its path comes first: /v2/models/stats is not of a model.
-    app.include_router(model_repository.router)
-    app.include_router(model_statistics.router)
-    of_a_model: list[Any] = [open_inference, model_repository, model_statistics]
+    app.include_router(v2_repository.router)
+    app.include_router(v2_statistics.router)
+    of_a_model: list[Any] = [v2, v2_repository, v2_statistics]
     for prefix, dependencies in list(places.items())[1:]:
         for module in of_a_model:
             app.include_router(
                 module.model_router,
                 prefix=f"/v2{prefix}",
                 dependencies=dependencies,
-                responses=open_schemas.errors_of(404, 503),
+                responses=v2_schemas.errors_of(404, 503),
             )
-    app.include_router(open_inference.router)
+    app.include_router(v2.router)
     app.include_router(models.router)
     app.include_router(feedback.router)
     if settings.beside:
         app.include_router(rollout.router)
     if admin_too:
         app.include_router(admin.router)
-        app.include_router(model_repository.admin_router)
-    app.include_router(operations.router)
+        app.include_router(v2_repository.admin_router)
+    app.include_router(health.router)
     app.include_router(docs.router)
     app.include_router(page.router)
