@@ -21,8 +21,11 @@ def table(name: str, *columns: str) -> Table:
 
 
 def short(number: float | None) -> str:
-    """Four significant digits; nothing for a figure that is not defined."""
-    return "" if number is None else f"{number:.4g}"
+    """Four significant digits, or as many as tell the number from 1; nothing for None."""
+    if number is None:
+        return ""
+    enough = (f"{number:.{digits}g}" for digits in range(4, 18))
+    return next(text for text in enough if text != "1" or number == 1)
 
 
 def figure(number: float | None, dtype: str = "float64") -> str:
