@@ -1,7 +1,6 @@
 """Training data: scikit-learn's iris, or a numeric CSV."""
 
 import io
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.datasets import load_iris
+
+from stateserve.model import split_unit
 
 
 class DataError(Exception):
@@ -70,12 +71,6 @@ def read_csv(path: Path, target: str, name: str) -> Dataset:
         units=list(units),
         classes=classes,
     )
-
-
-def split_unit(header: str) -> tuple[str, str | None]:
-    """Split "petal length (cm)" into name and unit; the unit may be None."""
-    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
-    return (match[1], match[2]) if match else (header, None)
 
 
 def _read_cells(path: Path) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app import __version__
+from app.cli.card import card
 from app.cli.checkpoints import convert, inspect, state
 from app.cli.diff import diff
 from app.cli.keys import keys
@@ -99,6 +100,6 @@ def show_settings(as_json: AsJson = False) -> None:
 
 # Options that the command does not know are the model's features.
 cli.command(context_settings={"ignore_unknown_options": True})(predict)
-for command in (state, inspect, diff, convert):
+for command in (state, inspect, diff, convert, card):
     cli.command()(command)
 cli.add_typer(keys, name="key")

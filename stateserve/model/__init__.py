@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
     from stateserve.model.model_view import Layer as Layer
     from stateserve.model.model_view import ModelView as ModelView
+    from stateserve.model.naming import card_like as card_like
+    from stateserve.model.naming import card_of_names as card_of_names
+    from stateserve.model.naming import split_unit as split_unit
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.training_data import Bootstrap as Bootstrap
     from stateserve.model.training_data import Calibration as Calibration
@@ -42,6 +45,7 @@ __getattr__ = lazy_exports(
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
         "model_view": ("Layer", "ModelView"),
+        "naming": ("card_like", "card_of_names", "split_unit"),
         "predictor": ("Predictor",),
         "training_data": (
             "Bootstrap",

@@ -1,6 +1,6 @@
 """The model card: names, ranges, metrics and reference data of a state, as JSON beside it.
 
-A checkpoint without a card gets a generated one, with neutral names and no training data.
+A checkpoint without a card gets a generated one (generated_card.py).
 """
 
 import re
@@ -36,10 +36,14 @@ MAX_FEATURES = 10_000
 NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
 NO_CARD = (
     "no model card: features and classes have neutral names, and training ranges, metrics and "
-    "reference data are not known"
+    "reference data are not known; to name them, run `stateserve card CHECKPOINT --like CARD` "
+    "or `stateserve card CHECKPOINT --features A,B,... --classes X,Y,...`"
 )
-# The fields that a card in a file must have, and a generated one lacks.
-WRITTEN = ("dataset", "hyperparameters", "split", "metrics", "golden")
+NO_RANGES = (
+    "the model card has no training ranges: there is no warning about values outside of them"
+)
+# Training writes all of these and all ranges, `stateserve card` none of these.
+TRAINED = ("dataset", "hyperparameters", "split", "metrics")
 
 # float32 ends at 3.4e38. Rounding can make a log-probability slightly positive.
 LogProbability = Annotated[float, Field(ge=-3.4e38, le=1e-3)]
@@ -120,7 +124,8 @@ def _distinct_features(features: list[Feature]) -> list[Feature]:
 class Card(Frozen):
     """Schema version 1 of the card. `state_sha256` is stateserve.checkpoint.state_sha256.
 
-    None means unknown. A card in a file has all fields of WRITTEN, and all ranges.
+    None means unknown. A card in a file has a golden prediction, and all of TRAINED and all
+    ranges if it has one of TRAINED.
     """
 
     schema_version: Literal[1] = 1
@@ -177,7 +182,9 @@ class Card(Frozen):
     @property
     def warnings(self) -> list[str]:
         """Warnings for users of the model about its card."""
-        return [] if self.golden else [NO_CARD]
+        if not self.golden:
+            return [NO_CARD]
+        return [] if all(feature.range for feature in self.features) else [NO_RANGES]
 
     def to_json(self) -> bytes:
         """Indented JSON with each list of numbers on one line, so that cards are easy to diff."""
@@ -186,23 +193,6 @@ class Card(Frozen):
             lambda found: f"[{' '.join(found[1].split())}]", self.model_dump_json(indent=2)
         )
         return (text + "\n").encode()
-
-
-def made_card(name: str, architecture: Architecture, state_sha256: str) -> Card:
-    """Generate the card of a state that has none, with neutral names. Raises CardMismatch."""
-    for what, count, most in (
-        ("features", architecture.n_features, MAX_FEATURES),
-        ("classes", architecture.n_classes, MAX_CLASSES),
-    ):
-        if count > most:
-            raise CardMismatch(f"the state has {count} {what}; at most {most} are served")
-    return Card(
-        name=name,
-        architecture=architecture,
-        features=[Feature(name=f"feature_{index}") for index in range(architecture.n_features)],
-        classes=[f"class_{index}" for index in range(architecture.n_classes)],
-        state_sha256=state_sha256,
-    )
 
 
 def card_path(checkpoint: Path) -> Path:
@@ -219,18 +209,26 @@ def read_card(path: Path) -> Card:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CardMismatch(f"{path}: Invalid JSON: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the card"
-        raise CardMismatch(f"{path}: {where:.200}: {first['msg']:.1000}") from None
+        raise CardMismatch(f"{path}: {first_fault(error)}") from None
     if missing := _missing(card):
         raise CardMismatch(f"{path}: {missing}: Field required")
     return card
 
 
+def first_fault(error: ValidationError) -> str:
+    """Field and reason of the first error, in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the card"
+    return f"{where:.200}: {first['msg']:.1000}"
+
+
 def _missing(card: Card) -> str | None:
-    ranges = (
-        f"features.{place}.minimum"
-        for place, feature in enumerate(card.features)
-        if not feature.range
-    )
-    return next((name for name in WRITTEN if getattr(card, name) is None), next(ranges, None))
+    if card.golden is None:
+        return "golden"
+    missing = [name for name in TRAINED if getattr(card, name) is None]
+    if len(missing) == len(TRAINED):
+        return None
+    for place, feature in enumerate(card.features):
+        if not feature.range:
+            missing.append(f"features.{place}.minimum")
+    return missing[0] if missing else None

@@ -23,7 +23,8 @@ from stateserve.checkpoint import (
 )
 from stateserve.errors import CardMismatch, StateMismatch, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import Architecture, Card, card_path, made_card, read_card
+from stateserve.model.card import Card, card_path, read_card
+from stateserve.model.generated_card import multiclass_of, neutral_card
 from stateserve.text import printable
 
 
@@ -38,14 +39,10 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
     Without a card, one with neutral names is generated if the state fits Multiclass. Raises
     CheckpointError, one line that names the file and the reason.
     """
-    state = read_state(path)
-    for name, tensor in state.items():
-        if wrong := _count_non_finite(tensor):
-            raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
-    found = state_sha256(state)
+    state, found = read_finite_state(path)
     # A broken link counts as a card, which cannot be read.
     if not os.path.lexists(card_path(path)):
-        return state, _made_card(path, state, found)
+        return state, _neutral_card(path, state, found)
     card = read_card(card_path(path))
     if found != card.state_sha256:
         raise CardMismatch(
@@ -55,18 +52,23 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
     return state, card
 
 
-def _made_card(path: Path, state: State, sha256: str) -> Card:
+def read_finite_state(path: Path) -> tuple[State, str]:
+    """Read a state and check that its weights are finite; the text is its hash.
+
+    Raises CheckpointError.
+    """
+    state = read_state(path)
+    for name, tensor in state.items():
+        if wrong := _count_non_finite(tensor):
+            raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")
+    return state, state_sha256(state)
+
+
+def _neutral_card(path: Path, state: State, sha256: str) -> Card:
     try:
-        module = Multiclass.from_state(state)
-        architecture = Architecture(
-            n_features=module.hidden.in_features,
-            n_hidden=module.hidden.out_features,
-            n_classes=module.output.out_features,
-            batch_norm=isinstance(module.norm, nn.BatchNorm1d),
-        )
-        return made_card(printable(path.stem)[:200], architecture, sha256)
+        return neutral_card(printable(path.stem)[:200], multiclass_of(state), sha256)
     except (StateMismatch, CardMismatch) as error:
-        raise type(error)(f"{path}: {error}; and no model card lies beside it") from None
+        raise type(error)(f"{path}: {error}") from None
 
 
 def _count_non_finite(tensor: Tensor) -> int:

@@ -8,7 +8,6 @@ from threading import Lock
 from typing import Self
 
 import numpy as np
-import torch
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateMismatch
@@ -19,12 +18,11 @@ from stateserve.model.background import in_background
 from stateserve.model.card import Card
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
+from stateserve.model.generated_card import golden_prediction, sizes
 from stateserve.text import printable
 
 # The golden prediction may be from another CPU, whose kernels round differently.
 GOLDEN_TOLERANCE = 1e-4
-# Without a card, this many rows compare the module with its compiled form.
-MADE_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,15 @@ class Predictor:
 
     def require_golden_prediction(self) -> None:
         """Raise CardMismatch unless sizes and golden prediction of card and module agree."""
-        card, module = self.card, self.module
-        sizes = (module.hidden.in_features, module.output.out_features)
-        if (len(card.features), len(card.classes)) != sizes:
+        card = self.card
+        n_features, n_classes = sizes(self.module)
+        if (len(card.features), len(card.classes)) != (n_features, n_classes):
             raise CardMismatch(
                 f"the card has {len(card.features)} features and {len(card.classes)} classes, "
-                f"the state {sizes[0]} and {sizes[1]}"
+                f"the state {n_features} and {n_classes}"
             )
         inputs, golden = self._golden()
-        if inputs.shape[1:] != sizes[:1] or golden.shape != (len(inputs), sizes[1]):
+        if inputs.shape[1:] != (n_features,) or golden.shape != (len(inputs), n_classes):
             raise CardMismatch("the card's golden prediction has the wrong shape")
         found = self.log_probabilities(inputs)
         # The rounding errors of large logits are in every difference between them.
@@ -88,11 +86,7 @@ class Predictor:
             return np.array(golden.inputs, np.float32), np.array(
                 golden.log_probabilities, np.float32
             )
-        n_features = self.module.hidden.in_features
-        inputs = np.linspace(-1, 1, MADE_ROWS * n_features, dtype=np.float32)
-        rows = inputs.reshape(n_features, MADE_ROWS).T.copy()
-        with torch.inference_mode():
-            return rows, self.module(torch.from_numpy(rows)).numpy()
+        return golden_prediction(self.module, self.card.features)
 
     @property
     def state_sha256(self) -> str:

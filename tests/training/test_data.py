@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data import DataError, iris, read_csv, split_unit
+from training.data import DataError, iris, read_csv
 
 GOOD = """\
 petal length (cm),width,species
@@ -43,14 +43,6 @@ def test_a_csv_brings_its_own_names_units_and_classes(tmp_path: Path) -> None:
 def test_numeric_classes_are_sorted_by_value(tmp_path: Path) -> None:
     rows = "".join(f"1.0,{label}\n" for label in (10, 9, 10, 9))
     assert read_csv(write(tmp_path, "x,y\n" + rows), "y", "n").classes == ["9", "10"]
-
-
-@pytest.mark.parametrize(
-    ("header", "parts"),
-    [("a (cm)", ("a", "cm")), ("a", ("a", None)), ("od280/od315", ("od280/od315", None))],
-)
-def test_units_are_taken_from_the_header(header: str, parts: tuple[str, str | None]) -> None:
-    assert split_unit(header) == parts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""`stateserve card`: names the features and classes of a checkpoint that has no model card."""
+
+import csv
+import errno
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.output import AsJson, console, print_json, warn
+from app.errors import InvalidInput
+from stateserve.text import printable_json
+
+
+def card(
+    file: Annotated[Path, typer.Argument(metavar="CHECKPOINT")],
+    like: Annotated[
+        Path | None,
+        typer.Option(metavar="CARD", help="Take the features and classes of this card."),
+    ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="The features in the order of the input's columns, as the header of a CSV: "
+            '"petal length (cm)" gives the unit, too.',
+        ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,...", help="The classes in the order of the outputs."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
+    show: Annotated[bool, typer.Option("--print", help="Print the card; write no file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the model card of CHECKPOINT: --like another card, or --features and --classes.
+
+    It holds the names, the state's hash and a golden prediction; metrics and reference data only
+    if CARD is of the same state.
+    """
+    from stateserve.checkpoint import CODECS, write_atomically
+    from stateserve.model import card_like, card_of_names, card_path
+
+    target = card_path(file)
+    if like and features is None and classes is None:
+        made = card_like(file, card_path(like) if like.suffix in CODECS else like)
+    elif not like and features is not None and classes is not None:
+        headers, labels = _names("--features", features), _names("--classes", classes)
+        made = card_of_names(file, headers, labels)
+    else:
+        raise typer.BadParameter("needs either --like, or both --features and --classes")
+    for warning in made.warnings:
+        warn(warning)
+    if show:
+        print(printable_json(made.to_json().decode()), end="")
+        return
+    # A link that leads nowhere is a card, too.
+    if os.path.lexists(target) and not force:
+        raise FileExistsError(errno.EEXIST, "there already; --force replaces it", str(target))
+    write_atomically({target: made.to_json()})
+    n_features, n_classes = len(made.features), len(made.classes)
+    if as_json:
+        print_json({"file": str(target), "features": n_features, "classes": n_classes})
+    else:
+        lacks = "" if made.metrics else "; metrics and reference data are not known"
+        console.print(f"wrote {target}: {n_features} features, {n_classes} classes{lacks}")
+
+
+def _names(option: str, text: str) -> list[str]:
+    """Names as in a line of CSV: one with a comma stands in quotes. Raises InvalidInput."""
+    try:
+        line = next(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise InvalidInput(f"{option}: {error}") from None
+    names = [name.strip() for name in line]
+    if "" in names:
+        raise InvalidInput(f"{option}: name {names.index('') + 1} of {len(names)} is empty")
+    return names

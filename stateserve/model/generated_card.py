@@ -1,0 +1,92 @@
+"""Generated cards: for states whose training wrote none, with neutral or with given names."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from stateserve.checkpoint import State
+from stateserve.errors import CardMismatch, StateMismatch
+from stateserve.model.architectures.compiled import FloatArray
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.card import MAX_FEATURES, Architecture, Card, Feature, Golden
+from stateserve.model.training_record import MAX_CLASSES
+
+GOLDEN_ROWS = 8
+ONLY_MULTICLASS = "this version serves no other network, and takes no code for one"
+
+
+def multiclass_of(state: State) -> Multiclass:
+    """The module of a state whose card does not say what it is. Raises StateMismatch."""
+    try:
+        return Multiclass.from_state(state)
+    except StateMismatch as error:
+        raise StateMismatch(f"{error}; {ONLY_MULTICLASS}") from None
+
+
+def sizes(module: Multiclass) -> tuple[int, int]:
+    """How many features and classes the module has."""
+    return module.hidden.in_features, module.output.out_features
+
+
+def neutral_card(name: str, module: Multiclass, state_sha256: str) -> Card:
+    """`feature_0`, `class_0` and so on, without a golden prediction. Raises CardMismatch."""
+    n_features, n_classes = sizes(module)
+    for what, count, most in (
+        ("features", n_features, MAX_FEATURES),
+        ("classes", n_classes, MAX_CLASSES),
+    ):
+        if count > most:
+            raise CardMismatch(f"the state has {count} {what}; at most {most} are served")
+    return Card(
+        name=name,
+        architecture=_architecture(module),
+        features=[Feature(name=f"feature_{index}") for index in range(n_features)],
+        classes=[f"class_{index}" for index in range(n_classes)],
+        state_sha256=state_sha256,
+    )
+
+
+def named_card(
+    name: str,
+    module: Multiclass,
+    state_sha256: str,
+    features: Sequence[Feature | dict[str, str | None]],
+    classes: Sequence[str],
+) -> Card:
+    """With the golden prediction that the module makes. Raises pydantic's ValidationError."""
+    content = {
+        "name": name,
+        "architecture": _architecture(module),
+        "features": list(features),
+        "classes": list(classes),
+        "state_sha256": state_sha256,
+    }
+    card = Card.model_validate(content)
+    rows, found = golden_prediction(module, card.features)
+    golden = Golden(inputs=rows.tolist(), log_probabilities=found.tolist())
+    return card.model_copy(update={"golden": golden})
+
+
+def golden_prediction(
+    module: Multiclass, features: Sequence[Feature]
+) -> tuple[FloatArray, FloatArray]:
+    """Rows from all over the ranges, -1 to 1 where none is known, and what the module makes."""
+    ranges = [feature.range or (-1.0, 1.0) for feature in features]
+    lowest, highest = np.array(ranges, np.float32).T
+    # Row by row each feature moves through a part of its range, and no two through the same.
+    shares = np.linspace(0, 1, GOLDEN_ROWS * len(features), dtype=np.float32)
+    rows = lowest + shares.reshape(-1, GOLDEN_ROWS).T * (highest - lowest)
+    with torch.inference_mode():
+        return rows, module(torch.from_numpy(rows)).numpy()
+
+
+def _architecture(module: Multiclass) -> Architecture:
+    n_features, n_classes = sizes(module)
+    return Architecture(
+        n_features=n_features,
+        n_hidden=module.hidden.out_features,
+        n_classes=n_classes,
+        batch_norm=isinstance(module.norm, nn.BatchNorm1d),
+    )

@@ -1,0 +1,90 @@
+"""Names for the features and classes of a state that has no card of its own."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from stateserve.errors import CardMismatch, CheckpointError
+from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.card import Card, Feature, first_fault, read_card
+from stateserve.model.checkpoint import read_finite_state
+from stateserve.model.generated_card import multiclass_of, named_card, sizes
+from stateserve.model.predictor import Predictor
+from stateserve.text import printable
+
+
+def split_unit(header: str) -> tuple[str, str | None]:
+    """Split "petal length (cm)" into name and unit; the unit is None where none is given."""
+    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
+    return (match[1], match[2]) if match else (header, None)
+
+
+def card_of_names(path: Path, headers: Sequence[str], classes: Sequence[str]) -> Card:
+    """A card for the checkpoint at `path`, a feature for each header, with its unit if any.
+
+    Raises CheckpointError in one line that names the file and what is wrong.
+    """
+    for name in (*headers, *classes):
+        if (shown := printable(name)) != name:
+            raise CardMismatch(f"{path}: the name {shown:.100} has characters that are not shown")
+    features = [dict(zip(("name", "unit"), split_unit(each), strict=True)) for each in headers]
+    module, sha256 = _read_module(path)
+    _require_sizes(path, module, "the given names are", (len(features), len(classes)))
+    return _checked_card(path, module, sha256, features, classes)
+
+
+def card_like(path: Path, other: Path) -> Card:
+    """A card for the checkpoint at `path`, with the features and classes of the card `other`.
+
+    Where `other` is of the same state, all that it says is true of `path`, and is kept.
+    Raises CheckpointError in one line that names the file and what is wrong.
+    """
+    known = read_card(other)
+    module, sha256 = _read_module(path)
+    found = len(known.features), len(known.classes)
+    _require_sizes(path, module, f"{other} has", found)
+    if sha256 == known.state_sha256:
+        _require_golden_prediction(other, module, known)
+        return known
+    return _checked_card(path, module, sha256, known.features, known.classes)
+
+
+def _read_module(path: Path) -> tuple[Multiclass, str]:
+    state, sha256 = read_finite_state(path)
+    try:
+        return multiclass_of(state), sha256
+    except CheckpointError as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _require_sizes(path: Path, module: Multiclass, given: str, counts: tuple[int, int]) -> None:
+    if counts != sizes(module):
+        n_features, n_classes = sizes(module)
+        raise CardMismatch(
+            f"{path}: the state has {n_features} features and {n_classes} classes; "
+            f"{given} {counts[0]} and {counts[1]}"
+        )
+
+
+def _checked_card(
+    path: Path,
+    module: Multiclass,
+    sha256: str,
+    features: Sequence[Feature | dict[str, str | None]],
+    classes: Sequence[str],
+) -> Card:
+    try:
+        card = named_card(printable(path.stem)[:200], module, sha256, features, classes)
+    except ValidationError as error:
+        raise CardMismatch(f"{path}: {first_fault(error)}") from None
+    _require_golden_prediction(path, module, card)
+    return card
+
+
+def _require_golden_prediction(path: Path, module: Multiclass, card: Card) -> None:
+    try:
+        Predictor(module, card, card.name).require_golden_prediction()
+    except CardMismatch as error:
+        raise CardMismatch(f"{path}: {error}") from None
