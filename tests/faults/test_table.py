@@ -10,7 +10,7 @@ TEXT = (ROOT / "docs" / "faults.md").read_text()
 ROWS = [
     line
     for line in TEXT.partition("## Figures")[0].splitlines()
-    if line.startswith("| ") and not line.startswith(("| ---", "| try |", "| fault |"))
+    if line.startswith("| ") and not line.startswith(("| ---", "| input |", "| fault |"))
 ]
 
 
