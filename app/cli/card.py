@@ -56,7 +56,7 @@ def card(
     if show:
         print(printable_json(made.to_json().decode()), end="")
         return
-    # A link that leads nowhere is a card, too.
+    # A broken link counts as a card.
     if os.path.lexists(target) and not force:
         raise FileExistsError(errno.EEXIST, "there already; --force replaces it", str(target))
     write_atomically({target: made.to_json()})
@@ -69,7 +69,7 @@ def card(
 
 
 def _names(option: str, text: str) -> list[str]:
-    """Names as in a line of CSV: one with a comma stands in quotes. Raises InvalidInput."""
+    """Split a line of CSV, in which quotes enclose a name with a comma. Raises InvalidInput."""
     try:
         line = next(csv.reader([text], skipinitialspace=True, strict=True))
     except csv.Error as error:

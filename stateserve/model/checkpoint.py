@@ -53,10 +53,7 @@ def load_checkpoint(path: Path) -> tuple[State, Card]:
 
 
 def read_finite_state(path: Path) -> tuple[State, str]:
-    """Read a state and check that its weights are finite; the text is its hash.
-
-    Raises CheckpointError.
-    """
+    """A state whose weights are all finite, and its hash. Raises CheckpointError."""
     state = read_state(path)
     for name, tensor in state.items():
         if wrong := _count_non_finite(tensor):

@@ -18,7 +18,7 @@ ONLY_MULTICLASS = "this version serves no other network, and takes no code for o
 
 
 def multiclass_of(state: State) -> Multiclass:
-    """The module of a state whose card does not say what it is. Raises StateMismatch."""
+    """The module that a state without a card belongs to. Raises StateMismatch."""
     try:
         return Multiclass.from_state(state)
     except StateMismatch as error:
@@ -31,7 +31,10 @@ def sizes(module: Multiclass) -> tuple[int, int]:
 
 
 def neutral_card(name: str, module: Multiclass, state_sha256: str) -> Card:
-    """`feature_0`, `class_0` and so on, without a golden prediction. Raises CardMismatch."""
+    """A card with `feature_0`, `class_0` and so on, and no golden prediction.
+
+    Raises CardMismatch.
+    """
     n_features, n_classes = sizes(module)
     for what, count, most in (
         ("features", n_features, MAX_FEATURES),
@@ -55,7 +58,10 @@ def named_card(
     features: Sequence[Feature | dict[str, str | None]],
     classes: Sequence[str],
 ) -> Card:
-    """With the golden prediction that the module makes. Raises pydantic's ValidationError."""
+    """A card with these names and the module's golden prediction.
+
+    Raises pydantic's ValidationError.
+    """
     content = {
         "name": name,
         "architecture": _architecture(module),
@@ -72,12 +78,11 @@ def named_card(
 def golden_prediction(
     module: Multiclass, features: Sequence[Feature]
 ) -> tuple[FloatArray, FloatArray]:
-    """Rows from all over the ranges, -1 to 1 where none is known, and what the module makes."""
+    """Random rows within the training ranges, or from -1 to 1, and the module's output for them."""
     ranges = [feature.range or (-1.0, 1.0) for feature in features]
     lowest, highest = np.array(ranges, np.float32).T
-    # Row by row each feature moves through a part of its range, and no two through the same.
-    shares = np.linspace(0, 1, GOLDEN_ROWS * len(features), dtype=np.float32)
-    rows = lowest + shares.reshape(-1, GOLDEN_ROWS).T * (highest - lowest)
+    shares = np.random.default_rng(0).random((GOLDEN_ROWS, len(features)), np.float32)
+    rows = lowest + shares * (highest - lowest)
     with torch.inference_mode():
         return rows, module(torch.from_numpy(rows)).numpy()
 

@@ -24,7 +24,10 @@ def test_only_the_background_thread_gives_way() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
 def test_a_process_that_gives_way_already_cannot_do_so_without_end() -> None:
-    code = "from app.background import in_background; print(in_background(lambda: 1).result(10))"
+    code = (
+        "from stateserve.model.background import in_background\n"
+        "print(in_background(lambda: 1).result(10))"
+    )
     command = ["nice", "-n", "19", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout == "1\n"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.settings.settings import Settings
 from stateserve.errors import CardMismatch, CheckpointError
-from stateserve.model.card import read_card
+from stateserve.model.card import TRAINED, read_card
 from stateserve.model.predictor import Predictor
 from tests.project import IRIS, SETOSA
 from tests.service import open_client
@@ -86,14 +86,18 @@ def refusal(path: Path) -> str | None:
     return None
 
 
-@given(st.sampled_from(PLACES), CHANGES)
+@given(st.sampled_from(PLACES), CHANGES, st.sampled_from([(), TRAINED]))
 def test_a_card_that_loads_answers_everywhere(
-    tmp_path_factory: pytest.TempPathFactory, place: tuple[Any, ...], change: Any
+    tmp_path_factory: pytest.TempPathFactory,
+    place: tuple[Any, ...],
+    change: Any,
+    unknown: tuple[str, ...],
 ) -> None:
     folder = tmp_path_factory.mktemp("card")
     path = folder / "iris-model.pth"
     shutil.copy(IRIS, path)
-    path.with_suffix(".json").write_text(json.dumps(changed(place, change)))
+    card = changed(place, change) | dict.fromkeys(unknown)
+    path.with_suffix(".json").write_text(json.dumps(card))
     if reason := refusal(path):
         assert str(path.with_suffix("")) in reason
         assert "\n" not in reason
