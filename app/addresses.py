@@ -1,7 +1,7 @@
-"""The sockets that the service is reached at: of an address, of a name, or of a path.
+"""Binds the listening sockets: of an IP address, a host name, or a Unix socket path.
 
-One meaning, however many workers there are: 0.0.0.0 is every IPv4 address of the machine, :: every
-one of both families, and a name each address that it has here.
+The number of workers changes no meaning: 0.0.0.0 is every IPv4 address of the machine, :: every
+IPv4 and IPv6 address, and a name stands for each local address that it resolves to.
 """
 
 import errno
@@ -13,27 +13,28 @@ from typing import Any
 from app.errors import SettingsError
 from app.settings import Settings, variable
 
-# As socket.getaddrinfo has it.
+# In the form that socket.getaddrinfo returns.
 Address = tuple[Any, ...]
-# How often a port that the system chose for one address is tried for the others.
+# With port 0 the system chooses a port for the first address, which may be taken on the others.
 ATTEMPTS = 20
-# Who may come is for the folder to say, as for 127.0.0.1 it is the machine.
+# The folder's permissions decide which users can connect.
 MODE = 0o666
-# What a name has in /etc/hosts, and this machine has not.
+# /etc/hosts may give a name addresses that this machine does not have.
 NOT_HERE = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
 def bind(settings: Settings, backlog: int) -> list[socket.socket]:
-    """Those of the service itself. Raises SettingsError, naming the setting."""
+    """Bind the sockets of the HTTP service. Raises SettingsError, which names the setting."""
     if settings.uds is not None:
         return [_bind_path(settings.uds, backlog)]
     return bind_host("port", settings.host, settings.port)
 
 
 def bind_host(setting: str, host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of `host`, on one port; `setting` is that of the port.
+    """Bind a socket for each address of `host`, on one port; none of them listens yet.
 
-    None listens yet, and nobody else can have the port. Raises SettingsError.
+    No other process can bind the port then. Raises SettingsError; `setting` names the port's
+    setting in it.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -80,7 +81,7 @@ def _bind_one(family: int, address: Address) -> socket.socket:
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # Whatever net.ipv6.bindv6only says.
+            # The default depends on the system: net.ipv6.bindv6only.
             only = address[0] != "::"
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
         bound.bind(address)
@@ -91,7 +92,7 @@ def _bind_one(family: int, address: Address) -> socket.socket:
 
 
 def _bind_path(path: Path, backlog: int) -> socket.socket:
-    """It listens at once: then nobody takes it for one that was left behind."""
+    """Listens at once, because another process removes a socket that does not listen."""
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         remove_stale(path)
@@ -105,36 +106,36 @@ def _bind_path(path: Path, backlog: int) -> socket.socket:
 
 
 def remove_stale(path: Path) -> None:
-    """Remove a socket that nobody listens on, as at the end, or where a process was killed.
+    """Remove the Unix socket at `path` if no process listens on it.
 
-    Raises OSError for what is none.
+    Raises OSError if `path` is a file of another type.
     """
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise OSError(errno.EEXIST, "there is a file that is no socket")
     except FileNotFoundError:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        # One whose queue is full has somebody, too.
-        asking.setblocking(False)
-        if asking.connect_ex(str(path)) == errno.ECONNREFUSED:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        # A blocking connect would wait for a listener whose queue is full.
+        client.setblocking(False)
+        if client.connect_ex(str(path)) == errno.ECONNREFUSED:
             path.unlink()
 
 
 def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socket]:
-    """A listening socket for each worker, in the place of one that is bound.
+    """A listening socket for each worker, on the address of the socket `bound`.
 
-    The kernel deals connections out over them. From a single one the worker that happens to wake
-    first would take all that wait: of 8 often 8. Of a path there can be one alone.
+    The kernel distributes connections over them. With a single socket, the worker that wakes
+    first would take all waiting connections: often 8 of 8. A path can have only one socket.
     """
     if bound.family == socket.AF_UNIX:
         return [bound, *(bound.dup() for _ in range(workers - 1))]
-    # Not before it is bound: else another service could have the port as well.
+    # Set only after bind: otherwise another service could bind the same port.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     bound.listen(backlog)
     others = [socket.socket(bound.family, socket.SOCK_STREAM) for _ in range(workers - 1)]
     for other in others:
-        # Else the connections that it had keep the port from whoever starts after us.
+        # Otherwise its closed connections would keep the next process from binding the port.
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if bound.family == socket.AF_INET6:
@@ -146,7 +147,7 @@ def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socke
 
 
 def name_of(bound: socket.socket) -> str:
-    """As a client writes it: 127.0.0.1:8000, [::]:8000 or unix:/run/stateserve.sock."""
+    """The address as a client writes it: 127.0.0.1:8000, [::]:8000, unix:/run/stateserve.sock."""
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"unix:{name}"

@@ -1,36 +1,36 @@
-"""What the service raises beside the library's errors (stateserve/errors.py); no word of HTTP.
+"""The errors that the service adds to those of the library (stateserve/errors.py).
 
 StateserveError
 ├── SettingsError              an unknown or malformed setting
 ├── InvalidInput               options or a table that `stateserve predict` cannot read
 ├── WorkerError                a worker process that cannot start
-├── RequestError               the caller's mistake; the answer says how to mend it
-│   ├── MalformedBody          not JSON, or not what its type says
-│   ├── InvalidInstances       JSON, but not flowers
-│   │   └── InvalidFeedback    JSON, but not the true class of a prediction
+├── RequestError               an error in the request; the message says how to correct it
+│   ├── MalformedBody          the body is not valid in its media type
+│   ├── InvalidInstances       a valid body that holds no valid instances
+│   │   └── InvalidFeedback    a valid body that holds no true class of a prediction
 │   ├── BodyTooLarge
-│   ├── UnsupportedContent     a content type that is not read
+│   ├── UnsupportedContent     a media type that is not accepted
 │   │   └── CompressedBody
-│   ├── InvalidQuery           a query parameter that does not fit the tensor asked for
-│   ├── InvalidInference       not a request of the Open Inference Protocol
-│   │   └── InvalidTensor      one of its tensors does not fit
+│   ├── InvalidQuery           an invalid query parameter
+│   ├── InvalidInference       an invalid request of the Open Inference Protocol
+│   │   └── InvalidTensor      one of its tensors is invalid
 │   ├── InvalidTimeout         an X-Request-Timeout that is no number of seconds
 │   ├── TensorNotFound
-│   ├── PredictionNotFound     feedback for what the prediction log does not hold
+│   ├── PredictionNotFound     feedback on a prediction that is not in the prediction log
 │   ├── Unauthorized           no key
-│   │   └── UnknownKey         a wrong one
-│   ├── Forbidden              a key without the scope that is needed
-│   ├── RateExceeded           a key that asks too often
-│   ├── UntrustedHost          a host name that is not this service's
+│   │   └── UnknownKey
+│   ├── Forbidden              a key without the required scope
+│   ├── RateExceeded           more requests than the key's rate allows
+│   ├── UntrustedHost          a Host header that names no trusted host
 │   ├── ModelNotFound
-│   ├── VersionNotFound        the model is there, but does not serve this version
-│   └── NotAcceptable          no representation that the caller accepts
-├── NotProvided                the card or the installation lacks what was asked for
-├── ModelUnavailable           known, but no version of it is loaded
-├── OutOfStep                  a worker process that does not serve what the others do
-├── LogUnavailable             the prediction log's database cannot be asked now
-├── RejectedRows               it will never take these rows
-├── NotReady                   starting up, or draining before the end
+│   ├── VersionNotFound        a known model that does not serve this version
+│   └── NotAcceptable          no representation that the Accept header allows
+├── NotProvided                the card or the installation lacks the requested feature
+├── ModelUnavailable           a known model with no loaded version
+├── OutOfStep                  a worker process that serves other versions than the rest
+├── LogUnavailable             the prediction log's database fails for now
+├── RejectedRows               the database rejects these rows, on every attempt
+├── NotReady                   the service starts up or drains
 ├── DeadlineExceeded           the caller no longer waits for the answer
 └── Overloaded                 more requests than the queue holds; nothing was done
 """
@@ -117,7 +117,7 @@ class PredictionNotFound(RequestError):
 class ModelNotFound(RequestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        # Of a longer name, the comparison takes as long as its sender likes.
+        # The comparison's time grows with the name's length, which the client chooses.
         nearest = difflib.get_close_matches(name[:MOST_SHOWN], known, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"there is {_listed(known)}"
         super().__init__(f"no model {shown(name)}; {hint}")
@@ -151,7 +151,7 @@ class Forbidden(RequestError):
 
 
 class RateExceeded(RequestError):
-    """`limit` requests in `period` seconds were allowed; in `seconds` there is room for one."""
+    """More than `limit` requests in `period` seconds; the next is accepted in `seconds`."""
 
     def __init__(self, reason: str, seconds: int, limit: int, period: int) -> None:
         super().__init__(f"{reason}; try again in {seconds} s")

@@ -1,4 +1,4 @@
-"""What a process that serves needs before anything else: standard streams, and signals."""
+"""Prepares the standard streams and signal handlers of a server process."""
 
 import atexit
 import os
@@ -10,13 +10,13 @@ from functools import partial
 from types import FrameType
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
-# Each would end the process by default. The server reloads on SIGHUP once there is one.
+# Each would end the process by default. Once the server runs, it reloads on SIGHUP.
 IGNORED = (signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
 STDERR = 2
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null for each that is closed: the next file or socket would take its number."""
+    """Open /dev/null for each closed standard stream: a later file would take its descriptor."""
     with suppress(OSError):
         while (opened := os.open(os.devnull, os.O_RDWR)) <= STDERR:
             os.set_inheritable(opened, True)
@@ -28,9 +28,9 @@ def open_standard_streams() -> None:
 
 
 def end_on_signals(clean_up: Callable[[], None] = lambda: None) -> None:
-    """From now on SIGTERM and SIGINT end the process at once, with status 0.
+    """Make SIGTERM and SIGINT end the process at once, with status 0, after `clean_up`.
 
-    Not by an exception: libraries catch those, and one raised in a callback of C is lost.
+    They raise no exception: libraries catch exceptions, and C callbacks lose them.
     """
     for number in ENDING:
         signal.signal(number, partial(_end, clean_up))
@@ -47,7 +47,7 @@ def _end(clean_up: Callable[[], None], _number: int, _frame: FrameType | None) -
 
 @atexit.register
 def _ignore_at_exit() -> None:
-    """Python then restores the default of every signal with a handler, which is another status."""
+    """At exit Python restores default handlers, and a signal would end it with another status."""
     for number in ENDING:
         if isinstance(signal.getsignal(number), partial):
             signal.signal(number, signal.SIG_IGN)

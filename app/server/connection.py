@@ -1,4 +1,4 @@
-"""Closes connections whose client sends no request, reads no answer, or sends on after it."""
+"""Closes connections whose client sends no request or reads no answer."""
 
 import asyncio
 from functools import lru_cache
@@ -13,11 +13,12 @@ from app.server.lingering_close import Lingering
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, for three cases that it leaves open for ever or ends too early.
+    """uvicorn's protocol with limits for three cases in which it closes never, or too early.
 
-    Who connects and never asks is held as long as who has asked once: `timeout_keep_alive`.
-    Who takes nothing of an answer for `read_timeout` seconds is cut off. Who still sends when
-    the last answer leaves is listened to for no longer than that (app/server/lingering_close.py).
+    A connection without a request is closed after `timeout_keep_alive`, as one between two
+    requests. A client that reads nothing of an answer for `read_timeout` seconds is cut off.
+    A client that still sends after the last answer is read from for no longer than that
+    (app/server/lingering_close.py).
     """
 
     transport: Lingering
@@ -42,11 +43,11 @@ class Connection(HttpToolsProtocol):
         self.transport.forget()
 
     def is_sending(self) -> bool:
-        """Whether the client may still send what nobody will read."""
+        """Whether the client may still send bytes that no request will read."""
         return bool(self.pipeline) or self.flow.read_paused
 
     def make_exchange(self) -> Exchange:
-        """An Exchange of the headers just read, as uvicorn makes its own."""
+        """An Exchange for the headers just parsed, in place of uvicorn's RequestResponseCycle."""
         scope, version = self.scope, self.parser.get_http_version()
         scope["path"], scope["raw_path"], scope["query_string"] = _parts_of(self.url)
         scope["method"] = self.parser.get_method().decode("ascii")
@@ -68,7 +69,7 @@ class Connection(HttpToolsProtocol):
         return exchange
 
     def start(self, exchange: Exchange) -> None:
-        """Have the application answer it."""
+        """Let the application answer the request."""
         self._start_asgi_task(exchange, self.app)
 
     @property
@@ -77,7 +78,7 @@ class Connection(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def on_response_complete(self) -> None:
-        # In place of uvicorn's, which sets a timer after each answer, and cancels it.
+        # uvicorn's own sets a timer after each answer and cancels it at the next request.
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._watch_the_rest()
@@ -91,7 +92,7 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
         if not self.is_idle:
-            # The end of its answer sets the timer again.
+            # The end of the answer sets the timer again.
             return
         left = self._idle_since + self.timeout_keep_alive - self.loop.time()
         if left > 0:
@@ -121,13 +122,13 @@ class Connection(HttpToolsProtocol):
         )
 
     def _watch_the_rest(self) -> None:
-        # A transport that is told to close waits for its reader, for ever if need be.
+        # A closing transport waits without limit until the client has read everything.
         if self._stalled is None and self.transport.get_write_buffer_size():
             self._watch_reader()
 
     def _watch_reader(self, unsent_before: int | None = None) -> None:
         unsent = self.transport.get_write_buffer_size()
-        # A slow reader is well: only one that took nothing since the last look is cut off.
+        # A slow client may go on; a client that has read nothing since the last check may not.
         if unsent == unsent_before:
             self.transport.abort()
             return
@@ -141,9 +142,9 @@ class Connection(HttpToolsProtocol):
 
 @lru_cache(maxsize=64)
 def _parts_of(url: bytes) -> tuple[str, bytes, bytes]:
-    """Path, raw path and query; a service is asked for the same few again and again."""
+    """Path, raw path and query; cached, because most requests have the same few URLs."""
     parsed = httptools.parse_url(url)
-    # Of http://host, as a proxy may ask, the path is left out.
+    # A proxy may send the absolute form http://host, which has no path.
     raw_path = parsed.path or b"/"
     path = raw_path.decode("ascii")
     return unquote(path) if "%" in path else path, raw_path, parsed.query or b""

@@ -1,23 +1,23 @@
-"""Whether each worker's event loop still turns: it writes the time, the supervisor reads it."""
+"""Heartbeats: each worker's event loop writes the time, and the supervisor reads it."""
 
 import asyncio
 import mmap
 import time
 
-# How often a worker writes the time, at most; an idle process is to sleep.
+# The shortest interval between two heartbeats; an idle process should sleep.
 PERIOD_SECONDS = 1.0
 
 
 class Heartbeats:
-    """Made before the fork: the memory is shared. Times are of time.monotonic(), as all have it.
+    """Times of time.monotonic() in shared memory; created before the fork.
 
-    A forward pass in a thread stops no loop, however long it takes.
+    A long forward pass delays no heartbeat, because it runs in a thread.
     """
 
     def __init__(self, workers: int, timeout: float) -> None:
-        """`timeout` is in seconds; 0 for none: then nobody is ever silent."""
+        """`timeout` is in seconds; 0 means that no worker is ever reported as silent."""
         self.timeout = timeout
-        # Four in a timeout: one may be late.
+        # Four heartbeats in a timeout: one may be late.
         self.period = min(PERIOD_SECONDS, timeout / 4) if timeout else PERIOD_SECONDS
         self._beats = memoryview(mmap.mmap(-1, 8 * workers)).cast("d")
         self._looked = self._since = 0.0
@@ -26,16 +26,16 @@ class Heartbeats:
         self._beats[slot] = time.monotonic() if now is None else now
 
     def keep_beating(self, slot: int) -> None:
-        """From now on, as long as the running event loop does."""
+        """Write the time every `period`, as long as the running event loop runs."""
         self.beat(slot)
         if self.timeout:
             asyncio.get_running_loop().call_later(self.period, self.keep_beating, slot)
 
     def silent(self, now: float | None = None) -> list[int]:
-        """Who has not beaten for the timeout; to be asked every `period`.
+        """The workers without a heartbeat for the timeout; to be called every `period`.
 
-        Where nobody asked for half the timeout, the machine or the supervisor stood still, and
-        maybe the workers with it: then all have the time once more.
+        A pause of half the timeout between two calls means that the machine or the supervisor
+        was stopped, and perhaps the workers too: then the timeout begins again for all.
         """
         if not self.timeout:
             return []

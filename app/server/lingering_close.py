@@ -1,4 +1,4 @@
-"""Closes a connection in such a way that the client can still read its last answer."""
+"""Closes a connection so that the client can still read its last answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,18 +6,18 @@ from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
-# As nginx's lingering_timeout: a client that sends nothing for so long has stopped.
+# As nginx's lingering_timeout: a client that sends nothing for this time has stopped.
 SILENCE_SECONDS = 5.0
-# What is read and thrown away of one connection: 8 times the largest body of the defaults.
+# The most that is discarded of one connection: 8 times the default limit of a body.
 MOST_BYTES = 256 * 2**20
 
 
 class Lingering(asyncio.Transport):
-    """A transport that reads on, within limits, before it closes on a client that still sends.
+    """A transport that keeps reading, within limits, while the client still sends.
 
-    To close while bytes are unread resets the connection, and the reset takes from the client
-    the answer that it has not read yet (RFC 9112, 9.6). So first our half is closed; then what
-    comes is thrown away until the client closes, or is silent, or the limits are reached.
+    A close with unread bytes resets the connection, and the client loses the answer that it has
+    not read yet (RFC 9112, 9.6). So first our half is closed; then incoming bytes are discarded
+    until the client closes, sends nothing for SILENCE_SECONDS, or reaches a limit.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Lingering(asyncio.Transport):
         self._loop = loop
         self._longest = longest
         self._is_sending: Callable[[], bool] | None = is_sending
-        # Each request calls these: without a call of ours between.
+        # Every request calls these, so they are bound directly.
         self.write = transport.write  # type: ignore[method-assign]
         self.writelines = transport.writelines  # type: ignore[method-assign]
         self.is_closing = transport.is_closing  # type: ignore[method-assign]
-        # Whether it has sent its last byte, and what still comes is to be discarded.
+        # Whether the last byte is sent, and incoming bytes are to be discarded.
         self.lingers = False
         self._until = 0.0
         self._left = self._left_before = MOST_BYTES
@@ -58,13 +58,13 @@ class Lingering(asyncio.Transport):
         self._wait()
 
     def discard(self, size: int) -> None:
-        """Count so many bytes that came, and are thrown away."""
+        """Count `size` bytes as discarded; closes the connection beyond MOST_BYTES."""
         self._left -= size
         if self._left < 0:
             self._transport.close()
 
     def forget(self) -> None:
-        """The connection is lost: no timer runs on, and nothing holds the protocol."""
+        """Cancel the timer and drop the reference to the protocol: the connection is lost."""
         if self._timer is not None:
             self._timer.cancel()
         self._is_sending = None

@@ -1,4 +1,4 @@
-"""The listeners of each socket: how new connections are taken, and the last of them at the end."""
+"""Listeners of the listening sockets: accept connections, and at shutdown the waiting ones."""
 
 import asyncio
 import ctypes
@@ -7,12 +7,12 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-# Of each listening socket: new connections that are taken in one turn of the event loop.
+# For each socket: the number of connections accepted in one iteration of the event loop.
 LISTENERS = 8
-# Linux's number for it, which the module socket does not have.
+# From Linux's headers; the module socket lacks it.
 SO_ATTACH_FILTER = 26
 # A program of the kernel's packet filter (linux/filter.h): each instruction is a code, two jumps
-# and a number. It drops what begins a connection, a segment with SYN and without ACK.
+# and a number. It drops a segment with SYN and without ACK, which begins a connection.
 NO_SYN = b"".join(
     struct.pack("=HBBI", *instruction)
     for instruction in (
@@ -20,13 +20,13 @@ NO_SYN = b"".join(
         (0x54, 0, 0, 0x12),  # keep SYN and ACK
         (0x15, 0, 1, 0x02),  # only SYN?
         (0x06, 0, 0, 0),  # drop it
-        (0x06, 0, 0, 0xFFFF),  # take it
+        (0x06, 0, 0, 0xFFFF),  # accept it
     )
 )
 
 
 class Listeners:
-    """Adds to the `servers` of uvicorn, each on a socket of its own, others on the same socket."""
+    """Adds listeners to the `servers` of uvicorn, on the same sockets."""
 
     def __init__(
         self,
@@ -42,59 +42,59 @@ class Listeners:
     async def share(self) -> None:
         """Share each listening socket among several listeners.
 
-        libuv takes one connection from a listener in a turn of the event loop. Under load a turn
-        answers hundreds of requests: the last of 200 new clients waited for half a second.
+        libuv accepts one connection per listener in an iteration of the event loop. Under load
+        an iteration answers hundreds of requests: the last of 200 new clients waited 0.5 s.
         """
         loop = asyncio.get_running_loop()
         for shared in self._sockets * (LISTENERS - 1):
-            # To listen anew sets the backlog anew, of the one queue that all share.
+            # listen() again sets the backlog again, of the queue that all listeners share.
             listener = loop.create_server(self._protocol, sock=shared.dup(), backlog=self._backlog)
             self._servers.append(await listener)
 
     async def close(self) -> None:
-        """Take all connections that the kernel has made, and have it make no more."""
+        """Accept all connections that wait in the kernel, and let the kernel make no more."""
         for server in self._servers:
             server.close()
         waiting = [client for listener in self._sockets for client in self._take_all(listener)]
         loop = asyncio.get_running_loop()
         for client in waiting:
-            # It may be gone already.
+            # The client may have closed the connection already.
             with suppress(OSError):
                 await loop.connect_accepted_socket(self._protocol, client)
 
     def _take_all(self, listener: socket.socket) -> Iterator[socket.socket]:
-        # Those who hold the socket of a path may be workers that serve on.
+        # All workers share the socket of a path, and some may still serve.
         own = listener.family != socket.AF_UNIX
         if own:
             refuse_new(listener)
         listener.setblocking(False)
-        # Whoever goes on coming is not to go on for ever.
+        # Bounded, because new clients may connect without end.
         for _ in range(self._backlog + 1):
             try:
                 client, _ = listener.accept()
             except ConnectionAbortedError:
                 continue
             except OSError:
-                # None waits any more, or no descriptor is left.
+                # No connection waits, or no file descriptor is left.
                 break
             client.setblocking(False)
             yield client
         if own:
-            # At once, whoever else holds it open.
+            # close() alone has no effect while another process holds the socket open.
             with suppress(OSError):
                 listener.shutdown(socket.SHUT_RD)
         listener.close()
 
 
 def refuse_new(listener: socket.socket) -> None:
-    """Have the kernel make no more connections, while those that it has made can be accepted.
+    """Let the kernel make no more connections; those already made can still be accepted.
 
-    To close alone would reset the connection that is made between the last accept and the close,
-    whose request may be on its way. A client that is not let in asks again a second later, and is
-    refused, or finds another server. Where there is no such filter, nothing changes.
+    A close alone would reset a connection made between the last accept and the close, although
+    its request may already be sent. A dropped client tries again a second later, and is refused
+    or reaches another server. On a system without this filter, nothing changes.
     """
     program = ctypes.create_string_buffer(NO_SYN, len(NO_SYN))
-    # struct sock_fprog: the number of instructions, and where they are.
+    # struct sock_fprog: the number of instructions, and their address.
     pointer = struct.pack("@HP", len(NO_SYN) // 8, ctypes.addressof(program))
     with suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)

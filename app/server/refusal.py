@@ -1,4 +1,4 @@
-"""The end of a connection whose request no application could answer."""
+"""Answers to requests that the HTTP parser rejects, before they reach the application."""
 
 import logging
 from http import HTTPStatus
@@ -14,7 +14,7 @@ logger = logging.getLogger("app.http")
 
 
 class Refusal(Exception):
-    """Why a request is not taken. Raised in the parser, it comes out as an error's context."""
+    """A rejected request. httptools raises its own error, with this one as its __context__."""
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
         super().__init__(detail)
@@ -22,7 +22,7 @@ class Refusal(Exception):
 
     @classmethod
     def of(cls, error: httptools.HttpParserError) -> Self:
-        """What the parser's error means: the client's mistake, unless our memory ran out."""
+        """The refusal behind a parser error: 400, unless the error is ours (500)."""
         reason = error.__context__
         if isinstance(reason, cls):
             return reason
@@ -34,7 +34,7 @@ class Refusal(Exception):
         return cls(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
 
     def render(self) -> bytes:
-        """The whole answer, as problem details, for the connection to close after."""
+        """The whole HTTP answer, with problem details; the connection closes after it."""
         response = problem(self.status, str(self), {"Connection": "close"})
         headers = [b"%b: %b\r\n" % header for header in response.raw_headers]
         return b"".join([STATUS_LINE[self.status], *headers, b"\r\n", response.body])

@@ -1,4 +1,4 @@
-"""uvicorn, ending as an orchestrator expects: not ready first, then drained, then status 0."""
+"""uvicorn with a graceful shutdown: not ready first, then drained, then exit status 0."""
 
 import asyncio
 import contextlib
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
     from app.grpc import RpcServer
 
 logger = logging.getLogger("app.server")
-# How long an idle connection stays open after SIGTERM at least.
+# An idle connection stays open at least this long after SIGTERM.
 ON_THEIR_WAY_SECONDS = 0.5
 
 
 class Server(uvicorn.Server):
-    """On SIGTERM or SIGINT readiness goes false at once, and the listener closes after a delay."""
+    """On SIGTERM or SIGINT it is not ready at once, and closes its listeners after a delay."""
 
-    # By this process, for itself alone.
+    # The sockets that this process bound for itself; a worker inherits its own.
     _bound: Sequence[socket.socket] = ()
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
-        """Raises SettingsError or MissingExtra where gRPC is asked for and cannot be served."""
+        """Raises SettingsError or MissingExtra if gRPC is on and cannot be served."""
         super().__init__(
             uvicorn.Config(
-                # What FastAPI's own __call__ adds is nothing here, at each request.
+                # FastAPI's __call__ only adds time to each request here.
                 app.middleware_stack,  # type: ignore[arg-type]
                 http=_protocol(app, settings),
                 ws="none",
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                # The access log names no client, so nobody has to be told apart behind a proxy.
+                # The access log names no client, so a proxy's client address is not needed.
                 proxy_headers=False,
                 timeout_graceful_shutdown=settings.drain_timeout_seconds,
             )
@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
         self._rpc = _open_rpc(app.state.service, app.state.guard)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """On these, or where the settings say. Raises SettingsError if that is not to be had."""
+        """Serve on `sockets`, or on the address in the settings. Raises SettingsError."""
         if sockets is not None:
             await super().serve(sockets)
             return
@@ -107,7 +107,7 @@ class Server(uvicorn.Server):
             print(f"Open {urls[0]} in a browser.", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Before the rest, which ends with what the models run in.
+        # Before uvicorn's own shutdown, which ends with the threads that the models run in.
         begun = time.monotonic()
         await self._listeners.close()
         await self._wait_for_requests_on_their_way()
@@ -119,10 +119,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _wait_for_requests_on_their_way(self) -> None:
-        """Give clients time to ask once more, and be told that this was the last answer.
+        """Give clients time for one more request, whose answer says that the connection closes.
 
-        Who has sent a request on a connection that is closed at that moment cannot know whether it
-        was done, and does not send it again.
+        A client whose connection closes just after it sent a request cannot know whether the
+        request was processed, and does not send it again.
         """
         until = time.monotonic() + ON_THEIR_WAY_SECONDS - self._drain_delay
         while time.monotonic() < until and any(map(_is_idle, self.server_state.connections)):
@@ -130,7 +130,7 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn's, and SIGHUP. uvicorn restores those that were there, which end the process."""
+        """Handle SIGHUP too. uvicorn restores our handlers, which end the process (app/process)."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -140,7 +140,7 @@ class Server(uvicorn.Server):
         signal.signal(signal.SIGHUP, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # uvicorn's own would end the process by the signal again, with a status other than 0.
+        # uvicorn's own raises the signal again at the end, so the status would not be 0.
         if self._service.draining:
             logger.warning("a second signal: ended before all was answered")
             LINES.flush()
@@ -160,7 +160,7 @@ _is_idle = attrgetter("is_idle")
 
 
 class _NoRpc:
-    """Where gRPC is off."""
+    """Replaces RpcServer where gRPC is off."""
 
     async def start(self) -> None:
         pass
@@ -173,7 +173,7 @@ def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
     if service.settings.grpc_port is None:
         return _NoRpc()
     try:
-        # Here, not above: only who serves gRPC needs its packages.
+        # Imported here, because only gRPC needs these packages.
         from app.grpc import RpcServer
     except ModuleNotFoundError:
         raise MissingExtra("gRPC needs more packages: pip install '.[grpc]'") from None
@@ -181,7 +181,7 @@ def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
 
 
 def _protocol(app: FastAPI, settings: Settings) -> Any:
-    # Tracing and CORS stand around the application, and have a part in each of its answers.
+    # Tracing and CORS wrap the application, and the fast path would bypass them.
     if settings.tracing or settings.cors_origins:
         return partial(Protocol, settings=settings)
     state, access = app.state, app.state.access
@@ -190,8 +190,8 @@ def _protocol(app: FastAPI, settings: Settings) -> Any:
 
 
 def raise_file_limit() -> None:
-    """As many open files, and so connections, as the system allows: the soft limit is 1024."""
+    """Allow as many open files, and so connections, as the hard limit; the default is 1024."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    # macOS names no hard limit, and then takes no soft one without a number.
+    # macOS may report no hard limit, and then rejects an unlimited soft limit.
     with contextlib.suppress(ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

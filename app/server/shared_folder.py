@@ -1,4 +1,4 @@
-"""The folder that worker processes share: counts, locks, and what each of them serves."""
+"""The folder that worker processes share: metrics, locks, and the plans of each model."""
 
 import logging
 import os
@@ -8,21 +8,21 @@ from pathlib import Path
 from app.errors import WorkerError
 
 logger = logging.getLogger("app.workers")
-# In memory, and there even where the root file system is read-only.
+# In memory, and writable even if the root file system is read-only.
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
 PREFIX = "multiclass-metrics-"
-# Of a worker, and of the process that starts them: what the counts of a hundred models take.
+# For each worker and the supervisor: the metrics of a hundred models.
 MIB_EACH = 1
 
 
 def make_shared_folder(workers: int) -> "tempfile.TemporaryDirectory[str]":
-    """One with room for what they will write there: in memory, else among the temporary files.
+    """Make a folder with enough free space: in memory, else among the temporary files.
 
-    Raises WorkerError where there is none.
+    Raises WorkerError if neither has enough space.
     """
     size = (workers + 1) * MIB_EACH
     reasons: list[str] = []
-    # None is where TMPDIR says.
+    # None stands for TMPDIR.
     for parent in (SHARED_MEMORY, None):
         try:
             folder = tempfile.TemporaryDirectory(prefix=PREFIX, dir=parent)

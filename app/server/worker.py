@@ -1,4 +1,4 @@
-"""The server inside one worker process (app/server/workers.py forks and watches them)."""
+"""The server inside one worker process; app/server/workers.py forks and supervises it."""
 
 import asyncio
 import signal
@@ -16,12 +16,12 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.
 
 
 class WorkerServer(Server):
-    """A Server on a socket that it inherits; it also drains when its supervisor is gone."""
+    """A Server on inherited sockets; it also drains when its supervisor has ended."""
 
     orphaned = False
 
     def listen(self, workers: int) -> list[list[socket.socket]]:
-        """Listening sockets for each worker; loads what all workers then share.
+        """Make listening sockets for each worker, and load the configuration that all share.
 
         Raises SettingsError.
         """
@@ -51,11 +51,11 @@ class WorkerServer(Server):
         self.run(listeners)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        # Not before they have handlers: a signal during the fork waits until here.
+        # Handlers are set by now; a signal during the fork has waited until here.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self._on_loop()
         self._service.metrics.note_process_id()
-        # What the supervisor loaded may be long out of date.
+        # The models that the supervisor loaded may be out of date.
         await self._broadcast.begin()
         if self._service.settings.hot_reload:
             await self._service.registry.refresh()
@@ -64,7 +64,8 @@ class WorkerServer(Server):
         self._on_started()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # One stop may come twice, to the process group and from the supervisor. It alone forces.
+        # One stop may arrive twice: by the process group and from the supervisor. Only the
+        # supervisor kills workers.
         if not self._service.draining:
             super().handle_exit(sig, frame)
 

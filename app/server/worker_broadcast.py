@@ -15,9 +15,9 @@ logger = logging.getLogger("app.broadcast")
 class Broadcast:
     """One worker's registry, kept in step with those of the other workers.
 
-    The others follow a plan, not a verb: a worker that replaces a dead one needs the last plan
-    alone, and following it twice does no harm. Verbs raise what the registry raises, and
-    OutOfStep if a worker does not follow.
+    The others follow a plan, not a verb: a new worker then needs only the last plan, and to
+    follow it twice does no harm. Verbs raise the registry's errors, and OutOfStep if a worker
+    does not follow.
     """
 
     def __init__(self, registry: Registry[Any], plans: SharedPlans) -> None:

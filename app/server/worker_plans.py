@@ -1,4 +1,4 @@
-"""What each worker process serves, shared by files, pipes and a lock in one folder."""
+"""The plans that worker processes share, by files, a lock and pipes."""
 
 import asyncio
 import fcntl
@@ -35,7 +35,7 @@ class Published(msgspec.Struct):
 
 
 class Followed(msgspec.Struct):
-    """How far one worker has come; `trouble` is what keeps it from serving the same."""
+    """The last plan that one worker follows; `trouble` says why it does not serve the same."""
 
     number: int = -1
     trouble: str | None = None
@@ -50,7 +50,7 @@ def make_wakeups(workers: int) -> list[Wakeup]:
 
 
 class SharedPlans:
-    """One worker's view of the `directory` that all share; it waits `patience` seconds."""
+    """One worker's view of the shared `directory`; waits at most `patience` seconds for others."""
 
     def __init__(
         self, directory: Path, slot: int, wakeups: list[Wakeup], patience: float = 30

@@ -1,4 +1,4 @@
-"""Several worker processes behind one port, forked after the model has loaded."""
+"""The supervisor of several worker processes, forked after the models are loaded."""
 
 import gc
 import logging
@@ -31,15 +31,15 @@ from app.server.worker_plans import SharedPlans, make_wakeups
 from app.settings import Settings
 
 logger = logging.getLogger("app.workers")
-# In a row, of one worker; the pause before each doubles.
+# Of one worker, in a row; the pause before each start doubles.
 MAX_FAILED_STARTS = 5
 FIRST_PAUSE_SECONDS = 0.1
-# What a worker may take beyond its own time limits before it counts as stuck.
+# A draining worker may exceed its own time limits by this.
 GRACE_SECONDS = 5
 
 
 def serve_with_workers(settings: Settings) -> None:
-    """Load the model once and serve it from `settings.workers` processes until a signal.
+    """Load the models once and serve them from `settings.workers` processes until a signal.
 
     Raises CheckpointError, or WorkerError when a worker cannot start.
     """
@@ -52,8 +52,8 @@ def serve_with_workers(settings: Settings) -> None:
 class Supervisor:
     """Starts the workers, replaces one that dies, and ends when all have drained.
 
-    It serves nothing and starts neither thread nor event loop, so that it can fork at any
-    time. It holds the listening sockets: what waits there for a worker outlives it.
+    It answers no request and starts neither thread nor event loop, so that it can fork at any
+    time. It holds the listening sockets, so waiting connections survive the death of a worker.
     """
 
     def __init__(self, app: FastAPI, settings: Settings, directory: str) -> None:
@@ -64,7 +64,7 @@ class Supervisor:
         self._guard: Guard = app.state.guard
         self._workers: dict[int, ForkProcess] = {}
         self._failed_starts = [0] * settings.workers
-        # Shared with the workers: a byte of each says whether it has begun to serve.
+        # Shared with the workers: byte n is 1 once worker n serves.
         self._started = mmap.mmap(-1, settings.workers)
         self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
         self._hung: set[int] = set()
@@ -72,21 +72,21 @@ class Supervisor:
         self._end = math.inf
 
     def run(self) -> None:
-        """Serve until all workers have ended after SIGTERM or SIGINT; a second one kills them.
+        """Supervise until all workers end after SIGTERM or SIGINT; a second signal kills them.
 
-        Raises WorkerError when a worker dies again and again before it serves.
+        Raises WorkerError when a worker dies MAX_FAILED_STARTS times before it serves.
         """
-        # sigwait takes them one by one: no handler runs in the middle of anything.
+        # sigwait takes signals one by one: no handler interrupts other code.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         self._listeners = self._server.listen(self._settings.workers)
         self._lifeline = os.pipe()
         self._wakeups = make_wakeups(self._settings.workers)
-        # The collector writes to every object that it visits, and would unshare its page.
+        # The garbage collector writes to each object, which would copy its shared memory page.
         gc.collect()
         gc.freeze()
         for slot in range(self._settings.workers):
             self._start(slot)
-        # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns what no signal is.
+        # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns an invalid signal number.
         signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
         while self._workers:
             sent = signal.sigwait(SIGNALS)
@@ -114,7 +114,7 @@ class Supervisor:
                 seconds = self._heartbeats.timeout
                 logger.error("%s hangs: no sign of it for %g s; killed", worker.name, seconds)
                 self._hung.add(slot)
-                # The kernel may need a while.
+                # The kernel may need some time to end the process.
                 self._heartbeats.beat(slot)
                 worker.kill()
 
@@ -124,7 +124,7 @@ class Supervisor:
             worker.kill()
 
     def _reload(self) -> None:
-        # Here too, for those that are still to be forked.
+        # In the supervisor too, for workers that it forks later.
         self._guard.reload(self._settings)
         for worker in self._workers.values():
             os.kill(worker.pid or 0, signal.SIGHUP)
@@ -132,7 +132,7 @@ class Supervisor:
     def _start(self, slot: int) -> None:
         self._started[slot] = 0
         self._heartbeats.beat(slot)
-        # Its name is that of its counts: a replacement goes on with those of the dead.
+        # The process name also names the metric files: a replacement continues the same counts.
         name = f"worker-{slot}"
         self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
         self._workers[slot].start()
@@ -146,9 +146,9 @@ class Supervisor:
         listeners = self._listeners.pop(slot)
         self._close_listeners()
         LINES.begin_anew()
-        # What the supervisor cleans up is not this one's.
+        # Only the supervisor removes the shared folder.
         end_on_signals(LINES.flush)
-        # A terminal's Ctrl-C reaches the workers too; before and after serving it is nothing.
+        # A terminal sends Ctrl-C to the workers too; uvicorn handles it while the worker serves.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         plans = SharedPlans(Path(self._directory), slot, self._wakeups)
         on_started = partial(setitem, self._started, slot, 1)
@@ -193,7 +193,7 @@ class Supervisor:
         self._end = time.monotonic() + limit + GRACE_SECONDS
 
     def _close_listeners(self) -> None:
-        # Whoever holds one open has the kernel take connections for it.
+        # The kernel accepts connections for every process that holds a socket open.
         for listener in chain.from_iterable(self._listeners):
             listener.close()
 
