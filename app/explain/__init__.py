@@ -1,7 +1,7 @@
-"""Why a row gets its class: attributions, activations, neighbours, and a counterfactual.
+"""Explains the class of a row: attributions, activations, neighbours, and a counterfactual.
 
-`explain` answers for one row at a time, from the forward pass that answers predictions.
-Raises NotProvided where the card or the extra `explain` is missing; knows no HTTP.
+`explain` takes one row, and uses the same forward pass as predictions.
+Raises NotProvided if the card or the extra `explain` is missing; knows no HTTP.
 """
 
 from app.explain.attribution import Attributions

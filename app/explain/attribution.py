@@ -1,4 +1,4 @@
-"""How much each feature moved a logit."""
+"""Attributions: the contribution of each feature to a logit, by integrated gradients."""
 
 import copy
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from stateserve.model.architectures import FloatArray, Multiclass
 
-# A power of two, so that the step size is exact in float32; Captum keeps it in that.
+# A power of two, so that the step size is exact in float32, which Captum uses for it.
 STEPS = 1024
 
 
 @dataclass(frozen=True)
 class Attributions:
-    """How much each feature moved the logit of class `index`: values float64 (n_features,).
+    """The contribution of each feature to the logit of class `index`, float64 (n_features,).
 
     `values` sum to `logit` - `baseline_logit` + `convergence_delta`.
     """
@@ -33,12 +33,12 @@ def integrated_gradients(
 ) -> Attributions:
     """Attribute the logit of class `index` at `row` against `baseline`, both (n_features,).
 
-    The logit, not the probability: it is piecewise linear, so attributions neither saturate
-    nor vanish for a sure class. Source: Sundararajan et al. 2017, arXiv:1703.01365, by Captum.
+    Not the probability, which saturates: its attributions would vanish for a sure class. The
+    logit is piecewise linear. Source: Sundararajan et al. 2017, arXiv:1703.01365, by Captum.
     """
     from captum.attr import IntegratedGradients
 
-    # In float64: values that the forward pass can hold may overflow float32 when multiplied.
+    # In float64: products of values that float32 can hold may overflow float32.
     double = copy.deepcopy(module).double()
     inputs, baselines = (torch.from_numpy(values[None]).double() for values in (row, baseline))
     values, delta = IntegratedGradients(double.logits).attribute(

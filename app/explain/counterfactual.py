@@ -1,13 +1,13 @@
-"""An input of another class near a row, found by search.
+"""Searches an input of another class near a row.
 
-The search knows the model as a function of rows alone and compares the classes of some
-thousands of rows. It goes from examples and random rows of other classes towards the row, up
-to the border of the row's class, and then changes the direction at random wherever that is
-nearer (as Cheng et al. 2018, arXiv:1807.04457, attack a model that shows classes alone).
+The search uses only the classes that the model predicts, for some thousands of rows. It moves
+from examples and random rows of other classes towards the row, up to the border of the row's
+class, and then tries random directions in which the border is nearer (as Cheng et al. 2018,
+arXiv:1807.04457, in a black-box attack with hard labels).
 
-The function gives the input that is found another class than the row. With up to MOST_TRIED
-features each change is needed: with any one of them taken back, the class is the row's. A
-nearer input of another class may exist, and so may one where none is found.
+The model predicts another class for the result. With up to MOST_TRIED features each change is
+needed: without any one of them, the class is the row's. A nearer input of another class may
+exist, also if the search finds none.
 """
 
 from dataclasses import dataclass
@@ -22,30 +22,31 @@ Float64Array = NDArray[np.float64]
 FOUND = "found by search: a nearer input of another class may exist"
 NONE_FOUND = "none found by search: an input of another class may exist"
 
-# Besides the examples: so many directions, and so far, in training ranges.
+# Random start rows: the number of directions, and distances in training ranges.
 DIRECTIONS = 256
 RADII = 10.0 ** np.arange(-3, 2.5, 0.5)
-# Rows that are made at once hold at most so many numbers.
+# The most numbers in the rows made at once.
 MOST_NUMBERS = 2**20
-# The nearest rows of other classes, of which one is the start.
+# The number of nearest rows of other classes that are moved to the border.
 STARTS = 8
-# From there, random directions in each of so many rounds, and how far they spread.
+# Rounds from the nearest of them, random directions in each, and their initial spread.
 ROUNDS = 30
 TURNS = 48
 SPREAD = 0.5
 WIDER, NARROWER = 1.2, 0.6
-# Each halves the way to the border: to the resolution of float32, and roughly.
+# Bisection steps to the border: to the resolution of float32, and roughly.
 HALVINGS = 24
 FEW_HALVINGS = 6
-# The smallest changes, which are taken back one at a time.
+# The number of smallest changes that are undone one at a time.
 MOST_TRIED = 64
 
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """row float32 (n_features,) of class `index`, at Euclidean `distance` in training ranges.
+    """A `row`, float32 (n_features,), of class `index`, at Euclidean `distance`.
 
-    `changes` float64 (n_features,) lead to it from the row that is explained.
+    The distance is in training ranges. `changes`, float64 (n_features,), is the difference from
+    the explained row.
     """
 
     row: FloatArray
@@ -57,13 +58,13 @@ class Counterfactual:
 def find_counterfactual(
     forward: Forward, row: FloatArray, scales: Float64Array, examples: FloatArray
 ) -> Counterfactual | None:
-    """Search around `row` (n_features,), from `examples` (any number, n_features).
+    """Search around `row` (n_features,), from `examples` (n_examples, n_features).
 
-    `forward` maps rows to a score for each class; of the highest ones the first is the class.
-    `scales` float64 (n_features,) are the training ranges.
+    `forward` maps rows to a score for each class; the first of the highest scores is the class.
+    `scales`, float64 (n_features,), are the training ranges.
     """
     own = int(forward(row[np.newaxis])[0].argmax())
-    # The same seed each time: the same row has the same counterfactual.
+    # A fixed seed, so that the same row has the same counterfactual.
     search = _Search(forward, row, scales, own, np.random.default_rng(0))
     starts = search.of_another_class(np.concatenate([examples, search.look_around()]))
     if not len(starts):
@@ -77,7 +78,7 @@ def find_counterfactual(
 
 @dataclass(frozen=True)
 class _Search:
-    """The model as seen from `row` of class `own`. Rows are float32 (rows, n_features)."""
+    """The search around `row` of class `own`. Rows are float32 (rows, n_features)."""
 
     forward: Forward
     row: FloatArray
@@ -106,12 +107,12 @@ class _Search:
         return directions / np.linalg.norm(directions, axis=1, keepdims=True)  # type: ignore[no-any-return]
 
     def at(self, steps: Float64Array) -> FloatArray:
-        """The rows that are `steps` (rows, n_features) away, in training ranges."""
+        """The rows at `steps` (rows, n_features) from `row`, in training ranges."""
         with np.errstate(over="ignore"):
             return (self.row + steps * self.scales).astype(np.float32)
 
     def look_around(self) -> FloatArray:
-        """Rows in all directions, along each feature and along all at once too, near and far."""
+        """Rows at all RADII, in random directions, along each feature and along the diagonal."""
         width = len(self.row)
         count = max(1, min(DIRECTIONS, MOST_NUMBERS // (len(RADII) * width)))
         straight = np.concatenate([np.full((1, width), width**-0.5), np.eye(width)[:count]])
@@ -120,7 +121,7 @@ class _Search:
         return self.at((directions * RADII[:, np.newaxis, np.newaxis]).reshape(-1, width))
 
     def approach(self, outer: FloatArray, halvings: int = HALVINGS) -> FloatArray:
-        """Move each of the rows `outer` of other classes straight towards the row, by bisection."""
+        """Move rows `outer` of other classes straight towards `row` to the border, by bisection."""
         inner = np.broadcast_to(self.row, outer.shape)
         for _ in range(halvings):
             middle = ((inner.astype(np.float64) + outer) / 2).astype(np.float32)
@@ -129,7 +130,7 @@ class _Search:
         return outer
 
     def turn(self, found: FloatArray) -> FloatArray:
-        """Follow the border from `found` (1, n_features), in random directions, to a nearer row."""
+        """Search nearer border rows in random directions around `found` (1, n_features)."""
         spread = SPREAD
         for _ in range(ROUNDS):
             step = (found[0].astype(np.float64) - self.row) / self.scales
@@ -143,7 +144,7 @@ class _Search:
         return found
 
     def take_back(self, found: FloatArray) -> FloatArray:
-        """Take back changes that the class of `found` (1, n_features) does not need."""
+        """Undo changes that are not needed for another class of `found` (1, n_features)."""
         for _ in range(MOST_TRIED):
             found = self.approach(found)
             changes = np.abs((found[0].astype(np.float64) - self.row) / self.scales)

@@ -1,4 +1,4 @@
-"""All parts of the explanation of one row."""
+"""Combines all parts of the explanation of one row."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray, Forward, Multiclass
 
-# What the extra `explain` holds, by names that a registry knows.
+# The package of the extra `explain`, by its name in the package registry.
 INSTALL = "python -m pip install captum"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """`activations` are float32 (size of the layer,) by layer; `neighbours` by class index.
+    """`activations` are float32 (layer_size,) by layer name; `neighbours` are by class index.
 
-    `neighbours` is None where the card holds no training rows; they are of so many rows of so
-    many, `training_rows`. `counterfactual` is None where the search found none.
+    `training_rows` is the number of rows searched for neighbours, and the total number. Both
+    are None if the card has no training rows. `counterfactual` is None if none was found.
     """
 
     index: int
@@ -35,7 +35,7 @@ class Explanation:
 
 
 def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -> Explanation:
-    """Explain one float32 row (n_features,), as `forward`, of the same module, classifies it.
+    """Explain the class that `forward`, of `module`, predicts for one float32 row (n_features,).
 
     Raises NotProvided if the card has no baseline or the extra `explain` is not
     installed, and InvalidInstances if the forward pass overflows.
@@ -50,7 +50,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
             name: output[0].numpy()
             for name, output in module.activations(torch.from_numpy(row[None])).items()
         }
-    # Of the forward that answers /predict, so that both say the same to the last bit.
+    # From the forward pass of /predict, so that both answers are equal to the last bit.
     activations["logsoftmax"] = log_probabilities = forward(row[None])[0]
     if not np.isfinite(log_probabilities).all():
         raise InvalidInstances([Fault("", "so large that the forward pass overflows")])
@@ -74,7 +74,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
 
 
 def _examples(card: Card) -> FloatArray:
-    """Rows (rows, n_features) as in training: those that the card keeps, and the class means."""
+    """Typical rows (rows, n_features): the card's training rows and the class means."""
     rows = card.training_rows.rows if card.training_rows else []
     means = card.mahalanobis.class_means if card.mahalanobis else []
     return np.array(rows + means, np.float32).reshape(-1, len(card.features))

@@ -1,4 +1,4 @@
-"""The training rows nearest to a row."""
+"""Finds the training rows nearest to a row."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Neighbour:
 def distances_from(
     row: FloatArray, rows: FloatArray, scales: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How far each of `rows` (rows, n_features) is from `row`, each feature in its scale."""
+    """Euclidean distances (rows,) of `rows` (rows, n_features) from `row`, in units of `scales`."""
     return np.linalg.norm((rows.astype(np.float64) - row) / scales, axis=1)  # type: ignore[no-any-return]
 
 

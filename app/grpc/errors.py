@@ -1,16 +1,16 @@
-"""Every error as a gRPC status; app/api/problems.py does it for HTTP."""
+"""Maps every error to a gRPC status; app/api/problems.py does this for HTTP."""
 
 from grpc import StatusCode
 
 from app import errors
 from stateserve import errors as library_errors
 
-# Looked up along the error's MRO, so that a new leaf of the tree has its parent's status.
+# Looked up along the error's MRO, so that a subclass has its parent's status by default.
 STATUS: dict[type[library_errors.StateserveError], StatusCode] = {
     library_errors.StateserveError: StatusCode.INTERNAL,
     library_errors.CheckpointError: StatusCode.FAILED_PRECONDITION,
     errors.RequestError: StatusCode.INVALID_ARGUMENT,
-    # As gRPC itself answers a message that is too long.
+    # gRPC itself uses this status for a message that is too long.
     errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,
     errors.Unauthorized: StatusCode.UNAUTHENTICATED,
     errors.Forbidden: StatusCode.PERMISSION_DENIED,
@@ -21,7 +21,7 @@ STATUS: dict[type[library_errors.StateserveError], StatusCode] = {
     errors.ModelUnavailable: StatusCode.UNAVAILABLE,
     errors.OutOfStep: StatusCode.UNAVAILABLE,
     errors.NotReady: StatusCode.UNAVAILABLE,
-    # Nothing was done, so a client may ask again: what clients do by themselves on this status.
+    # Nothing was done, and clients repeat a call after this status.
     errors.Overloaded: StatusCode.UNAVAILABLE,
     errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
 }

@@ -1,4 +1,4 @@
-"""grpc.health.v1: what an orchestrator or a load balancer asks, by gRPC's own protocol."""
+"""grpc.health.v1, the health checks of orchestrators and load balancers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,15 +15,15 @@ from app.grpc.streams import Context, Lasting, parse_short
 from stateserve.errors import StateserveError
 
 SERVICE: str = pb.DESCRIPTOR.services_by_name["Health"].full_name
-# Readiness is a state without events: so much later a watcher sees it change.
+# Readiness has no events, so a watcher checks it at this interval.
 WATCH_SECONDS = 0.25
 Status = pb.HealthCheckResponse
 
 
 class Health:
-    """Readiness of the server (under no name, or that of a service of its) and of each model.
+    """Readiness of the server (under no name or that of one of its services) and of each model.
 
-    The server's is open to all, as over HTTP; of a model only who may predict is told.
+    As over HTTP, the server's needs no key; a model's needs a key that may predict.
     """
 
     def __init__(
@@ -55,19 +55,19 @@ class Health:
     async def _watch(self, content: bytes, context: Context) -> AsyncIterator[Any]:
         request = parse_short(pb.HealthCheckRequest, content)
         self._admit(request.service, Call(context))
-        told = None
+        sent = None
         while True:
-            # Read first: what is told after it is then the last word.
+            # Read before the status, so that the last status sent is final.
             draining = self._service.draining
             try:
                 status = self._status(request.service)
             except ModelNotFound:
                 status = Status.SERVICE_UNKNOWN
-            if status != told:
-                told = status
+            if status != sent:
+                sent = status
                 yield Status(status=status)
             if draining:
-                # Else the end of the server would wait for its watchers.
+                # Otherwise the shutdown would wait for the watchers.
                 return
             await asyncio.sleep(WATCH_SECONDS)
 

@@ -1,8 +1,8 @@
-"""ModelInferResponse as bytes, a piece after the other.
+"""Serializes ModelInferResponse piece by piece.
 
-Protobuf would serialize it in one call, which keeps the interpreter from everybody else: for
-200 ms of a million rows. Source: protobuf.dev, "Encoding": a field that is a message may come
-in several parts, whose repeated fields follow each other.
+Protobuf would serialize it in one call, which blocks the interpreter: for 200 ms with a million
+rows. Source: protobuf.dev, "Encoding": a message field may be sent in several parts, whose
+repeated fields are concatenated.
 """
 
 import io
@@ -20,7 +20,7 @@ RAW_CONTENTS = Response.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
 
 
 def answer(request: pb.ModelInferRequest, model: OpenModel, outputs: list[Tensor]) -> bytes:
-    """The outputs raw where the inputs were, else each in the field of its datatype."""
+    """The outputs raw if the inputs were raw, else each in the field of its datatype."""
     raw = bool(request.raw_input_contents)
     about = Response(model_name=model.name, model_version=model.version, id=request.id)
     content = io.BytesIO()
@@ -31,7 +31,7 @@ def answer(request: pb.ModelInferRequest, model: OpenModel, outputs: list[Tensor
         _write(content, OUTPUTS, [described.SerializeToString(), *pieces])
     for tensor in outputs if raw else []:
         _write(content, RAW_CONTENTS, list(to_pieces(tensor)))
-    # Without a copy.
+    # getvalue makes no copy.
     return content.getvalue()
 
 

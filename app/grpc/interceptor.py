@@ -1,4 +1,4 @@
-"""Around every call: an id, a record, and a status for whatever goes wrong."""
+"""Wraps every call: request id, access check, metrics, log line, and a status for each error."""
 
 import logging
 import time
@@ -20,17 +20,17 @@ from app.predict import MAX_LOOP_BYTES, Deadline, Headers, Tally, current_tally
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
-# The text of a status is a header, and clients take no more than 8 KiB of these.
+# The text of a status is a header, and clients accept at most 8 KiB of headers.
 MAX_DETAIL = 1000
 
 
 class Call:
-    """What a call brings beside its message, of `size` bytes."""
+    """The metadata and deadline of a call; `size` is the length of its message in bytes."""
 
     def __init__(self, context: "ServicerContext[bytes, bytes]", size: int = 0) -> None:
         self._context = context
         self.size = size
-        # gRPC's metadata are HTTP's headers.
+        # gRPC sends metadata as HTTP headers.
         self.fields = [
             (name.encode(), value if isinstance(value, bytes) else value.encode())
             for name, value in context.invocation_metadata() or ()
@@ -38,13 +38,13 @@ class Call:
         self.headers: Headers = dict(self.fields)
 
     def deadline(self, default: float) -> Deadline | None:
-        """The caller's own, else one after `default` seconds; none for 0 of these."""
+        """The client's deadline, else one after `default` seconds; None if `default` is 0."""
         left = self._context.time_remaining()
         seconds = default if left is None else left
         return Deadline(seconds) if seconds or left is not None else None
 
 
-# Where HTTP serves the same: who may ask there may call the verb.
+# The HTTP route of each method, which needs the same scope of a key.
 ROUTES = {
     "ServerLive": "/v2/health/live",
     "ServerReady": "/v2/health/ready",
@@ -59,14 +59,14 @@ ROUTES = {
     "RepositoryModelLoad": "/v2/repository/models/{model}/load",
     "RepositoryModelUnload": "/v2/repository/models/{model}/unload",
 }
-# As app.api.access_log.PROBES.
+# As PROBES in app/monitor/access_log.py.
 PROBES = frozenset({"Check", "ServerLive", "ServerReady", "ModelReady"})
-# Whose answer may be long serializes it itself.
+# A verb with a long answer serializes it itself.
 Verb = Callable[..., Awaitable[Message | bytes]]
 
 
 class Calls:
-    """Admit who may; echo or make `x-request-id`, log and count; keep exceptions in the log."""
+    """Checks keys, sets `x-request-id`, logs and counts; exceptions appear only in the log."""
 
     def __init__(self, service: Service, guard: Guard, path: str) -> None:
         self._guard = guard
@@ -75,13 +75,13 @@ class Calls:
         self._path = path
         self._logged = service.log is not None
         self._request_ids = RequestIds()
-        # How many so far.
+        # The number of calls so far.
         self.begun = 0
 
     def around(
         self, name: str, verb: Verb, kind: type[Message]
     ) -> Callable[[bytes, "ServicerContext[bytes, bytes]"], Awaitable[bytes]]:
-        """What gRPC calls with the bytes of a message of this kind; it gets those of the answer."""
+        """The handler for gRPC: from the bytes of a message to those of the answer."""
 
         async def answer(content: bytes, context: "ServicerContext[bytes, bytes]") -> bytes:
             started = time.perf_counter()
@@ -113,14 +113,14 @@ class Calls:
             finally:
                 self._record(name, request_id, status, time.perf_counter() - started)
             if status is not StatusCode.OK:
-                # Each byte that is not ASCII takes three on the way.
+                # gRPC percent-encodes a byte that is not ASCII as three bytes.
                 await context.abort(status, detail.encode()[:MAX_DETAIL].decode(errors="ignore"))
             return answered
 
         return answer
 
     def _tally(self, call: Call) -> Tally:
-        """Each call has a task, and so a context, of its own."""
+        """A new tally in the context of this call: each call has its own task."""
         logged = self._logged and UNRECORDED not in call.fields
         ids = self._request_ids
         tally = Tally(ids.of(call.fields), ids.make() if logged else b"")

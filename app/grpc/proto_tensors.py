@@ -1,4 +1,4 @@
-"""What a ModelInferRequest asks, and its tensors."""
+"""Reads the tensors and the requested outputs of a ModelInferRequest."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ MOST_AXES = MOST_INPUTS = 64
 def describe_inputs(request: pb.ModelInferRequest) -> list[TensorInfo]:
     """The inputs without their data."""
     return [
-        # Of a longer one it is enough to know that it is too long.
+        # Of a longer shape only the start is needed, to refuse it.
         TensorInfo(each.name, each.datatype, list(each.shape[:MOST_AXES]))
         for each in request.inputs[:MOST_INPUTS]
     ]

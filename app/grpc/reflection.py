@@ -1,4 +1,4 @@
-"""Server reflection: what grpcurl and its like ask a server for instead of a .proto file."""
+"""Server reflection: describes the services to clients without a .proto file, such as grpcurl."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -20,9 +20,9 @@ SERVICE: str = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"].fu
 
 
 class Reflection:
-    """Describes all that the server speaks, under the names that it has on the wire.
+    """Describes all services of the server, under the names that clients use.
 
-    In a pool of its own: a client in this process may bring another package `inference`.
+    It has its own descriptor pool: a client in this process may have another package `inference`.
     """
 
     def __init__(self, lasting: Lasting) -> None:

@@ -1,4 +1,4 @@
-"""The gRPC server beside uvicorn's, on the same event loop."""
+"""The gRPC server, on the same event loop as uvicorn's HTTP server."""
 
 import asyncio
 import logging
@@ -20,19 +20,19 @@ from app.grpc.reflection import Reflection
 from app.grpc.streams import Lasting
 
 logger = logging.getLogger("app.grpc")
-# The generated code has a package of its own; on the wire the service has the protocol's.
+# The protocol's name of the service; the generated code has another package.
 SERVICE = "inference.GRPCInferenceService"
-# gRPC copies a message in one call, which keeps the interpreter from everybody else; so many
-# hold a million rows of four numbers.
+# gRPC copies a message in one call, which blocks the interpreter; this length holds a million
+# rows of four float32.
 MOST_BYTES = 16 * 2**20
 QUIET_SECONDS = 0.25
 MOST_QUIET_SECONDS = 2
 
 
 class RpcServer:
-    """Has its port from the start; answers in the process, forked or not, that starts it.
+    """The constructor reserves the port; `start` answers calls, also in a forked process.
 
-    Raises SettingsError where it cannot have the port.
+    Raises SettingsError if it cannot bind the port.
     """
 
     def __init__(self, service: Service, guard: Guard) -> None:
@@ -46,13 +46,13 @@ class RpcServer:
             maximum_concurrent_rpcs=settings.max_queued_requests,
             options=[
                 ("grpc.max_receive_message_length", min(settings.max_body_bytes, MOST_BYTES)),
-                # An answer is as long as it has to be, and a client has a limit of its own.
+                # Unlimited: the request bounds the answer, and clients have their own limit.
                 ("grpc.max_send_message_length", -1),
                 ("grpc.max_metadata_size", settings.max_header_bytes),
-                # Uncompressed alone: what a few bytes become is not bounded before it is there.
+                # No compression: gRPC decompresses a message before it checks the length.
                 ("grpc.compression_enabled_algorithms_bitset", 1),
                 ("grpc.max_connection_idle_ms", settings.keep_alive_seconds * 1000),
-                # Its address is reserved, and where there are several workers, shared.
+                # The reserving sockets and other workers have the same address.
                 ("grpc.so_reuseport", 1),
             ],
         )
@@ -69,9 +69,9 @@ class RpcServer:
         logger.info("gRPC on %s", " and ".join(addresses))
 
     async def stop(self, seconds: float) -> None:
-        """Take no more calls, and wait so long for those that have begun."""
-        # gRPC cancels what it has read and not begun, and no answer says that it is the last:
-        # so not before there is a moment in which none begins, if clients leave one.
+        """Accept no more calls, and wait up to `seconds` for those that have begun."""
+        # gRPC cancels calls that it has read and not begun, and cannot ask clients to stop. So
+        # this first waits for a period without new calls, for at most MOST_QUIET_SECONDS.
         until = time.monotonic() + min(seconds, MOST_QUIET_SECONDS)
         before = -1
         while before != self._calls.begun and time.monotonic() < until:
@@ -83,7 +83,7 @@ class RpcServer:
 def _handlers(service: Service, guard: Guard, calls: Calls) -> grpc.GenericRpcHandler:
     verbs = Verbs(service).by_name(admin_too=guard.on)
     described = pb.DESCRIPTOR.services_by_name[SERVICE.rpartition(".")[2]].methods_by_name
-    # Without gRPC's own parsing: what cannot be parsed is its sender's fault, and is said to be.
+    # Without gRPC's own parser, which reports an unparsable message as an internal error.
     return grpc.method_handlers_generic_handler(
         SERVICE,
         {
@@ -96,12 +96,12 @@ def _handlers(service: Service, guard: Guard, calls: Calls) -> grpc.GenericRpcHa
 
 
 def _reserve(host: str, port: int) -> list[socket.socket]:
-    """Sockets that are bound and never listen, so that nobody else gets the port.
+    """Sockets that are bound and never listen, so that no other service gets the port.
 
-    gRPC binds by itself, in each process again; these know which port 0 became.
+    gRPC binds again in each process; with port 0 these sockets have the chosen port.
     """
     reserved = bind_host("grpc_port", host, port)
     for each in reserved:
-        # Not before it is bound: else another service could have the port as well.
+        # Set only after bind: otherwise another service could bind the same port.
         each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return reserved

@@ -1,4 +1,4 @@
-"""Calls that last as long as their client likes: how many there are is bounded."""
+"""Bounds the number of streaming calls, whose clients decide how long they last."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -12,28 +12,28 @@ from app.grpc.interceptor import parse
 from app.predict import MAX_LOOP_BYTES
 from stateserve.errors import StateserveError
 
-# Each holds one of the calls that the server takes at a time, and a watcher asks four times a
-# second. An orchestrator has one or two.
+# Each counts as one of the server's concurrent calls, and a watcher checks four times a second.
+# An orchestrator needs one or two.
 MOST_LASTING = 256
 Context = ServicerContext[Any, Any]
 Answers = AsyncIterator[Any]
 
 
 class Lasting:
-    """Refuse what is too many, too long or no message, as a status and without a traceback."""
+    """Refuses streams beyond the limit, and turns errors into a status without a traceback."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def around(self, answers: Callable[[Any, "Context"], Answers]) -> Callable[..., Answers]:
-        """What gRPC calls with what the client sends; `answers` may raise a StateserveError."""
+        """The handler for gRPC; `answers` may raise a StateserveError."""
 
-        async def stream(asked: Any, context: "Context") -> Answers:
+        async def stream(requests: Any, context: "Context") -> Answers:
             self._count += 1
             try:
                 if self._count > MOST_LASTING:
                     raise Overloaded(f"{MOST_LASTING} calls that last; ask again later")
-                async for answer in answers(asked, context):
+                async for answer in answers(requests, context):
                     yield answer
             except StateserveError as error:
                 await context.abort(status_of(type(error)), str(error))
@@ -44,7 +44,7 @@ class Lasting:
 
 
 def parse_short(kind: type[Message], content: bytes) -> Any:
-    """Raises BodyTooLarge, for it is parsed on the event loop, or MalformedBody."""
+    """Parse on the event loop. Raises BodyTooLarge beyond MAX_LOOP_BYTES, or MalformedBody."""
     if len(content) > MAX_LOOP_BYTES:
         raise BodyTooLarge(f"a message of {len(content)} bytes; at most {MAX_LOOP_BYTES} are taken")
     return parse(kind, content)

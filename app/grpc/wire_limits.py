@@ -1,7 +1,7 @@
-"""Limits a message by the lengths of its fields, before protobuf parses it.
+"""Limits the lengths of a message's fields before protobuf parses it.
 
-Protobuf parses in one call, meanwhile nobody else is answered. Contents of a fixed width are
-copied, whatever their length; numbers of a variable width, and all else, take their time.
+Protobuf parses in one call, which blocks all other requests. It copies contents of a fixed width
+quickly; integers of a variable width and all other fields take long.
 Source: protobuf.dev, "Encoding".
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 
 from app.errors import BodyTooLarge, MalformedBody
 
-MOST_BESIDE = 2**16
+MAX_OTHER_BYTES = 2**16
 MOST_INTEGERS = 2**21
 COPIED, INTEGERS = "copied", "integers"
-# Of ModelInferRequest: inputs, in these contents, in these each datatype's; and the raw contents.
+# Field numbers of ModelInferRequest: inputs, their contents by datatype; and raw_input_contents.
 CONTENTS = {**dict.fromkeys(range(1, 6), INTEGERS), 6: COPIED, 7: COPIED}
 MODEL_INFER: Mapping[int, Any] = {5: {5: CONTENTS}, 7: COPIED}
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
@@ -21,16 +21,16 @@ WIDTHS = {FIXED64: 8, FIXED32: 4}
 
 
 def require_quick_to_parse(content: bytes, layout: Mapping[int, Any]) -> None:
-    """Raise BodyTooLarge or MalformedBody; `layout` has the fields that may be long."""
+    """Raise BodyTooLarge or MalformedBody; only the fields in `layout` may be long."""
     lengths = {COPIED: 0, INTEGERS: 0}
-    beside = 0
+    other = 0
     for kind, size in _fields(content, 0, len(content), layout):
         if kind is None:
-            beside += size
+            other += size
         else:
             lengths[kind] += size
-        if beside > MOST_BESIDE:
-            raise BodyTooLarge(f"more than {MOST_BESIDE} bytes beside the contents of tensors")
+        if other > MAX_OTHER_BYTES:
+            raise BodyTooLarge(f"more than {MAX_OTHER_BYTES} bytes beside the contents of tensors")
         if lengths[INTEGERS] > MOST_INTEGERS:
             raise BodyTooLarge(
                 f"more than {MOST_INTEGERS} bytes of integers; raw_input_contents may have more"
@@ -38,7 +38,7 @@ def require_quick_to_parse(content: bytes, layout: Mapping[int, Any]) -> None:
 
 
 def varint(number: int) -> bytes:
-    """A number as the wire has it: seven bits a byte, the low ones first."""
+    """Encode a number: seven bits a byte, the low bits first."""
     written = bytearray()
     while number >= 0x80:
         written.append(number & 0x7F | 0x80)
@@ -50,7 +50,7 @@ def varint(number: int) -> bytes:
 def _fields(
     content: bytes, position: int, end: int, layout: Mapping[int, Any]
 ) -> Iterator[tuple[str | None, int]]:
-    """What is in a message, and how many bytes of it; None for what has no place in `layout`."""
+    """The kind of each field and its number of bytes; kind None if it is not in `layout`."""
     while position < end:
         start = position
         tag, position = _varint(content, position, end)
@@ -75,7 +75,7 @@ def _fields(
 
 
 def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
-    """A number, and where it ends."""
+    """The number at `position`, and the position after it."""
     value = 0
     for index, byte in enumerate(content[position : min(position + 10, end)]):
         value |= (byte & 0x7F) << 7 * index

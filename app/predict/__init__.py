@@ -1,4 +1,4 @@
-"""From a body to an answer: decode, wait for a batch, run the forward pass, encode.
+"""Turns a body into an answer: decode, wait for a batch, run the forward pass, encode.
 
 Every protocol calls the same endpoint. Raises errors of app.errors. Knows no registry.
 """

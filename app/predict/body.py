@@ -1,4 +1,4 @@
-"""Read a body: its type first, its size while it streams."""
+"""Reads a request body: checks its media type first, and its size while it streams."""
 
 from collections.abc import Collection
 
@@ -12,13 +12,13 @@ from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
 CURL = f"-H 'Content-Type: {JSON}'"
-# 2^64 has 20; Python reads no number of thousands of digits.
+# 2^64 has 20 digits; Python converts no integer of thousands of digits.
 MOST_DIGITS = 20
 Body = bytes | bytearray
 
 
 def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
-    """The body's media type, one of `accepted`. Raises UnsupportedContent, naming these."""
+    """The body's media type, one of `accepted`. Raises UnsupportedContent."""
     require_plain(headers)
     given = headers.get(b"content-type", b"")
     if given == JSON_BYTES:
@@ -37,16 +37,16 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
 
 
 def require_plain(headers: Headers) -> None:
-    """Raise CompressedBody unless the body is sent as it is."""
+    """Raise CompressedBody if the body has a content encoding."""
     encoding = headers.get(b"content-encoding", b"identity")
     if encoding.lower() != b"identity":
         raise CompressedBody(encoding.decode("latin-1"))
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int, where: str = "") -> Body:
-    """The whole body. Raises BodyTooLarge as soon as it is known, or ClientDisconnect.
+    """The whole body. Raises BodyTooLarge as early as possible, or ClientDisconnect.
 
-    `where` says in the error which bodies are limited so.
+    `where` names the bodies with this limit, in the error.
     """
     declared = headers.get(b"content-length", b"0")
     if len(declared) > MOST_DIGITS:
@@ -61,7 +61,7 @@ async def read_body(receive: Receive, headers: Headers, limit: int, where: str =
             raise ClientDisconnect
         chunk, more = message.get("body", b""), message.get("more_body", False)
         if body is None:
-            # Most bodies are one chunk, and need no second copy.
+            # Most bodies are one chunk, which needs no copy.
             body = bytearray(chunk) if more else chunk
         else:
             body += chunk
@@ -71,7 +71,10 @@ async def read_body(receive: Receive, headers: Headers, limit: int, where: str =
 
 
 async def read_json(request: Request, limit: int, where: str = "") -> Body:
-    """The body of an endpoint that takes JSON alone. Raises as the two above do."""
+    """The body of an endpoint that accepts only JSON.
+
+    Raises the errors of media_type_of and read_body.
+    """
     headers: Headers = dict(request.scope["headers"])
     media_type_of(headers, [JSON])
     return await read_body(request.receive, headers, limit, where)

@@ -1,6 +1,6 @@
-"""The headers of a request, as ASGI has them."""
+"""Types of request headers in the form of ASGI."""
 
 RawHeader = tuple[bytes, bytes]
 Headers = dict[bytes, bytes]
-# In a request's scope: the caller asks for the headers of GET alone, as HEAD does.
+# A key in a request's scope: the request is HEAD, so the answer needs only GET's headers.
 HEAD = "stateserve.head"

@@ -1,4 +1,4 @@
-"""Requests too large for the event loop, in threads: so many at a time, over all models."""
+"""Runs requests that are too large for the event loop in threads, up to a limit."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class LargeRequests:
-    """Each holds its body and its answer in memory, so that more are shed, whatever they ask."""
+    """Limits large requests over all models, because each holds body and answer in memory."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.running = 0
 
     async def run(self, work: Callable[[], T]) -> T:
-        """What `work` returns, from a thread. Raises Overloaded, with nothing done."""
+        """Run `work` in a thread. Raises Overloaded, before any work is done."""
         if self.running >= self._limit:
             raise Overloaded(f"{self.running} large requests are in work already; try again")
         self.running += 1

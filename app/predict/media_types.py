@@ -1,6 +1,6 @@
-"""Media types: those of bodies, as Content-Type names them, and the choice that Accept makes.
+"""Parses Content-Type, and chooses a media type by Accept.
 
-Source: RFC 9110, sections 8.3.1 and 12.5.1; each is read in one pass.
+Source: RFC 9110, sections 8.3.1 and 12.5.1; each header is parsed in one pass.
 """
 
 import re
@@ -13,9 +13,9 @@ JSON = "application/json"
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
 SAFETENSORS = "application/vnd.safetensors"
-# Some 40 media types; a browser's has 150 bytes.
+# About 40 media types; a browser's Accept has 150 bytes.
 MOST_ACCEPT = 1024
-# "application/vnd.apache.arrow.stream; charset=utf-8" has 50.
+# "application/vnd.apache.arrow.stream; charset=utf-8" has 50 bytes.
 MOST_BYTES = 256
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
@@ -25,14 +25,14 @@ _ESCAPED = re.compile(rb"\\(.)")
 
 
 class MediaType(NamedTuple):
-    """`essence` and the parameters' names are in lower case."""
+    """`essence` and the names of the parameters are in lower case."""
 
     essence: str
     parameters: dict[str, str]
 
     @classmethod
     def parse(cls, text: bytes) -> "MediaType | None":
-        """None for what is malformed, too long, or names a parameter twice."""
+        """None if `text` is malformed, too long, or names a parameter twice."""
         match = _TYPE.match(text) if len(text) <= MOST_BYTES else None
         if match is None:
             return None
@@ -57,7 +57,7 @@ def _unquote(value: bytes) -> str:
 
 
 def choose_media_type(accept: str, offered: Iterable[str]) -> str:
-    """The offered media type that `accept` likes best; the first one wins a tie.
+    """The offered media type that `accept` prefers; the first of equal ones.
 
     Raises NotAcceptable.
     """

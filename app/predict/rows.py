@@ -1,4 +1,4 @@
-"""Numbers that arrive as an array, as the model takes them."""
+"""Converts an array of numbers to the float32 rows of the model."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ PART_ROWS = 2**14
 
 
 def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
-    """The rows as the model takes them, copied only if they are not so already.
+    """`rows` (rows, n_features) as contiguous float32, copied only if needed.
 
-    Raises InvalidInstances for NaN, infinity and what is beyond LARGEST.
+    Raises InvalidInstances for NaN, infinity and values beyond LARGEST.
     """
-    # As Python floats: a narrow dtype cannot hold LARGEST to compare with.
+    # Compared as Python floats: a narrow dtype cannot hold LARGEST.
     if not (float(rows.min()) >= -LARGEST and float(rows.max()) <= LARGEST):
         row, column = _first_fault(rows)
         taken = f"numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
@@ -28,7 +28,7 @@ def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:
 
 
 def _first_fault(rows: NDArray[np.number]) -> tuple[int, int]:
-    # A part at a time, as float64 takes more memory than the rows.
+    # In parts, because float64 takes more memory than the rows.
     with np.errstate(over="ignore"):
         return next(
             (start + row, column)

@@ -1,4 +1,4 @@
-"""Arrow IPC streams as a body, for whoever has a data frame; needs `pip install .[arrow]`."""
+"""Reads and writes Arrow IPC streams, for data frames; needs `pip install .[arrow]`."""
 
 import struct
 from collections.abc import Iterable
@@ -19,17 +19,17 @@ from stateserve.errors import Fault
 from stateserve.model import Predictor
 from stateserve.text import MOST_SHOWN
 
-# Of how many the reader's own work for each is little beside that for their rows.
+# Up to this number, the reader's overhead per batch stays small.
 MAX_BATCHES = 10_000
 EARLY_COMPRESSION = b"ARROW:experimental_compression"
 
 
 class ArrowFormat:
-    """Record batches of one predictor, both ways.
+    """Reads and writes the record batches of one predictor.
 
     In: a numeric column for each feature, by name, in any order, without nulls. Out: class
-    (dictionary-encoded), index, probabilities (a struct by class), out_of_range, the names of
-    the features beyond their training range, and if asked log_probabilities and novelty.
+    (dictionary-encoded), index, probabilities (a struct by class), out_of_range (the names of
+    the features beyond their training range), and on request log_probabilities and novelty.
     """
 
     media_type = ARROW
@@ -39,7 +39,7 @@ class ArrowFormat:
         self._features = [feature.name for feature in predictor.card.features]
         self._classes = predictor.card.classes
         self._limit = max_instances
-        # Of a column: its name, what a data frame's library says of it, its buffers.
+        # For each column: its name, the metadata of a data frame library, its buffers.
         self._most_metadata = 2**16 + sum(2048 + 8 * len(name) for name in self._features)
 
     def decode(self, body: Body) -> Instances:
@@ -67,7 +67,7 @@ class ArrowFormat:
         try:
             self._require_messages(pa.ipc.MessageReader.open_stream(pa.py_buffer(body)))
             table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-            # Offsets and lengths inside the body are its sender's, and are followed later.
+            # The client chose the offsets and lengths in the body, and Arrow follows them later.
             table.validate(full=True)
         except (pa.ArrowException, OSError, ValueError, StopIteration, struct.error) as error:
             text = str(error)[:MOST_SHOWN]
@@ -83,17 +83,17 @@ class ArrowFormat:
         return table
 
     def _require_messages(self, messages: pa.ipc.MessageReader) -> None:
-        """A schema of the features, then uncompressed batches; no data have been read yet.
+        """Require a schema of the features, then uncompressed batches, before data are read.
 
         A few compressed bytes can claim gigabytes, which Arrow would allocate before any check.
         """
         first = messages.read_next_message()
-        # Arrow reads whatever it is as a schema, at addresses that nobody has checked.
+        # Arrow reads a message of any type as a schema, at unchecked addresses.
         _require_type(first, "schema")
         self._require_short(first)
         self._require_columns(pa.ipc.read_schema(first))
         for count, message in enumerate(messages, 1):
-            # No feature is dictionary-encoded, so no dictionary has a place.
+            # Features are numbers, so no dictionary message is accepted.
             _require_type(message, "record batch")
             self._require_short(message)
             if _has_compression(memoryview(message.metadata)):
@@ -109,7 +109,7 @@ class ArrowFormat:
             )
 
     def _require_columns(self, schema: pa.Schema) -> None:
-        # They are decoded only now, and are not always UTF-8.
+        # Arrow decodes the names only here, and they may be invalid UTF-8.
         names = schema.names
         accepted = f"the features are {', '.join(self._features[:MOST_LISTED])}"
         faults = [
@@ -169,9 +169,9 @@ def _require_type(message: pa.ipc.Message, expected: str) -> None:
 
 
 def _has_compression(message: memoryview) -> bool:
-    """Whether Message.header, a RecordBatch, has its fourth field (Arrow's Message.fbs).
+    """Whether a RecordBatch message has the field `compression`, its fourth (Message.fbs).
 
-    Before that field there was, and Arrow still reads, a key of the message's own metadata.
+    Older streams have a key in the message's metadata instead, which Arrow still reads.
     """
     if EARLY_COMPRESSION in bytes(message):
         return True

@@ -1,7 +1,7 @@
-"""The fast way from JSON to rows: a right body is decoded in one typed pass.
+"""Decodes a valid /predict body from JSON to rows in one typed pass.
 
-Anything else is left to instances.py, which reads again, slowly, and names each mistake. So
-this decoder has no messages of its own, and accepts only what the careful parser accepts.
+json_request.py parses all other bodies again, slowly, and names each error. So this decoder has
+no error messages, and accepts only bodies that json_request.py accepts.
 """
 
 import operator
@@ -17,14 +17,14 @@ from stateserve.model.architectures import FloatArray
 
 
 class InstanceDecoder:
-    """`decode` is parse_instances for one card, at a fraction of its cost."""
+    """`decode` does the work of parse_instances for one card, at a fraction of its cost."""
 
     def __init__(self, card: Card, limit: int) -> None:
         self._card = card
         self._limit = limit
         self._width = len(card.features)
         names = [feature.name for feature in card.features]
-        # Colons are counted to find repeated names, so a name must not bring its own.
+        # Colons are counted to find repeated names, so no name may contain a colon.
         self._fast = "instances" not in names and not any(":" in name for name in names)
         fields = [f"f{column}" for column in range(self._width)]
         try:
@@ -36,7 +36,7 @@ class InstanceDecoder:
                 gc=False,
             )
         except ValueError:
-            # msgspec takes no quote, backslash or control character in a name.
+            # msgspec accepts no quote, backslash or control character in a name.
             self._fast = False
             return
         batch = [("instances", list[instance])]  # type: ignore[valid-type]
@@ -47,20 +47,20 @@ class InstanceDecoder:
         self._columns = [operator.attrgetter(field) for field in fields]
 
     def decode(self, body: bytes | bytearray) -> Instances:
-        """Raises as app.instances.parse_instances does."""
+        """Raises the errors of parse_instances."""
         if len(body) > WHOLE_BYTES:
             return read_large(body, self._card, self._limit, self.decode_list)
         return (self._fast and self._decode(body)) or parse_instances(body, self._card, self._limit)
 
     def decode_list(self, body: bytes | bytearray) -> FloatArray | None:
-        """The rows of a list of instances, or None unless it is sure to be right."""
+        """The float32 rows of a JSON list of instances, or None unless it is surely valid."""
         if not self._fast:
             return None
         try:
             rows = self._rows(self._list.decode(body))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
-        # As below.
+        # A repeated name adds a colon, as in _decode.
         return rows if rows is not None and body.count(b":") == rows.size else None
 
     def _decode(self, body: bytes | bytearray) -> Instances | None:
@@ -70,7 +70,7 @@ class InstanceDecoder:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return None
         rows = self._row(decoded) if single else self._rows(decoded.instances)
-        # Values are numbers and names are known, so a colon more is a name more: a repetition.
+        # Values are numbers and names are known, so an additional colon is a repeated name.
         if rows is None or body.count(b":") != rows.size + (not single):
             return None
         require_at_most(self._limit, len(rows))

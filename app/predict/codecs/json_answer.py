@@ -1,4 +1,4 @@
-"""The answers of /predict as JSON, written from whole columns: no dict for a row."""
+"""Writes the answers of /predict as JSON, from whole columns, without a dict per row."""
 
 import math
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from stateserve.client import RangeWarning, record_type
 from stateserve.model import Feature, Predictor
 from stateserve.text import shortest
 
-# Encoded in about 10 ms, while no other request is answered.
+# Encoding them takes about 10 ms, and blocks all other requests.
 VALUES_AT_ONCE = 2**14
 _encode = msgspec.json.Encoder().encode
 
@@ -34,7 +34,7 @@ class Answer(msgspec.Struct, gc=False, rename={"label": "class"}):
 
 
 class JsonFormat:
-    """JSON bodies of one predictor, both ways."""
+    """Reads and writes the JSON bodies of one predictor."""
 
     media_type = JSON
 
@@ -51,7 +51,7 @@ class JsonFormat:
     def encode(
         self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
     ) -> bytes | memoryview:
-        """One answer for one bare instance, else the answers in order."""
+        """One answer for a bare instance, else a list of answers in order."""
         if instances.single:
             (prediction,) = predictions
             (answer,) = self._answers(prediction, asked)
@@ -110,7 +110,7 @@ class JsonFormat:
 
 
 def model_reference(predictor: Predictor) -> dict[str, str]:
-    """Which model answered: name, version, and the first 12 digits of the state's SHA-256."""
+    """The model that answered: name, version, first 12 digits of the state's SHA-256."""
     return {
         "name": predictor.name,
         "version": predictor.version,

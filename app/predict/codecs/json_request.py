@@ -1,4 +1,4 @@
-"""The body of /predict: from JSON bytes to rows of float32, every mistake named."""
+"""Parses the JSON body of /predict into float32 rows, and names every error."""
 
 import json
 import math
@@ -15,14 +15,14 @@ from stateserve.model.architectures import FloatArray
 from stateserve.text import shortest
 
 MAX_FAULTS = 20
-# Whatever float32 holds; the forward pass says so where a sum of such numbers overflows.
+# The largest float32; the forward pass reports an overflow of sums.
 LARGEST = float(np.finfo(np.float32).max)
 MOST_LISTED = 50
 
 
 @dataclass(frozen=True)
 class Instances:
-    """rows is float32 (instances, n_features); `single` if the body was one bare flower."""
+    """`rows` is float32 (instances, n_features); `single` means that the body was one flower."""
 
     rows: FloatArray
     single: bool
@@ -32,14 +32,14 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
 
     Every feature of the card is required, as a JSON number of magnitude at most LARGEST;
-    no other field is taken. Raises MalformedBody with the byte offset, InvalidInstances
+    no other field is accepted. Raises MalformedBody with the byte offset, InvalidInstances
     with a JSON pointer for each fault, or BodyTooLarge beyond `limit` instances.
     """
     return read_value(parse_json(body), card, limit)
 
 
 def read_value(value: Any, card: Card, limit: int) -> Instances:
-    """As parse_instances, of what parse_json has read."""
+    """As parse_instances, for a value of parse_json."""
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
     names = [feature.name for feature in card.features]
@@ -57,7 +57,7 @@ def read_value(value: Any, card: Card, limit: int) -> Instances:
 
 
 def _is_single(value: JsonObject, names: list[str]) -> bool:
-    """Whether it is one flower. A feature may be called "instances", but is never a list."""
+    """Whether it is one flower. A feature may have the name "instances", but is never a list."""
     fields = dict(value)
     if "instances" not in fields:
         return True
@@ -67,13 +67,13 @@ def _is_single(value: JsonObject, names: list[str]) -> bool:
 
 
 def most_bytes_of_one(card: Card) -> int:
-    """No instance of these features needs more, unless it is padded."""
-    # A number has at most 25 characters where it is written out by a machine.
+    """The most bytes that an instance of these features needs without padding."""
+    # Programs write a number with at most 25 characters.
     return 4096 + sum(2 * len(json.dumps(feature.name)) + 64 for feature in card.features)
 
 
 def require_few(faults: list[Fault]) -> None:
-    """Raise InvalidInstances for as many faults as are told at once."""
+    """Raise InvalidInstances once there are MAX_FAULTS faults."""
     if len(faults) >= MAX_FAULTS:
         raise InvalidInstances(faults[:MAX_FAULTS])
 
@@ -111,7 +111,7 @@ def _instances(value: JsonObject, limit: int) -> list[Any]:
 
 
 def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
-    """The values of one instance, in the order of `names`; its mistakes are added to `faults`."""
+    """The values of one instance, in the order of `names`; adds its errors to `faults`."""
     if not isinstance(flower, JsonObject):
         wanted = f"an object with {_listed(names)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))

@@ -1,7 +1,7 @@
-"""JSON with repeated names kept, whole or one value at a time.
+"""Parses JSON and keeps repeated names: a whole text, or one value at a time.
 
-Python's parser holds the interpreter's lock until it ends, and meanwhile no other request is
-answered. So a long text is read by JsonCursor, in calls that are short whatever it holds.
+Python's parser holds the interpreter's lock until it ends, which blocks all other requests. So
+JsonCursor reads a long text in calls that are short, whatever the text contains.
 """
 
 import codecs
@@ -14,20 +14,20 @@ from stateserve.errors import Fault
 SPACE = b" \t\n\r"
 STEP_BYTES = 2**16
 FIRST_WINDOW = 1024
-# The longest that is understood only as a whole: a pair of escaped surrogates.
+# The longest token that cannot be parsed in parts: a pair of escaped surrogates.
 TOKEN = 12
 
 
 class JsonObject(list[tuple[str, Any]]):
-    """A JSON object as its pairs, in order, so that repeated names are still seen."""
+    """A JSON object as its pairs in order, so that repeated names can be found."""
 
 
 class _NotFinite(str):
-    """NaN, Infinity or -Infinity, which JSON does not have but Python's parser reads."""
+    """NaN, Infinity or -Infinity: not valid JSON, but Python's parser accepts them."""
 
 
 class _CutOff(Exception):
-    """The value goes on after the window."""
+    """The value continues after the window."""
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=JsonObject, parse_constant=_NotFinite)
@@ -62,7 +62,7 @@ class JsonCursor:
                 return
 
     def takes(self, text: bytes) -> bool:
-        """Whether this is next, after any space; if so it is passed."""
+        """Whether `text` is next, after any space; if so, moves behind it."""
         self.skip_space()
         found = self._body.startswith(text, self.position)
         if found:
@@ -79,9 +79,9 @@ class JsonCursor:
         raise MalformedBody(reason, self.position)
 
     def value(self, pointer: str, expected: int = FIRST_WINDOW) -> Any:
-        """The value that is next; this is its JSON pointer, and about so many its bytes.
+        """Read the next value, of about `expected` bytes; `pointer` is its JSON pointer.
 
-        Raises MalformedBody, InvalidInstances, or BodyTooLarge for one of more than `most` bytes.
+        Raises MalformedBody, InvalidInstances, or BodyTooLarge for more than `most` bytes.
         """
         self.skip_space()
         size = min(expected, self._most)
@@ -102,7 +102,7 @@ class JsonCursor:
             text, _ = codecs.utf_8_decode(window, "strict", last)
         except UnicodeDecodeError as error:
             raise MalformedBody("invalid UTF-8", self.position + error.start) from None
-        # What ends so near the end of the window may go on after it.
+        # A value that ends this close to the end of the window may continue after it.
         sure = len(text) if last else len(text) - TOKEN
         try:
             value, end = _decoder.raw_decode(text)
@@ -124,7 +124,7 @@ class JsonCursor:
 
 
 def describe(value: Any) -> str:
-    """What a value of parse_json is, in a message."""
+    """The kind of a value of parse_json, for error messages."""
     if isinstance(value, _NotFinite):
         return str(value)
     if value is None or isinstance(value, bool):
@@ -134,5 +134,5 @@ def describe(value: Any) -> str:
 
 
 def escape(name: str) -> str:
-    """RFC 6901: `~` and `/` in a name, as in wine's od280/od315, are escaped in a pointer."""
+    """Escape `~` and `/` for a JSON pointer (RFC 6901), as in wine's od280/od315."""
     return name.replace("~", "~0").replace("/", "~1")

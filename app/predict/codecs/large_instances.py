@@ -1,9 +1,8 @@
-"""A large body of /predict, read a slice at a time: no step holds the interpreter for long.
+"""Reads a large /predict body in slices, so that no step blocks the interpreter for long.
 
-Slices of right instances are decoded as a whole; of any other each instance alone, so that its
-mistakes are named. As the slices of a list are lists of the same elements, the outcome is that
-of app.instances.parse_instances. Only where there are many mistakes, those of later slices are
-not looked for.
+A slice of valid instances is decoded in one call. Any other slice is decoded instance by
+instance, so that each error is named. The result is that of parse_instances, except that after
+MAX_FAULTS errors the later slices are not read.
 """
 
 import re
@@ -26,11 +25,11 @@ from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
 
 Text = bytes | bytearray
-# Decodes a list without a mistake, or returns None.
+# Decodes a list of valid instances, else returns None.
 DecodeList = Callable[[Text], FloatArray | None]
-# A slice of right instances is decoded in about 2 ms.
+# A slice of valid instances is decoded in about 2 ms.
 SLICE_BYTES = 2**18
-# Up to so many bytes Python's own parser is fast enough, whatever they hold.
+# Up to this length Python's own parser is fast enough for any content.
 WHOLE_BYTES = 2**16
 TAIL_BYTES = 1024
 BETWEEN = re.compile(rb"\}[ \t\n\r]*,")
@@ -40,11 +39,11 @@ TAIL = re.compile(rb"\][ \t\n\r]*\}[ \t\n\r]*\Z")
 def read_large(
     body: Text, card: Card, limit: int, decode: DecodeList, slice_bytes: int = SLICE_BYTES
 ) -> Instances:
-    """Raises as app.instances.parse_instances, and BodyTooLarge for an instance that is no such."""
+    """Raises the errors of parse_instances, and BodyTooLarge for an overlong instance."""
     names = [feature.name for feature in card.features]
     cursor = JsonCursor(body, max(most_bytes_of_one(card), min(WHOLE_BYTES, slice_bytes)))
     cursor.require_no_mark()
-    # As parts, for any space may stand between them.
+    # Token by token, because space may stand between tokens.
     opens_a_list = all(map(cursor.takes, (b"{", b'"instances"', b":", b"[")))
     if not opens_a_list:
         cursor.position = 0
@@ -55,7 +54,7 @@ def read_large(
 
 
 class _List:
-    """The list of instances in which the cursor stands."""
+    """Reads the list of instances at the cursor."""
 
     def __init__(
         self,
@@ -94,7 +93,7 @@ class _List:
         return np.concatenate(self._parts)
 
     def _read_slice(self, until: int) -> bool:
-        """Pass the instances up to about there, if they are right."""
+        """Read the instances up to about `until` in one call; False if any may be invalid."""
         body, start = self._body, self._cursor.position
         if until < len(body):
             found = BETWEEN.search(body, until, until + self._slice_bytes)
@@ -111,7 +110,7 @@ class _List:
         return True
 
     def _read_each(self, until: int) -> None:
-        """Pass the instances up to about there, one by one."""
+        """Read the instances up to about `until` one by one."""
         cursor, rows = self._cursor, []
         while True:
             pointer = f"/instances/{self._count}"
@@ -119,7 +118,7 @@ class _List:
             self._count += 1
             rows.append(read_flower(flower, self._names, pointer, self._faults))
             require_few(self._faults)
-            # The comma stays for whoever reads on.
+            # `read` consumes the comma after the last instance.
             cursor.skip_space()
             if cursor.position >= until or not self._body.startswith(b",", cursor.position):
                 break

@@ -1,4 +1,4 @@
-"""NumPy's own file format as a body: rows in, probabilities out, no text in between."""
+"""Reads and writes NumPy's .npy format: rows in, probabilities out."""
 
 import io
 import math
@@ -22,19 +22,19 @@ from stateserve.model import Predictor
 from stateserve.text import MOST_SHOWN
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-# NumPy reads no header of more than 10,000 characters either.
+# NumPy reads at most 10,000 characters of header.
 MAX_HEADER_BYTES = 12_000
-# As many as NumPy has.
+# NumPy's own limit.
 MAX_AXES = 64
 MAX_SIZE = 2**63 - 1
 Numbers = NDArray[np.number]
 
 
 class NpyFormat:
-    """`.npy` bodies of one predictor, both ways.
+    """Reads and writes the `.npy` bodies of one predictor.
 
-    In: numbers of any width, shape (rows, n_features) in the card's order, or (n_features,)
-    for one instance. Out: float32 probabilities, or log-probabilities if asked, of shape
+    In: integers or floats, shape (rows, n_features) in the card's order, or (n_features,) for
+    one instance. Out: float32 probabilities, or log-probabilities on request, shape
     (rows, n_classes), or (n_classes,).
     """
 
@@ -55,7 +55,7 @@ class NpyFormat:
             wanted = f"(rows, {width}) or ({width},), columns {columns}"
             found = str(shape)[:MOST_SHOWN]
             raise InvalidInstances([Fault("", f"an array of shape {found}, not {wanted}")])
-        # Reshaped only now: to some shapes NumPy can make no array at all.
+        # Reshaped only now: NumPy cannot make an array of some shapes that pass the header check.
         rows = numbers.reshape((-1, width), order=order)
         require_at_most(self._limit, len(rows))
         return Instances(as_float32(rows, self._features), single=len(shape) == 1)
@@ -80,7 +80,7 @@ class NpyFormat:
 
 
 def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
-    """The shape and order that the header claims, and the elements as they follow it."""
+    """The shape and order in the header, and the elements (n,) after it."""
     stream = io.BytesIO(body[:MAX_HEADER_BYTES])
     try:
         version = npy.read_magic(stream)
@@ -88,13 +88,13 @@ def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
             raise ValueError(f"its version is {version}; (1, 0) and (2, 0) are read")
         shape, fortran_order, dtype = HEADERS[version](stream)
     except Exception as error:
-        # NumPy evaluates the header as Python's text: a tokenizer's and a compiler's errors, too.
+        # NumPy evaluates the header as Python code, so tokenizer and compiler errors occur too.
         raise MalformedBody(_first_line(error), 0, "npy") from None
     start = stream.tell()
     if dtype.kind not in "fiu":
         kind = str(dtype)[:MOST_SHOWN]
         raise InvalidInstances([Fault("", f"an array of {kind}; integers and floats are taken")])
-    # To NumPy's reader a boolean is an integer, and an integer of any length is a size.
+    # NumPy's header reader accepts booleans and integers of any length as sizes.
     if len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n <= MAX_SIZE for n in shape):
         reason = f"its header has the shape {str(shape)[:MOST_SHOWN]}"
         raise MalformedBody(reason, 0, "npy")
@@ -102,12 +102,12 @@ def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
     if claimed != len(body):
         reason = f"its header claims {claimed} bytes, the body has {len(body)}"
         raise MalformedBody(reason, min(claimed, len(body)), "npy")
-    # Over the body's own memory.
+    # A view of the body's memory.
     numbers = np.frombuffer(body, dtype, offset=start)
     return shape, "F" if fortran_order else "C", numbers
 
 
 def _first_line(error: Exception) -> str:
-    # It may repeat the header, of 10,000 characters.
+    # The error may repeat the header, of up to 10,000 characters.
     text = str(error)[:MOST_SHOWN].strip("'\"")
     return text.splitlines()[0] if text else "not an npy header"

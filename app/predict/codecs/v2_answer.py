@@ -1,4 +1,4 @@
-"""An Open Inference answer: JSON, and after it the outputs that were asked for as bytes."""
+"""Writes an Open Inference answer: JSON, then the outputs requested as bytes."""
 
 import io
 from typing import Any
@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Response:
-    """One body: alone JSON, or JSON and raw tensors in its order, told apart by its length."""
+    """The answer: JSON alone, or JSON of the length in a header, then raw tensors in its order."""
     about = {"model_name": model.name, "model_version": model.version}
     if request.id is not None:
         about["id"] = request.id
@@ -43,7 +43,7 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
     head[-1:] = b"]}"
     if not raw:
         return Response(memoryview(head), media_type=JSON)
-    # One piece at a time, for a join would keep the interpreter from others all the while.
+    # One piece at a time: a join would block the interpreter for all pieces.
     content = io.BytesIO()
     content.write(head)
     for piece in raw:

@@ -1,7 +1,7 @@
-"""Takes the long arrays named `data` out of an inference request's JSON.
+"""Cuts the long arrays named `data` out of an inference request's JSON.
 
-What is left is short, and is parsed in one call. The arrays are decoded in slices, by
-app.tensors: one call for all of it would let no other request be answered meanwhile.
+The rest is short and is parsed in one call. v2_tensors.py decodes the arrays in slices: one call
+for a long array would block all other requests until it ends.
 """
 
 import re
@@ -9,17 +9,17 @@ import re
 from app.errors import InvalidInference
 from app.predict.body import Body
 
-# Python's interpreter is held for a few milliseconds by as much JSON, whatever it says.
-MOST_BESIDE = 2**16
-# A quote that is part of a text has a backslash before it, so this is never inside a text.
+# JSON of this length blocks the interpreter for a few milliseconds, whatever its content.
+MAX_OTHER_BYTES = 2**16
+# Inside a JSON string a quote has a backslash before it, so this never matches there.
 ARRAY = re.compile(rb'"data"[ \t\n\r]*:[ \t\n\r]*\[')
 CUT_OUT = b'"\\u0000"'
 
 
-def cut_out(body: Body, length: int, most: int = MOST_BESIDE) -> tuple[bytes, list[memoryview]]:
-    """The JSON, of so many bytes, with CUT_OUT for each long array, and these in their order.
+def cut_out(body: Body, length: int, most: int = MAX_OTHER_BYTES) -> tuple[bytes, list[memoryview]]:
+    """The first `length` bytes with CUT_OUT for each long array, and the arrays in order.
 
-    Raises InvalidInference where more than `most` bytes are left.
+    Raises InvalidInference if more than `most` bytes are left.
     """
     view = memoryview(body)
     left, arrays = bytearray(), []
@@ -42,7 +42,7 @@ def cut_out(body: Body, length: int, most: int = MOST_BESIDE) -> tuple[bytes, li
 
 
 def _end_of_numbers(body: Body, start: int, length: int) -> int:
-    """Where an array of numbers ends that starts there: before the next name or brace."""
+    """The end of the array of numbers at `start`: before the next name or brace."""
     end = length
     for stop in (b"}", b'"'):
         found = body.find(stop, start, end)

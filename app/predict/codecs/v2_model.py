@@ -1,4 +1,4 @@
-"""A model as the Open Inference Protocol sees it: tensors in, tensors out, by name."""
+"""The named input and output tensors of a model in the Open Inference Protocol."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CLASSIFIABLE = ("probabilities", "log_probabilities")
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """-1 in `shape` stands for any number of rows."""
+    """-1 in `shape` means any number of rows."""
 
     name: str
     datatype: str
@@ -30,14 +30,14 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class WantedOutput:
-    """An output by name; with `classification` its most probable classes, so many, as BYTES."""
+    """An output by name; `classification` is the number of most probable classes, as BYTES."""
 
     name: str
     classification: int | None = None
 
     @classmethod
     def of(cls, name: str, parameters: Mapping[str, Any]) -> Self:
-        """As a request asks for it. Raises InvalidTensor."""
+        """An output with its parameters in the request. Raises InvalidTensor."""
         count = parameters.get("classification")
         if count is not None and (type(count) is not int or count < 1):
             raise InvalidTensor(name, f"classification {count!r}; a number of classes is taken")
@@ -47,10 +47,9 @@ class WantedOutput:
 class OpenModel:
     """One predictor's inputs and outputs.
 
-    In: `input` of numbers, (rows, n_features) in the card's order. Out, of as many rows:
-    `probabilities` and `log_probabilities` FP32 (rows, n_classes), `index` INT64 and `label`
-    BYTES (rows,), and `out_of_range` BOOL (rows, n_features), true where a value is beyond the
-    training range.
+    In: `input`, numbers (rows, n_features) in the card's order. Out: `probabilities` and
+    `log_probabilities` FP32 (rows, n_classes), `index` INT64 and `label` BYTES (rows,), and
+    `out_of_range` BOOL (rows, n_features), true where a value is beyond the training range.
     """
 
     def __init__(self, predictor: Predictor, max_instances: int) -> None:
@@ -71,7 +70,7 @@ class OpenModel:
         ]
 
     def require_inputs(self, given: Sequence[TensorInfo]) -> None:
-        """Before their data are read: raises InvalidTensor or BodyTooLarge unless they fit."""
+        """Check name, datatype and shape before the data. Raises InvalidTensor, BodyTooLarge."""
         if [info.name for info in given] != [INPUT]:
             names = ", ".join(repr(info.name[:100]) for info in given[:8]) or "none"
             raise InvalidTensor(INPUT, f"the one input; given: {names}")
@@ -85,18 +84,18 @@ class OpenModel:
         require_at_most(self._limit, shape[0])
 
     def rows(self, inputs: Iterable[Tensor]) -> FloatArray:
-        """The rows of inputs that fit, float32 (rows, n_features).
+        """The rows of checked inputs, float32 (rows, n_features).
 
-        Raises InvalidTensor, or InvalidInstances for what is not finite.
+        Raises InvalidInstances for a value that is not finite in float32.
         """
         (tensor,) = inputs
         return as_float32(tensor.array, self._features)
 
     def wanted(self, outputs: Iterable[WantedOutput]) -> list[WantedOutput]:
-        """These, or all outputs for none. Raises InvalidTensor for what is not there."""
+        """These outputs, or all if none is given. Raises InvalidInference or InvalidTensor."""
         known = {info.name for info in self.outputs}
         wanted = list(outputs) or [WantedOutput(info.name) for info in self.outputs]
-        # Else a short request could have an answer of any length.
+        # Otherwise a short request could have an answer of any length.
         if len(wanted) > len(known) or len({output.name for output in wanted}) < len(wanted):
             raise InvalidInference(f"{len(wanted)} outputs; each of {len(known)} is given once")
         for output in wanted:
@@ -110,7 +109,7 @@ class OpenModel:
     def tensors(
         self, predictions: Iterable[Prediction], wanted: Iterable[WantedOutput]
     ) -> list[Tensor]:
-        """The outputs wanted, each over the rows of all predictions."""
+        """The wanted outputs, each over the rows of all predictions."""
         parts = list(predictions)
         return [self._tensor(parts, output) for output in wanted]
 
@@ -124,7 +123,7 @@ class OpenModel:
         return Tensor(info.name, info.datatype, array)
 
     def _classify(self, values: Array, count: int) -> Array:
-        """The `count` highest of each row, as `value:index:label`, highest first."""
+        """The `count` highest values of each row, as `value:index:label`, highest first."""
         order = np.argsort(-values, axis=1, kind="stable")[:, :count]
         found = np.empty(order.shape, object)
         for row, column in np.ndindex(*order.shape):

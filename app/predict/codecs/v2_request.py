@@ -1,4 +1,4 @@
-"""An Open Inference request: JSON, and after it the tensors that come as bytes."""
+"""Reads an Open Inference request: JSON, then the tensors sent as bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import msgspec
 
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.body import MOST_DIGITS, Body
-from app.predict.codecs.v2_long_data import CUT_OUT, MOST_BESIDE, cut_out
+from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
 from app.predict.codecs.v2_tensors import Tensor, from_bytes, from_json
 from app.predict.headers import Headers
@@ -42,7 +42,7 @@ class Head(msgspec.Struct):
 
 @dataclass(frozen=True)
 class InferRequest:
-    """`binary` names the outputs that are asked for as bytes."""
+    """`binary` names the outputs requested as bytes."""
 
     id: str | None
     inputs: list[Tensor]
@@ -79,7 +79,7 @@ def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest
 def _json_length(headers: Headers, whole: int) -> int:
     given = headers.get(JSON_LENGTH_HEADER)
     if given is None:
-        # Of no body the JSON is missing; it is not one raw tensor.
+        # An empty body is missing JSON (-1), not one raw tensor (0).
         return whole or -1
     if not given.isdigit() or len(given) > MOST_DIGITS or int(given) > whole:
         raise InvalidInference(
@@ -90,7 +90,7 @@ def _json_length(headers: Headers, whole: int) -> int:
 
 def _read_head(body: Body, length: int) -> Head:
     text = memoryview(body)[:length]
-    if length <= MOST_BESIDE:
+    if length <= MAX_OTHER_BYTES:
         return _decode(text)
     short, arrays = cut_out(body, length)
     head = _decode(short)
@@ -103,7 +103,7 @@ def _read_head(body: Body, length: int) -> Head:
 
 
 def _raw_request(body: Body, model: OpenModel) -> InferRequest:
-    """The whole body is the one input, of one row."""
+    """A request whose body is one raw input of one row."""
     info = model.inputs[0]
     tensor = from_bytes(info.name, info.datatype, [1, *info.shape[1:]], body)
     outputs = model.wanted([])
@@ -124,7 +124,7 @@ def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tens
             raise InvalidTensor(given.name, f"binary_data_size {size!r}; {len(rest)} bytes follow")
         data: memoryview | bytes = rest[:size]
         if size < whole // 2:
-            # A small part of a large body would keep all of it for as long as its rows are kept.
+            # Copied, because a view would keep the whole large body in memory with the rows.
             data = bytes(data)
         yield from_bytes(given.name, given.datatype, given.shape, data)
         rest = rest[size:]

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's tensors, as JSON and as bytes; no word of HTTP or gRPC.
+"""Reads and writes the Open Inference Protocol's tensors, as JSON and as bytes.
 
 Source: the protocol's inference_rest.md and its binary tensor data extension.
 """
@@ -18,7 +18,7 @@ from app.errors import InvalidTensor
 
 Array = NDArray[Any]
 Buffer = bytes | bytearray | memoryview
-# BYTES stands apart: its elements have no width.
+# Without BYTES, whose elements have no fixed width.
 DTYPES: dict[str, np.dtype[Any]] = {
     "BOOL": np.dtype("?"),
     "UINT8": np.dtype("u1"),
@@ -38,11 +38,11 @@ DATATYPES = (*DTYPES, BYTES)
 ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
 NESTED = re.compile(rb"\s*\[\s*\[")
 INDEX = re.compile(r"\$\[(\d+)\]")
-# A longer text, or more elements at once, would keep the interpreter from all else for long.
+# A longer text, or more elements at once, would block the interpreter for too long.
 SLICE_BYTES = 2**16
 CHUNK = 2**16
 FIRST_BYTES = 2**10
-# None needs more, unless it is padded.
+# No number needs more without padding.
 NUMBER_BYTES = 64
 MAX_DIMENSIONS = 8
 MAX_SIZE = 2**31 - 1
@@ -50,7 +50,7 @@ MAX_SIZE = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """A name, a datatype of the protocol, and the values; of BYTES an object array of bytes."""
+    """A name, a datatype of the protocol, and the values; BYTES is an object array of bytes."""
 
     name: str
     datatype: str
@@ -62,7 +62,7 @@ class Tensor:
 
 
 def from_json(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
-    """Read `data`, a JSON array flat or nested as `shape` is. Raises InvalidTensor."""
+    """Read `data`, a JSON array, flat or nested like `shape`. Raises InvalidTensor."""
     count = _count(name, datatype, shape)
     nested = NESTED.match(data[:FIRST_BYTES]) is not None
     depth = len(shape) if nested else 1
@@ -85,7 +85,7 @@ def from_json(name: str, datatype: str, shape: list[int], data: Buffer) -> Tenso
 
 
 def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
-    """Read little-endian elements, over the memory of `data`. Raises InvalidTensor."""
+    """Read little-endian elements without a copy (except BYTES). Raises InvalidTensor."""
     count = _count(name, datatype, shape)
     if datatype == BYTES:
         return Tensor(name, datatype, _split(name, data, count).reshape(shape))
@@ -99,7 +99,7 @@ def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tens
 
 
 def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any]) -> Tensor:
-    """Take elements row by row, of BYTES as bytes. Raises InvalidTensor."""
+    """Read elements in row order; those of BYTES are bytes. Raises InvalidTensor."""
     count = _count(name, datatype, shape)
     if len(values) != count:
         raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
@@ -113,14 +113,14 @@ def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any
 
 
 def bytes_array(values: list[bytes]) -> Array:
-    """An array of these objects: NumPy's own of bytes would cut off zeros at their ends."""
+    """An object array (n,): NumPy's bytes dtype would remove zero bytes at the end."""
     array = np.empty(len(values), object)
     array[:] = values
     return array
 
 
 def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
-    """The elements row by row, as JSON has them, in lists of a moderate length."""
+    """The elements in row order as JSON values, in lists of at most CHUNK."""
     flat = tensor.array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         values: list[Any] = flat[start : start + CHUNK].tolist()
@@ -128,8 +128,10 @@ def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
 
 
 def to_pieces(tensor: Tensor) -> Iterator[bytes]:
-    """The elements little-endian, row by row, each of BYTES after its length in 4 bytes; in
-    pieces of a moderate length."""
+    """The little-endian elements in row order, in pieces of at most CHUNK elements.
+
+    Each element of BYTES follows its length in 4 bytes.
+    """
     flat = tensor.array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         elements = flat[start : start + CHUNK]
@@ -140,11 +142,11 @@ def to_pieces(tensor: Tensor) -> Iterator[bytes]:
 
 
 def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterator[Buffer]:
-    """A JSON array of numbers as several, of the same elements in their order."""
+    """Split a JSON array of numbers into several arrays of the same elements in order."""
     if len(data) <= SLICE_BYTES or (data[:1].tobytes(), data[-1:].tobytes()) != (b"[", b"]"):
         yield data
         return
-    # Where no texts are, a comma after so many brackets is one between the outermost elements.
+    # Without strings, a comma after depth - 1 brackets separates outermost elements.
     between = re.compile(rb"(?:\][ \t\n\r]*){%d}," % (depth - 1))
     longest = SLICE_BYTES + (NUMBER_BYTES * math.prod(shape[1:]) if depth > 1 else 0)
     start, end = 1, len(data) - 1
@@ -158,14 +160,14 @@ def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterat
 
 
 def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> list[Any]:
-    """The elements of one slice, of which so many came before."""
+    """The elements of one slice; `before` elements precede it."""
     kind: Any = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
     for _ in range(depth):
         kind = list[kind]
     try:
         decoded: list[Any] = msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # It names the place by a path that begins with $.
+        # The message names the place by a path that begins with $.
         place = INDEX.sub(lambda index: f"$[{before + int(index[1])}]", str(error), count=1)
         raise InvalidTensor(name, f"data: {place}") from None
     return decoded
@@ -174,7 +176,7 @@ def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> 
 def _to_array(name: str, datatype: str, shape: list[int], decoded: list[Any]) -> Array:
     element = None if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
     try:
-        # Of integers NumPy would choose a float for those that no signed one holds.
+        # NumPy would convert integers beyond int64 to float.
         values = np.array(decoded, float if element is float else object)
     except ValueError:
         raise _ragged(name, shape) from None
@@ -194,7 +196,7 @@ def _count(name: str, datatype: str, shape: list[int]) -> int:
         raise InvalidTensor(
             name, f"shape {shape}; up to {MAX_DIMENSIONS} sizes from 0 to {MAX_SIZE}"
         )
-    # NumPy counts with the others even where one is 0, and refuses what no memory could hold.
+    # NumPy multiplies the other sizes even if one is 0, and rejects a product that is too large.
     if math.prod(size for size in shape if size) > MAX_SIZE:
         raise InvalidTensor(name, f"shape {shape} of more than {MAX_SIZE} elements")
     return math.prod(shape)
@@ -205,7 +207,7 @@ def _narrow(name: str, datatype: str, values: Array) -> Array:
     if dtype.kind == "b" or not values.size:
         return values.astype(dtype)
     limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    # As Python's own numbers: none of these is rounded to compare it.
+    # Compared as Python numbers, which are not rounded.
     number = ELEMENTS[dtype.kind]
     if values.dtype == object:
         extremes: Any = min(values.flat), max(values.flat)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.errors import BodyTooLarge, RequestError
 from app.grpc import open_inference_pb2 as pb
-from app.grpc.wire_limits import MODEL_INFER, MOST_BESIDE, MOST_INTEGERS, require_quick_to_parse
+from app.grpc.wire_limits import MAX_OTHER_BYTES, MODEL_INFER, MOST_INTEGERS, require_quick_to_parse
 from tests.rpc import RpcProcess
 
 PATH = "/inference.GRPCInferenceService/"
@@ -76,7 +76,7 @@ def refusal(channel: grpc.Channel, content: bytes, verb: str) -> tuple[grpc.Stat
 def test_much_beside_the_contents_is_refused(channel: grpc.Channel, content: bytes) -> None:
     status, text = refusal(channel, content, "ModelInfer")
     assert status is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert f"more than {MOST_BESIDE} bytes beside the contents" in text
+    assert f"more than {MAX_OTHER_BYTES} bytes beside the contents" in text
 
 
 @pytest.mark.parametrize("content", INTEGERS.values(), ids=INTEGERS)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidInference
-from app.predict.codecs.v2_long_data import CUT_OUT, MOST_BESIDE, cut_out
+from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from stateserve.model.predictor import Predictor
 from tests.project import IRIS
 
@@ -84,9 +84,9 @@ BAD = {
     "a comma at the end": (LONG[:-1] + ",]", "data: JSON is malformed"),
     "rows too long": (json.dumps([[0.5] * 5] * len(ROWS)), f"data of shape [{len(ROWS)}, 5]"),
     "rows unlike": (json.dumps([[0.5] * 4] * (len(ROWS) - 1) + [[1]]), "rows that are not as long"),
-    "a long row": ("[[1],[" + "1," * MOST_BESIDE * 9 + "1]]", "an element of more than"),
-    "digits": ("[0." + "1" * 9 * MOST_BESIDE + "]", "an element of more than"),
-    "brackets": ("[" * 5 * MOST_BESIDE, "beside the numbers of data"),
+    "a long row": ("[[1],[" + "1," * MAX_OTHER_BYTES * 9 + "1]]", "an element of more than"),
+    "digits": ("[0." + "1" * 9 * MAX_OTHER_BYTES + "]", "an element of more than"),
+    "brackets": ("[" * 5 * MAX_OTHER_BYTES, "beside the numbers of data"),
     "two arrays": (LONG[:-1] + '], "parameters": {"data": ' + LONG[:-1] + "]}", "no input"),
 }
 
