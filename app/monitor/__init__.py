@@ -1,6 +1,6 @@
-"""What happened: metrics, access log, traces, drift, and the prediction log.
+"""Observes requests: metrics, access log, traces, drift, and the prediction log.
 
-Each is off unless it is set, and then costs nothing. Knows no endpoint and no registry.
+Tracing and the prediction log cost nothing while they are off. Knows no endpoint and no registry.
 """
 
 from typing import TYPE_CHECKING

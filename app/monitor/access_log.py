@@ -1,4 +1,4 @@
-"""What is kept of each request: a count, a latency, and a line of JSON among others."""
+"""Records each request: a count, a latency, and a JSON log line."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from app.monitor.metrics import Metrics
 
 logger = logging.getLogger("app.access")
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# A kill loses the lines of no more than this.
+# A killed process loses at most the lines of this time.
 MOMENT_SECONDS = 0.01
-# Nor do requests wait for longer than these take.
+# Bounds the time that requests wait while lines are written.
 MOST_LINES = 16
-# What asks again and again whether the service is well. Where it is, that is no news.
+# Orchestrators and monitoring call these often; a successful call is no news.
 PROBES = frozenset(
     {
         "/health/live",
@@ -31,15 +31,15 @@ PROBES = frozenset(
         "/v2/models/{model}/versions/{version}/ready",
     }
 )
-# No real answer: nobody was there to get one. nginx's number for it.
+# nginx's status for a request whose client left before the answer.
 CLIENT_CLOSED_REQUEST = 499
-# The route of what no route took.
+# The route of a request that matches no route.
 UNMATCHED = "unmatched"
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class Access(NamedTuple):
-    """One answered request; `route` is a declared path, never a caller's text."""
+    """One answered request; `route` is a declared path, never text from the client."""
 
     request_id: bytes
     method: str
@@ -51,16 +51,16 @@ class Access(NamedTuple):
 
 
 def is_quiet(access: Access) -> bool:
-    """Whether it is a probe that was answered well: its line is one for debugging."""
+    """Whether it is a successful probe, which is logged at DEBUG."""
     return access.route in PROBES and access.status < 400
 
 
 class AccessLog:
-    """Counts each answer at once, and writes down together what a moment answers.
+    """Counts each answer at once, and writes the lines of MOMENT_SECONDS together.
 
-    logging takes longer over a line than the model over a row, so the lines of some ticks share
-    a write. There are none where the logger `app.access` is above INFO, as under a server
-    that did not configure logging.
+    logging takes longer for a line than the model for a row, so lines share one write. If the
+    logger `app.access` is above INFO, no line is written, as under a server that did not
+    configure logging.
     """
 
     def __init__(self, metrics: Metrics) -> None:
@@ -75,7 +75,7 @@ class AccessLog:
         latency.observe(access.seconds)
         self._unwritten.append((time.time(), access))
         if len(self._unwritten) == MOST_LINES:
-            # Soon: the answers of this turn of the loop leave first.
+            # call_soon: the answers of this iteration of the event loop are sent first.
             asyncio.get_running_loop().call_soon(self.flush)
         elif not self._timed:
             self._timed = True
@@ -93,7 +93,7 @@ class AccessLog:
             LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
 
     def line(self, now: float, access: Access) -> dict[str, object]:
-        # With the names that every other line has (app/monitor/json_log.py).
+        # The same field names as in json_log.py.
         return {
             "time": datetime.fromtimestamp(now, UTC),
             "level": "DEBUG" if is_quiet(access) else "INFO",
@@ -116,5 +116,5 @@ class AccessLog:
 
 
 def _shown(path: str) -> str:
-    # As it was sent, where a terminal would obey it: msgspec leaves all that is not ASCII.
+    # Percent-encoded if a terminal could interpret it: msgspec escapes only ASCII characters.
     return path if path.isprintable() else quote(path)

@@ -1,4 +1,4 @@
-"""Whether what is asked still looks like what was learnt: two measures for each feature.
+"""Measures drift of each feature between training and requests, by PSI and the KS statistic.
 
 Both compare shares of the same bins, those of the training histogram in the model card.
 """
@@ -14,19 +14,19 @@ from stateserve.model.architectures import FloatArray
 
 Shares = NDArray[np.float64]
 Level = Literal["none", "moderate", "major"]
-# The usual reading of the index (Siddiqi 2006, "Credit Risk Scorecards").
+# The usual thresholds of the PSI (Siddiqi 2006, "Credit Risk Scorecards").
 MODERATE, MAJOR = 0.1, 0.25
-# Of few rows the index is large by chance alone; then the other measure has to agree.
+# With few rows the PSI is large by chance; then the KS test must agree.
 SIGNIFICANCE = 0.01
-# Stands for the share of an empty bin, whose logarithm would be infinite.
+# Replaces the share of an empty bin, whose logarithm would be infinite.
 FLOOR = 1e-4
 
 
 @dataclass(frozen=True)
 class Drift:
-    """One feature's values against its training histogram.
+    """One feature's values compared with its training histogram.
 
-    `shares` (bins,) with `below` and `above` the outermost edges sum to 1.
+    `shares` (bins,) and the shares `below` and `above` the outermost edges sum to 1.
     """
 
     psi: float
@@ -43,7 +43,7 @@ def measure_drift(histogram: FeatureHistogram, values: FloatArray) -> Drift:
     trained = np.array(histogram.counts, np.float64)
     rows = int(trained.sum())
     shares = _shares(np.array(histogram.edges, np.float32), values)
-    # What lies beyond the edges is in the outermost bins for the index, as is usual.
+    # For the PSI, values beyond the edges count in the outermost bins, as is usual.
     closed = shares[1:-1].copy()
     closed[0] += shares[0]
     closed[-1] += shares[-1]
@@ -56,20 +56,20 @@ def measure_drift(histogram: FeatureHistogram, values: FloatArray) -> Drift:
 
 
 def population_stability_index(expected: Shares, actual: Shares) -> float:
-    """The sum over bins of (actual - expected) ln(actual / expected); empty ones count FLOOR."""
+    """The sum over bins of (actual - expected) ln(actual / expected), shares at least FLOOR."""
     expected, actual = np.maximum(expected, FLOOR), np.maximum(actual, FLOOR)
     return float(((actual - expected) * np.log(actual / expected)).sum())
 
 
 def ks_p_value(statistic: float, first: int, second: int) -> float:
-    """How often samples of these sizes from one distribution differ by `statistic` or more.
+    """The probability that two samples of one distribution differ by `statistic` or more.
 
-    Kolmogorov's limit, which holds for large samples; of values in bins, too, it is at most
-    that often. Source: Smirnov 1948, "Table for estimating the goodness of fit".
+    `first` and `second` are the sample sizes. Kolmogorov's limit for large samples; an upper
+    bound for binned values. Source: Smirnov 1948, "Table for estimating the goodness of fit".
     """
     x = statistic * np.sqrt(first * second / (first + second))
     if x < 0.2:
-        # There 1 - 5e-13, and the series below converges slowly.
+        # The value is at least 1 - 5e-13, and the series below converges slowly.
         return 1.0
     k = np.arange(1, 101)
     signs = np.where(k % 2, 2.0, -2.0)
@@ -77,7 +77,7 @@ def ks_p_value(statistic: float, first: int, second: int) -> float:
 
 
 def _shares(edges: FloatArray, values: FloatArray) -> Shares:
-    """(bins + 2,): below the edges, in each bin, above the edges."""
+    """Shares (bins + 2,): below the edges, in each bin, above the edges."""
     positions = np.searchsorted(edges, values, side="right")
     # As numpy.histogram: the last bin includes its right edge.
     positions[values == edges[-1]] = len(edges) - 1

@@ -1,4 +1,4 @@
-"""The log of a process that serves: every line one object of JSON, tracebacks as well."""
+"""The server's log: every record is one JSON object on one line, tracebacks included."""
 
 import logging
 import sys
@@ -13,11 +13,11 @@ from app.process import STDERR
 from stateserve.text import printable_json
 
 logger = logging.getLogger("app")
-# UTC, as the access log has it (app/monitor/access_log.py).
+# Times in UTC, as in the access log (app/monitor/access_log.py).
 FORMATTER = JsonFormatter(
     "%(levelname)s %(name)s %(message)s",
     rename_fields={"levelname": "level", "name": "logger"},
-    # uvicorn's message once more, with the escapes of a terminal. The rest is the default.
+    # uvicorn repeats its message with terminal escapes. The rest is the default.
     reserved_attrs=[*RESERVED_ATTRS, "color_message"],
     timestamp="time",
 )
@@ -33,7 +33,7 @@ def _line(record: logging.LogRecord) -> bytes:
     return printable_json(FORMATTER.format(record)).encode() + b"\n"
 
 
-# All that this process logs goes through it, the access log as well.
+# Writes all logs of this process, the access log included.
 LINES = LineWriter(STDERR, _report)
 
 
@@ -42,7 +42,7 @@ class _Handler(logging.Handler):
         try:
             line = _line(record)
         except Exception as error:
-            # Whoever logs is not to fail for it; logging's own way is a traceback in plain text.
+            # logging itself would print a traceback in plain text; the caller must not fail.
             record.msg, record.args = f"not formatted: {record.msg!r}: {error!r}", ()
             record.exc_info = record.exc_text = record.stack_info = None
             line = _line(record)
@@ -50,7 +50,7 @@ class _Handler(logging.Handler):
 
 
 def configure_logging(level: str) -> None:
-    """Every record of every library, warnings, and what nobody caught: a line of JSON each."""
+    """Log all records, warnings and uncaught exceptions of the process as JSON lines."""
     logging.basicConfig(level=level.upper(), handlers=[_Handler()], force=True)
     logging.captureWarnings(True)
     sys.excepthook = lambda _, error, trace: _log_uncaught(error, trace)

@@ -1,4 +1,4 @@
-"""Lines of the log on their way to standard error, for which nobody waits."""
+"""Writes log lines to standard error without blocking the caller."""
 
 import os
 import select
@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-# What may wait for a reader that stands still.
+# The most bytes that wait while the reader does not read.
 MAX_WAITING_BYTES = 4 * 2**20
-# Of the thread, after it wakes: what is logged meanwhile is written in the same turn.
+# The thread waits so long after it wakes, to write several lines in one call.
 MOMENT_SECONDS = 0.01
 FLUSH_SECONDS = 1.0
-# Makes the line that says how many were dropped.
+# Makes the line that reports the number of dropped lines.
 Report = Callable[[int], bytes]
 
 
 class LineWriter:
-    """Writes from a thread of its own, in order; what is too much is dropped and counted.
+    """Writes lines in order from a thread; drops and counts lines beyond the limit.
 
-    Before `start` there is no thread, for a process with one is not to be forked. What would
-    block is then left for later.
+    Before `start` there is no thread, because a process with threads should not be forked. Lines
+    whose write would block then wait for a later call.
     """
 
     def __init__(
@@ -29,12 +29,12 @@ class LineWriter:
         self._descriptor = descriptor
         self._report = report
         self._max_waiting_bytes = max_waiting_bytes
-        # Told of lines as they are dropped.
+        # Called with the number of lines dropped.
         self.count: Callable[[int], None] = _nothing
         self.begin_anew()
 
     def begin_anew(self) -> None:
-        """In a process just forked: what waits is its parent's to write."""
+        """Reset a forked process: its parent writes the waiting lines."""
         self._lock = threading.RLock()
         self._waiting = bytearray()
         self._dropped = 0
@@ -51,9 +51,9 @@ class LineWriter:
         self._awake.set()
 
     def put(self, lines: bytes) -> None:
-        """Have whole lines written, unless too much waits."""
+        """Queue whole lines, or drop them if too many bytes wait."""
         if self._thread is None:
-            # Else there would never be room again.
+            # Without a thread only this call makes room.
             self.write_what_fits()
         with self._lock:
             if not self._has_room(len(lines)):
@@ -78,7 +78,7 @@ class LineWriter:
                 break
 
     def flush(self) -> None:
-        """Wait until all is written, but not long for a reader that stands still."""
+        """Wait until all is written, for at most FLUSH_SECONDS."""
         deadline = time.monotonic() + FLUSH_SECONDS
         while self._waiting and time.monotonic() < deadline:
             if self._thread is None:
@@ -89,7 +89,7 @@ class LineWriter:
         while self._awake.wait():
             _pause(MOMENT_SECONDS)
             self._awake.clear()
-            # It is the only one: without memory it tries again.
+            # The only writer must not end: after a lack of memory it tries again.
             with suppress(MemoryError):
                 self._write_all()
 
@@ -100,9 +100,9 @@ class LineWriter:
                     self._say_what_was_dropped()
 
     def _write_next(self) -> bool:
-        """Write at most what a pipe takes whole, be it full; returns whether to go on at once.
+        """Write at most PIPE_BUF bytes, whole lines; returns whether to continue at once.
 
-        Of more, another worker's lines could end up in the middle.
+        A longer write is not atomic: another worker's lines could be written in the middle.
         """
         with self._lock:
             piece = bytes(self._waiting[: select.PIPE_BUF])
@@ -110,12 +110,12 @@ class LineWriter:
         try:
             written = os.write(self._descriptor, piece)
         except BlockingIOError:
-            # Whoever shares the pipe with us made it so.
+            # Another process that shares the pipe has made it non-blocking.
             if self._thread is not None:
                 select.select([], [self._descriptor], [])
             return self._thread is not None
         except OSError:
-            # A disk that is full, a reader that is gone: none of it stops the service.
+            # A full disk or a closed pipe must not stop the service.
             with self._lock:
                 del self._waiting[: len(piece)]
                 self._drop(piece)
@@ -125,7 +125,7 @@ class LineWriter:
         return True
 
     def _has_room(self, more: int) -> bool:
-        # Once full, half of it is to be written first: else each line would come with a report.
+        # Once full, half must be written first: otherwise each line would follow a report.
         limit = self._max_waiting_bytes // (2 if self._dropping else 1)
         return len(self._waiting) + more <= limit
 
@@ -146,5 +146,5 @@ def _nothing(lines: int) -> None:
 
 
 def _pause(seconds: float) -> None:
-    # time.sleep fails where a library in the process fakes its clock.
+    # time.sleep fails if a library in the process replaces the clock.
     threading.Event().wait(seconds)

@@ -1,7 +1,7 @@
-"""The files in which processes share their counts, with all of their memory allocated beforehand.
+"""The files in which processes share their metrics, with disk space allocated in advance.
 
-prometheus_client makes them longer and writes into them by mmap. Where the file system is full by
-then, the kernel ends the process with SIGBUS.
+prometheus_client extends them and writes by mmap. If the file system is full by then, the kernel
+ends the process with SIGBUS.
 """
 
 import logging
@@ -13,18 +13,18 @@ from typing import Any
 from prometheus_client.mmap_dict import MmapedDict
 
 logger = logging.getLogger("app.metrics")
-# prometheus_client's own.
+# As in prometheus_client.
 INITIAL_BYTES = 2**16
-# Of an entry beside its key: its length, the padding, a value and a time.
+# An entry without its key: length, padding, value and timestamp.
 ENTRY_BYTES = 32
-# At the end of the file, beyond all entries: a value and a time that nobody reads.
+# At the end of the file, after all entries: a value and a timestamp that are never read.
 SCRATCH_BYTES = 16
 
 
 class AllocatedDict(MmapedDict):
-    """Where there is no more room, keys that are new are counted in nobody's sum."""
+    """If no space is left, new keys are counted in the scratch bytes, so in no sum."""
 
-    # What prometheus_client does not declare.
+    # prometheus_client does not declare these.
     _f: Any
     _m: mmap.mmap
     _used: int
@@ -36,7 +36,7 @@ class AllocatedDict(MmapedDict):
         try:
             _allocate(Path(filename))
         except OSError as error:
-            self._tell(filename, error)
+            self._report_full(filename, error)
             self._f, self._m = None, mmap.mmap(-1, SCRATCH_BYTES)
             self._used = self._capacity = SCRATCH_BYTES
             self._positions = {}
@@ -57,18 +57,18 @@ class AllocatedDict(MmapedDict):
         try:
             os.posix_fallocate(self._f.fileno(), 0, capacity)
         except OSError as error:
-            self._tell(self._f.name, error)
+            self._report_full(self._f.name, error)
         else:
             self._m = mmap.mmap(self._f.fileno(), capacity)
             self._capacity = capacity
 
-    def _tell(self, filename: str, error: OSError) -> None:
+    def _report_full(self, filename: str, error: OSError) -> None:
         self._full = True
         logger.error("labels that are new are not counted: %s: %s", filename, error.strerror)
 
 
 def _allocate(path: Path) -> None:
-    """All of its bytes; it appears with them, for whoever reads an empty one fails."""
+    """Allocate all bytes, then rename: a reader of prometheus_client fails on an empty file."""
     if path.exists():
         return
     new = path.with_suffix(".new")

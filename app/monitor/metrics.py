@@ -1,4 +1,4 @@
-"""What Prometheus scrapes. One registry per app, so that two apps do not share counts."""
+"""The service's Prometheus metrics; each app has its own registry."""
 
 import os
 from collections import defaultdict
@@ -38,10 +38,10 @@ class Teller(Protocol):
 
 
 class Metrics:
-    """Labels hold only names that the router or the card resolved, never a caller's text."""
+    """Labels hold only names from the router or the card, never text from the client."""
 
     def __init__(self) -> None:
-        # Whether several processes add up.
+        # Whether the metrics of several processes are summed.
         self.shared = DIRECTORY in os.environ
         self._tellers: WeakSet[Teller] = WeakSet()
         self._lock = Lock()
@@ -132,7 +132,7 @@ class Metrics:
             "model_default_version",
             "The version that answers when a request names none; 0 if there is none.",
             ["model"],
-            # All workers serve the same one; the largest ever set would hide a rollback.
+            # All workers serve the same version; the maximum would hide a rollback.
             multiprocess_mode="mostrecent",
             registry=self.registry,
         )
@@ -171,7 +171,7 @@ class Metrics:
             "process_id",
             "The number by which the system knows the process.",
             registry=self.registry,
-            # Its label `pid` is the name of the process, for counts are kept by that.
+            # Its label `pid` is the process name, which also names the metric files.
             multiprocess_mode="all",
         )
         self.note_process_id()
@@ -179,18 +179,18 @@ class Metrics:
             ProcessCollector(registry=self.registry)
 
     def render(self) -> bytes:
-        """The text exposition format; the sums over all processes where several serve.
+        """The text exposition format, with the sums over all processes.
 
-        It takes milliseconds, as `snapshot` does: for a thread, not the event loop.
+        Takes milliseconds, as `snapshot` does: call it in a thread, not on the event loop.
         """
         return generate_latest(self._whole())
 
     def snapshot(self) -> "Snapshot":
-        """All of them now; where several processes serve, each one's file is read for it."""
+        """All metrics now; with several processes it reads the files of each."""
         return Snapshot(self._whole())
 
     def note_process_id(self) -> None:
-        """Know the present process by its id: to be called in each that is forked."""
+        """Record the id of this process; to be called in each forked process."""
         self._process_id.set(os.getpid())
 
     def before_collecting(self, teller: Teller) -> None:
@@ -214,11 +214,11 @@ class Metrics:
 
 
 class Snapshot:
-    """Every sample of one moment; the sums that `Metrics.render` has."""
+    """Every sample at one moment, with the same sums as `Metrics.render`."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        # Without and with a version: to find those of each of a thousand versions, all samples
-        # are looked through once.
+        # Indexed with and without a version: a search for each of a thousand versions would
+        # read all samples a thousand times.
         self._samples: dict[tuple[str, Version | None], list[Sample]] = defaultdict(list)
         for family in registry.collect():
             for sample in family.samples:
@@ -227,7 +227,7 @@ class Snapshot:
                     self._samples[sample.name, version].append(sample)
 
     def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
-        """Labels and value of each sample `name` with these labels."""
+        """The labels and value of each sample `name` that has `labels`."""
         for sample in self._samples.get((name, _version_of(labels)), ()):
             if labels.items() <= sample.labels.items():
                 yield sample.labels, sample.value
@@ -238,10 +238,10 @@ def _version_of(labels: Mapping[str, str]) -> Version | None:
 
 
 def share_counts(directory: str, process_name: Callable[[], str]) -> None:
-    """Keep the counts of every Metrics made from now on in files, so that processes add up.
+    """Keep every later Metrics in files in `directory`, so that processes can be summed.
 
-    `process_name` names the file of the process that calls it. Whoever takes over the name of
-    a process that died counts on where that one ended.
+    `process_name` names the files of the calling process. A process with the name of a dead one
+    continues its counts.
     """
     os.environ[DIRECTORY] = directory
     values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]

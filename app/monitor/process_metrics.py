@@ -1,4 +1,4 @@
-"""process_*: processor time, memory and open files of each process of the service."""
+"""process_*: processor time, memory and open files of each process of the server."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,10 +8,10 @@ from prometheus_client.registry import Collector
 
 
 class ProcessMetrics(Collector):
-    """prometheus_client's own figures, with the name of each process as the label `process`.
+    """prometheus_client's process metrics, with the process name as the label `process`.
 
-    A sum would be wrong: processes share memory, and the processor time of one that died would
-    be missing from a counter. `processes` gives the id of each process by its name.
+    A sum would be wrong: processes share memory, and a counter would lose the processor time of
+    a dead process. `processes` returns the id of each process by its name.
     """
 
     def __init__(self, processes: Callable[[], Mapping[str, int]]) -> None:
@@ -20,7 +20,7 @@ class ProcessMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         families: dict[str, Metric] = {}
         for name, process_id in self._processes().items():
-            # Of a process that has ended there are none.
+            # A process that has ended yields no metrics.
             for family in ProcessCollector(pid=partial(int, process_id), registry=None).collect():
                 whole = Metric(family.name, family.documentation, family.type)
                 whole = families.setdefault(family.name, whole)

@@ -1,4 +1,4 @@
-"""What canary and shadow are judged by: kept as metrics, so that several processes add up."""
+"""Metrics that compare a canary or shadow with the default version, over all processes."""
 
 from collections.abc import Sequence
 from functools import cache, partial
@@ -14,7 +14,7 @@ Indices = NDArray[np.int64]
 
 
 class RolloutCounts:
-    """The counters of all canaries and shadows of one service."""
+    """The metrics of all canaries and shadows of one service."""
 
     def __init__(self, metrics: Metrics) -> None:
         registry = metrics.registry
@@ -86,9 +86,9 @@ class ShadowCounts:
         self._classes = classes
 
     def add(self, requests: int, default: Indices, shadow: Indices, distance: float) -> None:
-        """Count rows by the int64 (rows,) indices of the classes that each side predicted.
+        """Count rows by predicted class indices, int64 (rows,), of both versions.
 
-        `distance` is the rows' sum of mean absolute differences.
+        `distance` is the sum over rows of the mean absolute difference of probabilities.
         """
         n_classes = len(self._classes)
         confusion = np.bincount(default * n_classes + shadow, minlength=n_classes**2)
@@ -97,5 +97,5 @@ class ShadowCounts:
             self._rows.labels(*self._pair, *classes).inc(int(confusion[index]))
         self._disagreements.inc(int(np.count_nonzero(default != shadow)))
         self._distance.inc(distance)
-        # Last: who waits for this one finds the others counted.
+        # Last: a reader that sees this count finds the others complete.
         self._compared.inc(requests)

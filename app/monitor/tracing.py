@@ -1,4 +1,4 @@
-"""OpenTelemetry's traces, set up by its own standard variables (OTEL_*) and by nothing else."""
+"""Exports OpenTelemetry traces, configured only by the standard variables (OTEL_*)."""
 
 import os
 import threading
@@ -12,9 +12,9 @@ from opentelemetry.trace import Tracer
 from app.errors import SettingsError
 
 NAME = "stateserve"
-# Less than what a supervisor adds to a worker's time limits (app/server/workers.py).
+# Less than GRACE_SECONDS of the supervisor (app/server/workers.py).
 LONGEST_CLOSE_SECONDS = 3
-# The first of each is OpenTelemetry's default, or ours where it leaves a choice.
+# The first value of each is OpenTelemetry's default, or ours where it leaves a choice.
 ACCEPTED = {
     "OTEL_TRACES_EXPORTER": ("otlp", "none"),
     "OTEL_EXPORTER_OTLP_PROTOCOL": ("http/protobuf",),
@@ -23,10 +23,10 @@ ACCEPTED = {
 
 
 class Tracing:
-    """One application's provider: two of them in a process do not share their spans.
+    """The tracer provider of one application; two applications in a process share no spans.
 
-    Opening it starts no thread, so that worker processes may still be forked; `start` does.
-    Raises SettingsError for a variable that asks for what is not there.
+    The constructor starts no thread, so that worker processes may still be forked; `start` does.
+    Raises SettingsError for a variable with an unsupported value.
     """
 
     def __init__(self) -> None:
@@ -40,13 +40,13 @@ class Tracing:
         return self.provider.get_tracer("app")
 
     def start(self) -> None:
-        """Send what ends from now on, in a thread of its own."""
+        """Export the spans that end from now on, from a thread."""
         if self._exports:
             self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 
     def close(self) -> None:
-        """Send what is left; blocks for LONGEST_CLOSE_SECONDS at most, and loses the rest then."""
-        # The exporter tries a collector that is not there for as long as its own timeout.
+        """Export the remaining spans; after LONGEST_CLOSE_SECONDS the rest is lost."""
+        # The exporter tries to reach a missing collector for its own, longer timeout.
         closing = threading.Thread(target=self.provider.shutdown, daemon=True)
         closing.start()
         closing.join(LONGEST_CLOSE_SECONDS)

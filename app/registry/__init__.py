@@ -1,4 +1,4 @@
-"""Which version answers: the models folder, its versions, hot reload, canary and shadow.
+"""The versions that are served: models folder, loading, hot reload, canary and shadow.
 
 A request keeps the version that it began with. Knows no HTTP.
 """

@@ -1,4 +1,4 @@
-"""The models folder: which models and versions are on disk, whatever is loaded.
+"""Finds the models and versions in the models folder, without loading them.
 
 models/
 ├── iris-model.pth      model iris-model, version 1, and its card iris-model.json
@@ -23,19 +23,19 @@ _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 _NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
 _PREFERENCE = list(CODECS)
 _SUFFIXES = ", ".join(CODECS)
-# How others name checkpoints, whatever is in them.
+# Common suffixes of checkpoints and models that are not served.
 _NEAR_MISSES = {
     *(".pt", ".pt2", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
     *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
 }
 _ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
-# Inode, size and change time of each file; None for one that is not there.
+# Inode, size and change time of each file; None for a missing file.
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One version on disk. `stamp` differs whenever its checkpoint or card does.
+    """One version on disk. `stamp` changes whenever its checkpoint or card changes.
 
     `fault` says why it must not be read.
     """
@@ -52,7 +52,7 @@ class Candidate:
 
 
 class Repository:
-    """Every model in `folder`, or `file` there alone; `default` is the one that /predict asks."""
+    """Every model in `folder`, or `file` alone; `default` is the name of /predict's model."""
 
     def __init__(self, folder: Path, default: str, file: Path | None = None) -> None:
         self.folder = folder
@@ -61,10 +61,10 @@ class Repository:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The folder `settings.models`, or the file `settings.model`; the default's folder if
-        neither was said."""
+        """The folder `settings.models`, or the file `settings.model`; if neither is set, the
+        folder of the default file."""
         model = settings.model
-        # It stands in headers and in answers, whatever the file is called.
+        # The name appears in headers and answers, so it must be printable.
         name = printable(model.stem if model.suffix in CODECS else model.name)
         if settings.models is not None:
             return cls(settings.models, name)
@@ -72,11 +72,11 @@ class Repository:
 
     @property
     def nested(self) -> bool:
-        """Whether what changes in folders inside `folder` matters, too."""
+        """Whether changes in subfolders of `folder` matter."""
         return self._file is None
 
     def scan(self) -> "Listing":
-        """Look at names and times, and read no file. Raises UnreadableCheckpoint."""
+        """List names and times, without reading files. Raises UnreadableCheckpoint."""
         listing = Listing(self.folder)
         if self._file is not None:
             candidate = Candidate(self.default, "1", self._file, _stamp([self._file]))
@@ -101,7 +101,7 @@ class Repository:
 
 @dataclass
 class Listing:
-    """The candidates by name and version, and a line on each checkpoint in a wrong place."""
+    """The candidates by name and version; `strays` has a line for each misplaced file."""
 
     folder: Path
     models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class Listing:
     def checkpoints(self, entries: list[Path]) -> list[Path]:
         """One checkpoint for each stem: the first in the order of CODECS.
 
-        Files that differ in the format alone share a card, whose hash admits one state.
+        Files that differ only in format share a card, whose hash fits only one state.
         """
         by_stem: dict[str, Path] = {}
         for path in sorted(_files(entries), key=lambda path: _PREFERENCE.index(path.suffix)):
@@ -124,7 +124,7 @@ class Listing:
         return list(by_stem.values())
 
     def report_near_misses(self, entries: list[Path]) -> None:
-        """Report what somebody may take for a checkpoint or a card that is served."""
+        """Report files that look like a checkpoint or a card but are not served."""
         stems = {path.stem for path in _files(entries)}
         for path in entries:
             if _is_near_miss(path):
@@ -133,7 +133,10 @@ class Listing:
                 self.report(path, f"a model card without a checkpoint ({_SUFFIXES})")
 
     def require_cards_alike(self) -> None:
-        """Of a model whose other versions have cards, one without would change the names."""
+        """Mark versions without a card as faulty if others of the model have one.
+
+        Without a card a version would have other names for features and classes.
+        """
         for name, versions in self.models.items():
             with_card = [each for each in versions.values() if each.has_card]
             for version, each in versions.items():
@@ -149,19 +152,19 @@ class Listing:
         versions[version] = Candidate(name, version, paths[0], _stamp(paths), fault)
 
     def report(self, path: Path, reason: str) -> None:
-        # repr: what is wrong with a name may be that it cannot be printed.
+        # repr, because the name may be unprintable.
         self.strays.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
 
     def _fault(self, paths: list[Path]) -> str | None:
         if len(paths) > 1:
             return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
-        # Both lie in one folder: following each link on the way there takes a call of the system.
+        # Resolved once for both files: realpath makes a system call for each part of a path.
         within = os.path.realpath(paths[0].parent)
         for file in (paths[0], card_path(paths[0])):
             real = os.path.realpath(file) if file.is_symlink() else f"{within}{os.sep}{file.name}"
             if not real.startswith(self._root):
                 return f"{file}: a symbolic link out of {self.folder}"
-            # Reading a FIFO would wait for its writer.
+            # A read of a FIFO would wait for its writer.
             if file.exists() and not file.is_file():
                 return f"{file}: not a regular file"
         return None
@@ -192,7 +195,7 @@ def _scan_model(folder: Path, listing: Listing) -> None:
 
 
 def _entries(folder: Path) -> list[Path]:
-    # Hidden are half-written files, and what Kubernetes mounts beside a volume's own.
+    # Half-written files are hidden, and so are the internal folders of Kubernetes volumes.
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
@@ -216,5 +219,5 @@ def _times(file: Path) -> tuple[int, int, int] | None:
         status = file.stat()
     except OSError:
         return None
-    # The change time, not the modification time: it also tells of a mended permission.
+    # Not the modification time: only the change time shows a corrected permission.
     return status.st_ino, status.st_size, status.st_ctime_ns

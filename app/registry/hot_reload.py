@@ -1,4 +1,4 @@
-"""Notice what changes in the models folder, and have the registry load it."""
+"""Watches the models folder and refreshes the registry after changes."""
 
 import asyncio
 import logging
@@ -10,20 +10,20 @@ from watchfiles import awatch
 from app.registry.registry import Registry
 
 logger = logging.getLogger("app.hot_reload")
-# Quiet time that ends a burst of changes: a checkpoint and its card arrive as two.
+# A pause of this length ends a burst of changes: a checkpoint and its card are two changes.
 QUIET_MILLISECONDS = 200
 
 
 async def watch(registry: Registry[Any], period: float = 5.0) -> None:
     """Refresh `registry` when something changes in its folder, until cancelled.
 
-    An event says only when to look; what changed is told by comparing files with what was
-    read. So a lost event, or a file system that tells of none, costs at most `period` seconds.
+    An event only triggers a comparison of the files with those read before. So a lost event, or
+    a file system without events, delays a reload by at most `period` seconds.
     """
     repository = registry.repository
     changes = awatch(
         repository.folder,
-        # watchfiles' own filter is for source code: it would leave out a folder in a .venv.
+        # The default filter is for source code: it would skip a folder in a .venv.
         watch_filter=None,
         recursive=repository.nested,
         step=QUIET_MILLISECONDS,
@@ -47,5 +47,5 @@ async def _refresh(registry: Registry[Any]) -> None:
     try:
         await registry.refresh()
     except Exception:
-        # No thread or no memory to look with, at present: the next look may have them.
+        # The system may lack threads or memory for now; the next refresh may succeed.
         logger.exception("cannot look for changes now; what is served is served on")

@@ -1,4 +1,4 @@
-"""Loading in turns: of several worker processes one reads files at a time, so that memory holds."""
+"""Lets one worker process load at a time, to bound memory, and frees memory after a load."""
 
 import ctypes
 import fcntl
@@ -12,9 +12,9 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def take_turn(lock_file: Path) -> Iterator[None]:
-    """Wait until no other process is in its turn; for a thread that may wait.
+    """Hold a lock that all processes share; blocks the calling thread.
 
-    The kernel ends the turn of a process that dies.
+    The kernel releases the lock of a process that dies.
     """
     with lock_file.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -22,17 +22,16 @@ def take_turn(lock_file: Path) -> Iterator[None]:
 
 
 def return_free_memory() -> None:
-    """Give back to the system what glibc keeps, up to 64 MiB, of what a load has let go of."""
+    """Return freed memory to the system: glibc keeps up to 64 MiB after a load."""
     # Other C libraries have no such function, and keep less.
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
 def keep_from_collector() -> None:
-    """Take what a load has left, which is there to stay, from all further garbage collections.
+    """Exclude the loaded objects, which stay, from all later garbage collections.
 
-    One of them looks at every object and lets nobody else run: with a thousand versions loaded
-    it took 0.4 s.
+    A collection visits every object and blocks the interpreter: 0.4 s with a thousand versions.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""From a candidate on disk to what is served, or to the reason why not."""
+"""Loads a candidate version from disk into an endpoint, or returns the error."""
 
 import logging
 from collections.abc import Callable
@@ -16,18 +16,18 @@ Served = TypeVar("Served")
 
 
 class Loader(Generic[Served]):
-    """Serves what `build` makes of a predictor that passed every check."""
+    """Loads a predictor with all checks, and makes an endpoint of it by `build`."""
 
     def __init__(
         self, build: Callable[[Predictor], Served], metrics: Metrics, turn: Turn = nullcontext
     ) -> None:
-        """`turn` is waited for before each load."""
+        """`turn` is entered for each load, and may block."""
         self._build = build
         self._turn = turn
         self._reloads = metrics.reloads
 
     def attempt(self, candidate: Candidate) -> Served | Exception:
-        """Load, log and count; may run in a thread. What is wrong is returned, not raised."""
+        """Load, log and count; may run in a thread. An error is returned, not raised."""
         name, version = candidate.name, candidate.version
         try:
             with self._turn():
@@ -46,7 +46,7 @@ class Loader(Generic[Served]):
         if candidate.fault:
             raise UnreadableCheckpoint(candidate.fault)
         name, version, path = candidate.name, candidate.version, candidate.path
-        # This answers the golden prediction: nothing is left to warm up.
+        # Loading runs the golden prediction, so no warm-up is needed.
         predictor = Predictor.load(path, name, version)
         served = self._build(predictor)
         for warning in predictor.card.warnings:

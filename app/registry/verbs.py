@@ -1,10 +1,10 @@
-"""The verbs that change which versions are served."""
+"""The protocol of the admin verbs: load, unload, set default."""
 
 from typing import Protocol
 
 
 class Verbs(Protocol):
-    """What changes which versions are served: of one registry, or of every worker's."""
+    """Changes which versions are served, in one registry or in every worker's."""
 
     async def load(self, name: str, version: str | None = None) -> None: ...
 

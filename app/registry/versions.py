@@ -1,4 +1,4 @@
-"""The versions of one model: where each stands, and which of them is the default."""
+"""The versions of one model: the state of each, and the default version."""
 
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
@@ -19,7 +19,7 @@ UNLOADED = "unloaded"
 
 @dataclass(frozen=True)
 class VersionStatus:
-    """Where one version stands; READY with a reason serves on, but refused a newer file."""
+    """The state of one version; READY with a reason means that a newer file was refused."""
 
     name: str
     version: str
@@ -30,9 +30,9 @@ class VersionStatus:
 
 @dataclass
 class Version(Generic[Served]):
-    """`served` answers requests; `stamp` is of the files that were read last.
+    """`served` answers requests; `stamp` is that of the files read last.
 
-    Someone who named this version wants it or does not; None leaves it to the policy.
+    `wanted` is True or False after a verb named this version; None leaves it to the policy.
     """
 
     served: Served | None = None
@@ -50,7 +50,7 @@ class Version(Generic[Served]):
 
 @dataclass(frozen=True)
 class PlannedVersion:
-    """A Version without what serves it; of one that does, `stamp` is of its files."""
+    """A Version without its endpoint; `stamp` is that of its files."""
 
     served: bool
     reason: str | None
@@ -60,7 +60,7 @@ class PlannedVersion:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one process serves of a model, for another to serve the same."""
+    """The versions of a model that one process serves, for others to serve the same."""
 
     versions: dict[str, PlannedVersion]
     pinned: str | None
@@ -68,7 +68,10 @@ class Plan:
 
 
 class Versions(Generic[Served]):
-    """Reads no file itself: app.registry loads what this says is due, and holds the lock."""
+    """Decides which versions are due; registry.py loads them, and holds the lock.
+
+    The versions `beside` are canaries or shadows, and never the default unless pinned.
+    """
 
     def __init__(self, name: str, policy: VersionPolicy, beside: Collection[str] = ()) -> None:
         self.name = name
@@ -85,10 +88,8 @@ class Versions(Generic[Served]):
 
     @property
     def default(self) -> str | None:
-        """The highest that is ready; once one is pinned, that, until one newer than all is.
-
-        What stands beside the default becomes it only by being pinned.
-        """
+        """The pinned version until a newer one than all at that time is ready; else the highest
+        that is ready and not `beside`."""
         ready = self.ready
         highest = max(ready.keys() - self._beside, key=int, default=None)
         if self._pinned in ready and int(highest or 0) <= self._pinned_over:
@@ -96,7 +97,7 @@ class Versions(Generic[Served]):
         return highest
 
     def why_not(self, version: str | None = None) -> str:
-        """Why a version is not served; without one, as the highest has it."""
+        """Why `version` is not served, or, without a version, why none is the default."""
         each = self.known.get(version or max(self.known, key=int))
         if each is None:
             return ""
@@ -112,20 +113,18 @@ class Versions(Generic[Served]):
         ]
 
     def update(self, found: Collection[str]) -> None:
-        """Know what is on disk, and forget what is neither there nor in service."""
+        """Add the versions on disk, and forget those that are neither on disk nor ready."""
         for version in self.known.keys() - set(found) - self.ready.keys():
             del self.known[version]
         for version in found:
             self.known.setdefault(version, Version())
 
     def due(self, found: Mapping[str, Candidate]) -> Iterator[Candidate]:
-        """Yield what stands beside the default, then what the policy selects, highest first.
+        """Yield the versions to load: canaries and shadows, then the policy's, highest first.
 
-        Each only if it is not loaded as it lies on disk.
-
-        The caller settles each before it asks for the next: a version that could not be
-        loaded gives its place to the one below. At the end, what is no longer selected is
-        let go of, if anything that is selected is ready.
+        A version whose current files are loaded is not yielded. The caller settles each before
+        it takes the next: the next lower version replaces one that failed to load. At the end,
+        versions that are no longer selected are released if any selected version is ready.
         """
         self.update(found)
         beside = found.keys() & self._beside
@@ -148,7 +147,7 @@ class Versions(Generic[Served]):
 
     @contextmanager
     def loading(self, version: str) -> Iterator[None]:
-        """Show it as LOADING, unless an older state of its files serves on meanwhile."""
+        """Show `version` as LOADING, unless its older files are still served."""
         each = self.known[version]
         each.loading, each.reason = True, None
         try:
@@ -157,7 +156,7 @@ class Versions(Generic[Served]):
             each.loading = False
 
     def settle(self, candidate: Candidate, outcome: Served | Exception) -> None:
-        """Record what came of loading: after a failure the old one, if any, serves on."""
+        """Record the outcome of a load; after a failure the old endpoint, if any, stays."""
         each = self.known[candidate.version]
         each.stamp = candidate.stamp
         if isinstance(outcome, StateserveError):
@@ -168,7 +167,7 @@ class Versions(Generic[Served]):
             each.served, each.reason, each.wanted = outcome, None, each.wanted or None
 
     def make_due(self) -> None:
-        """Make everything due that the policy selects, what was withdrawn included."""
+        """Make all versions that the policy selects due again, withdrawn ones included."""
         for each in self.known.values():
             each.stamp, each.wanted = None, each.wanted or None
 
@@ -179,7 +178,7 @@ class Versions(Generic[Served]):
             self._pinned = None
 
     def pin(self, version: str) -> None:
-        """Make it the default, above every version that there is by now."""
+        """Make `version` the default, also over all higher versions known now."""
         self._pinned, self._pinned_over = version, max(map(int, self.known))
 
     def plan(self) -> Plan:
@@ -190,18 +189,18 @@ class Versions(Generic[Served]):
         return Plan(versions, self._pinned, self._pinned_over)
 
     def missing(self, plan: Plan) -> list[str]:
-        """The versions that are to be served, but are not, or are of other files."""
+        """The planned versions that are not served, or are served from other files."""
         missing = []
         for version, planned in plan.versions.items():
             each = self.known[version]
-            # The stamp of what a load made due, but the policy leaves out, is forgotten.
+            # make_due forgets the stamp, also of ready versions that the policy leaves out.
             same = each.served is not None and planned.stamp in (None, each.stamp)
             if planned.served and not same:
                 missing.append(version)
         return missing
 
     def follow(self, plan: Plan) -> None:
-        """Let go of what is not to be served, and choose the default as planned."""
+        """Release the versions that the plan does not serve, and set its default."""
         self._pinned, self._pinned_over = plan.pinned, plan.pinned_over
         for version, planned in plan.versions.items():
             each = self.known[version]
