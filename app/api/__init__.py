@@ -1,6 +1,6 @@
-"""HTTP: `create_app` assembles the service; endpoints translate and decide nothing.
+"""HTTP: `create_app` assembles the service; endpoints only translate requests and answers.
 
-Errors leave as RFC 9457 problem details. Knows no socket and no process.
+Errors are answered as RFC 9457 problem details. Knows no socket and no process.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What endpoints ask for by type."""
+"""FastAPI dependencies of the endpoints: service, endpoint of a model, predictor, state entries."""
 
 import asyncio
 from typing import Annotated
@@ -16,7 +16,7 @@ async def _service(request: Request) -> Service:
 
 
 async def _face(request: Request, service: Annotated[Service, Depends(_service)]) -> PredictFace:
-    """The model that the path names, or the default one; taken once for each request."""
+    """The model that the path names, or the default model; chosen once for each request."""
     named = request.path_params
     face: PredictFace = service.face(named.get("model"), named.get("version"))
     return face
@@ -27,8 +27,8 @@ async def _predictor(face: Annotated[PredictFace, Depends(_face)]) -> Predictor:
 
 
 async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list[Entry]:
-    # Awaited here, so that callers of a long first computation hold none of FastAPI's
-    # threads; shielded, so that one who leaves does not cancel it for the others.
+    # Awaited here, so that requests for a long first computation occupy none of FastAPI's
+    # threads; shielded, so that a client that leaves does not cancel it for the others.
     return await asyncio.shield(asyncio.wrap_future(predictor.describe()))
 
 

@@ -1,4 +1,4 @@
-"""What only an optional package makes possible: opened where it is set, or told to be missing."""
+"""Opens features that need optional packages, if they are set; reports a missing package."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ def open_tracing(settings: Settings) -> "Tracing | None":
     if not settings.tracing:
         return None
     try:
-        # Here, not above: only who traces needs the SDK.
+        # Imported here, because only tracing needs the SDK.
         from app.monitor import Tracing
     except ImportError:
         raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
@@ -28,7 +28,7 @@ def open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
     if settings.prediction_log is None:
         return None
     try:
-        # Here, not above: only who logs needs SQLAlchemy.
+        # Imported here, because only the prediction log needs SQLAlchemy.
         from app.monitor.prediction_log import LogDatabase, make_engine
     except ImportError:
         raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None

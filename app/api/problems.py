@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problem details; under /v2 as the Open Inference Protocol has them.
+"""Answers errors as RFC 9457 problem details, and under /v2 as the Open Inference Protocol does.
 
-The one place where errors meet status codes.
+Only this module maps errors to HTTP status codes.
 """
 
 import json
@@ -25,13 +25,13 @@ from stateserve.text import MOST_SHOWN
 logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
 CLOSE = {"Connection": "close"}
-# Of a query with thousands of parameters, the answer names the first.
+# A query may have thousands of invalid parameters; the answer names the first.
 MOST_FAULTS = 16
 
-# Looked up along the error's MRO, so that a new leaf of the tree has its parent's answer.
+# Looked up along the error's MRO, so that a subclass has its parent's status by default.
 STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     library_errors.StateserveError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    # The caller's request to load a file is in order; the file is not.
+    # The request to load a file is valid; the file is not.
     library_errors.CheckpointError: HTTPStatus.CONFLICT,
     errors.RequestError: HTTPStatus.BAD_REQUEST,
     errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -62,7 +62,7 @@ STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
-# After a body that was not read to its end, the connection cannot carry another request.
+# A connection whose body was not read to its end cannot carry another request.
 HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {
     errors.BodyTooLarge: CLOSE,
     errors.CompressedBody: {"Accept-Encoding": "identity"},
@@ -79,7 +79,7 @@ class _Problem(JSONResponse):
     media_type = PROBLEM_TYPE
 
     def render(self, content: Any) -> bytes:
-        # A lone surrogate, as JSON can bring, goes back as the escape that it came as.
+        # A lone surrogate from a JSON escape is written as this escape again.
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return text.encode(errors="backslashreplace")
 
@@ -99,7 +99,7 @@ def status_of(error: type[library_errors.StateserveError]) -> HTTPStatus:
 def error_answer(
     path: str, status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
 ) -> JSONResponse:
-    """An error at `path`, in the shape that its protocol has for it."""
+    """The answer to an error at `path`, in the format of its protocol."""
     if not is_open_inference(path):
         return problem(status, detail, headers, **members)
     status = OPEN_STATUS.get(HTTPStatus(status), HTTPStatus(status))
@@ -108,12 +108,12 @@ def error_answer(
 
 
 def served_path(scope: Scope) -> str:
-    """The path without the prefix (`root_path`) below which a server has put the application."""
+    """The path without the prefix (`root_path`) under which a server mounts the application."""
     return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
 
 def service_error(path: str, error: library_errors.StateserveError) -> JSONResponse:
-    """The answer to an error that this service raised on purpose."""
+    """The answer to an expected error."""
     members: dict[str, Any] = {}
     if isinstance(error, errors.InvalidInstances):
         members["errors"] = [
@@ -128,7 +128,7 @@ def service_error(path: str, error: library_errors.StateserveError) -> JSONRespo
 
 
 def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
-    """As draft-ietf-httpapi-ratelimit-headers-10 writes them."""
+    """Headers of draft-ietf-httpapi-ratelimit-headers-10."""
     return {
         "Retry-After": str(error.seconds),
         "RateLimit-Policy": f'"key";q={error.limit};w={error.period}',
@@ -141,7 +141,7 @@ async def _service_error(request: Request, error: library_errors.StateserveError
 
 
 def unexpected_error(path: str, request_id: str) -> JSONResponse:
-    """The answer to an error of ours: what happened is in the log, and only there."""
+    """The answer to an unexpected error, whose details are only in the log."""
     detail = f"an unexpected error; it is in the log under request id {request_id}"
     return error_answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
@@ -149,7 +149,7 @@ def unexpected_error(path: str, request_id: str) -> JSONResponse:
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     request_id = request.scope["request_id"].decode()
     if not isinstance(error, ClientDisconnect):
-        # That one the access log tells, and nobody gets this answer.
+        # The access log records a disconnect, and no client receives this answer.
         logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
     return unexpected_error(served_path(request.scope), request_id)
 
@@ -171,7 +171,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if "allow" in map(str.lower, headers):
         headers = {"Allow": _allowed(headers)}
     if method == "OPTIONS" and (headers or request.scope["path"] == "*"):
-        # As HAProxy's check asks unless it is told otherwise.
+        # HAProxy's default health check sends OPTIONS.
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     details = {
         HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
@@ -182,7 +182,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
 
 
 def _allowed(headers: Mapping[str, str]) -> str:
-    """What a path answers to: its routes name neither HEAD nor OPTIONS, which go with GET."""
+    """The methods of a path: its routes name neither OPTIONS, nor HEAD, which goes with GET."""
     named = {name.strip() for value in headers.values() for name in value.split(",")}
     return ", ".join(sorted(named | {"OPTIONS"} | ({"HEAD"} if "GET" in named else set())))
 

@@ -1,4 +1,4 @@
-"""Every endpoint, where it is in the application."""
+"""Includes the routers of all endpoints in the application."""
 
 from typing import Any
 
@@ -27,7 +27,8 @@ from app.settings import Settings
 
 
 def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> None:
-    # Declared once, and there for the default model, each model, and each of its versions.
+    # Each endpoint is declared once and served under three prefixes: for the default model, for
+    # each model, and for each version.
     places: dict[str, list[Any]] = {
         "": [],
         "/models/{model}": [Depends(models.of_model)],
@@ -41,7 +42,7 @@ def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> Non
                 dependencies=dependencies,
                 responses=problems(404, 503) if prefix else problems(503),
             )
-    # What has no name in its path comes first: /v2/models/stats is not of a model.
+    # Paths without a model name are included first: in /v2/models/stats, stats is no model.
     app.include_router(v2_repository.router)
     app.include_router(v2_statistics.router)
     of_a_model: list[Any] = [v2, v2_repository, v2_statistics]

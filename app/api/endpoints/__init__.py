@@ -1,4 +1,4 @@
-"""One module for the endpoints of one path."""
+"""The HTTP endpoints: a module for each path."""
 
 from app.api.endpoints.v2_statistics import statistics_of
 

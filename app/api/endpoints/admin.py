@@ -1,4 +1,4 @@
-"""What changes which models are served; there only with API keys or an admin token."""
+"""POST /models/{model}/load, /unload and /default; they need API keys or an admin token."""
 
 from typing import Annotated
 

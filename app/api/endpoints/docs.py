@@ -1,7 +1,7 @@
-"""GET /docs: Swagger UI and the OpenAPI that it shows, by relative addresses.
+"""GET /docs and /openapi.json: Swagger UI and the OpenAPI document.
 
-Behind a proxy's path prefix the page finds its scripts where it was found itself. FastAPI's own
-page fetches them from a CDN; fastapi-offline brings them along.
+The page's URLs are relative, so that it works behind a proxy's path prefix. FastAPI's own page
+loads its scripts from a CDN; here they are files of fastapi-offline.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def read_docs_asset(request: Request, name: str) -> Response:
     return unless_known(request, etag, lambda: Response(content, media_type=MEDIA_TYPES[name]))
 
 
-# In a thread: to write it anew, as for another default model, takes tenths of a second.
+# In a thread: a new document, as for another default model, takes tenths of a second.
 @router.get("/openapi.json")
 def read_openapi(request: Request) -> Response:
     content, etag = request.app.state.document.encoded()

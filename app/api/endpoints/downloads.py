@@ -1,4 +1,4 @@
-"""The whole state_dict as a file, and what every binary answer about the state shares."""
+"""GET /state.pth and /state.safetensors, and the streaming of binary answers."""
 
 from typing import Any
 
@@ -47,8 +47,8 @@ def download_safetensors(request: Request, predictor: PredictorDep) -> Response:
 
 
 def attachment(stream: Stream, media_type: str, filename: str) -> Response:
-    """Send `stream` as it is made, to be kept under `filename`."""
-    # Quotes and control characters cannot end the header early; tensor names are plain anyway.
+    """Send `stream` while it is produced, as a download with the name `filename`."""
+    # Quotes or control characters would end the header early.
     safe = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in filename)
     headers = {"Content-Disposition": f'attachment; filename="{safe}"'}
     if stream.length is not None:
@@ -57,10 +57,10 @@ def attachment(stream: Stream, media_type: str, filename: str) -> Response:
 
 
 class _StreamResponse(StreamingResponse):
-    """Takes each chunk in a thread, once the socket has room for it; closes the stream at the end.
+    """Reads each chunk in a thread, when the socket has room for it; then closes the stream.
 
-    Also when the client leaves: a generator that waited for the garbage collector would
-    keep its pipe and thread until then.
+    It closes the stream also if the client leaves: otherwise the generator would keep its pipe
+    and thread until the garbage collector runs.
     """
 
     def __init__(self, chunks: Chunks, **options: Any) -> None:
@@ -70,7 +70,7 @@ class _StreamResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             if HEAD in scope:
-                # Nobody would get the bytes.
+                # HEAD has no body.
                 start = {"status": self.status_code, "headers": self.raw_headers}
                 await send({"type": "http.response.start", **start})
                 await send({"type": "http.response.body"})

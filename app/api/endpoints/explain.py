@@ -1,4 +1,4 @@
-"""POST /explain: one flower in, the reasons for its class out."""
+"""POST /explain: attributions, neighbours and a counterfactual for one flower."""
 
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ Values = dict[str, float]
 
 
 class AttributionsView(BaseModel):
-    """By feature, how much it moved the logit of the predicted class away from the baseline's.
+    """The contribution of each feature to the predicted class's logit, from the baseline's.
 
     `features` sum to `logit` - `baseline_logit` + `convergence_delta`.
     """
@@ -44,7 +44,7 @@ class NeighbourView(BaseModel):
 
 
 class CounterfactualView(NeighbourView):
-    """An input of another class, found by search, and what changes on the way there.
+    """An input of another class, found by search, and its `changes` from the given input.
 
     A nearer input of another class may exist. `/predict` answers `class` for `features`.
     """
@@ -54,13 +54,13 @@ class CounterfactualView(NeighbourView):
 
 
 class CounterfactualSearchView(BaseModel):
-    """What the search for the counterfactual says, in words."""
+    """The result of the search for the counterfactual, in words."""
 
     statement: Literal[FOUND, NONE_FOUND]  # type: ignore[valid-type]
 
 
 class TrainingRowsView(BaseModel):
-    """The neighbours are the nearest of `searched` rows, a sample where `total` is larger."""
+    """The neighbours are the nearest of `searched` rows, a sample if `total` is larger."""
 
     searched: int
     total: int
@@ -120,7 +120,7 @@ async def explain_one(
             deadline.require()
         return explain(module, forward, predictor.card, instances.rows[0])
 
-    # A thread: attributions and the search take thousands of forward passes.
+    # In a thread: attributions and the search take thousands of forward passes.
     found = await run_in_threadpool(answer)
     return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
 

@@ -1,4 +1,4 @@
-"""POST /feedback: what a prediction should have said."""
+"""POST /feedback: attaches the true class to a logged prediction."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from app.api.openapi.schemas import problems
 from app.monitor.prediction_log import PREDICTION_ID, attach, parse_feedback
 from app.predict import JSON, PARAMETER, Deadline, read_json
 
-# An id and a class.
+# Enough for an id and a class.
 MOST_BYTES = 4096
 router = APIRouter(tags=["monitoring"])
 
@@ -25,7 +25,7 @@ class FeedbackBody(BaseModel):
 
 
 class JudgedPrediction(BaseModel):
-    """What a version said, and when; null for the state that an older release did not log."""
+    """A version's prediction and its time; `state_sha256` is null for logs of an older release."""
 
     model: str
     version: str
@@ -36,9 +36,10 @@ class JudgedPrediction(BaseModel):
 
 
 class FeedbackView(BaseModel):
-    """`replaced` is the class that earlier feedback named, null if there was none.
+    """`replaced` is the class of earlier feedback, null if there was none.
 
-    There is one prediction, but for ids of an older release, which several versions could share.
+    `predictions` has one element, except for ids of an older release, which several versions
+    could share.
     """
 
     prediction_id: str

@@ -1,4 +1,4 @@
-"""For those who run the service: health for the orchestrator, metrics for Prometheus."""
+"""GET /health/live, /health/ready and /metrics, for orchestrators and Prometheus."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""GET /model: the card, and the module as code sees it."""
+"""GET /model: the model card and the layers of the module."""
 
 from collections.abc import Iterable
 from dataclasses import asdict

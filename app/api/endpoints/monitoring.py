@@ -1,4 +1,4 @@
-"""GET /monitoring: whether a version is still asked what it learnt, and still right."""
+"""GET /monitoring: drift of the features, class shares, and accuracy from feedback."""
 
 import time
 from datetime import UTC, datetime
@@ -41,10 +41,10 @@ class ClassCount(BaseModel):
 
 
 class FeatureDrift(BaseModel):
-    """Shares of the bins between `edges` at training and in the window, and how they differ.
+    """Shares of the bins between `edges` in training and in the window, and their difference.
 
     psi is the population stability index, ks the Kolmogorov-Smirnov statistic over the bins,
-    p_value how often chance alone gives as much. Null where no row was logged.
+    p_value its p-value. Null if no row was logged.
     """
 
     name: str
@@ -61,14 +61,14 @@ class FeatureDrift(BaseModel):
 
 
 class DriftView(BaseModel):
-    """Over the newest `rows` of the window."""
+    """Drift over the newest `rows` of the window."""
 
     rows: int
     features: list[FeatureDrift]
 
 
 class FeedbackSummary(BaseModel):
-    """`confusion[i][j]`: rows of true class i that were predicted as class j."""
+    """`confusion[i][j]` is the number of rows of true class i predicted as class j."""
 
     count: int
     accuracy: float | None
@@ -76,7 +76,7 @@ class FeedbackSummary(BaseModel):
 
 
 class OtherState(BaseModel):
-    """What other files said under the same version; null for what an older release logged."""
+    """Predictions of another state of this version; its hash is null in logs of older releases."""
 
     state_sha256: str | None
     predictions: int
@@ -85,9 +85,9 @@ class OtherState(BaseModel):
 
 
 class Monitoring(BaseModel):
-    """All but `other_states` is of the state that is served now: `model.state_sha256`.
+    """All fields but `other_states` describe the state served now: `model.state_sha256`.
 
-    `drift` is null where the model card holds no histograms.
+    `drift` is null if the model card has no histograms.
     """
 
     model: ModelReference

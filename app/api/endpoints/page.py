@@ -1,4 +1,4 @@
-"""GET /: a page to play with the model. Its assets are files in app/page."""
+"""GET /: a page to try the model. Its assets are files in app/page."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from app.api.negotiation import unless_known
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parents[2] / "page"
 
-# Scripts, styles and requests of this origin alone, nothing inline, no text parsed as HTML,
-# and nobody's frame.
+# Scripts, styles and requests only of this origin, nothing inline, no text parsed as HTML, and
+# no embedding in a frame.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -28,7 +28,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# Not by the module mimetypes: what that answers depends on the machine.
+# Not from the module mimetypes, whose results depend on the machine.
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -46,7 +46,7 @@ class Asset:
 
 @cache
 def assets() -> dict[str, Asset]:
-    """Each asset by its path in the folder, read once: no request's path reaches the disk."""
+    """Each asset by its path in the folder, read once: no request path reaches the disk."""
     return dict(_read_assets())
 
 
@@ -65,7 +65,7 @@ async def read_page(request: Request) -> Response:
 
 @router.get("/page/service.json")
 async def read_service(service: ServiceDep) -> dict[str, bool]:
-    """Which panels there are, so that the page need not ask in vain."""
+    """The panels to show, so that the page sends no request for the others."""
     return {"prediction_log": service.log is not None}
 
 

@@ -1,4 +1,4 @@
-"""POST /predict: flowers in, classes and probabilities out."""
+"""POST /predict: classes and probabilities of one flower or many."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""GET /models/{model}/comparison: how a canary or shadow does beside the default version."""
+"""GET /models/{model}/comparison: compares a canary or shadow with the default version."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ router = APIRouter(tags=["models"])
 
 
 class Answers(BaseModel):
-    """The requests that named no version and that this one answered; errors are 4xx and 5xx."""
+    """The requests without a version that this version answered; errors are 4xx and 5xx."""
 
     version: str
     requests: int
@@ -28,7 +28,7 @@ class Answers(BaseModel):
 
 
 class Part(BaseModel):
-    """`reason` says why it takes no part at present, and is null where it does."""
+    """`reason` says why the version is not used at present; null if it is used."""
 
     version: str
     share: float
@@ -40,10 +40,11 @@ class Canary(Part):
 
 
 class Shadow(Part):
-    """What it says of rows that the default version answered; nobody waits for it.
+    """Its predictions for rows that the default version answered; no request waits for them.
 
-    `requests` were compared, `shed` dropped because its queue was full, `failed` by an error of
-    its own. `confusion` counts rows by the default's class, then by the shadow's.
+    `requests` were compared, `shed` were dropped because the shadow's queue was full, `failed`
+    ended in an error of the shadow. `confusion` counts rows by the default's class, then by the
+    shadow's.
     """
 
     requests: int

@@ -1,4 +1,4 @@
-"""GET /state: look at the weights, one tensor or all, or take them away."""
+"""GET /state: the tensors of the state_dict, one or all, as JSON or as a file."""
 
 import difflib
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class EntryView(Entry):
 
 @dataclass(frozen=True)
 class StateView:
-    """The whole state_dict: its hash, its totals, its entries in order."""
+    """The whole state_dict: hash, totals, and entries in order."""
 
     state_sha256: str
     totals: Totals
@@ -147,8 +147,8 @@ def _format_for(request: Request) -> str:
     return next(name for name, media_type in FORMATS.items() if media_type == chosen)
 
 
-def _values(array: Array, asked: bool | None, limit: int) -> object:
-    shown = array.size <= limit if asked is None else asked
+def _values(array: Array, wanted: bool | None, limit: int) -> object:
+    shown = array.size <= limit if wanted is None else wanted
     return json_values(array) if shown else None
 
 

@@ -33,7 +33,7 @@ class ServerLive(BaseModel):
 
 
 class ServerReady(ServerLive):
-    """The protocol's text says `live`, its clients read `ready`."""
+    """The protocol's text names the field `live`; its clients read `ready`."""
 
     ready: bool = True
 

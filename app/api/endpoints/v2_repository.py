@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's extensions that look at models: repository and configuration."""
+"""The Open Inference Protocol's extensions for the model repository and model configuration."""
 
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from app.predict import JSON, Headers, read_body
 from app.predict.codecs import BYTES, PLATFORM, TensorInfo
 from app.registry import State
 
-# What is read of a body that says little.
+# Enough for these short bodies.
 MOST_BYTES = 8 * 1024
 Query = TypeVar("Query", bound=msgspec.Struct)
 _encode = msgspec.json.Encoder().encode
@@ -30,7 +30,7 @@ admin_router = APIRouter(
 
 
 class IndexEntry(BaseModel):
-    """`reason` says why a version does not serve, or refused a newer file; else empty."""
+    """`reason` says why a version is not served, or why a newer file was refused; else empty."""
 
     name: str
     version: str
@@ -45,7 +45,7 @@ class TensorConfig(BaseModel):
 
 
 class ModelConfig(BaseModel):
-    """The part of Triton's model configuration that says something here."""
+    """The fields of Triton's model configuration that apply here."""
 
     name: str
     platform: str = PLATFORM
@@ -55,13 +55,13 @@ class ModelConfig(BaseModel):
     output: list[TensorConfig]
 
 
-# Read by hand: clients send their JSON without a Content-Type, or nothing at all.
+# Not read by FastAPI: clients send JSON without a Content-Type, or no body.
 class IndexQuery(msgspec.Struct):
     ready: bool = False
 
 
 class LoadQuery(msgspec.Struct):
-    """`parameters` may bring a configuration or files, which are not taken here."""
+    """`parameters` may contain a configuration or files, which are not accepted here."""
 
     parameters: dict[str, str | int | bool] = {}
 
@@ -78,7 +78,7 @@ async def index(service: ServiceDep, request: Request) -> Response:
 
 
 def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
-    """Every version, or only those that are ready, each an IndexEntry before it is one."""
+    """The fields of an IndexEntry for every version, or with `ready` for each ready version."""
     return [
         {"name": s.name, "version": s.version, "state": s.state, "reason": s.reason or ""}
         for s in service.registry.statuses()
@@ -128,6 +128,6 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
 
 
 def _config(info: TensorInfo) -> TensorConfig:
-    # Triton's own name for BYTES; and its dims are without the batch.
+    # Triton's name for BYTES is STRING, and its dims exclude the batch.
     data_type = "STRING" if info.datatype == BYTES else info.datatype
     return TensorConfig(name=info.name, data_type=f"TYPE_{data_type}", dims=info.shape[1:] or [1])

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's statistics extension: what every version has done so far."""
+"""The Open Inference Protocol's statistics extension: requests and durations of every version."""
 
 from collections.abc import Iterable, Mapping
 
@@ -25,10 +25,10 @@ class Duration(BaseModel):
 
 
 class InferenceStatistics(BaseModel):
-    """Each request that was answered counts once in `success`, `queue` and all of `compute_*`.
+    """Each answered request counts once in `success`, `queue` and each of `compute_*`.
 
-    Who shares a forward pass counts the time of all of it. `success` has the sum of the four,
-    `fail` the time to the failure. Nothing is kept in a cache.
+    Each request of a shared forward pass counts its whole time. `success` has the sum of the
+    four, `fail` the time to the failure. There is no cache.
     """
 
     success: Duration
@@ -42,7 +42,7 @@ class InferenceStatistics(BaseModel):
 
 
 class BatchStatistics(BaseModel):
-    """Forward passes of `batch_size` rows; more than 64 are rounded up to a power of two."""
+    """Forward passes of `batch_size` rows; above 64 it is rounded up to a power of two."""
 
     batch_size: int
     compute_input: Duration
@@ -51,9 +51,9 @@ class BatchStatistics(BaseModel):
 
 
 class ModelStatistics(BaseModel):
-    """Of all worker processes, since the service started; `last_inference` in Unix milliseconds.
+    """Over all worker processes since the start; `last_inference` is in Unix milliseconds.
 
-    `inference_count` has the rows predicted, `execution_count` the forward passes for them.
+    `inference_count` is the number of rows predicted, `execution_count` that of forward passes.
     """
 
     name: str
@@ -95,7 +95,7 @@ async def _answer(
 def statistics_of(
     service: Service, name: str | None = None, version: str | None = None
 ) -> Statistics:
-    """Of what is served under this name and version, or under any; for a thread."""
+    """The statistics of `name` and `version`, or of all if None; call it in a thread."""
     counts = service.metrics.snapshot()
     models = [
         model

@@ -1,1 +1,1 @@
-"""The OpenAPI document: it follows the default model and the settings."""
+"""The OpenAPI document, made from the routes, the default model's card and the settings."""

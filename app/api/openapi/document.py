@@ -1,4 +1,4 @@
-"""The OpenAPI document: of the model that is the default one now."""
+"""The OpenAPI document of the current default model."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from stateserve.model import Card, Predictor
 
 
 class _Described(NamedTuple):
-    """What is said of a model, without its weights, which go when another replaces it."""
+    """The described parts of a model, without its weights, which a reload may free."""
 
     title: str
     version: str
@@ -30,7 +30,7 @@ class _Described(NamedTuple):
 
 
 class _Written(NamedTuple):
-    """The document as it is for one default model."""
+    """The document for one default model."""
 
     described: _Described
     document: Schema
@@ -39,7 +39,7 @@ class _Written(NamedTuple):
 
 
 class Document:
-    """Written once for each default model; `needs` tells the scope of a key that a path asks."""
+    """Written once for each default model; `needs` returns the scope that a path requires."""
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class Document:
         return self._current().document
 
     def encoded(self) -> tuple[bytes, str]:
-        """As JSON, and a tag that says whether it has changed."""
+        """The document as JSON, and its ETag."""
         current = self._current()
         return current.content, current.etag
 
     def _current(self) -> _Written:
-        # With no version loaded, it stays as it was.
+        # If no version is loaded, the document does not change.
         with suppress(StateserveError):
             self._default = _Described.of(self._service.face().inference.predictor)
         written = self._written
@@ -83,7 +83,7 @@ class Document:
         return _Written(described, document, content, hashlib.sha256(content).hexdigest())
 
     def _of_routes(self) -> Schema:
-        """What is the same for every model, and takes most of the time."""
+        """The part that is the same for every model; it takes most of the time."""
         if self._routes is None:
             app = self._app
             self._routes = get_openapi(

@@ -1,4 +1,4 @@
-"""OpenAPI: which scope each operation asks of a key, and how it refuses the others."""
+"""Adds API keys to the OpenAPI document: the scope of each operation, and its refusals."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ KEY: Schema = {
 
 
 def require_keys(document: Schema, needs: Callable[[str], str | None]) -> None:
-    """Add to an OpenAPI document the keys; `needs` tells the scope that a path asks."""
+    """Add keys to an OpenAPI document; `needs` returns the scope that a path requires."""
     for path, operations in document["paths"].items():
         if scope := needs(path):
             document["components"]["securitySchemes"] = {"key": KEY}

@@ -1,4 +1,4 @@
-"""OpenAPI: /predict's schemas come from the model card, so a CSV model has its own fields."""
+"""OpenAPI schemas of /predict, made from the model card, and of problem details."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def reference(name: str) -> Schema:
 
 
 def problems(*statuses: int | str) -> dict[int | str, Schema]:
-    """OpenAPI's `responses` for these statuses, each a Problem."""
+    """The OpenAPI `responses` for these statuses, each a Problem."""
     content = {PROBLEM_TYPE: {"schema": reference("Problem")}}
     return {status: {"description": "Problem details", "content": content} for status in statuses}
 
@@ -54,7 +54,7 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
 
 
 def complete(document: Schema, card: Card, max_instances: int, binary_types: list[str]) -> None:
-    """Add to the generated OpenAPI what only the card and the installation know."""
+    """Add the parts that depend on the card and the installed packages to `document`."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(_schemas(card, max_instances))
     binary = dict.fromkeys(binary_types, BINARY)
@@ -69,7 +69,7 @@ def complete(document: Schema, card: Card, max_instances: int, binary_types: lis
 
 
 def _of_any_model(operations: Schema) -> Schema:
-    """The same operations where the path names the model, so that no card is known."""
+    """The same operations for a path with {model}, where the card is not known."""
     text = json.dumps(operations)
     for name in ("Instance", "Instances", "Prediction", "Predictions"):
         text = text.replace(f'{SCHEMAS}{name}"', f'{SCHEMAS}Any{name}"')

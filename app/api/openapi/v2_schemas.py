@@ -1,4 +1,4 @@
-"""The Open Inference Protocol's part of the OpenAPI document, and the shape of its errors."""
+"""OpenAPI schemas of the Open Inference Protocol, and the status codes of its errors."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +8,7 @@ from app.predict.codecs import DATATYPES, JSON_LENGTH
 
 Schema = dict[str, Any]
 PREFIX = "/v2"
-# The protocol knows one status for what is wrong with a request, and one for what is not read.
+# The protocol has one status for invalid requests, and one for unsupported formats.
 STATUS = {
     HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.NOT_IMPLEMENTED,
@@ -35,7 +35,7 @@ TENSOR: Schema = {
         "data": DATA,
     },
 }
-ASKED: Schema = {
+REQUESTED_OUTPUT: Schema = {
     "type": "object",
     "required": ["name"],
     "properties": {"name": {"type": "string"}, "parameters": PARAMETERS},
@@ -47,7 +47,7 @@ REQUEST: Schema = {
         "id": {"type": "string"},
         "parameters": PARAMETERS,
         "inputs": {"type": "array", "items": TENSOR},
-        "outputs": {"type": "array", "items": ASKED},
+        "outputs": {"type": "array", "items": REQUESTED_OUTPUT},
     },
 }
 RESPONSE: Schema = {
@@ -71,7 +71,7 @@ LENGTH: Schema = {
 
 
 def infer_operation(parameter: Schema) -> Schema:
-    """OpenAPI of an infer operation, beside its errors; `parameter` is one more header."""
+    """The OpenAPI of an infer operation without its errors; `parameter` is one more header."""
     return {
         "parameters": [parameter, LENGTH | {"in": "header"}],
         "requestBody": {
@@ -88,7 +88,7 @@ def infer_operation(parameter: Schema) -> Schema:
 
 
 def errors_of(*statuses: int | str) -> dict[int | str, Schema]:
-    """OpenAPI's `responses` for these statuses, each `{"error": text}`."""
+    """The OpenAPI `responses` for these statuses, each `{"error": text}`."""
     content = {JSON: {"schema": ERROR}}
     return {status: {"description": "What was wrong", "content": content} for status in statuses}
 
