@@ -1,6 +1,6 @@
 """Fixtures: the real application in memory, a real server process, and fresh checkpoints.
 
-What a fixture needs is imported in it: who tests a small module waits for no other's import.
+A fixture imports its modules itself, so that tests of small modules import no others.
 """
 
 import os

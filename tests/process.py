@@ -27,7 +27,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class Process:
-    """A running `stateserve serve`; its log is a file: a pipe that nobody reads would block."""
+    """A running `stateserve serve`; its log is a file, because an unread pipe would block."""
 
     process: subprocess.Popen[bytes] | Forked
     url: str

@@ -63,7 +63,7 @@ defaults
 def nginx_before(folder: Path, *urls: str) -> Iterator[str]:
     """nginx that shares requests out over the servers at `urls`; its own address."""
     port = free_port()
-    # Else it writes large bodies as another user, who may not into a test's folder.
+    # Otherwise it writes large bodies as another user, without rights to the test's folder.
     user = "user root;" if os.getuid() == 0 else ""
     addresses = [url.removeprefix("http://") for url in urls]
     servers = " ".join(f"server {address} max_fails=0;" for address in addresses)

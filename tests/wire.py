@@ -1,4 +1,4 @@
-"""HTTP as bytes on a socket: what no client library would send, and exactly what comes back."""
+"""HTTP as bytes on a socket: requests that no client library sends, and the exact answers."""
 
 import contextlib
 import http.client

@@ -41,7 +41,7 @@ def port_of(address: str) -> int:
 
 
 def reached_at(port: int) -> list[str]:
-    """Over which loopback addresses there is somebody."""
+    """The loopback addresses on which a server answers."""
     found = []
     for host in LOOPBACKS:
         try:
@@ -144,7 +144,7 @@ def test_a_path_is_served_and_is_gone_at_the_end(tmp_path: Path, workers: str) -
             os.kill(killed, signal.SIGKILL)
             wait_until(lambda killed=killed: len(set(workers_of(service)) - {killed}) == 2)
             predict()
-        # One that ends alone takes nothing from the others.
+        # A worker that ends alone loses no connection of the others.
         for ended in workers_of(service)[:1]:
             os.kill(ended, signal.SIGTERM)
             wait_until(lambda ended=ended: len(set(workers_of(service)) - {ended}) == 2)

@@ -1,4 +1,4 @@
-"""The comparison's table: ratios within a round, and a row for whoever failed."""
+"""The comparison's table: ratios within a round, and a row for each server that failed."""
 
 import csv
 import io

@@ -1,6 +1,6 @@
-"""KServe's own gRPC client asks the server at argv[1]; what it was told goes out as JSON.
+"""Calls the server at argv[1] with KServe's gRPC client; prints the answers as JSON.
 
-A program of its own, for the client needs packages that are not those of the tests.
+A separate program, because the client needs packages that the tests do not have.
 """
 
 import asyncio

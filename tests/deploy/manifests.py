@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 
 
 def read(path: Path) -> Manifest:
-    """The one document of a file."""
+    """The only document of a file."""
     (document,) = yaml.safe_load_all(path.read_text())
     return document
 

@@ -18,7 +18,7 @@ from tests.project import IRIS
 PATH = DEPLOY / "kserve" / "inference-service.yaml"
 # make test puts it there: tests/kserve-client.txt.
 PACKAGES = Path(sys.prefix) / "kserve-client"
-# A predictor is a pod, and has these fields beside it.
+# A predictor is a pod with these additional fields.
 PROGRAM = """
 import json
 from kserve import V1beta1PredictorSpec as Predictor

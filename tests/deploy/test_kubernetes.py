@@ -76,7 +76,7 @@ def test_kustomize_builds_them(tmp_path: Path) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed")
-    # From a copy: it must need nothing beside the folder.
+    # From a copy, because the manifests must need no file outside their folder.
     folder = shutil.copytree(KUBERNETES, tmp_path / "kubernetes")
     built = subprocess.run([kubectl, "kustomize", folder], capture_output=True, check=True)
     documents = list(yaml.safe_load_all(built.stdout))

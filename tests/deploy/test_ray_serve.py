@@ -117,7 +117,7 @@ def test_a_killed_replica_costs_no_request_that_is_sent_again(cluster: Cluster) 
             os.kill(killed, signal.SIGKILL)
             at_the_kill = len(answered)
             cluster.wait_until(lambda: len(cluster.replicas() - {killed}) == 2)
-            # Both serve by then, and are asked.
+            # Both replicas serve now; this is time for requests to both.
             time.sleep(1)
         finally:
             stop.set()

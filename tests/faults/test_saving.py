@@ -13,8 +13,8 @@ from tests.checkpoints import save_model
 from tests.faults.refused import NUMBERS
 from tests.project import IRIS, ROOT
 
-# In a mount namespace of its own: the small disk is gone with the process, and nobody else sees
-# it. What is left on the disk is copied to where the test can look.
+# In a mount namespace, so that only this process sees the small disk, which ends with it. The
+# remaining files are copied to a folder that the test can read.
 ON_A_SMALL_DISK = """
 mount -t tmpfs -o size=256k none "$1" && cp "$2"/* "$1" || exit 77
 head -c 1M /dev/zero > "$1/filler" 2>/dev/null

@@ -27,7 +27,7 @@ from tests.wire import FLOWER, LIVE, connected, post, require_alive
 
 TOKEN = "a token of the tests"
 MIB = 2**20
-# As root, without root's right to read what nobody may.
+# As root, without root's right to read files against their permissions.
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
@@ -50,7 +50,7 @@ def load_again(server: Process) -> httpx.Response:
 
 
 def require_well(server: Process, models: Path) -> None:
-    """It answers, loads what it is told to, notices by itself what is new, and ends well."""
+    """The server answers, loads on request, finds new files, and ends with status 0."""
     assert rest.post(f"{server.url}/predict", json=SETOSA).is_success
     assert load_again(server).is_success
     save_model(models / "other.pth")
@@ -182,7 +182,7 @@ def test_a_clock_that_steps_moves_no_deadline(
         with under_load(server.url) as load, connected(server.url) as idle:
             require_alive(idle)
             for step in ("-1h", "+0"):
-                # One whose headers never end is told so; one that has just begun is not.
+                # A client whose headers never end gets an answer; a new client does not.
                 with connected(server.url, timeout=60) as slow, connected(server.url) as new:
                     slow.send(LIVE[:-2])
                     clock.write_text(step)
@@ -210,7 +210,7 @@ def test_without_file_descriptors_those_who_are_in_are_served(tmp_path: Path, mo
             refused = inside.post(f"/models/{IRIS.stem}/load", headers=headers)
             with connected(server.url, timeout=0.5) as outside:
                 outside.send(LIVE)
-                # It waits, or is told at once that it is not let in.
+                # The connection waits, or is closed at once.
                 with contextlib.suppress(TimeoutError):
                     assert outside.reply() is None
             load.wait_for_more()

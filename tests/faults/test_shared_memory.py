@@ -21,7 +21,7 @@ from tests.project import ROOT, SETOSA
 from tests.workers import metric, workers_of
 
 TOKEN = "a-token-that-no-one-guesses"
-# In a mount namespace of its own: nobody else sees it, and it is gone with the process.
+# In a mount namespace of its own: only this process sees it, and it ends with it.
 SMALL = """
 mount -t tmpfs -o size="$1" none /dev/shm || exit 77
 if [ -n "$2" ]; then mount -t tmpfs -o size="$2" none "$TMPDIR" || exit 77; fi
@@ -75,7 +75,7 @@ def test_where_dev_shm_is_too_small_workers_share_temporary_files(
 
 @contextmanager
 def full(service: Process) -> Iterator[None]:
-    """Somebody else takes all the rest of /dev/shm."""
+    """Another process uses all free space of /dev/shm."""
     filler = Path(f"/proc/{service.process.pid}/root/dev/shm/filler")
     with filler.open("wb", buffering=0) as file:
         try:
@@ -118,7 +118,7 @@ def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path
             assert "No space left on device" in refused.json()["detail"]
             assert metric(service, "worker_processes") == 2
             assert metric(service, "predictions_total{") >= 16
-            # One that dies now is replaced.
+            # A worker that dies now is replaced.
             os.kill(workers[0], signal.SIGKILL)
             wait_until(lambda: len(set(workers_of(service)) - {workers[0]}) == 2)
             assert rest.post(f"{service.url}/predict", json=row, timeout=30).is_success

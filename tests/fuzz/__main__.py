@@ -1,8 +1,8 @@
-"""`python -m tests.fuzz [TARGET...]`, also `make fuzz`: bytes in search of new branches.
+"""`python -m tests.fuzz [TARGET...]`, also `make fuzz`: coverage-guided fuzzing.
 
-FUZZ_SECONDS is the time for all targets. Inputs that reached new code are kept in build/fuzz/ and
-are where the next run starts; one that broke the invariant is in build/fuzz/broken/: mend the code,
-and move the input to tests/fuzz/found/TARGET/ for `make test` to replay.
+FUZZ_SECONDS is the time for all targets. Inputs that reached new code are kept in build/fuzz/ for
+the next run. Inputs that broke an invariant are in build/fuzz/broken/: correct the code, and move
+the input to tests/fuzz/found/TARGET/, which `make test` replays.
 """
 
 import os

@@ -67,7 +67,7 @@ def test_rows_are_kept_evenly_by_class_and_in_order(labels: list[int], limit: in
     assert [labels[place] for place in places] == kept.labels
     assert (kept.total, len(places)) == (len(labels), min(limit, len(labels)))
     left_out = [label for place, label in enumerate(labels) if place not in places]
-    # Who lost a row has at most one fewer than whoever has most.
+    # A class that lost a row has at most one row fewer than the largest class.
     most = max(kept.labels.count(label) for label in set(kept.labels))
     assert all(kept.labels.count(label) >= most - 1 for label in left_out)
 

@@ -21,7 +21,7 @@ def keys(tmp_path: Path) -> dict[Scope, str]:
 
 @pytest.fixture
 async def guarded(keys: dict[Scope, str], tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
-    # Two versions, for the routes that there are where one is tried beside the other.
+    # Two versions, because canary and shadow have additional routes.
     for version in ("1", "2"):
         folder = tmp_path / "models" / "iris-model" / version
         folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""`stateserve card`: a card beside a checkpoint that has none."""
+"""`stateserve card`: writes a card for a checkpoint without one."""
 
 import json
 from pathlib import Path

@@ -179,7 +179,7 @@ def test_of_iris_none_of_many_random_rows_is_much_nearer(row: list[float]) -> No
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """Models with training rows and without, and one that always gives the same answer."""
+    """Models with training rows and without, and a model that always predicts the same class."""
     folder = tmp_path_factory.mktemp("models")
     for seed, with_rows in enumerate([True, False] * 2):
         module = seeded(seed, 3 + seed, 10, 3)

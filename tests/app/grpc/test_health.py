@@ -1,4 +1,4 @@
-"""gRPC's own health protocol and reflection, asked with their own clients."""
+"""gRPC's health protocol and reflection, called with gRPC's clients."""
 
 import signal
 from collections.abc import Iterator

@@ -138,7 +138,7 @@ def test_nothing_that_protobuf_reads_and_that_is_short_is_refused(content: bytes
     try:
         require_quick_to_parse(content, MODEL_INFER)
     except RequestError:
-        # Groups are of the protocol's first version, and nobody sends them.
+        # Groups are a deprecated feature of protobuf, which clients do not send.
         if not any(byte & 7 in (3, 4) for byte in content):
             with pytest.raises(Exception, match="rror"):
                 pb.ModelInferRequest.FromString(content)

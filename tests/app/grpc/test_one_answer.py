@@ -1,4 +1,4 @@
-"""By every protocol of a real server, and beside any other rows, a row has the same answer."""
+"""A row has the same answer in every protocol of a real server, and in a batch with any rows."""
 
 import io
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ MODEL = "iris-model"
 CARD = read_card(IRIS.with_suffix(".json"))
 NAMES = [feature.name for feature in CARD.features]
 NPY, ARROW = "application/x-npy", "application/vnd.apache.arrow.stream"
-# One of them is on the border of two classes as nearly as float32 can tell.
+# One of them is as near to the border of two classes as float32 can represent.
 TRAINING = np.array(CARD.training_rows.rows, np.float32)
 ROWS = np.concatenate([TRAINING, np.linspace(TRAINING[0], TRAINING[1], 300, dtype=np.float32)])
 Answers = tuple[np.ndarray, np.ndarray]
@@ -33,7 +33,7 @@ def service(rpc: RpcProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def expected(service: httpx.Client) -> Answers:
-    """Index and float64 probabilities of each row, asked for alone and by the fast path."""
+    """Index and float64 probabilities of each row, sent alone to the fast path."""
     answers = [service.post("/predict", json=flower(row)).json() for row in ROWS]
     return np.array([each["index"] for each in answers]), np.array([*map(probabilities, answers)])
 

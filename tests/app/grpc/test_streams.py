@@ -1,4 +1,4 @@
-"""Streams that anybody may open hold up nobody else, and leave no traceback."""
+"""Streams without a key delay no other call, and log no traceback."""
 
 from collections.abc import Callable, Iterator
 

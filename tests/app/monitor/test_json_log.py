@@ -40,7 +40,7 @@ def line_of(process: subprocess.Popen[bytes]) -> bytes:
 
 
 def ports_of(pid: int) -> set[int]:
-    """The ports that a process listens on; its log may not tell."""
+    """The ports that a process listens on, for a process without a log."""
     sockets = set()
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):
@@ -109,7 +109,7 @@ def test_a_reader_that_is_gone_harms_nobody() -> None:
 @pytest.mark.parametrize(("closed", "workers"), [("2>&-", "1"), ("<&- >&- 2>&-", "2")])
 def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str) -> None:
     script = f'exec "$@" {closed}'
-    # Its port is not in a log: it is told by what the process listens on.
+    # No log contains the port, so it is found by the sockets of the process.
     command = ["sh", "-c", script, "sh", *COMMAND, "--workers", workers]
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:

@@ -32,7 +32,7 @@ def lines_of(length: int, *numbers: int) -> bytes:
 
 
 def read_until(reader: int, last: bytes) -> list[bytes]:
-    """What each write sent, until one that ends so."""
+    """The content of each write, until one ends with `last`."""
     found = [os.read(reader, 65536)]
     while not found[-1].endswith(last):
         found.append(os.read(reader, 65536))

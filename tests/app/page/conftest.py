@@ -60,7 +60,7 @@ def find_chromium() -> str | None:
 
 @dataclass
 class Visit:
-    """What a page asked for, and what it complained of."""
+    """The requests and the errors of a page."""
 
     page: Page
     origin: str

@@ -1,4 +1,4 @@
-"""The micro-batcher over small fakes: what is shared, what fails, and whom it reaches."""
+"""The micro-batcher over small fakes: shared passes, failures, and the requests that they reach."""
 
 import asyncio
 import threading

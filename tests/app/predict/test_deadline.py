@@ -10,7 +10,7 @@ from tests.project import IRIS, ROOT, SETOSA
 from tests.service import open_client
 
 TOO_SHORT = "0.000000001"
-# A body that is read in a thread, and one that is explained.
+# A body that is decoded in a thread.
 LARGE = {"instances": [SETOSA] * 20_000}
 
 

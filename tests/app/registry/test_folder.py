@@ -187,7 +187,7 @@ def test_a_folder_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
 
 def test_without_a_folder_set_the_model_is_served_alone(tmp_path: Path) -> None:
     save_model(tmp_path / "other.pth")
-    # Whoever names a file may name it as they like.
+    # The setting accepts a file with any name.
     path = save_model(tmp_path / "two words.pth")
     repository = Repository.of(Settings(model=path))
     assert list(repository.scan().models) == [repository.default] == ["two words"]

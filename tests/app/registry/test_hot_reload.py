@@ -1,4 +1,4 @@
-"""Watching a real folder: what is written there is served, with nobody asking for it."""
+"""Hot reload over a real folder: new files are served without a request to load them."""
 
 import asyncio
 import logging

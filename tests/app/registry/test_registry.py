@@ -229,7 +229,7 @@ async def test_a_failed_load_leaves_the_old_one_in_service_and_says_so(tmp_path:
     metrics = Metrics()
     registry = make_registry(tmp_path, metrics=metrics)
     before = registry.current("wine")
-    # The next state's checkpoint beside the last one's card, as between two renames.
+    # The new checkpoint with the old card, as between two renames.
     torch.save(Multiclass().state_dict(), tmp_path / "wine/1/model.pth")
     for _ in range(2):
         with pytest.raises(CardMismatch, match=r"the card is of state \w{12}, but model\.pth"):

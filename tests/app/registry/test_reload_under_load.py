@@ -131,7 +131,7 @@ async def test_a_hundred_reloads_lose_no_request_and_mix_no_versions(
         for number in range(1, 1 + RELOADS):
             replace(path, two_states[number % 2])
             await connection.ask(LOAD)
-            # Whoever asks after the answer is answered by what was loaded.
+            # A request after the answer gets the loaded version.
             version, _ = read_npy(*await connection.ask(npy_request(ROWS[:1], b"/predict")))
             assert version == list(expected)[number % 2]
         connection.close()

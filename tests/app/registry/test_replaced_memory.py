@@ -1,4 +1,4 @@
-"""The weights of a version that was replaced are freed at once, whatever was asked of it."""
+"""The weights of a replaced version are freed at once, whatever requests it answered."""
 
 import asyncio
 import gc

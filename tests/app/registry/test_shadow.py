@@ -1,4 +1,4 @@
-"""A shadow compares what it can, drops what it cannot, and nobody notices."""
+"""A shadow compares requests, drops those beyond its queue, and affects no answer."""
 
 import asyncio
 import threading
@@ -125,7 +125,7 @@ async def test_disagreements_are_those_of_plain_torch() -> None:
     expected = np.abs(ours - theirs).mean(axis=1).sum()
     assert watched.total("shadow_probability_difference_total") == pytest.approx(expected, rel=1e-5)
     assert watched.requests("shed") == watched.requests("failed") == 0
-    # What the shadow predicts is nobody's prediction.
+    # Predictions of the shadow are not counted.
     assert watched.total("predictions_total") == len(rows)
 
 
@@ -164,7 +164,7 @@ async def test_a_shadow_that_overflows_counts_as_failed() -> None:
     with torch.no_grad():
         module.output.weight.fill_(3e38)
         module.hidden.bias.fill_(1e3)
-    # Its golden prediction is asked of nobody here.
+    # This predictor is not loaded, so its golden prediction is not checked.
     watched = Watched(Predictor(module, make_card(Multiclass().eval()), "wine", "2"))
     await watched.predict(ROWS[:2])
     await watched.until(lambda: watched.requests("failed") == 1)

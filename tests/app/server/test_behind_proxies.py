@@ -92,7 +92,7 @@ def test_haproxy_finds_the_server_up(server: Process, tmp_path: Path) -> None:
 
 
 def found_up(row: dict[str, str]) -> bool:
-    """A server counts as up before its first check, and not at once after one that failed."""
+    """Whether a check has succeeded: HAProxy reports UP also before the first check."""
     return row["status"] == "UP" and row["check_status"].endswith("L7OK")
 
 

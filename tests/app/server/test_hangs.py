@@ -1,4 +1,4 @@
-"""A worker whose event loop stands still is replaced; one that computes for long is not."""
+"""A worker is replaced if its event loop is blocked, and not because of a long computation."""
 
 import os
 import re
@@ -105,7 +105,7 @@ def test_a_worker_whose_event_loop_is_blocked_is_replaced(service: Process) -> N
 
 
 def _ask(url: str) -> None:
-    # Whoever is in a worker that is killed gets no answer.
+    # A request in a killed worker gets no answer.
     with suppress(httpx.TransportError):
         rest.get(url, timeout=60)
 

@@ -1,4 +1,4 @@
-"""Who counts as silent, by times that the tests make up; the processes are in test_hangs.py."""
+"""Silent workers, by artificial times; test_hangs.py has real processes."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def heartbeats() -> Heartbeats:
 
 
 def look_until(heartbeats: Heartbeats, start: int, end: int) -> dict[int, list[int]]:
-    """Those who were silent, by the time of the look, one a second."""
+    """The silent workers by time, checked once a second."""
     found = {now: heartbeats.silent(now) for now in range(start, end)}
     return {now: slots for now, slots in found.items() if slots}
 

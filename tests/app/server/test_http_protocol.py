@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or gone: cut off at a deadline, and nobody else notices."""
+"""Slow, silent and gone clients: cut off at a deadline, without an effect on others."""
 
 import threading
 import time
@@ -125,7 +125,7 @@ def test_a_connection_without_a_request_is_closed_in_silence(hasty: Process, sta
 def test_a_client_that_reads_no_answer_is_cut_off(hasty: Process) -> None:
     with connected(hasty.url) as wire:
         wire.send(get(b"/openapi.json") * MOST_WAITING)
-        # No sign of the end reaches who reads nothing; but no more is answered.
+        # A client that reads nothing cannot see the end; but no further request is answered.
         answered = [0]
         while not (answered[-1] and answered[-1] == answered[-30:][0]):
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""An answer before the end of the body reaches who still sends, and nobody sends for ever."""
+"""A client that still sends its body receives an early answer, and cannot send without end."""
 
 import contextlib
 import http.client

@@ -135,7 +135,7 @@ def test_clients_that_leave_mid_batch_harm_nobody(server: Process) -> None:
     for connection in connections:
         connection.sendall(body[-1:])
     for connection in connections[::2]:
-        # Gone at once, with a reset: nobody is there to read.
+        # Closed with a reset, so that no client reads.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
     for connection in connections[1::2]:

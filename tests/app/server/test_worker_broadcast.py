@@ -113,7 +113,7 @@ async def test_one_that_comes_later_catches_up_with_all_models(folder: Path) -> 
         asyncio.create_task(first.verbs.set_default("wine", "1")),
     ]
     await asyncio.sleep(0.1)
-    # They wait for the other slot, whoever holds it.
+    # They wait for the other slot.
     assert not any(verb.done() for verb in verbs)
     await late.verbs.begin()
     await asyncio.gather(*verbs)

@@ -148,7 +148,7 @@ def test_workers_load_in_turns(service: Process, folder: Path) -> None:
         asked = pool.submit(verb, service, "load", "2")
         waiting = re.compile(rf"-> FLOCK .*:{path.stat().st_ino} ")
         wait_until(lambda: waiting.search(Path("/proc/locks").read_text()))
-        # Those who serve serve on.
+        # The other workers still answer.
         assert len(listings(service)) == 1
         assert loads_of(service) == before
         fcntl.flock(lock, fcntl.LOCK_UN)

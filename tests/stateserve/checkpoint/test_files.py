@@ -1,4 +1,4 @@
-"""A path is read once, whatever lies there and whoever writes to it meanwhile."""
+"""A path is read once, whatever its type, and whatever process writes to it meanwhile."""
 
 import threading
 from pathlib import Path

@@ -138,7 +138,7 @@ def from_bytes(content: bytes) -> bytes:
 
 
 def nested_tuples(depth: int) -> bytes:
-    """2**depth tuples to whoever walks through them all."""
+    """Nested tuples that a full traversal visits 2**depth times."""
     return b"K\x01\x85q\x00" + b"".join(b"h%c\x86q%c" % (n, n + 1) for n in range(depth))
 
 

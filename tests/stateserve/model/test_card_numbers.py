@@ -1,4 +1,4 @@
-"""A card that loads is one that every endpoint can use; any other is refused, naming the field."""
+"""Every endpoint can use a card that loads; the error for other cards names the field."""
 
 import asyncio
 import copy

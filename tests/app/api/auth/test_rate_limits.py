@@ -16,7 +16,7 @@ SECOND = 10**9
 
 
 class Bucket:
-    """What comes in runs out at the quota's rate; what would make it overflow stays outside."""
+    """A bucket that drains at the quota's rate and refuses requests that would make it overflow."""
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota

@@ -1,4 +1,4 @@
-"""Who may do what: every route asks a key for the scope that the one table names."""
+"""Every route requires a key with the scope that the table of scopes names."""
 
 import logging
 from collections.abc import Iterator
@@ -97,7 +97,7 @@ async def test_weights_are_nowhere_without_the_scope_inspect(
     inspect = bearer(keys[Scope.INSPECT])
     shown = await guarded.get("/state?values=true", headers=inspect)
     tensors = [np.ravel(entry["values"]) for entry in shown.json()["entries"]]
-    # As text and as bytes; each is in one of the answers to who may see them.
+    # As text and as bytes; each is in an answer to a key that may see them.
     weights = [str(value).encode() for value in np.concatenate(tensors).tolist()]
     stored = [tensor.astype(np.float32).tobytes() for tensor in tensors]
     assert len(weights) == 67

@@ -1,4 +1,4 @@
-"""Many models over HTTP: listed, asked by name and version, compared, swapped by their admin."""
+"""Many models over HTTP: list, predict by name and version, compare, load and roll back."""
 
 import json
 from collections.abc import AsyncIterator

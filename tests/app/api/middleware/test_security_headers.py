@@ -1,4 +1,4 @@
-"""What browsers are told, and the pages of other origins."""
+"""Security headers for browsers, and CORS for pages of other origins."""
 
 from pathlib import Path
 

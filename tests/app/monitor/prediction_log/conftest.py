@@ -107,7 +107,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def settings(address: str) -> Callable[..., Settings]:
     def make(**changes: object) -> Settings:
         defaults = {"model": IRIS, "prediction_log": address}
-        # Nothing is written before it is asked for, unless a test wants it.
+        # Rows are written only for a read, unless a test sets another interval.
         return Settings(**(defaults | {"prediction_log_flush_seconds": 3600} | changes))
 
     return make

@@ -84,7 +84,7 @@ async def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             await until(lambda: FAILS in caplog.text)
             assert "database is locked" in caplog.text
             await predict(client, "later")
-            # Readers do not wait for who writes.
+            # Readers do not wait for writers.
             assert (await client.get("/monitoring")).json()["predictions"] == 1
             other.execute("ROLLBACK")
         await until(lambda: len(names(address)) == 3)
@@ -113,7 +113,7 @@ async def test_a_file_that_is_no_database(tmp_path: Path, caplog: pytest.LogCapt
 
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Root writes where it pleases, so it is somebody else meanwhile."""
+    """Permissions do not restrict root, so root becomes another user meanwhile."""
     for path in (*folder.iterdir(), folder):
         path.chmod(0o555 if path.is_dir() else 0o444)
     root = os.geteuid() == 0

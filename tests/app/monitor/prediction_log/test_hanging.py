@@ -59,7 +59,7 @@ def standing_still(cluster: Cluster) -> Iterator[None]:
 
 @asynccontextmanager
 async def swallowing(path: Path) -> AsyncIterator[Callable[[bool], None]]:
-    """A proxy on a port of its own to the socket at `path`; told so, it passes nothing on."""
+    """A TCP proxy to the socket at `path`; yields a function that stops or resumes it."""
     swallows = False
     writers = []
 
@@ -91,7 +91,7 @@ async def swallowing(path: Path) -> AsyncIterator[Callable[[bool], None]]:
 
 
 async def is_refused(client: httpx.AsyncClient, **headers: str) -> None:
-    """Feedback and monitoring alike end with 503, both asked at once."""
+    """Concurrent requests for feedback and monitoring both end with 503."""
     body = {"prediction_id": "a:0", "class": "setosa"}
     async with asyncio.timeout(HANG_SECONDS):
         answers = await asyncio.gather(
@@ -155,7 +155,7 @@ async def test_a_port_that_takes_no_connection() -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         address = listener.getsockname()
-        # Its queue is full: whoever comes now gets no answer at all.
+        # Its queue is full: a further connection gets no answer.
         full = [socket.socket() for _ in range(4)]
         for each in full:
             each.setblocking(False)

@@ -28,7 +28,7 @@ def flowers(rows: list[list[float]]) -> dict[str, object]:
 
 
 async def flush(client: httpx.AsyncClient) -> None:
-    """Whoever gives feedback for what is not in the database has the rest written first."""
+    """Feedback on an unknown prediction makes the log write all waiting rows first."""
     absent = {"prediction_id": "absent:0", "class": "setosa"}
     assert (await client.post("/feedback", json=absent)).status_code == 404
 

@@ -31,7 +31,7 @@ def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
     with running_server(tmp_path / "log", *options) as service:
         wait_until(lambda: service.log.read_text().count("Application startup complete") == 2)
         made = [predict(service) for _ in range(60)]
-        # Whichever worker is asked; the other may still have to write it.
+        # Any worker may answer; the other may still have to write the row.
         for each in made[-2:]:
             wait_until(lambda each=each: tell(service, each) == 200)
         assert tell(service, "absent:0") == 404

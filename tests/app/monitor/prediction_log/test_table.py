@@ -149,7 +149,7 @@ def count_old(address: str) -> object:
 
 
 class Portions:
-    """A database with so many portions of old rows; says what it was asked, in its order."""
+    """A fake database with a number of portions of old rows; records its calls in order."""
 
     def __init__(self, portions: int) -> None:
         self.left = portions

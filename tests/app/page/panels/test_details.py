@@ -1,4 +1,4 @@
-"""Calibrated probabilities and the distance to the training rows, if asked."""
+"""Calibrated probabilities and the distance to the training rows, on request."""
 
 import json
 import re

@@ -103,7 +103,7 @@ def test_without_explanations_the_reason_is_told_and_the_rest_works(
         before = page.locator("#verdict").inner_text()
         page.get_by_label("x0", exact=True).fill("1")
         expect(page.locator("#verdict")).not_to_have_text(before)
-        # It asked once, and the browser noted the 501.
+        # The page sent one request, and the browser logged the 501.
         assert [url for url in opened.requests if url.endswith("/explain")] == [
             f"{server.url}/explain"
         ]

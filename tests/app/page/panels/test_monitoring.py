@@ -14,7 +14,7 @@ from tests.process import Process, running_server
 from tests.project import ROOT, SETOSA
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 9.0}
-# Thirty flowers, ten of them setosa; of four the true class is told, and three are right.
+# Thirty flowers, ten of them setosa; four have feedback, and three of these are right.
 FLOWERS = [SETOSA] * 10 + [VIRGINICA] * 20
 TRUE = {0: "setosa", 1: "setosa", 10: "virginica", 11: "versicolor"}
 

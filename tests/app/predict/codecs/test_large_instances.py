@@ -60,7 +60,7 @@ def whole(body: bytes) -> object:
 def require_same(body: bytes, slice_bytes: int) -> None:
     found, wanted = sliced(body, slice_bytes), whole(body)
     if found != wanted:
-        # Told early: what comes after so many mistakes is not looked at.
+        # Reported early: after MAX_FAULTS faults the rest is not read.
         assert found[0] is InvalidInstances, (found, wanted)
         faults = found[2]["faults"]
         early = len(faults) == MAX_FAULTS or "/instances/" not in faults[0].pointer
