@@ -147,10 +147,11 @@ def unexpected_error(path: str, request_id: str) -> JSONResponse:
 
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, ClientDisconnect):
+        # No client is there for an answer; the access log records why.
+        raise error
     request_id = request.scope["request_id"].decode()
-    if not isinstance(error, ClientDisconnect):
-        # The access log records a disconnect, and no client receives this answer.
-        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
+    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
     return unexpected_error(served_path(request.scope), request_id)
 
 

@@ -23,11 +23,11 @@ TIMEOUT = 4.0
 SLOW = """
 import asyncio, multiprocessing, os, sys, time
 from pathlib import Path
-from app.json_log import configure_logging
+from app.monitor.json_log import configure_logging
 from app.main import create_app
-from app.metrics import share_counts
+from app.monitor.metrics import share_counts
 from app.settings import Settings
-from app.workers import Supervisor
+from app.server.workers import Supervisor
 
 model, folder, timeout = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 configure_logging("info")

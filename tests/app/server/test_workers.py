@@ -194,10 +194,10 @@ DIES_AT_START = """
 import os, signal, sys
 from pathlib import Path
 from app.errors import WorkerError
-from app.json_log import configure_logging
+from app.monitor.json_log import configure_logging
 from app.main import create_app
 from app.settings import Settings
-from app.workers import Supervisor
+from app.server.workers import Supervisor
 
 async def die(scope, receive, send):
     os.kill(os.getpid(), signal.SIGKILL)

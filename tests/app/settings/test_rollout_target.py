@@ -14,7 +14,7 @@ from tests.project import ROOT
 IDS = [f"request-{number}".encode() for number in range(20_000)]
 IN_ANOTHER_PROCESS = """
 import json, sys
-from app.rollout import Target
+from app.settings.rollout_target import Target
 canary = Target.parse("canary", "wine:2=0.3")
 print(json.dumps([canary.takes(b"request-%d" % number) for number in range(200)]))
 """

@@ -42,7 +42,7 @@ def test_a_failing_system_call(old: Path, call: str, monkeypatch: pytest.MonkeyP
 SMALL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from app.atomic import write_atomically
+from stateserve.checkpoint.atomic_write import write_atomically
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 folder = Path(sys.argv[1])

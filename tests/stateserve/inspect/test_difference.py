@@ -141,7 +141,7 @@ def test_a_difference_in_the_last_chunk_counts_as_one_in_the_first() -> None:
 
 MEMORY = """
 import resource, torch
-from app.comparison import compare_states
+from stateserve.inspect.difference import compare_states
 first, second = {"x": torch.ones(2**25)}, {"x": torch.zeros(2**25)}
 compare_states({"x": torch.ones(2)}, {"x": torch.ones(2)})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
