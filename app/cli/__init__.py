@@ -6,11 +6,11 @@ from app import process
 
 
 def main() -> None:
-    """The entry point. What each import takes decides when it may come."""
+    """The entry point. Slow imports wait until signals are handled."""
     process.open_standard_streams()
     serving = sys.argv[1:2] == ["serve"]
     if serving:
-        # Other imports take seconds, in which nothing else would end process 1.
+        # The other imports take seconds, and process 1 ignores signals without a handler.
         process.end_on_signals()
         from app.monitor import configure_logging
 

@@ -1,4 +1,4 @@
-"""Commands that show or rewrite a state_dict."""
+"""The commands convert, inspect and state."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -35,7 +35,7 @@ def convert(
 
 
 def inspect(file: Path, as_json: AsJson = False) -> None:
-    """Print the table of a checkpoint: every entry, its shape and its statistics."""
+    """Print every entry of a checkpoint with its shape and statistics."""
     from stateserve.checkpoint import read_state
 
     _show_entries(read_state(file), as_json)
@@ -52,7 +52,7 @@ def state(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the table of a file's or a running service's state, or one tensor's values."""
+    """Print every entry of a file or a running service, or the values of one tensor."""
     if slice is not None and tensor is None:
         raise typer.BadParameter("--slice goes with --tensor")
     found = read_source(source or str(Settings.read().model))
@@ -71,7 +71,7 @@ def _values(state: "State", name: str, slice: str | None) -> "Array":
     try:
         array = state[name].numpy()
     except TypeError:
-        # NumPy has neither bfloat16 nor float8; float32 holds both.
+        # NumPy has neither bfloat16 nor float8; float32 can represent both.
         array = state[name].float().numpy()
     return array if slice is None else take_slice(array, slice)
 

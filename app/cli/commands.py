@@ -1,4 +1,4 @@
-"""All commands: serving here, what looks at models in the files beside."""
+"""All commands; serve and settings are here, the others in modules of this package."""
 
 import gc
 import os
@@ -50,11 +50,11 @@ def serve(context: typer.Context) -> None:
     settings = Settings.read(context.args)
     configure_logging(settings.log_level)
     end_on_signals(LINES.flush)
-    # Read when NumPy is imported: its threads would cost memory, and must not be there at a fork.
+    # Read when NumPy is imported. Its threads would take memory, and must not exist at a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Imports leave no garbage; the collector walks all of torch for it, a sixth of the start.
+    # Imports make no garbage, and traversing all of torch takes a sixth of the start.
     gc.disable()
-    # Here, not above: other commands need not wait for FastAPI.
+    # Imported here, so that other commands do not wait for FastAPI.
     from app.api import create_app
     from app.server import Server, raise_file_limit, serve_with_workers
 
@@ -73,7 +73,7 @@ def serve(context: typer.Context) -> None:
 )
 def train(context: typer.Context) -> None:
     """Train Multiclass on iris, or on a CSV; `stateserve train --help` lists the options."""
-    # The image holds no training, and app/ imports none of it.
+    # The image does not contain training, and app/ does not import it.
     if find_spec("training") is None:
         raise MissingExtra("training is not part of this installation: pip install '.[train]'")
     sys.argv = ["stateserve train", *context.args]
@@ -98,7 +98,7 @@ def show_settings(as_json: AsJson = False) -> None:
     console.print(listed)
 
 
-# Options that the command does not know are the model's features.
+# Unknown options are the features of the model.
 cli.command(context_settings={"ignore_unknown_options": True})(predict)
 for command in (state, inspect, diff, convert, card):
     cli.command()(command)

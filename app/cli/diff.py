@@ -1,4 +1,4 @@
-"""`stateserve diff`: what training, or a conversion, changed."""
+"""The command diff: the changes between two states."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ def diff(
     second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
     as_json: AsJson = False,
 ) -> None:
-    """Compare two states: how far each tensor moved, and what came, went or changed shape."""
+    """Compare two states: the change of each tensor, and added, removed and reshaped ones."""
     from stateserve.inspect import compare_states
 
     comparison = compare_states(read_source(first), read_source(second))
@@ -41,7 +41,7 @@ def _show_differences(comparison: "Comparison") -> None:
     for each in comparison.differences:
         moved = (each.max_absolute, each.mean_absolute, each.relative_norm)
         numbers = [figure(number, "float32") for number in moved]
-        # In float64: float32 rounds directions that differ to 1.
+        # In float64, since float32 would round the cosine of different directions to 1.
         rows.add_row(each.name, str(each.changed), *numbers, figure(each.cosine))
     if comparison.differences:
         console.print(rows)

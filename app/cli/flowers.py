@@ -1,4 +1,4 @@
-"""The instances that `stateserve predict` is given: one as options, or many as a CSV table."""
+"""The instances of `stateserve predict`: one from options, or many from a CSV file."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from app.errors import InvalidInput
 from stateserve.client import Flower
 from stateserve.model import Card, Feature
 
-# What `stateserve predict` itself takes (app/cli/predict.py).
+# The options of `stateserve predict` itself (app/cli/predict.py).
 OWN_OPTIONS = {
     *("--model", "--url", "--json", "--help"),
     *("--log-probabilities", "--calibrated", "--out-of-distribution"),
@@ -21,7 +21,7 @@ OWN_OPTIONS = {
 
 
 def read_options(arguments: list[str], features: list[Feature]) -> Flower:
-    """`--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
+    """Parse `--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
     names = _options(features)
     flower: dict[str, float] = {}
     left = list(arguments)
@@ -43,7 +43,7 @@ def read_options(arguments: list[str], features: list[Feature]) -> Flower:
 
 
 def _options(features: list[Feature]) -> dict[str, str]:
-    """The features by option; those that have none of their own are left out."""
+    """The features by option; features without an option of their own are left out."""
     options = Counter(_option(feature.name) for feature in features)
     return {
         option: feature.name
@@ -59,18 +59,18 @@ def _option(name: str) -> str:
 
 
 class Table(NamedTuple):
-    """Rows of a CSV file; `labels` are their true classes, None if the file does not say."""
+    """Rows of a CSV file; `labels` are their true classes, or None if the file has none."""
 
     flowers: list[Flower]
     labels: list[str] | None = None
 
 
 def read_table(path: Path, card: Card) -> Table:
-    """One instance a row, under a header that names every feature, and perhaps one column more.
+    """Read one instance from each row; the header names every feature.
 
-    That column holds the true classes, whatever its name. A feature's may bear its unit, as in
-    training: "petal length (cm)". Raises InvalidInput that names column and row, the header
-    being row 1, or OSError.
+    One more column, of any name, has the true classes. A column's name may contain the unit, as
+    in training: "petal length (cm)". Raises InvalidInput, which names column and row (the header
+    is row 1), or OSError.
     """
     rows = _rows(path)
     _, header = next(rows, (1, []))
@@ -98,7 +98,7 @@ def read_table(path: Path, card: Card) -> Table:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, numbered from 1 as a spreadsheet does."""
+    """Rows that are not blank, numbered from 1, as in a spreadsheet."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -114,14 +114,14 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str | None]:
-    """The feature that each column holds; None for the one of the true classes."""
+    """The feature of each column; None for the column of the true classes."""
     known = {f"{feature.name} ({feature.unit})": feature.name for feature in features}
     known |= {feature.name: feature.name for feature in features}
     accepted = ", ".join(feature.name for feature in features)
-    # Spaces around a name count only where a feature has them, too.
+    # Spaces around a name are ignored, unless the feature's name has them, too.
     names = [known.get(column, known.get(column.strip())) for column in header]
     unknown = [column for column, name in zip(header, names, strict=True) if name is None]
-    # Beside a missing feature it is more likely that one, misspelt.
+    # If a feature is missing, the extra column is more likely that feature, misspelt.
     complete = set(names) >= {feature.name for feature in features}
     if unknown and not (complete and len(unknown) == 1):
         more = "; one more column may hold the classes" if complete else ""
@@ -148,7 +148,7 @@ def _number(text: str, where: str) -> float:
     if not text.strip():
         raise InvalidInput(f"{where}: missing value")
     try:
-        # Python reads 1_000 as a number; nothing else that writes tables does.
+        # Python reads 1_000 as a number, but programs that write tables do not.
         number = math.nan if "_" in text else float(text)
     except ValueError:
         number = math.nan

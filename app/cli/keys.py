@@ -1,4 +1,4 @@
-"""`stateserve key`: API keys for the file that the setting api_keys names."""
+"""The command key: API keys for the file of the setting api_keys."""
 
 import sys
 from typing import Annotated
@@ -21,7 +21,7 @@ def new(
     scope: Annotated[list[Scope], typer.Option(help="What it may do; may be given again.")],
     rate: Annotated[str | None, typer.Option(help="Such as 100/minute; any unless given.")] = None,
 ) -> None:
-    """Make a key: it is shown on standard error, now only; its entry goes to standard output.
+    """Make a key. Standard error shows it this once; its entry goes to standard output.
 
     stateserve key new dashboard --scope predict >> keys.toml
     """

@@ -1,4 +1,4 @@
-"""How commands print: tables for people, JSON for programs."""
+"""The output of commands: tables for people, JSON for programs."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from rich.table import Column, Table
 from stateserve.console import PlainConsole
 from stateserve.text import printable, printable_json, shortest, shortest_float32
 
-# In a pipe nothing is folded to a width that no terminal has: grep finds whole names.
+# In a pipe, lines are not folded, so that grep finds whole names.
 console = PlainConsole(width=None if sys.stdout.isatty() else 1000)
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def table(name: str, *columns: str) -> Table:
-    """An empty table without lines, whose first column is never cut short."""
+    """An empty table without lines, whose first column is never truncated."""
     return Table(Column(name, overflow="fold"), *columns, box=None, pad_edge=False)
 
 
@@ -29,7 +29,7 @@ def short(number: float | None) -> str:
 
 
 def figure(number: float | None, dtype: str = "float64") -> str:
-    """The shortest digits in the tensor's precision; nothing for a figure that is not defined."""
+    """The shortest digits in the tensor's precision; empty for an undefined figure."""
     if number is None:
         return ""
     narrow = dtype.startswith(("float", "bfloat")) and dtype != "float64"
@@ -41,5 +41,5 @@ def print_json(value: object) -> None:
 
 
 def warn(text: str) -> None:
-    """Say it beside the answer, which programs read."""
+    """Print a warning to standard error: programs read standard output."""
     print(printable(text), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""`stateserve predict`: classes for one instance or a table of them."""
+"""The command predict: classes for one instance or a CSV file of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,9 +42,9 @@ def predict(
 ) -> None:
     """Classify one instance given as options, or each row of a CSV file.
 
-    One column of the file may hold the true classes; the accuracy is shown then.
+    If one more column of the file has the true classes, the accuracy is shown.
     """
-    # A checkpoint by default: it needs no running service, and answers the same.
+    # A checkpoint by default: it needs no running service, and gives the same answer.
     from app.cli.flowers import Table, read_options, read_table
 
     given = arguments or []
@@ -68,12 +68,12 @@ def predict(
     else:
         _show_one(predictions[0])
     if asked.labels is not None:
-        # With --json not among the answers, which programs read.
+        # With --json to standard error: programs read the answers.
         typer.echo(_accuracy(asked.labels, predictions), err=as_json)
 
 
 def _show_one(prediction: Prediction) -> None:
-    """Every class, the most probable first."""
+    """Print every class, the most probable first."""
     logs = prediction.log_probabilities or {}
     rows = table("class", "probability", *(["log-probability"] if logs else []))
     ranked = sorted(prediction.probabilities.items(), key=lambda item: item[1], reverse=True)
@@ -87,7 +87,7 @@ def _show_one(prediction: Prediction) -> None:
 
 
 def _show_table(asked: "Table", predictions: list[Prediction]) -> None:
-    """The rows as they were given, each with its class and that class's probability."""
+    """Print the rows as given, each with its class and that class's probability."""
     first = predictions[0]
     columns = {
         "true class": asked.labels is not None,

@@ -1,4 +1,4 @@
-"""Runs a command; an error that we raised on purpose is one line and status 1."""
+"""Run a command; an expected error is one line and status 1."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ logger = logging.getLogger("app")
 
 
 def run(*, as_json: bool) -> None:
-    """Run what the command line says; `as_json`: the line is one of the log's."""
+    """Run the command line; with `as_json`, an error is a line of the log."""
     try:
         cli()
     except StateserveError as error:

@@ -1,4 +1,4 @@
-"""Where a command finds a model: in a checkpoint of this machine, or in a running service."""
+"""The model of a command: a local checkpoint, or a running service."""
 
 import os
 import re
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from stateserve.client import Client
     from stateserve.model import Card
 
-# Whoever types a command waits less long than a program: a moment's restart, no more.
+# Shorter than for programs, since a person waits: enough for a restart of the service.
 PATIENCE_SECONDS = 2.0
 
 
 class Source(Protocol):
-    """What `stateserve predict` needs of a model. stateserve.client.Client is one."""
+    """The methods that `stateserve predict` needs; stateserve.client.Client has them."""
 
     def card(self) -> "Card": ...
 
@@ -33,7 +33,7 @@ class Source(Protocol):
 
 
 class Checkpoint:
-    """The service's own path from request to answer, in this process and without HTTP."""
+    """The service's path from request to answer, in this process, without HTTP."""
 
     def __init__(self, path: Path) -> None:
         from app.monitor import Metrics
@@ -58,7 +58,7 @@ class Checkpoint:
 
 @contextmanager
 def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
-    """The service at `url`, or else the checkpoint `model`, or else the one in the settings."""
+    """The service at `url`, else the checkpoint `model`, else the checkpoint in the settings."""
     if url is None:
         yield Checkpoint(model or Settings.read().model)
         return
@@ -69,7 +69,7 @@ def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
 
 
 def read_source(source: str) -> "State":
-    """The state_dict of a checkpoint, or of the service at an address."""
+    """Read the state_dict of a checkpoint, or of the service at an address."""
     if re.match("https?://", source):
         with _client(source) as client:
             return client.state()
@@ -81,5 +81,5 @@ def read_source(source: str) -> "State":
 def _client(url: str) -> "Client":
     from stateserve.client import Client
 
-    # Not an option: others on this machine see a command's arguments.
+    # Not an option, since other users of the machine can see the arguments of a command.
     return Client(url, key=os.environ.get(KEY_VARIABLE), patience=PATIENCE_SECONDS)

@@ -1,6 +1,6 @@
 """Every setting, declared once: `Settings` reads variables and options.
 
-Raises SettingsError, naming the setting. Knows nothing of what the settings are for.
+Raises SettingsError, which names the setting. Knows nothing of the parts that use the settings.
 """
 
 from app.settings.host_names import HOST

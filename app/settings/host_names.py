@@ -1,4 +1,4 @@
-"""Names of hosts, and the origins that begin with them, as settings list them."""
+"""The types of two settings: lists of host names and of origins, separated by commas."""
 
 from typing import Annotated
 
@@ -14,6 +14,6 @@ def _split(given: object) -> object:
     return [part.strip() for part in given.split(",")] if isinstance(given, str) else given
 
 
-# By commas, and not as JSON, as pydantic-settings would read them.
+# Separated by commas; pydantic-settings would expect JSON.
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_split)]
 Patterns = Annotated[tuple[Pattern, ...], NoDecode, BeforeValidator(_split)]

@@ -1,4 +1,4 @@
-"""A version beside the default: a canary answers a share of its requests, a shadow sees them."""
+"""The settings canary and shadow: a version, and its share of the default's requests."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ _TARGET = re.compile(r"([A-Za-z0-9._-]+):([1-9][0-9]{0,17})(?:=([0-9.]+))?")
 
 
 class Target(NamedTuple):
-    """A version of a model, and the share above 0 and up to 1 of the default's requests."""
+    """A version of a model, and its share of the default's requests, above 0 and up to 1."""
 
     kind: Kind
     name: str
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
     @classmethod
     def parse(cls, kind: Kind, text: str) -> Self:
-        """Read `NAME:VERSION=SHARE`; a shadow's share is 1 where it is left out.
+        """Parse `NAME:VERSION=SHARE`; the share of a shadow is 1 by default.
 
         Raises ValueError.
         """
@@ -38,10 +38,10 @@ class Target(NamedTuple):
         return cls(kind, match[1], match[2], share)
 
     def takes(self, request_id: bytes | None) -> bool:
-        """Whether a request is in the share: always the same for an id, in every process.
+        """Whether a request is in the share. The result for an id is the same in every process.
 
-        A higher share keeps those that a lower one took. Without an id, or with an
-        empty one, it is drawn by lot.
+        Every id of a lower share is also in a higher one. Without an id, or with an empty
+        one, the result is random.
         """
         key = f"{self.kind} {self.name}:{self.version} ".encode()
         digest = hashlib.blake2b(key + (request_id or os.urandom(8)), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""Every setting, declared once; variables and the options of `stateserve serve` follow."""
+"""Every setting, declared once, for the variables and the options of `stateserve serve`."""
 
 import difflib
 import os
@@ -15,10 +15,10 @@ from app.settings.host_names import Origins, Patterns
 from app.settings.rollout_target import Kind, Target
 from app.settings.version_policy import VersionPolicy
 
-# Not "APP_" or "MODEL_": platforms set variables of such names themselves, and an unknown
-# variable of ours stops the start.
+# Not "APP_" or "MODEL_": platforms set such variables themselves, and an unknown variable with
+# this prefix is an error.
 PREFIX = "STATESERVE_"
-# No setting of the service: the API key that the commands which ask one send.
+# Not a setting of the service: the API key that commands send to a service.
 KEY_VARIABLE = "STATESERVE_KEY"
 
 
@@ -33,39 +33,43 @@ def _require_target(kind: Kind, text: str) -> str:
 
 
 class Settings(BaseSettings):
-    """Read from `STATESERVE_*` environment variables; options of `stateserve serve` win."""
+    """Read from `STATESERVE_*` variables; options of `stateserve serve` override them."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     model: Path = Field(
         default=Path("models/iris-model.pth"),
-        description="checkpoint to serve; its card beside it, if it has one",
+        description="checkpoint to serve; its model card is the file .json of the same name",
     )
     models: Path | None = Field(
         default=None,
-        description="folder to serve all models of, NAME.pth or NAME/VERSION/; "
-        "the model setting then names the default one",
+        description="folder of models, NAME.pth or NAME/VERSION/; all are served, and the "
+        "setting model names the default one",
     )
     version_policy: Annotated[str, AfterValidator(_require_policy)] = Field(
         default="latest", description="versions to serve: latest, latest:N, all, or such as 1,3"
     )
     hot_reload: bool = Field(
-        default=True, description="load what changes on disk while the service runs"
+        default=True, description="load files that change while the service runs"
     )
     admin_token: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="bearer token of POST /models/NAME/load, /unload and /default; "
-        "absent without, unless there are API keys",
+        description="bearer token of POST /models/NAME/load, /unload and /default; without it "
+        "and without API keys, these endpoints do not exist",
     )
     api_keys: Path | None = Field(
-        default=None, description="TOML file of API keys (stateserve key new); open to all without"
+        default=None,
+        description="TOML file of API keys (stateserve key new); without it, no request needs one",
     )
     cors_origins: Origins = Field(
-        default=(), description="origins whose pages may ask, by commas; * for any"
+        default=(),
+        description="origins whose pages may send requests, separated by commas; * for any",
     )
     trusted_hosts: Patterns = Field(
-        default=(), description="host names to answer to, by commas; *.example.com too; any without"
+        default=(),
+        description="host names to answer to, separated by commas, such as *.example.com; "
+        "without it, any",
     )
     canary: Annotated[str, AfterValidator(partial(_require_target, "canary"))] | None = Field(
         default=None,
@@ -73,18 +77,19 @@ class Settings(BaseSettings):
     )
     shadow: Annotated[str, AfterValidator(partial(_require_target, "shadow"))] | None = Field(
         default=None,
-        description="NAME:VERSION or NAME:VERSION=SHARE: a version that sees the default's "
-        "requests, and is compared with it",
+        description="NAME:VERSION or NAME:VERSION=SHARE: a version that predicts on the default's "
+        "requests, too, and is compared with it",
     )
     host: str = Field(
         default="127.0.0.1",
         min_length=1,
-        description="address or name to listen on; 0.0.0.0 for any of IPv4, :: for any of both",
+        description="address or name to listen on; 0.0.0.0 for any of IPv4, :: for any of IPv4 "
+        "and IPv6",
     )
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on; 0 picks one")
     uds: Path | None = Field(
         default=None,
-        description="path of a unix domain socket to listen on, in the place of host and port",
+        description="path of a unix domain socket to listen on, instead of host and port",
     )
     grpc_port: int | None = Field(
         default=None, ge=0, le=65535, description="port to answer gRPC on; 0 picks one"
@@ -94,8 +99,7 @@ class Settings(BaseSettings):
         default=30.0,
         ge=0,
         allow_inf_nan=False,
-        description="longest standstill of a worker's event loop before it is killed and "
-        "replaced; 0 for any",
+        description="time after which a worker that hangs is killed and replaced; 0 for never",
     )
     max_instances: int = Field(
         default=1_000_000, ge=1, description="most rows in one prediction request"
@@ -107,7 +111,7 @@ class Settings(BaseSettings):
         default=4096, ge=1, description="most small requests waiting for a forward pass"
     )
     max_large_requests: int = Field(
-        default=8, ge=1, description="most large requests in work at a time"
+        default=8, ge=1, description="most large requests processed at a time"
     )
     max_header_bytes: int = Field(
         default=32 * 2**10, ge=1024, description="most bytes in the headers of one request"
@@ -119,31 +123,31 @@ class Settings(BaseSettings):
         default=60.0,
         gt=0,
         allow_inf_nan=False,
-        description="longest wait for a request's body, and for a client that reads no answer",
+        description="longest wait for a request's body, and for a client to read its answer",
     )
     request_timeout_seconds: float = Field(
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="longest wait for a prediction without X-Request-Timeout; 0 for any",
+        description="longest wait for a prediction without X-Request-Timeout; 0 for no limit",
     )
     keep_alive_seconds: int = Field(
-        default=75, ge=1, description="how long a connection without a request is held"
+        default=75, ge=1, description="time before an idle connection is closed"
     )
     state_values_limit: int = Field(
-        default=1000, ge=0, description="largest tensor whose values /state shows unasked"
+        default=1000, ge=0, description="largest tensor whose values /state shows by default"
     )
     prediction_log: SecretStr | None = Field(
         default=None,
         description="database to log predictions to, sqlite:////FOLDER/FILE.db or "
-        "postgresql://USER:PASSWORD@HOST/NAME; none are logged without",
+        "postgresql://USER:PASSWORD@HOST/NAME; without it, none are logged",
     )
     prediction_log_flush_seconds: float = Field(
         default=1.0,
         gt=0,
         le=3600,
         allow_inf_nan=False,
-        description="longest wait of a prediction before it is logged: what a crash may lose",
+        description="longest time before a prediction is logged; a crash loses those not logged",
     )
     prediction_log_retention_days: float = Field(
         default=30.0,
@@ -154,7 +158,7 @@ class Settings(BaseSettings):
     prediction_log_max_rows: int = Field(
         default=100_000,
         ge=1,
-        description="most predictions waiting to be logged; more are dropped, and counted",
+        description="most predictions waiting to be logged; further ones are dropped and counted",
     )
     prediction_log_timeout_seconds: float = Field(
         default=10.0,
@@ -164,32 +168,32 @@ class Settings(BaseSettings):
         description="longest wait for one answer of the prediction log's database",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="least severe log record written"
+        default="info", description="lowest level of the log records that are written"
     )
     tracing: bool = Field(
-        default=False, description="send OpenTelemetry traces, as the OTEL_* variables say"
+        default=False, description="send OpenTelemetry traces, configured by the OTEL_* variables"
     )
     drain_delay_seconds: float = Field(
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="how long to serve on, not ready, after SIGTERM",
+        description="time after SIGTERM in which requests are still accepted, while not ready",
     )
     drain_timeout_seconds: int = Field(
-        default=30, ge=1, description="longest wait for requests in flight at the end"
+        default=30, ge=1, description="longest wait for requests in flight after SIGTERM"
     )
 
     @property
     def beside(self) -> list[Target]:
-        """Canary and shadow, where they are set."""
+        """Canary and shadow, if they are set."""
         texts: dict[Kind, str | None] = {"canary": self.canary, "shadow": self.shadow}
         return [Target.parse(kind, text) for kind, text in texts.items() if text]
 
     @classmethod
     def read(cls, arguments: list[str] | None = None) -> Self:
-        """Read the environment and, where given, command line arguments.
+        """Read the environment and, if given, command line arguments.
 
-        Raises SettingsError naming the unknown or malformed setting.
+        Raises SettingsError, which names the unknown or malformed setting.
         """
         _require_known_variables()
         options: dict[str, Any] = {}
@@ -203,7 +207,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = ".".join(map(str, first["loc"]))
-            # A token that is refused for its length may still be somebody's.
+            # Do not repeat an invalid token: it may be a real one, only too short.
             found = "" if name == "admin_token" else f", not {first['input']!r}"
             raise SettingsError(f"setting {variable(name)}: {first['msg']}{found}") from None
 

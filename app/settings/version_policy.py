@@ -1,23 +1,23 @@
-"""Which of a model's versions are served: the latest, all, or specific ones, as in Triton."""
+"""The setting version_policy: serve the latest, all, or specific versions, as in Triton."""
 
 import re
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 _LATEST = re.compile(r"latest(?::([1-9][0-9]{0,3}))?")
-# 18 digits fit 64 bits, which is what a protocol or a metric may store them in.
+# 18 digits fit in 64 bits, the size in protocols and metrics.
 _VERSION = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class VersionPolicy(NamedTuple):
-    """At most the `limit` highest versions, of those in `only`; None is no bound."""
+    """At most the `limit` highest of the versions in `only`; None means no limit."""
 
     limit: int | None = 1
     only: frozenset[str] | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `latest`, `latest:N`, `all`, or versions such as `1,3`. Raises ValueError."""
+        """Parse `latest`, `latest:N`, `all`, or versions such as `1,3`. Raises ValueError."""
         versions = text.split(",")
         if text == "all":
             return cls(limit=None)
@@ -28,9 +28,9 @@ class VersionPolicy(NamedTuple):
         raise ValueError("use latest, latest:N, all, or versions such as 1,3")
 
     def order(self, versions: Iterable[str]) -> list[str]:
-        """Those of `versions` that may be served, highest first; `limit` is not applied.
+        """The versions that may be served, highest first; `limit` is not applied.
 
-        A version that cannot be loaded gives its place to the next, so whoever loads counts.
+        The caller applies it, since the next version replaces one that cannot be loaded.
         """
         allowed = (v for v in versions if self.only is None or v in self.only)
         return sorted(allowed, key=int, reverse=True)

@@ -1,4 +1,4 @@
-"""Threads that the end of the process does not wait for."""
+"""A thread pool whose threads do not delay the end of the process."""
 
 import queue
 import threading
@@ -10,7 +10,7 @@ Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class DaemonThreads:
-    """As concurrent.futures' own, whose threads the interpreter joins, however long they take."""
+    """As ThreadPoolExecutor, whose threads the interpreter joins at its end; these it does not."""
 
     def __init__(self, count: int, name: str) -> None:
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -25,7 +25,7 @@ class DaemonThreads:
         return future
 
     def close(self) -> None:
-        """Have each end after what it does now."""
+        """Each thread ends after its current call."""
         for _ in range(self._count):
             self._jobs.put(None)
 

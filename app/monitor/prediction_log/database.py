@@ -1,4 +1,4 @@
-"""Everything that is asked of the log's database, and what its failures mean."""
+"""The queries of the prediction log, and the errors for their failures."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from app.monitor.prediction_log.records import Row
 from app.monitor.prediction_log.tables import delete_before, insert, predictions
 
 _c = predictions.c
-# Deleted at once: others wait meanwhile, and a statement may only take so long.
+# Rows of one DELETE: other statements wait meanwhile, and a statement has a time limit.
 PORTION = 5000
 
 
 class Count(NamedTuple):
-    """Rows alike: of one state of the model, None where an older release wrote them."""
+    """A number of rows with the same state and classes; the state is None in old rows."""
 
     state_sha256: str | None
     predicted: str
@@ -28,10 +28,10 @@ class Count(NamedTuple):
 
 
 class LogDatabase:
-    """The table is made where it is missing, at the first use and after a failure.
+    """The database of the log; a missing table is created at the first use and after a failure.
 
-    Every method raises LogUnavailable where the database cannot do it now; the log has the
-    reason, once for each outage.
+    Every method raises LogUnavailable if the database fails; the service's log has the reason,
+    once for each outage.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -40,7 +40,7 @@ class LogDatabase:
         self._outage = Outage()
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write all or none. Raises RejectedRows."""
+        """Write all rows or none. Raises RejectedRows."""
         try:
             with self._transaction("writing") as connection:
                 insert(connection, rows)
@@ -48,7 +48,7 @@ class LogDatabase:
             raise RejectedRows(_reason(error)) from None
 
     def find(self, id: str) -> list[Any]:
-        """All rows of a prediction: one, but for what an older release wrote."""
+        """All rows of a prediction: one, except for rows of an older release."""
         query = select(predictions).where(_c.id == id).order_by(_c.time.desc(), _c.version.desc())
         with self._transaction("reading") as connection:
             return list(connection.execute(query))
@@ -68,14 +68,14 @@ class LogDatabase:
     def inputs(
         self, model: str, version: str, state_sha256: str, since: float, limit: int
     ) -> list[dict[str, float]]:
-        """The inputs of the rows since then, the newest `limit` at most."""
+        """The inputs of the newest rows since a time, at most `limit`."""
         query = select(_c.inputs).where(*_in_window(model, version, since))
         query = query.where(_c.state_sha256 == state_sha256)
         with self._transaction("reading") as connection:
             return list(connection.scalars(query.order_by(_c.time.desc()).limit(limit)))
 
     def purge(self, before: float) -> bool:
-        """Delete a portion of the rows that are older; whether there may be more."""
+        """Delete a portion of the older rows; returns whether there may be more."""
         with self._transaction("writing") as connection:
             return delete_before(connection, before, PORTION) == PORTION
 
@@ -104,8 +104,8 @@ def _in_window(model: str, version: str, since: float) -> list[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """In one line, without the statement and its parameters."""
+    """The error in one line, without the statement and its parameters."""
     cause = getattr(error, "orig", None) or error
-    # Where PostgreSQL says it: the rest of its text, DETAIL, shows the row with its inputs.
+    # PostgreSQL's primary message alone: its DETAIL would show the row with its inputs.
     message = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     return " ".join(message.split())

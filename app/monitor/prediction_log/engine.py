@@ -1,4 +1,4 @@
-"""From the address of a database to SQLAlchemy's engine: SQLite or PostgreSQL, with limits."""
+"""Make SQLAlchemy's engine for the address of a SQLite or PostgreSQL database, with time limits."""
 
 import math
 import sqlite3
@@ -15,15 +15,15 @@ from sqlalchemy.pool import NullPool
 from app.errors import SettingsError
 from stateserve.errors import MissingExtra
 
-# How long to wait at most for another process that writes, and for a connection.
+# The longest wait for another process that writes, and for a connection.
 BUSY_SECONDS = 5.0
 
 
 def make_engine(address: str, seconds: float) -> Engine:
-    """It connects when first used, so that a process can fork before.
+    """Make the engine. It connects at its first use, so a process can fork before.
 
-    A transaction takes no longer than `seconds`, but for the time to connect.
-    Raises SettingsError for an address of another kind, or MissingExtra.
+    A transaction takes at most `seconds`, plus the time to connect. Raises SettingsError for
+    an address of another kind, or MissingExtra.
     """
     url = _parse(address)
     if url.get_backend_name() == "sqlite":
@@ -37,11 +37,11 @@ def _parse(address: str) -> URL:
     except (ArgumentError, ValueError):
         url = URL.create("none")
     kind, path = url.get_backend_name(), url.database or ""
-    # A database in memory is lost with its connection.
+    # A database in memory is lost when its connection is closed.
     in_file = kind == "sqlite" and path and not path.startswith((":", "file:"))
-    # A password with an @ that is not written %40 is taken apart, and logged as a host's name.
+    # An @ in a password, unless written as %40, would split it: a part is logged as a host name.
     if (not in_file and kind != "postgresql") or "@" in (url.host or ""):
-        # The address may hold a password, so it is not shown.
+        # The address may contain a password, so it is not shown.
         raise SettingsError(
             "setting STATESERVE_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
             "nor postgresql://USER:PASSWORD@HOST/NAME"
@@ -60,15 +60,15 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
-        # Readers do not wait for the one that writes, nor it for them; what is committed
-        # outlives the process, though the last moments may be lost with the machine.
+        # WAL: readers and the writer do not wait for each other. Committed rows survive the
+        # end of the process; a crash of the machine may lose the last of them.
         _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL").close()
         record.info["inode"] = path.stat().st_ino
 
     @event.listens_for(engine, "checkout")
     def require_file(_connection: Any, record: Any, _proxy: Any) -> None:
-        # A file that was deleted takes writes as before, and all are lost.
+        # Writes to a deleted file succeed, and are lost.
         if not path.exists() or path.stat().st_ino != record.info["inode"]:
             raise DisconnectionError(f"{path} is another file than before")
 
@@ -76,7 +76,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
 
 def _use_wal(connection: Any) -> None:
-    """Of processes that open a new file at once, one may be told at once that it is locked."""
+    """Retry: when processes open a new file at the same time, one may get "locked" at once."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -94,7 +94,7 @@ def _postgresql(url: URL, seconds: float) -> Engine:
     except ImportError:
         raise MissingExtra("PostgreSQL needs psycopg: pip install '.[log]'") from None
     busy_seconds = min(seconds, BUSY_SECONDS)
-    # For a server that works, and would go on with what nobody waits for.
+    # A working server then cancels a statement whose caller has given up.
     limits = {"statement_timeout": seconds, "lock_timeout": busy_seconds}
     options = " ".join(f"-c {name}={math.ceil(limit * 1000)}" for name, limit in limits.items())
     engine = create_engine(
@@ -105,8 +105,8 @@ def _postgresql(url: URL, seconds: float) -> Engine:
         },
         json_deserializer=msgspec.json.decode,
         hide_parameters=True,
-        # A connection for each transaction. One that is kept may lead to a server that became
-        # read-only, and keeps another process from its own where there are few.
+        # A new connection for each transaction. A kept one may lead to a server that became
+        # read-only, and takes the place of another process's if there are few.
         poolclass=NullPool,
     )
 

@@ -1,4 +1,4 @@
-"""What a prediction should have said: read from a body, kept with the prediction."""
+"""Feedback: the true class of a logged prediction."""
 
 import re
 import time
@@ -11,15 +11,15 @@ from app.monitor.prediction_log.queue import PredictionLog
 from app.predict.codecs import MAX_FAULTS, JsonObject, describe, escape, parse_json
 from stateserve.errors import Fault
 
-# What an answer was logged under, and the number of an instance; what an older release logged has
-# a caller's request id there.
+# The id of the answer, and the number of the instance; in rows of an older release, the caller's
+# request id.
 PREDICTION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}:[0-9]{1,9}")
 FIELDS = ("prediction_id", "class")
 WANTED = 'an object with "prediction_id" and "class"'
 
 
 class Feedback(NamedTuple):
-    """`true_class` is a name, which the model of the prediction has to know."""
+    """`true_class` is a name, which must be a class of the prediction's model."""
 
     prediction_id: str
     true_class: str
@@ -46,7 +46,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
             yield Fault(f"/{escape(name)}", f"unknown field; {WANTED} belongs here")
         elif name in seen:
             yield Fault(f"/{name}", "stands twice")
-        # Not a subclass: NaN, which JSON does not have, is one.
+        # type(), not isinstance: the parser's mark for NaN is a subclass of str.
         elif type(given) is not str:
             yield Fault(f"/{name}", f"{describe(given)} where a string belongs")
         elif name == "prediction_id" and not PREDICTION_ID.fullmatch(given):
@@ -59,7 +59,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
 
 
 def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
-    """Keep the true class with a prediction, in place of an earlier one; returns the rows before.
+    """Set the true class of a prediction, and return its rows from before.
 
     Raises PredictionNotFound, InvalidFeedback for a class that the model does not have, or
     LogUnavailable.

@@ -1,4 +1,4 @@
-"""When a database fails, and when it works again: said in the log once each."""
+"""Log once when the database fails, and once when it works again."""
 
 import logging
 from typing import Literal
@@ -8,7 +8,7 @@ Kind = Literal["reading", "writing"]
 
 
 class Outage:
-    """What fails may be one kind alone, as writing where the database became read-only."""
+    """Reading and writing are separate, since a database can become read-only."""
 
     def __init__(self) -> None:
         self._failing: set[Kind] = set()
@@ -19,7 +19,7 @@ class Outage:
         self._failing.add(kind)
 
     def end(self, kind: Kind) -> None:
-        """Whoever writes reads as well; not all that could be read could be written."""
+        """Successful writing ends both outages, successful reading only that of reading."""
         if not self._failing:
             return
         self._failing -= {"reading", kind}

@@ -1,4 +1,4 @@
-"""The table as the log needs it: looked at first, and only what is missing is made."""
+"""Prepare the table of the log: create only the parts that are missing."""
 
 import logging
 from functools import cache
@@ -10,25 +10,25 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from app.monitor.prediction_log.tables import ADDED, by_time, predictions
 
 logger = logging.getLogger("app.log")
-# The number of the lock that processes take in turns to make the table; any would do.
+# An arbitrary number for the lock under which processes create the table one after the other.
 CREATION = 4_815_162_342
-HELP = "docs/monitoring.md has the statements for whoever may make tables there"
+HELP = "docs/monitoring.md has the statements for a role with the right to create tables"
 
 
 class Unprepared(Exception):
-    """What is missing may not be made; its text says what it is, and why."""
+    """A missing part cannot be created; the text names it and the reason."""
 
 
 def prepare(connection: Connection) -> None:
-    """Make the table, or the columns that an older one lacks. Raises Unprepared.
+    """Create the table, or the columns that an older one lacks. Raises Unprepared.
 
-    A role that may not make tables can use one that is there: nothing is asked of it then.
+    A complete table needs no rights to create one: then no such statement is sent.
     """
     if not (lacking := _lacking(connection)):
         return
     try:
         if connection.dialect.name == "postgresql":
-            # Of two that make the same at once, one fails.
+            # If two processes create the same at once, one fails.
             connection.execute(select(func.pg_advisory_xact_lock(CREATION)))
             lacking = _lacking(connection)
         for statement in lacking:
@@ -38,7 +38,7 @@ def prepare(connection: Connection) -> None:
 
 
 def _lacking(connection: Connection) -> list[Executable]:
-    """The statements that make what is missing."""
+    """The statements that create the missing parts."""
     found = inspect(connection)
     name = predictions.name
     if not found.has_table(name):
@@ -58,5 +58,5 @@ def _lacking(connection: Connection) -> list[Executable]:
 
 @cache
 def _warn_of_no_index() -> None:
-    # To make it takes longer than a transaction may, where the table is large.
+    # On a large table, creating the index takes longer than a transaction may.
     logger.warning("the table predictions lacks its index; %s", HELP)

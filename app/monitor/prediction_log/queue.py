@@ -1,4 +1,4 @@
-"""The queue between those who predict and the thread that writes."""
+"""The queue between the pipeline and the thread that writes to the database."""
 
 import asyncio
 import logging
@@ -15,24 +15,24 @@ from app.monitor.prediction_log.daemon_threads import DaemonThreads
 from app.monitor.prediction_log.records import Record, to_rows
 
 if TYPE_CHECKING:
-    # Not at run time: only who logs needs SQLAlchemy.
+    # Not at run time: SQLAlchemy is an extra.
     from app.monitor.prediction_log.database import LogDatabase
 
 logger = logging.getLogger("app.log")
 Result = TypeVar("Result")
-# Rows of one transaction: of 300 each costs more, and 3,000 gain nothing.
+# Rows of one transaction: with 300 each row costs more, and 3,000 are no better.
 BATCH_ROWS = 1000
 PURGE_SECONDS = 60
 DAY_SECONDS = 86_400
-# Threads for those who ask the database, apart from those that predict: it may be slow.
+# Threads for queries, separate from those for predictions, since a database may be slow.
 ASKING_THREADS = 4
 MAX_ASKING = 64
 
 
 class PredictionLog:
-    """Takes records from any thread, and writes them in another, `flush_seconds` later at most.
+    """Accepts records from any thread; its own thread writes them within `flush_seconds`.
 
-    What cannot be written waits, up to `max_rows`; then what is new is dropped and counted.
+    Up to `max_rows` rows wait if they cannot be written; further ones are dropped and counted.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class PredictionLog:
         self._timeout = timeout_seconds
         self._retention = retention_days * DAY_SECONDS
         self._max_rows = max_rows
-        # Written at once: the more objects wait, the longer the garbage collector takes.
+        # Written at once, since waiting objects slow the garbage collector.
         self._enough = min(BATCH_ROWS, max_rows)
         self._written = metrics.log_written
         self._dropped = {
@@ -60,7 +60,7 @@ class PredictionLog:
         self._queue: deque[Record] = deque()
         self._waiting = 0
         self._counting = threading.Lock()
-        # Taken from the queue and not yet written; whoever holds `_writing` owns it.
+        # Taken from the queue and not yet written; the holder of `_writing` owns it.
         self._batch: list[Record] = []
         self._writing = threading.Lock()
         self._hurry = threading.Event()
@@ -82,13 +82,13 @@ class PredictionLog:
             self._hurry.set()
 
     def start(self) -> None:
-        """To be called in the process that predicts, after all forks."""
+        """Start the thread; call this in the process that predicts, after all forks."""
         self._threads = DaemonThreads(ASKING_THREADS, "log")
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
         self._thread.start()
 
     def close(self, seconds: float) -> None:
-        """Write what waits, for so long; what is left then is counted as dropped."""
+        """Write waiting rows for at most `seconds`; the rest is counted as dropped."""
         self._stopped.set()
         self._hurry.set()
         self._thread.join(seconds)
@@ -99,7 +99,7 @@ class PredictionLog:
         self.database.close()
 
     def flush(self) -> bool:
-        """Write all that waits now; false where the database cannot take it."""
+        """Write all rows that wait now; False if the database fails."""
         if not self._writing.acquire(timeout=self._timeout):
             return False
         try:
@@ -125,9 +125,9 @@ class PredictionLog:
     async def ask(
         self, until: float | None, question: Callable[..., Result], *arguments: Any
     ) -> Result:
-        """Call `question` in a thread, and wait for it: up to a time of time.monotonic(), if given.
+        """Call `question` in a thread and wait for it, until a time of time.monotonic(), if given.
 
-        Raises what it raises, LogUnavailable, DeadlineExceeded with nothing asked, or Overloaded.
+        Raises the errors of `question`, LogUnavailable, DeadlineExceeded, or Overloaded.
         """
         if self._asking >= MAX_ASKING:
             raise Overloaded(f"{self._asking} callers ask the prediction log already; try again")
@@ -150,13 +150,13 @@ class PredictionLog:
             try:
                 done = self.flush() and self._purge()
             except Exception:
-                # Whatever it was: without this thread all that follows would be lost.
+                # Any error: without this thread, all further rows would be lost.
                 logger.exception("the prediction log failed")
                 done = False
-            # Now, for what came meanwhile is a batch of its own only when it is enough.
+            # Now, since rows that arrive meanwhile start a batch only when they are enough.
             self._hurry.clear()
             if not done:
-                # However much waits: a database that fails is not asked in a loop.
+                # For any number of rows: a failing database is not tried in a loop.
                 self._stopped.wait(self.flush_seconds)
         self.flush()
 
@@ -181,7 +181,7 @@ class PredictionLog:
             self._waiting -= rows
 
     def _purge(self) -> bool:
-        """Delete what is old, in portions; what comes meanwhile is written between them."""
+        """Delete old rows in portions; new rows are written between them."""
         now = time.time()
         try:
             while now >= self._next_purge and not self._stopped.is_set():

@@ -1,4 +1,4 @@
-"""What is kept of a prediction until it is written, and the rows that it becomes."""
+"""Records of predictions in memory, and their rows for the database."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, repeat
@@ -12,7 +12,7 @@ from stateserve.client import record_type
 from stateserve.model import Predictor
 from stateserve.model.architectures import FloatArray
 
-# People measure to so many digits; a float32 that is no such number is written in full.
+# Measured values have at most so many digits; any other float32 is written in full.
 DECIMALS = 4
 _encode = msgspec.json.Encoder().encode
 
@@ -20,8 +20,8 @@ _encode = msgspec.json.Encoder().encode
 # Id, the request's id, model, version, the state's hash, time, inputs and probabilities as JSON,
 # predicted class.
 Row = tuple[str, str, str, str, str, float, str, str, str]
-# Of one request in a Record: its prediction id, its request id, the number of its first
-# instance, and how many there are.
+# One request in a Record: its prediction id, its request id, the number of its first instance,
+# and the number of instances.
 Share = tuple[bytes, bytes, int, int]
 
 
@@ -54,11 +54,11 @@ class Rows:
         )
 
 
-# Out of sight of the garbage collector, and holding little that it sees: many wait.
+# Not tracked by the garbage collector, and with few tracked objects, since many wait.
 class Record(msgspec.Struct, gc=False):
-    """`size` consecutive rows of one forward pass, from row `start` on, and whose they are.
+    """`size` consecutive rows of one forward pass, from row `start` on, with their requests.
 
-    The arrays are those of app.inference.ForwardPass; `time` is in seconds since the epoch.
+    The arrays are those of app.predict.ForwardPass; `time` is in seconds since the epoch.
     """
 
     rows: Rows
@@ -88,7 +88,7 @@ def _to_json(value: Any) -> str:
 
 
 def shortest(values: FloatArray) -> NDArray[np.float64]:
-    """float32 values as people wrote them, 5.1 and not 5.099999904632568, where that is exact."""
+    """float32 values in their short form, 5.1 and not 5.099999904632568, if it is exact."""
     exact = values.astype(np.float64)
     rounded = exact.round(DECIMALS)
     return np.where(rounded.astype(np.float32) == values, rounded, exact)

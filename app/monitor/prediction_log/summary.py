@@ -1,4 +1,4 @@
-"""What the log says of one version over a window: shares, drift, and how often it was right."""
+"""The report on one version over a period: class shares, drift and accuracy."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from app.monitor.drift import Drift, measure_drift
 from stateserve.model import Predictor
 
 if TYPE_CHECKING:
-    # Not at run time: only who logs needs SQLAlchemy.
+    # Not at run time: SQLAlchemy is an extra.
     from app.monitor.prediction_log.database import LogDatabase
 
-# Enough to see a drift of one row in a hundred, read in a tenth of a second.
+# Enough to detect a drift of one row in a hundred, and read in a tenth of a second.
 MAX_DRIFT_ROWS = 20_000
 
 
 @dataclass
 class Judged:
-    """How many rows there are of a state, with a true class, and right."""
+    """The number of rows of a state, of those with a true class, and of correct ones."""
 
     predictions: int = 0
     with_feedback: int = 0
@@ -31,9 +31,9 @@ class Summary:
     """Counts by class in the order of the card.
 
     `confusion` (n_classes, n_classes) counts rows with feedback, by true and by predicted
-    class. `drift` has a Drift for each feature, None where no row was there to compare, over
-    the newest `drift_rows`; it is None where the card holds no histograms. `others` has what
-    other states said under the same version, by their hashes.
+    class. `drift` has a Drift for each feature over the newest `drift_rows`, or None without
+    rows; it is None if the card has no histograms. `others` has the figures of other states of
+    the same version, by their hashes.
     """
 
     predicted: list[int]
@@ -44,14 +44,14 @@ class Summary:
 
 
 def summarize(database: "LogDatabase", predictor: Predictor, since: float) -> Summary:
-    """Rows since a time, in seconds since the epoch. Raises LogUnavailable."""
+    """Summarise the rows since a time, in seconds since the epoch. Raises LogUnavailable."""
     card, version = predictor.card, (predictor.name, predictor.version)
     places = {label: index for index, label in enumerate(card.classes)}
-    # By true class, the last for none, and predicted class.
+    # By true class (the last is for none), then by predicted class.
     pairs = np.zeros((len(places) + 1, len(places)), np.int64)
     others: dict[str | None, Judged] = defaultdict(Judged)
     for state_sha256, label, true_class, count in database.count(*version, since):
-        # A file may have been replaced by one of another state under the same version.
+        # A file may have been replaced by another state under the same version.
         if state_sha256 != predictor.state_sha256:
             other = others[state_sha256]
             other.predictions += count

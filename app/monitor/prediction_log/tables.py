@@ -1,4 +1,4 @@
-"""The log's one table, and how many rows get into it at once."""
+"""The table of the log, and the statements that insert and delete many rows."""
 
 from collections.abc import Iterable
 from itertools import chain, islice, repeat
@@ -45,50 +45,50 @@ predictions = Table(
     Column("feedback_time", Double),
 )
 _c = predictions.c
-# A table of an older release lacks them; what it holds has null there.
+# A table of an older release lacks them; its rows then have null.
 ADDED = (_c.request_id, _c.state_sha256)
-# Holds all that /monitoring counts; time first, as retention deletes.
+# Covers the counts of /monitoring; time is first, for the deletion of old rows.
 by_time = Index(
     "predictions_by_time",
     *(_c.time, _c.model, _c.version, _c.state_sha256, _c.predicted, _c.true_class),
 )
 
 
-# Those of a Row, in the order of the table, which SQLAlchemy keeps.
+# The columns of a Row, in the order of the table, which SQLAlchemy keeps.
 COLUMNS = (
     *("id", "request_id", "model", "version", "state_sha256"),
     *("time", "inputs", "probabilities", "predicted"),
 )
-# Rows of one statement in SQLite, which takes 32,766 parameters.
+# Rows of one statement in SQLite, whose limit is 32,766 parameters.
 CHUNK = 128
 
 
 def insert(connection: Connection, rows: Iterable[Row]) -> None:
-    """Insert the rows that are not there yet, from a transaction whose end nobody heard of.
+    """Insert the rows that do not exist yet: a transaction may have succeeded without an answer.
 
-    Many rows make one statement: with one for each row the thread that writes would take and
-    give the interpreter's lock each time, and wait for the busy event loop each time.
+    One statement has many rows: for each statement the thread releases the GIL, and then waits
+    for the busy event loop to get it back.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_postgresql, {"rows": _encode(list(rows)).decode()})
         return
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK)):
-        # Filled up with its last row, which is then there already: for another number of rows
-        # SQLite would have to prepare another statement.
+        # Filled up with its last row, which is then ignored: SQLite would have to prepare another
+        # statement for another number of rows.
         full = chain(chunk, repeat(chunk[-1], CHUNK - len(chunk)))
         values = tuple(chain.from_iterable(full))
         connection.exec_driver_sql(_sqlite, values)
 
 
 def delete_before(connection: Connection, time: float, limit: int) -> int:
-    """Delete some of the rows that are older, and return how many."""
-    # By the row's own address: from an index on a table that was never analysed, the planner
-    # may go through all rows for each that it is to delete.
+    """Delete some of the older rows, and return their number."""
+    # By the row's own address: with an index on a table that was never analysed, the planner may
+    # read all rows for each row to delete.
     place = _place[connection.dialect.name]
     old = select(place).where(_c.time < time).order_by(_c.time).limit(limit)
     if connection.dialect.name == "postgresql":
-        # Others delete at the same time.
+        # Other processes delete at the same time.
         old = old.with_for_update(skip_locked=True)
         chosen = place == func.any(func.array(old.scalar_subquery()))
     else:
@@ -106,7 +106,7 @@ def _sqlite_insert() -> str:
 
 
 def _postgresql_insert() -> Any:
-    """One parameter holds all rows as JSON: the server takes them apart."""
+    """One parameter has all rows as JSON; the server parses it."""
     unfolded = func.json_array_elements(cast(bindparam("rows", type_=Text), JSON))
     value = unfolded.table_valued(column("value", JSON)).c.value
     chosen = select(

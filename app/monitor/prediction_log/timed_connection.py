@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL that ends after a time, whatever the server does or does not do."""
+"""A connection to PostgreSQL that is closed after a time limit, even if the server hangs."""
 
 import contextlib
 import os
@@ -10,17 +10,17 @@ from typing import Any, Self
 
 import psycopg
 
-# Another process may give its connection back: each holds one for a transaction only.
+# Another process may free its connection soon: each keeps one for a transaction only.
 FULL = re.compile("too many (clients|connections)|connection slots")
 MOST_WAITING_SECONDS = 2
 PAUSE_SECONDS = 0.05
 
 
 class TimedConnection(psycopg.Connection[Any]):
-    """Used for one transaction. One that waits for an answer when the time is over fails.
+    """A connection for one transaction, which fails if it waits for an answer at the time limit.
 
-    The server's own limits end nothing on a server that stands still, and TCP's nothing on one
-    whose kernel, or a proxy, takes what it is sent.
+    The server's own limits do not work if the server hangs, and TCP's do not work if its kernel
+    or a proxy still accepts data.
     """
 
     _seconds = 0.0
@@ -28,7 +28,7 @@ class TimedConnection(psycopg.Connection[Any]):
 
     @classmethod
     def open(cls, seconds: float, *arguments: Any, **options: Any) -> Self:
-        """Connect as `connect` does, again where the server has no place just now."""
+        """Connect with `connect`, and again if the server has no free connection."""
         deadline = time.monotonic() + min(seconds, MOST_WAITING_SECONDS)
         while True:
             try:
@@ -47,7 +47,7 @@ class TimedConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             if not self._expired:
                 raise
-            # libpq has it that the server closed the connection.
+            # libpq reports that the server closed the connection.
             raise psycopg.OperationalError(f"no answer within {self._seconds:g} s") from None
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def _expire_after(self, seconds: float) -> None:
         self._seconds = seconds
-        # Of its own number: the other is libpq's to close, and may soon be another file's.
+        # A duplicate of the descriptor: libpq closes its own, whose number may be reused.
         self._wire = socket.socket(fileno=os.dup(self.fileno()))
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
@@ -65,6 +65,6 @@ class TimedConnection(psycopg.Connection[Any]):
 
     def _expire(self) -> None:
         self._expired = True
-        # It may just have been closed.
+        # The connection may already be closed.
         with contextlib.suppress(OSError):
             self._wire.shutdown(socket.SHUT_RDWR)
