@@ -23,9 +23,17 @@ from app.api.openapi.document import Document, title_of
 from app.api.problems import install_error_handlers, status_of
 from app.api.routes import include_routers
 from app.api.service import Service
-from app.monitor import Metrics, RequestSpans, RolloutCounts, TracedAccessLog, TracedExecution
-from app.monitor.prediction_log import RecordingInference
-from app.predict import JSON, PLAIN, Inference, LargeRequests, PredictFace, media_types
+from app.monitor import (
+    AccessLog,
+    Metrics,
+    ModelMetrics,
+    ModelSpans,
+    RequestSpans,
+    RolloutCounts,
+    describe_answer,
+)
+from app.monitor.prediction_log import PredictionRecorder
+from app.predict import JSON, Inference, LargeRequests, Observer, PredictFace, media_types
 from app.registry import (
     Registry,
     Repository,
@@ -102,7 +110,7 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
     """Put around FastAPI the layers that see every request."""
     service: Service = app.state.service
     # Outermost, not by add_middleware: it also sees what FastAPI's own layers answer.
-    log = TracedAccessLog(service.metrics) if tracing else None
+    log = AccessLog(service.metrics, describe_answer) if tracing else None
     access = AccessMiddleware(app, service, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
     app.middleware_stack = allow_origins(traced, service.settings.cors_origins)
@@ -118,12 +126,12 @@ def load_service(
     large = LargeRequests(settings.max_large_requests)
 
     def build(predictor: Predictor) -> PredictFace:
-        execution = TracedExecution(tracing.tracer, predictor) if tracing else PLAIN
-        limit = settings.max_queued_requests
-        if log is None:
-            inference = Inference(predictor, metrics, limit, execution)
-        else:
-            inference = RecordingInference(predictor, metrics, limit, execution, log.append)
+        observers: list[Observer] = [ModelMetrics(metrics, predictor)]
+        if log:
+            observers.append(PredictionRecorder(predictor, log.append))
+        if tracing:
+            observers.append(ModelSpans(tracing.tracer, predictor))
+        inference = Inference(predictor, observers, settings.max_queued_requests)
         return PredictFace(inference, settings, large)
 
     policy = VersionPolicy.parse(settings.version_policy)

@@ -36,13 +36,12 @@ class Checkpoint:
     """The service's path from request to answer, in this process, without HTTP."""
 
     def __init__(self, path: Path) -> None:
-        from app.monitor import Metrics
         from app.predict import Inference
         from app.predict.codecs import JsonFormat
         from stateserve.model import Predictor
 
         self._predictor = Predictor.load(path)
-        self._inference = Inference(self._predictor, Metrics())
+        self._inference = Inference(self._predictor)
         self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
 
     def card(self) -> "Card":

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from app.monitor.metrics import Metrics as Metrics
     from app.monitor.metrics import Snapshot as Snapshot
     from app.monitor.metrics import share_counts as share_counts
+    from app.monitor.model_metrics import STAGES as STAGES
+    from app.monitor.model_metrics import ModelMetrics as ModelMetrics
+    from app.monitor.model_spans import ModelSpans as ModelSpans
     from app.monitor.request_spans import RequestSpans as RequestSpans
-    from app.monitor.request_spans import TracedAccessLog as TracedAccessLog
+    from app.monitor.request_spans import describe_answer as describe_answer
     from app.monitor.rollout_counts import RolloutCounts as RolloutCounts
     from app.monitor.rollout_counts import ShadowCounts as ShadowCounts
     from app.monitor.rollout_counts import VersionCounts as VersionCounts
-    from app.monitor.traced_execution import TracedExecution as TracedExecution
     from app.monitor.tracing import Tracing as Tracing
 
 __getattr__ = lazy_exports(
@@ -33,9 +35,10 @@ __getattr__ = lazy_exports(
         "drift": ("Level",),
         "json_log": ("LINES", "configure_logging"),
         "metrics": ("Metrics", "Snapshot", "share_counts"),
-        "request_spans": ("RequestSpans", "TracedAccessLog"),
+        "model_metrics": ("STAGES", "ModelMetrics"),
+        "model_spans": ("ModelSpans",),
+        "request_spans": ("RequestSpans", "describe_answer"),
         "rollout_counts": ("RolloutCounts", "ShadowCounts", "VersionCounts"),
-        "traced_execution": ("TracedExecution",),
         "tracing": ("Tracing",),
     },
 )

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
@@ -63,13 +64,17 @@ class AccessLog:
     configure logging.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, trace: Callable[[Access], str] | None = None) -> None:
+        """`trace` puts the answer into the request's span, and returns the id of its trace."""
         self._metrics = metrics
+        self._trace = trace
         self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._timed = False
         self._unwritten: list[tuple[float, Access]] = []
 
     def append(self, access: Access) -> None:
+        if self._trace is not None:
+            access = access._replace(trace_id=self._trace(access))
         requests, latency = self._measure(access)
         requests.inc()
         latency.observe(access.seconds)
@@ -93,8 +98,9 @@ class AccessLog:
             LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
 
     def line(self, now: float, access: Access) -> dict[str, object]:
+        traced = {"trace_id": access.trace_id} if access.trace_id else {}
         # The same field names as in json_log.py.
-        return {
+        return traced | {
             "time": datetime.fromtimestamp(now, UTC),
             "level": "DEBUG" if is_quiet(access) else "INFO",
             "logger": logger.name,

@@ -1,20 +1,12 @@
 """A span around each request, by OpenTelemetry's conventions for HTTP servers."""
 
-from typing import Any
-
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer, format_trace_id
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.monitor.access_log import (
-    CLIENT_CLOSED_REQUEST,
-    KNOWN_METHODS,
-    UNMATCHED,
-    Access,
-    AccessLog,
-)
+from app.monitor.access_log import CLIENT_CLOSED_REQUEST, KNOWN_METHODS, UNMATCHED, Access
 
 # A probe every few seconds is no request that anybody would look for.
 UNTRACED = frozenset({"/health/live", "/health/ready", "/metrics"})
@@ -39,35 +31,28 @@ class RequestSpans:
             "HTTP" if method == "_OTHER" else method,
             propagate.extract(headers, getter=_HEADERS),
             kind=SpanKind.SERVER,
-            attributes=_asked(scope, headers),
+            attributes=_attributes(scope, headers),
         ):
             await self._app(scope, receive, send)
 
 
-class TracedAccessLog(AccessLog):
-    """Tells the request's span what was answered, and the log's line the span's trace."""
-
-    def append(self, access: Access) -> None:
-        span = trace.get_current_span()
-        context = span.get_span_context()
-        if access.route != UNMATCHED:
-            span.update_name(f"{_method(access.method)} {access.route}")
-            span.set_attribute("http.route", access.route)
-        if access.status == CLIENT_CLOSED_REQUEST:
-            # No answer was sent, so there is no status code to tell.
-            span.set_attribute("error.type", "ClientDisconnect")
-            span.set_status(StatusCode.ERROR)
-        else:
-            span.set_attribute("http.response.status_code", access.status)
-        if access.status >= 500:
-            span.set_attribute("error.type", str(access.status))
-            span.set_status(StatusCode.ERROR)
-        trace_id = format_trace_id(context.trace_id) if context.is_valid else ""
-        super().append(access._replace(trace_id=trace_id))
-
-    def line(self, now: float, access: Access) -> dict[str, object]:
-        line = super().line(now, access)
-        return line | {"trace_id": access.trace_id} if access.trace_id else line
+def describe_answer(access: Access) -> str:
+    """Add to the request's span how it was answered; returns the id of its trace, if it has one."""
+    span = trace.get_current_span()
+    context = span.get_span_context()
+    if access.route != UNMATCHED:
+        span.update_name(f"{_method(access.method)} {access.route}")
+        span.set_attribute("http.route", access.route)
+    if access.status == CLIENT_CLOSED_REQUEST:
+        # No answer was sent, so there is no status code.
+        span.set_attribute("error.type", "ClientDisconnect")
+        span.set_status(StatusCode.ERROR)
+    else:
+        span.set_attribute("http.response.status_code", access.status)
+    if access.status >= 500:
+        span.set_attribute("error.type", str(access.status))
+        span.set_status(StatusCode.ERROR)
+    return format_trace_id(context.trace_id) if context.is_valid else ""
 
 
 class _HeadersGetter(Getter[Headers]):
@@ -85,9 +70,9 @@ def _method(method: str) -> str:
     return method if method in KNOWN_METHODS else "_OTHER"
 
 
-def _asked(scope: Scope, headers: Headers) -> dict[str, Any]:
+def _attributes(scope: Scope, headers: Headers) -> dict[str, str | int]:
     method = _method(scope["method"])
-    attributes: dict[str, Any] = {
+    attributes: dict[str, str | int] = {
         "http.request.method": method,
         "url.scheme": scope["scheme"],
         "url.path": scope["path"][:MOST_CHARACTERS],

@@ -3,28 +3,17 @@
 Every protocol calls the same endpoint. Raises errors of app.errors. Knows no registry.
 """
 
-from app.predict.batching import Batcher, Run, Waiter
+from app.predict.batching import Waiter
 from app.predict.body import MOST_DIGITS, Body, read_body, read_json, require_plain
 from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import MAX_LOOP_BYTES, PredictFace, media_types
 from app.predict.headers import HEAD, Headers, RawHeader
 from app.predict.large_requests import LargeRequests
 from app.predict.media_types import JSON, NPY, SAFETENSORS, choose_media_type
+from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
 from app.predict.options import NOTHING_MORE, Asked
-from app.predict.pass_times import STAGES
-from app.predict.pipeline import (
-    CHUNK_ROWS,
-    MAX_BATCHED_ROWS,
-    PLAIN,
-    AnsweredRequest,
-    Execution,
-    ForwardPass,
-    Inference,
-    PassOver,
-    Prediction,
-    Predicts,
-    Told,
-)
+from app.predict.pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, Inference
+from app.predict.prediction import ForwardPass, Prediction
 from app.predict.tally import Tally, current_tally
 
 __all__ = [
@@ -39,27 +28,23 @@ __all__ = [
     "NOTHING_MORE",
     "NPY",
     "PARAMETER",
-    "PLAIN",
     "SAFETENSORS",
-    "STAGES",
+    "Answered",
     "AnsweredRequest",
     "Asked",
-    "Batcher",
     "Body",
     "Deadline",
-    "Execution",
     "ForwardPass",
     "Headers",
     "Inference",
     "LargeRequests",
-    "PassOver",
+    "Observer",
+    "PassRecord",
     "PredictFace",
     "Prediction",
-    "Predicts",
+    "QueuedRequest",
     "RawHeader",
-    "Run",
     "Tally",
-    "Told",
     "Waiter",
     "choose_media_type",
     "current_tally",

@@ -12,7 +12,7 @@ from app.errors import DeadlineExceeded, Overloaded
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Told = TypeVar("Told", contravariant=True)
+Received = TypeVar("Received", contravariant=True)
 Run = Callable[[list[Item]], list[Result]]
 # A call that holds the event loop longer than this goes to a thread.
 LOOP_BUDGET_SECONDS = 0.001
@@ -22,18 +22,12 @@ SMOOTHING = 0.2
 MARGIN = 1.25
 
 
-class Waiter(Protocol[Told]):
-    """Who is told a result, at once: a future, or what is as much of one."""
+class Waiter(Protocol[Received]):
+    """Takes a result at once: a future, or an object with these methods of one."""
 
     def done(self) -> bool: ...
-    def set_result(self, result: Told, /) -> None: ...
+    def set_result(self, result: Received, /) -> None: ...
     def set_exception(self, error: BaseException, /) -> None: ...
-
-
-class Waited:
-    """How many seconds all items together have waited for their batches."""
-
-    seconds = 0.0
 
 
 class Batcher(Generic[Item, Result]):
@@ -57,10 +51,9 @@ class Batcher(Generic[Item, Result]):
         max_batch: int = 256,
     ) -> None:
         self._run = run
-        self.waited = Waited()
         self._max_pending = max_pending
         self._max_batch = max_batch
-        self._pending: deque[tuple[Item, Waiter[Result], float | None, float]] = deque()
+        self._pending: deque[tuple[Item, Waiter[Result], float | None]] = deque()
         self._arrived = self._arrived_before = 0
         self._busy = False
         self._seconds = 0.0
@@ -79,7 +72,7 @@ class Batcher(Generic[Item, Result]):
         """Queue an item as `submit` does, for a waiter of the caller's own."""
         if len(self._pending) >= self._max_pending:
             raise Overloaded(f"{self._max_pending} requests are waiting already; try again")
-        self._pending.append((item, waiter, deadline, time.monotonic()))
+        self._pending.append((item, waiter, deadline))
         self._arrived += 1
         if self._arrived == 1:
             asyncio.get_running_loop().call_soon(self._end_tick)
@@ -122,7 +115,7 @@ class Batcher(Generic[Item, Result]):
         waiters: list[Waiter[Result]] = []
         latest = now = time.monotonic()
         while self._pending and len(items) < self._max_batch:
-            item, waiter, deadline, asked = self._pending.popleft()
+            item, waiter, deadline = self._pending.popleft()
             if waiter.done():
                 continue
             if deadline is not None and deadline <= latest:
@@ -130,7 +123,6 @@ class Batcher(Generic[Item, Result]):
                 continue
             items.append(item)
             waiters.append(waiter)
-            self.waited.seconds += now - asked
             latest = now + MARGIN * self._seconds
         return items, waiters
 

@@ -1,6 +1,5 @@
 """One model behind /predict, in every media type that it speaks."""
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.util import find_spec
 from pkgutil import resolve_name
@@ -18,7 +17,8 @@ from app.predict.headers import Headers
 from app.predict.large_requests import LargeRequests
 from app.predict.media_types import ARROW, JSON, NPY, choose_media_type
 from app.predict.options import NOTHING_MORE, Asked
-from app.predict.pipeline import MAX_BATCHED_ROWS, Prediction, Predicts
+from app.predict.pipeline import MAX_BATCHED_ROWS, Inference
+from app.predict.prediction import Prediction
 from app.predict.tally import current_tally, keep
 from app.settings import Settings
 from stateserve.model.architectures import FloatArray
@@ -58,7 +58,7 @@ class PredictFace:
 
     path = "/predict"
 
-    def __init__(self, inference: Predicts, settings: Settings, large: LargeRequests) -> None:
+    def __init__(self, inference: Inference, settings: Settings, large: LargeRequests) -> None:
         self.inference = inference
         self._settings = settings
         self._timeout = settings.request_timeout_seconds
@@ -144,7 +144,7 @@ class PredictFace:
         if size <= MAX_LOOP_BYTES:
             request, rows = found = read()
             if len(rows) <= MAX_BATCHED_ROWS:
-                predictions = [await self._predict(rows, deadline)]
+                predictions = [await self.inference.predict(rows, deadline)]
                 content = write(predictions, request)
                 self._hold(predictions)
                 return content
@@ -164,17 +164,6 @@ class PredictFace:
     def _hold(self, predictions: list[Prediction]) -> None:
         if tally := current_tally.get():
             tally.held = self.inference, predictions
-
-    async def _predict(self, rows: FloatArray, deadline: Deadline | None) -> Prediction:
-        asked = time.perf_counter()
-        try:
-            if deadline is None:
-                return await self.inference.predict(rows)
-            return await deadline.wait(self.inference.predict(rows, deadline.at))
-        except Exception:
-            # Here, where each request fails once: the express lane has it try again.
-            self.inference.times.failed(time.perf_counter() - asked)
-            raise
 
     def _answer_format(self, accept: bytes, source: Format) -> Format:
         # The body's own type first, so that it wins a tie.

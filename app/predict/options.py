@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import NotProvided
-from app.predict.pipeline import Prediction
+from app.predict.prediction import Prediction
 from stateserve.model import Novelty, Predictor, calibrate
 
 Float64Array = NDArray[np.float64]

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 
-from app.predict.pipeline import Prediction, Predicts
+from app.predict.pipeline import Inference
+from app.predict.prediction import Prediction
 
 
 class Tally:
@@ -20,7 +21,7 @@ class Tally:
         # Under which the prediction log keeps it; empty where it does not.
         self.prediction_id = prediction_id
         # What is to be told, and of what, once it is answered.
-        self.held: tuple[Predicts, list[Prediction]] | None = None
+        self.held: tuple[Inference, list[Prediction]] | None = None
 
     def count(self) -> None:
         """To be called in the event loop, when the request is answered."""

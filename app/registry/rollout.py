@@ -13,7 +13,7 @@ from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
 from app.predict import NOTHING_MORE, Asked, Headers, PredictFace
 from app.registry.registry import Combine, Registry
-from app.registry.shadow import Mirror, Mirrored, why_not_comparable
+from app.registry.shadow import Mirror, why_not_comparable
 from app.settings import Settings, Target, variable
 from stateserve.errors import StateserveError
 from stateserve.model import Predictor
@@ -138,4 +138,4 @@ def _mirrored(
     ours, theirs = default.inference.predictor, shadow.inference.predictor
     pair = ours.name, ours.version, theirs.version
     mirror = Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes))
-    return PredictFace(Mirrored(default.inference, mirror), settings, default.large)
+    return PredictFace(default.inference.observed_by(mirror), settings, default.large)

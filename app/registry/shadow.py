@@ -1,19 +1,17 @@
-"""What another version would have said: compared with each answer, after it and beside it."""
+"""A shadow: another version whose predictions are compared with each answer, after it has left."""
 
-import asyncio
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from app.monitor import ShadowCounts
-from app.predict import CHUNK_ROWS, AnsweredRequest, Prediction, Predicts, Waiter
+from app.predict import CHUNK_ROWS, Answered, Observer, Prediction
 from stateserve.model import Predictor
-from stateserve.model.architectures import FloatArray
 
 logger = logging.getLogger("app.shadow")
 # One comparison keeps the interpreter from everybody else: so many take 0.1 ms.
@@ -35,40 +33,11 @@ def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
     return None
 
 
-class Mirrored:
-    """An Inference whose every answer goes to a mirror, once whoever asked has it."""
+class Mirror(Observer):
+    """Compares a shadow with answers in a thread that gives way after each few.
 
-    def __init__(self, inference: Predicts, mirror: "Mirror") -> None:
-        self.predictor, self.times = inference.predictor, inference.times
-        self._inference = inference
-        self._mirror = mirror
-
-    def predict(
-        self, rows: FloatArray, deadline: float | None = None
-    ) -> asyncio.Future[Prediction]:
-        return self._inference.predict(rows, deadline)
-
-    def predict_for(
-        self, waiter: Waiter[Prediction], rows: FloatArray, deadline: float | None = None
-    ) -> None:
-        self._inference.predict_for(waiter, rows, deadline)
-
-    def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
-        return self._inference.predict_chunks(rows)
-
-    def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
-        self._inference.answered(request, prediction, first)
-        self._mirror.offer(prediction)
-
-    def close(self) -> None:
-        self._inference.close()
-
-
-class Mirror:
-    """Compares a shadow with predictions in a thread that gives way after each few.
-
-    It computes nothing in the caller's thread, raises nothing, and drops what does not fit
-    into its queue: a slow shadow misses requests and delays none.
+    It computes nothing in the event loop's thread, raises nothing, and drops what does not
+    fit into its queue: a slow shadow misses requests and delays none.
     """
 
     def __init__(self, shadow: Predictor, counts: ShadowCounts) -> None:
@@ -79,6 +48,10 @@ class Mirror:
         self._busy = False
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "shadow")
+
+    def answered(self, answered: Sequence[Answered]) -> None:
+        for _, prediction, _ in answered:
+            self.offer(prediction)
 
     def offer(self, prediction: Prediction) -> None:
         rows = prediction.end - prediction.start

@@ -243,7 +243,7 @@ class FastRequest:
         headers = [*response.raw_headers, (REQUEST_ID, self.request_id)]
         self._send(response.status_code, header_lines(headers), bytes(response.body))
         seconds = time.perf_counter() - self.started
-        self.face.inference.times.failed(seconds)
+        self.face.inference.failed(error, seconds)
         self._log(response.status_code, seconds)
 
     def _send(self, status: int, headers: bytes, content: bytes | memoryview) -> None:

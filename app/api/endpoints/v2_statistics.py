@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from app.api.dependencies import FaceDep, ServiceDep
 from app.api.service import Service
-from app.monitor import Snapshot
-from app.predict import JSON, STAGES
+from app.monitor import STAGES, Snapshot
+from app.predict import JSON
 from app.predict.codecs import OpenModel
 
 NANOSECONDS = 1e9

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.monitor.prediction_log.feedback import attach as attach
     from app.monitor.prediction_log.feedback import parse_feedback as parse_feedback
     from app.monitor.prediction_log.queue import PredictionLog as PredictionLog
-    from app.monitor.prediction_log.recorder import RecordingInference as RecordingInference
+    from app.monitor.prediction_log.recorder import PredictionRecorder as PredictionRecorder
     from app.monitor.prediction_log.summary import Judged as Judged
     from app.monitor.prediction_log.summary import Summary as Summary
     from app.monitor.prediction_log.summary import summarize as summarize
@@ -26,7 +26,7 @@ __getattr__ = lazy_exports(
         "engine": ("make_engine",),
         "feedback": ("PREDICTION_ID", "attach", "parse_feedback"),
         "queue": ("PredictionLog",),
-        "recorder": ("RecordingInference",),
+        "recorder": ("PredictionRecorder",),
         "summary": ("Judged", "Summary", "summarize"),
     },
 )

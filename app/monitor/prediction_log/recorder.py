@@ -1,36 +1,26 @@
-"""Inference that also records, for whatever protocol calls it."""
+"""The observer that hands answers to the prediction log."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from app.monitor.metrics import Metrics
 from app.monitor.prediction_log.records import Record, Rows
-from app.predict import Execution, Inference, Told
+from app.predict import Answered, Observer
 from stateserve.model import Predictor
 
 # Rows of a large request that are written at once.
 SLICE_ROWS = 1000
 
 
-class RecordingInference(Inference):
-    """Hands what was answered to `append`."""
+class PredictionRecorder(Observer):
+    """Makes records of what was answered, for `append`."""
 
-    def __init__(
-        self,
-        predictor: Predictor,
-        metrics: Metrics,
-        max_pending: int,
-        execution: Execution,
-        append: Callable[[Record], None],
-    ) -> None:
-        super().__init__(predictor, metrics, max_pending, execution)
+    def __init__(self, predictor: Predictor, append: Callable[[Record], None]) -> None:
         self._rows = Rows(predictor)
         self._append = append
 
-    def _settle(self, told: list[Told]) -> None:
-        super()._settle(told)
+    def answered(self, answered: Sequence[Answered]) -> None:
         record, last, following = None, None, 0
-        for request, (whole, start, end), first in told:
+        for request, (whole, start, end), first in answered:
             if not request.prediction_id:
                 continue
             for at in range(start, end, SLICE_ROWS):

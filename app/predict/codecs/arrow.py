@@ -13,7 +13,7 @@ from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, Instances, 
 from app.predict.codecs.json_text import escape
 from app.predict.media_types import ARROW
 from app.predict.options import NOVELTY_FIELDS, Asked, show
-from app.predict.pipeline import Prediction
+from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.errors import Fault
 from stateserve.model import Predictor

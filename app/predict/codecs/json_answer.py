@@ -13,7 +13,7 @@ from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import Instances
 from app.predict.media_types import JSON
 from app.predict.options import NOTHING_MORE, NOVELTY_FIELDS, Asked, Shown, show
-from app.predict.pipeline import Prediction
+from app.predict.prediction import Prediction
 from stateserve.client import RangeWarning, record_type
 from stateserve.model import Feature, Predictor
 from stateserve.text import shortest

@@ -14,7 +14,7 @@ from app.predict.body import Body
 from app.predict.codecs.json_request import MOST_LISTED, Instances, require_at_most
 from app.predict.media_types import NPY
 from app.predict.options import Asked, show
-from app.predict.pipeline import Prediction
+from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.checkpoint import npy_header
 from stateserve.errors import Fault

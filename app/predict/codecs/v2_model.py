@@ -9,7 +9,7 @@ import numpy as np
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.json_request import require_at_most
 from app.predict.codecs.v2_tensors import BYTES, DTYPES, Array, Tensor, bytes_array
-from app.predict.pipeline import Prediction
+from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.model import Predictor
 from stateserve.model.architectures import FloatArray

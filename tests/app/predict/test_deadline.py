@@ -61,10 +61,11 @@ def test_nothing_but_logs_and_dates_that_are_told_reads_the_time_of_day() -> Non
             if isinstance(node, ast.Attribute) and ast.unparse(node) in TIMES_OF_DAY:
                 readers.add(path.relative_to(ROOT / "app").as_posix())
             assert not (isinstance(node, ast.ImportFrom) and node.module == "time"), path
-    logs = {f"log/{name}.py" for name in ("feedback", "prediction_log", "recording")}
-    # Of a header, and of the last inference.
-    told = {"client/retries.py", "pass_times.py"}
-    assert readers == {"api/access_log.py", "api/monitoring.py", *told, *logs}
+    names = ("feedback", "queue", "recorder")
+    logs = {f"monitor/prediction_log/{name}.py" for name in names}
+    # Of the last inference, and of spans.
+    told = {"monitor/model_metrics.py", "monitor/model_spans.py"}
+    assert readers == {"monitor/access_log.py", "api/endpoints/monitoring.py", *told, *logs}
 
 
 TIMES_OF_DAY = {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "datetime.today"}

@@ -91,7 +91,7 @@ class SmallService:
         loaded = Predictor.load(IRIS)
         predictor = ScriptedPredictor(loaded.module, loaded.card, loaded.name, forward=forward)
         metrics = Metrics()
-        self.inference = Inference(predictor, metrics, configured.max_queued_requests)
+        self.inference = Inference(predictor, (), configured.max_queued_requests)
         large = LargeRequests(configured.max_large_requests)
         face = PredictFace(self.inference, configured, large)
         service = Service(configured, metrics, OneModel(face), large)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+import numpy as np
 import pytest
 
 from app.api.app import create_app
@@ -41,7 +42,7 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
         save_model(tmp_path / f"m{index}/1/model.pth", seed=index)
     registry = Registry(
         Repository(tmp_path, "m0"),
-        lambda predictor: Inference(predictor, metrics),
+        Inference,
         metrics,
         VersionPolicy.parse("all"),
         combine=combine,
@@ -69,9 +70,7 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     card = card_path(path).read_bytes()
     card_path(path).unlink()
     metrics = Metrics()
-    registry = Registry(
-        Repository(tmp_path, "made"), lambda predictor: Inference(predictor, metrics), metrics
-    )
+    registry = Registry(Repository(tmp_path, "made"), Inference, metrics)
     registry.load_all()
 
     def name() -> str:
@@ -97,7 +96,7 @@ async def test_the_garbage_collector_does_not_look_at_what_was_loaded(tmp_path: 
     metrics = Metrics()
     registry = Registry(
         Repository(tmp_path, "made"),
-        lambda predictor: Inference(predictor, metrics),
+        Inference,
         metrics,
         VersionPolicy.parse("all"),
     )
@@ -140,7 +139,7 @@ def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are
         app = create_app(Settings(models=folder, model=Path("made.pth"), version_policy="all"))
         service = app.state.service
         for face in service.registry.served():
-            face.inference.times.passed(1, 1, 0, 0, 0)
+            list(face.inference.predict_chunks(np.zeros((1, 4), np.float32)))
         ask(service)
         calls.append(calls_of(partial(ask, service)))
         assert len(statistics_of(service).model_stats) == number

@@ -41,7 +41,7 @@ def make_registry(
     def build(predictor: Predictor) -> Inference:
         for each in gates:
             each()
-        return Inference(predictor, metrics)
+        return Inference(predictor)
 
     repository = Repository(folder, "wine")
     registry = Registry(repository, build, metrics, VersionPolicy.parse(policy))
@@ -463,7 +463,7 @@ async def test_a_request_ends_on_the_version_that_it_began_on(tmp_path: Path) ->
     save_versions(tmp_path, 1)
     registry = make_registry(tmp_path)
     taken = registry.current("wine")
-    waiting = taken.predict(ROWS), taken.predict(ROWS)
+    waiting = [asyncio.create_task(taken.predict(ROWS)) for _ in range(2)]
     save_versions(tmp_path, 2)
     await registry.load("wine")
     for whole, start, end in await asyncio.gather(*waiting):

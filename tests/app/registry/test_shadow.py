@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from app.monitor.metrics import Metrics
+from app.monitor.model_metrics import ModelMetrics
 from app.monitor.rollout_counts import RolloutCounts, ShadowCounts
-from app.predict.pipeline import Inference, Prediction
+from app.predict.deadline import Deadline
+from app.predict.pipeline import Inference
+from app.predict.prediction import Prediction
 from app.predict.tally import Tally
-from app.registry.shadow import MOST_WAITING_ROWS, Mirror, Mirrored, why_not_comparable
+from app.registry.shadow import MOST_WAITING_ROWS, Mirror, why_not_comparable
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
@@ -41,7 +44,9 @@ class Watched:
         counts = ShadowCounts(RolloutCounts(self.metrics), ("wine", "1", "2"), CLASSES)
         self.default = make_predictor(1, "1")
         self.mirror = Mirror(shadow, counts)
-        self.inference = Mirrored(Inference(self.default, self.metrics), self.mirror)
+        self.inference = Inference(
+            self.default, [ModelMetrics(self.metrics, self.default), self.mirror]
+        )
         self._request = Tally(b"")
 
     async def predict(self, rows: np.ndarray) -> Prediction:
@@ -138,7 +143,7 @@ async def test_a_shadow_that_hangs_delays_nobody_and_misses_what_does_not_fit(sl
     for _ in range(offered):
         prediction = await watched.predict(ROWS[:batch])
         assert prediction.end - prediction.start == batch
-    assert watched.requests("shed") == 10
+    await watched.until(lambda: watched.requests("shed") == 10)
     slow.gate.set()
     await watched.until(lambda: watched.requests("compared") == offered - 10 + 1)
     # There is room again.
@@ -175,7 +180,7 @@ async def test_what_was_refused_or_given_up_is_not_mirrored() -> None:
     # More than one in a tick wait for its end, and can still be given up.
     answered, given_up = (asyncio.ensure_future(watched.predict(ROWS[:1])) for _ in range(2))
     await asyncio.sleep(0)
-    late = watched.inference.predict(ROWS[:1], 0.0)
+    late = watched.inference.predict(ROWS[:1], Deadline(-1))
     given_up.cancel()
     await asyncio.gather(answered, given_up, late, return_exceptions=True)
     await watched.until(lambda: watched.requests("compared") == 1)

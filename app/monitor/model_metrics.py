@@ -1,0 +1,143 @@
+"""The metrics of one version: its answers, and where the time of its requests goes."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+from prometheus_client import Counter
+
+from app.monitor.metrics import Metrics
+from app.predict import Answered, ForwardPass, Observer, PassRecord, QueuedRequest
+from stateserve.model import Predictor
+
+STAGES = ("compute_input", "compute_infer", "compute_output")
+# Where several processes serve, another one may be asked; these sums reach it so much later.
+MOMENT_SECONDS = 0.01
+# Passes of up to so many rows are counted by their size, larger ones by the next power of two:
+# a version may see thousands of sizes.
+EXACT_ROWS = 64
+
+
+class ModelMetrics(Observer):
+    """Counts what was answered, and sums times, to add them before the metrics are read.
+
+    Prometheus's own counters would cost each forward pass more than it costs itself.
+    """
+
+    def __init__(self, metrics: Metrics, predictor: Predictor) -> None:
+        self._metrics = metrics
+        self._labels = name, version = predictor.name, predictor.version
+        self._batch_size = metrics.batch_size.labels(name, version)
+        self._by_class = [metrics.predictions.labels(name, each) for each in predictor.card.classes]
+        self._by_feature = [
+            metrics.out_of_range.labels(name, feature.name) for feature in predictor.card.features
+        ]
+        self._lock = Lock()
+        self._timed = False
+        self._forget()
+        metrics.before_collecting(self)
+
+    def _forget(self) -> None:
+        self._answered = self._failed = 0
+        self._failed_seconds = self._waited = self._last = 0.0
+        self._stages = [0.0, 0.0, 0.0]
+        # Of each number of rows: passes, and the seconds of each stage.
+        self._passes: dict[int, list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
+
+    def passed(self, record: PassRecord) -> None:
+        """Add a pass; each request counts all of its time."""
+        rows, requests, waited, began, started, computed, ended, error, _ = record
+        if error is not None:
+            return
+        self._batch_size.observe(rows)
+        read, ran, wrote = started - began, computed - started, ended - computed
+        shares = requests or 1
+        with self._lock:
+            self._answered += requests
+            self._waited += waited
+            total = self._stages
+            total[0] += shares * read
+            total[1] += shares * ran
+            total[2] += shares * wrote
+            size = self._passes[rows if rows <= EXACT_ROWS else 1 << (rows - 1).bit_length()]
+            size[0] += 1
+            size[1] += read
+            size[2] += ran
+            size[3] += wrote
+            self._last = ended
+        if self._metrics.shared and not self._timed:
+            self._tell_soon()
+
+    def answered(self, answered: Sequence[Answered]) -> None:
+        # Neighbours in a forward pass at once: each request alone costs twice as much.
+        whole, start, end = answered[0][1]
+        end = start
+        for _, prediction, _ in answered:
+            if prediction.whole is not whole or prediction.start != end:
+                self._count(whole, start, end)
+                whole, start, end = prediction
+            end = prediction.end
+        self._count(whole, start, end)
+
+    def failed(self, error: BaseException, seconds: float, _queued: QueuedRequest | None) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            return
+        with self._lock:
+            self._failed += 1
+            self._failed_seconds += seconds
+
+    def tell(self) -> None:
+        """Add to the metrics what they do not have yet; from any thread."""
+        with self._lock:
+            requests = {"success": self._answered, "fail": self._failed}
+            seconds = dict(zip(STAGES, self._stages, strict=True))
+            seconds |= {"queue": self._waited, "fail": self._failed_seconds}
+            passes, last = self._passes, self._last
+            self._forget()
+        metrics, labels = self._metrics, self._labels
+        for result, count in requests.items():
+            if count:
+                metrics.inferences.labels(*labels, result).inc(count)
+        for stage, amount in seconds.items():
+            if amount:
+                metrics.inference_seconds.labels(*labels, stage).inc(amount)
+        for rows, (number, *stages) in passes.items():
+            metrics.passes.labels(*labels, str(rows)).inc(number)
+            for stage, amount in zip(STAGES, stages, strict=True):
+                metrics.pass_seconds.labels(*labels, str(rows), stage).inc(amount)
+        if last:
+            unix = time.time() - (time.perf_counter() - last)
+            metrics.last_inference.labels(*labels).set(unix)
+
+    def _tell_soon(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            # A thread, and so a pass that takes longer than this does.
+            self.tell()
+        else:
+            self._timed = True
+            loop.call_later(MOMENT_SECONDS, self._tell_in_time)
+
+    def _tell_in_time(self) -> None:
+        self._timed = False
+        self.tell()
+
+    def _count(self, whole: ForwardPass, start: int, end: int) -> None:
+        if end - start == 1:
+            self._by_class[whole.indices[start]].inc()
+        else:
+            counts = np.bincount(whole.indices[start:end], minlength=len(self._by_class))
+            _increase(self._by_class, counts)
+        if whole.outside is not None:
+            _increase(self._by_feature, whole.outside[start:end].sum(axis=0))
+
+
+def _increase(counters: list[Counter], counts: NDArray[np.int64]) -> None:
+    for counter, count in zip(counters, counts.tolist(), strict=True):
+        if count:
+            counter.inc(count)
