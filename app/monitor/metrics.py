@@ -87,7 +87,7 @@ class Metrics:
         )
         self.inference_seconds = Counter(
             "inference_seconds_total",
-            "Seconds of these requests by stage; who shares a forward pass counts all of it.",
+            "Seconds of these requests by stage; each request counts its whole forward pass.",
             [*VERSION, "stage"],
             registry=self.registry,
         )
@@ -138,23 +138,23 @@ class Metrics:
         )
         self.log_written = Counter(
             "prediction_log_written_total",
-            "Predictions that the prediction log holds, or held.",
+            "Predictions written to the prediction log.",
             registry=self.registry,
         )
         self.log_dropped = Counter(
             "prediction_log_dropped_total",
-            "Predictions that it does not hold, by reason.",
+            "Predictions not written to the prediction log, by reason.",
             ["reason"],
             registry=self.registry,
         )
         self.log_lines_dropped = Counter(
             "log_lines_dropped_total",
-            "Lines not in the log, for whoever reads it was too slow, or the disk full.",
+            "Log lines dropped because the reader was too slow or the disk was full.",
             registry=self.registry,
         )
         self.processes = Gauge(
             "worker_processes",
-            "Processes that serve.",
+            "Serving processes.",
             registry=self.registry,
             multiprocess_mode="livesum",
         )
@@ -169,7 +169,7 @@ class Metrics:
             self.restarts.labels(reason)
         self._process_id = Gauge(
             "process_id",
-            "The number by which the system knows the process.",
+            "The process id.",
             registry=self.registry,
             # Its label `pid` is the process name, which also names the metric files.
             multiprocess_mode="all",

@@ -20,33 +20,33 @@ class RolloutCounts:
         registry = metrics.registry
         self.answers = Counter(
             "rollout_requests_total",
-            "Predictions asked of a model with a canary or shadow, by the version that answered.",
+            "Prediction requests to a model with a canary or shadow, by answering version.",
             ["model", "version", "status"],
             registry=registry,
         )
         self.latency = Histogram(
             "rollout_request_duration_seconds",
-            "Seconds from a request's headers to its answer, by the version that answered.",
+            "Seconds from a request's headers to its answer, by answering version.",
             ["model", "version"],
             buckets=LATENCY_BUCKETS,
             registry=registry,
         )
         self.mirrored = Counter(
             "shadow_requests_total",
-            "Requests of the default version, by what the shadow did: compared, shed or failed. "
-            "A large one counts for each forward pass that it takes.",
+            "Requests of the default version by the shadow's result: compared, shed or failed. "
+            "A large request counts once for each forward pass.",
             [*PAIR, "result"],
             registry=registry,
         )
         self.rows = Counter(
             "shadow_rows_total",
-            "Rows compared, by the classes that the default version and the shadow predicted.",
+            "Compared rows by the predicted classes of the default version and the shadow.",
             [*PAIR, "default_class", "shadow_class"],
             registry=registry,
         )
         self.disagreements = Counter(
             "shadow_disagreements_total",
-            "Rows compared for which the two predicted different classes.",
+            "Compared rows for which the two versions predicted different classes.",
             PAIR,
             registry=registry,
         )

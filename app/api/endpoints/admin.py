@@ -13,12 +13,12 @@ router = APIRouter(
     tags=["admin"],
     responses=problems(404, 409, 422, 503),
 )
-OptionalVersion = Annotated[str | None, Query(description="all that is meant, if absent")]
+OptionalVersion = Annotated[str | None, Query(description="absent: all versions")]
 
 
 @router.post(
     "/models/{model}/load",
-    summary="Load from disk what changed, or one version",
+    summary="Load the versions of the policy, or one version",
     response_model=ModelListing,
 )
 async def load(service: ServiceDep, model: ModelName, version: OptionalVersion = None) -> Response:
@@ -40,7 +40,7 @@ async def unload(
 
 @router.post(
     "/models/{model}/default",
-    summary="Make one version the default: roll back",
+    summary="Make one version the default, for example to roll back",
     response_model=ModelListing,
 )
 async def set_default(

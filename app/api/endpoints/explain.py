@@ -91,7 +91,7 @@ class ExplanationView(BaseModel):
 
 @router.post(
     "/explain",
-    summary="Why one flower gets its class",
+    summary="Explain the class of one flower",
     response_model=ExplanationView,
     responses=problems(400, 413, 415, 422, 501, 504),
     openapi_extra={

@@ -22,12 +22,12 @@ class Ready(BaseModel):
     status: Literal["ready"] = "ready"
 
 
-@router.get("/health/live", summary="Is the process up")
+@router.get("/health/live", summary="Whether the process runs")
 async def live() -> Live:
     return Live()
 
 
-@router.get("/health/ready", summary="May requests be sent here", responses=problems(503))
+@router.get("/health/ready", summary="Whether the service is ready", responses=problems(503))
 async def ready(service: ServiceDep) -> Ready:
     service.require_ready()
     return Ready()

@@ -56,11 +56,11 @@ class Listing(BaseModel):
 class DiffQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    first: str = Field(alias="from", description="the version to start from")
-    second: str = Field(alias="to", description="the version to go to")
+    first: str = Field(alias="from", description="the old version")
+    second: str = Field(alias="to", description="the new version")
 
 
-@router.get("/models", summary="Every model and where its versions stand", response_model=Listing)
+@router.get("/models", summary="Every model and the state of its versions", response_model=Listing)
 async def list_models(service: ServiceDep) -> Response:
     registry = service.registry
     by_name = groupby(registry.statuses(), key=lambda status: status.name)
@@ -90,7 +90,7 @@ def versions_of(service: Service, model: str) -> Response:
 # A plain function, so that FastAPI runs it in a thread: large states take long.
 @router.get(
     "/models/{model}/diff",
-    summary="What changed from one version to another",
+    summary="The differences between two versions",
     responses=problems(404, 422),
 )
 def diff_versions(

@@ -24,7 +24,7 @@ class MonitoringQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     window_hours: float = Field(
-        default=24.0, gt=0, le=8760, allow_inf_nan=False, description="how far to look back"
+        default=24.0, gt=0, le=8760, allow_inf_nan=False, description="length of the window"
     )
 
 

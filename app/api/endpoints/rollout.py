@@ -52,8 +52,8 @@ class Shadow(Part):
     failed: int
     rows: int
     disagreements: int
-    disagreement_share: float | None = Field(description="disagreements of rows")
-    mean_absolute_difference: float | None = Field(description="of a class's probability")
+    disagreement_share: float | None = Field(description="disagreements / rows")
+    mean_absolute_difference: float | None = Field(description="of the probabilities")
     confusion: dict[str, dict[str, int]]
 
 
@@ -66,7 +66,7 @@ class RolloutView(BaseModel):
 
 @router.get(
     "/models/{model}/comparison",
-    summary="How a canary or shadow does beside the default version",
+    summary="Compare a canary or shadow with the default version",
     responses=problems(404),
 )
 async def compare_versions(service: ServiceDep, model: ModelName) -> RolloutView:

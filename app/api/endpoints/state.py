@@ -65,7 +65,7 @@ class StateQuery(BaseModel):
 
 
 class TensorQuery(StateQuery):
-    slice: str | None = Field(default=None, description="as NumPy writes it: `0:2,1`")
+    slice: str | None = Field(default=None, description="in NumPy's notation: `0:2,1`")
     histogram: int | None = Field(default=None, ge=1, le=MAX_BINS, description="number of bins")
     format: Literal["json", "npy", "safetensors"] | None = None
 

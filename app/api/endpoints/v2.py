@@ -63,18 +63,18 @@ class ModelReady(BaseModel):
     ready: bool = True
 
 
-@router.get("/v2", summary="What serves, and which extensions it speaks")
+@router.get("/v2", summary="The server's name, version and extensions")
 @router.get("/v2/", include_in_schema=False)
 async def server_metadata() -> ServerMetadata:
     return ServerMetadata(version=__version__)
 
 
-@router.get("/v2/health/live", summary="Is the process up")
+@router.get("/v2/health/live", summary="Whether the process runs")
 async def live() -> ServerLive:
     return ServerLive()
 
 
-@router.get("/v2/health/ready", summary="May requests be sent here", responses=errors_of(503))
+@router.get("/v2/health/ready", summary="Whether the service is ready", responses=errors_of(503))
 async def ready(service: ServiceDep) -> ServerReady:
     service.require_ready()
     return ServerReady()
@@ -92,14 +92,14 @@ async def model_metadata(face: FaceDep, service: ServiceDep) -> ModelMetadata:
     return ModelMetadata(name=model.name, versions=versions, **tensors)
 
 
-@model_router.get("/ready", summary="Does the model answer")
+@model_router.get("/ready", summary="Whether the model is ready")
 async def model_ready(face: FaceDep) -> ModelReady:
     return ModelReady(name=face.open_model.name)
 
 
 @model_router.post(
     "/infer",
-    summary="Tensors in, tensors out",
+    summary="Predict from tensors",
     openapi_extra=infer_operation(PARAMETER),
     response_class=Response,
     responses=errors_of(400, 413, 501, 504),

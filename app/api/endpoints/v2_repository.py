@@ -86,7 +86,7 @@ def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
     ]
 
 
-@model_router.get("/config", summary="A model's configuration, as Triton writes it")
+@model_router.get("/config", summary="A model's configuration in Triton's format")
 async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
     model, most = face.open_model, service.settings.max_instances
     inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
@@ -95,7 +95,7 @@ async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
 
 @admin_router.post(
     "/v2/repository/models/{model}/load",
-    summary="Load from disk what changed",
+    summary="Load the versions of the policy",
     response_class=Response,
 )
 async def load(service: ServiceDep, model: ModelName, request: Request) -> Response:

@@ -69,14 +69,14 @@ class Statistics(BaseModel):
     model_stats: list[ModelStatistics]
 
 
-@router.get("/v2/models/stats", summary="What every version has done", response_model=Statistics)
+@router.get("/v2/models/stats", summary="Statistics of every version", response_model=Statistics)
 async def all_statistics(service: ServiceDep) -> Response:
     return await _answer(service)
 
 
 @model_router.get(
     "/stats",
-    summary="What a version of a model, or each one, has done",
+    summary="Statistics of one version of a model, or of all its versions",
     response_model=Statistics,
 )
 async def statistics(service: ServiceDep, face: FaceDep, request: Request) -> Response:

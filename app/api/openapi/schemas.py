@@ -20,7 +20,7 @@ PROBLEM: Schema = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "offset": {"type": "integer", "description": "byte at which the JSON breaks off"},
+        "offset": {"type": "integer", "description": "position of the error in the body, in bytes"},
         "errors": {"type": "array", "items": {"type": "object"}},
     },
 }

@@ -23,7 +23,7 @@ PARAMETERS: Schema = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean"]},
 }
-DATA: Schema = {"type": "array", "description": "row by row, flat or nested as the shape is"}
+DATA: Schema = {"type": "array", "description": "in row order, flat or nested like the shape"}
 TENSOR: Schema = {
     "type": "object",
     "required": ["name", "shape", "datatype"],
@@ -65,7 +65,7 @@ BINARY: Schema = {
 }
 LENGTH: Schema = {
     "name": JSON_LENGTH,
-    "description": "bytes of JSON before the raw tensors; 0 where the body is one raw input",
+    "description": "bytes of JSON before the raw tensors; 0 if the body is one raw input",
     "schema": {"type": "integer", "minimum": 0},
 }
 
@@ -80,7 +80,7 @@ def infer_operation(parameter: Schema) -> Schema:
         },
         "responses": {
             "200": {
-                "description": "The outputs; as bytes after the JSON where they were asked so",
+                "description": "The outputs, as JSON or, on request, as bytes after the JSON",
                 "content": {JSON: {"schema": RESPONSE}, "application/octet-stream": BINARY},
             }
         },
@@ -90,7 +90,7 @@ def infer_operation(parameter: Schema) -> Schema:
 def errors_of(*statuses: int | str) -> dict[int | str, Schema]:
     """The OpenAPI `responses` for these statuses, each `{"error": text}`."""
     content = {JSON: {"schema": ERROR}}
-    return {status: {"description": "What was wrong", "content": content} for status in statuses}
+    return {status: {"description": "The error", "content": content} for status in statuses}
 
 
 def is_open_inference(path: str) -> bool:
