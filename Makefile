@@ -38,7 +38,7 @@ format: .venv/dev $(PAGE)/node_modules  ## mend what the linter can mend
 
 proto: .venv/protoc  ## write app/grpc/open_inference_pb2.py from its .proto
 	mkdir -p build/proto/app/grpc
-	# A package of its own: beside a client of the protocol two of one name would clash.
+	# A different package name: it would clash with that of a client of the protocol.
 	sed 's/^package inference;/package stateserve.inference;/' app/grpc/open_inference.proto \
 		> build/proto/app/grpc/open_inference.proto
 	PYTHONPATH=.venv/protoc $(BIN)/python -m grpc_tools.protoc -I build/proto \
@@ -64,11 +64,11 @@ lock: .venv/supply  ## write constraints.txt from what is installed, and the ima
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --annotation-style line --no-header \
 	    --no-emit-index-url --no-emit-find-links --unsafe-package torch \
 	    --constraint constraints.txt --output-file requirements.lock pyproject.toml
-	# That torch is not in it, for it has a lock of its own.
+	# The warning that torch is not in it: torch has its own lock.
 	sed -i '/^# WARNING/,$$d' requirements.lock
 
 sbom: .venv/supply build/image  ## list what the image installs, as CycloneDX, in build/sbom.json
-	# cyclonedx-py knows no dynamic version.
+	# cyclonedx-py cannot read a dynamic version.
 	version=$$($(BIN)/python -c 'import app; print(app.__version__)') && \
 	    sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > build/pyproject.toml
 	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --mc-type application \
@@ -78,7 +78,7 @@ sbom: .venv/supply build/image  ## list what the image installs, as CycloneDX, i
 audit: .venv/supply  ## look for known vulnerabilities in what the image installs (asks a database)
 	$(BIN)/pip-audit --strict --disable-pip --require-hashes --requirement requirements.lock --requirement torch.lock
 
-# As the Dockerfile does it.
+# The same steps as in the Dockerfile.
 build/image: requirements.lock torch.lock
 	rm -rf $@
 	$(PYTHON) -m venv --without-pip $@
@@ -88,7 +88,7 @@ build/image: requirements.lock torch.lock
 	done
 	touch $@
 
-# .venv/dev says that '.[dev]' is installed. What serves needs no extra; fuzz and supply need dev, too.
+# .venv/dev means that '.[dev]' is installed. Serving needs no extra; fuzz and supply need dev, too.
 EXTRAS = [$*]
 .venv/serve: EXTRAS :=
 .venv/fuzz .venv/supply: EXTRAS = [dev,$*]
@@ -102,16 +102,16 @@ $(PAGE)/node_modules: $(PAGE)/package-lock.json
 	npm ci --silent --prefix $(PAGE)
 	@touch $@
 
-# Beside the rest, not in it: it asks for older versions of what we use.
+# In a separate folder: it needs older versions of packages that the tests use.
 .venv/kserve-client: tests/kserve-client.txt | .venv/dev
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
 	touch $@
 
-# Beside the rest: it asks for an older protobuf than what it writes runs on.
+# In a separate folder: it needs an older protobuf than its output.
 .venv/protoc: | .venv
 	$(BIN)/python -m pip install --quiet --target $@ grpcio-tools==1.81.1
 
-# An environment of its own: Ray is heavy, and pins what it likes.
+# A separate environment: Ray is large and has its own pins.
 RAY_PINS := benchmarks/peers/ray_serve/constraints.txt
 deploy/.venv/ray: pyproject.toml constraints.txt $(RAY_PINS)
 	$(PYTHON) -m venv deploy/.venv

@@ -1,4 +1,4 @@
-"""Large bodies: what the service adds to the parts that nobody can do without."""
+"""Large bodies: the time of the service, relative to the library calls that it needs."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""AsyncClient: many predictions gathered at once against as many asked by 32 loops in turn."""
+"""AsyncClient: many predictions gathered at once, relative to as many from 32 sequential loops."""
 
 import asyncio
 import tempfile

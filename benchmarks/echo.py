@@ -1,12 +1,12 @@
-"""The unit of every ratio: a bare ASGI application that sends back the body it was sent.
+"""The unit of every ratio: a bare ASGI application that returns the request's body.
 
-No framework, no parsing, no model: what uvicorn (uvloop, httptools) itself costs a request.
+No framework, no parsing, no model: the cost of a request in uvicorn (uvloop, httptools) itself.
 """
 
 import sys
 from typing import Any
 
-# The event loop and parser that the service itself runs on; no log line per request.
+# The service's own event loop and parser; no log line per request.
 SETTINGS = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning")
 
 

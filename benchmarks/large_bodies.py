@@ -1,4 +1,4 @@
-"""The largest bodies that a service takes, and as large ones that it refuses."""
+"""The largest bodies that the service accepts, and equally large ones that it refuses."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from benchmarks.request import FLOWER
 
 LIMIT = 32 * 2**20
 GRPC_LIMIT = 16 * 2**20
-# As many rows of any format as fill a body, up to the limit of rows.
+# The number of rows that fill a body of each format, up to the limit of rows.
 ROWS = 1_000_000
 NPY, ARROW = "application/x-npy", "application/vnd.apache.arrow.stream"
 INFER = "/v2/models/iris-model/infer"
@@ -23,7 +23,7 @@ ONE = json.dumps(FLOWER).encode()
 
 @dataclass(frozen=True)
 class LargeBody:
-    """`make` makes it when it is needed, for all together take gigabytes."""
+    """`make` creates the body only when it is needed, since all together take gigabytes."""
 
     name: str
     path: str
@@ -33,7 +33,7 @@ class LargeBody:
 
 
 def filled(start: bytes, middle: bytes, end: bytes, size: int = LIMIT) -> Callable[[], bytes]:
-    """A body of about this size, of so many middles as there is room for."""
+    """A body of about this size, with as many middles as fit."""
     return lambda: start + middle * ((size - len(start) - len(end)) // len(middle)) + end
 
 

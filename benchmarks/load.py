@@ -1,4 +1,4 @@
-"""Load from wrk, pinned to a core of its own so that it takes no time from the server."""
+"""Load from wrk, pinned to its own core, so that it takes no time from the server."""
 
 import json
 import subprocess
@@ -11,19 +11,19 @@ from benchmarks.request import Request
 
 SCRIPT = Path(__file__).with_suffix(".lua")
 LOAD_CORE = 1
-# Beyond this an answer counts as a timeout; wrk's own 2 s would fail a slow peer's large batch.
+# A later answer counts as a timeout; wrk's default of 2 s would fail a slow peer's large batch.
 TIMEOUT_SECONDS = 10
 
 
 class LoadFailed(Exception):
-    """wrk itself did not run to its end; the text is what it said."""
+    """wrk itself failed; the text is its output."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run of wrk saw. Times are milliseconds, and span one request and its answer.
+    """The result of one run of wrk. Times are milliseconds from a request to its answer.
 
-    `behind_ms`: how late the latest request of a paced load was sent, for want of a connection.
+    `behind_ms`: the largest delay of a request of a paced load, because no connection was free.
     """
 
     requests: int
@@ -36,7 +36,7 @@ class Load:
 
     @classmethod
     def parse(cls, output: str) -> Self:
-        """Read what wrk printed: its own text, then the line of JSON from load.lua."""
+        """Parse the output of wrk: its own text, then the line of JSON from load.lua."""
         reports = [line for line in output.splitlines() if line.startswith("{")]
         if not reports:
             raise LoadFailed(output.strip() or "wrk printed nothing")
@@ -54,12 +54,12 @@ class Load:
 
     @property
     def throughput(self) -> float:
-        """Good answers a second: one with a status of 400 or more is no throughput."""
+        """Answers a second with a status below 400."""
         return (self.requests - self.bad_statuses) / self.seconds
 
     @property
     def fault(self) -> str:
-        """Why the figures must not be trusted; empty where every request was answered well."""
+        """The reason not to trust the figures; empty if every request was answered correctly."""
         faults = []
         if self.bad_statuses:
             faults.append(f"{self.bad_statuses} of {self.requests} answers not 2xx")
@@ -78,11 +78,10 @@ def run_load(
     core: int | str = LOAD_CORE,
     rate: float = 0,
 ) -> Load:
-    """Keep `connections` requests in flight for `seconds`; bounded, whatever the server does.
+    """Keep `connections` requests in flight for `seconds`, for any behaviour of the server.
 
-    With a `rate`, so many requests a second are sent, whether or not those before are answered,
-    as long as a connection is free.
-    Raises LoadFailed where wrk cannot run or connect at all.
+    With a `rate`, so many requests a second are sent as long as a connection is free, even if
+    earlier ones are not answered. Raises LoadFailed if wrk cannot run or connect.
     """
     with tempfile.NamedTemporaryFile() as body:
         body.write(request.body)

@@ -1,4 +1,4 @@
-"""How long others wait at most while a large body is read, answered or refused."""
+"""The longest wait of other requests while a large body is read, answered or refused."""
 
 import http.client
 import tempfile
@@ -23,7 +23,7 @@ TOKEN = "benchmark-admin-token"  # noqa: S105
 
 
 def measure(only: str = "", rounds: int = 1) -> list[Ratio]:
-    """Of the bodies whose name or path has `only` in it."""
+    """Measure the bodies whose name or path contains `only`."""
     port, grpc_port = free_ports(2)
     options = ["--grpc-port", str(grpc_port)] if find_spec("grpc") else []
     command = service_command(port, "--admin-token", TOKEN, *options)
@@ -65,7 +65,7 @@ def _send(body: LargeBody, content: bytes, port: int, grpc_port: int) -> Callabl
 
 
 def _post(body: LargeBody, content: bytes, port: int) -> bool:
-    """Whether it was answered with 200."""
+    """Whether the answer is 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     headers = {"Content-Type": body.media_type, "Authorization": f"Bearer {TOKEN}"}
     try:
@@ -73,7 +73,7 @@ def _post(body: LargeBody, content: bytes, port: int) -> bool:
         answer = connection.getresponse()
         answer.read()
     except ConnectionError:
-        # Refused before all of it was sent.
+        # Refused before all was sent.
         return False
     finally:
         connection.close()
@@ -81,7 +81,7 @@ def _post(body: LargeBody, content: bytes, port: int) -> bool:
 
 
 def _call(content: bytes, port: int) -> bool:
-    """Whether it was answered with OK."""
+    """Whether the answer is OK."""
     import grpc
 
     options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

@@ -1,4 +1,4 @@
-"""The prediction log: the service that writes to one against the same service without."""
+"""The prediction log: the service with the log, relative to the service without."""
 
 import tempfile
 from contextlib import ExitStack
@@ -20,7 +20,7 @@ CONNECTIONS = 32
 
 
 def measure(rounds: int, seconds: int) -> list[Ratio]:
-    """The log's thread has no core of its own."""
+    """Measure on one core, which the log's thread shares."""
     ratios, lost, best = [], [], 0.0
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         options = {"off": (), "on": ("--prediction-log", f"sqlite:///{folder}/log.db")}
@@ -45,7 +45,7 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
 
 
 def _dropped(request: Request) -> float:
-    """Predictions that the log has dropped since the server started."""
+    """The number of predictions that the log has dropped since the server started."""
     text = httpx.get(request.url.replace("/predict", "/metrics"), trust_env=False).text
     counts = [line.split()[-1] for line in text.splitlines() if line.startswith(DROPPED)]
     return sum(map(float, counts))

@@ -1,6 +1,6 @@
-"""Asks GET /health/live every 10 ms, over a connection of its own, until its input ends.
+"""Send GET /health/live every 10 ms, over one connection, until standard input ends.
 
-A process of its own: a thread beside a client would wait for that client's copies, too.
+It is a separate process, since a thread would also wait for the copies of the client.
 """
 
 import socket
@@ -18,18 +18,18 @@ ASK = b"GET /health/live HTTP/1.1\r\nHost: prober\r\n\r\n"
 
 @contextmanager
 def probing(port: int) -> Iterator[list[float]]:
-    """Ask during the block. At its end the list has the longest wait, in seconds."""
+    """Probe during the block. At its end the list has the longest wait, in seconds."""
     longest: list[float] = []
     command = [sys.executable, "-m", "benchmarks.prober", str(port)]
     with subprocess.Popen(
         command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         try:
-            # Its first line says that it asks.
+            # Its first line says that it has started.
             if process.stdout:
                 process.stdout.readline()
             yield longest
-            # What is freed after an answer is waited for, too.
+            # Include the time in which memory is freed after the answer.
             time.sleep(5 * PERIOD_SECONDS)
         finally:
             said, _ = process.communicate()
@@ -45,7 +45,7 @@ def main(port: int) -> None:
         longest = 0.0
         while not stopped.wait(PERIOD_SECONDS):
             longest = max(longest, _ask(connection))
-        # The last one begins after the block's end: freeing counts.
+        # The last probe starts after the block's end, so that freeing memory counts.
         print(max(longest, _ask(connection)))
 
 
@@ -55,7 +55,7 @@ def _wait_for_end(stopped: threading.Event) -> None:
 
 
 def _ask(connection: socket.socket) -> float:
-    """How long the answer took."""
+    """The seconds until the answer."""
     start = time.perf_counter()
     connection.sendall(ASK)
     if not connection.recv(4096).startswith(b"HTTP/1.1 200"):

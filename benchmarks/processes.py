@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: who descends from whom, and the memory of each."""
+"""Processes in /proc: their descent and their memory."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Process:
-    """One process; its start, in clock ticks since boot, tells it from a later one of that pid."""
+    """One process; its start, in clock ticks since boot, distinguishes it from later ones."""
 
     pid: int
     parent: int
@@ -22,12 +22,12 @@ class Process:
 
     @classmethod
     def read(cls, pid: int) -> Self:
-        """Raises ProcessLookupError where there is none. Source: proc(5), /proc/pid/stat."""
+        """Raises ProcessLookupError if it does not exist. Source: proc(5), /proc/pid/stat."""
         try:
             stat = (PROC / str(pid) / "stat").read_text()
         except (FileNotFoundError, ProcessLookupError):
             raise ProcessLookupError(pid) from None
-        # The name, in parentheses, may hold spaces and parentheses itself.
+        # The name, in parentheses, may itself contain spaces and parentheses.
         fields = stat.rpartition(")")[2].split()
         state, parent, session, started = fields[0], fields[1], fields[3], fields[19]
         return cls(pid, int(parent), int(session), int(started), state == "Z")
@@ -39,7 +39,7 @@ class Process:
         return False
 
     def inherited(self, mark: str) -> bool:
-        """Whether the environment that it was started with holds the text `mark`."""
+        """Whether the environment at its start contains the text `mark`."""
         try:
             return mark.encode() in (PROC / str(self.pid) / "environ").read_bytes()
         except OSError:
@@ -58,9 +58,9 @@ class Process:
         return self._rollup("Pss")
 
     def anonymous_bytes(self) -> int:
-        """Of pss_bytes, what is in no file: heap and stacks.
+        """The part of pss_bytes that is not backed by files: heap and stacks.
 
-        The rest changes with the number of other processes that map the same libraries.
+        The rest depends on the number of other processes that map the same libraries.
         """
         return self._rollup("Pss_Anon")
 
@@ -81,10 +81,10 @@ def parse_rollup(rollup: str, field: str) -> int:
 
 
 def family(root: int, mark: str) -> list[Process]:
-    """`root`, its descendants, its session, and whoever inherited `mark` in the environment.
+    """`root`, its descendants, its session, and processes with `mark` in their environment.
 
-    Descent alone loses the orphans of a process that has ended, and the environment alone those
-    that write their title over it.
+    Descent alone misses the orphans of an ended process; the environment alone misses processes
+    that overwrite it with a title.
     """
     everyone = _everyone()
     pids = {p.pid for p in everyone if root in (p.pid, p.session) or p.inherited(mark)}

@@ -1,4 +1,4 @@
-"""A ratio of two measurements, taken several times: its median, and how far it spreads."""
+"""A ratio of two measurements, repeated several times: its median and spread."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ratio:
-    """One line of a report. `goal` is a bound in words, as issue or README put it."""
+    """One line of a report. `goal` is the required bound, in words."""
 
     name: str
     values: list[float]
@@ -20,7 +20,7 @@ class Ratio:
 
 
 def timed(call: Callable[[], object]) -> float:
-    """Seconds that one call takes."""
+    """The seconds of one call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start

@@ -1,4 +1,4 @@
-"""One HTTP request, as the probe sends it once and wrk sends it over and over."""
+"""One HTTP request: the probe sends it once, wrk repeatedly."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import httpx
 
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
-# One for all, and without keep-alive: a new client costs 20 ms, and the next server may have
-# the port of the last one.
+# One client for all requests, since a new one costs 20 ms; without keep-alive, since the next
+# server may have the same port.
 _client = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass(frozen=True)
 class Request:
-    """A GET where there is no body, else a POST."""
+    """GET without a body, else POST."""
 
     url: str
     body: bytes = b""
@@ -25,7 +25,7 @@ class Request:
         return "POST" if self.body else "GET"
 
     def send(self, timeout: float = 10.0) -> bytes:
-        """The answer's body. Raises httpx.HTTPError for no answer, or one that is not 2xx."""
+        """The answer's body. Raises httpx.HTTPError without an answer of status 2xx."""
         response = _client.request(
             self.method, self.url, content=self.body, headers=dict(self.headers), timeout=timeout
         )
@@ -33,5 +33,5 @@ class Request:
 
 
 def flower_request(port: int) -> Request:
-    """One flower to /predict, of the service or of the echo."""
+    """One flower for /predict, for the service or the echo."""
     return Request(f"http://127.0.0.1:{port}/predict", json.dumps(FLOWER).encode())

@@ -23,7 +23,7 @@ ORPHAN_SECONDS = 2
 
 
 class ServerFailed(Exception):
-    """The server did not start, or answered wrongly; the text ends with the end of its log."""
+    """The server did not start, or its answer is wrong; the text ends with the end of its log."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,20 @@ class Server:
     start_seconds: float
 
     def family(self) -> list[Process]:
-        """The server's process and all that it started, on the same core."""
+        """The server's process and all its descendants, on the same core."""
         return family(self.process.pid, self.mark)
 
     def pss_bytes(self) -> int:
-        """Memory of the whole family, pages that it shares counted once."""
+        """Memory of all its processes; shared pages count once."""
         return sum(member.pss_bytes() for member in self.family())
 
     def anonymous_bytes(self) -> int:
-        """The part of it that no file is behind, whatever other processes map."""
+        """The part that is not backed by files, independent of other processes."""
         return sum(member.anonymous_bytes() for member in self.family())
 
 
 def free_ports(count: int) -> tuple[int, ...]:
-    """Distinct ports, for all are held until the last is found."""
+    """Distinct free ports: all are held until the last is found."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -71,11 +71,11 @@ def running_server(
     environment: dict[str, str] | None = None,
     timeout: float = 120.0,
 ) -> Iterator[Server]:
-    """Start `command`, and stop its process group and its descendants at the end.
+    """Start `command`; at the end, stop its process group and its descendants.
 
-    `probe` asks the server and raises httpx.HTTPError until there is a good answer; its other
-    exceptions pass. `environment` is added to ours. Output goes to the file `log`.
-    Raises ServerFailed where the command ends, or `timeout` seconds pass, before that answer.
+    `probe` raises httpx.HTTPError until the server gives a correct answer; other exceptions are
+    passed on. `environment` extends that of this process. Output goes to the file `log`. Raises
+    ServerFailed if the command ends, or `timeout` seconds pass, before that answer.
     """
     mark = uuid.uuid4().hex
     start = time.monotonic()
@@ -115,7 +115,7 @@ def _end(log: Path, lines: int = 15) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes], mark: str) -> None:
-    """SIGTERM to the process group; SIGKILL to what is left of it and of the family."""
+    """Send SIGTERM to the process group, then SIGKILL to processes that remain."""
     members = family(process.pid, mark)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)

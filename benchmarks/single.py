@@ -1,4 +1,4 @@
-"""Single predictions: the service to a bare echo, and with all checks to without, on one core."""
+"""Single predictions on one core: the service relative to the echo, and with all checks to none."""
 
 import sys
 import tempfile
@@ -16,7 +16,7 @@ from benchmarks.turns import Turns, take_turns
 
 GOALS = {1: "at least 0.70", 32: "at least 0.60"}
 CHECKED_GOAL = "at least 0.90"
-# As in production, but never over its rate.
+# As in production, but with a rate that is never exceeded.
 RATE = "100000/second"
 
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.soak`, also `make soak`: long work at a share of capacity, watched.
+"""`python -m benchmarks.soak` or `make soak`: a long load at a share of the capacity.
 
-A leak or a queue that grows shows only over time: memory, errors and latency are taken window
-by window, and the last third is held against the first.
+Leaks and growing queues show only over time: memory, errors and latency are measured in windows,
+and the last third is compared with the first.
 """
 
 import csv
@@ -21,10 +21,10 @@ from benchmarks.server import Server, free_port, running_server
 from benchmarks.single import service_command
 
 RESULTS = Path(__file__).parent / "results"
-# What each connection has time for, between two requests of its own: long beside an answer, so
-# that one is free whenever a request is due.
+# The time between two requests of a connection: much longer than an answer takes, so that a
+# connection is free whenever a request is due.
 TURN_SECONDS = 0.02
-# Of what was asked for: less than this was not the load that the report claims.
+# The least share of the intended requests: with fewer, the load is not that of the report.
 LEAST_RATE = 0.98
 COLUMNS = [
     "seconds",
@@ -41,7 +41,7 @@ MOST_GROWTH = {"memory": 1.05, "p50": 1.5, "p99": 2.0}
 
 @dataclass(frozen=True)
 class Window:
-    """What one stretch of the load saw; `end` in seconds since the start, memory after it."""
+    """The figures of one window; `end` is in seconds since the start, memory at the end."""
 
     end: float
     load: Load
@@ -55,7 +55,7 @@ class Window:
 
 
 def growth(windows: list[Window]) -> dict[str, float]:
-    """Of memory and latency, the median of the last third over that of the first."""
+    """The median of the last third over that of the first, for memory and latency."""
     measures: dict[str, Callable[[Window], float]] = {
         "memory": lambda window: window.memory_bytes,
         "p50": lambda window: window.load.p50_ms,
@@ -69,7 +69,7 @@ def growth(windows: list[Window]) -> dict[str, float]:
 
 
 def faults(windows: list[Window]) -> list[str]:
-    """What must not happen in a soak; empty where all is well."""
+    """The failures of a soak; empty if it succeeded."""
     failed = [f"until {w.end:.0f} s: {w.load.fault}" for w in windows if w.load.fault]
     failed += [
         f"until {w.end:.0f} s: {w.rate:.0f} requests a second; {w.asked_rate:.0f} were asked for"
@@ -91,10 +91,10 @@ def soak(
         RESULTS / "soak.csv"
     ),
 ) -> None:
-    """Measure what one core can do, then ask it for a share of that; status 1 if it suffers."""
+    """Measure the capacity of one core, then load it with a share of that; status 1 on failure."""
     port = free_port()
     request = flower_request(port)
-    # It logs each request, as in service; gigabytes that nobody will read.
+    # The service logs each request, as in production; the log would take gigabytes.
     log = Path(os.devnull)
     with running_server(service_command(port), request.send, log=log) as server:
         run_load(request, connections=32, seconds=window)

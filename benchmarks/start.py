@@ -1,4 +1,4 @@
-"""Start and memory: the service against a process that only imports what it stands on."""
+"""Start and memory: the service relative to a process that only imports its libraries."""
 
 import subprocess
 import sys

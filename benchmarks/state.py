@@ -1,11 +1,11 @@
-"""A large state: what GET /state and the downloads of 100 million parameters cost.
+"""A large state: the cost of GET /state and of downloads with 100 million parameters.
 
 Run it: python -m benchmarks.state (4 GB of memory, 1 GB of disk, two minutes).
 
-The server has one core and the client the other. How long the service keeps others waiting
-is measured twice, at one connection: with GET /health/live, whose time is the event loop's
-alone, and with POST /predict, where this model's own forward pass takes most of the time
-and the first GET /state shares its core. Later calls only read what the first computed.
+The server has one core and the client the other. The delay of other requests is measured twice,
+with one connection: with GET /health/live, which takes only the event loop's time, and with POST
+/predict, where the forward pass of this model takes most of the time and shares its core with the
+first GET /state. Later calls only read the result of the first.
 """
 
 import http.client
@@ -47,7 +47,7 @@ TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Latency:
-    """Of requests one after the other on one connection, in milliseconds."""
+    """Latencies of sequential requests on one connection, in milliseconds."""
 
     count: int
     p50: float
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure(rounds: int) -> list[Ratio]:
-    """What `make bench` takes of it: the one ratio. The load's process stays on its core."""
+    """The one ratio for `make bench`. The load's process stays on its core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {LOAD_CORE})
     try:
@@ -93,7 +93,7 @@ def measure(rounds: int) -> list[Ratio]:
 def _tails(model: Path, rounds: int) -> list[float]:
     tails = []
     for _ in range(rounds):
-        # Statistics are computed once in a process.
+        # A process computes the statistics only once.
         with _serving(model) as (server, port):
             tails.append(_report(server, port, "/state", "/predict"))
     return tails
@@ -117,7 +117,7 @@ def _serving(model: Path) -> Iterator[tuple[Server, int]]:
 
 
 def _report(server: Server, port: int, path: str, others: str) -> float:
-    """Time and memory of one GET of `path`, and by how much it raises the p99 at `others`."""
+    """Time and memory of one GET of `path`, and its effect on the p99 of `others`."""
     idle = _idle(port, others)
     _reset_peak(server)
     before = _memory(server, "VmRSS")
@@ -130,7 +130,7 @@ def _report(server: Server, port: int, path: str, others: str) -> float:
 
 
 def _meanwhile(port: int, path: str, work: Callable[[], object]) -> tuple[float, Latency]:
-    """The seconds that `work` takes in a thread, and what requests at `path` see meanwhile."""
+    """The seconds of `work` in a thread, and the latencies at `path` meanwhile."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -165,19 +165,19 @@ def _probe(port: int, path: str, enough: Callable[[], bool]) -> Latency:
 
 
 def _get(port: int, path: str) -> None:
-    # Another process, for a thread that shares this interpreter would slow down the probe.
+    # A separate process, since a thread of this interpreter would slow down the probe.
     url = f"http://127.0.0.1:{port}{path}"
     subprocess.run(["curl", "--silent", "--fail", "--output", "/dev/null", url], check=True)
 
 
 def _memory(server: Server, field: str) -> float:
-    """A line of /proc/pid/status, in MiB: VmRSS is now, VmHWM the most since the last reset."""
+    """A line of /proc/pid/status, in MiB: VmRSS is current, VmHWM the peak since the last reset."""
     lines = Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024
 
 
 def _reset_peak(server: Server) -> None:
-    # proc(5): 5 sets the peak to what is resident now.
+    # proc(5): 5 resets the peak to the resident size.
     Path(f"/proc/{server.process.pid}/clear_refs").write_text("5")
 
 

@@ -1,4 +1,4 @@
-"""Training: our loop against the article's bare one, with the same number of steps."""
+"""Training: this project's loop relative to the article's, with the same number of steps."""
 
 import torch
 from torch import nn
@@ -25,7 +25,7 @@ def _ours() -> None:
 
 
 def _bare() -> None:
-    """The article's loop, but for its nine empty batches: slices, and no shuffle."""
+    """The article's loop without its nine empty batches: slices, and no shuffle."""
     settings = Settings()
     split = split_rows(iris(), settings)
     model, loss_fn = Multiclass(), nn.NLLLoss()

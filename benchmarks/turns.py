@@ -1,6 +1,6 @@
-"""Servers that run side by side and are loaded in turn, a second each.
+"""Load several servers in turn, for a second each.
 
-What else the machine does, which changes from one second to the next, meets them alike.
+So other work of the machine, which changes each second, affects all of them equally.
 """
 
 from collections.abc import Mapping
@@ -19,19 +19,19 @@ class Turns:
 
     @property
     def throughput(self) -> float:
-        """Good answers a second."""
+        """Correct answers a second."""
         return mean(load.throughput for load in self.loads)
 
     @property
     def tail(self) -> float:
-        """p99 to p50."""
+        """The ratio of p99 to p50."""
         return median(load.p99_ms / load.p50_ms for load in self.loads)
 
 
 def take_turns(
     requests: Mapping[str, Request], *, connections: int, seconds: int, core: int | str = LOAD_CORE
 ) -> dict[str, Turns]:
-    """Load each server for a second, `seconds` times. An answer that is not 2xx ends it all."""
+    """Load each server for a second, `seconds` times. An answer that is not 2xx is an error."""
     turns = {name: Turns() for name in requests}
     for _ in range(seconds):
         for name, request in requests.items():

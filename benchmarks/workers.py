@@ -1,8 +1,8 @@
-"""Two worker processes against one, on both cores: throughput and memory.
+"""Two worker processes relative to one, on both cores: throughput and memory.
 
-The load takes its share of the same two cores. Of a single flower wrk's share is a third of the
-service's own, so that no second worker could bring 1.8 times one; of 300 flowers in a request
-it is a twentieth.
+The load runs on the same two cores. With single flowers, wrk takes a third of the service's time,
+so a second worker could not reach a factor of 1.8; with 300 flowers in a request, it takes a
+twentieth.
 """
 
 import json
@@ -19,7 +19,7 @@ from benchmarks.single import service_command
 from benchmarks.turns import take_turns
 
 CORES = "0,1"
-# A process takes so many large requests at a time (max_large_requests).
+# The number of large requests that a process computes at a time (max_large_requests).
 MOST_LARGE = 8
 BATCH = 300
 WORKERS = (1, 2)

@@ -1,7 +1,7 @@
 """The same application as replicas of Ray Serve: `serve run deploy/ray_serve.yaml`.
 
-The service's settings are the STATESERVE_* variables of whoever builds it; the replicas get them
-with it. Ray listens, starts the replicas and ends them, so host, port and workers mean nothing.
+The service's settings are the STATESERVE_* variables where the application is built; replicas get
+them from there. Ray listens and manages the replicas, so host, port and workers have no effect.
 """
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,13 +15,13 @@ from app.settings import Settings
 
 
 class Sizes(BaseModel):
-    """What Ray decides by: `args` of the application in deploy/ray_serve.yaml."""
+    """The `args` of the application in deploy/ray_serve.yaml."""
 
     model_config = ConfigDict(extra="forbid")
 
     min_replicas: int = Field(default=1, ge=1)
     max_replicas: int = Field(default=4, ge=1)
-    # So many of a replica's requests are under way when Ray neither adds nor takes away.
+    # The number of requests in progress per replica at which Ray changes nothing.
     target_requests: int = Field(default=32, ge=1)
     cpus: float = Field(default=1, gt=0)
 
@@ -38,12 +38,12 @@ class Classifier:
         return app
 
     def check_health(self) -> None:
-        """Raises NotReady or ModelUnavailable: Ray replaces the replica then."""
+        """Raises NotReady or ModelUnavailable; then Ray replaces the replica."""
         self._service.require_ready()
 
 
 def build(sizes: Sizes) -> Application:
-    """Raises SettingsError; what is wrong with a model is in the replicas' log."""
+    """Raises SettingsError; errors of a model are in the replicas' logs."""
     settings = Settings.read()
     deployment = serve.deployment(
         serve.ingress()(Classifier),
@@ -53,7 +53,7 @@ def build(sizes: Sizes) -> Application:
             max_replicas=sizes.max_replicas,
             target_ongoing_requests=sizes.target_requests,
         ),
-        # What the service itself lets in: beyond it, it answers 503 with Retry-After.
+        # The service's own limit: beyond it, the service answers 503 with Retry-After.
         max_ongoing_requests=settings.max_queued_requests + settings.max_large_requests,
         graceful_shutdown_timeout_s=settings.drain_timeout_seconds,
         ray_actor_options={"num_cpus": sizes.cpus},

@@ -1,4 +1,4 @@
-"""One server in the comparison: how it is installed, started, asked and read."""
+"""One server of the comparison: how to install, start and call it, and read its answers."""
 
 import json
 import os
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 VENVS = HERE.parent / ".venvs"
 SPECIES = "setosa"
-# A benchmark reports nothing to anyone; it would be work for the measured core, too.
+# No telemetry: a benchmark is not to be reported, and it would use the measured core.
 NO_TELEMETRY = {
     "BENTOML_DO_NOT_TRACK": "True",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -53,14 +53,14 @@ class Contender:
         return template.format(bin=self.venv / "bin", root=ROOT, built=built, ports=ports)
 
     def common_variables(self) -> dict[str, str]:
-        """What each of its commands gets beside our environment."""
-        # One thread where there is one core, as every server's documentation advises.
+        """The variables that each of its commands gets in addition."""
+        # One thread for one core, as every server's documentation advises.
         threads = {"OMP_NUM_THREADS": "1"}
         path = f"{self.venv / 'bin'}:{os.environ['PATH']}"
         return threads | NO_TELEMETRY | {"PYTHONPATH": str(ROOT), "PATH": path}
 
     def variables(self, ports: tuple[int, ...]) -> dict[str, str]:
-        """What the server gets beside our environment."""
+        """The variables that the server gets in addition."""
         filled = {name: self.fill(value, ports) for name, value in self.environment.items()}
         return self.common_variables() | filled
 

@@ -1,4 +1,4 @@
-"""Who is compared. The peers' own files say which page of their documentation they follow."""
+"""The servers of the comparison. Each peer's files name the page of its documentation."""
 
 import sys
 from typing import Any
@@ -28,7 +28,7 @@ ECHO = Contender(
     start=f"{sys.executable} -m uvicorn benchmarks.echo:app {' '.join(echo.SETTINGS)} "
     "--port {ports[0]}",
     path="/",
-    # It has no classes: the right answer is the question.
+    # It has no classes: the correct answer is the request.
     class_of=lambda answer: SPECIES if answer == FLOWER else str(answer),
     settings="the unit: a bare ASGI application on uvicorn, no model",
     connections=(32, 1, 200),

@@ -1,4 +1,4 @@
-"""Each contender's own virtual environment, installed once and reused until its pins change."""
+"""The virtual environment of each contender, installed once and reused until its pins change."""
 
 import hashlib
 import os
@@ -34,7 +34,7 @@ def install(contender: Contender) -> None:
 
 
 def prepare(contender: Contender) -> None:
-    """Build the server's own form of the model, where it has one. Raises InstallFailed."""
+    """Build the server's own form of the model, if it has one. Raises InstallFailed."""
     if contender.prepare:
         built = contender.venv / "built"
         shutil.rmtree(built, ignore_errors=True)
@@ -44,7 +44,7 @@ def prepare(contender: Contender) -> None:
 
 
 def install_bytes(contender: Contender) -> int | None:
-    """What the environment's packages take on the disk, pip's own included."""
+    """The disk space of the environment's packages, including pip."""
     if not contender.pip:
         return None
     files = (Path(folder, name) for folder, _, names in os.walk(contender.venv) for name in names)

@@ -1,4 +1,4 @@
-"""The model that every peer serves: this project's checkpoint, asked the same question."""
+"""The model that every peer serves: this project's checkpoint, with the same request."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Iris:
     """Rows of four measures in cm to a class name and three probabilities each."""
 
     def __init__(self) -> None:
-        # As every server's documentation advises for one core: more threads only fight.
+        # As every server's documentation advises for one core: more threads are slower.
         torch.set_num_threads(1)
         state = torch.load(MODELS / "iris-model.pth", weights_only=True)
         self.module = Multiclass.from_state(state)

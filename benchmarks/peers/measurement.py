@@ -1,4 +1,4 @@
-"""One contender, started, checked, warmed, loaded and stopped: one round's figures."""
+"""Start, check, warm up, load and stop one contender: the figures of one round."""
 
 import os
 import shlex
@@ -10,7 +10,7 @@ from benchmarks.load import Load, run_load
 from benchmarks.peers.contender import VENVS, Contender
 from benchmarks.server import SERVER_CORE, ServerFailed, free_ports, running_server
 
-# TorchServe's Java needs most of it: its compiler is at work for the first thousands of requests.
+# TorchServe needs most of it: Java compiles during the first thousands of requests.
 WARM_UP_SECONDS = 5
 
 
@@ -31,7 +31,7 @@ def log_path(contender: Contender) -> Path:
 
 
 def measure(contender: Contender, round: int, seconds: int) -> list[Measurement]:
-    """Raises ServerFailed or LoadFailed where there is nothing to measure."""
+    """Raises ServerFailed or LoadFailed."""
     ports = free_ports(5)
     request = contender.request(ports[0])
     VENVS.mkdir(exist_ok=True)

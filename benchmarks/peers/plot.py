@@ -1,4 +1,4 @@
-"""The ratios as bars, with whiskers from the least to the most of the rounds."""
+"""Plot the ratios as bars, with whiskers from the least to the most of the rounds."""
 
 import io
 from statistics import median

@@ -1,4 +1,4 @@
-"""What all rounds found, as a table with its spread, as rows, and as a plot."""
+"""The results of all rounds: a table with medians and spread, a CSV, and a plot."""
 
 import csv
 import io
@@ -38,7 +38,7 @@ class Results:
         return [m for m in self.measurements if (m.name, m.connections) == (name, connections)]
 
     def ratio(self, measurement: Measurement) -> float | None:
-        """Throughput over the echo's in the same round, which shared its minute of the machine."""
+        """Throughput relative to the echo in the same round, so under the same conditions."""
         for echo in self.of(ECHO.name, measurement.connections):
             if echo.round == measurement.round:
                 return measurement.load.throughput / echo.load.throughput
@@ -49,7 +49,7 @@ class Results:
         return [ratio for ratio in found if ratio is not None]
 
     def write(self, folder: Path) -> None:
-        """peers.csv, peers.md and peers.png, whole or not at all."""
+        """Write peers.csv, peers.md and peers.png atomically."""
         folder.mkdir(parents=True, exist_ok=True)
         ratios = {c.name: self.ratios(c.name, 32) for c in self.contenders}
         files = {"peers.csv": self.csv(), "peers.md": self.markdown()}

@@ -1,4 +1,4 @@
-"""Generated cards: for states whose training wrote none, with neutral or with given names."""
+"""Generate the card of a state without one, with neutral or given names."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ ONLY_MULTICLASS = "this version serves no other network, and takes no code for o
 
 
 def multiclass_of(state: State) -> Multiclass:
-    """The module that a state without a card belongs to. Raises StateMismatch."""
+    """Rebuild the module of a state without a card. Raises StateMismatch."""
     try:
         return Multiclass.from_state(state)
     except StateMismatch as error:
@@ -26,7 +26,7 @@ def multiclass_of(state: State) -> Multiclass:
 
 
 def sizes(module: Multiclass) -> tuple[int, int]:
-    """How many features and classes the module has."""
+    """The numbers of features and classes of the module."""
     return module.hidden.in_features, module.output.out_features
 
 

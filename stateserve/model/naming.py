@@ -1,4 +1,4 @@
-"""Names for the features and classes of a state that has no card of its own."""
+"""Name the features and classes of a state that has no card."""
 
 import re
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from stateserve.text import printable
 
 
 def split_unit(header: str) -> tuple[str, str | None]:
-    """Split "petal length (cm)" into name and unit; the unit is None where none is given."""
+    """Split "petal length (cm)" into name and unit; the unit may be None."""
     match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
     return (match[1], match[2]) if match else (header, None)
 
 
 def card_of_names(path: Path, headers: Sequence[str], classes: Sequence[str]) -> Card:
-    """A card for the checkpoint at `path`, a feature for each header, with its unit if any.
+    """Make a card for the checkpoint at `path`, with a feature and its unit for each header.
 
-    Raises CheckpointError in one line that names the file and what is wrong.
+    Raises CheckpointError, one line that names the file and the fault.
     """
     for name in (*headers, *classes):
         if (shown := printable(name)) != name:
@@ -36,10 +36,10 @@ def card_of_names(path: Path, headers: Sequence[str], classes: Sequence[str]) ->
 
 
 def card_like(path: Path, other: Path) -> Card:
-    """A card for the checkpoint at `path`, with the features and classes of the card `other`.
+    """Make a card for the checkpoint at `path`, with the features and classes of `other`.
 
-    Where `other` is of the same state, all that it says is true of `path`, and is kept.
-    Raises CheckpointError in one line that names the file and what is wrong.
+    If `other` is the card of the same state, all of it is kept. Raises CheckpointError, one
+    line that names the file and the fault.
     """
     known = read_card(other)
     module, sha256 = _read_module(path)
