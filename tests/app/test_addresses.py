@@ -1,4 +1,4 @@
-"""Where the service is reached: the same with one worker and with two, for HTTP and gRPC."""
+"""The addresses of the service: the same with one and two workers, for HTTP and gRPC."""
 
 import errno
 import json
@@ -62,7 +62,7 @@ def test_a_wildcard_means_the_same_with_any_number_of_workers(
     with running_server(tmp_path / "log", *options) as service:
         rpc = rpc_of(service, workers).address
         assert reached_at(port_of(service.url)) == [*expected]
-        # gRPC's library takes both families for either wildcard.
+        # gRPC's library listens on both families for either wildcard.
         assert reached_at(port_of(rpc)) == [*LOOPBACKS]
         assert rest.get(f"{service.url}/health/live").is_success
         assert service.stop() == 0
@@ -117,7 +117,7 @@ def test_a_host_that_is_none_of_this_machine_is_named(host: str, reason: str) ->
 
 
 def leave_behind(path: Path) -> None:
-    """As a process that was killed does."""
+    """Leaves its socket, as a killed process does."""
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
     assert stat.S_ISSOCK(path.stat().st_mode)

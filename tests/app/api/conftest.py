@@ -1,4 +1,4 @@
-"""A service that asks for keys, and one key for each scope."""
+"""A service that requires keys, and a key for each scope."""
 
 import shutil
 from collections.abc import AsyncIterator

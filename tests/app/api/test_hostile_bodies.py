@@ -1,4 +1,4 @@
-"""Bodies that must be refused, byte for byte, by a real server: each with its answer."""
+"""Invalid bodies to a real server: each with its answer."""
 
 import pytest
 

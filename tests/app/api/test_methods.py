@@ -1,4 +1,4 @@
-"""HEAD and OPTIONS, as proxies and orchestrators ask; and no address is redirected."""
+"""HEAD and OPTIONS, as proxies and orchestrators send them; and no URL is redirected."""
 
 import http.client
 import json
@@ -16,13 +16,13 @@ from tests.wire import connected, get, require_alive
 NAMES = {"model": "iris-model", "version": "1", "name": "hidden.weight"}
 QUERIES = {"/models/{model}/diff": "?from=1&to=1"}
 HIDDEN = ["/", "/docs", "/docs/swagger-ui.css", "/openapi.json", "/page/main.js", "/v2/"]
-# Of two answers to the same question.
+# These differ between two answers to the same request.
 OWN = {"date", "x-request-id"}
 CHANGING = {"/metrics"}
 
 
 def readable(url: str) -> list[str]:
-    """Every address that answers GET."""
+    """Every path that answers GET."""
     document = json.loads(rest.get(f"{url}/openapi.json").content)
     found = [
         path.format_map(NAMES) + QUERIES.get(path, "")
@@ -44,13 +44,13 @@ def test_head_answers_as_get_without_the_body(server: Process) -> None:
             wire.send(get(path.encode(), method=b"HEAD"))
             head = wire.reply("HEAD")
             assert head is not None, path
-            # Nothing of a body follows.
+            # No byte of a body follows.
             require_alive(wire)
         answer = rest.get(server.url + path)
         whole = {name: value for name, value in answer.headers.items() if name not in OWN}
         if path in CHANGING:
             del whole["content-length"]
-        # What is sent in chunks has no length, and a head has no chunks.
+        # A chunked answer has no length, and an answer to HEAD has no chunks.
         whole.pop("transfer-encoding", None)
         assert (head.status, shown(head.headers, path)) == (answer.status_code, whole), path
 

@@ -1,4 +1,4 @@
-"""Accept and If-None-Match, as RFC 9110 has them, on one tensor."""
+"""Accept and If-None-Match (RFC 9110), on one tensor."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Features and classes of any name: every way in and out takes them as it takes others."""
+"""Features and classes of any name work in every format."""
 
 import csv
 import io

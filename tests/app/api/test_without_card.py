@@ -1,4 +1,4 @@
-"""A checkpoint without a card: served under neutral names, and every part copes."""
+"""A checkpoint without a card: served with neutral names by every endpoint."""
 
 import logging
 import pickle

@@ -35,7 +35,7 @@ def rows_and_scales(seed: int, width: int, count: int) -> tuple[np.ndarray, np.n
 
 
 def one_change_taken_back(found: Counterfactual, row: np.ndarray) -> np.ndarray:
-    """A row for each change, with all of the others."""
+    """A row for each change, which has all changes but this one."""
     changed = np.flatnonzero(found.row != row)
     rows = np.repeat(found.row[np.newaxis], len(changed), axis=0)
     rows[np.arange(len(changed)), changed] = row[changed]
@@ -57,7 +57,7 @@ def test_of_any_network_it_finds_another_class_with_no_needless_change(
         return
     with torch.inference_mode():
         logits = module.double().logits(torch.from_numpy(found.row[np.newaxis]).double())[0]
-    # PyTorch adds in another order than the served form.
+    # PyTorch sums in another order than the served model.
     assert logits[found.index] == pytest.approx(logits.max().item(), abs=1e-5)
     assert forward(found.row[np.newaxis]).argmax() == found.index != own
     np.testing.assert_array_equal(found.row.astype(np.float64), row + found.changes)
@@ -70,7 +70,7 @@ def test_of_any_network_it_finds_another_class_with_no_needless_change(
 def test_of_a_function_that_shows_classes_alone_it_finds_the_way_to_the_plane(
     seed: int, width: int, distance: float
 ) -> None:
-    """Class 1 begins at a plane, `distance` away; no score says how near it is."""
+    """Class 1 begins at a plane, `distance` away; the scores do not depend on the distance."""
     (row, *examples), scales = rows_and_scales(seed, width, 20)
     normal = np.random.default_rng(seed + 1).normal(size=width)
     normal /= np.linalg.norm(normal)
@@ -101,7 +101,7 @@ def search(forward: object, row: list[float], *examples: list[float]) -> Counter
 def test_it_goes_up_to_the_border_as_near_as_float32_can() -> None:
     found = search(steps(-2.5, 3.5), [3], [9])
     assert (found.row[0], found.index) == (3.5, 2)
-    # Without an example it looks around.
+    # Without an example it searches in all directions.
     assert search(steps(-2.5, 3.5), [3]).row[0] == 3.5
     assert search(steps(-2.5, 30.5), [3]).row[0] == np.nextafter(np.float32(-2.5), -9)
 

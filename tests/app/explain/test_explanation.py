@@ -99,7 +99,7 @@ def test_without_a_baseline_the_answer_says_how_to_get_one() -> None:
 def test_without_the_extra_the_answer_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # What Python does for a package that is not installed.
+    # Python's error for a package that is not installed.
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     with pytest.raises(NotProvided, match="`python -m pip install captum`"):
         explain(IRIS_MODULE, FORWARD, CARD, ROW)

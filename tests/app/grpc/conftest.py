@@ -10,7 +10,7 @@ from tests.rpc import TOKEN, RpcProcess, rpc_of
 
 @pytest.fixture(scope="session")
 def rpc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RpcProcess]:
-    """One for all tests that leave it as it was."""
+    """One server for all tests that do not change it."""
     log = tmp_path_factory.mktemp("rpc") / "log"
     options = ("--grpc-port", "0", "--admin-token", TOKEN, "--max-body-bytes", str(2**20))
     with running_server(log, *options) as running:

@@ -1,4 +1,4 @@
-"""What protobuf would take long to parse is refused before it, by what the fields' lengths say."""
+"""Messages that protobuf would parse slowly are refused before, by the lengths of their fields."""
 
 import grpc
 import numpy as np
@@ -25,7 +25,7 @@ def _more(number: int) -> bytes:
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A field that has its length before it."""
+    """A field of wire type LEN."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 

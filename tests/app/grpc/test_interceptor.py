@@ -1,4 +1,4 @@
-"""What is around every gRPC call: ids, records, counts, and answers to hostile messages."""
+"""Every gRPC call: request ids, log lines, metrics, and answers to hostile messages."""
 
 from collections.abc import Iterator
 
@@ -65,7 +65,7 @@ def test_a_bad_number_of_classes_is_refused(channel: grpc.Channel, parameter: di
     if parameter:
         assert (status, "classification" in detail) == (grpc.StatusCode.INVALID_ARGUMENT, True)
     else:
-        # A parameter without a value is none.
+        # A parameter without a value does not count.
         assert pb.ModelInferResponse.FromString(answer).outputs[0].datatype == "FP32"
 
 
@@ -124,7 +124,7 @@ def test_a_caller_that_leaves_harms_nobody(channel: grpc.Channel) -> None:
 
 
 def test_compressed_messages_are_not_inflated(channel: grpc.Channel) -> None:
-    # A thousand times as long as on the way.
+    # A thousand times the accepted length.
     bomb = infer(name="x" * 10**6)
     status, text, _, _ = ask(channel, bomb, compression=grpc.Compression.Gzip)
     assert status in (grpc.StatusCode.UNIMPLEMENTED, grpc.StatusCode.INTERNAL)

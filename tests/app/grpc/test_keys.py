@@ -1,4 +1,4 @@
-"""A gRPC server that asks for keys."""
+"""A gRPC server that requires keys."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_a_verb_asks_the_scope_of_its_route(keyed: Keyed, verb: str) -> None:
     content = b"\x0a\x0airis-model" if verb.startswith("Model") and verb != "ModelInfer" else b""
     if verb == "ModelInfer":
         content = infer()
-    # A model that is not there: nothing is loaded or unloaded.
+    # An unknown model, so that nothing is loaded or unloaded.
     expected = grpc.StatusCode.NOT_FOUND if needed is Scope.ADMIN else grpc.StatusCode.OK
     with grpc.insecure_channel(rpc.address) as channel:
         for scope, key in keys.items():

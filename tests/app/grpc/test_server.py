@@ -1,4 +1,4 @@
-"""gRPC's start and end: with the rest of the server, in each worker, and in one line if not."""
+"""gRPC's start and end: with the rest of the server, in each worker, and errors in one line."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.workers import stopped, workers_of
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RpcProcess]:
-    """Gives no call any time that did not bring some."""
+    """Gives calls without a deadline no time."""
     options = ("--grpc-port", "0", "--request-timeout-seconds", "0.000000001")
     with running_server(tmp_path_factory.mktemp("hurried") / "log", *options) as running:
         yield rpc_of(running)
@@ -40,7 +40,7 @@ def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
         with grpc.insecure_channel(address) as channel:
             while (status := ask(channel, infer())[0]) is grpc.StatusCode.OK:
                 counts[number] += 1
-            # Cancelled is what had arrived and was not begun.
+            # gRPC cancels calls that had arrived and were not begun.
             assert status in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
     with running_server(tmp_path / "log", "--grpc-port", "0") as running:
@@ -58,8 +58,8 @@ def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
 
 
 def unread(port: str) -> list[bool]:
-    """Of each connection to a port: whether bytes wait for the server to read them."""
-    # gRPC takes IPv4 on sockets of IPv6.
+    """For each connection to a port, whether received bytes are unread."""
+    # gRPC accepts IPv4 on IPv6 sockets.
     tables = [Path(f"/proc/net/{name}").read_text() for name in ("tcp", "tcp6")]
     rows = [line.split() for table in tables for line in table.splitlines()[1:]]
     hexadecimal = f"{int(port):04X}"
@@ -183,7 +183,7 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
 
 def test_a_call_without_a_deadline_has_that_of_the_settings(hurried: RpcProcess) -> None:
     with grpc.insecure_channel(hurried.address) as channel:
-        # Also of a request that is answered in a thread.
+        # Also for a request that is answered in a thread.
         large = pb.ModelInferRequest(
             inputs=[{"name": "input", "datatype": "FP32", "shape": [10_000, 4]}],
             raw_input_contents=[bytes(160_000)],

@@ -45,7 +45,7 @@ def test_both_protocols_say_the_same_of_a_model(
         "/config": client.get_model_config(MODEL, as_json=True)["config"],
     }.items():
         said = rest.get(f"{rpc.server.url}/v2/models/{MODEL}{path}").json()
-        # protobuf's JSON has a 64-bit integer as text.
+        # protobuf's JSON writes a 64-bit integer as a string.
         assert as_text(found) == as_text(said)
 
 

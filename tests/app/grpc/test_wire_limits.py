@@ -61,7 +61,7 @@ def test_the_datatypes_have_their_numbers() -> None:
 
 def test_the_generated_code_is_that_of_the_proto() -> None:
     text = (ROOT / "app/grpc/open_inference.proto").read_text()
-    # The entries of a map are messages of protoc's own.
+    # protoc generates a message for the entries of a map.
     described = [
         (field.name, str(field.number))
         for name, message in OURS.items()

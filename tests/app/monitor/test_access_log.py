@@ -1,4 +1,4 @@
-"""A line of JSON for each request; the requests of a moment share one piece of work."""
+"""A JSON line for each request; requests within a few milliseconds share one write."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The log of a real server: whole lines of JSON, for a reader that may stand still or be gone."""
+"""The log of a real server: whole JSON lines, also if the reader has stopped or left."""
 
 import json
 import os
@@ -22,7 +22,7 @@ COMMAND = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "
 
 @contextmanager
 def served(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A server whose log is a pipe, of which nothing is read after the line with the address."""
+    """A server whose log is a pipe that is not read after the line with the address."""
     with subprocess.Popen([*COMMAND, *options], cwd=ROOT, stderr=subprocess.PIPE) as process:
         try:
             while not (match := re.search(rb"running on (http://[\d.]+:\d+)", line_of(process))):

@@ -1,4 +1,4 @@
-"""The log's lines: in order, whole, and never waited for."""
+"""Log lines: in order, whole, and without blocking the caller."""
 
 import fcntl
 import os
@@ -15,12 +15,12 @@ Pipe = tuple[int, int]
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    """As small as a pipe may be. With O_DIRECT a read brings what one write sent, and no more."""
+    """The smallest possible pipe. With O_DIRECT a read returns exactly one write."""
     reader, writer = os.pipe2(os.O_DIRECT)
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, select.PIPE_BUF)
     yield reader, writer
     os.close(reader)
-    # Not the other end: the thread goes on with the process.
+    # The other end stays open: the thread runs as long as the process.
 
 
 def report(dropped: int) -> bytes:
@@ -81,7 +81,7 @@ def test_a_reader_that_stands_still_is_not_waited_for(pipe: Pipe, threaded: bool
         writer.put(lines_of(100, number))
     writer.flush()
     dropped = sum(counted)
-    # A pipe of one page is read, one page is in it, and the rest waited.
+    # One page was read, one page is in the pipe, and the rest waited.
     assert 1000 - 3 * 50 <= dropped < 1000 - 50
     writes = []
     while not writes or b"last\n" not in writes[-1]:
@@ -93,6 +93,6 @@ def test_a_reader_that_stands_still_is_not_waited_for(pipe: Pipe, threaded: bool
     kept = [int(line) for line in text.splitlines() if line.isdigit()]
     assert kept == list(range(len(kept)))
     said = [line for line in text.splitlines() if line.startswith(b"dropped ")]
-    # After all that was kept, and before what came later.
+    # After all lines that were kept, and before later lines.
     assert said == [b"dropped %d" % sum(counted)]
     assert text.index(b"dropped ") == 100 * len(kept)

@@ -1,4 +1,4 @@
-"""Spans, as an exporter gets them: the real application, and a real server with a collector."""
+"""Exported spans of the real application, and of a real server with a collector."""
 
 import asyncio
 import http.server
@@ -110,7 +110,7 @@ async def test_one_forward_links_to_every_request_that_it_answers(traced: Traced
     assert largest.attributes["stateserve.batch.requests"] == len(answered) > 1
     rows = sum(span.attributes["stateserve.rows"] for span in answered)
     assert largest.attributes["stateserve.rows"] == rows
-    # From each request on to the forward, which is in the trace of one of them only.
+    # Links lead from each request to the forward pass, which is in the trace of only one.
     queues = [span for span in traced.spans("queue") if span.parent.span_id in requests]
     reached = [link.context.span_id for queue in queues for link in queue.links]
     assert sorted(set(reached)) == sorted(span.context.span_id for span in forwards)
@@ -190,7 +190,7 @@ async def test_a_span_is_named_by_the_route_and_not_by_the_caller(
     assert attributes["http.response.status_code"] == status
     assert attributes.get("url.query") == (url.partition("?")[2] or None)
     assert attributes.get("http.request.method_original") == ("BREW" if name == "HTTP" else None)
-    # The caller's mistake is no error of the server.
+    # An error of the client is no error of the server.
     assert span.status.status_code is StatusCode.UNSET
     assert "error.type" not in attributes
 
@@ -308,7 +308,7 @@ def test_a_server_sends_its_spans_to_a_collector(
     with running_server(tmp_path / "log", *arguments) as running:
         for _ in range(3):
             assert rest.post(f"{running.url}/predict", json=SETOSA, headers=headers).is_success
-        # What has not been sent by then is sent at the end.
+        # Spans that have not been sent are sent at the end.
         assert running.stop() == 0, running.log.read_text()
     resources = [each for request in received() for each in request.resource_spans]
     spans = [span for each in resources for scope in each.scope_spans for span in scope.spans]

@@ -1,4 +1,4 @@
-"""The page in a real Chromium, and nothing on it that should not be."""
+"""The page in a real Chromium, without errors in the console or requests to other origins."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# The browser says so on the console as well, but this cannot be missed.
+# The browser also logs this on the console; an exception here cannot be missed.
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
     console.error(`refused by the policy: ${event.effectiveDirective} ${event.blockedURI}`));
@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def modules(browser: Browser, server: Process) -> Iterator[Page]:
-    """A page that can import the modules, and does nothing else."""
+    """An empty page that can import the modules."""
     page = browser.new_page()
     page.goto(f"{server.url}/page/icon.svg")
     yield page
@@ -79,13 +79,13 @@ class Visit:
             self.complaints.append(message.text)
 
     def forgive(self, text: str) -> None:
-        """Complaints of this are right, those that are still to come as well."""
+        """Errors that contain this text are expected, also later ones."""
         assert all(text in complaint for complaint in self.complaints), self.complaints
         self.forgiven = text
         self.complaints.clear()
 
     def close(self) -> None:
-        """Leave, before its server does."""
+        """Leave the page before its server ends."""
         self.page.context.close()
 
     @property
@@ -97,13 +97,13 @@ class Visit:
 
 OpenPage = Callable[..., Visit]
 
-# A limit for what never comes, not a speed: a busy machine may take as long as it needs.
+# A limit for hangs, not for speed: a busy machine may be slow.
 HANG_MILLISECONDS = 60_000
 expect.set_options(timeout=HANG_MILLISECONDS)
 
 
 def wait_until(page: Page, check: Callable[[], bool]) -> None:
-    """For what the page shows by pixels, where Playwright's own `expect` cannot look."""
+    """For pixels of the page, which Playwright's `expect` cannot check."""
     for _ in range(HANG_MILLISECONDS // 20):
         if check():
             return
@@ -123,14 +123,14 @@ def visit(browser: Browser) -> Iterator[OpenPage]:
         visit = Visit(context.new_page(), server.url)
         visits.append(visit)
         visit.page.goto(server.url + path)
-        # The last to be filled: by then the model is known and a first answer is there.
+        # Filled last, after the model and a first answer have arrived.
         visit.page.locator("#verdict .probability").wait_for()
         visit.page.locator("#tensor .histogram svg").wait_for()
         return visit
 
     yield open_page
     for each in visits:
-        # What is still under way as the page is left fails, and is no complaint of the page's.
+        # Open requests fail when the page is left, which is no error of the page.
         complaints = list(each.complaints)
         each.close()
         assert each.elsewhere == []
@@ -153,7 +153,7 @@ TOYS = {version: make(int(version)) for version in ("1", "2")}
 
 @pytest.fixture(scope="session")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Two models: toy with three versions, the last of another make, and wide with 3 features."""
+    """Two models: toy with three versions, the last of another architecture, and wide."""
     folder = tmp_path_factory.mktemp("models")
     modules = {f"toy/{version}": module for version, module in TOYS.items()}
     modules["toy/3"] = make(3, 4, 6, 3, batch_norm=True)

@@ -21,7 +21,7 @@ from tests.project import IRIS, ROOT
 FOLDER = ROOT / "docs" / "page"
 DESK = {"width": 1280, "height": 850}
 PHONE = {"width": 360, "height": 740}
-# Name, colour scheme, viewport, and the part that is shown; none: what is in sight at first.
+# Name, colour scheme, viewport, and the part that is shown; none: the initial view.
 SHOTS = [
     ("light", "light", DESK, None),
     ("dark", "dark", DESK, None),
@@ -46,7 +46,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
             for shot, scheme, viewport, part in SHOTS:
                 content = take(browser, server.url, scheme, viewport, part)
-                # 256 colours that fit are plenty for a page, and a third of the bytes.
+                # A palette of 256 colours is enough for a page, with a third of the bytes.
                 image = Image.open(io.BytesIO(content)).convert("RGB")
                 image = image.quantize(256, kmeans=3, dither=Image.Dither.NONE)
                 image.save(FOLDER / f"{shot}.png", optimize=True)
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def write_two_versions(folder: Path) -> None:
-    """The committed iris model as version 2, and one of another seed as version 1."""
+    """The committed iris model as version 2, and a model of another seed as version 1."""
     command = [sys.executable, "-m", "training", "--seed", "7", "--seeds", "0"]
     subprocess.run([*command, "--output", folder / "1"], check=True, capture_output=True, cwd=ROOT)
     (folder / "2").mkdir()
@@ -87,11 +87,11 @@ def take(
     page.locator("#batch-table tbody tr").first.wait_for()
     page.locator("#tensor .heatmap canvas").click(position={"x": 140, "y": 100})
     page.locator("#difference-tensors canvas").first.click(position={"x": 140, "y": 100})
-    # Back to where a visitor starts.
+    # Back to the initial position.
     page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
     page.wait_for_timeout(500)
     if part:
-        # All of it, without the header over it.
+        # The whole part, without the header over it.
         page.set_viewport_size(viewport | {"height": 1400})
         page.wait_for_timeout(200)
     content = page.locator(part).screenshot() if part else page.screenshot()

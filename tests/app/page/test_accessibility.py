@@ -15,7 +15,7 @@ def test_axe_finds_nothing(
     visit: OpenPage, server: Process, scheme: str, size: dict[str, int]
 ) -> None:
     page = visit(server, color_scheme=scheme, viewport=size).page
-    # With all that can be on the page: a warning, a table of results, a number that is none.
+    # With every element of the page: a warning, a table of results, an invalid number.
     page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
     page.locator("#batch-table tbody tr").first.wait_for()
     page.get_by_label("petal_width cm, as a number").fill("9")
@@ -37,7 +37,7 @@ def test_axe_finds_nothing_where_there_are_versions(
     page.locator("#difference-tensors .heatmap canvas").first.wait_for()
     expect_no_violations(page)
     assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
-    # The made cards hold no baseline: the browser notes each 501.
+    # The generated cards have no baseline, so the browser logs each 501.
     opened.forgive("501")
 
 

@@ -1,4 +1,4 @@
-"""Sliders, numbers, warnings: the page says what the API says."""
+"""Sliders, numbers, warnings: the page shows the API's values."""
 
 import re
 import subprocess
@@ -94,7 +94,7 @@ def test_a_refusal_is_told_and_the_old_answer_is_gone(visit: OpenPage, server: P
     opened.page.get_by_role("button", name="Reset").click()
     expect(opened.page.get_by_role("alert")).to_be_hidden()
     expect(opened.page.locator("#verdict")).to_contain_text("versicolor")
-    # The browser notes each refused request on its console.
+    # The browser logs each refused request on its console.
     assert opened.complaints
     opened.forgive("422")
 

@@ -1,4 +1,4 @@
-"""The page of a model whose names are strange, and of one without a card."""
+"""The page of a model with unusual names, and of a model without a card."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_names_of_objects_own_parts_are_names(visit: OpenPage, tmp_path: Path) -
         opened.close()
 
 
-# What the shell's snippet sends.
+# The request of the shell snippet.
 CURL_BODY = """
 () => [...document.querySelectorAll("#snippets code")][0].textContent.match(/-d '(.*)'\\n$/s)[1]
 """

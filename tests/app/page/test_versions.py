@@ -1,4 +1,4 @@
-"""Several models and versions: the switch, what follows it, and how two versions differ."""
+"""Several models and versions: the switch, its effects, and the difference of two versions."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def pixels(page: Page) -> str:
 
 
 def forgive_missing_explanations(*visits: Visit) -> None:
-    """The made cards hold no baseline: the browser notes each 501."""
+    """The generated cards have no baseline, so the browser logs each 501."""
     for visit in visits:
         visit.forgive("501")
 
@@ -68,7 +68,7 @@ def test_every_panel_follows_the_switch_by_keyboard(visit: OpenPage, versions: P
     page.wait_for_function(
         "(before) => document.querySelector('.answers').toDataURL() !== before", arg=before
     )
-    # The drawing's edges are this version's weights.
+    # The edges in the drawing are this version's weights.
     title = page.locator("#network-drawing path title").last.text_content()
     largest = max(TOYS["1"].hidden.weight.abs().max(), TOYS["1"].output.weight.abs().max())
     assert title is not None
@@ -78,7 +78,7 @@ def test_every_panel_follows_the_switch_by_keyboard(visit: OpenPage, versions: P
     assert answer["model"]["version"] == "1"
     code = page.get_by_role("region", name="Python code").inner_text()
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
-    # A slider that is moved now asks this version, and no longer the other.
+    # A moved slider now sends requests to this version, not to the other.
     before_moving = len(opened.requests)
     page.get_by_label("x0, as a number").fill("-0.75")
     expect_probabilities(page, ask(versions, "toy", "1", INPUT | {"x0": -0.75}))
@@ -123,7 +123,7 @@ def test_a_version_that_is_not_there_is_told_and_left(visit: OpenPage, versions:
     page.locator("#version").select_option("toy 1")
     expect(page.locator("#facts")).to_contain_text("version 1 ")
     expect(page.locator("#failure")).to_be_hidden()
-    # The browser notes the 404 of what is not there.
+    # The browser logs the 404.
     assert any("404" in complaint for complaint in opened.complaints)
     opened.complaints.clear()
 

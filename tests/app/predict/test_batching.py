@@ -121,7 +121,7 @@ async def test_a_call_that_is_fast_again_comes_back_to_the_loop() -> None:
     await batcher.submit(0)
     pause[0] = 0
     run.threads.clear()
-    # A busy machine may make some of these slow as well.
+    # A busy machine may slow down some of these too.
     async with asyncio.timeout(HANG_SECONDS):
         while threading.get_ident() not in run.threads:
             await batcher.submit(1)
@@ -149,7 +149,7 @@ async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() ->
         return run(items)
 
     async def attempt(seconds: float) -> list[object]:
-        """One waits, then three with less time left than the calls before took."""
+        """One waiting item, then three with less time left than the earlier calls took."""
         batcher = Batcher(slow)
         pause[0] = seconds
         for _ in range(3):
@@ -157,7 +157,7 @@ async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() ->
         pause[0] = 0
         run.calls.clear()
         first = batcher.submit(0)
-        # The next call is thought to take a quarter more than half of `seconds`.
+        # The next call is expected to take a quarter more than half of `seconds`.
         deadline = time.monotonic() + seconds / 3
         waiting = [batcher.submit(item, deadline) for item in (1, 2, 3)]
         results = await asyncio.gather(first, *waiting, return_exceptions=True)
@@ -166,7 +166,7 @@ async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() ->
 
     seconds = 0.1
     while isinstance((results := await attempt(seconds))[1], DeadlineExceeded):
-        # Too busy a machine to begin even the first in time.
+        # The machine is too busy to begin even the first in time.
         assert seconds < HANG_SECONDS
         seconds *= 2
     assert results[:2] == [0, 2]
@@ -184,7 +184,7 @@ async def test_where_no_thread_can_be_started_callers_are_told_and_the_next_are_
 
     batcher = Batcher(run)
     await batcher.submit(1)
-    # No thread starts after this, as where the system has none left.
+    # No thread starts after this, as on a system without free threads.
     batcher.close()
     waiting = [batcher.submit(2), batcher.submit(3)]
     told = await asyncio.gather(*waiting, return_exceptions=True)

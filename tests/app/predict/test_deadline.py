@@ -54,7 +54,7 @@ async def test_the_setting_is_for_requests_that_name_no_time() -> None:
 
 
 def test_nothing_but_logs_and_dates_that_are_told_reads_the_time_of_day() -> None:
-    """So a clock that is set back or forth moves no deadline."""
+    """A change of the system time moves no deadline."""
     readers = set()
     for path in (ROOT / "app").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""Content-Type: read as RFC 9110 writes it, in linear time, or refused."""
+"""Content-Type: parsed by RFC 9110 in linear time, or refused."""
 
 from email.message import EmailMessage
 

@@ -1,4 +1,4 @@
-"""A row's answer has the same bits alone, in any batch, and at any place of it."""
+"""A row's answer has the same bits alone, in any batch, and at any position in it."""
 
 import numpy as np
 import pytest

@@ -38,7 +38,7 @@ LOGS = np.log(np.array([0.8, 0.1, 0.1], np.float32))
 
 
 class Slow:
-    """A call takes `seconds`, whatever its rows, and waits for `may_end`."""
+    """A call takes `seconds`, for any number of rows, and waits for `may_end`."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -72,7 +72,7 @@ class Answer:
 
 
 class OneModel:
-    """What an application asks of a registry."""
+    """The methods of a registry that an application uses."""
 
     def __init__(self, face: PredictFace) -> None:
         self.repository = SimpleNamespace(default=face.inference.predictor.name)
@@ -84,7 +84,7 @@ class OneModel:
 
 
 class SmallService:
-    """The service's own layers around a forward, called as a socket calls them."""
+    """The service around a fake forward pass, called as by a socket."""
 
     def __init__(self, forward: Forward, **settings: object) -> None:
         configured = Settings(model=IRIS, **settings)
@@ -115,7 +115,7 @@ class SmallService:
         return Answer(int(line.split()[1]), dict(each.split(b": ", 1) for each in lines), body)
 
     async def learn(self) -> None:
-        """Until the batcher knows how long a call takes."""
+        """Predict until the batcher has measured the duration of a call."""
         for _ in range(10):
             assert (await self.ask()).status == 200
 
@@ -126,7 +126,7 @@ def statuses(answers: list[Answer]) -> Counter[int]:
 
 @asynccontextmanager
 async def busy(service: SmallService, forward: Slow) -> AsyncIterator[None]:
-    """Meanwhile the model computes for a request, in its thread."""
+    """While the context is open, the model computes in its thread."""
     forward.begun.clear()
     forward.may_end.clear()
     first = asyncio.create_task(service.ask())
@@ -146,7 +146,7 @@ async def test_at_ten_times_capacity_what_is_accepted_is_answered_in_time() -> N
         forward.rows = 0
         async with busy(service, forward):
             asked = [asyncio.create_task(service.ask()) for _ in range(500)]
-            # Those too many are refused at once: no call has ended since.
+            # Requests beyond the limit are refused at once: no call has ended since.
             while sum(each.done() for each in asked) < 450:
                 await asyncio.sleep(0)
             refused = [each.result() for each in asked if each.done()]
@@ -163,11 +163,11 @@ async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
     await service.learn()
     for _ in range(2):
         forward.rows = forward.calls = 0
-        # A call takes more than the first of each two would wait.
+        # A call takes longer than the first of each two requests would wait.
         asked = [service.ask(timeout) for timeout in (0.02, None) * 500]
         answers = await asyncio.gather(*asked)
         assert statuses(answers[1::2]) == {200: 500}
-        # Of those that are late, one a call measures anew what a call takes.
+        # In each call, one late request is computed, to measure the duration again.
         assert statuses(answers[::2])[504] >= 500 - forward.calls
         assert forward.rows <= 500 + forward.calls
         late = next(answer for answer in answers if answer.status == 504)
@@ -178,13 +178,13 @@ async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
 async def test_a_model_that_was_slow_once_is_tried_again() -> None:
     seconds = 1.0
     while statuses(await after_a_slow_call(seconds)) != {200: 5}:
-        # Too busy a machine to begin in time.
+        # The machine is too busy to begin in time.
         assert seconds < HANG_SECONDS
         seconds *= 2
 
 
 async def after_a_slow_call(seconds: float) -> list[Answer]:
-    """Five requests that wait less long than a call is thought to take."""
+    """Five requests whose deadlines are shorter than the expected duration of a call."""
     forward = Slow(seconds)
     service = SmallService(forward)
     assert (await service.ask()).status == 200

@@ -1,4 +1,4 @@
-"""Only what was answered counts: in the metrics, in the prediction log, in what it says later."""
+"""Only answered requests count, in the metrics and in the prediction log."""
 
 import io
 from pathlib import Path
@@ -96,7 +96,7 @@ async def test_large_answers_count_each_of_their_rows(logged: Settings) -> None:
 
 @pytest.mark.parametrize("header", [b"Accept: */*", b"X-Prediction-Log: off"])
 async def test_who_has_left_before_the_answer_is_not_counted(header: bytes) -> None:
-    # By the fast path, and by the application.
+    # On the fast path, and in the application.
     async with serving() as service:
         stays, leaves, other = (service.connect() for _ in range(3))
         for protocol in (stays, leaves, other):

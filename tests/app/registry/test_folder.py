@@ -1,4 +1,4 @@
-"""What a folder holds, by real files: models, versions, and what is out of place."""
+"""The content of a folder with real files: models, versions, and misplaced files."""
 
 import os
 from pathlib import Path

@@ -20,13 +20,13 @@ from stateserve.model.card import card_path
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import save_model
 
-# So long that only an event of the file system can be what was noticed.
+# So long that only an event of the file system can cause a reload.
 NEVER = 3600.0
 
 
 @asynccontextmanager
 async def watched(repository: Repository, period: float = NEVER) -> AsyncIterator[Registry[str]]:
-    """A registry that serves the hash of each state, and notices changes from now on."""
+    """A registry that serves the hash of each state, with a watch of its folder."""
     registry = Registry(repository, lambda predictor: predictor.state_sha256, Metrics())
     registry.load_all()
     task = asyncio.create_task(watch(registry, period))
@@ -130,7 +130,7 @@ async def test_without_events_the_folder_is_looked_at_again(
 
 
 async def test_a_change_that_no_event_told_of_is_noticed_all_the_same(tmp_path: Path) -> None:
-    # The same files under two names: the folder hears nothing of a write by the other one.
+    # The same files under two names: a write by the other name causes no event.
     other = save_model(tmp_path / "elsewhere/wine.pth", seed=1)
     path = tmp_path / "models/wine.pth"
     path.parent.mkdir()
@@ -144,7 +144,7 @@ async def test_a_change_that_no_event_told_of_is_noticed_all_the_same(tmp_path: 
 
 
 class ShortOfThreads(Registry[str]):
-    """Its first look fails as it does where the system has no thread left."""
+    """Its first refresh fails, as on a system without free threads."""
 
     failed = False
 

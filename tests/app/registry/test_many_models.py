@@ -1,4 +1,4 @@
-"""What grows with the number of models is not done anew for each change."""
+"""A change does not cost time for each of many models."""
 
 import gc
 import sys
@@ -58,7 +58,7 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
     await registry.unload("m3")
     await registry.load("m4", "1")
     published.clear()
-    # What verbs changed is looked at once more, the rest is not.
+    # Only the models that verbs changed are compared again.
     await registry.refresh()
     assert set(published) <= {"m3", "m4"}
     assert {each.name for each in registry.statuses() if each.state != "READY"} == {"m3"}
@@ -82,7 +82,7 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     assert name() == "x0"
     card_path(path).write_text("{}")
     await registry.refresh()
-    # Broken: the old one serves on, and never under neutral names.
+    # Broken: the old version stays in service, and never with neutral names.
     assert name() == "x0"
     assert "Field required" in str(registry.statuses("made")[0].reason)
     card_path(path).unlink()
@@ -107,7 +107,7 @@ async def test_the_garbage_collector_does_not_look_at_what_was_loaded(tmp_path: 
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """How many calls of functions, C's included, it takes."""
+    """The number of function calls, C functions included."""
     calls = 0
 
     def profile(frame: FrameType, event: str, argument: object) -> None:

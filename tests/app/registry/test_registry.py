@@ -1,4 +1,4 @@
-"""The registry over real files: what is loaded, kept, swapped, refused and rolled back."""
+"""The registry over real files: load, keep, swap, refuse and roll back."""
 
 import asyncio
 import gc
@@ -34,7 +34,7 @@ def make_registry(
     metrics: Metrics | None = None,
     gate: Callable[[], object] = lambda: None,
 ) -> Registry[Inference]:
-    """Over `folder`, with all loaded; `gate` is called in the thread of each later load."""
+    """A registry of `folder`, with all loaded; each later load calls `gate` in its thread."""
     metrics = metrics or Metrics()
     gates: list[Callable[[], object]] = []
 
@@ -51,7 +51,7 @@ def make_registry(
 
 
 def save_versions(folder: Path, *versions: int) -> None:
-    """Each version's weights are of the seed that is its number."""
+    """The number of each version is the seed of its weights."""
     for version in versions:
         save_model(folder / f"wine/{version}/model.pth", seed=version)
 
@@ -61,7 +61,7 @@ def states(registry: Registry[Inference], name: str = "wine") -> dict[str, str]:
 
 
 def default(registry: Registry[Inference], name: str = "wine") -> str:
-    """The default by all three accounts of it, and by the state that it holds."""
+    """The default version; `statuses`, `get` and `current` agree on it."""
     predictor = registry.current(name).predictor
     assert [each.version for each in registry.statuses(name) if each.default] == [predictor.version]
     assert registry.get(name, predictor.version) is registry.current(name)
@@ -319,7 +319,7 @@ async def test_a_rollback_holds_until_a_newer_version_comes(tmp_path: Path) -> N
     await registry.set_default("wine", "1")
     assert default(registry) == "1"
     assert 'model_default_version{model="wine"} 1.0' in metrics.render().decode()
-    # Neither the bad version, touched or loaded again, nor a look at the disk ends it.
+    # Neither a change or load of the bad version nor a refresh ends it.
     save_versions(tmp_path, 2)
     await registry.refresh()
     await registry.load("wine")
@@ -478,7 +478,7 @@ async def test_a_replaced_version_is_freed_with_its_last_user(tmp_path: Path) ->
     old = weakref.ref(taken)
     weights = weakref.ref(taken.predictor.module.hidden.weight)
     await ask(taken)
-    # As after gc.freeze(): the collector looks at nothing.
+    # As after gc.freeze(): the collector visits no object.
     gc.disable()
     try:
         save_versions(tmp_path, 2)

@@ -1,4 +1,4 @@
-"""A real server, loaded again and again while 32 connections ask: plain torch is the oracle."""
+"""A real server reloads repeatedly while 32 connections send requests, against plain torch."""
 
 import asyncio
 import io
@@ -31,7 +31,7 @@ ROWS = np.random.default_rng(0).uniform(-1, 1, (17_000, 4)).astype(np.float32)
 
 
 def probabilities_of(path: Path) -> tuple[str, np.ndarray]:
-    """The hash that answers name, and what plain torch says of ROWS."""
+    """The hash in the answers, and plain torch's probabilities of ROWS."""
     state, card = load_checkpoint(path)
     module = Multiclass()
     module.load_state_dict(state)
@@ -54,7 +54,7 @@ def two_states(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def service(tmp_path: Path, two_states: list[Path]) -> Iterator[Process]:
     path = save_model(tmp_path / "models/wine/1/model.pth", seed=1)
-    # Without hot_reload nothing but the verb loads.
+    # Without hot_reload only the verb loads.
     options = ("--models", str(path.parents[2]), "--model", "wine", "--hot-reload", "false")
     with running_server(tmp_path / "log", *options, "--admin-token", TOKEN) as running:
         yield running
@@ -62,7 +62,7 @@ def service(tmp_path: Path, two_states: list[Path]) -> Iterator[Process]:
 
 
 class Connection:
-    """Less work for a request than a client library makes: 32 of these share a process."""
+    """Cheaper than a client library: 32 of these share a process."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -110,7 +110,7 @@ async def test_a_hundred_reloads_lose_no_request_and_mix_no_versions(
 ) -> None:
     expected = dict(map(probabilities_of, two_states))
     first, second = expected.values()
-    # So far apart that a row of one cannot pass for the other's.
+    # So different that a row of one version cannot be mistaken for the other's.
     assert np.abs(first - second).max(axis=1).min() > 10 * TOLERANCE
     path, done, seen = tmp_path / "models/wine/1/model.pth", asyncio.Event(), dict[str, set[str]]()
 

@@ -28,11 +28,11 @@ async def test_nothing_keeps_the_weights_of_a_model_that_was_replaced() -> None:
         weights = weakref.ref(
             registry.current("iris-model").inference.predictor.module.hidden.weight
         )
-        # It looks at nothing that gc.freeze() put away.
+        # The collector does not visit frozen objects.
         gc.disable()
         try:
             await registry.load("iris-model")
-            # The last answer's task ends.
+            # Let the task of the last answer end.
             await asyncio.sleep(0)
             assert weights() is None
         finally:

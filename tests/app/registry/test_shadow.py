@@ -50,7 +50,7 @@ class Watched:
         self._request = Tally(b"")
 
     async def predict(self, rows: np.ndarray) -> Prediction:
-        """Predict, and answer with it."""
+        """Predict, and report the answer."""
         prediction = await self.inference.predict(rows)
         self.inference.answered(self._request, prediction)
         return prediction
@@ -66,7 +66,7 @@ class Watched:
         return self.total("shadow_requests_total", result=result)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        # What was answered is counted at the end of its tick.
+        # Answers are counted at the end of their tick.
         await asyncio.sleep(0)
         deadline = time.monotonic() + 20
         while not condition():
@@ -75,7 +75,7 @@ class Watched:
 
 
 class Slow:
-    """A shadow that answers when it is let to; `log_probabilities` is all that a mirror asks."""
+    """A shadow that waits for permission; a mirror needs only `log_probabilities`."""
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -146,7 +146,7 @@ async def test_a_shadow_that_hangs_delays_nobody_and_misses_what_does_not_fit(sl
     await watched.until(lambda: watched.requests("shed") == 10)
     slow.gate.set()
     await watched.until(lambda: watched.requests("compared") == offered - 10 + 1)
-    # There is room again.
+    # The queue has room again.
     await watched.predict(ROWS[:1])
     await watched.until(lambda: watched.requests("compared") == offered - 10 + 2)
     assert watched.requests("shed") == 10
@@ -177,7 +177,7 @@ async def test_a_shadow_that_overflows_counts_as_failed() -> None:
 
 async def test_what_was_refused_or_given_up_is_not_mirrored() -> None:
     watched = Watched(make_predictor(2, "2"))
-    # More than one in a tick wait for its end, and can still be given up.
+    # Several requests in a tick wait for its end, and can still be cancelled.
     answered, given_up = (asyncio.ensure_future(watched.predict(ROWS[:1])) for _ in range(2))
     await asyncio.sleep(0)
     late = watched.inference.predict(ROWS[:1], Deadline(-1))

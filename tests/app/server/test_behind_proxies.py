@@ -1,4 +1,4 @@
-"""Behind nginx, below a path prefix, and checked by HAProxy: the real programs."""
+"""Behind real proxies: nginx with a path prefix, and HAProxy with health checks."""
 
 import csv
 import http.client
@@ -85,7 +85,7 @@ CHECKS = {
 def test_haproxy_finds_the_server_up(server: Process, tmp_path: Path) -> None:
     with haproxy_before(server.url, tmp_path, CHECKS) as control:
         deadline = time.monotonic() + 60
-        # "L7OK" is the last check's outcome, "* L7OK" that of one under way.
+        # "L7OK" is the result of the last check; "* L7OK" means that a check is running.
         while not all(map(found_up, statistics(control))):
             assert time.monotonic() < deadline, statistics(control)
             time.sleep(0.1)
@@ -97,7 +97,7 @@ def found_up(row: dict[str, str]) -> bool:
 
 
 def statistics(control: Path) -> list[dict[str, str]]:
-    """What HAProxy says of each backend's server."""
+    """HAProxy's statistics of each server."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(control))
         connection.sendall(b"show stat\n")

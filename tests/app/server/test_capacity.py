@@ -1,4 +1,4 @@
-"""Many connections, few file descriptors, round after round: nothing is used up."""
+"""Many connections, few file descriptors, repeated rounds: no resource runs out."""
 
 import contextlib
 import resource
@@ -22,7 +22,7 @@ SPARE_FILES = 500
 
 @contextlib.contextmanager
 def file_limit(soft: int) -> Iterator[None]:
-    """Our own soft limit, and so that of a process that we start meanwhile."""
+    """The soft limit of this process, and of processes that it starts meanwhile."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, before[1]))
     try:
@@ -83,7 +83,7 @@ def test_without_file_descriptors_the_server_goes_on_when_some_are_free(tmp_path
             for wire in wires:
                 wire.socket.settimeout(0.01)
                 wire.send(LIVE)
-            # It was let in; how soon it is answered depends on how busy the machine is.
+            # The connection is accepted; the time of its answer depends on the machine.
             wires[0].socket.settimeout(10)
             assert answered(wires[0])
             assert not all(map(answered, wires[1:]))

@@ -1,4 +1,4 @@
-"""What was sent before the end is answered, wherever it waits when SIGTERM comes."""
+"""Requests sent before the end are answered, wherever they wait at SIGTERM."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def connect(service: Process) -> socket.socket:
 
 
 def read_to_the_end(connection: socket.socket) -> list[bytes]:
-    """Every answer until the server closes; raises where it resets instead."""
+    """Every answer until the server closes; raises an error if it resets instead."""
     answers = b"".join(iter(lambda: connection.recv(65536), b"")).split(b"HTTP/1.1 ")[1:]
     assert all(b"connection: close" not in answer for answer in answers[:-1])
     assert b"connection: close" in answers[-1]
@@ -40,7 +40,7 @@ def ask(connection: socket.socket, request: bytes = REQUEST) -> None:
     assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
-# What the client has sent when SIGTERM comes, what it sends afterwards, and how often it asks.
+# The bytes sent before SIGTERM, the bytes sent after it, and the number of requests.
 CASES = {
     "whole": (REQUEST, b"", 1),
     "pipelined": (3 * REQUEST, b"", 3),

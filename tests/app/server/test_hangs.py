@@ -17,9 +17,9 @@ from tests.process import Process, wait_until
 from tests.project import IRIS, ROOT, SETOSA
 from tests.workers import has_ended, metric, state_of, workers_of
 
-# Long enough that two busy cores are no hang.
+# Long enough that two busy cores do not count as a hang.
 TIMEOUT = 4.0
-# Two paths of its own: one blocks the event loop, one a thread.
+# Two additional paths: one blocks the event loop, one a thread.
 SLOW = """
 import asyncio, multiprocessing, os, sys, time
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_worker_that_is_stopped_is_replaced_and_counted(service: Process) -> N
     victim = workers_of(service)[0]
     os.kill(victim, signal.SIGSTOP)
     wait_until(lambda: state_of(victim) == "T")
-    # The kernel deals some of these to the worker that stands still; its successor has them.
+    # The kernel gives some of these to the blocked worker; its successor answers them.
     with ThreadPoolExecutor(16) as pool:
         asked = [
             pool.submit(rest.post, f"{service.url}/predict", json=SETOSA, timeout=60)
@@ -127,7 +127,7 @@ def test_a_standstill_of_all_processes_is_no_hang(service: Process) -> None:
     wait_until(lambda: {state_of(pid) for pid in everybody} == {"T"})
     with suppress(subprocess.TimeoutExpired):
         service.process.wait(timeout=2 * TIMEOUT)
-    # First the supervisor: it finds the others as they were.
+    # The supervisor first: it finds the others unchanged.
     for pid in reversed(everybody):
         os.kill(pid, signal.SIGCONT)
     assert rest.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success

@@ -32,7 +32,7 @@ def test_who_does_not_beat_for_the_timeout_is_silent(heartbeats: Heartbeats) -> 
 
 
 def test_after_a_standstill_of_all_each_has_the_time_once_more(heartbeats: Heartbeats) -> None:
-    """A machine that was suspended, or a supervisor that was stopped, is no worker's hang."""
+    """A suspended machine or a stopped supervisor does not count as a worker's hang."""
     assert heartbeats.silent(5000.0) == []
     heartbeats.beat(0, 5001.0)
     assert look_until(heartbeats, 5001, 5031) == {}

@@ -1,4 +1,4 @@
-"""Requests whose end is in doubt: refused and cut off, so that none hides in another."""
+"""Requests with an ambiguous end are refused, against request smuggling."""
 
 import time
 

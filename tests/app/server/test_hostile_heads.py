@@ -1,4 +1,4 @@
-"""Methods, paths, headers and floods of them: each with its answer."""
+"""Invalid or too many methods, paths and headers: each with its answer."""
 
 import json
 
@@ -71,5 +71,5 @@ def test_headers_behind_another_request_are_counted_as_well(server: Process) -> 
     with connected(server.url) as wire:
         wire.send(LIVE + many)
         replies = [wire.reply(), wire.reply()]
-        # The end, and no 431 that could be taken for the first one's answer.
+        # The connection closes without a 431, which could be taken for the first answer.
         assert [reply and reply.status for reply in replies] == [200, None]

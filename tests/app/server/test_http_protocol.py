@@ -25,7 +25,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def drip(wire: Wire, data: bytes, seconds: float = 0.05) -> None:
-    """A byte at a time, for ever, or until the server hangs up."""
+    """Send a byte at a time until the server closes."""
     for index in range(600):
         time.sleep(seconds)
         try:
@@ -85,7 +85,7 @@ def test_a_slow_body_is_logged_as_what_it_was_answered(hasty: Process) -> None:
         wire.send(post(b" ", b"X-Request-ID: slow-body", framing=b"Content-Length: 2"))
         assert wire.reply() is not None
         require_closed(wire)
-    # A moment's lines are written together.
+    # Lines within a few milliseconds are written together.
     time.sleep(20 * MOMENT_SECONDS)
     lines = [line for line in hasty.log.read_text().splitlines() if '"slow-body"' in line]
     assert len(lines) == 1
@@ -130,7 +130,7 @@ def test_a_client_that_reads_no_answer_is_cut_off(hasty: Process) -> None:
         while not (answered[-1] and answered[-1] == answered[-30:][0]):
             time.sleep(0.1)
             answered.append(hasty.log.read_text().count('"path":"/openapi.json"'))
-        # What the system's buffers hold, and no more: reading on would bring the rest else.
+        # Only the system's buffers are read: otherwise more answers would arrive.
         assert sum(1 for _ in answers_until_cut(wire)) < MOST_WAITING
     with connected(hasty.url) as wire:
         require_alive(wire)
@@ -147,7 +147,7 @@ def test_a_flood_of_requests_is_cut_off_behind_those_that_wait(server: Process) 
 
 
 def answers_until_cut(wire: Wire) -> Iterator[bytes]:
-    """What is left of answers on a connection that may end in the midst of one."""
+    """The answers on a connection that may end within one of them."""
     try:
         while data := wire.socket.recv(2**20):
             yield from data.split(b"HTTP/1.1 200")[1:]

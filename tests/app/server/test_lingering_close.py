@@ -21,7 +21,7 @@ CHUNKED = b"Transfer-Encoding: chunked"
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A server that takes small bodies, and asks the admin verbs a token."""
+    """A server that accepts only small bodies, and requires a token for admin verbs."""
     options = ["--max-body-bytes", "4096", "--body-timeout-seconds", "2"]
     options += ["--admin-token", "a-token-that-is-long"]
     with running_server(tmp_path_factory.mktemp("small") / "log", *options) as running:
@@ -51,7 +51,7 @@ def test_who_sends_all_before_reading_sees_the_answer(
     small: Process, start: bytes, piece: bytes, status: int
 ) -> None:
     with connected(small.url, timeout=60) as wire:
-        # All of it, without looking at what came back: a reset would end it.
+        # Send all, without reading: a reset would end the loop.
         wire.socket.sendall(start)
         for _ in range(40):
             wire.socket.sendall(piece)
@@ -79,7 +79,7 @@ def refused(wire: Wire) -> None:
 
 
 def send_on(wire: Wire, piece: bytes, most: int, pause: float = 0) -> int:
-    """How many bytes the server takes before it closes, `most` at most."""
+    """The number of bytes that the server reads before it closes, up to `most`."""
     sent = 0
     with contextlib.suppress(ConnectionError):
         while sent < most:
@@ -92,7 +92,7 @@ def send_on(wire: Wire, piece: bytes, most: int, pause: float = 0) -> int:
 def test_who_sends_on_is_cut_off_at_a_size(server: Process) -> None:
     with connected(server.url, timeout=60) as wire:
         refused(wire)
-        # The rest is on its way in the system's buffers.
+        # The rest is in the system's buffers.
         assert MOST_BYTES // 2 < send_on(wire, PIECE, 2 * MOST_BYTES) < 2 * MOST_BYTES
 
 
@@ -111,7 +111,7 @@ def test_the_end_of_the_service_does_not_wait_for_who_sends_on(tmp_path: Path) -
         refused(wire)
         dripping = threading.Thread(target=send_on, args=(wire, b" ", 2000, 0.05))
         dripping.start()
-        # Alone, the client could hold on for the minute that a body may take.
+        # The client alone could continue for the minute that a body may take.
         assert running.stop() == 0
         dripping.join(60)
         assert not dripping.is_alive()

@@ -1,4 +1,4 @@
-"""Clients that come together are taken in few turns of the loop; at the end none is reset."""
+"""Simultaneous clients are accepted in few loop iterations; at shutdown none is reset."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ CLIENTS = 32
 
 
 class Observed(Server):
-    """Lets clients come before the first turn, and counts the turns until all are taken."""
+    """Lets clients connect before the first iteration, and counts those until all are accepted."""
 
     turns = 0
 
@@ -30,7 +30,7 @@ class Observed(Server):
         await super().startup(sockets)
         with ExitStack() as clients:
             listener = self.servers[0].sockets[0]
-            # tcpi_sacked, which of a listening socket is its backlog (Linux, tcp_get_info).
+            # tcpi_sacked, the backlog of a listening socket (Linux, tcp_get_info).
             info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
             self.backlog = struct.unpack_from("I", info, 28)[0]
             address = listener.getsockname()
@@ -49,7 +49,7 @@ def test_many_clients_are_taken_in_few_turns_of_the_loop() -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve())
     assert server.taken == CLIENTS
-    # The kernel allows no more than its own limit.
+    # The kernel's own limit applies.
     most = int(Path("/proc/sys/net/core/somaxconn").read_text())
     assert server.backlog == min(server.config.backlog, most)
     # Some more than their share of a turn each: a turn begins with what is called soon.
@@ -72,6 +72,6 @@ def test_no_connection_is_made_after_the_last_that_is_accepted() -> None:
         with pytest.raises(BlockingIOError):
             listener.accept()
         listener.shutdown(socket.SHUT_RD)
-        # It asks once more, and is refused; a reset would have come where it was connected.
+        # The kernel sends its SYN again, which is refused; a connected client would get a reset.
         assert select.select([], [late], [], 60)[1] == [late]
         assert late.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED

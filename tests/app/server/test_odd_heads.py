@@ -1,4 +1,4 @@
-"""Headers that we parse ourselves, with any values: each request has an answer, and no 500."""
+"""Headers that the service parses, with any values: each request has an answer, never a 500."""
 
 import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
@@ -45,14 +45,14 @@ ASKED = [
     (b"GET", b"/openapi.json"),
     (b"GET", b"/nowhere"),
 ]
-# What readers of headers stumble over: separators, quotes, comments, escapes, numbers.
+# Typical difficulties of header parsers: separators, quotes, comments, escapes, numbers.
 PIECES = [b";", b",", b"=", b'"', b"\\", b'\\"', b"(", b"*", b"0", b"9", b"-", b"e9", b"\xb2", b" "]
 PIECES += [b"a*=", b"q=", b"charset*=u''%ff", b"W/", b"bytes=", b"0-", b"application/json", b"%"]
 
 
 @st.composite
 def values(draw: st.DrawFn) -> bytes:
-    """Some pieces, each repeated, so that the value may be long enough for what is quadratic."""
+    """Some pieces, each repeated, so that a value is long enough to show quadratic time."""
     value = b""
     for piece in draw(st.lists(st.sampled_from(PIECES), min_size=1, max_size=4)):
         value += piece * draw(st.sampled_from([1, 2, 25, 5000]))
@@ -83,7 +83,7 @@ ZEROS = b"0" * 4400
 def test_any_value_of_a_header_is_answered(
     server: Process, asked: tuple[bytes, bytes], name: bytes, value: bytes
 ) -> None:
-    # A longer body than is sent would be waited for.
+    # The server would wait for a longer body.
     assume(name != b"Content-Length" or not 0 < len(value.strip()) <= MOST_DIGITS)
     with connected(server.url, timeout=60) as wire:
         wire.send(head(*asked, {name: value}))
@@ -118,6 +118,6 @@ def test_any_query_is_answered(server: Process, path: bytes, query: bytes) -> No
         reply = wire.reply()
         assert reply is not None
         assert reply.status in (200, 422)
-        # What was wrong is not repeated at any length.
+        # The error does not repeat a long value.
         assert len(reply.body) < 64 * 1024
         require_alive(wire)

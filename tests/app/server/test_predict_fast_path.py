@@ -42,7 +42,7 @@ async def test_an_ordinary_request_is_answered_in_one_write_and_without_a_task(k
     for settings, headers in (({}, []), (checked, [header, b"X-Request-Timeout: 5"])):
         async with serving(**settings) as service:
             protocol = service.connect()
-            # The first waits for the end of its tick; the next finds that it was alone.
+            # The first waits for the end of its tick; the next runs at once.
             for cut in (None, -1, len(FLOWER)):
                 before = len(protocol.wire.writes)
                 request = post(FLOWER, *headers)
@@ -71,7 +71,7 @@ async def test_a_canary_answers_its_share_without_a_task(tmp_path: Path) -> None
         answered = {b'"version":"1"': 0, b'"version":"2"': 0}
         for number in range(64):
             protocol = service.connect()
-            # Every second one without an id, which chooses by the id that it is given.
+            # Every second request has no id; its generated id chooses the version.
             named = [b"X-Request-ID: n%d" % number] if number % 2 else []
             protocol.data_received(post(json.dumps(ZEROS).encode(), *named))
             assert not service.state.tasks
@@ -89,7 +89,7 @@ async def test_each_request_of_a_key_is_counted_once(key, broken: int) -> None:
     settings, header = key(rate="5/hour")
     async with serving(**settings) as service:
         protocol = service.connect()
-        # What the fast path cannot answer goes to the application, which does not count it again.
+        # The application answers requests that the fast path cannot, and does not count them again.
         bodies = [BROKEN] * broken + [FLOWER] * (8 - broken)
         for number, body in enumerate(bodies):
             protocol.data_received(post(body, header))
@@ -176,7 +176,7 @@ async def test_a_client_that_leaves_is_logged_and_harms_nobody() -> None:
 
 
 class Broken(Express):
-    """A fault of ours, between the parser and the answer."""
+    """An internal error, between the parser and the answer."""
 
     def __init__(self) -> None:
         pass

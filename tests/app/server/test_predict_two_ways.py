@@ -25,7 +25,7 @@ FEATURES = ("x0", "x1", "x2", "x3")
 RIGHT = new_key("right", [Scope.PREDICT], "100000/second")
 FEW = new_key("few", [Scope.PREDICT], "3/day")
 OTHER = new_key("other", [Scope.METRICS], None)
-# Random, or of time: a number that is there, whatever it is.
+# Random or a time: only its presence is compared.
 VARIES = {"date", "x-request-id", "x-prediction-id", "retry-after", "ratelimit"}
 COUNTED = (
     "http_requests_total",
@@ -40,7 +40,7 @@ COUNTED = (
 
 
 class Sent(NamedTuple):
-    """One request, and how many bytes of it come first."""
+    """One request, and the number of its bytes in the first packet."""
 
     method: bytes
     target: bytes
@@ -123,7 +123,7 @@ headers = st.tuples(
     mostly(None, b"Origin: https://app.test", b"Origin: https://evil.com"),
     mostly(None, b"X-Prediction-Log: off", b"X-Prediction-Log: on"),
     mostly(None, b"Expect: 100-continue", b"Connection: close", b"Upgrade: h2c", b"Cookie: a=b"),
-    # Again, and other than before.
+    # Again, with other values.
     mostly(
         None,
         b"Authorization: Bearer wrong",
@@ -174,7 +174,7 @@ def reply(server: Process, sent: Sent, number: int, more: list[bytes]) -> tuple[
 
 
 def may_be_answered(sent: Sent) -> bool:
-    """By the words of the documentation, and with no code of the service."""
+    """By the documentation, without code of the service."""
     given = [header.partition(b":")[::2] for header in sent.headers]
     keys = [value.split() for name, value in given if name.lower() == b"authorization"]
     hosts = [value.strip().lower() for name, value in given if name.lower() == b"host"]

@@ -1,4 +1,4 @@
-"""However a stream of right requests is cut into pieces, each gets its own answer, in order."""
+"""Valid requests in any split into packets get their answers in order."""
 
 import itertools
 import socket
@@ -45,7 +45,7 @@ def test_pieces_make_no_difference(server: Process, kinds: list[str], cuts: list
         wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for start, end in itertools.pairwise(edges):
             wire.send(stream[start:end])
-            # Else the system may join the pieces again.
+            # Otherwise the system may join the pieces again.
             time.sleep(0.001)
         for number, (_, status) in enumerate(made):
             reply = wire.reply()

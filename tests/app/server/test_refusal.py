@@ -1,4 +1,4 @@
-"""Whose fault an error of the parser is."""
+"""Parser errors: 400 for the client's error, 500 for an internal error."""
 
 import httptools
 import pytest
@@ -9,7 +9,7 @@ REQUEST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\n1"
 
 
 class Failing:
-    """A reader of requests that fails in the body."""
+    """A protocol whose body callback fails."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error

@@ -1,4 +1,4 @@
-"""Behind nginx one server after the other is replaced: no client notices."""
+"""Servers behind nginx are replaced one after the other, without an effect on clients."""
 
 import contextlib
 import socket
@@ -15,7 +15,7 @@ from tests.wire import FLOWER
 
 
 class Clients:
-    """Some that ask without pause, each request on a connection of its own."""
+    """Clients that send requests without pause, each on a new connection."""
 
     def __init__(self, url: str, count: int) -> None:
         self.statuses: Counter[int] = Counter()
@@ -43,7 +43,7 @@ class Clients:
 
 
 def find_port() -> str:
-    """A free port that the system gives to no client: another server is to have it again."""
+    """A free port outside the ephemeral range, so that another server can bind it again."""
     for port in range(20_000, 30_000):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return str(port)

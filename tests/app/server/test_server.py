@@ -38,7 +38,7 @@ def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def only_message(log: str) -> str:
-    """What the only line of a log says."""
+    """The message of the only line of a log."""
     (line,) = log.splitlines()
     record = json.loads(line)
     assert record["level"] == "CRITICAL"
@@ -151,7 +151,7 @@ def test_a_client_that_leaves_mid_body_harms_nobody(server: Process) -> None:
 
 
 def count_left(server: Process) -> float:
-    """How often a client of /predict left, of all tests that share the server."""
+    """The number of clients of /predict that left, over all tests that share the server."""
     line = 'http_requests_total{method="POST",route="/predict",status="499"} '
     text = rest.get(f"{server.url}/metrics").text
     return sum(float(each.removeprefix(line)) for each in text.splitlines() if line in each)

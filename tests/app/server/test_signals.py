@@ -1,4 +1,4 @@
-"""Signals to a real server: as process 1, at every moment of its start, and while it drains."""
+"""Signals to a real server: as process 1, at any time of its start, and while it drains."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.project import ROOT, SETOSA
 from tests.wire import open_request
 from tests.workers import workers_of
 
-# With a process number 1 of its own: to it, a signal without a handler is nothing.
+# In a PID namespace: the kernel ignores signals without a handler for process 1.
 AS_PROCESS_1 = ["unshare", "--pid", "--fork", "--kill-child"]
 MODULE = ["-m", "app"]
 ENTRY_POINT = ["-c", "from app.cli import main; main()"]
@@ -40,7 +40,7 @@ main()
 
 @contextmanager
 def process_1(log: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """Python as process 1; its number for others. Skips where that may not be."""
+    """Python as process 1; returns its outer process id. Skips without permission."""
     can = subprocess.run([*AS_PROCESS_1, "true"], capture_output=True, check=False)
     if can.returncode:
         pytest.skip(f"no right to a process number 1: {can.stderr.decode()}")
@@ -71,7 +71,7 @@ def test_it_ends_with_0_whatever_is_being_imported(
     arguments = ("-c", SENT_BY_AN_IMPORT, str(int(number)), name, "serve", "--port", "0")
     with process_1(tmp_path / "log", *arguments) as (outer, _):
         assert outer.wait(timeout=120) == 0
-    # Had the signal been lost, there would be a server.
+    # If the signal had been lost, a server would run.
     assert "running on" not in (tmp_path / "log").read_text()
 
 
@@ -108,7 +108,7 @@ def says(service: Process, text: str, times: int = 1) -> Callable[[], bool]:
 
 
 def status(service: Process, key: str) -> set[int]:
-    """Of connections enough for every worker to have some."""
+    """Enough connections for every worker to have some."""
     return {
         rest.post(f"{service.url}/predict", json=SETOSA, headers=bearer(key)).status_code
         for _ in range(16)

@@ -1,4 +1,4 @@
-"""Several registries in step, as workers have them: real files and pipes, in one process."""
+"""Several registries in step, as in workers: real files and pipes, in one process."""
 
 import asyncio
 import shutil
@@ -30,7 +30,7 @@ class Worker:
         self.verbs = Broadcast(self.registry, SharedPlans(folder, slot, wakeups, patience))
 
     def serves(self) -> tuple[object, ...]:
-        """Every version's standing, and the hash of the state of each that is served."""
+        """The state of every version, and the hash of each served one."""
         statuses = self.registry.statuses("wine")
         ready = [each.version for each in statuses if each.state == "READY"]
         return (*statuses, *(self.registry.get("wine", version) for version in ready))
@@ -77,7 +77,7 @@ async def test_after_each_verb_all_serve_the_same(folder: Path) -> None:
         )
         await first.verbs.unload("wine", "1")
         require_the_same(started)
-        # The newest that is left.
+        # The newest remaining version.
         assert third.default() == "3"
 
 
@@ -90,7 +90,7 @@ async def test_a_verb_that_fails_leaves_all_as_they_were(folder: Path) -> None:
         shutil.copy(folder / "models/wine/1/model.pth", folder / "models/wine/3/model.pth")
         with pytest.raises(CardMismatch):
             await started[0].verbs.load("wine")
-        # The old state serves on, and all say why.
+        # The old state stays in service, and all report why.
         require_the_same(started)
         assert "3" in [each.version for each in started[2].registry.statuses("wine") if each.reason]
         assert started[1].default() == "3"
@@ -144,7 +144,7 @@ async def test_what_does_not_follow_is_named(folder: Path) -> None:
     await first.verbs.begin()
     with pytest.raises(OutOfStep, match=r"worker-1 has not followed in 0.1 s"):
         await first.verbs.set_default("wine", "1")
-    # It follows when it can.
+    # The worker follows later.
     await silent.verbs.begin()
     assert silent.default() == "1"
 

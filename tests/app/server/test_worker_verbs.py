@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def service(folder: Path) -> Iterator[Process]:
     options = ("--models", str(folder), "--model", "wine", "--version-policy", "latest:2")
-    # Without hot_reload nothing but the verb brings a worker to load.
+    # Without hot_reload only the verb makes a worker load.
     options += ("--hot-reload", "false", "--canary", "wine:1=0.5")
     arguments = ("--workers", "2", "--admin-token", TOKEN, *options)
     with running_server(folder / "log", *arguments) as running:
@@ -50,7 +50,7 @@ def verb(service: Process, verb: str, version: str | None = None) -> httpx.Respo
 
 
 def listings(service: Process) -> set[str]:
-    """All that is said of the model, one connection after the other, until both workers spoke."""
+    """Listings of the model, on new connections, until both workers have answered."""
     workers, found = set(), set()
 
     def ask() -> bool:
@@ -106,7 +106,7 @@ def test_a_worker_that_dies_during_verbs_leaves_all_in_step(service: Process) ->
         asked = [pool.submit(_verb_or_lost, service, "23"[number % 2]) for number in range(20)]
         os.kill(workers_of(service)[0], signal.SIGKILL)
         outcomes = [each.result() for each in asked]
-    # Lost are those that were in that worker: one connection each.
+    # The requests in that worker are lost: one for each connection.
     assert outcomes.count(0) <= 4
     assert set(outcomes) <= {0, 200}
     assert len(listings(service)) == 1
@@ -143,7 +143,7 @@ def test_workers_load_in_turns(service: Process, folder: Path) -> None:
     save_model(folder / "wine/2/model.pth", seed=21)
     path = metrics_directory(service.process.pid) / "loading.lock"
     with path.open("rb") as lock, ThreadPoolExecutor(1) as pool:
-        # In the place of a worker that loads.
+        # The lock is held as by a worker that loads.
         fcntl.flock(lock, fcntl.LOCK_EX)
         asked = pool.submit(verb, service, "load", "2")
         waiting = re.compile(rf"-> FLOCK .*:{path.stat().st_ino} ")

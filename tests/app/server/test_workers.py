@@ -1,4 +1,4 @@
-"""`stateserve serve --workers 2`: one service, whatever happens to a worker."""
+"""`stateserve serve --workers 2`: one service, also when a worker dies."""
 
 import json
 import os
@@ -26,7 +26,7 @@ CTRL_C_IN_A_TERMINAL = (signal.SIGINT, True)
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """One service for all tests that do not end it: a killed worker is not to be noticed."""
+    """One service for all tests that do not end it, also after a worker is killed."""
     with running_server(tmp_path_factory.mktemp("workers") / "log", "--workers", "2") as running:
         wait_until(lambda: running.log.read_text().count("Application startup complete") == 2)
         yield running
@@ -34,7 +34,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 
 def answered_by(service: Process) -> int:
-    """The worker that made one prediction, on a connection of its own."""
+    """The worker that answered one prediction, on a new connection."""
     worker, answer = ask("POST", f"{service.url}/predict", workers_of(service), SETOSA)
     assert answer.json()["class"] == "setosa"
     return worker
@@ -81,7 +81,7 @@ def test_statistics_are_the_sum_over_workers(service: Process) -> None:
 
     before = answered()
     assert len({answered_by(service) for _ in range(32)}) == 2
-    # What the other worker has is here a moment later.
+    # The counts of the other worker appear a few milliseconds later.
     wait_until(lambda: answered() == before + 32)
 
 
@@ -232,7 +232,7 @@ def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
 
 
 def memory_of(pid: int) -> dict[str, int]:
-    """Kibibytes by the kernel's names: Rss, Pss, Private_Dirty ..."""
+    """Memory in KiB by the kernel's names: Rss, Pss, Private_Dirty ..."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return {name: int(size) for name, size in re.findall(r"(\w+): +(\d+) kB", rollup)}
 
@@ -243,7 +243,7 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
     assert len({answered_by(service) for _ in range(32)}) == 2
     assert rest.post(f"{server.url}/predict", json=SETOSA).is_success
     alone = memory_of(server.process.pid)["Rss"]
-    # What only it holds, which is what would be free without it.
+    # Memory that only this process holds, and that its end would free.
     second = memory_of(workers_of(service)[1])
     added = second["Private_Clean"] + second["Private_Dirty"]
     print(f"one process {alone} KiB; the second worker adds {added} KiB, {added / alone:.0%}")

@@ -1,4 +1,4 @@
-"""Which requests are in a share."""
+"""The choice of requests for a share."""
 
 import json
 import subprocess

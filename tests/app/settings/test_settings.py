@@ -1,4 +1,4 @@
-"""Settings come from the environment and the command line, and nothing is guessed."""
+"""Settings from the environment and the command line; unknown names are errors."""
 
 import re
 from pathlib import Path

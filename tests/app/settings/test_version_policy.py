@@ -1,4 +1,4 @@
-"""Version policies: how each is written, and what it selects."""
+"""Version policies: the notation of each, and its selection."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What passes for a key, what does not, and what a key waits for."""
+"""Accepted and refused forms of a key, and rates."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ async def test_no_credential_makes_a_500_or_opens_what_it_must_not(
     value = b"".join(parts).replace(b"{key}", keys[Scope.METRICS].encode())
     headers = [(b"Authorization", value)]
     response = await guarded.request(method, f"http://test{path}", headers=headers)
-    # A key for the metrics alone opens none of these; OPTIONS names methods, as a 405 does.
+    # A key with only the scope metrics is refused; OPTIONS names methods, as a 405 does.
     assert response.status_code in (401, 403, 404, 204 if method == "OPTIONS" else 405)
     assert response.status_code != 204 or response.content == b""
 
@@ -88,7 +88,7 @@ async def test_over_its_rate_a_key_waits(tmp_path: Path) -> None:
     keys = write_keys(tmp_path / "keys.toml", rate="3/hour")
     predict, inspect = bearer(keys[Scope.PREDICT]), bearer(keys[Scope.INSPECT])
     async with open_client(Settings(model=IRIS, api_keys=tmp_path / "keys.toml")) as client:
-        # The way past the router and the way through it count together.
+        # Requests of the fast path and of the application count together.
         for url in ("/predict", "/predict?calibrated=true", "/predict"):
             assert (await client.post(url, json=SETOSA, headers=predict)).status_code == 200
         for url in ("/predict", "/predict?calibrated=true"):

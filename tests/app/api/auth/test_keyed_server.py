@@ -1,4 +1,4 @@
-"""A real server that asks for keys: its log, the client and the commands, and its OpenAPI."""
+"""A real server that requires keys: its log, the client and the commands, and its OpenAPI."""
 
 import logging
 import subprocess
@@ -140,7 +140,7 @@ def test_every_endpoint_keeps_its_schema_with_keys_too(keyed: Keyed, tmp_path: P
     command += ["--config-file", ROOT / "tests" / "schemathesis.toml", "run"]
     command += [f"{server.url}/openapi.json", "--max-examples", "3", "--seed", "1"]
     command += ["--request-timeout", "60"]
-    # All but the verbs that change what is served; none may answer without a key, nor with
+    # All operations but the admin verbs; none may answer without a key, nor with
     # one of schemathesis' own.
     command += ["--header", f"Authorization: Bearer {keys['most']}"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)

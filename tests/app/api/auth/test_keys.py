@@ -1,4 +1,4 @@
-"""The file of keys, and what a key may do how often."""
+"""The file of keys, their scopes and their rates."""
 
 import hashlib
 import re

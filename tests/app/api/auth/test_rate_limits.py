@@ -33,7 +33,7 @@ class Bucket:
 
 QUOTAS = st.builds(
     Quota,
-    # Those that divide a nanosecond: others are rounded, the bucket is not.
+    # Limits that divide the period in nanoseconds: others are rounded, the bucket is not.
     st.sampled_from([1, 2, 5, 64, 1000, 10**6]),
     st.sampled_from([1, 60, 3600, 86400]),
     st.integers(1, 20),
@@ -48,7 +48,7 @@ def test_what_a_leaky_bucket_admits_is_admitted(quota: Quota, gaps: list[int]) -
         wait = limit.take(now)
         assert (wait == 0) == bucket.admits(now)
         if wait:
-            # Not a nanosecond sooner: a request that is refused counts nothing.
+            # Not a nanosecond sooner: a refused request does not count.
             assert limit.take(now + wait - 1)
             now += wait
             assert bucket.admits(now)

@@ -20,7 +20,7 @@ from tests.project import IRIS, SETOSA
 from tests.service import open_client
 
 TOKEN = "a-token-that-is-long"
-# What the OpenAPI leaves out, by something that is there.
+# The routes that are not in the OpenAPI, by an existing path.
 HIDDEN = {
     "/": "/",
     "/page/{path:path}": "/page/main.js",
@@ -29,7 +29,7 @@ HIDDEN = {
 }
 HIDDEN |= {path: path for path in ("/docs", "/openapi.json")}
 HIDDEN["/docs/{name}"] = "/docs/swagger-ui.css"
-# Something that is there for each parameter of a path.
+# An existing value for each parameter of a path.
 NAMES = {"model": "iris-model", "version": "1", "name": "hidden.bias"}
 
 
@@ -49,7 +49,7 @@ async def test_the_table_has_every_route_and_no_other(guarded: httpx.AsyncClient
 
 async def test_what_passes_the_guard_by_is_known(keys: dict[Scope, str], tmp_path: Path) -> None:
     app = create_app(Settings(model=IRIS, api_keys=tmp_path / "keys.toml"))
-    # A route of Starlette's has no dependencies, which is where the guard is.
+    # The guard is a dependency, and a route of Starlette has none.
     bare = [route.path for route in app.routes if type(route) in (Route, Mount)]
     assert bare == []
 

@@ -1,4 +1,4 @@
-"""A key's rate with `--workers 2`: one, whichever worker and protocol it asks."""
+"""A key has one rate with `--workers 2`, over all workers and protocols."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ def over_v2(service: Process, key: str) -> str:
 
 
 def over_grpc(service: Process, key: str) -> str:
-    # A channel of its own, so that the kernel chooses a worker.
+    # A new channel, so that the kernel chooses a worker.
     options = [("grpc.use_local_subchannel_pool", 1)]
     with grpc.insecure_channel(rpc_of(service).address, options) as channel:
         status = ask(channel, infer(), metadata=[("authorization", f"Bearer {key}")])[0]
@@ -86,6 +86,6 @@ def test_keys_that_are_read_again_go_on_with_their_rates(
     service, keys = keyed
     ask_all([over_http] * RATE, service, keys["reloaded"])
     service.process.send_signal(signal.SIGHUP)
-    # The process that forks and both workers.
+    # The supervisor and both workers.
     wait_until(lambda: service.log.read_text().count("the API keys are reloaded") == 3)
     assert ask_all([over_http] * 8, service, keys["reloaded"]) == {"http False": 8}

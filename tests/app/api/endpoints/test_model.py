@@ -1,4 +1,4 @@
-"""GET /model: the card, and what code and state say of the architecture."""
+"""GET /model: the card, and the architecture in code and state."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page's files as HTTP has them; what they do is tested in tests/app/page."""
+"""The page's files over HTTP; tests/app/page tests their behaviour."""
 
 import posixpath
 import re

@@ -19,7 +19,7 @@ VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "peta
 
 
 def expected_log_probabilities(*flowers: dict[str, float]) -> np.ndarray:
-    """The article's own way to load and ask the model."""
+    """Load the model and predict as the article does."""
     model = Multiclass()
     model.load_state_dict(torch.load(IRIS))
     with torch.no_grad():

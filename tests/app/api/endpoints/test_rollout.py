@@ -34,7 +34,7 @@ IDS = [f"request-{number}" for number in range(100)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Versions 1 and 2 of wine, whose weights are of the seeds that are their numbers."""
+    """Versions 1 and 2 of wine; the number of a version is the seed of its weights."""
     for version in (1, 2):
         save_model(tmp_path / f"models/wine/{version}/model.pth", seed=version)
     return tmp_path / "models"
@@ -54,7 +54,7 @@ def expected(version: str, rows: list[list[float]]) -> np.ndarray:
 
 
 async def version_of(client: httpx.AsyncClient, request_id: str, url: str = "/predict") -> str:
-    """The version that an answer names; its probabilities are those of that version."""
+    """The version that an answer names; checks that the probabilities are of this version."""
     answer = await client.post(url, json=FLOWER, headers={"X-Request-ID": request_id})
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -207,7 +207,7 @@ async def test_a_canary_that_is_made_the_default_answers_all(folder: Path) -> No
         view = await comparison(client)
         assert view["canary"]["reason"] == "version 2 of wine is the default itself"
         assert [each["version"] for each in view["canary"]["answers"]] == ["2"]
-        # And back.
+        # Back to the old default.
         await client.post("/models/wine/default?version=1", headers=BEARER)
         assert [await version_of(client, request_id) for request_id in IDS] == list(
             map(chosen, IDS)
@@ -285,7 +285,7 @@ async def test_canary_and_shadow_stand_side_by_side(folder: Path) -> None:
     async with service(folder, canary="wine:2=0.3", shadow="wine:3") as client:
         found = [await version_of(client, request_id) for request_id in IDS]
         assert found == list(map(chosen, IDS))
-        # The shadow sees what the default answers.
+        # The shadow gets the requests that the default answers.
         shadow = await when_compared(client, found.count("1"))
         assert shadow["requests"] == shadow["rows"] == found.count("1")
 

@@ -1,4 +1,4 @@
-"""GET /state: everything it says is checked against the tensors themselves."""
+"""GET /state, checked against the tensors."""
 
 import asyncio
 import hashlib
@@ -155,7 +155,7 @@ async def test_downloads_load_as_they_are(client: httpx.AsyncClient) -> None:
 
 
 async def send_in_pieces(app: FastAPI, path: str, pieces: int) -> tuple[dict[bytes, bytes], list]:
-    """Ask `path` as a server would; the caller leaves when it has so many pieces of the body."""
+    """Request `path` as a server would; the client leaves after a number of body messages."""
     headers: dict[bytes, bytes] = {}
     received: list[bytes] = []
     gone = asyncio.Event()
@@ -174,7 +174,7 @@ async def send_in_pieces(app: FastAPI, path: str, pieces: int) -> tuple[dict[byt
             received.append(bytes(message["body"]))
         if len(received) == pieces:
             gone.set()
-            # No more room until the server notices.
+            # No more is sent until the server notices the disconnect.
             await asyncio.sleep(60)
 
     scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}

@@ -58,7 +58,7 @@ def test_it_predicts_as_the_module_does(
     np.testing.assert_allclose(logs, np.log(wanted), rtol=1e-4, atol=1e-5)
     assert result.as_numpy("index").tolist() == wanted.argmax(1).tolist()
     labels = result.as_numpy("label")
-    # The client leaves text as text where it came as JSON.
+    # The client returns strings from JSON as str, not as bytes.
     wanted_labels = [LABELS[index] for index in wanted.argmax(1)]
     assert [each if binary_out else each.encode() for each in labels] == wanted_labels
     assert result.as_numpy("out_of_range").shape == (3, 4)

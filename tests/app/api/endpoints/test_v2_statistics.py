@@ -1,4 +1,4 @@
-"""The statistics extension: rows, passes, and where the time of the requests went."""
+"""The statistics extension: rows, passes, and the time of requests by stage."""
 
 import asyncio
 import time
@@ -44,7 +44,7 @@ async def test_statistics_count_rows_passes_and_where_the_time_went(
         3: 2,
         128: 1,
     }
-    # Each request had its pass for itself.
+    # Each request had its own pass.
     of_passes = sum(each["compute_infer"]["ns"] for each in sizes.values())
     assert of_passes == pytest.approx(times["compute_infer"]["ns"], abs=9)
 

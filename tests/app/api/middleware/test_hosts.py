@@ -1,4 +1,4 @@
-"""Only requests for our own names are answered."""
+"""Only requests with a trusted Host are answered."""
 
 import httpx
 import pytest

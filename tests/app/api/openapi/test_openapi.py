@@ -1,4 +1,4 @@
-"""The OpenAPI document: from the card, and kept by every endpoint (schemathesis)."""
+"""The OpenAPI document: made from the card, and valid for every endpoint (schemathesis)."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""A database for each test: a file of SQLite, or one on a PostgreSQL of our own."""
+"""A database for each test: an SQLite file, or one on a temporary PostgreSQL server."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ USER = "nobody" if os.geteuid() == 0 else None
 
 
 def binary(name: str) -> str | None:
-    """Debian keeps the server's programs out of PATH."""
+    """On Debian the server's programs are not in PATH."""
     places = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     return str(places[0]) if places else shutil.which(name)
 
@@ -85,7 +85,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     if not (binary("postgres") and binary("initdb")):
         pytest.skip("no PostgreSQL on this machine")
-    # Not pytest's own folder, which is for our user alone; and a socket's path has to be short.
+    # Not pytest's folder, which only our user can read; and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="log-") as name:
         folder = Path(name)
         if USER:
@@ -114,7 +114,7 @@ def settings(address: str) -> Callable[..., Settings]:
 
 
 def query(address: str, statement: str) -> list[tuple[object, ...]]:
-    """What another program sees in the database."""
+    """The content of the database for another program."""
     url = make_url(address)
     if url.get_backend_name() == "postgresql":
         url = url.set(drivername="postgresql+psycopg")
@@ -134,7 +134,7 @@ def names(address: str) -> list[str]:
 
 
 async def predict(client: httpx.AsyncClient, request_id: str, body: object = SETOSA) -> str:
-    """The prediction's id, but for the number of the instance."""
+    """The prediction's id without the number of the instance."""
     answer = await client.post("/predict", json=body, headers={"X-Request-ID": request_id})
     assert answer.status_code == 200, answer.text
     return answer.headers["X-Prediction-ID"]
@@ -153,7 +153,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def written(client: httpx.AsyncClient, count: int) -> None:
-    """Wait until so many predictions are in the database."""
+    """Wait until a number of predictions are in the database."""
     deadline = time.monotonic() + 30
     while await metric(client, "prediction_log_written_total") < count:
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""A database that fails: predictions go on, what is lost is counted, and the log says why."""
+"""A database that fails: predictions continue, lost rows are counted, and the log says why."""
 
 import os
 import sqlite3
@@ -175,7 +175,7 @@ async def test_a_server_that_takes_no_writes(
 async def test_rows_that_the_database_will_never_take(
     cluster: Cluster, write_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
 ) -> None:
-    # PostgreSQL has no text with this character, and SQLite does.
+    # PostgreSQL cannot store text with this character; SQLite can.
     path = write_model(classes=["a\0b", "c\0d", "e\0f"])
     flower = {f"x{index}": 0.5 for index in range(4)}
     async with open_client(settings(cluster.create(), model=path)) as client:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that stands still, and a proxy that swallows: bounded waits, and nothing lost."""
+"""A stopped PostgreSQL, and a proxy that drops bytes: bounded waits, and no lost rows."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ from tests.service import open_client
 
 FAILS = "the prediction log's database fails"
 WORKS = "the prediction log's database works again"
-# Far above any wait of ours, far below for ever.
+# Far above any wait of the service.
 HANG_SECONDS = 60
 
 
@@ -139,7 +139,7 @@ async def test_a_proxy_that_swallows(cluster: Cluster, caplog: pytest.LogCapture
         async with open_client(settings(address)) as client:
             await predict(client, "before")
             await written(client, 1)
-            # In the middle of a transaction, too: the connection is there, and nothing comes.
+            # Also in the middle of a transaction: the connection is open, but no byte arrives.
             swallow(True)
             await predict(client, "during")
             await is_refused(client)
@@ -193,7 +193,7 @@ async def test_a_server_that_becomes_read_only_and_back(
         cluster.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
         await predict(client, "during")
         await until(lambda: "read-only transaction" in caplog.text)
-        # What can be read does not say that all works again.
+        # A successful read does not mean that writes work again.
         assert (await client.get("/monitoring")).json()["predictions"] == 1
         assert WORKS not in caplog.text
         cluster.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
@@ -213,7 +213,7 @@ def test_workers_share_one_connection(cluster: Cluster, tmp_path: Path) -> None:
     with running_server(tmp_path / "log", *options) as service:
         deadline = time.monotonic() + HANG_SECONDS
         made = 0
-        # Each worker's rows arrive, whichever connection the kernel gave to which.
+        # The rows of each worker arrive, for any distribution of connections.
         for _ in range(30):
             made += rest.post(f"{service.url}/predict", json=SETOSA).is_success
         owner = address.replace("//one@", "//log@")

@@ -1,4 +1,4 @@
-"""The log of real processes: several that write, and one that is killed."""
+"""The log of real processes: several writers, and a killed process."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ def ids(address: str) -> list[str]:
 
 
 def predict(service: Process) -> str:
-    """One prediction on a connection of its own; returns its id."""
+    """One prediction on a new connection; returns its id."""
     answer = rest.post(f"{service.url}/predict", json=SETOSA, timeout=30)
     return f"{answer.headers['X-Prediction-ID']}:0"
 
@@ -39,7 +39,7 @@ def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
         for victim in workers_of(service):
             os.kill(victim, signal.SIGKILL)
         made += [predict(service) for _ in range(20)]
-        # What waits for the next flush is written at the end.
+        # Rows that wait for the next flush are written at the end.
         assert service.stop() == 0
         assert "ERROR" not in service.log.read_text()
     assert sorted(ids(address)) == sorted(made)
@@ -62,7 +62,7 @@ def test_a_kill_loses_no_more_than_one_flush(tmp_path: Path) -> None:
         running.process.kill()
         running.process.wait()
     kept = ids(address)
-    # In order and without holes: what is missing is what came last.
+    # In order and without gaps: only the last rows are missing.
     assert kept == made[: len(kept)]
     assert len(kept) >= 30
     with running_server(tmp_path / "log", *options) as running:

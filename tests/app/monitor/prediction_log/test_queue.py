@@ -1,4 +1,4 @@
-"""What the log keeps, through the real application, on both databases."""
+"""The logged rows, through the real application, on both databases."""
 
 import asyncio
 import io
@@ -45,7 +45,7 @@ async def test_what_was_answered_is_what_is_logged(settings: Make, address: str)
     assert (model, version, state) == ("iris-model", "1", CARD.state_sha256)
     assert before <= logged <= time.time()
     as_object = json.loads if isinstance(inputs, str) else dict
-    # As people measure; and as it is, where it is no such number.
+    # The shortest decimal number that is the same float32.
     assert as_object(inputs) == SETOSA | {"petal_width": 0.3}
     assert as_object(probabilities) == answer.json()["probabilities"]
     assert judged == ["setosa", None, None]
@@ -84,7 +84,7 @@ async def test_every_media_type_and_any_size_is_logged(settings: Make, address: 
 async def test_each_of_a_batch_is_logged_with_its_own_values(
     settings: Make, address: str, tmp_path: Path
 ) -> None:
-    # Of one, two or three instances; every fifth is not for the log.
+    # Requests of one to three instances; every fifth is not logged.
     sizes = [1 + number % 3 for number in range(30)]
 
     async def ask(client: httpx.AsyncClient, name: str) -> None:
@@ -137,7 +137,7 @@ async def test_two_requests_of_one_id_are_two_rows(settings: Make, address: str)
     other = dict(zip(SETOSA, (6.3, 3.3, 6.0, 2.5), strict=True))
     async with open_client(settings()) as client:
         first = await predict(client, "twice")
-        # Nor does it help to name what the server gave another.
+        # An id that the server gave to another request does not help either.
         second = await predict(client, first, other)
         third = await predict(client, "twice", {"instances": [other, other]})
     found = dict(query(address, "SELECT id, class FROM predictions"))
@@ -155,7 +155,7 @@ async def test_ids_have_nothing_in_common(settings: Make, address: str) -> None:
     for name in ("X-Request-ID", "X-Prediction-ID"):
         found = [int(answer.headers[name], 16) for answer in answers]
         assert len(set(found)) == len(answers)
-        # Each bit is set in half of them, whatever stood before it; 9 standard deviations off.
+        # Each bit is set in half of the ids, within 9 standard deviations.
         for bit in range(128):
             count = sum(one >> bit & 1 for one in found)
             changed = sum((a ^ b) >> bit & 1 for a, b in pairwise(found))

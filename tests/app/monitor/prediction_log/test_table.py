@@ -1,4 +1,4 @@
-"""The table: made, extended or only used, as the role may; and emptied of what is old."""
+"""The table: created, extended or only used, by the role's rights; old rows are deleted."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ OLD = """CREATE TABLE predictions (
     feedback_time DOUBLE PRECISION, PRIMARY KEY (id, model, version))"""
 OLD_ROW = """INSERT INTO predictions VALUES ('old:0', 'iris-model', '1', {},
     '{{"petal_width": 1.5}}', '{{"setosa": 1, "versicolor": 0}}', 'setosa', NULL, NULL)"""
-# What PostgreSQL knows of the table, in either order of its columns.
+# PostgreSQL's description of the table, in either order of its columns.
 SHAPE = [
     "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
     "WHERE table_name = 'predictions' ORDER BY column_name",
@@ -134,7 +134,7 @@ async def test_what_comes_while_old_rows_are_deleted_is_written(
     portions = 6
     async with open_client(settings()) as client:
         await predict(client, "before")
-    # On a table that was never analysed.
+    # On a table without ANALYZE.
     query(address, FILL + SERIES[address.split(":")[0]] % (portions * PORTION - 5))
     app_settings = settings(prediction_log_retention_days=1, prediction_log_flush_seconds=0.05)
     async with open_client(app_settings) as client:

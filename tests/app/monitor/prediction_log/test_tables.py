@@ -1,4 +1,4 @@
-"""/feedback and /monitoring keep their OpenAPI schema where there is a log (schemathesis)."""
+"""/feedback and /monitoring match their OpenAPI schema with a log (schemathesis)."""
 
 import subprocess
 import sys

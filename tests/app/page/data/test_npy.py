@@ -50,7 +50,7 @@ def decode(modules: Page, array: np.ndarray) -> dict[str, list[object]] | str:
 def test_npy_is_read_as_numpy_wrote_it(
     modules: Page, dtype: str, shape: tuple[int, ...], data: st.DataObject
 ) -> None:
-    # A double holds these exactly, whatever the dtype.
+    # A double represents these exactly, for any dtype.
     values = data.draw(npst.arrays(np.int8, shape, elements=st.integers(0, 1)))
     array = values.astype(dtype)
     if array.dtype.kind == "f":

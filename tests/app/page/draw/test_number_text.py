@@ -20,7 +20,7 @@ def test_a_number_has_the_shortest_digits_of_its_dtype(
         single = np.float32(value)
     normal = 2.0**-126 <= abs(value) <= float(np.finfo(np.float32).max)
     shown = modules.evaluate(script, [value, dtype]).replace("−", "-").replace("∞", "inf")
-    # repr is shortest, too: of float32 where it holds the number, else of float64.
+    # repr is the shortest text too: of float32 if it holds the number, else of float64.
     assert float(shown) == float(str(single if normal else value))
     shown = modules.evaluate(script, [value, "float64"]).replace("−", "-").replace("∞", "inf")
     assert float(shown) == value

@@ -73,7 +73,7 @@ def test_a_file_with_its_classes_shows_the_accuracy(page: Page) -> None:
         ("versicolor", "virginica"),
         ("versicolor", "versicolor"),
     ]
-    # A column with anything else in it is not one of classes.
+    # A column with any other text is not a class column.
     page.evaluate(DROP, ["mine.csv", "\n".join([header, *rows, "5,3,rose,1,0.2"])])
     expect(page.locator("#batch-status")).to_have_text("mine.csv: 4 rows")
     expect(page.locator("#batch-accuracy")).to_be_empty()

@@ -16,7 +16,7 @@ from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process
 from tests.project import IRIS, ROOT
 
-# Between two classes, where a temperature shows.
+# Between two classes, where a temperature changes probabilities.
 BETWEEN = {"sepal_length": 6.0, "sepal_width": 2.8, "petal_length": 4.9, "petal_width": 1.6}
 
 
@@ -38,7 +38,7 @@ def test_calibrated_probabilities_are_those_of_the_cards_temperature(
     softened = np.exp(np.log(list(plain.values())) / calibration.temperature)
     softened /= softened.sum()
     expect(bars).to_have_text([f"{value * 100:.1f} %" for value in softened])
-    # What else is made of probabilities follows.
+    # Other displays of probabilities change too.
     wait_until(
         page,
         lambda: page.locator(".answers").evaluate("(canvas) => canvas.toDataURL()") != map_before,
@@ -87,5 +87,5 @@ def test_what_the_card_does_not_hold_is_not_offered(visit: OpenPage, versions: P
     opened = visit(versions)
     expect(opened.page.locator("#details")).to_be_hidden()
     expect(opened.page.locator("#novelty")).to_be_hidden()
-    # Nor does it hold a baseline: the browser notes the 501.
+    # The card has no baseline either, so the browser logs the 501.
     opened.complaints.clear()

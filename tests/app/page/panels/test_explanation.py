@@ -1,4 +1,4 @@
-"""Why this class: what /explain answers, or why it does not."""
+"""The explanation panel: the answer of /explain, or the reason for its absence."""
 
 import sys
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def test_bars_are_the_services_attributions(page: Page, server: Process) -> None
     drawn = bars.locator("i").evaluate_all(
         "(bars) => bars.map(({ style }) => [parseFloat(style.left), parseFloat(style.width)])"
     )
-    # From the middle: negative ones to the left, positive ones to the right.
+    # From the middle: negative values to the left, positive ones to the right.
     ends = [50 + 50 * value / largest for value in found.values()]
     expected = [(min(50, end), abs(end - 50)) for end in ends]
     for (left, width), (start, length) in zip(drawn, expected, strict=True):
@@ -114,7 +114,7 @@ def test_without_explanations_the_reason_is_told_and_the_rest_works(
 def test_an_installation_without_the_extra_says_what_is_missing(
     visit: OpenPage, tmp_path: Path
 ) -> None:
-    # As where `make serve` alone has installed the service.
+    # As in an installation by `make serve`.
     (tmp_path / "captum.py").write_text("raise ModuleNotFoundError(\"No module named 'captum'\")")
     python = ("env", f"PYTHONPATH={tmp_path}", sys.executable)
     with running_server(tmp_path / "log", python=python) as server:

@@ -1,4 +1,4 @@
-"""The page of a service that asks for a key."""
+"""The page of a service that requires a key."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -29,13 +29,13 @@ def shown_classes(page: Page) -> np.ndarray:
     side = read["side"]
     pixels = np.array(read["data"]).reshape(side, side, 4)[..., :3]
     distances = np.abs(pixels[:, :, None] - np.array(read["colours"])[:, :3]).max(axis=3)
-    # Transparency costs a canvas a few of the 256 steps, not more.
+    # Transparency on a canvas changes a colour by a few of 256 steps.
     assert distances.min(axis=2).max() <= 4
     return distances.argmin(axis=2)
 
 
 def true_classes(page: Page, server: Process, across: str, up: str) -> np.ndarray:
-    """/predict's own, for JSON instances at the middles of every eighth cell."""
+    """The classes of /predict for JSON instances at the centre of every eighth cell."""
     instance, axes = {}, {}
     for row in page.locator(".feature").all():
         slider = row.locator("input[type=range]")

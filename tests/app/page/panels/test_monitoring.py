@@ -1,4 +1,4 @@
-"""What the service logged, plotted: class shares, accuracy from feedback, drift per feature."""
+"""Plots of the prediction log: class shares, accuracy from feedback, drift per feature."""
 
 import time
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> Non
     petal_width.locator("svg").wait_for()
     feature = monitoring(logged)["drift"]["features"][3]
     expected = [feature["below"], *feature["window"], feature["above"]]
-    # All of VIRGINICA's petals are wider than any in training: two thirds stand beyond.
+    # VIRGINICA's petal width is beyond the training range: two thirds of the rows.
     assert expected[-1] == pytest.approx(2 / 3)
     measure = "(bars) => bars.map((bar) => Number(bar.getAttribute('height')))"
     heights = petal_width.locator("rect.lately").evaluate_all(measure)
@@ -141,7 +141,7 @@ def test_what_is_tried_out_on_the_page_is_not_counted(visit: OpenPage, logged: P
     expect(page.locator("#verdict")).to_contain_text("virginica")
     page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
     expect(page.locator("#batch-table tbody tr")).to_have_count(3)
-    # Used for real, after all that: once this is in the log, the rest would be, too.
+    # A logged prediction after the others: once it is in the log, they would be too.
     rest.post(f"{logged.url}/predict", json=SETOSA).raise_for_status()
     wait_until(page, lambda: monitoring(logged)["predictions"] > before)
     assert monitoring(logged)["predictions"] == before + 1

@@ -1,4 +1,4 @@
-"""The code on the page does what it says."""
+"""The code on the page runs and does the same as the page."""
 
 import json
 import subprocess

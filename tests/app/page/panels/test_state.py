@@ -33,7 +33,7 @@ def test_a_cell_tells_its_value_by_click_and_by_key(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
     expect(readout).to_contain_text("hidden.weight[4, 3], hidden 4 from petal_width")
-    # At the edge there is nowhere to go.
+    # At the edge the focus stays.
     page.keyboard.press("ArrowRight")
     expect(readout).to_contain_text("hidden.weight[4, 3]")
 
@@ -41,7 +41,7 @@ def test_a_cell_tells_its_value_by_click_and_by_key(page: Page) -> None:
 def test_a_cells_colour_grows_with_its_value(page: Page) -> None:
     weight = torch.load(IRIS, weights_only=True)["hidden.weight"]
     rows, columns = weight.shape
-    # In a corner of each cell, where no digit is.
+    # In a corner of each cell, beyond the digits.
     read = f"""(canvas) => {{
         const copy = new OffscreenCanvas(canvas.width, canvas.height);
         const context = copy.getContext("2d", {{ willReadFrequently: true }});
@@ -116,5 +116,5 @@ def test_a_state_that_changes_under_way_is_told(visit: OpenPage, server: Process
     opened.page.route("**/state/output.bias**", lambda route: route.abort())
     opened.page.get_by_role("button", name="output.bias").click()
     expect(opened.page.locator("#tensor [role=alert]")).to_have_text("The service does not answer.")
-    # Two requests were aborted, and each is noted in its own time.
+    # Two requests were aborted, and each is logged at its own time.
     opened.forgive("net::ERR_FAILED")

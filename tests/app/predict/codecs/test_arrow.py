@@ -97,7 +97,7 @@ async def test_each_mistake_is_named(
 
 
 def messages(stream: bytes) -> list[bytes]:
-    """Each whole, with its length before it (Arrow Columnar Format, "Encapsulated message")."""
+    """Each encapsulated message, with its length (Arrow Columnar Format)."""
     found, rest = [], stream
     while len(rest) > 8 and int.from_bytes(rest[4:8], "little"):
         message = pa.ipc.MessageReader.open_stream(pa.py_buffer(rest)).read_next_message()
@@ -110,7 +110,7 @@ def messages(stream: bytes) -> list[bytes]:
 
 
 def encoded(count: int) -> pa.Array:
-    """A dictionary of so many zeros, of which two are referred to."""
+    """A dictionary of a number of zeros, two of which are used."""
     return pa.DictionaryArray.from_arrays(pa.array([0, 0], "int32"), pa.array(np.zeros(count)))
 
 
@@ -187,7 +187,7 @@ def test_only_a_schema_is_read_as_one() -> None:
     schema, batch = messages(dumped(pa.Table.from_batches([ONE])))
     with pytest.raises(MalformedBody, match="a record batch message where a schema belongs"):
         FORMAT.decode(batch + batch)
-    # Of some kind that there is not: then Arrow checks no offset of its content.
+    # An unknown message type, for which Arrow checks no offset.
     kind = schema.index(b"\x01", 16)
     with pytest.raises(MalformedBody, match="where a schema belongs"):
         FORMAT.decode(schema[:kind] + b"\x80" + schema[kind + 1 :] + batch)

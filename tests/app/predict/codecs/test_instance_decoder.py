@@ -1,4 +1,4 @@
-"""The fast decoder, with the careful parser as the oracle: it accepts no more, reads no other."""
+"""The fast decoder accepts only bodies that the parser accepts, and reads the same rows."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The body parser: every right body is read exactly, every wrong one is named."""
+"""The body parser: valid bodies are read exactly, and each error is named."""
 
 import json
 import math

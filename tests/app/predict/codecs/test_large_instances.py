@@ -1,4 +1,4 @@
-"""Large bodies are read in slices: as if they were read whole, with each call of a parser short."""
+"""Large bodies are read in slices, with the same result as in one call."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Long arrays are taken out of a request's JSON; what is left, and they, are what it said."""
+"""Long arrays are cut out of a request's JSON; the rest and the arrays are unchanged."""
 
 import json
 from contextlib import suppress
