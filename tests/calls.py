@@ -1,11 +1,11 @@
-"""How many calls a request takes."""
+"""Counts the function calls of a request."""
 
 import sys
 from types import FrameType
 
 
 async def count_calls(ask) -> int:
-    """Python and C calls while `ask` runs."""
+    """The number of Python and C calls while `ask` runs."""
     calls = 0
 
     def profile(frame: FrameType, event: str, argument: object) -> None:

@@ -19,7 +19,7 @@ from tests.project import IRIS
 if TYPE_CHECKING:
     from stateserve.model.architectures.multiclass import Multiclass
 
-# Deterministic, and no deadline: two busy cores are not a finding.
+# Deterministic, and without a deadline, which busy cores would exceed.
 hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 hypothesis_settings.register_profile("thorough", deadline=None, max_examples=1000)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
@@ -57,7 +57,7 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """One real server for all tests that only ask it, started as an administrator would."""
+    """One real server for all tests that do not change it."""
     log = tmp_path_factory.mktemp("server") / "log"
     with running_server(log, python=(sys.executable,)) as running:
         yield running

@@ -1,4 +1,4 @@
-"""The whole service but its sockets: connections whose other end is a list of writes."""
+"""The whole service without sockets: each connection writes into a list."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from tests.project import IRIS
 
 
 class Wire(asyncio.Transport):
-    """The other end of a connection, as a list of what was written."""
+    """A transport that collects the bytes written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Wire(asyncio.Transport):
 
 
 class Service:
-    """An application that is served."""
+    """An application with a server's connections."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self.app = app

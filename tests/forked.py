@@ -1,4 +1,4 @@
-"""`stateserve serve` as a fork of a process that has imported it: a fork takes no seconds."""
+"""`stateserve serve` as a fork of a process that has imported it, which saves seconds."""
 
 import contextlib
 import multiprocessing
@@ -19,7 +19,7 @@ class Forked:
         given = arguments, dict(os.environ), cwd, log
         # The service names its processes in its metrics as Python does.
         self._process = context.Process(target=_serve, args=given, name="MainProcess")
-        # Where the first of these finds the packages that it imports.
+        # The first process finds the packages by this variable.
         with contextlib.chdir(ROOT):
             self._process.start()
         self.pid = self._process.pid or 0

@@ -1,4 +1,4 @@
-"""Requests that a server must refuse or survive, byte for byte, each with its answer."""
+"""Malicious requests as bytes, each with its expected answer."""
 
 from tests.wire import FLOWER, LIVE, get, post
 
@@ -15,7 +15,7 @@ NPY, ARROW = (
 
 
 def flower(value: bytes) -> bytes:
-    """A flower with anything for its first number."""
+    """A flower with any text as its first number."""
     return post(FLOWER.replace(b"5.1", value))
 
 
@@ -81,7 +81,7 @@ def chunked(body: bytes, *headers: bytes) -> bytes:
     return post(body, *headers, framing=CHUNKED)
 
 
-# Each is followed by a request that would be answered if it were taken for one.
+# Each is followed by a request that must not be answered as a separate request.
 FRAMING = {
     "CL, then TE": (post(END, b"Content-Length: 4", framing=CHUNKED), "Transfer-Encoding"),
     "TE, then CL": (post(END, CHUNKED, framing=b"Content-Length: 4"), "Content-Length"),

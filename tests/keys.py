@@ -1,4 +1,4 @@
-"""One API key for each scope, as an administrator would make and file them."""
+"""An API key for each scope, and the file of keys."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def bearer(key: str) -> Headers:
 
 
 def write_keys(path: Path, rate: str | None = None) -> dict[Scope, str]:
-    """Write the file; returns the keys in clear, which it does not hold."""
+    """Write the file; returns the keys themselves, of which the file has only hashes."""
     made = {scope: new_key(f"{scope}-key", [scope], rate) for scope in Scope}
     path.write_text("\n".join(entry for _, entry in made.values()))
     return {scope: key for scope, (key, _) in made.items()}

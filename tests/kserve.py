@@ -1,4 +1,4 @@
-"""KServe's own clients, each run in an environment of its own."""
+"""Runs KServe's clients in their own environment."""
 
 import json
 import os
@@ -16,7 +16,7 @@ PACKAGES = Path(sys.prefix) / "kserve-client"
 
 
 def require_true_answers(program: str, address: str) -> None:
-    """Of one of tests/clients, which asks the server at `address`."""
+    """The output of a program in tests/clients, which calls the server at `address`."""
     assert PACKAGES.is_dir(), "make .venv/kserve-client"
     environment = os.environ | {"PYTHONPATH": str(PACKAGES)}
     path = ROOT / "tests" / "clients" / program

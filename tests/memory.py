@@ -1,11 +1,11 @@
-"""How much memory a call takes at its highest, as the kernel counts it: torch's and Rust's too."""
+"""The peak memory of a call by the kernel's count, which includes torch and Rust."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 MIB = 2**20
-# Of a small file nothing is to be said: the first use of a library takes some for itself.
+# Not meaningful for a small file: the first use of a library also takes memory.
 SPARE = 24 * MIB
 _STATUS = Path("/proc/self/status")
 

@@ -19,7 +19,7 @@ def linear(seed: int, n_features: int = 4, n_classes: int = 3) -> tuple[Multicla
     module = seeded(seed, n_features, 6, n_classes)
     with torch.no_grad():
         module.hidden.bias += 20
-        # The shift by 20 reaches every logit; take it out again.
+        # The shift by 20 changes every logit; subtract its effect.
         module.output.bias -= module.output.weight.sum(dim=1) * 20
     weight = (module.output.weight.double() @ module.hidden.weight.double()).detach().numpy()
     return module, weight

@@ -1,4 +1,4 @@
-"""What `stateserve serve` imports before it listens, with what it sets before it does."""
+"""Imports the modules of `stateserve serve`, with its settings of libraries."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A real server process. Nothing of the service is imported here, so that importing is quick."""
+"""A real server process. This module imports nothing of the service, to be fast."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from typing import Any
 from tests.forked import Forked
 from tests.project import ROOT
 
-# A limit for an event that never comes: a busy machine may take as long as it needs.
+# A limit for hangs, not for speed: a busy machine may be slow.
 HANG_SECONDS = 120
 
 
@@ -34,19 +34,19 @@ class Process:
     log: Path
 
     def records(self, **fields: object) -> list[dict[str, Any]]:
-        """Those of the log's lines, as far as they are whole, that have these fields."""
+        """The complete log lines that have these fields."""
         whole = self.log.read_text().rpartition("\n")[0]
         records: Iterator[dict[str, Any]] = map(json.loads, whole.splitlines())
         return [each for each in records if fields.items() <= each.items()]
 
     def wait_for_record(self, **fields: object) -> dict[str, Any]:
-        """The only line of the log with these fields, which a thread writes a moment later."""
+        """The only log line with these fields; waits for the thread that writes it."""
         wait_until(lambda: self.records(**fields))
         (record,) = self.records(**fields)
         return record
 
     def stop(self) -> int:
-        """SIGTERM, then the exit status."""
+        """Send SIGTERM; returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=HANG_SECONDS)
 
@@ -55,7 +55,7 @@ class Process:
 def running_server(
     log: Path, *arguments: str, python: tuple[str, ...] = (), cwd: Path = ROOT
 ) -> Iterator[Process]:
-    """`stateserve serve` on a free port, from when its log names the address.
+    """`stateserve serve` on a free port, ready when its log names the address.
 
     A fork of one process for all tests; with `python` a process that this command starts.
     """

@@ -1,4 +1,4 @@
-"""The project's folder, and the model and the question that most tests use."""
+"""The project's folder, and the model and the input of most tests."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Real proxies before a server, where they are installed."""
+"""Real proxies before a server, if they are installed."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ defaults
 
 @contextmanager
 def nginx_before(folder: Path, *urls: str) -> Iterator[str]:
-    """nginx that shares requests out over the servers at `urls`; its own address."""
+    """nginx as a load balancer for the servers at `urls`; yields its address."""
     port = free_port()
     # Otherwise it writes large bodies as another user, without rights to the test's folder.
     user = "user root;" if os.getuid() == 0 else ""
@@ -76,7 +76,7 @@ def nginx_before(folder: Path, *urls: str) -> Iterator[str]:
 
 @contextmanager
 def haproxy_before(url: str, folder: Path, checks: dict[str, list[str]]) -> Iterator[Path]:
-    """HAProxy with a backend for each way to check the server at `url`; its control socket."""
+    """HAProxy with a backend for each check of the server at `url`; yields its control socket."""
     lines = []
     for name, check in checks.items():
         address = url.removeprefix("http://")

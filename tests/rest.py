@@ -1,6 +1,6 @@
-"""Requests to a real server, each on a connection of its own, with time for a busy machine.
+"""Requests to a real server, each on a new connection, with a long timeout.
 
-httpx reads the certificates of the system for each client, which takes longer than an answer.
+A new httpx client loads the system's certificates, which takes longer than an answer.
 """
 
 import httpx

@@ -27,7 +27,7 @@ class RpcProcess:
 
 
 def rpc_of(server: Process, count: int = 1) -> RpcProcess:
-    """Waits until so many processes answer gRPC; all on one address."""
+    """Waits until a number of processes answer gRPC; all have one address."""
 
     def found() -> list[str]:
         return re.findall(r"gRPC on ([^\"]+)", server.log.read_text())

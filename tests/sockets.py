@@ -1,4 +1,4 @@
-"""Which process holds a connection: what the kernel knows, and no answer says."""
+"""Finds the process of a connection, by the kernel's tables."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests import rest
 
 
 def holders(port: int, pids: Iterable[int], peer: int | None = None) -> set[int]:
-    """Those of the processes that hold connections to this port; with `peer` from that port."""
+    """The processes with connections to this port; with `peer`, only from that port."""
     sockets = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -24,7 +24,7 @@ def holders(port: int, pids: Iterable[int], peer: int | None = None) -> set[int]
 def ask(
     method: str, url: str, pids: Iterable[int], body: object = None
 ) -> tuple[int, httpx.Response]:
-    """One request on a connection of its own, and which of the processes answered it."""
+    """Send a request on a new connection; returns the process that answered."""
     with rest.client(timeout=30) as client:
         answer = client.request(method, url, json=body)
         _, peer = answer.extensions["network_stream"].get_extra_info("client_addr")
@@ -38,6 +38,6 @@ def _links(pid: int) -> set[str]:
         try:
             found.add(str(link.readlink()))
         except FileNotFoundError:
-            # Closed since.
+            # Closed meanwhile.
             continue
     return found

@@ -1,4 +1,4 @@
-"""What a container engine would be sent, and whether that alone serves. No engine is needed."""
+"""The build context of the image is enough to serve. Needs no container engine."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ from tests.project import IRIS, ROOT, SETOSA
 
 
 def context(root: Path) -> set[Path]:
-    """The files under `root` that .dockerignore lets through, relative to it."""
+    """The files under `root` that .dockerignore does not exclude, as relative paths."""
     patterns = (ROOT / ".dockerignore").read_text().splitlines()
     paths = exclude_paths(str(root), patterns)
     return {Path(path) for path in paths if (root / path).is_file()}
@@ -61,7 +61,7 @@ def test_what_the_dockerfile_copies_is_sent() -> None:
 
 
 def packages(folder: Path) -> Path:
-    """The installed packages, without what an installation of this project left among them."""
+    """The installed packages without this project's installation."""
     for entry in Path(sysconfig.get_path("purelib")).iterdir():
         if not entry.name.lower().startswith(("stateserve", "__editable__")):
             (folder / entry.name).symlink_to(entry)
@@ -75,7 +75,7 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             (image / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, image / path)
     site.mkdir()
-    # -S: an editable install would find in the checkout what the image lacks.
+    # -S, because an editable install would find files that the image lacks.
     monkeypatch.setenv("PYTHONPATH", str(packages(site)))
     with running_server(tmp_path / "log", python=(sys.executable, "-S"), cwd=image) as server:
         answer = rest.post(f"{server.url}/predict", json=SETOSA).json()
@@ -89,7 +89,7 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def endpoints(url: str) -> Iterator[tuple[str, str, object]]:
-    """What the OpenAPI says there is to read, and one request for each endpoint that computes."""
+    """Each GET path of the OpenAPI, and a request for each other endpoint."""
     names = {"model": IRIS.stem, "version": "1", "name": "hidden.weight"}
     for path, operations in rest.get(f"{url}/openapi.json").json()["paths"].items():
         if "get" in operations:

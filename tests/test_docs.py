@@ -1,7 +1,7 @@
-"""The transcripts in README.md and docs/, run again: they print what the page says.
+"""Runs the transcripts in README.md and docs/: the output must be that of the page.
 
-`...` in a page stands for any text, as in doctest. `stateserve serve ... &` is a server of the
-page's own, which answers what follows.
+`...` in a page stands for any text, as in doctest. `stateserve serve ... &` starts the page's
+server for the commands after it.
 """
 
 import doctest
@@ -28,7 +28,7 @@ RPC_PORT = "8001"
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A place for what a page writes, with what it reads."""
+    """A folder for a page's commands, with their input files."""
     for name in ("models", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
@@ -58,7 +58,7 @@ def test_a_page_tells_the_truth(page: Path, server: Process, folder: Path) -> No
 def run_python(block: str, names: dict[str, object]) -> None:
     test = doctest.DocTestParser().get_doctest(block, names, "page", None, None)
     report: list[str] = []
-    # The next block goes on with the names of this one.
+    # The next block uses the names of this one.
     result = doctest.DocTestRunner().run(test, out=report.append, clear_globs=False)
     names.update(test.globs)
     assert result.failed == 0, "".join(report)

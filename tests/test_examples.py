@@ -1,4 +1,4 @@
-"""The examples run as the README says."""
+"""Runs the examples as the README does."""
 
 import subprocess
 import sys

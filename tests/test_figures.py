@@ -1,4 +1,4 @@
-"""The card's figures, computed as docs/figures.md defines them; of our own code, only training."""
+"""The card's figures, computed by docs/figures.md; only training is code of the project."""
 
 import hashlib
 import json
@@ -61,7 +61,7 @@ def test_the_expected_calibration_error_and_the_accuracy() -> None:
         ends = np.quantile(errors, [(1 - bootstrap["level"]) / 2, (1 + bootstrap["level"]) / 2])
         claimed_ends = claimed["expected_calibration_error_interval"]
         np.testing.assert_allclose(ends, claimed_ends, atol=1e-6)
-        # All rows are right, so that the error is what is missing to full confidence.
+        # All rows are right, so that the error is 1 - confidence.
         np.testing.assert_allclose(found, 1 - sure.mean())
 
 

@@ -1,4 +1,4 @@
-"""requirements.lock and torch.lock: what the image installs, each with what it must hash to."""
+"""requirements.lock and torch.lock: the packages of the image, with their hashes."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ PIN = re.compile(rf"^([\w.-]+)==([\w.]+)(?: ; [^\\\n]+)?(?:{HASH})+$", re.M)
 
 
 def pins(name: str) -> dict[str, str]:
-    """By name the version; each line of the file is a pin, one of its hashes, or a comment."""
+    """The version by name; each line of the file is a pin, a hash of it, or a comment."""
     text = re.sub(r"^ *#.*\n", "", (ROOT / name).read_text(), flags=re.M)
     found = {canonicalize_name(name): version for name, version in PIN.findall(text)}
     assert PIN.sub("", text).strip() == ""
@@ -27,7 +27,7 @@ def constraints() -> dict[str, str]:
 
 
 def needed(package: str, extras: frozenset[str] = frozenset()) -> set[str]:
-    """What `package` with `extras` requires here, and what that requires, and so on."""
+    """All requirements of `package` with `extras`, recursively."""
     found: set[str] = set()
     for requirement in map(Requirement, requires(package) or []):
         marker = requirement.marker

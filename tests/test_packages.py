@@ -1,4 +1,4 @@
-"""Packages: their contracts, what is imported from them, and their size."""
+"""Packages: contracts, imports, and size."""
 
 import ast
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_module_imports_from_another_package_what_its_init_exports(path: Path)
     package = path.relative_to(ROOT).parts[:2]
     for name in imported(TREES[path]):
         parts = tuple(name.split("."))
-        # app.errors and its like belong to every package of app.
+        # All packages of app may import modules such as app.errors.
         inner = len(parts) > 2 and ROOT.joinpath(*parts).with_suffix(".py").exists()
         assert not inner or parts[:2] == package, f"import it from {'.'.join(parts[:2])}: {name}"
 

@@ -1,4 +1,4 @@
-"""docs/security.md promises nothing that is not so: its tests exist, its table is the code's."""
+"""docs/security.md is true: its tests exist, and its table is that of the code."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ PAGE = (ROOT / "docs" / "security.md").read_text()
 
 
 def rows_after(heading: str) -> list[list[str]]:
-    """The cells of the first table below a heading of such columns."""
+    """The cells of the first table with these column headings."""
     table = PAGE[PAGE.index(heading) :].partition("\n\n")[0].splitlines()[2:]
     assert table
     return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in table]

@@ -1,4 +1,4 @@
-"""Rows for the clients of others, and what the module says of them."""
+"""Rows for Triton's clients, and the module's predictions."""
 
 import numpy as np
 import torch

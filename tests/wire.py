@@ -22,7 +22,7 @@ class Reply:
 
     @property
     def detail(self) -> str:
-        """What problem details say of the mistake."""
+        """The detail of problem details."""
         assert self.headers["content-type"] == "application/problem+json", self
         problem: dict[str, Any] = json.loads(self.body)
         assert problem["status"] == self.status
@@ -38,12 +38,12 @@ class Wire:
         self._file: BinaryIO = self.socket.makefile("rb")
 
     def send(self, data: bytes) -> None:
-        """All of it, or what the server takes before it closes."""
+        """Send all, or as much as the server reads before it closes."""
         with contextlib.suppress(ConnectionError):
             self.socket.sendall(data)
 
     def reply(self, method: str = "GET") -> Reply | None:
-        """The next answer, with any 100 Continue before it skipped; None where there is none."""
+        """The next answer after any 100 Continue; None if the connection closes."""
         while True:
             line = self._read_line()
             if not line:
@@ -62,7 +62,7 @@ class Wire:
         try:
             return self._file.readline()
         except ConnectionError:
-            # The server closed on bytes that it had not read.
+            # The server closed with unread bytes.
             return b""
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ def get(path: bytes, *headers: bytes, method: bytes = b"GET") -> bytes:
 
 
 def require_alive(wire: Wire) -> None:
-    """The connection answers the next request with its own answer, and no other."""
+    """Require that the next request gets its own answer."""
     wire.send(LIVE)
     reply = wire.reply()
     assert reply is not None
@@ -101,7 +101,7 @@ def require_alive(wire: Wire) -> None:
 
 
 def require_closed(wire: Wire) -> None:
-    """Nothing more comes: no second answer to one request."""
+    """Require that no further byte arrives, such as a second answer."""
     assert wire.reply() is None
 
 
@@ -125,6 +125,6 @@ def refuses(url: str) -> bool:
     except ConnectionRefusedError:
         return True
     except ConnectionResetError:
-        # Accepted by the system in the very moment of the closing.
+        # The system accepted the connection just before the close.
         return False
     return False

@@ -1,4 +1,4 @@
-"""The worker processes of a real server, as the kernel shows them."""
+"""The worker processes of a real server, by the kernel's tables."""
 
 import os
 import re
@@ -17,7 +17,7 @@ def workers_of(service: Process) -> list[int]:
 
 
 def state_of(pid: int) -> str:
-    """R, S, T (stopped), Z ...; "gone" where there is no such process."""
+    """R, S, T (stopped), Z ...; "gone" if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -30,7 +30,7 @@ def has_ended(pid: int) -> bool:
 
 @contextmanager
 def stopped(*pids: int) -> Iterator[None]:
-    """Meanwhile these accept no connection."""
+    """Stop these processes, so that they accept no connection."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     wait_until(lambda: {state_of(pid) for pid in pids} == {"T"})

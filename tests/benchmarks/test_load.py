@@ -1,4 +1,4 @@
-"""wrk's report, as wrk prints it; and the echo, answering under a real load."""
+"""The parser of wrk's report; and the echo server under a real load."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from benchmarks.server import free_port, running_server
 
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 
-# What wrk 4.1.0 printed for a server that answers every 60th request with 503, drops every
+# The output of wrk 4.1.0 for a server that answers every 60th request with 503, drops every
 # 9,000th connection, and keeps a few waiting beyond the timeout.
 OUTPUT = """\
 Running 2s test @ http://127.0.0.1:8765/

@@ -22,7 +22,7 @@ Pss_Dirty:           112 kB
 Pss_Anon:            112 kB
 """
 
-# A server whose worker leaves its session, as Ray's do: its group's signals do not reach it.
+# A server whose worker leaves the session, as Ray's: signals to the group do not reach it.
 WITH_WORKER = """
 import subprocess, sys, time
 worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"],

@@ -1,4 +1,4 @@
-"""The soak's verdict over windows as a good and a bad service would give them, and a short run."""
+"""The soak test's verdict on windows of a good and a bad service, and a short run."""
 
 import csv
 import shutil
@@ -55,7 +55,7 @@ def test_a_short_soak_asks_for_its_share_and_writes_its_windows(tmp_path: Path) 
     output = tmp_path / "soak.csv"
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", "0.05", "--window", "1"]
     command += ["--share", "0.1", "--output", str(output)]
-    # Its status is a verdict on the machine as well, which other tests share.
+    # The status also depends on the machine, which other tests share.
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert "last third to first: memory" in result.stdout, result.stdout + result.stderr
     with output.open() as file:

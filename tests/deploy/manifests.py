@@ -1,4 +1,4 @@
-"""The manifests as they lie in deploy/, and what they set for the service."""
+"""Reads the manifests in deploy/ and their settings for the service."""
 
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ def image_variables() -> dict[str, str]:
 
 
 def settings_of(container: Manifest) -> Settings:
-    """As the container would read them: the image's, then the manifest's."""
+    """The settings of a container: the image's variables, then the manifest's."""
     given = {entry["name"]: entry["value"] for entry in container["env"]}
     own = {name: value for name, value in given.items() if name.startswith(PREFIX)}
     whole = image_variables() | own

@@ -1,4 +1,4 @@
-"""The InferenceService: a pod by Kubernetes' schema, and around it by KServe's models."""
+"""The InferenceService, checked by Kubernetes' schema of a pod and by KServe's models."""
 
 import copy
 import json
@@ -56,7 +56,7 @@ AROUND = {
 
 @pytest.fixture(scope="module")
 def extension() -> Manifest:
-    """What KServe's own models add to a pod: the schema of each field that we may use."""
+    """The schema of each field that KServe's models add to a pod."""
     assert PACKAGES.is_dir(), "make .venv/kserve-client"
     result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -70,7 +70,7 @@ def extension() -> Manifest:
 
 
 def require_valid(service: Manifest, extension: Manifest) -> None:
-    """Raises ValidationError: the pod by Kubernetes' own schema, what is around it by KServe's."""
+    """Raises ValidationError unless the pod fits Kubernetes' schema, and the rest KServe's."""
     jsonschema.validate(service, AROUND)
     predictor = service["spec"]["predictor"]
     jsonschema.validate(predictor, {"properties": extension})
@@ -128,7 +128,7 @@ def test_its_ports_and_probes_are_those_of_the_deployment() -> None:
     assert port["containerPort"] == settings_of(container()).port
     assert other["ports"][0]["containerPort"] == port["containerPort"]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-        # tests/deploy/test_kubernetes.py asks the service for these paths.
+        # tests/deploy/test_kubernetes.py requests these paths.
         by_number = other[probe]["httpGet"] | {"port": port["containerPort"]}
         assert container()[probe] == other[probe] | {"httpGet": by_number}
 

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: valid by the API's own schemas, and true of the service."""
+"""The Kubernetes manifests: valid by the API's schemas, and consistent with the service."""
 
 import copy
 import shutil

@@ -39,7 +39,7 @@ class Cluster:
                 command = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            # The name is in brackets and may hold some itself.
+            # The name is in parentheses and may contain some.
             parents[pid] = int(stat.rpartition(")")[2].split()[1])
             if b"ServeReplica" in command:
                 replicas.add(pid)
@@ -71,10 +71,10 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         port = free.getsockname()[1]
     config = read(DEPLOY / "ray_serve.yaml")
     config["http_options"]["port"] = port
-    # Two replicas on whatever cores there are.
+    # Two replicas on any number of cores.
     config["applications"][0]["args"] |= {"max_replicas": 2, "cpus": 0.1}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    # Ray's sockets are in there, and their paths must be short.
+    # It contains Ray's sockets, whose paths must be short.
     folder = tempfile.mkdtemp(prefix="ray")
     environment = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_TMPDIR": folder, "PYTHONPATH": str(ROOT)}
     log = tmp_path / "log"
@@ -126,12 +126,12 @@ def test_a_killed_replica_costs_no_request_that_is_sent_again(cluster: Cluster) 
     assert at_the_kill > 0
     assert len(answered) > at_the_kill
     assert set(answered) == {"setosa"}
-    # Only what the dead one was working on.
+    # Only the requests in the killed replica.
     assert len(repeated) <= CLIENTS
 
 
 def ask(client: httpx.Client, repeated: list[str]) -> str:
-    """The class; a request that fails is sent again, once. Raises if that fails too."""
+    """The predicted class; a failed request is repeated once. Raises an error if it fails again."""
     try:
         answer = client.post("/predict", json=SETOSA).raise_for_status()
     except httpx.HTTPError as error:

@@ -1,4 +1,4 @@
-"""Clients that ask one prediction after the other, while something fails."""
+"""Clients that send one prediction request after the other during a fault."""
 
 import threading
 from collections import Counter
@@ -17,12 +17,12 @@ CLIENTS = 4
 
 @dataclass
 class Load:
-    """How many answers of each status there were so far, and other ends by their name."""
+    """The number of answers by status, and of other outcomes by name."""
 
     ends: Counter[int | str] = field(default_factory=Counter)
 
     def wait_for_more(self, count: int = 50) -> None:
-        """Until `count` further requests were answered, so that the fault met some."""
+        """Wait for `count` further answers, so that the fault affects some requests."""
         enough = self.ends.total() + count
         wait_until(lambda: self.ends.total() >= enough)
 

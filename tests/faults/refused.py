@@ -1,4 +1,4 @@
-"""`python -m tests.faults.refused CALL ERROR COMMAND...`: COMMAND, refused a system call.
+"""`python -m tests.faults.refused CALL ERROR COMMAND...`: runs COMMAND without a system call.
 
 The kernel itself answers CALL with ERROR, in COMMAND and in all that it starts: a filter as
 containers have them. Linux. Source: seccomp(2), and linux/filter.h for the instructions.
@@ -25,7 +25,7 @@ class Program(ctypes.Structure):
 
 
 def refuse(call: str, error: int) -> None:
-    """From now on, and for good."""
+    """Install the filter, which cannot be removed."""
     instructions = [struct.pack("HBBI", LOAD_WORD, 0, 0, 0)]
     for number in NUMBERS[platform.machine()][call]:
         instructions += [

@@ -1,4 +1,4 @@
-"""A disk that is full, or refuses: the old files stay whole, nothing else is left, status 1."""
+"""A full or failing disk: the old files stay whole, no other files are left, status 1."""
 
 import os
 import platform
@@ -62,7 +62,7 @@ def test_a_full_disk(tmp_path: Path, old: Path, name: str) -> None:
     disk.mkdir()
     result.mkdir()
     before = contents(old)
-    # Of 256 KiB the old files take 12; the rest is left to the state, but not to the card.
+    # The old files take 12 of 256 KiB; the rest is enough for the state, but not for the card.
     free = 8192
     size = 256 * 1024 - sum(-(-len(content) // 4096) * 4096 for content in before.values()) - free
     script = ["sh", "-c", ON_A_SMALL_DISK, "sh", str(disk), str(old), str(size), str(result)]
@@ -88,7 +88,7 @@ def test_a_call_that_the_kernel_refuses(old: Path, call: str, error: str) -> Non
 
 
 def test_with_nothing_in_the_way_both_are_written(old: Path) -> None:
-    """So the command above fails for what is done to it alone."""
+    """So the command above fails only because of the fault."""
     before = contents(old)
     done = run(*commands(old)["convert"])
     assert done.returncode == 0, done.stderr

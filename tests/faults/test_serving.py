@@ -1,4 +1,4 @@
-"""A real server under load while something around it fails; nothing of ours is patched."""
+"""A real server under load while its environment fails; no code is patched."""
 
 import contextlib
 import io
@@ -100,7 +100,7 @@ def test_models_that_cannot_be_read_are_served_on(
 
 
 def limit_memory(server: Process, spare: int) -> None:
-    """What the process has mapped, and `spare` bytes more."""
+    """The process's mapped memory and `spare` bytes."""
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     mapped = re.search(r"VmSize:\s+(\d+) kB", status)
     assert mapped
@@ -120,7 +120,7 @@ def test_requests_that_memory_does_not_suffice_for_fail_alone(tmp_path: Path, mo
                 body = large.getvalue()
                 return client.post("/predict", content=body, headers=headers).status_code
             except httpx.TransportError:
-                # Refused in the middle of the body, it may send on and never read the answer.
+                # A client refused within its body may continue to send and never read the answer.
                 return "closed"
 
         client.timeout = httpx.Timeout(30)
@@ -140,11 +140,11 @@ def test_requests_that_memory_does_not_suffice_for_fail_alone(tmp_path: Path, mo
 def test_a_process_that_stood_still_answers_all_that_came_meanwhile(
     tmp_path: Path, models: Path
 ) -> None:
-    """As where the event loop is blocked: neither reads, writes nor deadlines go on."""
+    """As with a blocked event loop: no reads, writes or timers."""
     options = "--body-timeout-seconds", "1", "--header-timeout-seconds", "1"
     with running_server(tmp_path / "log", *options) as server:
         with under_load(server.url) as load, connected(server.url) as wire:
-            # A request whose rest comes in time, but is read past its deadline.
+            # A request whose rest arrives in time, but is read after the deadline.
             wire.send(post(FLOWER)[:-5])
             time.sleep(0.2)
             server.process.send_signal(signal.SIGSTOP)
@@ -175,7 +175,7 @@ def test_a_clock_that_steps_moves_no_deadline(
     monkeypatch.setenv("LD_PRELOAD", str(FAKETIME))
     monkeypatch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock))
     monkeypatch.setenv("FAKETIME_NO_CACHE", "1")
-    # A step is a change of the time of day alone.
+    # A step changes only the system time.
     monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
     options, python = ("--header-timeout-seconds", "1"), (sys.executable,)
     with running_server(tmp_path / "log", *options, python=python) as server:

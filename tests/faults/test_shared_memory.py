@@ -1,4 +1,4 @@
-"""Workers where /dev/shm is too small, or becomes full: one line, or they serve on."""
+"""Workers with a small or full /dev/shm: an error in one line, or uninterrupted service."""
 
 import json
 import os
@@ -31,7 +31,7 @@ exec "$@"
 
 
 def with_small_memory(shared: str, temporary: str = "") -> tuple[str, ...]:
-    """What runs Python with so much in /dev/shm, and in TMPDIR."""
+    """A command that runs Python with limited space in /dev/shm and TMPDIR."""
     rights = () if os.geteuid() == 0 else ("--user", "--map-root-user")
     prefix = ("unshare", *rights, "--mount", "sh", "-c", SMALL, "sh", shared, temporary)
     tried = subprocess.run([*prefix, "true"], capture_output=True, text=True, check=False)
@@ -102,7 +102,7 @@ def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path
         wait_until(lambda: service.log.read_text().count("Application startup complete") == 2)
         workers = workers_of(service)
         with full(service):
-            # So many names make the files of counts longer, in both workers.
+            # So many names extend the metric files of both workers.
             for number in range(150):
                 for suffix in (".pth", ".json"):
                     name = f"{'a' * 40}-{number}{suffix}"

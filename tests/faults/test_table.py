@@ -1,4 +1,4 @@
-"""docs/faults.md: each row names a test, and each test is there."""
+"""docs/faults.md: each row names a test, and each test exists."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ def test_each_row_names_a_test_that_is_there() -> None:
     for row in ROWS:
         references = REFERENCE.findall(row)
         assert references, row
-        # Each name in the last cell is one; a misspelt one would not be found as one.
+        # The last cell contains only names of tests, so a misspelt name is an error.
         assert row.split(" | ")[-1].count("`") == 2 * len(references), row
         for file, name in references:
             tree = ast.parse((ROOT / "tests" / file).read_text())

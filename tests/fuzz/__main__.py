@@ -23,7 +23,7 @@ INSTRUMENTED = [
 
 
 def fuzz(name: str, seconds: int) -> str:
-    """Run one target in a process of its own, which libFuzzer ends; a line about it."""
+    """Run one target in a process, which libFuzzer ends; returns a line of text."""
     corpus, broken = WORK / name, WORK / "broken"
     corpus.mkdir(parents=True, exist_ok=True)
     broken.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What must hold whatever the bytes: our errors alone, no code run, little memory."""
+"""The invariant of all inputs: only expected errors, no executed code, little memory."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from stateserve.errors import CheckpointError
 from tests.fuzz.targets import FOLDER, REFUSALS
 from tests.memory import SPARE, peak_growth
 
-# What Python itself reports of before it does it; see "Audit events table" in its documentation.
+# Actions that Python reports in advance; see "Audit events table" in its documentation.
 CODE = (
     "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.remove", "os.rename", "os.mkdir",
     "subprocess.Popen", "socket.", "ctypes.", "pickle.find_class",
@@ -19,14 +19,14 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class BrokenInvariant(BaseException):
-    """Not an Exception: what is under test must not swallow it."""
+    """Not an Exception, because the code under test must not catch it."""
 
 
 class _Watch:
     def __init__(self) -> None:
         self.on = False
         self.seen: list[str] = []
-        # It stays as long as the process.
+        # An audit hook cannot be removed.
         sys.addaudithook(self._look)
 
     def _look(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -43,14 +43,14 @@ _watch = _Watch()
 
 
 def require(target: Callable[[bytes], object], content: bytes) -> None:
-    """Run `target`; raise BrokenInvariant, or what it raised but must not."""
+    """Run `target`; raises BrokenInvariant, or an unexpected error of the target."""
 
     def run() -> None:
         _watch.on, _watch.seen = True, []
         try:
             target(content)
         except REFUSALS as error:
-            # A request's faults are written as JSON, which has no line breaks.
+            # The faults of a request are answered as JSON, which escapes line breaks.
             if isinstance(error, CheckpointError) and len(str(error).splitlines()) > 1:
                 raise BrokenInvariant(f"more than a line: {error}") from error
         finally:

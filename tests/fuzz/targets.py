@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and raises REFUSALS at most."""
+"""The fuzzed functions: each accepts any bytes, and raises only REFUSALS."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from tests.fuzz.seeds import IRIS, archive, pickled_tensor
 REFUSALS = (CheckpointError, RequestError)
 MODEL = Predictor.load(IRIS)
 LIMIT = 100
-# Where the checkpoints are written; its name is all that may be written while a target runs.
+# The folder of checkpoints; a target may write only there.
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
 
 def load(content: bytes, suffix: str) -> None:
-    """As `stateserve inspect` and `stateserve convert` read a file, then as the service does."""
+    """Read a file as `stateserve inspect` and `stateserve convert` do, then as the service does."""
     path = FOLDER / f"model{suffix}"
     path.write_bytes(content)
     card_path(path).write_bytes(card_path(IRIS).read_bytes())
@@ -64,7 +64,7 @@ NPY = NpyFormat(MODEL, LIMIT)
 ARROW = ArrowFormat(MODEL, LIMIT)
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "pth": lambda content: load(content, ".pth"),
-    # An archive's check sums stop most mutations; so its parts are mutated before they are put in.
+    # The checksums of an archive refuse most mutations, so its parts are mutated before.
     "pth-pickle": lambda content: load(archive(content), ".pth"),
     "pickle": lambda content: load(content, ".pickle"),
     "pickle-storage": lambda content: load(pickled_tensor(content), ".pickle"),

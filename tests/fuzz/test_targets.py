@@ -1,4 +1,4 @@
-"""What `make fuzz` runs, without its engine: the seeds, what was found, and mutations."""
+"""The targets of `make fuzz` without its engine: seeds, found inputs, and mutations."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_the_seeds_hold_and_reach_what_they_are_seeds_of(name: str) -> None:
             read += 1
         except REFUSALS:
             pass
-    # A state that is not iris's is read but not served; a lone storage is no state of it either.
+    # A state that is not iris's is read but not served; nor is a single storage.
     assert read or name == "pickle-storage"
 
 
@@ -34,7 +34,7 @@ def test_what_was_found_is_mended(path: Path) -> None:
 
 @st.composite
 def mutations(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
-    """A seed with a few stretches of it replaced, repeated, or left out."""
+    """A seed with a few parts replaced, repeated, or removed."""
     content = bytearray(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(content)))

@@ -1,4 +1,4 @@
-"""Temperatures that are known beforehand are found again; calibration error by hand."""
+"""Known temperatures are recovered; the calibration error is compared with manual results."""
 
 from dataclasses import replace
 
@@ -38,7 +38,7 @@ def test_the_temperature_that_made_the_labels_is_found(true_temperature: float) 
 
 
 def _slope_of_the_loss(logits: Tensor, labels: Tensor, temperature: float) -> float:
-    """By autograd; 0 at the minimum."""
+    """The gradient by autograd; 0 at the minimum."""
     variable = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
     torch.nn.functional.cross_entropy(logits / variable, labels).backward()
     return float(variable.grad)

@@ -1,4 +1,4 @@
-"""Reading anyone's CSV: what is taken, and each mistake in one line with column and row."""
+"""Reads CSV files: accepted forms, and each error in one line with column and row."""
 
 from pathlib import Path
 

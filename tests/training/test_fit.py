@@ -1,4 +1,4 @@
-"""The training loop: reproducible, and the recipe that the mission names."""
+"""The training loop: reproducible, and equal to plain PyTorch."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_the_committed_model_is_what_the_default_seed_trains() -> None:
     committed = read_state(IRIS)
     assert committed.keys() == fitted.module.state_dict().keys()
     for name, tensor in fitted.module.state_dict().items():
-        # Not to the bit: another CPU's kernels may round the sums in another order.
+        # Not exactly: another CPU's kernels may sum in another order.
         torch.testing.assert_close(tensor, committed[name], rtol=1e-4, atol=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""`python -m training` as people run it."""
+"""`python -m training`, run as a command."""
 
 import json
 import subprocess
@@ -95,7 +95,7 @@ def test_options_reach_the_card(tmp_path: Path) -> None:
 
 
 def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: Path) -> None:
-    # Steps so short that the network stays as it began.
+    # Steps so short that the network does not change.
     untrained = ["--epochs", "1", "--learning-rate", "1e-12", "--seeds", "0"]
     result = train(*untrained, "--name", "untrained", "--output", str(tmp_path))
     assert result.returncode == 0, result.stderr

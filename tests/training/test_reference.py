@@ -1,4 +1,4 @@
-"""What the card keeps of the training rows, against NumPy and scikit-learn."""
+"""The card's statistics of the training rows, against NumPy and scikit-learn."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def test_the_precision_is_the_inverse_of_the_pooled_covariance() -> None:
     model = LinearDiscriminantAnalysis(solver="lsqr", store_covariance=True)
     model.fit(ROWS.astype(np.float64), LABELS)
     np.testing.assert_allclose(found.class_means, model.means_)
-    # scikit-learn divides by the rows, we by the degrees of freedom that are left.
+    # scikit-learn divides by the rows, we by the remaining degrees of freedom.
     pooled = model.covariance_ * 105 / 102
     np.testing.assert_allclose(np.linalg.inv(found.precision), pooled, rtol=1e-3)
 

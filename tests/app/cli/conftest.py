@@ -12,7 +12,7 @@ Run = Callable[..., tuple[object, str]]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run `app ARGUMENTS`; returns what it exited with and what it printed, errors included."""
+    """Run `stateserve ARGUMENTS`; returns its exit status and its output, errors included."""
 
     def run(*arguments: object) -> tuple[object, str]:
         monkeypatch.setattr(sys, "argv", ["stateserve", *map(str, arguments)])

@@ -16,7 +16,7 @@ from tests.project import IRIS
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Path:
-    """iris with one value moved, one tensor renamed, one in another dtype, one in another shape."""
+    """iris with one changed value, one renamed tensor, one other dtype, and one other shape."""
     state = torch.load(IRIS)
     state["hidden.weight"][2, 1] += 0.5
     state["other.bias"] = state.pop("hidden.bias")

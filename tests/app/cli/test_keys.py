@@ -1,4 +1,4 @@
-"""`stateserve key new`: a key for the caller's eyes, its entry for the file."""
+"""`stateserve key new`: prints a key, and its entry for the file."""
 
 import re
 import tomllib

@@ -13,7 +13,7 @@ from app.settings.settings import Settings
 from tests.app.cli.conftest import Run
 from tests.project import ROOT
 
-# As the installed command does it.
+# As the installed command.
 COMMAND = "import sys; sys.argv[0] = 'stateserve'; from app.cli import main; main()"
 
 
@@ -27,7 +27,7 @@ def test_settings_are_listed_with_the_value_in_force(
 
 
 def test_serve_help_lists_every_option() -> None:
-    # In a process of its own: `serve` sets the handlers of signals, and the log's.
+    # In another process: `serve` sets signal handlers and log handlers.
     command = [sys.executable, "-m", "app", "serve", "--help"]
     result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
     assert "--port" in result.stdout

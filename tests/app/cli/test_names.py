@@ -1,4 +1,4 @@
-"""Names out of files, as a terminal gets them: nothing in them is obeyed, and JSON stays exact."""
+"""Names from files on a terminal: control characters are escaped, and JSON stays exact."""
 
 import json
 import unicodedata
@@ -28,7 +28,7 @@ def is_obeyed(character: str) -> bool:
 def test_text_is_shown_without_what_a_terminal_obeys(text: str) -> None:
     shown = printable(text)
     shown.encode()
-    # Unicode also counts some visible signs of scripts among those that format.
+    # Some format characters of Unicode are visible.
     assert not [c for c in shown if is_obeyed(c) and unicodedata.bidirectional(c) != "AN"]
     if not any(map(is_obeyed, text)) and text.isprintable():
         assert shown == text

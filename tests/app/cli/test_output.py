@@ -1,4 +1,4 @@
-"""Numbers as commands print them for people."""
+"""Numbers in the output of commands."""
 
 import math
 

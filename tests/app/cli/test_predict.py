@@ -1,4 +1,4 @@
-"""`stateserve predict`, asking a checkpoint and a service."""
+"""`stateserve predict` with a checkpoint and with a service."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ OPTIONS += ["--petal-width", "0.2"]
 
 @pytest.fixture(params=["checkpoint", "service"])
 def source(request: pytest.FixtureRequest, server: Process) -> list[str]:
-    """What to ask: either must answer the same."""
+    """A checkpoint and a service; both must give the same answer."""
     return ["--model", str(IRIS)] if request.param == "checkpoint" else ["--url", server.url]
 
 

@@ -1,4 +1,4 @@
-"""Whatever fails while writing, the old file stays whole and no temporary one is left."""
+"""After any failed write the old file is whole, and no temporary file is left."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ def test_a_failing_system_call(old: Path, call: str, monkeypatch: pytest.MonkeyP
     assert old.read_bytes() == b"old"
 
 
-# In a process of its own: the limit would also hold for the file that pytest writes to.
+# In another process, because the limit would also apply to pytest's output.
 SMALL_DISK = """
 import resource, signal, sys
 from pathlib import Path

@@ -39,7 +39,7 @@ def test_a_file_that_claims_terabytes_takes_no_memory(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_length_than_it_had_is_refused() -> None:
-    # The kernel makes this one while it is read, and says before that it is empty.
+    # The kernel generates this file on read, and reports size 0 before.
     with pytest.raises(UnreadableCheckpoint, match="changed while it was read"):
         read_regular_file(Path("/proc/self/status"))
 
@@ -60,7 +60,7 @@ def test_a_checkpoint_rewritten_in_place_is_read_whole_or_not_at_all(tmp_path: P
                 card_path(path).write_bytes(card)
 
     save_model(path)
-    # Read before the writer's first, if at all.
+    # Read before the writer's first change, if at all.
     before = state_sha256(load_checkpoint(path)[0])
     writer = threading.Thread(target=rewrite)
     writer.start()

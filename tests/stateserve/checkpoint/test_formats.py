@@ -1,4 +1,4 @@
-"""Files of every format: what is read back, and what is refused without running it."""
+"""Files of every format: read back, or refused without executing code."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SUFFIXES = sorted(CODECS)
 
 
 class Bomb:
-    """A pickle of this leaves a file behind when it is loaded without restriction."""
+    """A pickle of this creates a file if it is loaded without restrictions."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -65,7 +65,7 @@ def test_pickle_code_is_refused_and_not_run(tmp_path: Path, suffix: str) -> None
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not marker.exists()
-    # The bomb is live: an unrestricted load would have run it.
+    # The pickle works: an unrestricted load executes it.
     torch.load(path, weights_only=False) if suffix == ".pth" else pickle.loads(path.read_bytes())
     assert marker.exists()
 

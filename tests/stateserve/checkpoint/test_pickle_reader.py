@@ -1,4 +1,4 @@
-"""Pickles read as data: what torch and pickle write, as they read it; anything else refused."""
+"""Pickles read as data: those of torch and pickle are read exactly, others are refused."""
 
 import io
 import pickle
@@ -41,7 +41,7 @@ def test_plain_data_is_read_as_pickle_reads_it(value: object, protocol: int) -> 
 
 @st.composite
 def tensors(draw: st.DrawFn) -> torch.Tensor:
-    """Of any plain dtype; half are a transpose or a part of what the file will hold."""
+    """Tensors of any plain dtype; half are a transpose or a part of the stored memory."""
     shape = draw(st.lists(st.integers(0, 4), max_size=3))
     dtype = draw(st.sampled_from(sorted(PLAIN_DTYPES, key=str)))
     tensor = torch.randint(0, 2, shape, generator=torch.Generator().manual_seed(0)).to(dtype)
@@ -66,7 +66,7 @@ def require_equal(found: object, state: dict[str, torch.Tensor]) -> None:
     for name, tensor in state.items():
         assert found[name].dtype == tensor.dtype
         assert found[name].shape == tensor.shape
-        # As numbers: torch compares no one-byte floats.
+        # As integers, because torch cannot compare one-byte floats.
         assert torch.equal(found[name].double(), tensor.detach().double())
 
 
@@ -81,7 +81,7 @@ def test_what_torch_saves_is_read_as_torch_reads_it(state: dict[str, torch.Tenso
 def test_what_pickle_dumps_is_read_as_pickle_reads_it(
     state: dict[str, torch.Tensor], protocol: int
 ) -> None:
-    # pickle.dump of those without a storage type of their own is pickle.dump of NumPy arrays.
+    # Dtypes without a storage class are pickled as NumPy arrays.
     state = {name: each for name, each in state.items() if each.dtype not in NEW_TYPES.values()}
     # Before protocol 3 pickle writes the bytes of a storage as text.
     saved = pickle.dumps(state, max(protocol, 3))
@@ -101,7 +101,7 @@ def name(module: str, attribute: str) -> bytes:
 
 
 def entry(value: bytes) -> bytes:
-    """The pickle of a dict with this value alone."""
+    """The pickle of a dict with only this value."""
     return b"\x80\x02}" + text("w") + value + b"s."
 
 
@@ -120,13 +120,13 @@ def archive(pickled: bytes, data: bytes = b"", compression: int = zipfile.ZIP_ST
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as target:
         for record, written in (("data.pkl", pickled), ("data/0", data), ("version", b"3\n")):
-            # Without the time of day, whose bytes would be opcodes at some minutes.
+            # Without the time, whose bytes could be opcodes.
             target.writestr(zipfile.ZipInfo(f"archive/{record}"), written, compression)
     return content.getvalue()
 
 
 def old_storage(claimed: int, keys: list[str], data: bytes = b"") -> bytes:
-    """As torch.save wrote before the archive, which is what a pickled tensor holds."""
+    """The format of torch.save before zip archives, which a pickled tensor contains."""
     start = b"".join(pickle.dumps(each, 2) for each in (0x1950A86A20F9469CFC6C, 1001, {}))
     pid = b"(" + text("storage") + name("torch", "FloatStorage") + text("k") + text("cpu")
     return start + b"\x80\x02" + pid + integer(claimed) + b"NtQ." + pickle.dumps(keys, 2) + data
@@ -192,7 +192,7 @@ def test_a_storage_that_is_not_whole_is_refused(content: bytes) -> None:
 
 
 def test_the_builders_above_build_what_is_read() -> None:
-    """So the cases are refused for what is wrong with them alone."""
+    """So the cases are refused only because of their errors."""
     data = struct.pack("<2f", 1, 2)
     found = read_pth(archive(entry(tensor_of(stored(2), 2)), data))
     require_equal(found, {"w": torch.tensor([1.0, 2.0])})

@@ -1,4 +1,4 @@
-"""Streams of tensors: what the formats' own libraries read from them, and how they are cut."""
+"""Streams of tensors, read by the libraries of the formats; and their chunks."""
 
 import io
 import threading
@@ -47,7 +47,7 @@ def require_equal(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor
 
 
 def test_safetensors_reads_every_dtype_from_memory_and_from_a_mapped_file(tmp_path: Path) -> None:
-    # Of three elements each: unless ordered by width, the wide ones would not be aligned.
+    # With three elements each: unless ordered by width, wide tensors would not be aligned.
     state = {
         name: torch.arange(3, dtype=torch.uint8).to(getattr(torch, name))
         for name in SAFETENSORS_DTYPES

@@ -1,4 +1,4 @@
-"""Tensors as a checkpoint may describe them: shared, turned back, too long; and their memory."""
+"""Unusual tensors in checkpoints: shared, with negative strides, too long; and their memory."""
 
 import pickle
 import pickletools
@@ -22,7 +22,7 @@ BASE = torch.arange(6, dtype=torch.float32)
 
 
 class View:
-    """Pickled as a view of BASE, of any size and stride, which torch itself need not admit."""
+    """Pickled as a view of BASE, of any size and stride, also ones that torch refuses."""
 
     def __init__(self, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
         self.described = BASE._typed_storage(), offset, size, stride, False, {}
@@ -87,7 +87,7 @@ def test_a_storage_shared_by_many_is_refused(tmp_path: Path, suffix: str) -> Non
 def test_a_pickle_without_a_memo_keeps_its_tensors_apart(tmp_path: Path) -> None:
     path = tmp_path / "model.pickle"
     state = {f"w{number}": torch.full((1000,), float(number)) for number in range(20)}
-    # Nothing of the pickle refers to a storage's bytes then, once they are read.
+    # After the read, the pickle keeps no reference to a storage's bytes.
     path.write_bytes(pickletools.optimize(pickle.dumps(state, 4)))
     found = read_state(path)
     assert [tensor.unique().tolist() for tensor in found.values()] == [[n] for n in range(20)]
@@ -128,7 +128,7 @@ def test_reading_takes_at_most_one_and_a_half_times_the_file_beside_the_model(
     tmp_path: Path, suffix: str
 ) -> None:
     path = tmp_path / f"model{suffix}"
-    # So large that the spare of the first use of a library does not matter.
+    # So large that the memory of a library's first use does not matter.
     state = {"hidden.weight": torch.ones(2**20, 12), "hidden.bias": torch.ones(2**20)}
     state |= {"output.weight": torch.ones(3, 2**20), "output.bias": torch.ones(3)}
     card = make_card(Multiclass.from_state(state))

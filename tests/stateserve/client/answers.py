@@ -1,4 +1,4 @@
-"""Answers of a service that is not there."""
+"""Answers of a simulated service."""
 
 import httpx
 

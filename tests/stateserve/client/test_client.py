@@ -193,7 +193,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 def in_turn(*answers: httpx.Response | Exception) -> tuple[Handler, list[httpx.Request]]:
-    """A server that gives these answers one after another, and what it was sent."""
+    """A server that gives these answers one after another; yields its requests."""
     left, seen = list(answers), list[httpx.Request]()
 
     def handle(request: httpx.Request) -> httpx.Response:

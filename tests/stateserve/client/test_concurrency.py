@@ -1,4 +1,4 @@
-"""Many predictions over one client: a bounded number at a time, in order, each with an end."""
+"""Many predictions over one client: a bounded number at a time, in order, each completes."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ Respond = Callable[[httpx.Request], httpx.Response]
 
 
 class Gate(httpx.AsyncBaseTransport):
-    """A service whose answers wait until `open`; keeps what has arrived."""
+    """A service whose answers wait until `open`; records its requests."""
 
     def __init__(self, respond: Respond = lambda request: httpx.Response(200, json=RIGHT)) -> None:
         self.arrived: list[bytes] = []
@@ -36,7 +36,7 @@ class Gate(httpx.AsyncBaseTransport):
         self.most = max(self.most, self.inside)
         try:
             await self.open.wait()
-            # As a network does: others run before the answer is there.
+            # As in a network, other tasks run before the answer arrives.
             await anyio.lowlevel.checkpoint()
             return self._respond(request)
         finally:
@@ -94,7 +94,7 @@ async def test_thousands_of_gathered_predictions_end_in_their_order() -> None:
 async def test_hundreds_of_predictions_over_sockets_end_with_impatient_timeouts(
     server: Process,
 ) -> None:
-    # Were they to wait in httpx's own queue, the last would wait longer than the pool lets them.
+    # In httpx's own queue the last would exceed the pool timeout.
     timeout = httpx.Timeout(60, pool=0.001)
     async with AsyncClient(server.url, timeout=timeout) as client:
         found = await asyncio.gather(*(client.predict(SETOSA) for _ in range(400)))
@@ -114,7 +114,7 @@ async def test_who_is_cancelled_takes_no_turn_from_the_others() -> None:
         tasks = [asyncio.create_task(client.predict(numbered(n))) for n in range(MOST * 3)]
         await turns_of()
         assert len(gate.arrived) == MOST
-        # Some that are under way, and some that wait; and one just as its turn comes.
+        # Cancelled while sent, while waiting, and just when the wait ends.
         for task in [*tasks[:8], *tasks[MOST : MOST + 8]]:
             task.cancel()
         await asyncio.sleep(0)
@@ -126,7 +126,7 @@ async def test_who_is_cancelled_takes_no_turn_from_the_others() -> None:
         assert len(done) - len(cancelled) == len(
             [e for e in done if not isinstance(e, BaseException)]
         )
-        # All turns are there again.
+        # The whole limit is available again.
         again = await asyncio.gather(*(client.predict(SETOSA) for _ in range(MOST * 2)))
     assert len(again) == MOST * 2
     assert gate.most == MOST
@@ -207,7 +207,7 @@ def test_another_event_loop_gets_an_error_of_ours() -> None:
 
 
 def failures() -> list[type[Exception]]:
-    """All that httpx can raise, as its own module has it."""
+    """All errors that httpx can raise, by its module."""
     found = [getattr(httpx, name) for name in httpx.__all__]
     kinds = [each for each in found if isinstance(each, type) and issubclass(each, Exception)]
     return [each for each in kinds if each is not httpx.HTTPStatusError]

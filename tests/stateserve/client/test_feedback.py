@@ -1,4 +1,4 @@
-"""Predictions of a service that logs them have ids, which feedback takes."""
+"""Logged predictions have ids, which feedback uses."""
 
 from pathlib import Path
 

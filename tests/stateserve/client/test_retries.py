@@ -1,4 +1,4 @@
-"""When the client asks again: the exchange is driven by hand, so nothing waits."""
+"""Retries of the client, driven step by step, without waits."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,7 +19,7 @@ def busy(retry_after: str | None = None) -> httpx.Response:
 
 
 def drive(*outcomes: Outcome, patience: float = 60.0) -> tuple[list[float], httpx.Response]:
-    """The pauses before each attempt, and the answer, when the attempts come out like this."""
+    """The pauses before each attempt, and the answer, for these outcomes of attempts."""
     exchange = persist(REQUEST, patience)
     pauses = [next(exchange).pause]
     for outcome in outcomes:

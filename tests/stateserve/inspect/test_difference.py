@@ -85,7 +85,7 @@ def test_names_shapes_and_dtypes_that_changed_are_listed() -> None:
         Recast(Outline("wider", [2, 2], "float32"), Outline("wider", [2, 3], "float32")),
         Recast(Outline("halved", [3], "float32"), Outline("halved", [3], "float16")),
     ]
-    # A new dtype can still be compared, a new shape cannot.
+    # A tensor of a new dtype can still be compared; one of a new shape cannot.
     assert [(each.name, each.changed) for each in found.differences] == [("same", 0), ("halved", 0)]
     assert not found.identical
 
@@ -112,7 +112,7 @@ def test_what_float64_cannot_hold_is_none() -> None:
     found = difference(first, second)
     assert found.changed == 2
     assert found.max_absolute is None
-    # Ratios are, as the numbers are scaled first.
+    # Ratios are finite, because the numbers are scaled first.
     assert (found.relative_norm, found.cosine) == (2.0, -1.0)
     assert difference(first, [1.0, 1.0]).relative_norm == pytest.approx(1)
     assert difference(first, [1.0, 1.0]).cosine is difference([1.0, 1.0], first).cosine is None
@@ -120,7 +120,7 @@ def test_what_float64_cannot_hold_is_none() -> None:
 
 def test_parameters_are_compared_without_a_graph_and_views_by_their_values() -> None:
     module = Multiclass()
-    # The same values, column by column in memory.
+    # The same values in column-major order.
     turned = {
         name: tensor.reshape(len(tensor), -1).T.contiguous().T.reshape(tensor.shape)
         for name, tensor in module.named_parameters()

@@ -21,7 +21,7 @@ SPECIALS = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e38]
 
 @st.composite
 def long_arrays(draw: st.DrawFn) -> np.ndarray:
-    """Arrays of a chunk or a few, give or take an element, with rare values at the seams."""
+    """Arrays of about one or several chunks, with rare values at the chunk borders."""
     size = draw(st.integers(1, 3)) * CHUNK + draw(st.integers(-2, 2))
     mean, std = draw(st.floats(-1e6, 1e6)), draw(st.floats(0, 1e3))
     array = np.random.default_rng(size).normal(mean, std, size).astype(np.float32)
@@ -100,7 +100,7 @@ def test_a_histogram_of_many_chunks_is_numpys() -> None:
 def test_memory_does_not_grow_with_the_tensor() -> None:
     tensor = torch.ones(128 * CHUNK)
     tensor[::1000] = math.nan
-    # tracemalloc sees NumPy's memory, not torch's: of each chunk that is the larger part.
+    # tracemalloc counts NumPy's memory, not torch's, which is the smaller part.
     tracemalloc.start()
     statistics(tensor)
     histogram(tensor.numpy(), 10)

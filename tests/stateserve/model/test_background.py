@@ -1,4 +1,4 @@
-"""Work in the background: in another thread, behind all others."""
+"""Background work: in another thread, at the lowest priority."""
 
 import os
 import subprocess

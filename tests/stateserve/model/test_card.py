@@ -1,4 +1,4 @@
-"""The card: old ones stay readable, new parts have to fit, and the text is for people."""
+"""The card: old cards stay readable, new parts must be consistent, and text is readable."""
 
 import json
 from pathlib import Path

@@ -27,7 +27,7 @@ FACTORS = [0, -1, 1e-45, 1e-30, 1e-8, 1e8, 1e27, 1e60]
 
 
 def places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to everything inside, but of long lists only the ends."""
+    """The path of every inner value; of long lists only the ends."""
     if isinstance(value, dict):
         inner: list[Any] = list(value)
     else:

@@ -53,7 +53,7 @@ def test_training_rows_fill_their_own_percentiles() -> None:
 def test_a_row_unlike_all_training_rows_is_out_of_distribution() -> None:
     setosa = np.array([list(SETOSA.values())], dtype=np.float32)
     assert not DETECTOR.judge(setosa).out_of_distribution[0]
-    # Each value is within its training range; only together are they unlike any iris.
+    # Each value is within its training range; only their combination is unlike an iris.
     strange = np.array([[7.9, 2.0, 1.1, 2.5], [1e30, -1e30, 0, 0]], dtype=np.float32)
     novelty = DETECTOR.judge(strange)
     assert novelty.out_of_distribution.tolist() == [True, True]

@@ -1,4 +1,4 @@
-"""The pair of state and card: written whole, read whole, refused in one line."""
+"""State and card: written and read as a pair, refused with one line."""
 
 import pickle
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def test_one_flipped_bit_is_found(write_model: WriteModel, suffix: str) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(weights) + 1] ^= 1
     path.write_bytes(content)
-    # A .pth has a check sum of its own, which torch itself does not look at.
+    # A .pth has its own checksum, which torch does not check.
     found = r"Bad CRC-32" if suffix == ".pth" else r"the card is of state \w{12}, but made"
     with pytest.raises(CheckpointError, match=found):
         load_checkpoint(path)
@@ -133,7 +133,7 @@ def test_convert_takes_a_whole_module_only_when_trusted(tmp_path: Path) -> None:
 
 
 def test_a_trusted_pickle_of_a_scripts_own_class_is_converted(tmp_path: Path) -> None:
-    # What a script saves that defines Multiclass itself, as the article does.
+    # The output of a script that defines Multiclass itself, as the article does.
     content = pickle.dumps(Multiclass(), protocol=0)
     (tmp_path / "module.pickle").write_bytes(
         content.replace(b"stateserve.model.architectures.multiclass", b"__main__")
@@ -145,7 +145,7 @@ def test_a_trusted_pickle_of_a_scripts_own_class_is_converted(tmp_path: Path) ->
 def test_a_failed_write_leaves_the_old_pair_and_nothing_else(write_model: WriteModel) -> None:
     path = write_model()
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
-    # A folder in the way of the card's temporary name's target: the rename fails.
+    # A folder has the card's name, so that the rename fails.
     blocked = path.parent / "blocked.pth"
     card_path(blocked).mkdir()
     with pytest.raises(OSError, match="directory"):

@@ -1,4 +1,4 @@
-"""Cards made of names: true of their state, loaded and served, or refused in one line."""
+"""Cards made from names: consistent with their state, loaded and served, or refused."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loaded(path: Path, card: Card) -> Card:
-    """The card as the service finds it, once it has reproduced its golden prediction."""
+    """The card that the service loads, after the check of its golden prediction."""
     try:
         card_path(path).write_bytes(card.to_json())
         return Predictor.load(path).card

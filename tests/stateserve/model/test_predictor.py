@@ -1,4 +1,4 @@
-"""A loaded predictor: what it says of its state is computed once."""
+"""A loaded predictor computes the description of its state once."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

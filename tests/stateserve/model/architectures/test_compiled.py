@@ -1,4 +1,4 @@
-"""The compiled forward, with the module itself as the oracle."""
+"""The compiled forward pass, with the module as the oracle."""
 
 import numpy as np
 import pytest
