@@ -14,8 +14,8 @@ local function now()
    return tonumber(moment.seconds) + tonumber(moment.nanoseconds) / 1e9
 end
 
--- Requests have their times beforehand, whichever connection is free to send one: a server that
--- is slow for a while is asked no less for it. `behind`: the latest that one was sent, in seconds.
+-- The times of requests are fixed beforehand, and any free connection sends the next one: a server
+-- that is slow for a while gets no fewer requests. `behind`: the largest delay, in seconds.
 function pace()
    behind = 0
    local start, count = now(), 0

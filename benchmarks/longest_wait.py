@@ -44,9 +44,9 @@ def measure(only: str = "", rounds: int = 1) -> list[Ratio]:
     return waits
 
 
-def _line(beside: str, goal: int, seconds: list[float]) -> Ratio:
+def _line(body: str, goal: int, seconds: list[float]) -> Ratio:
     waits = [1000 * each for each in seconds]
-    return Ratio(f"longest wait in ms beside {beside}", waits, f"at most {goal}")
+    return Ratio(f"longest wait in ms during {body}", waits, f"at most {goal}")
 
 
 def _wait(port: int, send: Callable[[], object]) -> float:

@@ -46,7 +46,7 @@ class Window:
     end: float
     load: Load
     memory_bytes: int
-    asked_rate: float
+    intended_rate: float
 
     @property
     def rate(self) -> float:
@@ -72,9 +72,9 @@ def faults(windows: list[Window]) -> list[str]:
     """The failures of a soak; empty if it succeeded."""
     failed = [f"until {w.end:.0f} s: {w.load.fault}" for w in windows if w.load.fault]
     failed += [
-        f"until {w.end:.0f} s: {w.rate:.0f} requests a second; {w.asked_rate:.0f} were asked for"
+        f"until {w.end:.0f} s: {w.rate:.0f} requests a second; {w.intended_rate:.0f} were intended"
         for w in windows
-        if w.rate < LEAST_RATE * w.asked_rate
+        if w.rate < LEAST_RATE * w.intended_rate
     ]
     return failed + [
         f"{name} grew to {factor:.2f} times the first third's; at most {MOST_GROWTH[name]}"
@@ -100,12 +100,12 @@ def soak(
         run_load(request, connections=32, seconds=window)
         capacity = run_load(request, connections=32, seconds=window).throughput
         rate = share * capacity
-        print(f"capacity {capacity:.0f}/s; {rate:.0f}/s are asked for, {share:.0%} of it")
+        print(f"capacity {capacity:.0f}/s; {rate:.0f}/s are sent, {share:.0%} of it")
         windows = _watch(server, request, rate, minutes * 60, window)
     _write(windows, output)
-    asked = sum(w.load.requests for w in windows)
-    rate = asked / sum(w.load.seconds for w in windows)
-    print(f"{asked} requests, {rate:.0f}/s, {rate / capacity:.0%} of capacity")
+    sent = sum(w.load.requests for w in windows)
+    rate = sent / sum(w.load.seconds for w in windows)
+    print(f"{sent} requests, {rate:.0f}/s, {rate / capacity:.0%} of capacity")
     print("last third to first: " + ", ".join(f"{k} {v:.2f}" for k, v in growth(windows).items()))
     if failed := faults(windows):
         raise SystemExit("\n".join(failed))

@@ -53,9 +53,9 @@ def predict(
         card = source.card()
         for warning in card.warnings:
             warn(warning)
-        asked = read_table(file, card) if file else Table([read_options(given, card.features)])
+        instances = read_table(file, card) if file else Table([read_options(given, card.features)])
         predictions = source.predict(
-            asked.flowers,
+            instances.flowers,
             log_probabilities=log_probabilities,
             calibrated=calibrated,
             out_of_distribution=out_of_distribution,
@@ -64,12 +64,12 @@ def predict(
         for prediction in predictions:
             print(printable_json(msgspec.json.encode(prediction).decode()))
     elif file:
-        _show_table(asked, predictions)
+        _show_table(instances, predictions)
     else:
         _show_one(predictions[0])
-    if asked.labels is not None:
+    if instances.labels is not None:
         # With --json to standard error: programs read the answers.
-        typer.echo(_accuracy(asked.labels, predictions), err=as_json)
+        typer.echo(_accuracy(instances.labels, predictions), err=as_json)
 
 
 def _show_one(prediction: Prediction) -> None:
@@ -86,20 +86,20 @@ def _show_one(prediction: Prediction) -> None:
         console.print(_text(warning))
 
 
-def _show_table(asked: "Table", predictions: list[Prediction]) -> None:
+def _show_table(instances: "Table", predictions: list[Prediction]) -> None:
     """Print the rows as given, each with its class and that class's probability."""
     first = predictions[0]
     columns = {
-        "true class": asked.labels is not None,
+        "true class": instances.labels is not None,
         "class": True,
         "probability": True,
         "log-probability": first.log_probabilities is not None,
         "distance": first.novelty is not None,
         "warnings": True,
     }
-    rows = table(*asked.flowers[0], *(name for name, shown in columns.items() if shown))
-    labels = asked.labels or [""] * len(predictions)
-    for flower, label, prediction in zip(asked.flowers, labels, predictions, strict=True):
+    rows = table(*instances.flowers[0], *(name for name, shown in columns.items() if shown))
+    labels = instances.labels or [""] * len(predictions)
+    for flower, label, prediction in zip(instances.flowers, labels, predictions, strict=True):
         cells = _cells(label, prediction)
         shown = (cells[name] for name in columns if columns[name])
         rows.add_row(*map(shortest, flower.values()), *shown)

@@ -1,4 +1,4 @@
-/** Assembly: the service's models become a page, one version at a time. */
+/** Assemble the page from the service's models, for one version at a time. */
 
 import { keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
 import { Api } from "./data/api.js";
@@ -43,7 +43,7 @@ function open(models) {
   opening.want(readChoice());
 }
 
-/** All that the panels of a version start with. @param {Choice | null} choice */
+/** The data with which the panels of a version start. @param {Choice | null} choice */
 async function load(choice) {
   const api = new Api(root).of(choice);
   const [model, state, service] = await Promise.all([api.model(), api.state(), api.service()]);
@@ -52,7 +52,7 @@ async function load(choice) {
 }
 
 /**
- * The panels of a version in the place of those of another, with what was chosen there.
+ * Replace the panels of another version, and keep the choices made there.
  * @param {Loaded & { api: Api }} loaded
  * @param {Choice | null} choice
  * @param {Versions} versions
@@ -76,7 +76,7 @@ function present() {
   return instanceOf(HTMLElement, document.querySelector("main"));
 }
 
-/** Fresh panels, and the reader still where they were. Returns the old ones. */
+/** Insert new panels at the same scroll position. Returns the old ones. */
 function replaceMain() {
   const [old, fresh] = [present(), instanceOf(HTMLElement, pristine.cloneNode(true))];
   const { scrollY } = window;

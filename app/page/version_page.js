@@ -1,4 +1,4 @@
-/** All panels of one version of a model. They live in the present <main>, and go with it. */
+/** All panels of one version of a model. They are in the current <main>, and are removed with it. */
 
 import { Problem } from "./data/api.js";
 import { RequestQueue, sparing } from "./data/request_queue.js";
@@ -33,8 +33,8 @@ export class VersionPage {
   /**
    * @param {Api} api  Of this version.
    * @param {Loaded} loaded
-   * @param {string[]} versions  All that the model has.
-   * @param {Input} input  Where the sliders start.
+   * @param {string[]} versions  All versions of the model.
+   * @param {Input} input  The initial values of the sliders.
    */
   constructor(api, { model, state, service, weights }, versions, input) {
     const { card } = model;
@@ -96,7 +96,7 @@ export class VersionPage {
         map.markCounterfactual(found && card.features.map(({ name }) => found.features[name]));
       },
       (error) => {
-        // 501: the installation or the card lacks what explanations need, and will lack it again.
+        // 501: the installation or the card cannot give explanations, so do not try again.
         this.#explained = !(error instanceof Problem && error.status === 501);
         why.hide(error.message);
         network.show(null);
@@ -110,7 +110,7 @@ export class VersionPage {
 export function showFailure(error) {
   part("failure").textContent = error.message;
   part("failure").hidden = false;
-  // No key, a wrong one, or one that may not see the weights.
+  // No key, a wrong one, or one without the scope for weights.
   if (error instanceof Problem && [401, 403].includes(error.status)) askForKey();
 }
 
@@ -130,7 +130,7 @@ function introduce({ name, version, state_sha256: sha256, totals, card, warnings
   part("facts").title = facts;
 }
 
-/** Of one split, and the mean over others, which says more. @param {Metrics} metrics @param {Card["split"]} split */
+/** The accuracy of one split, and the mean over others, which is a better estimate. @param {Metrics} metrics @param {Card["split"]} split */
 function accuracy(metrics, split) {
   const mean = metrics.seeds
     ? `, mean of ${metrics.seeds.count} seeds ${percent(metrics.seeds.mean_test_accuracy)}`

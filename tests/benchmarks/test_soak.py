@@ -19,10 +19,10 @@ def window(
     p50_ms: float = 1,
     p99_ms: float = 5,
     bad_statuses: int = 0,
-    asked_rate: float = 100,
+    intended_rate: float = 100,
 ) -> Window:
     load = Load(1000, 10, p50_ms, p99_ms, bad_statuses, socket_errors=0)
-    return Window(end, load, int(mib * 2**20), asked_rate)
+    return Window(end, load, int(mib * 2**20), intended_rate)
 
 
 def test_an_even_run_has_no_fault() -> None:
@@ -45,9 +45,9 @@ def test_a_leak_a_growing_queue_and_an_error_are_faults() -> None:
     assert faults(failing) == ["until 20 s: 3 of 1000 answers not 2xx"]
 
 
-def test_a_load_that_was_not_the_one_asked_for_is_a_fault() -> None:
-    windows = [window(10), window(20, asked_rate=120), window(30, asked_rate=101)]
-    assert faults(windows) == ["until 20 s: 100 requests a second; 120 were asked for"]
+def test_a_load_that_is_not_the_intended_one_is_a_fault() -> None:
+    windows = [window(10), window(20, intended_rate=120), window(30, intended_rate=101)]
+    assert faults(windows) == ["until 20 s: 100 requests a second; 120 were intended"]
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")

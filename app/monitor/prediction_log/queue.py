@@ -136,8 +136,8 @@ class PredictionLog:
             raise DeadlineExceeded
         self._asking += 1
         try:
-            asked = asyncio.wrap_future(self._threads.submit(question, *arguments))
-            answer: Result = await asyncio.wait_for(asked, min(left, self._timeout))
+            future = asyncio.wrap_future(self._threads.submit(question, *arguments))
+            answer: Result = await asyncio.wait_for(future, min(left, self._timeout))
             return answer
         except TimeoutError:
             raise LogUnavailable from None

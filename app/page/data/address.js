@@ -1,4 +1,4 @@
-/** The input and the chosen version in the page's own address, so that a link brings them back. */
+/** The input and the chosen version in the page's address, so that a link contains them. */
 
 /** @import { Choice, Input } from "./api.js" */
 /** @typedef {EventTarget & { toJSON(): Input }} Source */
@@ -35,13 +35,13 @@ export function writeAddress(instance, choice) {
 /** Keep the address up to date from now on. @param {Source} instance @param {Choice | null} choice */
 export function keepInAddress(instance, choice) {
   instance.addEventListener("change", () => {
-    // Browsers refuse a page that rewrites its address all the time.
+    // Browsers limit how often a page may change its address.
     clearTimeout(waiting);
     waiting = setTimeout(() => writeAddress(instance, choice), PAUSE_MILLISECONDS);
   });
 }
 
-/** A feature may bear the name of what the page itself writes there. @param {string} name */
+/** A feature may have the name of one of the page's own parameters. @param {string} name */
 function escapeName(name) {
   return /^(feature\.)*(model|version)$/.test(name) ? `feature.${name}` : name;
 }

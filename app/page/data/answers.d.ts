@@ -1,4 +1,4 @@
-/** The JSON that the service answers, in as far as the page reads it; /docs has the whole. */
+/** The JSON answers of the service, as far as the page uses them; /docs has all fields. */
 
 export interface Feature {
   name: string;
@@ -10,7 +10,7 @@ export interface Feature {
 
 export interface TrainingRows {
   rows: number[][];
-  /** For each row, the index of its class. */
+  /** The class index of each row. */
   labels: number[];
 }
 
@@ -33,7 +33,7 @@ export interface Metrics {
   seeds: { count: number; mean_test_accuracy: number } | null;
 }
 
-/** What training wrote beside the checkpoint. */
+/** The model card. */
 export interface Card {
   features: Feature[];
   classes: string[];

@@ -1,4 +1,4 @@
-/** The service's answers. A model's addresses hang on one base, so another one is another Api. */
+/** Requests to the service. An Api is for one model or version, whose addresses have one prefix. */
 
 /**
  * @import {
@@ -15,7 +15,7 @@ import { decodeNpy, encodeNpy } from "./npy.js";
 
 const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
-// The page is for trying out, and asks the same again at each switch: the prediction log is for use.
+// The page is for experiments and repeats requests, so they are not for the prediction log.
 const TRIED = { "X-Prediction-Log": "off" };
 
 /** A refusal of the service: its RFC 9457 problem details. */
@@ -32,7 +32,7 @@ export class Api {
   #closed;
 
   /**
-   * @param {string} root  Where the service is: absolute, ending in a slash.
+   * @param {string} root  The address of the service: absolute, ending in a slash.
    * @param {string} path  From there to a model.
    */
   constructor(root, path = "", closed = new AbortController()) {
@@ -50,7 +50,7 @@ export class Api {
     return new Api(this.#root, choice ? `models/${model}/versions/${version}/` : "", this.#closed);
   }
 
-  /** Requests that still wait get no answer. */
+  /** Cancel requests that still wait. */
   close() {
     this.#closed.abort();
   }
@@ -135,7 +135,7 @@ export class Api {
     return (await this.#ask(`state/${encodeURIComponent(name)}?values=false&histogram=${bins}`)).histogram;
   }
 
-  /** Where a tensor is downloaded from, relative to the base. @param {string} name @param {string} format */
+  /** The address of a tensor's download, relative to the base. @param {string} name @param {string} format */
   tensorPath(name, format) {
     return `state/${encodeURIComponent(name)}?format=${format}`;
   }
@@ -147,7 +147,7 @@ export class Api {
   }
 
   /**
-   * The download at `path`, where a link alone could not send the key.
+   * Download `path` with the key, which a plain link cannot send.
    * @param {string} path
    * @returns {Promise<File>}
    */
@@ -156,7 +156,7 @@ export class Api {
   }
 
   /**
-   * @template [Answer=any]  JSON is taken as the caller's type says.
+   * @template [Answer=any]  JSON has the type that the caller names.
    * @param {string | URL} path
    * @param {RequestInit & { headers?: Record<string, string> }} options
    * @param {(response: Response) => Promise<Answer>} read
@@ -173,7 +173,7 @@ export class Api {
       if (signal.aborted) return new Promise(() => {});
       throw response ? error : new Error("The service does not answer.");
     }
-    // A proxy's own refusal is seldom JSON.
+    // The refusal of a proxy is usually not JSON.
     const detail = `The service answered ${response.status}.`;
     throw new Problem(response.status, await response.json().catch(() => ({ detail })));
   }

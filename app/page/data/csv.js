@@ -1,4 +1,4 @@
-/** RFC 4180, both ways. */
+/** Read and write CSV (RFC 4180). */
 
 /** @typedef {{ row: number, cells: string[] }} Row  A row and its number in the file, from 1. */
 
@@ -35,7 +35,7 @@ export function parseCsv(text) {
   return rows;
 }
 
-/** The text of rows of cells, quoted where it needs to be. @param {unknown[][]} rows */
+/** The text of rows of cells, quoted where necessary. @param {unknown[][]} rows */
 export function formatCsv(rows) {
   const quote = (/** @type {string} */ cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
   return rows.map((cells) => `${cells.map((cell) => quote(String(cell))).join(",")}\r\n`).join("");

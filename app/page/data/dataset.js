@@ -11,8 +11,8 @@
 /**
  * The rows below the header, which is the first row.
  *
- * A column may bear its unit, as in training: "petal length (cm)". There are labels where one
- * other column holds nothing but classes. Throws an Error that names row and column.
+ * A column's name may contain its unit, as in training: "petal length (cm)". If one other column
+ * has only classes, these are the labels. Throws an Error that names row and column.
  * @param {Row[]} rows
  * @param {Pick<Card, "features" | "classes">} card
  * @returns {Dataset}
@@ -51,7 +51,7 @@ function findLabels(header, rows, others, classes) {
 /** @param {string[]} header @param {Feature} feature */
 function findColumn(header, { name, unit }) {
   const accepted = unit ? [name, `${name} (${unit})`] : [name];
-  // Spaces around a name count only where a feature has them, too.
+  // Spaces around a name are ignored, unless the feature's name has them, too.
   const matches = (/** @type {string} */ column) => accepted.includes(column) || accepted.includes(column.trim());
   const found = header.flatMap((column, place) => (matches(column) ? [place] : []));
   if (found.length > 1) throw new Error(`column ${name} stands twice`);
@@ -63,7 +63,7 @@ function findColumn(header, { name, unit }) {
 function readNumber(cell, where) {
   const text = cell.trim();
   if (!text) throw new Error(`${where}: missing value`);
-  // Number also reads 0x10, which nobody who measures writes.
+  // Number also reads 0x10, which is not a measured value.
   const number = /^[-+.\deE]+$/.test(text) ? Number(text) : NaN;
   if (!Number.isFinite(number)) throw new Error(`${where}: ${JSON.stringify(cell)} is not a finite number`);
   return number;

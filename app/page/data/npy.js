@@ -1,4 +1,4 @@
-/** NumPy's file format, version 1.0, in as far as the service speaks it. */
+/** NumPy's file format, version 1.0, as far as the service uses it. */
 
 /** @typedef {Float32Array | Float64Array | Int8Array | Int16Array | Int32Array | Uint8Array} Numbers */
 /** @typedef {{ shape: number[], data: Numbers }} Tensor  Row by row. */
@@ -43,7 +43,7 @@ export function decodeNpy(buffer) {
   const shape = /'shape': *\(([^)]*)\)/.exec(header)?.[1].match(/\d+/g)?.map(Number) ?? [];
   const Kind = KINDS[kind];
   if (!Kind) throw new Error(`an npy file of ${kind}, which is not read here`);
-  // In one dimension both orders are one.
+  // In one dimension both orders are the same.
   if (/'fortran_order': *True/.test(header) && shape.length > 1) throw new Error("an npy file in Fortran's order");
   const length = shape.reduce((product, size) => product * size, 1);
   const data = new Kind(buffer.slice(start), 0, length);

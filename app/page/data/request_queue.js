@@ -1,4 +1,4 @@
-/** Makes one request at a time. Of those wanted meanwhile, only the newest is made next. @template Question, Answer */
+/** Makes one request at a time. Meanwhile, only the newest further question is kept. @template Question, Answer */
 export class RequestQueue {
   #ask;
   #show;

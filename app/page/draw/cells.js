@@ -1,4 +1,4 @@
-/** A tensor's heatmap with its colour scale, the value of the chosen cell, and what the axes are. */
+/** A tensor's heatmap with its colour scale, the value of the chosen cell, and names for the axes. */
 
 import { describeAxes, nameIndex } from "../model/indices.js";
 import { element } from "./element.js";
@@ -17,7 +17,7 @@ export class Cells {
    * @param {Card} card
    * @param {{ name: string, shape: number[], label?: string }} entry
    * @param {Tensor} values
-   * @param {number} width  In CSS pixels, at most, where that is possible.
+   * @param {number} width  In CSS pixels, at most, if possible.
    * @param {(flat: number) => string} describe  The value of a cell in words.
    */
   constructor(card, entry, values, width, describe) {

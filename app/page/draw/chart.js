@@ -10,12 +10,12 @@ import { table } from "./table.js";
 
 const TOP = 8;
 const RIGHT = 10;
-// CSS pixels of one character of an axis, at most: the font is 12 px.
+// Width of an axis label's character in CSS pixels, at most: the font is 12 px.
 const CHARACTER = 7;
 const LINE = 20;
 
 /**
- * Replace the chart in `root` by one as wide as it, and return it.
+ * Replace the chart in `root` by a new one of its width, and return it.
  *
  * `name` describes the chart to a screen reader. The colours are those of the style sheet, so
  * another scheme needs no new chart.
@@ -56,7 +56,7 @@ export function offerTable(root, header, rows) {
   const details = known ?? element("details", { class: "data" }, element("summary", {}, "Data as a table"));
   const fill = () => {
     details.querySelector(".rows")?.remove();
-    // A region that scrolls has to be reached by the keyboard.
+    // A scrollable region must be reachable by keyboard.
     const scrolls = { class: "rows", tabindex: 0, role: "region", "aria-label": "Data as a table" };
     if (details.open) details.append(element("div", scrolls, table(header, rows(), 1)));
   };

@@ -1,4 +1,4 @@
-/** Colours for what is drawn by hand, as the style sheet has them in the present scheme. */
+/** The style sheet's colours in the current scheme, for drawing on a canvas. */
 
 import { classVariable, instanceOf } from "./element.js";
 
@@ -8,7 +8,7 @@ const ZERO = { light: [245, 244, 241], dark: [38, 42, 48] };
 
 /** Any CSS colour, such as "var(--ink)". @param {string} colour @returns {Colour} */
 export function rgb(colour) {
-  // A custom property is text; the browser computes it only as the colour of an element.
+  // A custom property is text: the browser computes a colour only for an element.
   const probe = document.body.appendChild(document.createElement("span"));
   probe.style.color = colour;
   const found = channels(getComputedStyle(probe).color);
@@ -47,7 +47,7 @@ export function inkOn(colour) {
 }
 
 /**
- * Call `redraw` whenever the scheme changes, as long as the present panels are on the page.
+ * Call `redraw` whenever the scheme changes, as long as the current panels are on the page.
  * @param {() => void} redraw
  */
 export function onScheme(redraw) {

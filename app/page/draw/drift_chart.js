@@ -1,4 +1,4 @@
-/** One feature's shares in training and lately, as pairs of bars. */
+/** One feature's distribution in training and in recent requests, as pairs of bars. */
 
 import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";
@@ -12,7 +12,7 @@ const LABEL_WIDTH = 48;
 /**
  * Draw a feature's drift into `root`.
  *
- * Bins are drawn equally wide, which deciles are not; the outer two lie beyond the training range.
+ * All bins have the same width, unlike deciles; the outer two are outside the training range.
  * @param {Element} root
  * @param {FeatureDrift} drift
  */

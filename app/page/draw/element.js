@@ -1,4 +1,4 @@
-/** DOM nodes in one expression. Text only ever becomes text: nothing here parses HTML. */
+/** Build DOM nodes in one expression. Text stays text: nothing here parses HTML. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -38,7 +38,7 @@ export function select(id) {
 }
 
 /**
- * The element of the page with this id, which is of this kind.
+ * The element of this kind with this id.
  * @template {HTMLElement} Kind
  * @param {new () => Kind} kind
  * @param {string} id
@@ -60,7 +60,7 @@ export function swatch(index) {
   return dot;
 }
 
-/** The CSS colour of the class at `index`; past the named ones, hues as far apart as can be. @param {number} index */
+/** The CSS colour of the class at `index`; after the named ones, hues as far apart as possible. @param {number} index */
 export function classVariable(index) {
   return index < 10 ? `var(--class-${index})` : `hsl(${(index * 137.508) % 360} 45% 50%)`;
 }

@@ -25,7 +25,7 @@ export class Heatmap {
   /**
    * @param {string} name
    * @param {Tensor} tensor
-   * @param {number} width  In CSS pixels, at most, where that is possible.
+   * @param {number} width  In CSS pixels, at most, if possible.
    * @param {(flat: number) => void} choose  Gets the flat index of each cell that is chosen.
    */
   constructor(name, { shape, data }, width, choose) {

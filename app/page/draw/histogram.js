@@ -1,4 +1,4 @@
-/** How a tensor's values are spread, as bars. */
+/** The distribution of a tensor's values, as bars. */
 
 import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";

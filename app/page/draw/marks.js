@@ -1,4 +1,4 @@
-/** What stands inside a chart: lines, bars, a shaded range, a marked value. */
+/** Marks inside a chart: lines, bars, a shaded range, a marked value. */
 
 import { svg } from "./element.js";
 
@@ -29,7 +29,7 @@ export function line({ across, up, marks }, xs, ys, colour) {
  */
 export function bar({ across, up, frame, marks }, from, to, value, kind, text) {
   const [x, end, y] = [across(from), across(to), up(value)];
-  // A pixel stays free to the next bar, where there is room for one.
+  // A gap of a pixel to the next bar, if there is room.
   const gap = end - x > 3 ? 1 : 0;
   const place = { x, y, width: Math.max(0, end - x - gap), height: Math.max(0, frame.bottom - y) };
   marks.append(svg("rect", { class: kind, ...place }, svg("title", {}, text)));
@@ -46,7 +46,7 @@ export function shade({ across, frame, ground }, from, to) {
   ground.append(svg("rect", { class: "range", x, y: frame.top, width: end - x, height: frame.bottom - frame.top }));
 }
 
-/** A line at x = `value`; nothing where that is outside the chart. @param {Chart} chart @param {number} value */
+/** A line at x = `value`; nothing if it is outside the chart. @param {Chart} chart @param {number} value */
 export function mark({ across, frame, marks }, value) {
   const x = across(value);
   if (x < frame.left || x > frame.right) return;

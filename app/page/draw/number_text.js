@@ -18,8 +18,8 @@ export function exact(value) {
 }
 
 /**
- * The fewest digits that distinguish the number from others of the dtype: `exact`, of float32 and
- * narrower types as float32.
+ * The fewest digits that distinguish the number from others of its dtype; float32 and narrower
+ * types count as float32.
  * @param {number | null} value
  * @param {string} dtype
  */
@@ -52,7 +52,7 @@ export function fixed(value, largest) {
 
 /** @param {number} probability */
 export function percent(probability) {
-  // "100.0 %" is only for what is not less.
+  // "100.0 %" is only for exactly 1.
   const text = (probability * 100).toFixed(1);
   return `${text === "100.0" && probability < 1 ? "> 99.9" : text} %`;
 }

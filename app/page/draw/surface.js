@@ -1,4 +1,4 @@
-/** A canvas that is as sharp as the screen, drawn again whenever its size changes. */
+/** A canvas with the resolution of the screen, drawn again whenever its size changes. */
 export class Surface {
   #canvas;
   #paint;

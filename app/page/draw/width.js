@@ -11,7 +11,7 @@ export function onWidth(node, redraw) {
         contentRect: { width },
       },
     ]) => {
-      // Drawing changes the height, which is no news; a node that has left the page has no width.
+      // Drawing changes only the height; a node that was removed from the page has no width.
       if (!width || width === known) return;
       known = width;
       redraw();

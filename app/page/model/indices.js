@@ -1,4 +1,4 @@
-/** What an element of a tensor is: its index, and the unit, feature or class that it belongs to. */
+/** The meaning of a tensor's element: its index, and its unit, feature or class. */
 
 /** @import { Card } from "../data/answers.js" */
 /** @typedef {"feature" | "class" | "hidden"} Axis */
@@ -33,7 +33,7 @@ export function nameIndex(card, { name, shape }, flat) {
 }
 
 /**
- * What the heatmap's rows and columns stand for, or nothing if that is not known.
+ * The meaning of the heatmap's rows and columns, or nothing if it is unknown.
  * @param {Card} card
  * @param {Named} entry
  */

@@ -19,7 +19,7 @@ export class Instance extends EventTarget {
     return this.#values;
   }
 
-  /** As /predict takes it. @returns {Input} */
+  /** The body of /predict. @returns {Input} */
   toJSON() {
     return Object.fromEntries(this.features.map(({ name }, place) => [name, this.#values[place]]));
   }
@@ -36,7 +36,7 @@ export class Instance extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Take values by name; the example where there is none. @param {Input} given */
+  /** Set values by name; without a value, the example. @param {Input} given */
   take(given) {
     this.replace(
       this.features.map((feature) => (Object.hasOwn(given, feature.name) ? given[feature.name] : example(feature))),
@@ -48,7 +48,7 @@ export class Instance extends EventTarget {
   }
 }
 
-/** 0 where the card has no example. @param {Feature} feature */
+/** 0 if the card has no example. @param {Feature} feature */
 function example(feature) {
   return feature.example ?? 0;
 }

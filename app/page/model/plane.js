@@ -1,4 +1,4 @@
-/** Two features of the card as a plane: which they are, and which rows tile it. */
+/** Two features of the card as a plane, and the rows that tile it. */
 
 import { sliderRange } from "./scale.js";
 
@@ -6,7 +6,7 @@ import { sliderRange } from "./scale.js";
 /** @typedef {ReturnType<typeof axis>} Axis */
 /** @typedef {{ across: Axis, up: Axis }} Plane */
 
-/** The feature at `place`, as its slider has it. @param {Card} card @param {number} place */
+/** The feature at `place`, with the range of its slider. @param {Card} card @param {number} place */
 export function axis(card, place) {
   const { name, unit, minimum, maximum } = card.features[place];
   const title = unit ? `${name} (${unit})` : name;

@@ -6,7 +6,7 @@ export function roundStep(span, parts = 20) {
 }
 
 /**
- * `value` on the nearest multiple of `step`, a power of ten, without binary dust.
+ * `value` on the nearest multiple of `step`, a power of ten, without binary rounding errors.
  * @param {number} value
  * @param {number} step
  * @param {(value: number) => number} round
@@ -18,8 +18,8 @@ export function onStep(value, step, round = Math.round) {
 }
 
 /**
- * What a slider covers: the training range and a fifth more on each side, or from -10 to 10 where
- * that is not known.
+ * The range of a slider: the training range and a fifth more on each side, or -10 to 10 if it is
+ * unknown.
  * @param {{ minimum: number | null, maximum: number | null }} feature
  */
 export function sliderRange({ minimum, maximum }) {
@@ -29,7 +29,7 @@ export function sliderRange({ minimum, maximum }) {
   const high = maximum + span / 5;
   const step = roundStep(high - low);
   return {
-    // What was never negative in training, such as a length, is not offered so.
+    // A feature without negative values in training, such as a length, gets none.
     low: onStep(minimum >= 0 ? Math.max(0, low) : low, step, Math.floor),
     high: onStep(high, step, Math.ceil),
     step,
@@ -37,7 +37,7 @@ export function sliderRange({ minimum, maximum }) {
 }
 
 /**
- * Some `count` multiples of 1, 2 or 5 times a power of ten, from low to high.
+ * About `count` multiples of 1, 2 or 5 times a power of ten, from low to high.
  * @param {number} low
  * @param {number} high
  * @param {number} count

@@ -1,4 +1,4 @@
-/** Which units and edges of a network are drawn: of a large one, those that weigh most. */
+/** The units and edges of a network that are drawn; of a large one, those with the largest weights. */
 
 /**
  * @import { Card } from "../data/answers.js"
@@ -44,7 +44,7 @@ export class Wiring {
 }
 
 /**
- * Of `count` units those with the largest `weigh(unit)`, in order.
+ * The units with the largest `weigh(unit)` of `count`, in order.
  * @param {number} count
  * @param {(unit: number) => number} weigh
  */

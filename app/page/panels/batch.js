@@ -49,7 +49,7 @@ export class Batch {
     details.addEventListener("change", () => this.open(this.file));
   }
 
-  /** Ask for each row of a file. @param {File | null} file */
+  /** Predict each row of a file. @param {File | null} file */
   async open(file) {
     if (!file) return;
     const opened = {};
@@ -66,7 +66,7 @@ export class Batch {
     } catch (error) {
       if (this.#opened === opened) this.#say(`${file.name}: ${/** @type {Error} */ (error).message}`, true);
     }
-    // So that the same file, mended, can be chosen again.
+    // So that the same file can be chosen again after a correction.
     this.#chooser.value = "";
   }
 
@@ -118,7 +118,7 @@ export class Batch {
     part("batch-results").hidden = false;
   }
 
-  /** A button that puts a row on the sliders. @param {number} row @param {Input} instance */
+  /** A button that sets the sliders to a row. @param {number} row @param {Input} instance */
   #loader(row, instance) {
     const button = element("button", { type: "button", title: "Put this row on the sliders" }, String(row));
     button.addEventListener("click", () =>
@@ -131,7 +131,7 @@ export class Batch {
   #offer(header, rows, answers) {
     const { classes } = this.#card;
     const novel = answers[0].novelty !== undefined;
-    // What the file itself calls "class" stays that.
+    // A column "class" of the file keeps its name.
     const added = [
       header.includes("class") ? "predicted class" : "class",
       ...classes.map((name) => `probability of ${name}`),

@@ -1,9 +1,9 @@
-/** The controls in the panels of one version, set as those of another. */
+/** Set the controls in the panels of one version as in those of another. */
 
 const BOXES = "input[type=radio][id], input[type=checkbox][id]";
 
 /**
- * Choose in `fresh` what is chosen in `old`, where there is such a thing.
+ * Choose in `fresh` the same as in `old`, if it exists.
  * @param {Element} old
  * @param {Element} fresh
  */
@@ -26,7 +26,7 @@ export function takeOver(old, fresh) {
 }
 
 /**
- * Choose the option of the same text. Returns whether that was a change.
+ * Choose the option with the same text. Returns whether it changed.
  * @param {HTMLSelectElement} select
  * @param {HTMLSelectElement | null} before
  */

@@ -1,4 +1,4 @@
-/** The probability of each class along one feature, all others held. */
+/** The probability of each class along one feature, with all others fixed. */
 
 import { RequestQueue } from "../data/request_queue.js";
 import { element, part, select } from "../draw/element.js";
@@ -57,7 +57,7 @@ export class Curves {
     const { place, low, high } = this.#axis;
     const query = this.#details.calibration;
     const requested = JSON.stringify([place, query, this.#instance.values.with(place, 0)]);
-    // Along the feature itself only the line moves.
+    // If the feature itself changes, only the line moves.
     if (requested === this.#requested) {
       this.#draw();
       return;

@@ -1,4 +1,4 @@
-/** The choice of what answers show besides the classes. */
+/** The options of predictions: calibrated probabilities, and distance from the training rows. */
 
 import { part, partOf } from "../draw/element.js";
 import { short } from "../draw/number_text.js";
@@ -12,7 +12,7 @@ import { short } from "../draw/number_text.js";
 export class Details extends EventTarget {
   #boxes;
 
-  /** Offers what the card has data for. @param {Card} card */
+  /** Show the options for which the card has data. @param {Card} card */
   constructor({ calibration, mahalanobis }) {
     super();
     const held = Object.entries({ calibrated: calibration, out_of_distribution: mahalanobis }).filter(
@@ -27,19 +27,19 @@ export class Details extends EventTarget {
     part("calibration-error").textContent = reliability(calibration);
   }
 
-  /** As /predict's query. @returns {Query} */
+  /** The query of /predict. @returns {Query} */
   get query() {
     return Object.fromEntries(this.#boxes.filter((box) => box.checked).map((box) => [box.id, true]));
   }
 
-  /** As `query`, of what changes probabilities. @returns {Query} */
+  /** The part of `query` that changes probabilities. @returns {Query} */
   get calibration() {
     const { calibrated } = this.query;
     return calibrated ? { calibrated } : {};
   }
 }
 
-/** How far confidence is from accuracy, on how many rows that was measured, and how surely. @param {Calibration} calibration */
+/** The gap between confidence and accuracy, the number of measured rows, and the interval. @param {Calibration} calibration */
 function reliability({ before, after, bootstrap, measured_rows: rows, measured_on: on }) {
   /** @param {Reliability} reliability */
   const text = ({ expected_calibration_error: error, expected_calibration_error_interval: interval }) =>

@@ -1,4 +1,4 @@
-/** What changed from another version to the one on the page: each tensor's difference in colours. */
+/** The changes from another version to the one on the page: a heatmap for each tensor. */
 
 import { RequestQueue } from "../data/request_queue.js";
 import { Cells } from "../draw/cells.js";
@@ -30,7 +30,7 @@ export class DifferenceView {
    * @param {Api} api
    * @param {Model} model
    * @param {State} state
-   * @param {string[]} versions  Those of the model that are ready.
+   * @param {string[]} versions  The model's versions that are ready.
    */
   constructor(api, { name, version, card }, { entries }, versions) {
     this.#api = api;
@@ -54,7 +54,7 @@ export class DifferenceView {
     this.#requests.want(first.value);
   }
 
-  /** The comparison, and of each tensor that changed its values in both. @param {string} from */
+  /** The comparison, and the values of each changed tensor in both versions. @param {string} from */
   async #ask(from) {
     /** @type {Map<string, Tensor[]>} */
     const values = new Map();
@@ -93,7 +93,7 @@ export class DifferenceView {
       "largest |change|": digits(difference.max_absolute, "float32"),
       "mean |change|": digits(difference.mean_absolute, "float32"),
       "relative norm": digits(difference.relative_norm, "float32"),
-      // float32 rounds directions that differ to 1.
+      // float32 would round the cosine of different directions to 1.
       cosine: digits(difference.cosine, "float64"),
       "not finite": String(odd),
     };
@@ -114,7 +114,7 @@ export class DifferenceView {
     const data = Float64Array.from(after, (value, flat) => value - before[flat]);
     const describe = (/** @type {number} */ flat) =>
       `${digits(after[flat], dtype)}, before ${digits(before[flat], dtype)}: ${signed(data[flat], 4)}`;
-    // Not the name alone: the state browser has a heatmap of that.
+    // More than the name, which is that of a heatmap in the state browser.
     const title = { name, shape, label: `Change of ${name}` };
     const cells = new Cells(this.#card, title, { shape, data }, width, describe);
     this.#cells.push(cells);

@@ -1,4 +1,4 @@
-/** Why the input gets its class: attributions, the counterfactual, the nearest training rows. */
+/** The explanation of the class: attributions, counterfactual, nearest training rows. */
 
 import { element, part, swatch } from "../draw/element.js";
 import { exact, fixed, short, signed } from "../draw/number_text.js";
@@ -28,11 +28,11 @@ export class ExplanationView {
     this.#showNeighbours(explanation.neighbours, explanation.training_rows);
   }
 
-  /** Nothing to show, and why. @param {string} reason */
+  /** Show only the reason why there is no explanation. @param {string} reason */
   hide(reason) {
     part("explanation-parts").hidden = true;
     part("explanation-reason").hidden = false;
-    // The service marks code as Markdown does.
+    // The service marks code as in Markdown.
     const pieces = reason.split("`").map((text, place) => (place % 2 ? element("code", {}, text) : text));
     part("explanation-reason").replaceChildren("No explanation: ", ...pieces);
   }

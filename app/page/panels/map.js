@@ -1,4 +1,4 @@
-/** The classes over any two features, as the service answers them, with the training rows. */
+/** The decision map: the service's answers over any two features, with the training rows. */
 
 import { RequestQueue } from "../data/request_queue.js";
 import { classColours, onScheme } from "../draw/colours.js";
@@ -63,7 +63,7 @@ export class DecisionMap {
       }${card.features[0].minimum === null ? "" : "The dashed frame is the training range. "}Click, drag or use the arrow keys to move the input.`;
   }
 
-  /** Mark where the nearest other class is, or nothing. @param {number[] | null} values */
+  /** Mark the counterfactual, or nothing. @param {number[] | null} values */
   markCounterfactual(values) {
     this.#overlay.mark(values);
   }
@@ -77,7 +77,7 @@ export class DecisionMap {
       chosen.value = String(this.#places()[index]);
       chosen.addEventListener("change", () => {
         const other = selects[1 - index];
-        // Both axes along one feature would be a line: the other one takes the old one's place.
+        // Two axes with the same feature would be a line, so the features change places.
         if (other.value === chosen.value) other.value = String(this.#places()[index]);
         const [across, up] = selects.map(({ value }) => axis(this.#card, Number(value)));
         this.#axes = { across, up };
@@ -91,7 +91,7 @@ export class DecisionMap {
     return [this.#axes.across.place, this.#axes.up.place];
   }
 
-  /** Ask again, unless only the two features on the axes have changed. */
+  /** Request new answers, unless only the two features on the axes have changed. */
   #refresh() {
     this.#overlay.draw();
     const places = this.#places();
@@ -112,7 +112,7 @@ export class DecisionMap {
 
   #paint() {
     const { side } = this;
-    // Setting a size also wipes what was there.
+    // Setting a size also clears the canvas.
     this.#canvas.width = side;
     this.#canvas.height = side;
     if (!this.#answer) return;
@@ -126,7 +126,7 @@ export class DecisionMap {
   }
 
   /**
-   * The likeliest class of a cell, and how far its probability is on the way from 1 / classes to 1.
+   * The most probable class of a cell, and its probability scaled from 1 / classes..1 to 0..1.
    * @param {Numbers} data
    * @param {number} cell
    */
@@ -141,7 +141,7 @@ export class DecisionMap {
   #listen(plane) {
     const move = (/** @type {MouseEvent} */ event) => this.#moveTo(this.#overlay.valuesAt(event));
     plane.addEventListener("click", move);
-    // A finger scrolls the page; it places the input by a tap.
+    // A finger scrolls the page, and sets the input by a tap.
     plane.addEventListener("pointerdown", (event) => {
       if (event.pointerType !== "touch") plane.setPointerCapture(event.pointerId);
     });

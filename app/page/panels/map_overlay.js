@@ -1,4 +1,4 @@
-/** What stands on the decision map: axes, training range, training rows and the input. */
+/** The marks on the decision map: axes, training range, training rows and the input. */
 
 import { classColours, css, onScheme } from "../draw/colours.js";
 import { instanceOf } from "../draw/element.js";
@@ -67,7 +67,7 @@ export class MapOverlay {
     ];
   }
 
-  /** Where the canvas of answers is, in CSS pixels; the style sheet decides. */
+  /** The position of the canvas of answers, in CSS pixels, as in the style sheet. */
   #frame() {
     const { offsetLeft: x, offsetTop: y, clientWidth: width, clientHeight: height } = this.#answers;
     return { x, y, width, height };

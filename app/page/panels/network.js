@@ -1,4 +1,4 @@
-/** The network: units as circles, weights as edges, and what flows through them. */
+/** The network: units as circles, weights as edges, with their activations. */
 
 import { classVariable, part, partOf, svg } from "../draw/element.js";
 import { percent, short } from "../draw/number_text.js";
@@ -33,7 +33,7 @@ export class Network {
     onWidth(part("network-drawing"), () => this.#draw());
   }
 
-  /** What an explanation says flows through; null hides it. @param {Explanation | null} explanation */
+  /** Show the activations of an explanation; null hides them. @param {Explanation | null} explanation */
   show(explanation) {
     this.#explanation = explanation;
     part("network-modes").hidden = !explanation;
@@ -72,11 +72,11 @@ export class Network {
       const source = (flows ? this.#value(edge.layer, edge.source) : null) ?? 1;
       return { ...edge, value: edge.weight * source };
     });
-    // Each pair of layers has its own scale: they are in different units.
+    // Each pair of layers has its own scale, since their units differ.
     const largest = [0, 1].map((layer) =>
       Math.max(...edges.filter((edge) => edge.layer === layer).map((edge) => Math.abs(edge.value)), 1e-12),
     );
-    // Many edges are thin ones, so that they can be told apart.
+    // Many edges are drawn thin, to keep them distinct.
     const widest = 5.6 * Math.min(1, Math.sqrt(80 / edges.length));
     return edges.map(({ layer, from, to, weight, value }) => {
       const share = Math.abs(value) / largest[layer];
@@ -103,7 +103,7 @@ export class Network {
     const outside = { x: x + end * 18, y: y + 4, "text-anchor": layer === 2 ? "start" : "end" };
     const above = { x: layer === 2 ? x + 9 : x - 9, y: y - 14, "text-anchor": layer === 2 ? "end" : "start" };
     const place = layer === 1 ? { x, y: y - 12, "text-anchor": "middle", class: "muted" } : narrow ? above : outside;
-    // In a narrow drawing the inputs' names need the room.
+    // In a narrow drawing, the names of the inputs need the space.
     const text = layer === 1 && narrow ? "" : this.#text(layer, unit);
     return svg("g", {}, circle, svg("text", place, text));
   }

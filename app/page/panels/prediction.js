@@ -1,4 +1,4 @@
-/** The class, the probability of each, and what the service warns of. */
+/** The predicted class, the probabilities of all classes, and warnings. */
 
 import { classVariable, element, part, swatch } from "../draw/element.js";
 import { exact, percent, short } from "../draw/number_text.js";
@@ -14,7 +14,7 @@ export class PredictionView {
     part("probabilities").replaceChildren(...this.#bars.map((bar) => bar.root));
   }
 
-  /** No answer: better none than one to another input. */
+  /** Remove the answer: it would be that for another input. */
   clear() {
     part("verdict").textContent = "No answer";
     this.#bars.forEach((bar) => bar.show(null));
@@ -36,7 +36,7 @@ export class PredictionView {
   }
 }
 
-/** How far out the input is, among the training rows. @param {Novelty} [novelty] */
+/** The input's distance, compared with those of the training rows. @param {Novelty} [novelty] */
 function showNovelty(novelty) {
   const note = part("novelty");
   note.classList.toggle("outside", novelty?.out_of_distribution ?? false);

@@ -77,7 +77,7 @@ class Control {
   show(value) {
     this.#slider.value = String(value);
     this.#slider.setAttribute("aria-valuetext", `${exact(value)} ${this.#feature.unit ?? ""}`);
-    // Not while the reader types: "5." is on its way to 5.1.
+    // Not while the user types: "5." may become 5.1.
     if (this.#number.valueAsNumber !== value) {
       this.#number.value = String(Number(value.toPrecision(9)));
       this.#number.setAttribute("aria-invalid", "false");

@@ -30,7 +30,7 @@ class Snippet {
     this.#write = write;
     const text = element("pre", { tabindex: 0, role: "region", "aria-label": `${title} code` }, this.#code);
     const head = element("div", { class: "snippet" }, element("h3", {}, title));
-    // A browser gives a page its clipboard only over HTTPS, or from this machine.
+    // Browsers allow access to the clipboard only over HTTPS or on localhost.
     if (navigator.clipboard) head.append(this.#copyButton(title));
     this.root = element("div", {}, head, text);
   }
@@ -52,7 +52,7 @@ class Snippet {
   }
 }
 
-/** For a POSIX shell: in single quotes nothing but the single quote is special. @type {Write} */
+/** For a POSIX shell: within single quotes, only the single quote is special. @type {Write} */
 export function curl(base, instance, query = {}) {
   const body = JSON.stringify(instance).replaceAll("'", `'\\''`);
   return `curl -s '${withQuery(`${base}predict`, query)}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'\n`;

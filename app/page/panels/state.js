@@ -1,4 +1,4 @@
-/** The state browser: every entry of the state_dict, looked at one at a time. */
+/** The state browser: every entry of the state_dict, one at a time. */
 
 import { credentials } from "../data/credentials.js";
 import { Cells } from "../draw/cells.js";
@@ -40,7 +40,7 @@ export class StateBrowser {
     onWidth(part("tensor"), () => this.#drawHistogram());
   }
 
-  /** Look at the first entry, once its place on the page has its width. */
+  /** Show the first entry when the panel has its width. */
   open() {
     part("tensors").querySelector("button")?.click();
   }
@@ -73,7 +73,7 @@ export class StateBrowser {
       if (this.#chosen === entry) part("tensor").replaceChildren(element("p", { role: "alert" }, message));
       return;
     }
-    // Another one may have been chosen while this one was on its way.
+    // Another entry may have been chosen meanwhile.
     if (this.#chosen !== entry) return;
     const [values, histogram] = loaded;
     const { clientWidth: width } = part("tensor");
@@ -118,7 +118,7 @@ function download(api, path, text) {
 }
 
 /**
- * Download with the key what the service refuses to a link alone.
+ * Download with the key, since the service refuses a plain link.
  * @param {Event} event
  * @param {Api} api
  * @param {string} path

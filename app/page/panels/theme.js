@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, until the reader presses the button. */
+/** Light or dark: the system's scheme, until the user presses the button. */
 
 import { svg } from "../draw/element.js";
 
@@ -8,7 +8,7 @@ const root = document.documentElement;
 const kept = read();
 if (kept) root.dataset.theme = kept;
 
-/** Make the button switch; called once the page is there. @param {HTMLElement} button */
+/** Connect the button; call this when the page is built. @param {HTMLElement} button */
 export function installTheme(button) {
   label(button);
   system.addEventListener("change", () => change(button));
@@ -43,7 +43,7 @@ function read() {
   try {
     return localStorage.getItem(KEY);
   } catch {
-    return null; // Storage is closed to this page; the system's scheme will do.
+    return null; // Without storage, use the system's scheme.
   }
 }
 
@@ -52,6 +52,6 @@ function keep(scheme) {
   try {
     localStorage.setItem(KEY, scheme);
   } catch {
-    // As above: the choice then lasts as long as the page.
+    // Without storage, the choice lasts as long as the page.
   }
 }

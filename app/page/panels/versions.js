@@ -1,4 +1,4 @@
-/** Which model and version is on the page: a choice, where there are several. */
+/** The choice of model and version, if there are several. */
 
 import { element, part, select } from "../draw/element.js";
 
@@ -25,7 +25,7 @@ export class Versions extends EventTarget {
       ...this.#offered.map((each, place) => element("option", { value: place }, text(each))),
     );
     this.show(choice);
-    // Where the address names what is not there, even a single one is a way out.
+    // If the address names a missing version, even a single one must be offered.
     part("versions").hidden = this.#offered.length < 2 && this.#select.value !== "";
     this.#select.addEventListener("change", () => this.dispatchEvent(new Event("change")));
   }
