@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from fastapi import Depends, FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from app.api.auth.keys import Keys
 from app.api.auth.rate_limits import Rates
@@ -33,13 +34,12 @@ from app.monitor import (
     describe_answer,
 )
 from app.monitor.prediction_log import PredictionRecorder
-from app.predict import JSON, Inference, LargeRequests, Observer, PredictFace, media_types
+from app.predict import JSON, Inference, LargeRequests, ModelEndpoint, Observer, media_types
 from app.registry import (
     Registry,
     Repository,
-    combine_for,
-    only_default,
-    require_beside,
+    require_targets,
+    rollout_of,
     take_turn,
     watch,
 )
@@ -75,7 +75,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     hosts = TrustedHosts(settings.trusted_hosts)
     tracing = open_tracing(settings)
     service = load_service(settings, tracing, shared)
-    default = service.face().inference.predictor
+    default = service.endpoint().predictor
     app = FastAPI(
         title=title_of(default),
         description="Serves PyTorch classifiers and shows what is in them.",
@@ -123,24 +123,24 @@ def load_service(
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = open_log(settings, metrics)
-    large = LargeRequests(settings.max_large_requests)
+    large = LargeRequests(settings.max_large_requests, run_in_threadpool)
 
-    def build(predictor: Predictor) -> PredictFace:
+    def build(predictor: Predictor) -> ModelEndpoint:
         observers: list[Observer] = [ModelMetrics(metrics, predictor)]
         if log:
             observers.append(PredictionRecorder(predictor, log.append))
         if tracing:
             observers.append(ModelSpans(tracing.tracer, predictor))
         inference = Inference(predictor, observers, settings.max_queued_requests)
-        return PredictFace(inference, settings, large)
+        return ModelEndpoint(inference, settings.max_instances, large)
 
     policy = VersionPolicy.parse(settings.version_policy)
-    beside = settings.beside
-    combine = combine_for(settings, RolloutCounts(metrics), status_of) if beside else only_default
+    targets = settings.targets
+    rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
     turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
-    registry = Registry(Repository.of(settings), build, metrics, policy, beside, combine, turn)
+    registry = Registry(Repository.of(settings), build, metrics, policy, targets, rollout, turn)
     registry.load_all()
-    require_beside(settings, registry)
+    require_targets(settings, registry)
     return Service(settings, metrics, registry, large, log)
 
 
@@ -163,8 +163,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-    for face in service.registry.served():
-        face.inference.close()
+    for model in service.registry.served():
+        model.inference.close()
     if service.log:
         seconds = min(service.settings.drain_timeout_seconds, MOST_CLOSING_SECONDS)
         await asyncio.to_thread(service.log.close, seconds)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.service import Service
-from app.predict import PredictFace
+from app.predict import Endpoint
 from stateserve.inspect import Entry
 from stateserve.model import Predictor
 
@@ -15,15 +15,14 @@ async def _service(request: Request) -> Service:
     return request.app.state.service  # type: ignore[no-any-return]
 
 
-async def _face(request: Request, service: Annotated[Service, Depends(_service)]) -> PredictFace:
+async def _endpoint(request: Request, service: Annotated[Service, Depends(_service)]) -> Endpoint:
     """The model that the path names, or the default model; chosen once for each request."""
     named = request.path_params
-    face: PredictFace = service.face(named.get("model"), named.get("version"))
-    return face
+    return service.endpoint(named.get("model"), named.get("version"))
 
 
-async def _predictor(face: Annotated[PredictFace, Depends(_face)]) -> Predictor:
-    return face.inference.predictor
+async def _predictor(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> Predictor:
+    return endpoint.predictor
 
 
 async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list[Entry]:
@@ -33,6 +32,6 @@ async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-FaceDep = Annotated[PredictFace, Depends(_face)]
+EndpointDep = Annotated[Endpoint, Depends(_endpoint)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 EntriesDep = Annotated[list[Entry], Depends(_entries)]

@@ -57,7 +57,7 @@ def include_routers(app: FastAPI, settings: Settings, *, admin_too: bool) -> Non
     app.include_router(v2.router)
     app.include_router(models.router)
     app.include_router(feedback.router)
-    if settings.beside:
+    if settings.targets:
         app.include_router(rollout.router)
     if admin_too:
         app.include_router(admin.router)

@@ -1,12 +1,11 @@
 """What one running service holds, handed to every endpoint."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from app.errors import NotProvided, NotReady
 from app.monitor import Metrics
 from app.monitor.prediction_log import PredictionLog
-from app.predict import LargeRequests
+from app.predict import Endpoint, LargeRequests
 from app.registry import Registry, Verbs
 from app.settings import Settings
 
@@ -15,7 +14,7 @@ from app.settings import Settings
 class Service:
     settings: Settings
     metrics: Metrics
-    registry: Registry[Any]
+    registry: Registry
     large: LargeRequests
     # While it is there each prediction passes by it: no way around Inference may be taken.
     log: PredictionLog | None = None
@@ -26,7 +25,7 @@ class Service:
     def __post_init__(self) -> None:
         self.verbs = self.registry
 
-    def face(self, name: str | None = None, version: str | None = None) -> Any:
+    def endpoint(self, name: str | None = None, version: str | None = None) -> Endpoint:
         """What serves a version of a model: the default ones where none is named.
 
         Raises ModelNotFound, VersionNotFound or ModelUnavailable.
@@ -45,7 +44,7 @@ class Service:
 
     def warm_up(self) -> None:
         """Answer the golden prediction once more: the first real one finds all caches hot."""
-        self.face().inference.predictor.require_golden_prediction()
+        self.endpoint().predictor.require_golden_prediction()
         self.warmed_up = True
 
     def require_ready(self) -> None:
@@ -54,4 +53,4 @@ class Service:
             raise NotReady("draining: the service is about to stop")
         if not self.warmed_up:
             raise NotReady("the model has not answered its warm-up prediction yet")
-        self.face()
+        self.endpoint()

@@ -48,11 +48,11 @@ class Checkpoint:
         return self._predictor.card
 
     def predict(self, flowers: Sequence[Flower], **details: Unpack[Details]) -> list[Prediction]:
-        from app.predict import Asked
+        from app.predict import Options
 
         instances = self._format.decode(encode_flowers(flowers))
         parts = self._inference.predict_chunks(instances.rows)
-        return decode_predictions(self._format.encode(parts, instances, Asked(**details)))
+        return decode_predictions(self._format.encode(parts, instances, Options(**details)))
 
 
 @contextmanager

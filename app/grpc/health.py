@@ -80,7 +80,7 @@ class Health:
         try:
             self._service.require_ready()
             if name not in self._of_server:
-                self._service.face(name)
+                self._service.endpoint(name)
         except ModelNotFound:
             raise
         except StateserveError:

@@ -1,6 +1,7 @@
 """What GRPCInferenceService does: in protobuf what app/api says in JSON, over the same models."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +15,7 @@ from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.interceptor import Call, Verb
 from app.grpc.proto_tensors import describe_inputs, read_inputs, read_outputs
-from app.predict import PredictFace, Prediction
+from app.predict import REQUEST_ID, Endpoint, ModelEndpoint, Prediction
 from app.predict.codecs import WantedOutput
 from stateserve.errors import StateserveError
 from stateserve.model.architectures import FloatArray
@@ -60,24 +61,24 @@ class Verbs:
 
     async def _model_ready(self, request: pb.ModelReadyRequest, _call: Call) -> Any:
         try:
-            self._face(request.name, request.version)
+            self._endpoint(request.name, request.version)
         except ModelUnavailable:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
 
     async def _model_metadata(self, request: pb.ModelMetadataRequest, _call: Call) -> Any:
-        face = self._face(request.name, request.version)
-        metadata = await open_inference.model_metadata(face, self._service)
+        endpoint = self._endpoint(request.name, request.version)
+        metadata = await open_inference.model_metadata(endpoint, self._service)
         return pb.ModelMetadataResponse(**metadata.model_dump())
 
     async def _config(self, request: pb.ModelConfigRequest, _call: Call) -> Any:
-        face = self._face(request.name, request.version)
-        config = await model_repository.config(self._service, face)
+        endpoint = self._endpoint(request.name, request.version)
+        config = await model_repository.config(self._service, endpoint)
         return pb.ModelConfigResponse(config=config.model_dump())
 
     async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> Any:
         if request.name:
-            self._face(request.name, request.version)
+            self._endpoint(request.name, request.version)
         name, version = request.name or None, request.version or None
 
         def write() -> bytes:
@@ -101,25 +102,28 @@ class Verbs:
         await self._service.verbs.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 
-    async def _infer(self, request: pb.ModelInferRequest, call: Call) -> Any:
-        face = self._face(request.model_name, request.model_version)
-        return await face.answered(call.headers, lambda chosen: self._ask(chosen, request, call))
-
-    async def _ask(self, face: PredictFace, request: pb.ModelInferRequest, call: Call) -> Any:
-        model = face.open_model
-
-        def read() -> tuple[list[WantedOutput], FloatArray]:
-            wanted = model.wanted(read_outputs(request))
-            model.require_inputs(describe_inputs(request))
-            return wanted, model.rows(read_inputs(request))
-
-        def write(predictions: Iterable[Prediction], wanted: list[WantedOutput]) -> bytes:
-            # Here, for where it is long this is a thread.
-            return answer(request, model, model.tensors(predictions, wanted))
-
+    async def _infer(self, request: pb.ModelInferRequest, call: Call) -> bytes:
+        endpoint = self._endpoint(request.model_name, request.model_version)
         deadline = call.deadline(self._settings.request_timeout_seconds)
-        return await face.serve(call.size, read, write, deadline)
+        return await endpoint.serve(
+            _Infer(request, call.size), call.headers.get(REQUEST_ID), deadline
+        )
 
-    def _face(self, name: str, version: str) -> PredictFace:
-        face: PredictFace = self._service.face(name or None, version or None)
-        return face
+    def _endpoint(self, name: str, version: str) -> Endpoint:
+        return self._service.endpoint(name or None, version or None)
+
+
+@dataclass
+class _Infer:
+    request: pb.ModelInferRequest
+    size: int
+    _outputs: list[WantedOutput] = field(init=False)
+
+    def read(self, model: ModelEndpoint) -> FloatArray:
+        self._outputs = model.open_model.wanted(read_outputs(self.request))
+        model.open_model.require_inputs(describe_inputs(self.request))
+        return model.open_model.rows(read_inputs(self.request))
+
+    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> bytes:
+        outputs = model.open_model.tensors(predictions, self._outputs)
+        return answer(self.request, model.open_model, outputs)

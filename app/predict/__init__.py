@@ -4,20 +4,20 @@ Every protocol calls the same endpoint. Raises errors of app.errors. Knows no re
 """
 
 from app.predict.batching import Waiter
-from app.predict.body import MOST_DIGITS, Body, read_body, read_json, require_plain
 from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
-from app.predict.endpoint import MAX_LOOP_BYTES, PredictFace, media_types
-from app.predict.headers import HEAD, Headers, RawHeader
+from app.predict.endpoint import MAX_LOOP_BYTES, Call, Endpoint, ModelEndpoint, media_types
+from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.large_requests import LargeRequests
-from app.predict.media_types import JSON, NPY, SAFETENSORS, choose_media_type
+from app.predict.media_types import JSON, NPY, SAFETENSORS, MediaType, choose_media_type
 from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
-from app.predict.options import NOTHING_MORE, Asked
+from app.predict.options import DEFAULT_OPTIONS, Options
 from app.predict.pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, Inference
 from app.predict.prediction import ForwardPass, Prediction
 from app.predict.tally import Tally, current_tally
 
 __all__ = [
     "CHUNK_ROWS",
+    "DEFAULT_OPTIONS",
     "HEAD",
     "HEADER",
     "IN_SCOPE",
@@ -25,22 +25,25 @@ __all__ = [
     "MAX_BATCHED_ROWS",
     "MAX_LOOP_BYTES",
     "MOST_DIGITS",
-    "NOTHING_MORE",
     "NPY",
     "PARAMETER",
+    "REQUEST_ID",
     "SAFETENSORS",
     "Answered",
     "AnsweredRequest",
-    "Asked",
     "Body",
+    "Call",
     "Deadline",
+    "Endpoint",
     "ForwardPass",
     "Headers",
     "Inference",
     "LargeRequests",
+    "MediaType",
+    "ModelEndpoint",
     "Observer",
+    "Options",
     "PassRecord",
-    "PredictFace",
     "Prediction",
     "QueuedRequest",
     "RawHeader",
@@ -49,7 +52,4 @@ __all__ = [
     "choose_media_type",
     "current_tally",
     "media_types",
-    "read_body",
-    "read_json",
-    "require_plain",
 ]

@@ -13,7 +13,7 @@ from stateserve.model import Novelty, Predictor, calibrate
 Float64Array = NDArray[np.float64]
 
 
-class Asked(BaseModel):
+class Options(BaseModel):
     """The query of /predict."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,31 +28,31 @@ class Asked(BaseModel):
     )
 
 
-NOTHING_MORE = Asked()
+DEFAULT_OPTIONS = Options()
 # One row's share of app.certainty.Novelty, in its order.
 NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
 
 
 class Shown(NamedTuple):
-    """What of a prediction goes out: both (rows, n_classes), and novelty if asked."""
+    """What of a prediction goes out: both (rows, n_classes), and novelty if the options name it."""
 
     probabilities: Float64Array
     log_probabilities: NDArray[np.floating[Any]]
     novelty: Novelty | None
 
 
-def show(prediction: Prediction, asked: Asked, predictor: Predictor) -> Shown:
-    """Raises NotProvided where the card does not hold what was asked for."""
+def show(prediction: Prediction, options: Options, predictor: Predictor) -> Shown:
+    """Raises NotProvided where the card does not hold what the options name."""
     whole, start, end = prediction
     logs: NDArray[np.floating[Any]] = whole.log_probabilities[start:end]
     probabilities = whole.probabilities[start:end]
-    if asked.calibrated:
+    if options.calibrated:
         if predictor.card.calibration is None:
             raise NotProvided(_missing("calibrated", "temperature"))
         logs = calibrate(logs, predictor.card.calibration.temperature)
         probabilities = np.exp(logs)
     novelty = None
-    if asked.out_of_distribution:
+    if options.out_of_distribution:
         if predictor.novelty is None:
             raise NotProvided(_missing("out_of_distribution", "class means"))
         novelty = predictor.novelty.judge(whole.rows[start:end])

@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from app.registry.hot_reload import watch as watch
     from app.registry.load_turns import take_turn as take_turn
     from app.registry.registry import Registry as Registry
-    from app.registry.registry import only_default as only_default
-    from app.registry.rollout import REQUEST_ID as REQUEST_ID
-    from app.registry.rollout import RolloutFace as RolloutFace
-    from app.registry.rollout import combine_for as combine_for
-    from app.registry.rollout import require_beside as require_beside
+    from app.registry.rollout import require_targets as require_targets
+    from app.registry.rollout import rollout_of as rollout_of
     from app.registry.rollout import why_not as why_not
     from app.registry.verbs import Verbs as Verbs
     from app.registry.versions import Plan as Plan
@@ -29,8 +26,8 @@ __getattr__ = lazy_exports(
         "folder": ("Repository",),
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),
-        "registry": ("Registry", "only_default"),
-        "rollout": ("REQUEST_ID", "RolloutFace", "combine_for", "require_beside", "why_not"),
+        "registry": ("Registry",),
+        "rollout": ("require_targets", "rollout_of", "why_not"),
         "verbs": ("Verbs",),
         "versions": ("Plan", "State", "VersionStatus"),
     },

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from contextlib import aclosing
-from typing import Any
 
 from watchfiles import awatch
 
@@ -14,7 +13,7 @@ logger = logging.getLogger("app.hot_reload")
 QUIET_MILLISECONDS = 200
 
 
-async def watch(registry: Registry[Any], period: float = 5.0) -> None:
+async def watch(registry: Registry, period: float = 5.0) -> None:
     """Refresh `registry` when something changes in its folder, until cancelled.
 
     An event only triggers a comparison of the files with those read before. So a lost event, or
@@ -43,7 +42,7 @@ async def watch(registry: Registry[Any], period: float = 5.0) -> None:
         await _refresh(registry)
 
 
-async def _refresh(registry: Registry[Any]) -> None:
+async def _refresh(registry: Registry) -> None:
     try:
         await registry.refresh()
     except Exception:

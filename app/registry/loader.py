@@ -3,30 +3,32 @@
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Generic, TypeVar
 
 from app.monitor import Metrics
+from app.predict import ModelEndpoint
 from app.registry.folder import Candidate
 from app.registry.load_turns import Turn
 from stateserve.errors import StateserveError, UnreadableCheckpoint
 from stateserve.model import Predictor
 
 logger = logging.getLogger("app.registry")
-Served = TypeVar("Served")
 
 
-class Loader(Generic[Served]):
+class Loader:
     """Loads a predictor with all checks, and makes an endpoint of it by `build`."""
 
     def __init__(
-        self, build: Callable[[Predictor], Served], metrics: Metrics, turn: Turn = nullcontext
+        self,
+        build: Callable[[Predictor], ModelEndpoint],
+        metrics: Metrics,
+        turn: Turn = nullcontext,
     ) -> None:
         """`turn` is entered for each load, and may block."""
         self._build = build
         self._turn = turn
         self._reloads = metrics.reloads
 
-    def attempt(self, candidate: Candidate) -> Served | Exception:
+    def attempt(self, candidate: Candidate) -> ModelEndpoint | Exception:
         """Load, log and count; may run in a thread. An error is returned, not raised."""
         name, version = candidate.name, candidate.version
         try:
@@ -41,7 +43,7 @@ class Loader(Generic[Served]):
         logger.info("loaded version %s of %s from %s", version, name, candidate.path)
         return served
 
-    def load(self, candidate: Candidate) -> Served:
+    def load(self, candidate: Candidate) -> ModelEndpoint:
         """Raises CheckpointError."""
         if candidate.fault:
             raise UnreadableCheckpoint(candidate.fault)

@@ -1,16 +1,16 @@
-"""What is served, by name and version: loaded beside the old, then swapped by one reference."""
+"""What is served, by name and version: loaded targets the old, then swapped by one reference."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
-from typing import Generic
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor import Metrics
+from app.predict import Endpoint, ModelEndpoint
 from app.registry.folder import Candidate, Listing, Repository
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
-from app.registry.loader import Loader, Served
+from app.registry.loader import Loader
 from app.registry.versions import Plan, Versions, VersionStatus
 from app.settings import LATEST, Target, VersionPolicy
 from stateserve.errors import UnreadableCheckpoint
@@ -18,18 +18,18 @@ from stateserve.model import Predictor
 
 logger = logging.getLogger("app.registry")
 # Of a model's default version, all of its versions that are ready, and what it made before.
-Combine = Callable[[Served, Mapping[str, Served], Served | None], Served]
+Rollout = Callable[[ModelEndpoint, Mapping[str, ModelEndpoint], Endpoint | None], Endpoint]
 
 
-def only_default(default: Served, *_: object) -> Served:
-    """The Combine of a service where nothing stands beside the default."""
+def only_default(default: ModelEndpoint, *_: object) -> ModelEndpoint:
+    """The Combine of a service where nothing stands targets the default."""
     return default
 
 
-class Registry(Generic[Served]):
+class Registry:
     """Holds what `build` makes of each predictor; `build` may run in a thread.
 
-    The versions `beside` are served as well, whatever the policy selects, and are no default
+    The versions `targets` are served as well, whatever the policy selects, and are no default
     unless they are made it. `combine` says what answers for the default.
     A request takes what it needs from `current` or `get` once, and keeps it: a swap during
     the request changes nothing for it, and what was replaced is freed with its last user.
@@ -39,11 +39,11 @@ class Registry(Generic[Served]):
     def __init__(
         self,
         repository: Repository,
-        build: Callable[[Predictor], Served],
+        build: Callable[[Predictor], ModelEndpoint],
         metrics: Metrics,
         policy: VersionPolicy = LATEST,
-        beside: Iterable[Target] = (),
-        combine: Combine[Served] = only_default,
+        targets: Iterable[Target] = (),
+        rollout: Rollout | None = None,
         turn: Turn = nullcontext,
     ) -> None:
         self.repository = repository
@@ -51,16 +51,16 @@ class Registry(Generic[Served]):
         self._loader = Loader(build, metrics, turn)
         self._default_version = metrics.default_version
         self._policy = policy
-        self._beside = list(beside)
-        self._combine = combine
-        self._models: dict[str, Versions[Served]] = {}
-        self._current: dict[str, Served] = {}
-        self._served: dict[tuple[str, str], Served] = {}
+        self._targets = list(targets)
+        self._rollout = rollout
+        self._models: dict[str, Versions] = {}
+        self._current: dict[str, Endpoint] = {}
+        self._served: dict[tuple[str, str], ModelEndpoint] = {}
         # Of each model the versions in `_served`, and what of it was on disk at the last refresh.
         self._published: dict[str, frozenset[str]] = {}
         self._seen: dict[str, Mapping[str, Candidate] | None] = {}
 
-    def current(self, name: str) -> Served:
+    def current(self, name: str) -> Endpoint:
         """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
         try:
             return self._current[name]
@@ -68,7 +68,7 @@ class Registry(Generic[Served]):
             reason = self._known(name).why_not()
             raise ModelUnavailable(f"no version of {name} is loaded: {reason}") from None
 
-    def get(self, name: str, version: str) -> Served:
+    def get(self, name: str, version: str) -> ModelEndpoint:
         """One version of a model. Raises ModelNotFound or VersionNotFound."""
         try:
             return self._served[name, version]
@@ -77,7 +77,7 @@ class Registry(Generic[Served]):
             reason = versions.why_not(version)
             raise VersionNotFound(name, version, versions.ready, reason) from None
 
-    def served(self) -> list[Served]:
+    def served(self) -> list[ModelEndpoint]:
         """All that is served, of whatever name and version."""
         return list(self._served.values())
 
@@ -176,17 +176,17 @@ class Registry(Generic[Served]):
         missing = ", ".join(versions.missing(plan))
         return f"version {missing} of {name} is gone, refused or changed" if missing else None
 
-    def _known(self, name: str) -> Versions[Served]:
+    def _known(self, name: str) -> Versions:
         versions = self._models.get(name)
         if versions is None or not versions.known:
             known = [each for each, versions in self._models.items() if versions.known]
             raise ModelNotFound(name, known)
         return versions
 
-    def _versions(self, name: str) -> Versions[Served]:
+    def _versions(self, name: str) -> Versions:
         if name not in self._models:
-            beside = [target.version for target in self._beside if target.name == name]
-            self._models[name] = Versions(name, self._policy, beside)
+            targets = [target.version for target in self._targets if target.name == name]
+            self._models[name] = Versions(name, self._policy, targets)
         return self._models[name]
 
     def _look(self) -> Listing:
@@ -210,7 +210,7 @@ class Registry(Generic[Served]):
                 logger.warning("not served: %s", stray)
         self.strays = listing.strays
 
-    async def _find(self, name: str) -> tuple[Versions[Served], Mapping[str, Candidate]]:
+    async def _find(self, name: str) -> tuple[Versions, Mapping[str, Candidate]]:
         listing = await asyncio.to_thread(self.repository.scan)
         self._report(listing)
         if name not in listing.models:
@@ -228,7 +228,7 @@ class Registry(Generic[Served]):
             raise errors[0]
 
     async def _load_each(
-        self, versions: Versions[Served], candidates: Iterable[Candidate]
+        self, versions: Versions, candidates: Iterable[Candidate]
     ) -> list[Exception]:
         errors = []
         for candidate in candidates:
@@ -243,7 +243,7 @@ class Registry(Generic[Served]):
         await asyncio.to_thread(return_free_memory)
         return errors
 
-    def _publish(self, versions: Versions[Served]) -> None:
+    def _publish(self, versions: Versions) -> None:
         """Make what is ready of a model visible: the one place where references are swapped."""
         name, ready, default = versions.name, versions.ready, versions.default
         for version in self._published.get(name, frozenset()) - ready.keys():
@@ -252,8 +252,10 @@ class Registry(Generic[Served]):
         self._published[name] = frozenset(ready)
         if default is None:
             self._current.pop(name, None)
+        elif self._rollout is None:
+            self._current[name] = ready[default]
         else:
-            self._current[name] = self._combine(ready[default], ready, self._current.get(name))
+            self._current[name] = self._rollout(ready[default], ready, self._current.get(name))
         self._default_version.labels(name).set(int(default or 0))
         # What a verb changed, the next refresh is to look at, whether it changed on disk or not.
         self._seen[name] = None

@@ -1,127 +1,106 @@
-"""/predict for the default version of a model beside which a canary or a shadow stands."""
+"""The endpoint of a model of which a canary or a shadow is tried beside the default version."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any, TypeVar
-
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
-from starlette.types import Receive, Scope
+from typing import TypeVar
 
 from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
-from app.predict import NOTHING_MORE, Asked, Headers, PredictFace
-from app.registry.registry import Combine, Registry
+from app.predict import Call, Deadline, Endpoint, ModelEndpoint
+from app.registry.registry import Registry, Rollout
 from app.registry.shadow import Mirror, why_not_comparable
 from app.settings import Settings, Target, variable
 from stateserve.errors import StateserveError
 from stateserve.model import Predictor
 
-T = TypeVar("T")
-REQUEST_ID = b"x-request-id"
+Result = TypeVar("Result")
 # The status that answers an error.
 StatusOf = Callable[[type[StateserveError]], HTTPStatus]
-Beside = list[tuple[Target, PredictFace]]
+Trials = list[tuple[Target, ModelEndpoint]]
 
 
-class RolloutFace:
-    """Has each request answered by the face that its id chooses; all else is the default's."""
+class RolloutEndpoint:
+    """Gives each request to the version that its id chooses, and counts that version's answer."""
 
     def __init__(
-        self,
-        default: PredictFace,
-        beside: Beside,
-        settings: Settings,
-        counts: RolloutCounts,
-        status_of: StatusOf,
+        self, default: ModelEndpoint, trials: Trials, counts: RolloutCounts, status_of: StatusOf
     ) -> None:
         self._status_of = status_of
-        self.inference = default.inference
+        self.predictor = default.predictor
         self.open_model = default.open_model
-        self.parts = default, beside
+        self.parts = default, trials
         self._default = default
-        self._choices: Beside = []
-        for target, face in beside:
-            chosen = face if target.kind == "canary" else _mirrored(default, face, settings, counts)
-            self._choices.append((target, chosen))
-        predictors = [face.inference.predictor for face in (default, *dict(self._choices).values())]
+        self._choices: Trials = [
+            (target, trial if target.kind == "canary" else _mirrored(default, trial, counts))
+            for target, trial in trials
+        ]
         self._counts = {
-            each.version: VersionCounts(counts, each.name, each.version) for each in predictors
+            each.version: VersionCounts(counts, each.name, each.version)
+            for each in (default.predictor, *(trial.predictor for _, trial in self._choices))
         }
 
-    def choose(self, headers: Headers) -> PredictFace:
-        """The face that answers the request: the same for an X-Request-ID, in every process."""
-        request_id = headers.get(REQUEST_ID)
-        for target, face in self._choices:
+    def choose(self, request_id: bytes | None) -> ModelEndpoint:
+        """The same model for an id in every process; a random one without an id."""
+        for target, model in self._choices:
             if target.takes(request_id):
-                return face
+                return model
         return self._default
 
-    def counts_of(self, face: PredictFace) -> VersionCounts:
-        """The counters of a face that was chosen."""
-        return self._counts[face.inference.predictor.version]
+    def count(self, chosen: ModelEndpoint, status: int, seconds: float) -> None:
+        self._counts[chosen.predictor.version].add(status, seconds)
 
-    async def respond(
-        self, scope: Scope, receive: Receive, asked: Asked = NOTHING_MORE
-    ) -> Response:
-        """Raises what the face that was chosen raises."""
-        return await self.answered(
-            dict(scope["headers"]), lambda face: face.respond(scope, receive, asked)
-        )
-
-    async def answered(self, headers: Headers, ask: Callable[[PredictFace], Awaitable[T]]) -> T:
-        """What the face that is chosen says when asked so; counted as its answer."""
-        face = self.choose(headers)
-        counts = self.counts_of(face)
+    async def serve(
+        self, call: Call[Result], request_id: bytes | None, deadline: Deadline | None
+    ) -> Result:
+        chosen = self.choose(request_id)
         started = time.perf_counter()
         try:
-            answer = await ask(face)
-        except ClientDisconnect:
-            raise
+            content = await chosen.serve(call, request_id, deadline)
         except Exception as error:
-            failure = type(error) if isinstance(error, StateserveError) else StateserveError
-            counts.add(self._status_of(failure), time.perf_counter() - started)
+            known = type(error) if isinstance(error, StateserveError) else StateserveError
+            self.count(chosen, self._status_of(known), time.perf_counter() - started)
             raise
-        counts.add(HTTPStatus.OK, time.perf_counter() - started)
-        return answer
+        self.count(chosen, HTTPStatus.OK, time.perf_counter() - started)
+        return content
 
 
-def combine_for(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -> Combine[Any]:
-    """What the registry makes of a default version and the versions that are ready beside it.
+def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -> Rollout:
+    """What the registry serves for a default version, given all versions that are ready.
 
-    Where none of these takes part, it is the default itself.
+    Where no canary or shadow takes part, that is the default version's own endpoint.
     """
 
-    def combine(default: PredictFace, ready: Mapping[str, PredictFace], before: Any) -> Any:
-        ours = default.inference.predictor
-        beside = [
-            (target, face)
-            for target in settings.beside
-            if target.name == ours.name
-            and (face := ready.get(target.version))
-            and not _why_idle(target, ours, face.inference.predictor)
+    def assemble(
+        default: ModelEndpoint, ready: Mapping[str, ModelEndpoint], before: Endpoint | None
+    ) -> Endpoint:
+        trials = [
+            (target, trial)
+            for target in settings.targets
+            if target.name == default.predictor.name
+            and (trial := ready.get(target.version))
+            and not _why_idle(target, default.predictor, trial.predictor)
         ]
-        if isinstance(before, RolloutFace) and before.parts == (default, beside):
+        if isinstance(before, RolloutEndpoint) and before.parts == (default, trials):
             return before
-        return RolloutFace(default, beside, settings, counts, status_of) if beside else default
+        return RolloutEndpoint(default, trials, counts, status_of) if trials else default
 
-    return combine
+    return assemble
 
 
-def why_not(target: Target, registry: Registry[Any]) -> str | None:
+def why_not(target: Target, registry: Registry) -> str | None:
     """Why a canary or shadow takes no part at present; None where it does."""
     try:
-        ours = registry.current(target.name).inference.predictor
-        theirs = registry.get(target.name, target.version).inference.predictor
+        ours = registry.current(target.name).predictor
+        theirs = registry.get(target.name, target.version).predictor
     except StateserveError as error:
         return str(error)
     return _why_idle(target, ours, theirs)
 
 
-def require_beside(settings: Settings, registry: Registry[Any]) -> None:
+def require_targets(settings: Settings, registry: Registry) -> None:
     """Raise SettingsError unless every canary and shadow takes part."""
-    for target in settings.beside:
+    for target in settings.targets:
         if reason := why_not(target, registry):
             raise SettingsError(f"setting {variable(target.kind)}: {reason}")
 
@@ -133,9 +112,8 @@ def _why_idle(target: Target, ours: Predictor, theirs: Predictor) -> str | None:
 
 
 def _mirrored(
-    default: PredictFace, shadow: PredictFace, settings: Settings, counts: RolloutCounts
-) -> PredictFace:
-    ours, theirs = default.inference.predictor, shadow.inference.predictor
+    default: ModelEndpoint, shadow: ModelEndpoint, counts: RolloutCounts
+) -> ModelEndpoint:
+    ours, theirs = default.predictor, shadow.predictor
     pair = ours.name, ours.version, theirs.version
-    mirror = Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes))
-    return PredictFace(default.inference.observed_by(mirror), settings, default.large)
+    return default.observed_by(Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes)))

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, Literal
+from typing import Literal
 
+from app.predict import ModelEndpoint
 from app.registry.folder import Candidate, Stamp
-from app.registry.loader import Served
 from app.settings import VersionPolicy
 from stateserve.errors import StateserveError
 from stateserve.text import printable
@@ -29,13 +29,13 @@ class VersionStatus:
 
 
 @dataclass
-class Version(Generic[Served]):
+class Version:
     """`served` answers requests; `stamp` is that of the files read last.
 
     `wanted` is True or False after a verb named this version; None leaves it to the policy.
     """
 
-    served: Served | None = None
+    served: ModelEndpoint | None = None
     reason: str | None = UNSELECTED
     loading: bool = False
     stamp: Stamp | None = None
@@ -67,31 +67,31 @@ class Plan:
     pinned_over: int
 
 
-class Versions(Generic[Served]):
+class Versions:
     """Decides which versions are due; registry.py loads them, and holds the lock.
 
-    The versions `beside` are canaries or shadows, and never the default unless pinned.
+    The versions `targets` are canaries or shadows, and never the default unless pinned.
     """
 
-    def __init__(self, name: str, policy: VersionPolicy, beside: Collection[str] = ()) -> None:
+    def __init__(self, name: str, policy: VersionPolicy, targets: Collection[str] = ()) -> None:
         self.name = name
-        self._beside = frozenset(beside)
+        self._targets = frozenset(targets)
         self.lock = asyncio.Lock()
-        self.known: dict[str, Version[Served]] = {}
+        self.known: dict[str, Version] = {}
         self._policy = policy
         self._pinned: str | None = None
         self._pinned_over = 0
 
     @property
-    def ready(self) -> dict[str, Served]:
+    def ready(self) -> dict[str, ModelEndpoint]:
         return {v: each.served for v, each in self.known.items() if each.served is not None}
 
     @property
     def default(self) -> str | None:
         """The pinned version until a newer one than all at that time is ready; else the highest
-        that is ready and not `beside`."""
+        that is ready and not `targets`."""
         ready = self.ready
-        highest = max(ready.keys() - self._beside, key=int, default=None)
+        highest = max(ready.keys() - self._targets, key=int, default=None)
         if self._pinned in ready and int(highest or 0) <= self._pinned_over:
             return self._pinned
         return highest
@@ -127,10 +127,10 @@ class Versions(Generic[Served]):
         versions that are no longer selected are released if any selected version is ready.
         """
         self.update(found)
-        beside = found.keys() & self._beside
-        yield from filter(self._is_due, map(found.__getitem__, sorted(beside, key=int)))
+        targets = found.keys() & self._targets
+        yield from filter(self._is_due, map(found.__getitem__, sorted(targets, key=int)))
         selected: list[str] = []
-        for version in self._policy.order(found.keys() - beside):
+        for version in self._policy.order(found.keys() - targets):
             if len(selected) == self._policy.limit:
                 break
             each = self.known[version]
@@ -155,7 +155,7 @@ class Versions(Generic[Served]):
         finally:
             each.loading = False
 
-    def settle(self, candidate: Candidate, outcome: Served | Exception) -> None:
+    def settle(self, candidate: Candidate, outcome: ModelEndpoint | Exception) -> None:
         """Record the outcome of a load; after a failure the old endpoint, if any, stays."""
         each = self.known[candidate.version]
         each.stamp = candidate.stamp
@@ -210,7 +210,7 @@ class Versions(Generic[Served]):
 
     def _release_others(self, selected: list[str]) -> None:
         pinned = self.default if self.default == self._pinned else None
-        for version in self.ready.keys() - {*selected, pinned, *self._beside}:
+        for version in self.ready.keys() - {*selected, pinned, *self._targets}:
             each = self.known[version]
             if not each.wanted:
                 each.served, each.reason, each.stamp = None, UNSELECTED, None

@@ -14,27 +14,28 @@ from typing import Any
 
 from app.api import Service, service_error
 from app.api.auth import Guard
+from app.api.endpoints import PATH, is_ordinary
 from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds, TrustedHosts
 from app.errors import DeadlineExceeded, Overloaded
-from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog, VersionCounts
-from app.predict import HEADER as TIMEOUT
+from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import (
+    DEFAULT_OPTIONS,
     IN_SCOPE,
     MAX_BATCHED_ROWS,
     MAX_LOOP_BYTES,
-    NOTHING_MORE,
+    REQUEST_ID,
     Deadline,
+    Endpoint,
     Headers,
-    PredictFace,
+    ModelEndpoint,
     Prediction,
 )
+from app.predict import HEADER as TIMEOUT
 from app.predict.codecs import Instances
-from app.registry import REQUEST_ID, RolloutFace
 from app.server.http_answer import Exchange, header_lines
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
-PATH = PredictFace.path
 HEADERS = b"content-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
 OVERLOAD = (Overloaded, DeadlineExceeded)
 HandOn = Callable[[Exchange], None]
@@ -91,19 +92,23 @@ class Express:
         """Answer a request whose body is there; `hand_on` gets its exchange where that fails."""
         request.hand_on = hand_on
         try:
-            face = self._choose(request)
-            instances = face.json.decode(request.exchange.body)
+            headers, ids = request.headers, self._request_ids
+            given = headers.get(REQUEST_ID)
+            request.request_id = ids.make() if given is None else ids.of(headers.items())
+            endpoint = self.service.registry.current(self._model)
+            model = endpoint.choose(given or request.request_id)
+            instances = model.json.decode(request.exchange.body)
             if len(instances.rows) > MAX_BATCHED_ROWS:
                 request.leave()
                 return
-            request.face, request.instances = face, instances
+            request.endpoint, request.model, request.instances = endpoint, model, instances
             if self._logged:
                 request.prediction_id = self._request_ids.make()
             deadline = request.deadline
             if deadline is None:
-                face.inference.predict_for(request, instances.rows)
+                model.inference.predict_for(request, instances.rows)
                 return
-            face.inference.predict_for(request, instances.rows, deadline.at)
+            model.inference.predict_for(request, instances.rows, deadline.at)
             if not request.ended:
                 self._watch(request, deadline)
         except Exception as error:
@@ -114,24 +119,9 @@ class Express:
         return (
             length is not None
             and int(length) <= self._most_bytes
-            and PredictFace.is_ordinary(headers)
+            and is_ordinary(headers)
             and UNRECORDED[0] not in headers
         )
-
-    def _choose(self, request: "FastRequest") -> PredictFace:
-        headers, ids = request.headers, self._request_ids
-        request.request_id = ids.of(headers.items()) if REQUEST_ID in headers else ids.make()
-        face: PredictFace | RolloutFace = self.service.registry.current(self._model)
-        if not isinstance(face, RolloutFace):
-            return face
-        if not headers.get(REQUEST_ID):
-            # The application, should it get the request, chooses the same version by this id.
-            headers[REQUEST_ID] = request.request_id
-            scope: Any = request.exchange.scope
-            scope["headers"].append((REQUEST_ID, request.request_id))
-        chosen = face.choose(headers)
-        request.counts = face.counts_of(chosen)
-        return chosen
 
     def _watch(self, request: "FastRequest", deadline: Deadline) -> None:
         if not self._waiting:
@@ -151,20 +141,21 @@ class FastRequest:
 
     __slots__ = (
         "_timer",
-        "counts",
         "deadline",
         "ended",
+        "endpoint",
         "exchange",
         "express",
-        "face",
         "hand_on",
         "headers",
         "instances",
+        "model",
         "prediction_id",
         "request_id",
         "started",
     )
-    face: PredictFace
+    endpoint: Endpoint
+    model: ModelEndpoint
     hand_on: HandOn
     instances: Instances
     request_id: bytes
@@ -182,7 +173,6 @@ class FastRequest:
         self.headers = headers
         self.started = started
         self.deadline = deadline
-        self.counts: VersionCounts | None = None
         self.prediction_id = b""
         self.ended = False
         self._timer: asyncio.TimerHandle | None = None
@@ -210,6 +200,10 @@ class FastRequest:
         if error is not None and not isinstance(error, StateserveError):
             logger.error("the fast path failed", exc_info=error)
         if not exchange.response_started:
+            if not self.headers.get(REQUEST_ID):
+                # The application chooses the same version by this id, if there is a rollout.
+                scope: Any = exchange.scope
+                scope["headers"].append((REQUEST_ID, self.request_id))
             self.hand_on(exchange)
 
     def leave_at(self, deadline: Deadline) -> None:
@@ -230,12 +224,12 @@ class FastRequest:
         exchange, status = self.exchange, CLIENT_CLOSED_REQUEST
         if not exchange.disconnected:
             status = 200
-            content = self.face.json.encode([prediction], self.instances, NOTHING_MORE)
+            content = self.model.json.encode([prediction], self.instances, DEFAULT_OPTIONS)
             headers = HEADERS % (len(content), self.request_id)
             if self.prediction_id:
                 headers += b"%b: %b\r\n" % (PREDICTION_ID, self.prediction_id)
             self._send(status, headers, content)
-            self.face.inference.answered(self, prediction)
+            self.model.inference.answered(self, prediction)
         self._log(status, time.perf_counter() - self.started)
 
     def _shed(self, error: Overloaded | DeadlineExceeded) -> None:
@@ -243,7 +237,7 @@ class FastRequest:
         headers = [*response.raw_headers, (REQUEST_ID, self.request_id)]
         self._send(response.status_code, header_lines(headers), bytes(response.body))
         seconds = time.perf_counter() - self.started
-        self.face.inference.failed(error, seconds)
+        self.model.inference.failed(error, seconds)
         self._log(response.status_code, seconds)
 
     def _send(self, status: int, headers: bytes, content: bytes | memoryview) -> None:
@@ -253,6 +247,6 @@ class FastRequest:
         exchange.answer(status, headers, content)
 
     def _log(self, status: int, seconds: float) -> None:
-        if self.counts is not None and status != CLIENT_CLOSED_REQUEST:
-            self.counts.add(status, seconds)
+        if self.endpoint is not self.model and status != CLIENT_CLOSED_REQUEST:
+            self.endpoint.count(self.model, status, seconds)
         self.express.log.append(Access(self.request_id, "POST", PATH, PATH, status, seconds))

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
 
 from app.registry import Registry
 from app.server.worker_plans import SharedPlans
@@ -20,7 +19,7 @@ class Broadcast:
     does not follow.
     """
 
-    def __init__(self, registry: Registry[Any], plans: SharedPlans) -> None:
+    def __init__(self, registry: Registry, plans: SharedPlans) -> None:
         self._registry = registry
         self._plans = plans
         self._followed: dict[str, int] = {}

@@ -184,7 +184,7 @@ class Settings(BaseSettings):
     )
 
     @property
-    def beside(self) -> list[Target]:
+    def targets(self) -> list[Target]:
         """Canary and shadow, if they are set."""
         texts: dict[Kind, str | None] = {"canary": self.canary, "shadow": self.shadow}
         return [Target.parse(kind, text) for kind, text in texts.items() if text]

@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
+from app.api.body import read_json
 from app.api.dependencies import PredictorDep, ServiceDep
 from app.api.openapi.schemas import problems, reference
 from app.errors import InvalidInstances
 from app.explain import FOUND, NONE_FOUND, Counterfactual, Explanation, Neighbour, explain
-from app.predict import JSON, PARAMETER, Deadline, read_json
+from app.predict import JSON, PARAMETER, Deadline
 from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
 from stateserve.errors import Fault
 from stateserve.model import Card

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.body import read_json
 from app.api.dependencies import ServiceDep
 from app.api.openapi.schemas import problems
 from app.monitor.prediction_log import PREDICTION_ID, attach, parse_feedback
-from app.predict import JSON, PARAMETER, Deadline, read_json
+from app.predict import JSON, PARAMETER, Deadline
 
 # Enough for an id and a class.
 MOST_BYTES = 4096

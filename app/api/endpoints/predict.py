@@ -1,22 +1,128 @@
-"""POST /predict: classes and probabilities of one flower or many."""
+"""POST /predict: flowers in, classes and probabilities out."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.dependencies import FaceDep
+from app.api.body import JSON_BYTES, media_type_of, read_body
+from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.schemas import PREDICTION_RESPONSES, problems
-from app.predict import PARAMETER, Asked, PredictFace
+from app.predict import (
+    IN_SCOPE,
+    JSON,
+    PARAMETER,
+    REQUEST_ID,
+    Body,
+    Deadline,
+    Headers,
+    ModelEndpoint,
+    Options,
+    Prediction,
+    choose_media_type,
+    media_types,
+)
+from app.predict.codecs import Instances, model_reference
+from stateserve.model.architectures import FloatArray
 
+PATH = "/predict"
+# How many instances of an answer without warnings have a value beyond the training range.
+OUT_OF_RANGE_ROWS = b"x-out-of-range-rows"
 router = APIRouter(tags=["predict"])
 
 
 @router.post(
-    PredictFace.path,
+    PATH,
     summary="Classify one flower or many",
     responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503, 504),
     openapi_extra={"parameters": [PARAMETER]},
 )
-async def predict(request: Request, face: FaceDep, asked: Annotated[Asked, Query()]) -> Response:
-    return await face.respond(request.scope, request.receive, asked)
+async def predict(
+    request: Request,
+    endpoint: EndpointDep,
+    service: ServiceDep,
+    options: Annotated[Options, Query()],
+) -> Response:
+    settings, headers = service.settings, dict(request.scope["headers"])
+    deadline = request.scope.get(IN_SCOPE)
+    deadline = deadline or Deadline.of(headers, settings.request_timeout_seconds)
+    source = target = JSON
+    if not is_ordinary(headers):
+        source = media_type_of(headers, media_types())
+        target = _answer_type(headers.get(b"accept", b"*/*"), source)
+    body = await read_body(request.receive, headers, settings.max_body_bytes)
+    call = _Call(body, source, target, options)
+    return await endpoint.serve(call, headers.get(REQUEST_ID), deadline)
+
+
+def is_ordinary(headers: Headers) -> bool:
+    """Whether they name JSON alone, both ways: the usual request."""
+    return (
+        headers.get(b"content-type") == JSON_BYTES
+        and headers.get(b"accept", b"*/*") == b"*/*"
+        and b"content-encoding" not in headers
+    )
+
+
+def _answer_type(accept: bytes, source: str) -> str:
+    if accept == b"*/*":
+        return source
+    # The body's own type first, so that it wins a tie.
+    return choose_media_type(accept.decode("latin-1"), dict.fromkeys([source, *media_types()]))
+
+
+@dataclass
+class _Call:
+    body: Body
+    source: str
+    target: str
+    options: Options
+    _instances: Instances = field(init=False)
+
+    @property
+    def size(self) -> int:
+        return len(self.body)
+
+    def read(self, model: ModelEndpoint) -> FloatArray:
+        self._instances = model.format(self.source).decode(self.body)
+        return self._instances.rows
+
+    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> Response:
+        encode = model.format(self.target).encode
+        if self.target == JSON:
+            content = encode(predictions, self._instances, self.options)
+            return _Content(content, JSON, [])
+        outside = 0
+
+        def counted() -> Iterator[Prediction]:
+            nonlocal outside
+            for prediction in predictions:
+                outside += prediction.rows_outside()
+                yield prediction
+
+        content = encode(counted(), self._instances, self.options)
+        # Numbers alone do not say whose they are, nor which are extrapolated.
+        identity = [
+            (f"x-model-{name}".replace("_", "-").encode(), value.encode())
+            for name, value in model_reference(model.predictor).items()
+        ]
+        extra = [*identity, (OUT_OF_RANGE_ROWS, b"%d" % outside)]
+        return _Content(content, self.target, extra)
+
+
+class _Content(Response):
+    """A Response of bytes that are ready, without Starlette's general case of headers."""
+
+    def __init__(
+        self, body: bytes | memoryview, media_type: str, extra: list[tuple[bytes, bytes]]
+    ) -> None:
+        self.status_code = 200
+        self.body = body
+        self.background = None
+        self.raw_headers = [
+            (b"content-length", b"%d" % len(body)),
+            (b"content-type", media_type.encode()),
+            *extra,
+        ]

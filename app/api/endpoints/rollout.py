@@ -74,7 +74,7 @@ async def compare_versions(service: ServiceDep, model: ModelName) -> RolloutView
     default = next((each.version for each in statuses if each.default), None)
     view = RolloutView(name=model, default_version=default)
     counts = await run_in_threadpool(service.metrics.snapshot)
-    for target in service.settings.beside:
+    for target in service.settings.targets:
         if target.name == model and target.kind == "canary":
             view.canary = _canary(service, counts, target, default)
         elif target.name == model:

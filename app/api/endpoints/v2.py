@@ -1,7 +1,7 @@
 """The Open Inference Protocol v2 over HTTP: health, metadata and inference, under /v2."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,10 +9,20 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from app import __version__
-from app.api.dependencies import FaceDep, ServiceDep
+from app.api.body import read_body, require_plain
+from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.v2_schemas import errors_of, infer_operation
-from app.predict import PARAMETER, Body, Headers, PredictFace, Prediction, read_body, require_plain
-from app.predict.codecs import PLATFORM, InferRequest, read_request, render
+from app.predict import (
+    JSON,
+    PARAMETER,
+    REQUEST_ID,
+    Body,
+    Deadline,
+    Headers,
+    ModelEndpoint,
+    Prediction,
+)
+from app.predict.codecs import JSON_LENGTH, PLATFORM, InferRequest, read_request, render
 from stateserve.model.architectures import FloatArray
 
 SERVER = "stateserve"
@@ -81,8 +91,8 @@ async def ready(service: ServiceDep) -> ServerReady:
 
 
 @model_router.get("", summary="A model's inputs and outputs")
-async def model_metadata(face: FaceDep, service: ServiceDep) -> ModelMetadata:
-    model = face.open_model
+async def model_metadata(endpoint: EndpointDep, service: ServiceDep) -> ModelMetadata:
+    model = endpoint.open_model
     statuses = service.registry.statuses(model.name)
     versions = [status.version for status in statuses if status.state == "READY"]
     tensors: dict[str, Any] = {
@@ -93,8 +103,8 @@ async def model_metadata(face: FaceDep, service: ServiceDep) -> ModelMetadata:
 
 
 @model_router.get("/ready", summary="Whether the model is ready")
-async def model_ready(face: FaceDep) -> ModelReady:
-    return ModelReady(name=face.open_model.name)
+async def model_ready(endpoint: EndpointDep) -> ModelReady:
+    return ModelReady(name=endpoint.open_model.name)
 
 
 @model_router.post(
@@ -104,21 +114,32 @@ async def model_ready(face: FaceDep) -> ModelReady:
     response_class=Response,
     responses=errors_of(400, 413, 501, 504),
 )
-async def infer(request: Request, face: FaceDep, service: ServiceDep) -> Response:
+async def infer(request: Request, endpoint: EndpointDep, service: ServiceDep) -> Response:
     headers: Headers = dict(request.scope["headers"])
     require_plain(headers)
     body = await read_body(request.receive, headers, service.settings.max_body_bytes)
-    return await face.answered(headers, lambda chosen: _infer(chosen, headers, body))
+    deadline = Deadline.of(headers, service.settings.request_timeout_seconds)
+    return await endpoint.serve(_Call(headers, body), headers.get(REQUEST_ID), deadline)
 
 
-async def _infer(face: PredictFace, headers: Headers, body: Body) -> Response:
-    model = face.open_model
+@dataclass
+class _Call:
+    headers: Headers
+    body: Body
+    _request: InferRequest = field(init=False)
 
-    def read() -> tuple[InferRequest, FloatArray]:
-        asked = read_request(headers, body, model)
-        return asked, model.rows(asked.inputs)
+    @property
+    def size(self) -> int:
+        return len(self.body)
 
-    def write(predictions: Iterable[Prediction], asked: InferRequest) -> Response:
-        return render(asked, model, model.tensors(predictions, asked.outputs))
+    def read(self, model: ModelEndpoint) -> FloatArray:
+        self._request = read_request(self.headers, self.body, model.open_model)
+        return model.open_model.rows(self._request.inputs)
 
-    return await face.serve(len(body), read, write, face.deadline_of(headers))
+    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> Response:
+        outputs = model.open_model.tensors(predictions, self._request.outputs)
+        content, json_length = render(self._request, model.open_model, outputs)
+        if json_length is None:
+            return Response(content, media_type=JSON)
+        binary, lengths = "application/octet-stream", {JSON_LENGTH: str(json_length)}
+        return Response(content, media_type=binary, headers=lengths)

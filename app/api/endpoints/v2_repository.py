@@ -7,12 +7,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app.api.dependencies import FaceDep, ServiceDep
+from app.api.body import read_body
+from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.endpoints.models import ModelName
 from app.api.openapi.v2_schemas import errors_of
 from app.api.service import Service
 from app.errors import InvalidInference
-from app.predict import JSON, Headers, read_body
+from app.predict import JSON, Headers
 from app.predict.codecs import BYTES, PLATFORM, TensorInfo
 from app.registry import State
 
@@ -87,8 +88,8 @@ def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
 
 
 @model_router.get("/config", summary="A model's configuration in Triton's format")
-async def config(service: ServiceDep, face: FaceDep) -> ModelConfig:
-    model, most = face.open_model, service.settings.max_instances
+async def config(service: ServiceDep, endpoint: EndpointDep) -> ModelConfig:
+    model, most = endpoint.open_model, service.settings.max_instances
     inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
     return ModelConfig(name=model.name, max_batch_size=most, input=inputs, output=outputs)
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api.dependencies import FaceDep, ServiceDep
+from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.service import Service
 from app.monitor import STAGES, Snapshot
 from app.predict import JSON
@@ -79,8 +79,8 @@ async def all_statistics(service: ServiceDep) -> Response:
     summary="Statistics of one version of a model, or of all its versions",
     response_model=Statistics,
 )
-async def statistics(service: ServiceDep, face: FaceDep, request: Request) -> Response:
-    return await _answer(service, face.open_model.name, request.path_params.get("version"))
+async def statistics(service: ServiceDep, endpoint: EndpointDep, request: Request) -> Response:
+    return await _answer(service, endpoint.open_model.name, request.path_params.get("version"))
 
 
 async def _answer(
@@ -99,7 +99,7 @@ def statistics_of(
     counts = service.metrics.snapshot()
     models = [
         model
-        for model in (face.open_model for face in service.registry.served())
+        for model in (each.open_model for each in service.registry.served())
         if name in (None, model.name) and version in (None, model.version)
     ]
     return Statistics(model_stats=[_of(model, counts) for model in models])

@@ -52,7 +52,7 @@ class Document:
         self._service = service
         self._binary_types = binary_types
         self._needs = needs
-        self._default = _Described.of(service.face().inference.predictor)
+        self._default = _Described.of(service.endpoint().predictor)
         self._routes: Schema | None = None
         self._written: _Written | None = None
 
@@ -67,7 +67,7 @@ class Document:
     def _current(self) -> _Written:
         # If no version is loaded, the document does not change.
         with suppress(StateserveError):
-            self._default = _Described.of(self._service.face().inference.predictor)
+            self._default = _Described.of(self._service.endpoint().predictor)
         written = self._written
         if written is None or written.described.card is not self._default.card:
             written = self._written = self._write(self._default)

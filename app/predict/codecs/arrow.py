@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
-from app.predict.body import Body
 from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, Instances, require_at_most
 from app.predict.codecs.json_text import escape
+from app.predict.headers import Body
 from app.predict.media_types import ARROW
-from app.predict.options import NOVELTY_FIELDS, Asked, show
+from app.predict.options import NOVELTY_FIELDS, Options, show
 from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.errors import Fault
@@ -54,9 +54,9 @@ class ArrowFormat:
         return Instances(as_float32(rows, self._features), single=False)
 
     def encode(
-        self, predictions: Iterable[Prediction], _instances: Instances, asked: Asked, /
+        self, predictions: Iterable[Prediction], _instances: Instances, options: Options, /
     ) -> memoryview:
-        batches = [self._batch(prediction, asked) for prediction in predictions]
+        batches = [self._batch(prediction, options) for prediction in predictions]
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batches[0].schema) as writer:
             for batch in batches:
@@ -130,9 +130,9 @@ class ArrowFormat:
         if faults:
             raise InvalidInstances(faults[:MAX_FAULTS])
 
-    def _batch(self, prediction: Prediction, asked: Asked) -> pa.RecordBatch:
+    def _batch(self, prediction: Prediction, options: Options) -> pa.RecordBatch:
         whole, start, end = prediction
-        shown = show(prediction, asked, self._predictor)
+        shown = show(prediction, options, self._predictor)
         indices = pa.array(whole.indices[start:end].astype(np.int32))
         columns = {
             "class": pa.DictionaryArray.from_arrays(indices, pa.array(self._classes)),
@@ -140,7 +140,7 @@ class ArrowFormat:
             "probabilities": self._by_class(shown.probabilities),
             "out_of_range": self._out_of_range(prediction),
         }
-        if asked.log_probabilities:
+        if options.log_probabilities:
             columns["log_probabilities"] = self._by_class(shown.log_probabilities)
         if shown.novelty is not None:
             arrays = map(pa.array, asdict(shown.novelty).values())

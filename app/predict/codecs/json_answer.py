@@ -12,7 +12,7 @@ import numpy as np
 from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import Instances
 from app.predict.media_types import JSON
-from app.predict.options import NOTHING_MORE, NOVELTY_FIELDS, Asked, Shown, show
+from app.predict.options import DEFAULT_OPTIONS, NOVELTY_FIELDS, Options, Shown, show
 from app.predict.prediction import Prediction
 from stateserve.client import RangeWarning, record_type
 from stateserve.model import Feature, Predictor
@@ -49,23 +49,23 @@ class JsonFormat:
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
+        self, predictions: Iterable[Prediction], instances: Instances, options: Options, /
     ) -> bytes | memoryview:
         """One answer for a bare instance, else a list of answers in order."""
         if instances.single:
             (prediction,) = predictions
-            (answer,) = self._answers(prediction, asked)
+            (answer,) = self._answers(prediction, options)
             answer.model = self._model
             return _encode(answer)
         content = bytearray(b'{"predictions":[')
         for prediction in predictions:
             for part in prediction.parts(self._rows_at_once):
-                content += memoryview(_encode(self._answers(part, asked)))[1:-1]
+                content += memoryview(_encode(self._answers(part, options)))[1:-1]
                 content += b","
         content[-1:] = b'],"model":%b}' % bytes(self._model)
         return memoryview(content)
 
-    def _answers(self, prediction: Prediction, asked: Asked) -> list[Answer]:
+    def _answers(self, prediction: Prediction, options: Options) -> list[Answer]:
         whole, start, end = prediction
         by_class = self._by_class
         indices, probabilities = whole.lists()
@@ -77,16 +77,16 @@ class JsonFormat:
             self._warnings(prediction),
         ]
         answers = list(map(Answer, *columns))
-        if asked is not NOTHING_MORE:
-            self._add(answers, show(prediction, asked, self._predictor), asked)
+        if options is not DEFAULT_OPTIONS:
+            self._add(answers, show(prediction, options, self._predictor), options)
         return answers
 
-    def _add(self, answers: list[Answer], shown: Shown, asked: Asked) -> None:
+    def _add(self, answers: list[Answer], shown: Shown, options: Options) -> None:
         by_class = self._by_class
-        if asked.calibrated:
+        if options.calibrated:
             for answer, row in zip(answers, shown.probabilities.tolist(), strict=True):
                 answer.probabilities = by_class(*row)
-        if asked.log_probabilities:
+        if options.log_probabilities:
             for answer, row in zip(answers, shown.log_probabilities.tolist(), strict=True):
                 answer.log_probabilities = by_class(*row)
         if shown.novelty is not None:

@@ -10,10 +10,10 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from app.errors import InvalidInstances, InvalidQuery, MalformedBody
-from app.predict.body import Body
 from app.predict.codecs.json_request import MOST_LISTED, Instances, require_at_most
+from app.predict.headers import Body
 from app.predict.media_types import NPY
-from app.predict.options import Asked, show
+from app.predict.options import Options, show
 from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.checkpoint import npy_header
@@ -61,9 +61,9 @@ class NpyFormat:
         return Instances(as_float32(rows, self._features), single=len(shape) == 1)
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, asked: Asked, /
+        self, predictions: Iterable[Prediction], instances: Instances, options: Options, /
     ) -> memoryview:
-        if asked.out_of_distribution:
+        if options.out_of_distribution:
             raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
         shape = (len(instances.rows), self._n_classes)
         header = npy_header(np.dtype("<f4"), shape[1:] if instances.single else shape)
@@ -72,8 +72,8 @@ class NpyFormat:
         answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
         filled = 0
         for prediction in predictions:
-            shown = show(prediction, asked, self._predictor)
-            values = shown.log_probabilities if asked.log_probabilities else shown.probabilities
+            shown = show(prediction, options, self._predictor)
+            values = shown.log_probabilities if options.log_probabilities else shown.probabilities
             answers[filled : filled + len(values)] = values
             filled += len(values)
         return memoryview(content)

@@ -4,17 +4,17 @@ import io
 from typing import Any
 
 import msgspec
-from starlette.responses import Response
 
 from app.predict.codecs.v2_model import OpenModel
-from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest
+from app.predict.codecs.v2_request import InferRequest
 from app.predict.codecs.v2_tensors import Tensor, to_lists, to_pieces
-from app.predict.media_types import JSON
 
 _encode = msgspec.json.Encoder().encode
 
 
-def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Response:
+def render(
+    request: InferRequest, model: OpenModel, outputs: list[Tensor]
+) -> tuple[bytes | memoryview, int | None]:
     """The answer: JSON alone, or JSON of the length in a header, then raw tensors in its order."""
     about = {"model_name": model.name, "model_version": model.version}
     if request.id is not None:
@@ -42,14 +42,10 @@ def render(request: InferRequest, model: OpenModel, outputs: list[Tensor]) -> Re
         head += b","
     head[-1:] = b"]}"
     if not raw:
-        return Response(memoryview(head), media_type=JSON)
+        return memoryview(head), None
     # One piece at a time: a join would block the interpreter for all pieces.
     content = io.BytesIO()
     content.write(head)
     for piece in raw:
         content.write(piece)
-    return Response(
-        content.getvalue(),
-        media_type="application/octet-stream",
-        headers={JSON_LENGTH: str(len(head))},
-    )
+    return content.getvalue(), len(head)

@@ -7,7 +7,7 @@ for a long array would block all other requests until it ends.
 import re
 
 from app.errors import InvalidInference
-from app.predict.body import Body
+from app.predict.headers import Body
 
 # JSON of this length blocks the interpreter for a few milliseconds, whatever its content.
 MAX_OTHER_BYTES = 2**16

@@ -7,11 +7,10 @@ from typing import Annotated
 import msgspec
 
 from app.errors import InvalidInference, InvalidTensor
-from app.predict.body import MOST_DIGITS, Body
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
 from app.predict.codecs.v2_tensors import Tensor, from_bytes, from_json
-from app.predict.headers import Headers
+from app.predict.headers import MOST_DIGITS, Body, Headers
 from stateserve.text import shown
 
 JSON_LENGTH = "Inference-Header-Content-Length"

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
 
 from app.api.auth.keys import Keys
 from app.api.auth.scopes import Guard
@@ -22,7 +23,7 @@ from app.api.middleware.request_log import AccessMiddleware
 from app.api.problems import install_error_handlers
 from app.api.service import Service
 from app.monitor.metrics import Metrics
-from app.predict.endpoint import PredictFace
+from app.predict.endpoint import ModelEndpoint
 from app.predict.large_requests import LargeRequests
 from app.predict.pipeline import Inference
 from app.settings.settings import Settings
@@ -74,13 +75,13 @@ class Answer:
 class OneModel:
     """The methods of a registry that an application uses."""
 
-    def __init__(self, face: PredictFace) -> None:
-        self.repository = SimpleNamespace(default=face.inference.predictor.name)
-        self._face = face
+    def __init__(self, endpoint: ModelEndpoint) -> None:
+        self.repository = SimpleNamespace(default=endpoint.predictor.name)
+        self._endpoint = endpoint
 
-    def current(self, name: str) -> PredictFace:
+    def current(self, name: str) -> ModelEndpoint:
         assert name == self.repository.default
-        return self._face
+        return self._endpoint
 
 
 class SmallService:
@@ -92,9 +93,9 @@ class SmallService:
         predictor = ScriptedPredictor(loaded.module, loaded.card, loaded.name, forward=forward)
         metrics = Metrics()
         self.inference = Inference(predictor, (), configured.max_queued_requests)
-        large = LargeRequests(configured.max_large_requests)
-        face = PredictFace(self.inference, configured, large)
-        service = Service(configured, metrics, OneModel(face), large)
+        large = LargeRequests(configured.max_large_requests, run_in_threadpool)
+        endpoint = ModelEndpoint(self.inference, configured.max_instances, large)
+        service = Service(configured, metrics, OneModel(endpoint), large)
         app = FastAPI()
         app.include_router(predict.router)
         install_error_handlers(app)

@@ -25,7 +25,7 @@ NEVER = 3600.0
 
 
 @asynccontextmanager
-async def watched(repository: Repository, period: float = NEVER) -> AsyncIterator[Registry[str]]:
+async def watched(repository: Repository, period: float = NEVER) -> AsyncIterator[Registry]:
     """A registry that serves the hash of each state, with a watch of its folder."""
     registry = Registry(repository, lambda predictor: predictor.state_sha256, Metrics())
     registry.load_all()
@@ -47,7 +47,7 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def serves(registry: Registry[str], name: str, path: Path) -> Callable[[], bool]:
+def serves(registry: Registry, name: str, path: Path) -> Callable[[], bool]:
     expected = Predictor.load(path).state_sha256
 
     def holds() -> bool:
@@ -143,7 +143,7 @@ async def test_a_change_that_no_event_told_of_is_noticed_all_the_same(tmp_path: 
         await until(serves(registry, "wine", new))
 
 
-class ShortOfThreads(Registry[str]):
+class ShortOfThreads(Registry):
     """Its first refresh fails, as on a system without free threads."""
 
     failed = False

@@ -31,7 +31,7 @@ MODELS = 12
 async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path) -> None:
     published: Counter[str] = Counter()
 
-    def combine(
+    def rollout(
         default: Inference, ready: Mapping[str, Inference], before: Inference | None
     ) -> Inference:
         published[default.predictor.name] += 1
@@ -45,7 +45,7 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
         Inference,
         metrics,
         VersionPolicy.parse("all"),
-        combine=combine,
+        rollout=rollout,
     )
     registry.load_all()
     assert published == dict.fromkeys((f"m{index}" for index in range(MODELS)), 1)

@@ -33,7 +33,7 @@ def make_registry(
     policy: str = "latest",
     metrics: Metrics | None = None,
     gate: Callable[[], object] = lambda: None,
-) -> Registry[Inference]:
+) -> Registry:
     """A registry of `folder`, with all loaded; each later load calls `gate` in its thread."""
     metrics = metrics or Metrics()
     gates: list[Callable[[], object]] = []
@@ -56,11 +56,11 @@ def save_versions(folder: Path, *versions: int) -> None:
         save_model(folder / f"wine/{version}/model.pth", seed=version)
 
 
-def states(registry: Registry[Inference], name: str = "wine") -> dict[str, str]:
+def states(registry: Registry, name: str = "wine") -> dict[str, str]:
     return {each.version: each.state for each in registry.statuses(name)}
 
 
-def default(registry: Registry[Inference], name: str = "wine") -> str:
+def default(registry: Registry, name: str = "wine") -> str:
     """The default version; `statuses`, `get` and `current` agree on it."""
     predictor = registry.current(name).predictor
     assert [each.version for each in registry.statuses(name) if each.default] == [predictor.version]

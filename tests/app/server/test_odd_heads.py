@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from app.predict.body import MOST_DIGITS
+from app.predict.headers import MOST_DIGITS
 from tests.process import Process
 from tests.wire import FLOWER, connected, require_alive
 

@@ -6,15 +6,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
-from app.predict.headers import Headers
-from app.predict.media_types import JSON, MediaType
+from app.predict import JSON, MOST_DIGITS, Body, Headers, MediaType
 from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
 CURL = f"-H 'Content-Type: {JSON}'"
-# 2^64 has 20 digits; Python converts no integer of thousands of digits.
-MOST_DIGITS = 20
-Body = bytes | bytearray
 
 
 def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
