@@ -16,7 +16,6 @@ from fastapi.concurrency import run_in_threadpool
 from app.api.auth.keys import Keys
 from app.api.auth.rate_limits import Rates
 from app.api.auth.scopes import Guard
-from app.api.extras import open_log, open_tracing
 from app.api.middleware.hosts import HostMiddleware, TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
 from app.api.middleware.security_headers import BrowserHeaders, allow_origins
@@ -32,6 +31,8 @@ from app.monitor import (
     RequestSpans,
     RolloutCounts,
     describe_answer,
+    open_prediction_log,
+    open_tracing,
 )
 from app.monitor.prediction_log import PredictionRecorder
 from app.predict import JSON, Inference, LargeRequests, ModelEndpoint, Observer, media_types
@@ -122,7 +123,7 @@ def load_service(
 ) -> Service:
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
-    log = open_log(settings, metrics)
+    log = open_prediction_log(settings, metrics)
     large = LargeRequests(settings.max_large_requests, run_in_threadpool)
 
     def build(predictor: Predictor) -> ModelEndpoint:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from app.monitor.access_log import Access as Access
     from app.monitor.access_log import AccessLog as AccessLog
     from app.monitor.drift import Level as Level
+    from app.monitor.extras import open_prediction_log as open_prediction_log
+    from app.monitor.extras import open_tracing as open_tracing
     from app.monitor.json_log import LINES as LINES
     from app.monitor.json_log import configure_logging as configure_logging
     from app.monitor.metrics import Metrics as Metrics
@@ -33,6 +35,7 @@ __getattr__ = lazy_exports(
     {
         "access_log": ("Access", "AccessLog", "CLIENT_CLOSED_REQUEST", "UNMATCHED"),
         "drift": ("Level",),
+        "extras": ("open_prediction_log", "open_tracing"),
         "json_log": ("LINES", "configure_logging"),
         "metrics": ("Metrics", "Snapshot", "share_counts"),
         "model_metrics": ("STAGES", "ModelMetrics"),

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from app.monitor.prediction_log.database import LogDatabase as LogDatabase
-    from app.monitor.prediction_log.engine import make_engine as make_engine
     from app.monitor.prediction_log.feedback import PREDICTION_ID as PREDICTION_ID
     from app.monitor.prediction_log.feedback import attach as attach
     from app.monitor.prediction_log.feedback import parse_feedback as parse_feedback
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "database": ("LogDatabase",),
-        "engine": ("make_engine",),
         "feedback": ("PREDICTION_ID", "attach", "parse_feedback"),
         "queue": ("PredictionLog",),
         "recorder": ("PredictionRecorder",),

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from app.monitor import Metrics
-from app.monitor.prediction_log import PredictionLog
+from app.monitor.metrics import Metrics
+from app.monitor.prediction_log.queue import PredictionLog
 from app.settings import Settings
 from stateserve.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from app.monitor import Tracing
+    from app.monitor.tracing import Tracing
 
 
 def open_tracing(settings: Settings) -> "Tracing | None":
@@ -17,19 +17,20 @@ def open_tracing(settings: Settings) -> "Tracing | None":
         return None
     try:
         # Imported here, because only tracing needs the SDK.
-        from app.monitor import Tracing
+        from app.monitor.tracing import Tracing
     except ImportError:
         raise MissingExtra("tracing needs OpenTelemetry: pip install '.[otel]'") from None
     return Tracing()
 
 
-def open_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
+def open_prediction_log(settings: Settings, metrics: Metrics) -> PredictionLog | None:
     """Raises SettingsError or MissingExtra."""
     if settings.prediction_log is None:
         return None
     try:
         # Imported here, because only the prediction log needs SQLAlchemy.
-        from app.monitor.prediction_log import LogDatabase, make_engine
+        from app.monitor.prediction_log.database import LogDatabase
+        from app.monitor.prediction_log.engine import make_engine
     except ImportError:
         raise MissingExtra("the prediction log needs SQLAlchemy: pip install '.[log]'") from None
     address, seconds = settings.prediction_log, settings.prediction_log_timeout_seconds
