@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.errors import NotProvided, NotReady
-from app.monitor import Metrics
+from app.monitor import Metrics, Statistics, statistics_of
 from app.monitor.prediction_log import PredictionLog
 from app.predict import Endpoint, LargeRequests
 from app.registry import Registry, Verbs
@@ -32,6 +32,14 @@ class Service:
         """
         name = name or self.registry.repository.default
         return self.registry.get(name, version) if version else self.registry.current(name)
+
+    def statistics(self, name: str | None = None, version: str | None = None) -> Statistics:
+        """Of the versions served under this name and number, or under any; call it in a thread."""
+        served = [(each.predictor.name, each.predictor.version) for each in self.registry.served()]
+        return statistics_of(
+            self.metrics,
+            [each for each in served if name in (None, each[0]) and version in (None, each[1])],
+        )
 
     def require_log(self) -> PredictionLog:
         """Raises NotProvided where predictions are not logged."""

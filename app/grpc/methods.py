@@ -2,21 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
+from google.protobuf.message import Message
 from starlette.concurrency import run_in_threadpool
 
 from app.api import Service
-from app.api.endpoints import statistics_of
-from app.api.endpoints import v2 as open_inference
-from app.api.endpoints import v2_repository as model_repository
 from app.errors import InvalidInference, ModelUnavailable
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.interceptor import Call, Verb
 from app.grpc.proto_tensors import describe_inputs, read_inputs, read_outputs
 from app.predict import REQUEST_ID, Endpoint, ModelEndpoint, Prediction
-from app.predict.codecs import WantedOutput
+from app.predict.codecs import ModelConfig, ModelMetadata, ServerMetadata, WantedOutput
 from stateserve.errors import StateserveError
 from stateserve.model.architectures import FloatArray
 
@@ -45,60 +42,60 @@ class Verbs:
             verbs |= {"RepositoryModelLoad": self._load, "RepositoryModelUnload": self._unload}
         return verbs
 
-    async def _server_live(self, _request: pb.ServerLiveRequest, _call: Call) -> Any:
+    async def _server_live(self, _request: pb.ServerLiveRequest, _call: Call) -> Message:
         return pb.ServerLiveResponse(live=True)
 
-    async def _server_ready(self, _request: pb.ServerReadyRequest, _call: Call) -> Any:
+    async def _server_ready(self, _request: pb.ServerReadyRequest, _call: Call) -> Message:
         try:
             self._service.require_ready()
         except StateserveError:
             return pb.ServerReadyResponse(ready=False)
         return pb.ServerReadyResponse(ready=True)
 
-    async def _server_metadata(self, _request: pb.ServerMetadataRequest, _call: Call) -> Any:
-        metadata = await open_inference.server_metadata()
-        return pb.ServerMetadataResponse(**metadata.model_dump())
+    async def _server_metadata(self, _request: pb.ServerMetadataRequest, _call: Call) -> Message:
+        return pb.ServerMetadataResponse(**ServerMetadata().model_dump())
 
-    async def _model_ready(self, request: pb.ModelReadyRequest, _call: Call) -> Any:
+    async def _model_ready(self, request: pb.ModelReadyRequest, _call: Call) -> Message:
         try:
             self._endpoint(request.name, request.version)
         except ModelUnavailable:
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
 
-    async def _model_metadata(self, request: pb.ModelMetadataRequest, _call: Call) -> Any:
+    async def _model_metadata(self, request: pb.ModelMetadataRequest, _call: Call) -> Message:
         endpoint = self._endpoint(request.name, request.version)
-        metadata = await open_inference.model_metadata(endpoint, self._service)
+        versions = self._service.registry.ready_versions(endpoint.predictor.name)
+        metadata = ModelMetadata.of(endpoint.open_model, versions)
         return pb.ModelMetadataResponse(**metadata.model_dump())
 
-    async def _config(self, request: pb.ModelConfigRequest, _call: Call) -> Any:
+    async def _config(self, request: pb.ModelConfigRequest, _call: Call) -> Message:
         endpoint = self._endpoint(request.name, request.version)
-        config = await model_repository.config(self._service, endpoint)
+        config = ModelConfig.of(endpoint.open_model, self._settings.max_instances)
         return pb.ModelConfigResponse(config=config.model_dump())
 
-    async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> Any:
+    async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> bytes:
         if request.name:
             self._endpoint(request.name, request.version)
         name, version = request.name or None, request.version or None
 
         def write() -> bytes:
-            found = statistics_of(self._service, name, version)
+            found = self._service.statistics(name, version)
             return pb.ModelStatisticsResponse(**found.model_dump()).SerializeToString()
 
         return await run_in_threadpool(write)
 
-    async def _index(self, request: pb.RepositoryIndexRequest, _call: Call) -> Any:
-        entries = model_repository.entries(self._service, ready=request.ready)
+    async def _index(self, request: pb.RepositoryIndexRequest, _call: Call) -> Message:
+        entries = map(vars, self._service.registry.index(ready=request.ready))
         return pb.RepositoryIndexResponse(models=entries)
 
-    async def _load(self, request: pb.RepositoryModelLoadRequest, _call: Call) -> Any:
+    async def _load(self, request: pb.RepositoryModelLoadRequest, _call: Call) -> Message:
         if request.parameters:
             given = ", ".join(sorted(request.parameters))
             raise InvalidInference(f"parameters {given}: a model is loaded as its files are")
         await self._service.verbs.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
 
-    async def _unload(self, request: pb.RepositoryModelUnloadRequest, _call: Call) -> Any:
+    async def _unload(self, request: pb.RepositoryModelUnloadRequest, _call: Call) -> Message:
         await self._service.verbs.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 

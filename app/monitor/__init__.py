@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from app.monitor.rollout_counts import ShadowCounts as ShadowCounts
     from app.monitor.rollout_counts import VersionCounts as VersionCounts
     from app.monitor.tracing import Tracing as Tracing
+    from app.monitor.v2_statistics import Statistics as Statistics
+    from app.monitor.v2_statistics import statistics_of as statistics_of
 
 __getattr__ = lazy_exports(
     __name__,
@@ -43,5 +45,6 @@ __getattr__ = lazy_exports(
         "request_spans": ("RequestSpans", "describe_answer"),
         "rollout_counts": ("RolloutCounts", "ShadowCounts", "VersionCounts"),
         "tracing": ("Tracing",),
+        "v2_statistics": ("Statistics", "statistics_of"),
     },
 )

@@ -11,7 +11,7 @@ from app.predict import Endpoint, ModelEndpoint
 from app.registry.folder import Candidate, Listing, Repository
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
 from app.registry.loader import Loader
-from app.registry.versions import Plan, Versions, VersionStatus
+from app.registry.versions import IndexEntry, Plan, Versions, VersionStatus
 from app.settings import LATEST, Target, VersionPolicy
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.model import Predictor
@@ -85,6 +85,18 @@ class Registry:
         """Where every version of one model, or of all, stands, in order. Raises ModelNotFound."""
         names = sorted(self._models) if name is None else [self._known(name).name]
         return [status for each in names for status in self._models[each].statuses()]
+
+    def ready_versions(self, name: str) -> list[str]:
+        """Raises ModelNotFound."""
+        return [each.version for each in self.statuses(name) if each.state == "READY"]
+
+    def index(self, *, ready: bool) -> list[IndexEntry]:
+        """Every version of every model, or with `ready` those that are ready."""
+        return [
+            IndexEntry(s.name, s.version, s.state, s.reason or "")
+            for s in self.statuses()
+            if s.state == "READY" or not ready
+        ]
 
     def load_all(self) -> None:
         """Load what the policy selects of every model, before the event loop runs.

@@ -28,6 +28,16 @@ class VersionStatus:
     default: bool
 
 
+@dataclass(frozen=True)
+class IndexEntry:
+    """`reason` says why a version is not served, or why a newer file was refused; else empty."""
+
+    name: str
+    version: str
+    state: State
+    reason: str
+
+
 @dataclass
 class Version:
     """`served` answers requests; `stamp` is that of the files read last.

@@ -1,14 +1,12 @@
 """The Open Inference Protocol v2 over HTTP: health, metadata and inference, under /v2."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from app import __version__
 from app.api.body import read_body, require_plain
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.v2_schemas import errors_of, infer_operation
@@ -22,17 +20,16 @@ from app.predict import (
     ModelEndpoint,
     Prediction,
 )
-from app.predict.codecs import JSON_LENGTH, PLATFORM, InferRequest, read_request, render
+from app.predict.codecs import (
+    JSON_LENGTH,
+    InferRequest,
+    ModelMetadata,
+    ServerMetadata,
+    read_request,
+    render,
+)
 from stateserve.model.architectures import FloatArray
 
-SERVER = "stateserve"
-EXTENSIONS = [
-    "binary_tensor_data",
-    "classification",
-    "model_configuration",
-    "model_repository",
-    "statistics",
-]
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
 model_router = APIRouter(tags=["open inference"])
@@ -48,26 +45,6 @@ class ServerReady(ServerLive):
     ready: bool = True
 
 
-class ServerMetadata(BaseModel):
-    name: str = SERVER
-    version: str
-    extensions: list[str] = EXTENSIONS
-
-
-class TensorMetadata(BaseModel):
-    name: str
-    datatype: str
-    shape: list[int]
-
-
-class ModelMetadata(BaseModel):
-    name: str
-    versions: list[str]
-    platform: str = PLATFORM
-    inputs: list[TensorMetadata]
-    outputs: list[TensorMetadata]
-
-
 class ModelReady(BaseModel):
     name: str
     ready: bool = True
@@ -76,7 +53,7 @@ class ModelReady(BaseModel):
 @router.get("/v2", summary="The server's name, version and extensions")
 @router.get("/v2/", include_in_schema=False)
 async def server_metadata() -> ServerMetadata:
-    return ServerMetadata(version=__version__)
+    return ServerMetadata()
 
 
 @router.get("/v2/health/live", summary="Whether the process runs")
@@ -93,13 +70,7 @@ async def ready(service: ServiceDep) -> ServerReady:
 @model_router.get("", summary="A model's inputs and outputs")
 async def model_metadata(endpoint: EndpointDep, service: ServiceDep) -> ModelMetadata:
     model = endpoint.open_model
-    statuses = service.registry.statuses(model.name)
-    versions = [status.version for status in statuses if status.state == "READY"]
-    tensors: dict[str, Any] = {
-        "inputs": [asdict(info) for info in model.inputs],
-        "outputs": [asdict(info) for info in model.outputs],
-    }
-    return ModelMetadata(name=model.name, versions=versions, **tensors)
+    return ModelMetadata.of(model, service.registry.ready_versions(model.name))
 
 
 @model_router.get("/ready", summary="Whether the model is ready")

@@ -4,7 +4,6 @@ from typing import TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.api.body import read_body
@@ -14,8 +13,8 @@ from app.api.openapi.v2_schemas import errors_of
 from app.api.service import Service
 from app.errors import InvalidInference
 from app.predict import JSON, Headers
-from app.predict.codecs import BYTES, PLATFORM, TensorInfo
-from app.registry import State
+from app.predict.codecs import ModelConfig
+from app.registry import IndexEntry
 
 # Enough for these short bodies.
 MOST_BYTES = 8 * 1024
@@ -28,32 +27,6 @@ admin_router = APIRouter(
     tags=["open inference"],
     responses=errors_of(400, 404, 409, 503),
 )
-
-
-class IndexEntry(BaseModel):
-    """`reason` says why a version is not served, or why a newer file was refused; else empty."""
-
-    name: str
-    version: str
-    state: State
-    reason: str
-
-
-class TensorConfig(BaseModel):
-    name: str
-    data_type: str
-    dims: list[int]
-
-
-class ModelConfig(BaseModel):
-    """The fields of Triton's model configuration that apply here."""
-
-    name: str
-    platform: str = PLATFORM
-    backend: str = "pytorch"
-    max_batch_size: int
-    input: list[TensorConfig]
-    output: list[TensorConfig]
 
 
 # Not read by FastAPI: clients send JSON without a Content-Type, or no body.
@@ -75,23 +48,12 @@ class LoadQuery(msgspec.Struct):
 )
 async def index(service: ServiceDep, request: Request) -> Response:
     query = await _read(request, service, IndexQuery)
-    return Response(_encode(entries(service, ready=query.ready)), media_type=JSON)
-
-
-def entries(service: Service, *, ready: bool) -> list[dict[str, str]]:
-    """The fields of an IndexEntry for every version, or with `ready` for each ready version."""
-    return [
-        {"name": s.name, "version": s.version, "state": s.state, "reason": s.reason or ""}
-        for s in service.registry.statuses()
-        if s.state == "READY" or not ready
-    ]
+    return Response(_encode(service.registry.index(ready=query.ready)), media_type=JSON)
 
 
 @model_router.get("/config", summary="A model's configuration in Triton's format")
 async def config(service: ServiceDep, endpoint: EndpointDep) -> ModelConfig:
-    model, most = endpoint.open_model, service.settings.max_instances
-    inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
-    return ModelConfig(name=model.name, max_batch_size=most, input=inputs, output=outputs)
+    return ModelConfig.of(endpoint.open_model, service.settings.max_instances)
 
 
 @admin_router.post(
@@ -126,9 +88,3 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
         return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInference(f"the body: {error}") from None
-
-
-def _config(info: TensorInfo) -> TensorConfig:
-    # Triton's name for BYTES is STRING, and its dims exclude the batch.
-    data_type = "STRING" if info.datatype == BYTES else info.datatype
-    return TensorConfig(name=info.name, data_type=f"TYPE_{data_type}", dims=info.shape[1:] or [1])

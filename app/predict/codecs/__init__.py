@@ -10,7 +10,8 @@ from app.predict.codecs.json_request import (
 )
 from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
 from app.predict.codecs.v2_answer import render
-from app.predict.codecs.v2_model import PLATFORM, OpenModel, TensorInfo, WantedOutput
+from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
+from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
 from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request
 from app.predict.codecs.v2_tensors import (
     BYTES,
@@ -29,12 +30,14 @@ __all__ = [
     "JSON_LENGTH",
     "LARGEST",
     "MAX_FAULTS",
-    "PLATFORM",
     "InferRequest",
     "Instances",
     "JsonFormat",
     "JsonObject",
+    "ModelConfig",
+    "ModelMetadata",
     "OpenModel",
+    "ServerMetadata",
     "Tensor",
     "TensorInfo",
     "WantedOutput",

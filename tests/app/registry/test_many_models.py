@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 
 from app.api.app import create_app
-from app.api.endpoints.v2_repository import entries
-from app.api.endpoints.v2_statistics import statistics_of
 from app.api.service import Service
 from app.monitor.metrics import Metrics
 from app.predict.pipeline import Inference
@@ -125,7 +123,11 @@ def calls_of(work: Callable[[], object]) -> int:
 
 @pytest.mark.parametrize(
     "ask",
-    [statistics_of, lambda service: service.metrics.render(), lambda s: entries(s, ready=False)],
+    [
+        Service.statistics,
+        lambda service: service.metrics.render(),
+        lambda service: service.registry.index(ready=False),
+    ],
     ids=["statistics", "metrics", "index"],
 )
 def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are(
@@ -142,6 +144,6 @@ def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are
             list(face.inference.predict_chunks(np.zeros((1, 4), np.float32)))
         ask(service)
         calls.append(calls_of(partial(ask, service)))
-        assert len(statistics_of(service).model_stats) == number
+        assert len(service.statistics().model_stats) == number
     few, some, many = calls
     assert many - some == pytest.approx(2 * (some - few), rel=0.2), calls
