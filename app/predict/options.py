@@ -29,7 +29,7 @@ class Options(BaseModel):
 
 
 DEFAULT_OPTIONS = Options()
-# One row's share of app.certainty.Novelty, in its order.
+# The fields of stateserve.model.Novelty for one row, in its order.
 NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
 
 

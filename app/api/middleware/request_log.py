@@ -133,7 +133,7 @@ def _left(scope: Scope) -> int:
 
 
 def _has_left(receive: Receive) -> bool:
-    """Whether the caller is gone, as far as the server knows (app.exchange.Exchange)."""
+    """Whether the caller is gone, as far as the server knows (app.server.http_answer.Exchange)."""
     try:
         left: bool = receive.__self__.disconnected  # type: ignore[attr-defined]
     except AttributeError:
