@@ -8,7 +8,7 @@ from tests.project import ROOT
 CODE = """
 import sys
 sys.modules["sqlalchemy"] = None  # What is None here cannot be imported.
-from app.errors import MissingExtra
+from stateserve.errors import MissingExtra
 from app.main import create_app
 from app.settings import Settings
 
