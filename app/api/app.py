@@ -1,4 +1,4 @@
-"""Assembly: settings in, a FastAPI application out."""
+"""Assembles the FastAPI application from the settings."""
 
 import asyncio
 import gc
@@ -52,17 +52,17 @@ from stateserve.text import printable
 if TYPE_CHECKING:
     from app.monitor import Tracing
 
-# At the end, for what the prediction log has not yet written.
+# The most time at shutdown for the unwritten rows of the prediction log.
 MOST_CLOSING_SECONDS = 5
 
 
 def create_app(settings: Settings | None = None, shared: Path | None = None) -> FastAPI:
     """Load the models and assemble the service around them.
 
-    They are loaded here, before anything listens, so there is never a half-started service.
+    The models are loaded before any socket listens, so the service is never partly started.
     Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra. Without `settings`,
-    as under `uvicorn --factory`, they are read from the environment, and an error ends the
-    process: one line, status 1. `shared` is the folder of processes that are forked later.
+    as under `uvicorn --factory`, it reads the environment, and an error ends the process with
+    one line and status 1. `shared` is the folder of worker processes that are forked later.
     """
     if settings is None:
         try:
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         except StateserveError as error:
             sys.exit(f"stateserve: {printable(str(error))}")
     torch.set_num_threads(1)
-    # Before the models: a mistake in these is told at once.
+    # Before the models are loaded, so that errors in these settings appear at once.
     rates = Rates(shared and shared / "rates.lock")
     guard = Guard(Keys.of(settings, rates), everything=settings.api_keys is not None)
     hosts = TrustedHosts(settings.trusted_hosts)
@@ -82,13 +82,13 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         description="Serves PyTorch classifiers and shows what is in them.",
         version=default.version,
         lifespan=_lifespan,
-        # Ours, and it has the pages that show it (app/api/endpoints/docs.py).
+        # app/api/endpoints/docs.py has its own document and pages.
         openapi_url=None,
-        # Behind a proxy the address would have the wrong scheme, host and prefix.
+        # Behind a proxy the redirect would have the wrong scheme, host and prefix.
         redirect_slashes=False,
         dependencies=[Depends(guard)] if guard.on else [],
-        # FastAPI would ask at each request whether somebody traces it, and would not see the model:
-        # app/monitor/tracing.py does both at once.
+        # FastAPI's own tracing costs time at each request, and has no spans of the model
+        # (app/monitor/request_spans.py and model_spans.py).
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service = service
@@ -108,9 +108,9 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
 
 
 def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Tracing | None") -> None:
-    """Put around FastAPI the layers that see every request."""
+    """Wrap FastAPI with the middleware of every request."""
     service: Service = app.state.service
-    # Outermost, not by add_middleware: it also sees what FastAPI's own layers answer.
+    # Outermost, not by add_middleware, so that they include FastAPI's own answers.
     log = AccessLog(service.metrics, describe_answer) if tracing else None
     access = AccessMiddleware(app, service, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
@@ -154,7 +154,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.warm_up()
     if service.log:
         service.log.start()
-    # torch's objects live as long as the process: keep the collector from walking them.
+    # torch's objects live as long as the process: exclude them from garbage collections.
     gc.collect()
     gc.freeze()
     watching = asyncio.create_task(watch(service.registry)) if service.settings.hot_reload else None

@@ -1,4 +1,4 @@
-"""What one running service holds, handed to every endpoint."""
+"""The state of one running service, which every endpoint gets."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ class Service:
     metrics: Metrics
     registry: Registry
     large: LargeRequests
-    # While it is there each prediction passes by it: no way around Inference may be taken.
+    # If it is set, every prediction is logged, so no code may bypass Inference.
     log: PredictionLog | None = None
     verbs: Verbs = field(init=False)
     warmed_up: bool = field(default=False, init=False)
@@ -26,7 +26,7 @@ class Service:
         self.verbs = self.registry
 
     def endpoint(self, name: str | None = None, version: str | None = None) -> Endpoint:
-        """What serves a version of a model: the default ones where none is named.
+        """The endpoint of a version of a model; without names, of the default ones.
 
         Raises ModelNotFound, VersionNotFound or ModelUnavailable.
         """
@@ -42,7 +42,7 @@ class Service:
         )
 
     def require_log(self) -> PredictionLog:
-        """Raises NotProvided where predictions are not logged."""
+        """The prediction log. Raises NotProvided if predictions are not logged."""
         if self.log is None:
             raise NotProvided(
                 "the prediction log is off; `stateserve serve --prediction-log "
@@ -51,7 +51,7 @@ class Service:
         return self.log
 
     def warm_up(self) -> None:
-        """Answer the golden prediction once more: the first real one finds all caches hot."""
+        """Run the golden prediction again, to warm up caches for the first request."""
         self.endpoint().predictor.require_golden_prediction()
         self.warmed_up = True
 

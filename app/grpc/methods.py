@@ -1,4 +1,4 @@
-"""What GRPCInferenceService does: in protobuf what app/api says in JSON, over the same models."""
+"""The methods of GRPCInferenceService, over the same models as HTTP."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ from stateserve.model.architectures import FloatArray
 
 
 class Verbs:
-    """An empty name in a request is the default model's, an empty version its default one."""
+    """An empty name in a request means the default model, an empty version its default version."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._settings = service.settings
 
     def by_name(self, *, admin_too: bool) -> dict[str, Verb]:
-        """Those that are served; without keys there is none that needs an admin."""
+        """The served methods; without keys, none that needs the scope admin."""
         verbs: dict[str, Verb] = {
             "ServerLive": self._server_live,
             "ServerReady": self._server_ready,

@@ -31,10 +31,10 @@ Version = tuple[str, str]
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
 
 
-class Teller(Protocol):
-    """Who counts by itself, and adds that to the metrics when told to."""
+class Buffered(Protocol):
+    """Keeps counts of its own until `flush` adds them to the metrics."""
 
-    def tell(self) -> None: ...
+    def flush(self) -> None: ...
 
 
 class Metrics:
@@ -43,7 +43,7 @@ class Metrics:
     def __init__(self) -> None:
         # Whether the metrics of several processes are summed.
         self.shared = DIRECTORY in os.environ
-        self._tellers: WeakSet[Teller] = WeakSet()
+        self._buffered: WeakSet[Buffered] = WeakSet()
         self._lock = Lock()
         self.registry = CollectorRegistry()
         self.requests = Counter(
@@ -193,16 +193,16 @@ class Metrics:
         """Record the id of this process; to be called in each forked process."""
         self._process_id.set(os.getpid())
 
-    def before_collecting(self, teller: Teller) -> None:
-        """Have `teller` tell what it has before any metric is read, for as long as it lives."""
+    def flush_before_reading(self, buffered: Buffered) -> None:
+        """Flush `buffered` before any metric is read, as long as it lives."""
         with self._lock:
-            self._tellers.add(teller)
+            self._buffered.add(buffered)
 
     def _whole(self) -> CollectorRegistry:
         with self._lock:
-            tellers = list(self._tellers)
-        for teller in tellers:
-            teller.tell()
+            buffered = list(self._buffered)
+        for each in buffered:
+            each.flush()
         if not self.shared:
             return self.registry
         whole = CollectorRegistry()

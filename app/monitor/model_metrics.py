@@ -1,4 +1,4 @@
-"""The metrics of one version: its answers, and where the time of its requests goes."""
+"""The metrics of one version: its answers, and the time of its requests by stage."""
 
 import asyncio
 import time
@@ -15,17 +15,17 @@ from app.predict import Answered, ForwardPass, Observer, PassRecord, QueuedReque
 from stateserve.model import Predictor
 
 STAGES = ("compute_input", "compute_infer", "compute_output")
-# Where several processes serve, another one may be asked; these sums reach it so much later.
+# With several processes, another one may answer a scrape; the sums are written after this time.
 MOMENT_SECONDS = 0.01
-# Passes of up to so many rows are counted by their size, larger ones by the next power of two:
-# a version may see thousands of sizes.
+# Passes of up to this many rows are counted by their size, larger ones by the next power of two:
+# there may be thousands of sizes.
 EXACT_ROWS = 64
 
 
 class ModelMetrics(Observer):
-    """Counts what was answered, and sums times, to add them before the metrics are read.
+    """Counts answers and sums times, and adds them to the metrics before these are read.
 
-    Prometheus's own counters would cost each forward pass more than it costs itself.
+    Prometheus's counters would take longer than the forward pass itself.
     """
 
     def __init__(self, metrics: Metrics, predictor: Predictor) -> None:
@@ -39,17 +39,17 @@ class ModelMetrics(Observer):
         self._lock = Lock()
         self._timed = False
         self._forget()
-        metrics.before_collecting(self)
+        metrics.flush_before_reading(self)
 
     def _forget(self) -> None:
         self._answered = self._failed = 0
         self._failed_seconds = self._waited = self._last = 0.0
         self._stages = [0.0, 0.0, 0.0]
-        # Of each number of rows: passes, and the seconds of each stage.
+        # By number of rows: the passes, and the seconds of each stage.
         self._passes: dict[int, list[float]] = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
 
     def passed(self, record: PassRecord) -> None:
-        """Add a pass; each request counts all of its time."""
+        """Add a pass; each of its requests counts the whole time."""
         rows, requests, waited, began, started, computed, ended, error, _ = record
         if error is not None:
             return
@@ -70,10 +70,10 @@ class ModelMetrics(Observer):
             size[3] += wrote
             self._last = ended
         if self._metrics.shared and not self._timed:
-            self._tell_soon()
+            self._flush_soon()
 
     def answered(self, answered: Sequence[Answered]) -> None:
-        # Neighbours in a forward pass at once: each request alone costs twice as much.
+        # Adjacent requests of a forward pass are counted together, in half the time.
         whole, start, end = answered[0][1]
         end = start
         for _, prediction, _ in answered:
@@ -90,8 +90,8 @@ class ModelMetrics(Observer):
             self._failed += 1
             self._failed_seconds += seconds
 
-    def tell(self) -> None:
-        """Add to the metrics what they do not have yet; from any thread."""
+    def flush(self) -> None:
+        """Add the sums to the metrics and reset them; may be called from any thread."""
         with self._lock:
             requests = {"success": self._answered, "fail": self._failed}
             seconds = dict(zip(STAGES, self._stages, strict=True))
@@ -113,19 +113,19 @@ class ModelMetrics(Observer):
             unix = time.time() - (time.perf_counter() - last)
             metrics.last_inference.labels(*labels).set(unix)
 
-    def _tell_soon(self) -> None:
+    def _flush_soon(self) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            # A thread, and so a pass that takes longer than this does.
-            self.tell()
+            # In a thread: the pass takes longer than this call.
+            self.flush()
         else:
             self._timed = True
-            loop.call_later(MOMENT_SECONDS, self._tell_in_time)
+            loop.call_later(MOMENT_SECONDS, self._flush_in_time)
 
-    def _tell_in_time(self) -> None:
+    def _flush_in_time(self) -> None:
         self._timed = False
-        self.tell()
+        self.flush()
 
     def _count(self, whole: ForwardPass, start: int, end: int) -> None:
         if end - start == 1:

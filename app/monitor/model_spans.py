@@ -1,4 +1,4 @@
-"""Spans of a request's wait for the model, and of the forward pass that answered it."""
+"""Spans of a request's wait in the queue, and of the forward pass that answered it."""
 
 import time
 
@@ -15,7 +15,7 @@ BATCH_SIZE = "stateserve.batch.requests"
 class ModelSpans(Observer):
     """A span `queue` for each request that waits, and a span `forward` for each forward pass.
 
-    They are made afterwards, with the times at which they began and ended.
+    Both are created after the pass, with the recorded times.
     """
 
     follows_queue = True
@@ -37,7 +37,7 @@ class ModelSpans(Observer):
             requests[0].set_attributes(self._model)
         forward = self._forward(record, requests)
         for queued, request in zip(record.queued, requests, strict=bool(record.queued)):
-            # Tried again alone, it does not wait again.
+            # A repeated pass for one request includes no wait.
             if queued.passes == 1:
                 links = [Link(forward.get_span_context())]
                 self._queue(queued, request, links).end(_unix(record.began))
@@ -53,7 +53,7 @@ class ModelSpans(Observer):
         queue.end()
 
     def _forward(self, record: PassRecord, requests: list[Span]) -> Span:
-        # In the trace of a request that is recorded, if any is: else nobody would find it.
+        # Its parent is a recorded request if there is one, so that the span is exported.
         recorded = (each for each in requests if each.get_span_context().trace_flags.sampled)
         forward = self._tracer.start_span(
             "forward",
@@ -87,5 +87,5 @@ def _span_of(queued: QueuedRequest) -> Span:
 
 
 def _unix(moment: float) -> int:
-    """Nanoseconds since the epoch of a time of time.perf_counter()."""
+    """Nanoseconds since the epoch for a time of time.perf_counter()."""
     return time.time_ns() - round((time.perf_counter() - moment) * 1e9)

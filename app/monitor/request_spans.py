@@ -1,4 +1,4 @@
-"""A span around each request, by OpenTelemetry's conventions for HTTP servers."""
+"""A span for each request, by OpenTelemetry's conventions for HTTP servers."""
 
 from opentelemetry import propagate, trace
 from opentelemetry.propagators.textmap import Getter
@@ -8,14 +8,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.monitor.access_log import CLIENT_CLOSED_REQUEST, KNOWN_METHODS, UNMATCHED, Access
 
-# A probe every few seconds is no request that anybody would look for.
+# Frequent probes are not worth a trace.
 UNTRACED = frozenset({"/health/live", "/health/ready", "/metrics"})
-# What a caller's tools may put into a span; a longer text is none of ours.
+# The longest text of a client in a span.
 MOST_CHARACTERS = 1024
 
 
 class RequestSpans:
-    """Continues the caller's trace (W3C `traceparent`), or starts one."""
+    """Continues the client's trace (W3C `traceparent`), or starts one."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer) -> None:
         self._app = app
@@ -37,7 +37,7 @@ class RequestSpans:
 
 
 def describe_answer(access: Access) -> str:
-    """Add to the request's span how it was answered; returns the id of its trace, if it has one."""
+    """Add the answer to the request's span; returns the id of its trace, or an empty string."""
     span = trace.get_current_span()
     context = span.get_span_context()
     if access.route != UNMATCHED:

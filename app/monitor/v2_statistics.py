@@ -61,7 +61,7 @@ class Statistics(BaseModel):
 
 
 def statistics_of(metrics: Metrics, versions: Iterable[tuple[str, str]]) -> Statistics:
-    """Of these versions, by name and number; call it in a thread."""
+    """The statistics of `versions`, each a name and a number; call it in a thread."""
     counts = metrics.snapshot()
     return Statistics(model_stats=[_of(*each, counts) for each in versions])
 

@@ -1,4 +1,4 @@
-"""Tick batching: what one turn of the event loop brings shares one call."""
+"""Tick batching: the requests of one tick of the event loop share one call."""
 
 import asyncio
 import time
@@ -14,11 +14,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Received = TypeVar("Received", contravariant=True)
 Run = Callable[[list[Item]], list[Result]]
-# A call that holds the event loop longer than this goes to a thread.
+# A call that takes longer than this runs in a thread.
 LOOP_BUDGET_SECONDS = 0.001
-# Weight of the newest measurement; low enough that one hiccup moves nothing.
+# Weight of the newest measurement; low enough that one slow call changes nothing.
 SMOOTHING = 0.2
-# Calls differ: one that had just enough time left would often end too late.
+# The duration of calls varies: with just enough time left, many would end too late.
 MARGIN = 1.25
 
 
@@ -31,16 +31,16 @@ class Waiter(Protocol[Received]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Gathers items into lists for `run`, which answers each item with a result.
+    """Collects items into lists for `run`, which returns a result for each item.
 
-    The first item of a tick schedules the end of the tick with call_soon: every request
-    parsed until then joins, and none waits for a timer. An item is answered at once if it
-    comes first in its tick and was alone in the one before. When `run` measures too slow
-    for the event loop it moves to a worker thread, and the next batch grows meanwhile.
+    The first item of a tick schedules the end of the tick with call_soon: every request parsed
+    until then joins the batch, and none waits for a timer. The first item of a tick runs at once
+    if the tick before had only one. If `run` is too slow for the event loop, it moves to a worker
+    thread, and the next batch grows meanwhile.
 
-    Under overload the oldest items are at the edge of their deadlines, and a call for these
-    would answer nobody. So an item that could not be answered in time is not computed; only
-    the first of a batch always is before its deadline, to measure anew what a call takes.
+    Under overload the oldest items are close to their deadlines, and would be answered too late.
+    So an item that cannot be answered in time is not computed. Only the first item of a batch is
+    always computed before its deadline, to measure the duration of a call again.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Batcher(Generic[Item, Result]):
         self._thread = ThreadPoolExecutor(1, "forward")
 
     def submit(self, item: Item, deadline: float | None = None) -> asyncio.Future[Result]:
-        """Queue an item; the future brings its result, or DeadlineExceeded.
+        """Queue an item; the future gets its result, or DeadlineExceeded.
 
         `deadline` is a time of time.monotonic(). Raises Overloaded at `max_pending`.
         """
@@ -69,7 +69,7 @@ class Batcher(Generic[Item, Result]):
         return future
 
     def put(self, item: Item, waiter: Waiter[Result], deadline: float | None = None) -> None:
-        """Queue an item as `submit` does, for a waiter of the caller's own."""
+        """Queue an item as `submit` does, with the caller's own waiter."""
         if len(self._pending) >= self._max_pending:
             raise Overloaded(f"{self._max_pending} requests are waiting already; try again")
         self._pending.append((item, waiter, deadline))
@@ -96,7 +96,7 @@ class Batcher(Generic[Item, Result]):
             try:
                 running = loop.run_in_executor(self._thread, self._attempt, items)
             except RuntimeError as error:
-                # No thread could be started: these are told, and the next may find one.
+                # No thread could be started: these items fail, and the next batch tries again.
                 _settle(waiters, [error] * len(waiters))
                 continue
             self._busy = True
@@ -110,7 +110,7 @@ class Batcher(Generic[Item, Result]):
         self._flush()
 
     def _take(self) -> tuple[list[Item], list[Waiter[Result]]]:
-        """The next batch, without those whose callers have left or would not wait for it."""
+        """The next batch, without items whose waiter is done or whose deadline is too near."""
         items: list[Item] = []
         waiters: list[Waiter[Result]] = []
         latest = now = time.monotonic()
@@ -135,7 +135,7 @@ class Batcher(Generic[Item, Result]):
         except Exception as error:
             if len(items) == 1:
                 return [error]
-            # One item may be at fault: alone, it fails alone.
+            # One item may cause the error: run alone, only this item fails.
             return [result for item in items for result in self._attempt([item])]
         finally:
             self._seconds += SMOOTHING * (time.perf_counter() - started - self._seconds)

@@ -1,4 +1,4 @@
-"""How long a caller waits: `X-Request-Timeout` in seconds, and 504 after it."""
+"""Deadlines of requests: the header `X-Request-Timeout`, in seconds."""
 
 import asyncio
 import re
@@ -12,11 +12,11 @@ from stateserve.text import shown
 
 T = TypeVar("T")
 HEADER = b"x-request-timeout"
-# In a request's scope: the deadline that the fast path has read and started.
+# A key in a request's scope: the deadline that the fast path has started.
 IN_SCOPE = "deadline"
-# A day; an event loop counts no further than some weeks.
+# A day; an event loop supports timers of only some weeks.
 MOST_SECONDS = 86_400
-# Not all that Python's float takes, such as 1_0 and any number of digits.
+# Stricter than Python's float, which accepts 1_0 and any number of digits.
 SECONDS = re.compile(rb"\+?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?")
 PARAMETER: dict[str, Any] = {
     "in": "header",
@@ -27,14 +27,14 @@ PARAMETER: dict[str, Any] = {
 
 
 class Deadline:
-    """A moment by the monotonic clock: setting the time of day moves no deadline."""
+    """A time of the monotonic clock, which a change of the system time does not affect."""
 
     def __init__(self, seconds: float) -> None:
         self.at = time.monotonic() + seconds
 
     @classmethod
     def of(cls, headers: Headers, default: float) -> Self | None:
-        """The request's own deadline, else one after `default` seconds; none for 0 of these.
+        """The request's own deadline, else one after `default` seconds; None if `default` is 0.
 
         Raises InvalidTimeout.
         """
@@ -48,19 +48,19 @@ class Deadline:
         return cls(seconds)
 
     def require(self) -> None:
-        """Raise DeadlineExceeded once it has passed."""
+        """Raise DeadlineExceeded after the deadline."""
         if time.monotonic() >= self.at:
             raise DeadlineExceeded
 
     def require_each(self, steps: Iterable[T]) -> Iterator[T]:
-        """The steps, each made only if there is still time. Raises DeadlineExceeded."""
+        """Yield the steps; each begins before the deadline. Raises DeadlineExceeded."""
         self.require()
         for step in steps:
             yield step
             self.require()
 
     async def wait(self, result: Awaitable[T]) -> T:
-        """Raises DeadlineExceeded at the deadline, and what makes the result is cancelled."""
+        """Wait for `result`; at the deadline cancel it and raise DeadlineExceeded."""
         try:
             async with asyncio.timeout(self.at - time.monotonic()) as timeout:
                 return await result

@@ -1,4 +1,4 @@
-"""The object that REST, v2 and gRPC call: one model behind its queue, or a rollout over several."""
+"""The endpoint that REST, v2 and gRPC call: the protocol, and its implementation for one model."""
 
 from collections.abc import Callable, Iterable
 from copy import copy
@@ -28,12 +28,12 @@ FORMATS = {
     NPY: "app.predict.codecs.npy:NpyFormat",
     ARROW: "app.predict.codecs.arrow:ArrowFormat",
 }
-# A larger body takes longer to read, in the worst case, than others should wait for the event loop.
+# A larger body may block the event loop for too long while it is decoded.
 MAX_LOOP_BYTES = 16 * 1024
 
 
 class Format(Protocol):
-    """One media type, both ways."""
+    """Reads and writes the bodies of one media type."""
 
     media_type: str
 
@@ -46,14 +46,14 @@ class Format(Protocol):
 
 @cache
 def media_types() -> list[str]:
-    """The media types of /predict: JSON, `.npy`, and Arrow where pyarrow is installed."""
+    """The media types of /predict: JSON, `.npy`, and Arrow if pyarrow is installed."""
     return [name for name in FORMATS if name != ARROW or find_spec("pyarrow")]
 
 
 class Call(Protocol[Content]):
-    """One request of a protocol, with a body of `size` bytes; the two methods may run in a thread.
+    """One request of a protocol, with a body of `size` bytes; its methods may run in a thread.
 
-    `read` is called first, once.
+    `read` is called once, before `write`.
     """
 
     @property
@@ -65,7 +65,7 @@ class Call(Protocol[Content]):
 
 
 class Endpoint(Protocol):
-    """`predictor` and `open_model` are the default version's."""
+    """Answers predictions; `predictor` and `open_model` are the default version's."""
 
     @property
     def predictor(self) -> Predictor: ...
@@ -84,14 +84,14 @@ class Endpoint(Protocol):
     ) -> Result:
         """Return the answer that `call` writes for the rows that it reads.
 
-        A short request is read and written on the event loop and predicted with others of its
-        tick; a longer one is served in a thread. Raises the errors of `call`, InvalidInstances
-        on overflow, DeadlineExceeded, or Overloaded with nothing done.
+        A small request runs on the event loop, in the batch of its tick; a large one runs in a
+        thread. Raises the errors of `call`, InvalidInstances on overflow, DeadlineExceeded, or
+        Overloaded before any work is done.
         """
 
 
 class ModelEndpoint:
-    """One model behind its queue, in every format that it reads and writes."""
+    """The endpoint of one model, with a queue and every supported format."""
 
     def __init__(self, inference: Inference, max_instances: int, large: LargeRequests) -> None:
         self.inference = inference
@@ -103,7 +103,7 @@ class ModelEndpoint:
         self.json = self.format(JSON)
 
     def observed_by(self, observer: Observer) -> Self:
-        """The same model, for requests whose answers `observer` sees as well."""
+        """The same model with one more observer of answers."""
         view = copy(self)
         view.inference = self.inference.observed_by(observer)
         return view
@@ -111,7 +111,7 @@ class ModelEndpoint:
     def format(self, media_type: str) -> Format:
         found = self._formats.get(media_type)
         if found is None:
-            # Not before it is needed: the import of Arrow takes long.
+            # Made on first use, because the import of pyarrow is slow.
             kind: Callable[[Predictor, int], Format] = resolve_name(FORMATS[media_type])
             found = self._formats[media_type] = kind(self.predictor, self._max_instances)
         return found
@@ -120,7 +120,7 @@ class ModelEndpoint:
         return self
 
     def count(self, chosen: "ModelEndpoint", status: int, seconds: float) -> None:
-        """Without a rollout there is nothing to compare."""
+        """Does nothing: only a rollout compares versions."""
 
     async def serve(
         self, call: Call[Result], _request_id: bytes | None, deadline: Deadline | None

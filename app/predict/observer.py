@@ -1,4 +1,4 @@
-"""What happens at a model: its forward passes, answers and failures, for those who record them."""
+"""The protocol of observers of a model: forward passes, answers and failures."""
 
 import time
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from app.predict.prediction import Prediction
 
 
 class AnsweredRequest(Protocol):
-    """`prediction_id` is that of the prediction log; empty where the request is not for it."""
+    """`prediction_id` is that in the prediction log; empty if the request is not logged."""
 
     request_id: bytes
     prediction_id: bytes
@@ -20,23 +20,23 @@ Answered = tuple[AnsweredRequest, Prediction, int]
 
 
 class QueuedRequest:
-    """One request in the queue, in the context of its task, for observers that follow it there."""
+    """One request in the queue, with the context of its task, for observers of the queue."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self.since = time.perf_counter()
         self.context: Context = copy_context()
-        # A pass over several requests that fails is tried again with each alone.
+        # A failed pass over several requests is repeated for each request.
         self.passes = 0
 
 
 class PassRecord(NamedTuple):
-    """One forward pass over `rows`, and what of it failed, if anything did.
+    """One forward pass over `rows` rows; `error` is None if it succeeded.
 
     It completed `requests` requests, which had waited `waited` seconds in total; a large request
-    takes several passes, and only the last one completes it. `queued` lists the requests for
-    observers that follow them. The times are of time.perf_counter(): from `began` on the rows
-    were joined, from `started` the model ran, and from `computed` its output was checked.
+    takes several passes, and only the last completes it. `queued` is for observers of the queue.
+    The times are of time.perf_counter(): from `began` the rows were joined, from `started` the
+    model ran, and from `computed` its output was checked.
     """
 
     rows: int
@@ -51,7 +51,7 @@ class PassRecord(NamedTuple):
 
 
 class Observer(Protocol):
-    """Records what one model does. Passes may run in threads; all else is on the event loop.
+    """Observes one model. `passed` may run in a thread; the other methods run on the event loop.
 
     A subclass overrides the methods that it needs.
     """
@@ -63,11 +63,11 @@ class Observer(Protocol):
         return
 
     def answered(self, _answered: Sequence[Answered], /) -> None:
-        """These requests were answered in one turn of the event loop, in this order."""
+        """These requests were answered in one tick of the event loop, in this order."""
         return
 
     def failed(
         self, _error: BaseException, _seconds: float, _queued: QueuedRequest | None, /
     ) -> None:
-        """A request failed or was cancelled so many seconds after it was made; in its context."""
+        """A request failed or was cancelled after a time in seconds; called in its context."""
         return

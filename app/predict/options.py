@@ -1,4 +1,4 @@
-"""What a caller of /predict wants to see beside the classes."""
+"""The optional parts of /predict's answers: the query parameters, and their values."""
 
 from typing import Any, NamedTuple
 
@@ -29,12 +29,12 @@ class Options(BaseModel):
 
 
 DEFAULT_OPTIONS = Options()
-# The fields of stateserve.model.Novelty for one row, in its order.
+# The fields of Novelty for one row, in its order.
 NOVELTY_FIELDS = ("distance", "training_share", "out_of_distribution")
 
 
 class Shown(NamedTuple):
-    """What of a prediction goes out: both (rows, n_classes), and novelty if the options name it."""
+    """The answered values: probabilities, both (rows, n_classes), and novelty on request."""
 
     probabilities: Float64Array
     log_probabilities: NDArray[np.floating[Any]]
@@ -42,7 +42,7 @@ class Shown(NamedTuple):
 
 
 def show(prediction: Prediction, options: Options, predictor: Predictor) -> Shown:
-    """Raises NotProvided where the card does not hold what the options name."""
+    """The values to answer. Raises NotProvided if the card lacks a requested part."""
     whole, start, end = prediction
     logs: NDArray[np.floating[Any]] = whole.log_probabilities[start:end]
     probabilities = whole.probabilities[start:end]

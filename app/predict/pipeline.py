@@ -1,4 +1,4 @@
-"""The one path from rows to predictions that every protocol calls."""
+"""Predicts rows with one model: batching, forward pass, checks, and observers."""
 
 import asyncio
 import time
@@ -18,19 +18,19 @@ from stateserve.errors import Fault
 from stateserve.model import Predictor
 from stateserve.model.architectures import FloatArray, most_probable
 
-# Requests of up to so many rows share a forward pass; larger ones would gain nothing by it.
+# Requests of up to this many rows share a forward pass; larger ones would not become faster.
 MAX_BATCHED_ROWS = 64
-# Rows per forward pass of a large request: its activations stay in the processor's cache.
+# Rows per forward pass of a large request, so that activations fit into the processor's cache.
 CHUNK_ROWS = 16_384
-# Rows, when they were queued by time.perf_counter(), and what observers follow.
+# Rows, the time.perf_counter() at which they were queued, and the record for observers.
 Item = tuple[FloatArray, float, QueuedRequest | None]
 
 
 class Inference:
-    """One predictor behind its batcher, and the observers of what it does.
+    """One predictor with its batcher and its observers.
 
-    It is freed with its last reference, its thread included: a request holds the version that
-    it began on for as long as it needs, and requests need not be counted.
+    Its last reference frees it, its thread included: each request holds the version that it
+    began with, so requests need not be counted.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Inference:
         self.predictor = predictor
         self._observers = tuple(observers)
         self._follows = any(observer.follows_queue for observer in observers)
-        # In this tick.
+        # The answered requests of this tick.
         self._answered: list[Answered] = []
         # Not methods of this object: a cycle would wait for the garbage collector, which
         # never looks at what gc.freeze() put away.
@@ -47,44 +47,44 @@ class Inference:
         self._batcher = Batcher(self._forward.together, max_pending=max_pending)
 
     def observed_by(self, observer: Observer) -> Self:
-        """The same queue and model, for requests whose answers `observer` sees as well."""
+        """The same queue and model with one more observer of answers."""
         view = copy(self)
         view._observers = (*self._observers, observer)
         view._answered = []
         return view
 
     async def predict(self, rows: FloatArray, deadline: Deadline | None = None) -> Prediction:
-        """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, with others of this tick.
+        """Predict float32 (rows, n_features), up to MAX_BATCHED_ROWS, in this tick's batch.
 
         Raises InvalidInstances on overflow, Overloaded when the queue is full, or
         DeadlineExceeded.
         """
-        asked = time.perf_counter()
+        since = time.perf_counter()
         queued = QueuedRequest(len(rows)) if self._follows else None
         future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         try:
             if deadline is None:
-                self._batcher.put((rows, asked, queued), future)
+                self._batcher.put((rows, since, queued), future)
                 return await future
-            self._batcher.put((rows, asked, queued), future, deadline.at)
+            self._batcher.put((rows, since, queued), future, deadline.at)
             return await deadline.wait(future)
         except BaseException as error:
-            self.failed(error, time.perf_counter() - asked, queued)
+            self.failed(error, time.perf_counter() - since, queued)
             raise
 
     def predict_for(
         self, waiter: Waiter[Prediction], rows: FloatArray, deadline: float | None = None
     ) -> None:
-        """Predict as `predict` does, for a waiter that is no coroutine and says if it failed."""
+        """Predict as `predict` does, for a waiter, which itself calls `failed` on an error."""
         queued = QueuedRequest(len(rows)) if self._follows else None
         self._batcher.put((rows, time.perf_counter(), queued), waiter, deadline)
 
     def predict_chunks(self, rows: FloatArray) -> Iterator[Prediction]:
-        """Predict any number of rows, a chunk at a time; for a thread, not the event loop.
+        """Predict any number of rows in chunks; call it in a thread, not on the event loop.
 
         Raises InvalidInstances on overflow.
         """
-        asked, completed = time.perf_counter(), 0
+        since, completed = time.perf_counter(), 0
         try:
             for start in range(0, len(rows), CHUNK_ROWS):
                 last = int(start + CHUNK_ROWS >= len(rows))
@@ -93,14 +93,14 @@ class Inference:
                 yield Prediction(whole, 0, len(whole.rows))
         except BaseException as error:
             if not completed:
-                self.failed(error, time.perf_counter() - asked)
+                self.failed(error, time.perf_counter() - since)
             raise
 
     def answered(self, request: AnsweredRequest, prediction: Prediction, first: int = 0) -> None:
-        """Tell the observers, at the end of this tick of the event loop, of an answer.
+        """Report an answer to the observers, at the end of this tick of the event loop.
 
-        To be called after the answer: a request that was refused half-way, or whose caller has
-        left, is counted nowhere.
+        To be called after the answer is sent: a request that failed, or whose client has left,
+        is not counted.
         """
         if not self._answered:
             asyncio.get_running_loop().call_soon(self._end_tick)
@@ -131,12 +131,12 @@ class _Forward:
 
     def together(self, items: list[Item]) -> list[Prediction]:
         began = time.perf_counter()
-        parts, asked, followed = zip(*items, strict=True)
+        parts, since, followed = zip(*items, strict=True)
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
         queued = [each for each in followed if each is not None]
         for each in queued:
             each.passes += 1
-        waited = len(items) * began - sum(asked)
+        waited = len(items) * began - sum(since)
         whole = self.pass_over(rows, 0, len(items), waited, began, queued)
         ends = list(accumulate(map(len, parts)))
         return [
@@ -152,7 +152,7 @@ class _Forward:
         began: float | None = None,
         queued: Sequence[QueuedRequest] = (),
     ) -> ForwardPass:
-        """Run the model; `first` is the number of the first row in its request."""
+        """Run the model; `first` is the index of the first row in its request."""
         started = computed = time.perf_counter()
         about = (len(rows), requests, waited, started if began is None else began, started)
         try:
@@ -160,25 +160,25 @@ class _Forward:
             computed = time.perf_counter()
             whole = self._checked(rows, logs, first)
         except Exception as error:
-            self._tell(PassRecord(*about, computed, time.perf_counter(), error, queued))
+            self._report(PassRecord(*about, computed, time.perf_counter(), error, queued))
             raise
-        self._tell(PassRecord(*about, computed, time.perf_counter(), None, queued))
+        self._report(PassRecord(*about, computed, time.perf_counter(), None, queued))
         return whole
 
     def _checked(self, rows: FloatArray, logs: FloatArray, first: int) -> ForwardPass:
         finite = np.isfinite(logs)
-        # A search in the bytes takes a third of the time of np.all and np.any.
+        # A search in the bytes takes a third of the time of np.all or np.any.
         if b"\0" in finite.tobytes():
             wrong = first + int(np.argwhere(~finite)[0, 0])
             fault = Fault(f"/instances/{wrong}", "so large that the forward pass overflows")
             raise InvalidInstances([fault])
-        # In float64: exp of float32 would round once more.
+        # In float64, because exp in float32 would round again.
         probabilities = np.exp(logs.astype(np.float64))
         columns = np.ascontiguousarray(rows.T)
         outside = (columns < self._lowest) | (columns > self._highest)
         found = outside.T if b"\1" in outside.tobytes() else None
         return ForwardPass(rows, logs, probabilities, most_probable(logs), found)
 
-    def _tell(self, record: PassRecord) -> None:
+    def _report(self, record: PassRecord) -> None:
         for observer in self._observers:
             observer.passed(record)

@@ -1,4 +1,4 @@
-"""A forward pass's result, and each request's share of it."""
+"""The result of a forward pass, and the rows of each request in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from stateserve.model.architectures import FloatArray
 
 @dataclass(eq=False)
 class ForwardPass:
-    """What the model computed for float32 `rows` (rows, n_features) in one call.
+    """The model's outputs for float32 `rows` (rows, n_features).
 
     log_probabilities float32 and probabilities float64, both (rows, n_classes); indices
     int64 (rows,) of the most probable classes; outside bool (rows, n_features) marks values
-    beyond the training range, answered but extrapolated, and is None where there are none.
+    beyond the training range, and is None if there are none.
     """
 
     rows: FloatArray
@@ -28,7 +28,7 @@ class ForwardPass:
     _lists: tuple[list[int], list[list[float]]] | None = None
 
     def between(self, start: int, end: int) -> "ForwardPass":
-        """These rows of it."""
+        """The outputs for the rows from start to end."""
         rows = slice(start, end)
         return ForwardPass(
             self.rows[rows],
@@ -39,13 +39,13 @@ class ForwardPass:
         )
 
     def lists(self) -> tuple[list[int], list[list[float]]]:
-        """indices and probabilities; made once for all requests that share the pass."""
+        """indices and probabilities as lists, made once for all requests of the pass."""
         if self._lists is None:
             self._lists = self.indices.tolist(), self.probabilities.tolist()
         return self._lists
 
     def drop_lists(self) -> None:
-        """They take ten times the memory of the arrays."""
+        """Free the lists, which take ten times the memory of the arrays."""
         self._lists = None
 
 
@@ -57,12 +57,12 @@ class Prediction(NamedTuple):
     end: int
 
     def rows_outside(self) -> int:
-        """How many of its rows have a value beyond the training range."""
+        """The number of rows with a value beyond the training range."""
         outside = self.whole.outside
         return 0 if outside is None else int(outside[self.start : self.end].any(axis=1).sum())
 
     def parts(self, most: int) -> Iterator["Prediction"]:
-        """The prediction in shares of at most so many rows."""
+        """The prediction in parts of at most `most` rows."""
         if self.end - self.start <= most:
             yield self
             return

@@ -1,4 +1,4 @@
-"""What a request was predicted: counted and logged once it is answered, and not before."""
+"""Holds the predictions of a request until it is answered; then they are counted and logged."""
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
@@ -8,23 +8,22 @@ from app.predict.prediction import Prediction
 
 
 class Tally:
-    """The predictions of one request, held until its answer leaves.
+    """The predictions of one request.
 
-    Answered is a request whose whole answer was made and handed to its connection while its
-    caller was there; whoever is refused, late or gone by then was not, whatever was computed.
+    A request is answered if its whole answer was given to its connection before the client left.
     """
 
     __slots__ = ("held", "prediction_id", "request_id")
 
     def __init__(self, request_id: bytes, prediction_id: bytes = b"") -> None:
         self.request_id = request_id
-        # Under which the prediction log keeps it; empty where it does not.
+        # The id in the prediction log; empty if the request is not logged.
         self.prediction_id = prediction_id
-        # What is to be told, and of what, once it is answered.
+        # The predictions to report once the request is answered.
         self.held: tuple[Inference, list[Prediction]] | None = None
 
     def count(self) -> None:
-        """To be called in the event loop, when the request is answered."""
+        """Report the predictions; to be called on the event loop when the request is answered."""
         if self.held is None:
             return
         inference, predictions = self.held
@@ -34,12 +33,12 @@ class Tally:
             first += prediction.end - prediction.start
 
 
-# Whoever serves requests sets it, so that what answers them can hold what it predicted.
+# Set for each request by the server, so that its endpoint can store the predictions in it.
 current_tally: ContextVar[Tally | None] = ContextVar("current_tally", default=None)
 
 
 def keep(predictions: Iterable[Prediction], kept: list[Prediction]) -> Iterator[Prediction]:
-    """The predictions one by one, each also kept, without what was made for its answer alone."""
+    """Yield the predictions and append them to `kept`, then free the lists made for the answer."""
     for prediction in predictions:
         kept.append(prediction)
         yield prediction

@@ -1,4 +1,4 @@
-"""What is served, by name and version: loaded targets the old, then swapped by one reference."""
+"""The served endpoints by name and version; a reload replaces one reference."""
 
 import asyncio
 import logging
@@ -17,23 +17,23 @@ from stateserve.errors import UnreadableCheckpoint
 from stateserve.model import Predictor
 
 logger = logging.getLogger("app.registry")
-# Of a model's default version, all of its versions that are ready, and what it made before.
+# From a model's default version, its ready versions, and the present endpoint to the new one.
 Rollout = Callable[[ModelEndpoint, Mapping[str, ModelEndpoint], Endpoint | None], Endpoint]
 
 
 def only_default(default: ModelEndpoint, *_: object) -> ModelEndpoint:
-    """The Combine of a service where nothing stands targets the default."""
+    """The Rollout of a service without canaries and shadows."""
     return default
 
 
 class Registry:
-    """Holds what `build` makes of each predictor; `build` may run in a thread.
+    """Holds the endpoint that `build` makes of each predictor; `build` may run in a thread.
 
-    The versions `targets` are served as well, whatever the policy selects, and are no default
-    unless they are made it. `combine` says what answers for the default.
-    A request takes what it needs from `current` or `get` once, and keeps it: a swap during
-    the request changes nothing for it, and what was replaced is freed with its last user.
-    All methods belong to the event loop's thread; `load_all` is for before it runs.
+    The canaries and shadows `targets` are served in addition to the versions of the policy, and
+    are the default only if a verb sets them. `rollout` makes the endpoint of the default.
+    A request calls `current` or `get` once and keeps the endpoint: a reload during the request
+    does not affect it, and its last user frees the old endpoint.
+    All methods run in the event loop's thread, except `load_all`, which runs before the loop.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Registry:
         self._models: dict[str, Versions] = {}
         self._current: dict[str, Endpoint] = {}
         self._served: dict[tuple[str, str], ModelEndpoint] = {}
-        # Of each model the versions in `_served`, and what of it was on disk at the last refresh.
+        # By model: the versions in `_served`, and those on disk at the last refresh.
         self._published: dict[str, frozenset[str]] = {}
         self._seen: dict[str, Mapping[str, Candidate] | None] = {}
 
@@ -78,11 +78,11 @@ class Registry:
             raise VersionNotFound(name, version, versions.ready, reason) from None
 
     def served(self) -> list[ModelEndpoint]:
-        """All that is served, of whatever name and version."""
+        """The endpoints of all names and versions."""
         return list(self._served.values())
 
     def statuses(self, name: str | None = None) -> list[VersionStatus]:
-        """Where every version of one model, or of all, stands, in order. Raises ModelNotFound."""
+        """The state of every version of one model, or of all, in order. Raises ModelNotFound."""
         names = sorted(self._models) if name is None else [self._known(name).name]
         return [status for each in names for status in self._models[each].statuses()]
 
@@ -99,10 +99,10 @@ class Registry:
         ]
 
     def load_all(self) -> None:
-        """Load what the policy selects of every model, before the event loop runs.
+        """Load the versions of every model that the policy selects, before the event loop runs.
 
-        What cannot be loaded is logged, and stands in `statuses`; but of a single file that
-        error is raised, a CheckpointError, as it is for a folder that is not there.
+        Errors are logged and appear in `statuses`. Raises CheckpointError for a single file that
+        cannot be loaded, and for a missing folder.
         """
         load = self._loader.attempt if self.repository.nested else self._loader.load
         listing = self.repository.scan()
@@ -115,9 +115,9 @@ class Registry:
         self._seen = dict(listing.models)
 
     async def refresh(self) -> None:
-        """Load what changed on disk since it was read last; failures as in `load_all`.
+        """Load the models whose files have changed since the last refresh; errors are logged.
 
-        What grows with the number of models is done in a thread; here only what changed.
+        The comparison of all models runs in a thread; the event loop handles only changed ones.
         """
         listing, changed = await asyncio.to_thread(self._look_for_changes, dict(self._seen))
         self._report(listing)
@@ -128,10 +128,10 @@ class Registry:
                 self._seen[name] = found
 
     async def load(self, name: str, version: str | None = None) -> None:
-        """Load what the policy selects of a model, or one version, whether changed or not.
+        """Load the versions of a model that the policy selects, or one version, changed or not.
 
         Raises ModelNotFound, VersionNotFound, ModelUnavailable if the policy selects none, or
-        the first error of loading; what was in service before is so still.
+        the first error of loading; after an error the old endpoints stay in service.
         """
         if version is not None:
             await self._load_version(name, version)
@@ -147,7 +147,7 @@ class Registry:
         self.current(name)
 
     async def unload(self, name: str, version: str | None = None) -> None:
-        """Take a version, or all, out of service until it is loaded by name again.
+        """Take a version, or all, out of service until `load` names it again.
 
         Raises ModelNotFound or VersionNotFound.
         """
@@ -160,9 +160,9 @@ class Registry:
             self._publish(versions)
 
     async def set_default(self, name: str, version: str) -> None:
-        """Make a version the default, loaded first if need be, until a newer one than all is.
+        """Make a version the default until a version newer than all is ready; load it if needed.
 
-        Raises as `load` does, and changes nothing then.
+        Raises the errors of `load`, and then changes nothing.
         """
         if (name, version) not in self._served:
             await self._load_version(name, version)
@@ -170,11 +170,11 @@ class Registry:
         self._publish(self._models[name])
 
     def plan(self, name: str) -> Plan | None:
-        """What is served of a model, for `follow` in another process; None if it is unknown."""
+        """The plan of a model for `follow` in another process; None if the model is unknown."""
         return self._models[name].plan() if name in self._models else None
 
     async def follow(self, name: str, plan: Plan) -> str | None:
-        """Serve of a model what another process does. Returns what stands in the way, if any."""
+        """Serve the same versions of a model as another process. Returns an error text, or None."""
         listing = await asyncio.to_thread(self._look)
         self._report(listing)
         found = listing.models.get(name, {})
@@ -210,7 +210,7 @@ class Registry:
     def _look_for_changes(
         self, seen: Mapping[str, Mapping[str, Candidate] | None]
     ) -> tuple[Listing, list[str]]:
-        """What is on disk, and the models of which it is not what was `seen`; for a thread."""
+        """List the disk and the models that differ from `seen`; to be called in a thread."""
         listing = self._look()
         names = dict.fromkeys([*seen, *listing.models])
         return listing, [n for n in names if listing.models.get(n, {}) != seen.get(n)]
@@ -256,7 +256,7 @@ class Registry:
         return errors
 
     def _publish(self, versions: Versions) -> None:
-        """Make what is ready of a model visible: the one place where references are swapped."""
+        """Publish the ready versions of a model; only this method replaces references."""
         name, ready, default = versions.name, versions.ready, versions.default
         for version in self._published.get(name, frozenset()) - ready.keys():
             del self._served[name, version]
@@ -269,5 +269,5 @@ class Registry:
         else:
             self._current[name] = self._rollout(ready[default], ready, self._current.get(name))
         self._default_version.labels(name).set(int(default or 0))
-        # What a verb changed, the next refresh is to look at, whether it changed on disk or not.
+        # The next refresh then examines this model even if its files have not changed.
         self._seen[name] = None

@@ -1,4 +1,4 @@
-"""The endpoint of a model of which a canary or a shadow is tried beside the default version."""
+"""The endpoint of a model with a canary or a shadow."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -66,9 +66,9 @@ class RolloutEndpoint:
 
 
 def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -> Rollout:
-    """What the registry serves for a default version, given all versions that are ready.
+    """The Rollout of a service with canaries or shadows.
 
-    Where no canary or shadow takes part, that is the default version's own endpoint.
+    If none of them is used, it returns the default version's own endpoint.
     """
 
     def assemble(
@@ -89,7 +89,7 @@ def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -
 
 
 def why_not(target: Target, registry: Registry) -> str | None:
-    """Why a canary or shadow takes no part at present; None where it does."""
+    """Why a canary or shadow is not used at present; None if it is used."""
     try:
         ours = registry.current(target.name).predictor
         theirs = registry.get(target.name, target.version).predictor
@@ -99,7 +99,7 @@ def why_not(target: Target, registry: Registry) -> str | None:
 
 
 def require_targets(settings: Settings, registry: Registry) -> None:
-    """Raise SettingsError unless every canary and shadow takes part."""
+    """Raise SettingsError unless every canary and shadow is used."""
     for target in settings.targets:
         if reason := why_not(target, registry):
             raise SettingsError(f"setting {variable(target.kind)}: {reason}")

@@ -1,4 +1,4 @@
-"""A shadow: another version whose predictions are compared with each answer, after it has left."""
+"""Compares the predictions of a shadow, another version, with each answer after it is sent."""
 
 import logging
 import threading
@@ -14,15 +14,15 @@ from app.predict import CHUNK_ROWS, Answered, Observer, Prediction
 from stateserve.model import Predictor
 
 logger = logging.getLogger("app.shadow")
-# One comparison keeps the interpreter from everybody else: so many take 0.1 ms.
+# A comparison blocks the interpreter; with this many requests for 0.1 ms.
 MOST_TOGETHER = 64
-# What waits for the shadow holds its memory; beyond it the shadow misses requests. A large
-# request comes all at once, after its answer.
+# Waiting rows stay in memory; beyond this number the shadow drops requests. All rows of a large
+# request are added at once, after its answer.
 MOST_WAITING_ROWS = 8 * CHUNK_ROWS
 
 
 def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
-    """Why the rows of one mean nothing to the other; None where they can be compared."""
+    """Why the two versions cannot be compared; None if they can."""
     for what in ("features", "classes"):
         ours, theirs = (
             [getattr(each, "name", each) for each in getattr(predictor.card, what)]
@@ -34,10 +34,10 @@ def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
 
 
 class Mirror(Observer):
-    """Compares a shadow with answers in a thread that gives way after each few.
+    """Compares a shadow with answers, in a thread that yields after each small batch.
 
-    It computes nothing in the event loop's thread, raises nothing, and drops what does not
-    fit into its queue: a slow shadow misses requests and delays none.
+    It computes nothing in the event loop's thread, raises nothing, and drops requests that do
+    not fit into its queue: a slow shadow misses requests but delays none.
     """
 
     def __init__(self, shadow: Predictor, counts: ShadowCounts) -> None:
@@ -70,8 +70,8 @@ class Mirror(Observer):
     def _work(self) -> None:
         while batch := self._take():
             self._attempt(batch)
-            # Hands the interpreter to whoever waits for it. A low priority would not: preempted
-            # by other processes, the thread would hold it all the longer.
+            # Releases the interpreter's lock to waiting threads. A low priority would not help: a
+            # preempted thread would hold the lock even longer.
             time.sleep(0)
 
     def _take(self) -> list[Prediction]:
@@ -90,7 +90,7 @@ class Mirror(Observer):
             self._compare(batch)
         except Exception:
             if len(batch) > 1:
-                # One request may be at fault: alone, it fails alone.
+                # One request may cause the error: compared alone, only this request fails.
                 for each in batch:
                     self._attempt([each])
                 return

@@ -80,7 +80,7 @@ class Plan:
 class Versions:
     """Decides which versions are due; registry.py loads them, and holds the lock.
 
-    The versions `targets` are canaries or shadows, and never the default unless pinned.
+    The versions `targets` are canaries or shadows, and the default only if pinned.
     """
 
     def __init__(self, name: str, policy: VersionPolicy, targets: Collection[str] = ()) -> None:
@@ -98,8 +98,8 @@ class Versions:
 
     @property
     def default(self) -> str | None:
-        """The pinned version until a newer one than all at that time is ready; else the highest
-        that is ready and not `targets`."""
+        """The pinned version, until a version newer than all at that time is ready; otherwise the
+        highest ready version that is not in `targets`."""
         ready = self.ready
         highest = max(ready.keys() - self._targets, key=int, default=None)
         if self._pinned in ready and int(highest or 0) <= self._pinned_over:

@@ -10,7 +10,7 @@ from app.server.predict_fast_path import Express, FastRequest
 
 
 class ExpressProtocol(Protocol):
-    """A Protocol that holds an ordinary request until its body is there, and then answers it."""
+    """A Protocol that holds an ordinary request until its body is complete, then answers it."""
 
     def __init__(self, *args: Any, express: Express, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,7 +31,7 @@ class ExpressProtocol(Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # Not before all is parsed: what follows a request in its packet may be malformed.
+        # After the whole packet is parsed: bytes after the request may be malformed.
         if self._held is not None and not self._held.exchange.more_body:
             held, self._held = self._held, None
             self._express.answer(held, super().start)
@@ -46,6 +46,6 @@ class ExpressProtocol(Protocol):
 
     def _hand_held_on(self) -> None:
         if self._held is not None:
-            # The application logs that the client left, or why the rest was refused.
+            # The application logs that the client left, or the refusal.
             held, self._held = self._held, None
             super().start(held.exchange)

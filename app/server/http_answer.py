@@ -1,4 +1,4 @@
-"""One request and its answer; a whole answer leaves in one write."""
+"""Sends the answer to one request, in one write if it is complete."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -9,21 +9,21 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from app.predict import RawHeader
 
 Body = bytes | memoryview
-# uvloop writes one buffer at once; for more it makes a request of the loop's, and a callback.
+# uvloop writes a single buffer at once; for several it needs a write request and a callback.
 SMALL_BYTES = 64 * 1024
 CLOSED = b"connection: close\r\n\r\n"
 KEPT = b"connection: keep-alive\r\nkeep-alive: timeout=%d\r\n\r\n"
 
 
 class Exchange(RequestResponseCycle):
-    """uvicorn's, which would send head and body in a packet each.
+    """uvicorn's RequestResponseCycle, which alone would send head and body in two packets.
 
-    As ASGI asks for, the head waits for the body. What comes in parts, or with headers that are
-    not quite right, is left to uvicorn: it frames the one and refuses the other.
+    As ASGI requires, the head waits for the body. uvicorn sends answers in several parts, and
+    checks unusual headers.
     """
 
     _start: Any = None
-    # How long the connection may then be idle, which its answers announce.
+    # The keep-alive timeout in seconds, which answers announce.
     idle_seconds = 0
 
     async def send(self, message: Any) -> None:
@@ -37,11 +37,11 @@ class Exchange(RequestResponseCycle):
             await super().send(message)
 
     def answer(self, status: int, headers: bytes, body: Body) -> None:
-        """Send a whole answer, whose lines of headers are right, and let the connection go on."""
+        """Send a whole answer with valid header lines; the connection stays open."""
         self._finish(self._head(status, headers), body)
         # An idle connection keeps its last exchange.
         self.body.clear()
-        # As after a task: it would hold the connection, which holds this.
+        # Breaks the reference cycle with the connection, as the end of a task would.
         self.on_response = _nothing
 
     def _head(self, status: int, headers: bytes) -> bytes:
@@ -61,7 +61,7 @@ class Exchange(RequestResponseCycle):
         self.on_response()
 
     def _send_whole(self, start: Any, message: Any) -> bool:
-        """Whether it was sent: only if it is whole, and as its headers say."""
+        """Send the answer if it is complete and its length is as declared; whether it was sent."""
         if message.get("more_body", False) or self.flow.write_paused or self.disconnected:
             return False
         headers, body = start["headers"], message.get("body", b"")
@@ -78,7 +78,7 @@ class Exchange(RequestResponseCycle):
         return True
 
     def _announcing(self, start: Any) -> Any:
-        """The message that starts an answer, with what `_head` says of the connection."""
+        """The start message with the connection headers that `_head` writes."""
         headers = start["headers"]
         if not self.keep_alive or (b"connection", b"close") in headers:
             return start
@@ -87,7 +87,7 @@ class Exchange(RequestResponseCycle):
 
 
 def header_lines(headers: Iterable[RawHeader]) -> bytes:
-    """As they go out."""
+    """The lines of these headers as sent."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

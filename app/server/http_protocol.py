@@ -1,4 +1,4 @@
-"""A request on its way in: uvicorn's HTTP/1.1, with deadlines and limits."""
+"""Receives requests: uvicorn's HTTP/1.1 with deadlines and limits."""
 
 import asyncio
 import fcntl
@@ -21,38 +21,38 @@ from app.settings import Settings
 
 logger = logging.getLogger("app.http")
 _name_of = itemgetter(0)
-# A deadline that is noticed so much too late: the event loop was blocked, or the process stopped.
+# A deadline handled later than this was delayed by a blocked event loop or a stopped process.
 STALL_SECONDS = 0.1
-# Requests of one connection that wait for the answer to another. One packet may bring thousands,
-# which would all be read before anybody else is heard.
+# Requests of one connection that wait for earlier answers. One packet may contain thousands,
+# which would all be parsed before other connections are read.
 MOST_WAITING = 256
 
 
 def unread_bytes(transport: asyncio.Transport) -> int:
-    """How many have arrived on a socket, and are still the kernel's."""
+    """The number of received bytes that are still in the kernel's buffer."""
     count = array("i", [0])
     fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
     return count[0]
 
 
 class Part(Enum):
-    """What of a request is arriving; each has a deadline."""
+    """The part of a request that is arriving; each has a deadline."""
 
     HEAD = "headers"
     BODY = "body"
 
 
-# Each request asks several times, and an Enum looks its members up slowly.
+# Used several times for each request, and access to an Enum's members is slow.
 HEAD, BODY = Part
 
 
 class Protocol(Connection):
-    """A request arrives whole within its deadlines and limits, or is refused and cut off.
+    """Refuses requests that do not arrive whole within their deadlines and limits.
 
-    What the parser cannot read gets 400, headers over the limit 431, and what is late 408, as
-    problem details; only a close where an answer would seem to be another request's. Other
-    than uvicorn's own, it asks for one Host (RFC 9112, 3.2), keeps trailers out of the headers,
-    and ignores an offer to upgrade (RFC 9110, 7.8), which Java's client makes with each request.
+    Malformed requests get 400, headers over the limit 431, and late requests 408, as problem
+    details; the connection only closes if an answer would seem to be another request's. Unlike
+    uvicorn's own, it requires one Host header (RFC 9112, 3.2), keeps trailers out of the headers,
+    and ignores an offer to upgrade (RFC 9110, 7.8), which Java's client sends with each request.
     """
 
     def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
@@ -63,18 +63,18 @@ class Protocol(Connection):
             BODY: settings.body_timeout_seconds,
         }
         self._part: Part | None = None
-        # Bytes since the last of a body: headers, chunk extensions, trailers.
+        # Bytes since the last body byte: headers, chunk extensions, trailers.
         self._overhead = 0
-        # Some of what is read now came behind the end of an earlier request.
+        # Whether the data being parsed began with the end of an earlier request.
         self._behind = False
         self._refused = False
         self._deadline: asyncio.TimerHandle | None = None
-        # Older than uvicorn's own `cycle`, where a client asks on without waiting.
+        # Pipelined requests that are older than uvicorn's `cycle`.
         self._earlier: deque[RequestResponseCycle] = deque()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unset_deadline()
-        # uvicorn tells the newest only: the others would write to a transport that is closed.
+        # uvicorn notifies only the newest: the others would write to a closed transport.
         for cycle in self._earlier:
             self.abandon(cycle)
         super().connection_lost(exc)
@@ -106,7 +106,7 @@ class Protocol(Connection):
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         if name == b"content-length" and len(value) > MOST_DIGITS:
-            # The parser lets any number of leading zeros pass; Python reads no such number.
+            # The parser accepts any number of leading zeros; Python refuses too many digits.
             raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(value)} digits")
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -122,28 +122,28 @@ class Protocol(Connection):
         if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
             raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
         if self.pipeline and len(self.pipeline) >= MOST_WAITING:
-            # Those that wait are answered; after them, the end.
+            # The waiting requests are answered; then the connection closes.
             detail = f"more than {MOST_WAITING} requests that wait for an answer"
             raise Refusal(HTTPStatus.TOO_MANY_REQUESTS, detail)
         if self._deadline is not None:
             self._unset_deadline()
         before = self.cycle
-        # Raises for an address that the parser lets pass: until then it is all as it was.
+        # Raises for a URL that only the parser accepts, so no state is changed before.
         self.cycle = exchange = self.make_exchange()
         self._part = BODY
-        # Trailers come as headers, and are not.
+        # The parser reports trailers as headers; they must not be added to the request's.
         self.headers = []
         if before is None or before.response_complete:
             self.start(exchange)
         else:
             self._earlier.append(before)
-            # Its answer is not the last one, whatever the service is about to do.
+            # Its answer does not close the connection, even if the service drains.
             before.scope["followed"] = True  # type: ignore[typeddict-unknown-key]
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
     def on_message_complete(self) -> None:
-        # After headers that were not taken, for their offer to upgrade, all is still to be read.
+        # Headers with an offer to upgrade are parsed again, so this is not the end of a request.
         if self._part is BODY:
             if self._deadline is not None:
                 self._unset_deadline()
@@ -161,11 +161,11 @@ class Protocol(Connection):
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has begun to arrive that is not answered."""
+        """Whether each request that has begun to arrive is answered."""
         return self._part is None and super().is_idle
 
     def shutdown(self) -> None:
-        # What has begun to arrive is still answered, and what the kernel has of it counts.
+        # A request that has begun to arrive is answered, also if its bytes are in the kernel.
         if self.transport.is_closing():
             return
         if not self.is_idle:
@@ -190,11 +190,11 @@ class Protocol(Connection):
     def _late(self, part: Part, due: float) -> None:
         self._deadline = None
         if (stood_still := self.loop.time() - due) > STALL_SECONDS:
-            # What came meanwhile is still to be read: our own delay is not the client's.
+            # Bytes that arrived during the delay are still unread; the client is not late.
             self._set_deadline(stood_still, part)
             return
         if self.pipeline or self.flow.read_paused:
-            # It is not the client that keeps us waiting.
+            # The delay is ours: we do not read.
             self._expect_the_rest()
             return
         detail = f"the {part.value} did not arrive within {self._seconds[part]:g} s"
@@ -211,11 +211,11 @@ class Protocol(Connection):
             if self.pipeline and self.pipeline[0][0] is self.cycle:
                 self.pipeline.popleft()
         if before is not None and not before.response_complete:
-            # Its answer is still to come; after it, the end.
+            # The earlier request is answered first; then the connection closes.
             before.keep_alive = False
             return
         if self._part is not BODY or not self.cycle.response_started:
-            # For the application, which has seen the headers, and will see the client leave.
+            # For the application, which got the headers and will see a disconnect.
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
             self.transport.write(refusal.render())
         if self._part is BODY:
@@ -223,7 +223,7 @@ class Protocol(Connection):
         self.transport.close()
 
     def abandon(self, exchange: RequestResponseCycle) -> None:
-        """Tell the application that nobody waits for its answer any more."""
+        """Report to the application that the client no longer waits for an answer."""
         exchange.disconnected = True
         exchange.message_event.set()
 
@@ -238,10 +238,10 @@ class Protocol(Connection):
         return Refusal(status, f"more than {self._header_limit} bytes of headers")
 
     def _without_the_offer(self) -> bytes:
-        """The headers just read, without the offer to upgrade, to be read again."""
+        """The headers just parsed, without the offer to upgrade, to be parsed again."""
         method, version = self.parser.get_method(), self.parser.get_http_version()
         if method == b"CONNECT":
-            # An offer by its name, which would never go.
+            # CONNECT is itself an offer to upgrade, which cannot be removed.
             raise httptools.HttpParserError("CONNECT is not for a server")
         lines = [b"%b %b HTTP/%b" % (method, self.url, version.encode())]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]

@@ -1,9 +1,9 @@
 """The fast path: from the HTTP parser to the batcher and back, without an ASGI task.
 
 The task, the messages and the router of the application cost more than the model. This path
-checks host, key, rate and deadline itself. Where a request is not ordinary, or anything fails, it
-hands the request to the application, so that each error is written in one place. Overload is the
-exception: a request that is shed must cost less than one that is answered.
+checks host, key, rate and deadline itself. It hands unusual requests and errors to the
+application, so that each error is written in one place. Overload is the exception: a shed
+request must cost less than an answered one.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ HandOn = Callable[[Exchange], None]
 
 
 class Express:
-    """`POST /predict` of the default model, from a connection's Exchange and back to it."""
+    """Answers `POST /predict` of the default model, on a connection's Exchange."""
 
     url = PATH.encode()
 
@@ -65,15 +65,15 @@ class Express:
         self._logged = service.log is not None
         self._request_ids = request_ids
         self._most_bytes = min(MAX_LOOP_BYTES, settings.max_body_bytes)
-        # Those of this tick that have a deadline.
+        # The requests of this tick with a deadline.
         self._waiting: list[tuple[FastRequest, Deadline]] = []
 
     def begin(self, exchange: Exchange) -> "FastRequest | None":
-        """A POST to `url` as a request of this path; None where the application must answer it."""
+        """A request of this path for a POST to `url`, or None if the application must answer."""
         started = time.perf_counter()
         scope: Any = exchange.scope
         headers: Headers = dict(scope["headers"])
-        # A header that is there twice is not ordinary: checks could read different ones.
+        # A repeated header is not ordinary: two checks could read different values.
         if len(headers) != len(scope["headers"]) or not self._is_ordinary(headers):
             return None
         deadline = None
@@ -89,7 +89,7 @@ class Express:
         return FastRequest(self, exchange, headers, started, deadline)
 
     def answer(self, request: "FastRequest", hand_on: HandOn) -> None:
-        """Answer a request whose body is there; `hand_on` gets its exchange where that fails."""
+        """Answer a request whose body is complete; `hand_on` gets the exchange if this fails."""
         request.hand_on = hand_on
         try:
             headers, ids = request.headers, self._request_ids
@@ -125,7 +125,7 @@ class Express:
 
     def _watch(self, request: "FastRequest", deadline: Deadline) -> None:
         if not self._waiting:
-            # After the end of this tick, when the batcher has answered most of them.
+            # After this tick, when the batcher has answered most of them.
             asyncio.get_running_loop().call_soon(self._set_timers)
         self._waiting.append((request, deadline))
 
@@ -137,7 +137,7 @@ class Express:
 
 
 class FastRequest:
-    """One request on the fast path; for the batcher, what waits for a prediction."""
+    """One request on the fast path; a Waiter of the batcher."""
 
     __slots__ = (
         "_timer",
@@ -191,7 +191,7 @@ class FastRequest:
         self.leave(error)
 
     def leave(self, error: BaseException | None = None) -> None:
-        """Hand the exchange to the application, which meets the same error and answers it."""
+        """Hand the exchange to the application, which finds the same error and answers it."""
         self._end()
         exchange = self.exchange
         if isinstance(error, OVERLOAD) and not (exchange.disconnected or exchange.response_started):

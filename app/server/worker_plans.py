@@ -114,7 +114,7 @@ class SharedPlans:
     async def wait_for_all(self, number: int) -> None:
         """Wait until every worker serves the plan. Raises OutOfStep if one does not.
 
-        Workers load one after the other: the time of each begins when the one before it ends.
+        Workers load one after the other: the time of each begins when the previous worker ends.
         """
         waiting = dict(enumerate(self._followed))
         deadline = time.monotonic() + self._patience

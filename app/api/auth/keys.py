@@ -1,4 +1,4 @@
-"""API keys: who may do what, and how often. The file that names them holds no key itself."""
+"""API keys with their scopes and rates, from a file that contains only their hashes."""
 
 import hashlib
 import json
@@ -16,13 +16,13 @@ from app.api.auth.rate_limits import SECONDS, Quota, Rates
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
 
-# Found in a public place, it tells by its start what it is; 256 bits are never guessed.
+# The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "mck_"
 RANDOM_BYTES = 32
 
 
 class Scope(StrEnum):
-    """What a key may do. None of them holds another."""
+    """The rights of a key. No scope includes another."""
 
     PREDICT = "predict"
     INSPECT = "inspect"
@@ -36,7 +36,7 @@ Rate = Annotated[str, Field(pattern=f"^{COUNT}/({'|'.join(SECONDS)})( burst {COU
 
 
 class Entry(BaseModel):
-    """One table of the file. `rate` is such as 100/minute, or 100/minute burst 10."""
+    """One table of the file. `rate` is for example 100/minute, or 100/minute burst 10."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +46,7 @@ class Entry(BaseModel):
 
 
 class Key:
-    """A key in use, with its rate over all processes."""
+    """A key with its rate over all processes."""
 
     def __init__(self, name: str, entry: Entry, rates: Rates) -> None:
         self.name = name
@@ -55,7 +55,7 @@ class Key:
         self._limit = rates.limit(entry.sha256, Quota.parse(entry.rate)) if entry.rate else None
 
     def require(self, scope: Scope) -> None:
-        """Count one request. Raises Forbidden, which is not counted, or RateExceeded."""
+        """Count one request. Raises Forbidden, without counting, or RateExceeded."""
         if scope not in self._scopes:
             raise Forbidden(f"the key {self.name!r} does not have the scope {scope}")
         if self._limit is not None and (nanoseconds := self._limit.take()):
@@ -68,9 +68,9 @@ class Key:
 
 
 class Keys:
-    """All keys by their SHA-256: what a lookup takes says nothing about any key.
+    """All keys by their SHA-256, so that the time of a lookup reveals nothing about a key.
 
-    Keys that are made later of the same `rates` go on with the rates of these.
+    A later Keys with the same `rates` continues the counts.
     """
 
     def __init__(self, entries: Mapping[str, Entry], rates: Rates | None = None) -> None:
@@ -84,18 +84,18 @@ class Keys:
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates | None = None) -> Self:
-        """Those of the file and the admin token, which is a key as well. Raises SettingsError."""
+        """The keys of the file, and the admin token as a key. Raises SettingsError."""
         entries = read_keys(settings.api_keys) if settings.api_keys else {}
         if settings.admin_token:
             token = settings.admin_token.get_secret_value()
-            # A name that no key of the file can have.
+            # No key of the file can have this name.
             entries["admin token"] = Entry(
                 sha256=digest(token.encode()), scopes=frozenset({Scope.ADMIN})
             )
         return cls(entries, rates)
 
     def require(self, given: bytes | None, scope: Scope) -> Key:
-        """The key that was given, which may do this now.
+        """Count one request of the `given` key, and return the key.
 
         Raises Unauthorized, UnknownKey, Forbidden or RateExceeded.
         """
@@ -109,23 +109,23 @@ class Keys:
 
 
 def digest(key: bytes) -> str:
-    # No salt and no slow hash: those protect what people make up, not 256 random bits.
+    # No salt and no slow hash: they protect passwords, but 256 random bits cannot be guessed.
     return hashlib.sha256(key).hexdigest()
 
 
 def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, str]:
-    """A random key, and the lines by which the file knows it. Raises SettingsError."""
+    """A random key, and its lines for the file of keys. Raises SettingsError."""
     key = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     entry = {"sha256": digest(key.encode()), "scopes": sorted(scopes), "rate": rate}
     given = {field: value for field, value in entry.items() if value is not None}
     _parse({name: given}, "stateserve key new")
-    # Of strings and lists of them, JSON is TOML.
+    # For strings and lists of strings, JSON is valid TOML.
     lines = [f"{field} = {json.dumps(value)}" for field, value in given.items()]
     return key, "\n".join([f"[{name}]", *lines])
 
 
 def read_keys(path: Path) -> dict[str, Entry]:
-    """Raises SettingsError, naming the key and the field."""
+    """Raises SettingsError, which names the key and the field."""
     try:
         return _parse(tomllib.loads(path.read_text("utf-8")), str(path))
     except OSError as error:
@@ -136,12 +136,12 @@ def read_keys(path: Path) -> dict[str, Entry]:
 
 def _parse(tables: dict[str, Any], source: str) -> dict[str, Entry]:
     if any(name.startswith(PREFIX) for name in tables):
-        # Not repeated, nor taken: names are in the log.
+        # The error does not repeat the name, because errors are logged.
         raise SettingsError(f"{source}: a key where its name belongs")
     try:
         return TypeAdapter(dict[Name, Entry]).validate_python(tables)
     except ValidationError as error:
-        # Without the input: a key in clear, put where its hash belongs, stays out of the log.
+        # Without the input: a key written in place of its hash must not be logged.
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"] if part != "[key]")
         raise SettingsError(f"{source}: {place}: {first['msg']}") from None

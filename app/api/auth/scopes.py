@@ -1,4 +1,4 @@
-"""Which scope each route needs, and the check that every request passes."""
+"""The scope that each route requires, and the check of every request."""
 
 import logging
 import re
@@ -15,14 +15,14 @@ from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.auth")
 AUTHORIZATION = b"authorization"
-# In a request's scope: the scope of a key that the fast path has checked, and counted.
+# A key in a request's ASGI scope: the key scope that the fast path has checked and counted.
 ADMITTED = "admitted"
 OF_A_MODEL = re.compile(r"^(/v2)?/models/\{model\}(/versions/\{version\})?(?=/|$)")
 
-# Every route, as the router that declares it has it: below a model, that is without the model.
-# None is open to all: what is served there is for the orchestrator, or holds nothing of the
-# model but its fields' names. Whoever sees activations can solve for the weights, and
-# neighbours are training rows: /explain inspects.
+# Every route by the path that its router declares, for a model without its name. Routes with None
+# need no key: they serve orchestrators, or show nothing of the model but its field names.
+# /explain needs `inspect`: weights can be computed from activations, and neighbours are training
+# rows.
 SCOPES: dict[str, Scope | None] = {
     "": Scope.PREDICT,
     "/predict": Scope.PREDICT,
@@ -66,26 +66,26 @@ SCOPES: dict[str, Scope | None] = {
 
 @cache
 def below_model(route: str) -> str:
-    """The table's name for a whole route: the same for each model and each version of it."""
+    """The route without model and version, as SCOPES has it."""
     return OF_A_MODEL.sub("", route)
 
 
 class Guard:
-    """Refuses requests without the right key: on every route, and on the fast path."""
+    """Refuses requests without the required key, on every route and on the fast path."""
 
     def __init__(self, keys: Keys, *, everything: bool) -> None:
-        """Unless `everything`, only what needs the scope admin is guarded."""
+        """Unless `everything`, only routes with the scope admin need a key."""
         self._keys = keys
         self._everything = everything
 
     @property
     def on(self) -> bool:
-        """Whether any key exists, or may come by a reload of their file: whether routes are
-        guarded, and those are there that change what is served."""
+        """Whether keys exist or a reload may add some. Then routes are guarded, and the admin
+        routes exist."""
         return self._everything or Scope.ADMIN in self._keys.scopes
 
     def reload(self, settings: Settings) -> None:
-        """Read the file of keys again; while it is not right, those that were there stay."""
+        """Read the file of keys again; if it is invalid, the present keys stay."""
         if settings.api_keys is None:
             logger.info("SIGHUP: there is nothing to reload, for the service has no API keys")
             return
@@ -97,20 +97,23 @@ class Guard:
             logger.info("SIGHUP: the API keys are reloaded")
 
     def needs(self, route: str) -> Scope | None:
-        """The scope that a route asks; admin, if nobody said which."""
+        """The scope that a route requires; admin if it is not in SCOPES."""
         scope = SCOPES.get(below_model(route), Scope.ADMIN)
         return scope if self._everything or scope is Scope.ADMIN else None
 
     async def __call__(self, request: Request) -> None:
-        asked = request.scope
-        route = asked["route"].path
-        if ADMITTED not in asked or asked[ADMITTED] is not self.needs(route):
-            self.require(route, asked["headers"], asked["request_id"], asked["path"])
+        found = request.scope
+        route = found["route"].path
+        if ADMITTED not in found or found[ADMITTED] is not self.needs(route):
+            self.require(route, found["headers"], found["request_id"], found["path"])
 
     def require(
         self, route: str, headers: Iterable[RawHeader], request_id: bytes, path: str
     ) -> None:
-        """Raises Unauthorized, Forbidden or RateExceeded for who may not do what the route does."""
+        """Check and count a request, and log an admin's.
+
+        Raises Unauthorized, Forbidden or RateExceeded.
+        """
         scope = self.needs(route)
         if scope is not None:
             given = [value for name, value in headers if name == AUTHORIZATION]
@@ -118,24 +121,24 @@ class Guard:
             if scope is Scope.ADMIN:
                 _record(key, request_id, path)
 
-    def admit(self, asked: MutableMapping[str, Any], headers: Headers, scope: Scope | None) -> None:
-        """Check and count a request before its route is known, where it needs a scope.
+    def admit(self, found: MutableMapping[str, Any], headers: Headers, scope: Scope | None) -> None:
+        """Check and count a request before its route is known, if `scope` is not None.
 
-        No header is there twice. Raises as `require` does.
+        `found` is its ASGI scope; no header is repeated. Raises the errors of `require`.
         """
         if scope is not None:
             given = headers.get(AUTHORIZATION)
             self._keys.require(None if given is None else _bearer(given), scope)
-            asked[ADMITTED] = scope
+            found[ADMITTED] = scope
 
 
 def _record(key: Key, request_id: bytes, path: str) -> None:
-    """Who changes what is served is in the log."""
+    """Log the key of a request that changes the served versions."""
     extra = {"request_id": request_id.decode(), "key": key.name, "path": path}
     logger.info("admin", extra=extra)
 
 
 def _bearer(authorization: bytes) -> bytes | None:
-    """The key in `Bearer KEY`; None where there is none."""
+    """The key in `Bearer KEY`, or None."""
     scheme, _, key = authorization.partition(b" ")
     return key.strip() or None if scheme.lower() == b"bearer" else None

@@ -1,4 +1,4 @@
-"""POST /predict: flowers in, classes and probabilities out."""
+"""POST /predict: classes and probabilities of one flower or many."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from app.predict.codecs import Instances, model_reference
 from stateserve.model.architectures import FloatArray
 
 PATH = "/predict"
-# How many instances of an answer without warnings have a value beyond the training range.
+# For formats without warnings: the number of instances with a value beyond the training range.
 OUT_OF_RANGE_ROWS = b"x-out-of-range-rows"
 router = APIRouter(tags=["predict"])
 
@@ -58,7 +58,7 @@ async def predict(
 
 
 def is_ordinary(headers: Headers) -> bool:
-    """Whether they name JSON alone, both ways: the usual request."""
+    """Whether body and answer are plain JSON, as in nearly all requests."""
     return (
         headers.get(b"content-type") == JSON_BYTES
         and headers.get(b"accept", b"*/*") == b"*/*"
@@ -69,7 +69,7 @@ def is_ordinary(headers: Headers) -> bool:
 def _answer_type(accept: bytes, source: str) -> str:
     if accept == b"*/*":
         return source
-    # The body's own type first, so that it wins a tie.
+    # The type of the body first: it is preferred if several are equally acceptable.
     return choose_media_type(accept.decode("latin-1"), dict.fromkeys([source, *media_types()]))
 
 
@@ -103,7 +103,7 @@ class _Call:
                 yield prediction
 
         content = encode(counted(), self._instances, self.options)
-        # Numbers alone do not say whose they are, nor which are extrapolated.
+        # These formats have no place for the model and for warnings.
         identity = [
             (f"x-model-{name}".replace("_", "-").encode(), value.encode())
             for name, value in model_reference(model.predictor).items()
@@ -113,7 +113,7 @@ class _Call:
 
 
 class _Content(Response):
-    """A Response of bytes that are ready, without Starlette's general case of headers."""
+    """A Response whose headers are set directly, which is faster than Starlette's."""
 
     def __init__(
         self, body: bytes | memoryview, media_type: str, extra: list[tuple[bytes, bytes]]

@@ -1,4 +1,4 @@
-"""What every request passes: its id, its record, its host, and the headers of its answer."""
+"""The middleware of every request: request id, access log, host check, and answer headers."""
 
 from app.api.middleware.hosts import TrustedHosts
 from app.api.middleware.request_id import RequestIds

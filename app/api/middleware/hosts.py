@@ -1,7 +1,8 @@
-"""Answers to the service's own host names only, against DNS rebinding.
+"""Accepts only the service's own host names, against DNS rebinding.
 
-A page whose own name is made to point here asks with that name. Starlette's TrustedHostMiddleware
-knows no exception for health probes, and refuses in plain text with a 400.
+In this attack, a page's host name resolves to this service, and the page sends requests with its
+own name. Starlette's TrustedHostMiddleware cannot exempt health probes, and refuses in plain text
+with a 400.
 """
 
 import re
@@ -15,12 +16,12 @@ from app.settings import HOST
 from stateserve.text import shown
 
 NAME = re.compile(rf"({HOST})(?::[0-9]*)?".encode())
-# An orchestrator probes a process by its address, and learns nothing of the model here.
+# An orchestrator probes a process by its IP address, and these paths show nothing of the model.
 HEALTH = ("/health/", "/v2/health/")
 
 
 class TrustedHosts:
-    """Names, `*.example.com` for all below one, or `*` for any; any where there are none."""
+    """Trusted names, `*.example.com` for all subdomains, `*` for any; an empty list is any."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._names = frozenset(patterns)
@@ -37,7 +38,7 @@ class TrustedHosts:
 
 
 class HostMiddleware:
-    """The same before an application."""
+    """Checks the Host header before the application gets the request."""
 
     def __init__(self, app: ASGIApp, hosts: TrustedHosts) -> None:
         self._app = app

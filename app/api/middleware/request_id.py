@@ -1,4 +1,4 @@
-"""Which request is which: the caller's `X-Request-ID`, or one of our own."""
+"""Request ids: the client's `X-Request-ID`, or a random one."""
 
 import os
 import re
@@ -8,27 +8,27 @@ from app.predict import RawHeader
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 ID_BYTES = 16
-# Asked of the kernel at once: for each id alone it would take as long as all else does.
+# Read from the kernel at once: a call for each id would double the time of a request.
 BLOCK_IDS = 256
 
 
 class RequestIds:
-    """128 random bits each: nobody can guess one, however many they have seen."""
+    """Ids of 128 random bits, which cannot be guessed from earlier ids."""
 
     def __init__(self) -> None:
         self.start_anew()
 
     def start_anew(self) -> None:
-        """For a process that was forked: no two may use up one block."""
+        """To be called in a forked process: two processes must not use the same block."""
         self._ids = _random_ids()
 
     def make(self) -> bytes:
-        """Another one; in the event loop's thread alone."""
+        """A new id; only for the event loop's thread."""
         return next(self._ids)
 
     def of(self, headers: Iterable[RawHeader]) -> bytes:
         for name, value in headers:
-            # Only what is safe in a log and a header; anything else is replaced, not refused.
+            # Only ids that are safe in a log and a header; others are replaced, not refused.
             if name == b"x-request-id" and REQUEST_ID.fullmatch(value):
                 return value
         return next(self._ids)

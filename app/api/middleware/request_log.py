@@ -1,4 +1,4 @@
-"""Around every request of the application: an id, a log line, and an answer to any fault."""
+"""Wraps every request of the application: request id, access log, and a 500 for exceptions."""
 
 import logging
 import time
@@ -18,16 +18,16 @@ from app.predict import HEAD, RawHeader, Tally, current_tally
 logger = logging.getLogger("app.access")
 BAD_REQUEST = 400
 CLOSE = (b"connection", b"close")
-# With it nothing is logged: the map of the page alone asks 16,384 rows at a time, which nobody
-# measured.
+# With this header the prediction log has no record: the page's map alone sends 16,384 rows at a
+# time, which are no real inputs.
 UNRECORDED = (b"x-prediction-log", b"off")
 PREDICTION_ID = b"x-prediction-id"
 
 
 class AccessMiddleware:
-    """Echoes or makes `X-Request-ID`, logs and measures, and answers an unexpected error with 500.
+    """Sets `X-Request-ID`, logs and measures, and answers an unexpected error with 500.
 
-    It stands around FastAPI's own middleware, and so sees what FastAPI itself answers.
+    It wraps FastAPI's own middleware, and so records FastAPI's own answers too.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            # The lifespan: it opens in each process that serves, after all forks.
+            # The lifespan, which runs in each serving process, after all forks.
             self.request_ids.start_anew()
             scope["app"] = self._fastapi
             try:
@@ -55,10 +55,10 @@ class AccessMiddleware:
         started = time.perf_counter()
         method, path = scope["method"], served_path(scope)
         if method == "HEAD":
-            # Answered as GET; the server sends no body of it (RFC 9110, 9.3.2).
+            # Answered as GET; the server omits the body (RFC 9110, 9.3.2).
             scope = ChainMap({"method": "GET", HEAD: True}, scope)
         tally = self._tally(scope)
-        # Of an answer that breaks off.
+        # The status of an answer that is interrupted by an exception.
         status = 500
         try:
             status = await self._pass_on(tally, scope, receive, send)
@@ -76,7 +76,7 @@ class AccessMiddleware:
     def _with_common(
         self, headers: Iterable[RawHeader], tally: Tally, status: int, scope: Scope
     ) -> list[RawHeader]:
-        """The headers of an answer, and those that every answer has."""
+        """The headers of an answer, with those common to all answers."""
         whole = [*headers, (b"x-request-id", tally.request_id)]
         if tally.prediction_id and tally.held and status < BAD_REQUEST:
             whole.append((PREDICTION_ID, tally.prediction_id))
@@ -101,7 +101,7 @@ class AccessMiddleware:
 
         request_id = scope["request_id"] = tally.request_id
         scope["app"] = self._fastapi
-        # FastAPI has each request's cookies read, in time that grows with their square.
+        # FastAPI parses the cookies of each request, in quadratic time.
         scope["headers"] = [header for header in scope["headers"] if header[0] != b"cookie"]
         try:
             await self.app(scope, receive, send_with_id)
@@ -114,26 +114,26 @@ class AccessMiddleware:
                 response = unexpected_error(served_path(scope), text)
                 await response(scope, receive, send_with_id)
             elif not complete:
-                # The server closes the connection: half an answer must not pass for a whole one.
+                # The server closes the connection: a partial answer must not look complete.
                 raise
         return status
 
 
 def _declared_path(scope: Scope) -> str:
-    # An included route does not know its router's prefix; FastAPI does, once it has matched.
+    # A route lacks its router's prefix; FastAPI adds the whole path to the scope after a match.
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     path: str = getattr(matched, "path", UNMATCHED)
     return path
 
 
 def _left(scope: Scope) -> int:
-    """The status of a request whose rest never came; the server may have refused it itself."""
+    """The status of a request that did not arrive whole; the server may have refused it."""
     status: int = scope.get("answered", CLIENT_CLOSED_REQUEST)
     return status
 
 
 def _has_left(receive: Receive) -> bool:
-    """Whether the caller is gone, as far as the server knows (app.server.http_answer.Exchange)."""
+    """Whether the client has disconnected, as far as the server knows (http_answer.Exchange)."""
     try:
         left: bool = receive.__self__.disconnected  # type: ignore[attr-defined]
     except AttributeError:

@@ -1,4 +1,4 @@
-"""What a browser may do with an answer that it loads, and which pages may ask for one."""
+"""Security headers for browsers, and CORS."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -13,10 +13,10 @@ HEADERS = {
 
 
 class BrowserHeaders:
-    """Sets HEADERS on the answers to GET and HEAD, where the endpoint did not itself.
+    """Sets HEADERS on answers to GET and HEAD, unless the endpoint has set them.
 
-    Those are what a page can load, frame or sniff at; to a POST's answer they mean nothing, so
-    a prediction goes without. `private`: no cache but the caller's own keeps an answer.
+    A page can load or frame only these answers; a POST's answer needs no such headers.
+    `private` means that no shared cache may store an answer.
     """
 
     def __init__(self, app: ASGIApp, *, private: bool) -> None:
@@ -38,7 +38,7 @@ class BrowserHeaders:
 
 
 def allow_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """`app`, with CORS for the pages of these origins; itself for none."""
+    """`app` with CORS for pages of `origins`, or `app` itself if there are none."""
     if not origins:
         return app
     return CORSMiddleware(

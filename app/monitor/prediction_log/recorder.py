@@ -1,4 +1,4 @@
-"""The observer that hands answers to the prediction log."""
+"""The observer that adds answers to the prediction log."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,12 +7,12 @@ from app.monitor.prediction_log.records import Record, Rows
 from app.predict import Answered, Observer
 from stateserve.model import Predictor
 
-# Rows of a large request that are written at once.
+# The most rows of a large request in one record.
 SLICE_ROWS = 1000
 
 
 class PredictionRecorder(Observer):
-    """Makes records of what was answered, for `append`."""
+    """Makes records of answers and passes them to `append`."""
 
     def __init__(self, predictor: Predictor, append: Callable[[Record], None]) -> None:
         self._rows = Rows(predictor)
@@ -25,7 +25,7 @@ class PredictionRecorder(Observer):
                 continue
             for at in range(start, end, SLICE_ROWS):
                 size = min(SLICE_ROWS, end - at)
-                # Neighbours in a forward pass are one record: one for each costs twice as much.
+                # Adjacent requests of a forward pass share a record, in half the time.
                 if record is None or whole is not last or at != following or size == SLICE_ROWS:
                     if record is not None:
                         self._append(record)

@@ -40,7 +40,7 @@ class ModelMetadata(BaseModel):
 
     @classmethod
     def of(cls, model: OpenModel, versions: list[str]) -> Self:
-        """With the versions of the model that are ready."""
+        """The metadata of a model; `versions` are the ready ones."""
         inputs, outputs = (
             [TensorMetadata(**asdict(info)) for info in infos]
             for infos in (model.inputs, model.outputs)
