@@ -34,7 +34,7 @@ class Service:
         return self.registry.get(name, version) if version else self.registry.current(name)
 
     def statistics(self, name: str | None = None, version: str | None = None) -> Statistics:
-        """Of the versions served under this name and number, or under any; call it in a thread."""
+        """The statistics of this name and version, or of all if None; call it in a thread."""
         served = [(each.predictor.name, each.predictor.version) for each in self.registry.served()]
         return statistics_of(
             self.metrics,

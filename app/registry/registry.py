@@ -91,7 +91,7 @@ class Registry:
         return [each.version for each in self.statuses(name) if each.state == "READY"]
 
     def index(self, *, ready: bool) -> list[IndexEntry]:
-        """Every version of every model, or with `ready` those that are ready."""
+        """Every version of every model, or with `ready` every ready version."""
         return [
             IndexEntry(s.name, s.version, s.state, s.reason or "")
             for s in self.statuses()

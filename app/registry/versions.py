@@ -123,7 +123,7 @@ class Versions:
         ]
 
     def update(self, found: Collection[str]) -> None:
-        """Add the versions on disk, and forget those that are neither on disk nor ready."""
+        """Add the versions on disk, and forget versions that are neither on disk nor ready."""
         for version in self.known.keys() - set(found) - self.ready.keys():
             del self.known[version]
         for version in found:
@@ -133,7 +133,7 @@ class Versions:
         """Yield the versions to load: canaries and shadows, then the policy's, highest first.
 
         A version whose current files are loaded is not yielded. The caller settles each before
-        it takes the next: the next lower version replaces one that failed to load. At the end,
+        it takes the next: the next lower version replaces a failed one. At the end,
         versions that are no longer selected are released if any selected version is ready.
         """
         self.update(found)

@@ -50,7 +50,7 @@ def serve_with_workers(settings: Settings) -> None:
 
 
 class Supervisor:
-    """Starts the workers, replaces one that dies, and ends when all have drained.
+    """Starts the workers, replaces a dead worker, and ends when all have drained.
 
     It answers no request and starts neither thread nor event loop, so that it can fork at any
     time. It holds the listening sockets, so waiting connections survive the death of a worker.
