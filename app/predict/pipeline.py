@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from copy import copy
-from itertools import accumulate
 from typing import Self
 
 import numpy as np
@@ -131,17 +130,23 @@ class _Forward:
 
     def together(self, items: list[Item]) -> list[Prediction]:
         began = time.perf_counter()
-        parts, since, followed = zip(*items, strict=True)
+        waited = 0.0
+        parts: list[FloatArray] = []
+        queued: list[QueuedRequest] = []
+        for part, since, followed in items:
+            waited += began - since
+            parts.append(part)
+            if followed is not None:
+                followed.passes += 1
+                queued.append(followed)
         rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        queued = [each for each in followed if each is not None]
-        for each in queued:
-            each.passes += 1
-        waited = len(items) * began - sum(since)
         whole = self.pass_over(rows, 0, len(items), waited, began, queued)
-        ends = list(accumulate(map(len, parts)))
-        return [
-            Prediction(whole, end - len(part), end) for part, end in zip(parts, ends, strict=True)
-        ]
+        predictions, start = [], 0
+        for part in parts:
+            end = start + len(part)
+            predictions.append(Prediction(whole, start, end))
+            start = end
+        return predictions
 
     def pass_over(
         self,
