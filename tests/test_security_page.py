@@ -31,9 +31,9 @@ def test_every_risk_names_a_test_that_exists() -> None:
 
 
 def test_the_scopes_are_those_of_the_code() -> None:
-    told = {
+    documented = {
         below_model(route): None if scope == "none" else scope
         for scope, routes, _ in rows_after("| scope | routes | |")
         for route in re.findall(r"`([^`]+)`", routes)
     }
-    assert told == SCOPES
+    assert documented == SCOPES

@@ -21,7 +21,7 @@ def values(output: InferOutput) -> list:
 
 async def main(address: str, rows: list[list[float]]) -> None:
     client = InferenceGRPCClient(address, retries=0)
-    told = {
+    answers = {
         "live": await client.is_server_live(),
         "ready": await client.is_server_ready(),
         "model ready": await client.is_model_ready(MODEL),
@@ -32,13 +32,13 @@ async def main(address: str, rows: list[list[float]]) -> None:
         tensor.set_data_from_numpy(np.array(rows, np.float32), binary_data=binary)
         answer = await client.infer(InferRequest(MODEL, [tensor], request_id="mine"))
         outputs = {output.name: values(output) for output in answer.outputs}
-        told["answers"].append(outputs | {"id": answer.id})
+        answers["answers"].append(outputs | {"id": answer.id})
     try:
         await client.infer(InferRequest(MODEL, []))
     except grpc.RpcError as error:
-        told["error"] = error.details()
+        answers["error"] = error.details()
     await client.close()
-    print(json.dumps(told))
+    print(json.dumps(answers))
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

@@ -20,7 +20,7 @@ def values(output: InferOutput) -> list:
 
 async def main(url: str, rows: list[list[float]]) -> None:
     client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0))
-    told = {
+    answers = {
         "live": await client.is_server_live(url),
         "ready": await client.is_server_ready(url),
         "model ready": await client.is_model_ready(url, MODEL),
@@ -32,12 +32,12 @@ async def main(url: str, rows: list[list[float]]) -> None:
         request = InferRequest(MODEL, [tensor], request_id="mine")
         answer = await client.infer(url, request, model_name=MODEL)
         outputs = {output.name: values(output) for output in answer.outputs}
-        told["answers"].append(outputs | {"id": answer.id})
+        answers["answers"].append(outputs | {"id": answer.id})
     try:
         await client.infer(url, {"inputs": []}, model_name=MODEL)
     except httpx.HTTPStatusError as error:
-        told["error"] = str(error)
-    print(json.dumps(told))
+        answers["error"] = str(error)
+    print(json.dumps(answers))
 
 
 asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))

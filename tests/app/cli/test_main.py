@@ -63,14 +63,14 @@ def test_the_version_is_told(run: Run) -> None:
 
 
 def test_shells_complete_the_commands() -> None:
-    asked = {"_STATESERVE_COMPLETE": "complete_bash", "COMP_WORDS": "stateserve se"}
+    environment = {"_STATESERVE_COMPLETE": "complete_bash", "COMP_WORDS": "stateserve se"}
     result = subprocess.run(
         [sys.executable, "-c", COMMAND],
         check=False,
         cwd=ROOT,
         capture_output=True,
         text=True,
-        env=os.environ | asked | {"COMP_CWORD": "1"},
+        env=os.environ | environment | {"COMP_CWORD": "1"},
     )
     assert result.stdout.split() == ["serve", "settings"], result.stderr
 

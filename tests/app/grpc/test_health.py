@@ -21,7 +21,7 @@ INFERENCE = "inference.GRPCInferenceService"
 STATUS = health_pb2.HealthCheckResponse
 
 
-def asked(name: str) -> health_pb2.HealthCheckRequest:
+def request_for(name: str) -> health_pb2.HealthCheckRequest:
     return health_pb2.HealthCheckRequest(service=name)
 
 
@@ -34,8 +34,8 @@ def channel(rpc: RpcProcess) -> Iterator[grpc.Channel]:
 @pytest.mark.parametrize("name", ["", INFERENCE, "grpc.health.v1.Health", "iris-model"])
 def test_what_is_ready_serves(channel: grpc.Channel, name: str) -> None:
     health = health_pb2_grpc.HealthStub(channel)
-    assert health.Check(asked(name), timeout=30).status == STATUS.SERVING
-    watch = health.Watch(asked(name), timeout=30)
+    assert health.Check(request_for(name), timeout=30).status == STATUS.SERVING
+    watch = health.Watch(request_for(name), timeout=30)
     assert next(watch).status == STATUS.SERVING
     watch.cancel()
 
@@ -43,9 +43,9 @@ def test_what_is_ready_serves(channel: grpc.Channel, name: str) -> None:
 def test_what_nobody_knows_is_not_found(channel: grpc.Channel) -> None:
     health = health_pb2_grpc.HealthStub(channel)
     with pytest.raises(grpc.RpcError) as caught:
-        health.Check(asked("other"), timeout=30)
+        health.Check(request_for("other"), timeout=30)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-    watch = health.Watch(asked("other"), timeout=30)
+    watch = health.Watch(request_for("other"), timeout=30)
     assert next(watch).status == STATUS.SERVICE_UNKNOWN
     watch.cancel()
 
@@ -54,7 +54,7 @@ def test_a_watcher_is_told_of_the_drain_and_holds_up_no_end(tmp_path: Path) -> N
     options = ("--grpc-port", "0", "--drain-delay-seconds", "1")
     with running_server(tmp_path / "log", *options) as running:
         with grpc.insecure_channel(rpc_of(running).address) as channel:
-            watch = health_pb2_grpc.HealthStub(channel).Watch(asked(""), timeout=60)
+            watch = health_pb2_grpc.HealthStub(channel).Watch(request_for(""), timeout=60)
             assert next(watch).status == STATUS.SERVING
             running.process.send_signal(signal.SIGTERM)
             assert next(watch).status == STATUS.NOT_SERVING
@@ -68,13 +68,13 @@ def test_health_of_the_server_is_open_that_of_a_model_asks_a_key(tmp_path: Path)
     with running_server(tmp_path / "log", *options) as running:
         with grpc.insecure_channel(rpc_of(running).address) as channel:
             health = health_pb2_grpc.HealthStub(channel)
-            assert health.Check(asked(""), timeout=30).status == STATUS.SERVING
+            assert health.Check(request_for(""), timeout=30).status == STATUS.SERVING
             for call in (health.Check, lambda *a, **k: list(health.Watch(*a, **k))):
                 with pytest.raises(grpc.RpcError) as caught:
-                    call(asked("iris-model"), timeout=30)
+                    call(request_for("iris-model"), timeout=30)
                 assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
             metadata = [("authorization", f"Bearer {keys[Scope.PREDICT]}")]
-            found = health.Check(asked("iris-model"), timeout=30, metadata=metadata)
+            found = health.Check(request_for("iris-model"), timeout=30, metadata=metadata)
             assert found.status == STATUS.SERVING
         assert running.stop() == 0
 

@@ -147,10 +147,10 @@ def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> Non
             for name in "abcdefgh":
                 content = ask(channel, infer(), metadata=[("x-request-id", name)])[2]
                 over_rpc = pb.ModelInferResponse.FromString(content).model_version
-                asked = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [0] * 4}
+                tensor = {"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [0] * 4}
                 over_http = rest.post(
                     f"{running.url}/v2/models/wine/infer",
-                    json={"inputs": [asked]},
+                    json={"inputs": [tensor]},
                     headers={"X-Request-ID": name},
                 ).json()["model_version"]
                 assert over_rpc == over_http

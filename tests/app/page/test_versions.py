@@ -82,9 +82,9 @@ def test_every_panel_follows_the_switch_by_keyboard(visit: OpenPage, versions: P
     before_moving = len(opened.requests)
     page.get_by_label("x0, as a number").fill("-0.75")
     expect_probabilities(page, ask(versions, "toy", "1", INPUT | {"x0": -0.75}))
-    asked = [url for url in opened.requests[before_moving:] if url.endswith("/predict")]
-    assert asked
-    assert all("/versions/1/" in url for url in asked)
+    requested = [url for url in opened.requests[before_moving:] if url.endswith("/predict")]
+    assert requested
+    assert all("/versions/1/" in url for url in requested)
     expect(page).to_have_url(re.compile(r"\?model=toy&version=1&x0=-0\.75"))
     again = visit(versions, page.url.removeprefix(versions.url))
     expect(again.page.locator("#facts")).to_contain_text("version 1 ")

@@ -1,4 +1,4 @@
-"""More than the model can do, and a model that fails: the real faces over a forward of our own."""
+"""Overload, and a failing model: the real endpoints over a fake forward pass."""
 
 import asyncio
 import json
@@ -146,14 +146,14 @@ async def test_at_ten_times_capacity_what_is_accepted_is_answered_in_time() -> N
     for _ in range(3):
         forward.rows = 0
         async with busy(service, forward):
-            asked = [asyncio.create_task(service.ask()) for _ in range(500)]
+            requests = [asyncio.create_task(service.ask()) for _ in range(500)]
             # Requests beyond the limit are refused at once: no call has ended since.
-            while sum(each.done() for each in asked) < 450:
+            while sum(each.done() for each in requests) < 450:
                 await asyncio.sleep(0)
-            refused = [each.result() for each in asked if each.done()]
+            refused = [each.result() for each in requests if each.done()]
             assert statuses(refused) == {503: 450}
             assert all(answer.headers[b"retry-after"] == b"1" for answer in refused)
-        assert statuses(await asyncio.gather(*asked)) == {200: 50, 503: 450}
+        assert statuses(await asyncio.gather(*requests)) == {200: 50, 503: 450}
         assert forward.rows == 51
     service.inference.close()
 
@@ -165,8 +165,8 @@ async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
     for _ in range(2):
         forward.rows = forward.calls = 0
         # A call takes longer than the first of each two requests would wait.
-        asked = [service.ask(timeout) for timeout in (0.02, None) * 500]
-        answers = await asyncio.gather(*asked)
+        requests = [service.ask(timeout) for timeout in (0.02, None) * 500]
+        answers = await asyncio.gather(*requests)
         assert statuses(answers[1::2]) == {200: 500}
         # In each call, one late request is computed, to measure the duration again.
         assert statuses(answers[::2])[504] >= 500 - forward.calls

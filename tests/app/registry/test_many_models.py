@@ -140,8 +140,8 @@ def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are
             save_model(folder / f"made/{version + 1}/model.pth")
         app = create_app(Settings(models=folder, model=Path("made.pth"), version_policy="all"))
         service = app.state.service
-        for face in service.registry.served():
-            list(face.inference.predict_chunks(np.zeros((1, 4), np.float32)))
+        for endpoint in service.registry.served():
+            list(endpoint.inference.predict_chunks(np.zeros((1, 4), np.float32)))
         ask(service)
         calls.append(calls_of(partial(ask, service)))
         assert len(service.statistics().model_stats) == number

@@ -85,22 +85,22 @@ def test_a_worker_that_is_stopped_is_replaced_and_counted(service: Process) -> N
     wait_until(lambda: state_of(victim) == "T")
     # The kernel gives some of these to the blocked worker; its successor answers them.
     with ThreadPoolExecutor(16) as pool:
-        asked = [
+        requests = [
             pool.submit(rest.post, f"{service.url}/predict", json=SETOSA, timeout=60)
             for _ in range(16)
         ]
         require_replaced(service, victim)
-        assert all(each.result().is_success for each in asked)
+        assert all(each.result().is_success for each in requests)
     assert hung(service) == 1
 
 
 def test_a_worker_whose_event_loop_is_blocked_is_replaced(service: Process) -> None:
     before, place = hung(service), service.log.with_name("block")
     with ThreadPoolExecutor(1) as pool:
-        asked = pool.submit(_ask, f"{service.url}/block")
+        request = pool.submit(_ask, f"{service.url}/block")
         wait_until(place.exists)
         require_replaced(service, int(place.read_text()))
-        asked.result()
+        request.result()
     assert hung(service) == before + 1
 
 

@@ -103,9 +103,9 @@ def test_a_replaced_worker_serves_what_the_others_do(service: Process) -> None:
 
 def test_a_worker_that_dies_during_verbs_leaves_all_in_step(service: Process) -> None:
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(_verb_or_lost, service, "23"[number % 2]) for number in range(20)]
+        verbs = [pool.submit(_verb_or_lost, service, "23"[number % 2]) for number in range(20)]
         os.kill(workers_of(service)[0], signal.SIGKILL)
-        outcomes = [each.result() for each in asked]
+        outcomes = [each.result() for each in verbs]
     # The requests in that worker are lost: one for each connection.
     assert outcomes.count(0) <= 4
     assert set(outcomes) <= {0, 200}
@@ -145,12 +145,12 @@ def test_workers_load_in_turns(service: Process, folder: Path) -> None:
     with path.open("rb") as lock, ThreadPoolExecutor(1) as pool:
         # The lock is held as by a worker that loads.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        asked = pool.submit(verb, service, "load", "2")
+        loading = pool.submit(verb, service, "load", "2")
         waiting = re.compile(rf"-> FLOCK .*:{path.stat().st_ino} ")
         wait_until(lambda: waiting.search(Path("/proc/locks").read_text()))
         # The other workers still answer.
         assert len(listings(service)) == 1
         assert loads_of(service) == before
         fcntl.flock(lock, fcntl.LOCK_UN)
-        assert asked.result().is_success
+        assert loading.result().is_success
     wait_until(lambda: loads_of(service) == before + 2)

@@ -42,9 +42,9 @@ def answered_by(service: Process) -> int:
 
 def test_workers_answer_with_ids_that_have_nothing_in_common(service: Process) -> None:
     url, workers = f"{service.url}/health/live", workers_of(service)
-    asked = [ask("GET", url, workers) for _ in range(64)]
-    assert {worker for worker, _ in asked} == set(workers)
-    ids = [answer.headers["x-request-id"] for _, answer in asked]
+    requests = [ask("GET", url, workers) for _ in range(64)]
+    assert {worker for worker, _ in requests} == set(workers)
+    ids = [answer.headers["x-request-id"] for _, answer in requests]
     assert len({each[:16] for each in ids}) == len({each[16:] for each in ids}) == len(ids)
 
 

@@ -28,8 +28,8 @@ async def test_predictions_have_ids_and_feedback_takes_them(tmp_path: Path) -> N
             with pytest.raises(Problem, match="no class 'daisy'"):
                 await client.feedback(one, "daisy")
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
-            told = (await http.get("/monitoring")).json()["feedback"]
-    assert (told["count"], told["accuracy"]) == (2, 0.5)
+            summary = (await http.get("/monitoring")).json()["feedback"]
+    assert (summary["count"], summary["accuracy"]) == (2, 0.5)
 
 
 def test_without_a_log_a_prediction_has_no_id(server) -> None:

@@ -43,12 +43,12 @@ async def test_the_counterfactual_has_the_class_that_it_names(
     client: httpx.AsyncClient, flower: dict[str, float]
 ) -> None:
     found = (await client.post("/explain", json=flower)).json()["counterfactual"]
-    asked = (await client.post("/predict", json=flower)).json()
+    prediction = (await client.post("/predict", json=flower)).json()
     alone = (await client.post("/predict", json=found["features"])).json()
     batch = {"instances": [found["features"], flower] * 50}
     many = (await client.post("/predict", json=batch)).json()["predictions"]
     assert alone["class"] == many[0]["class"] == many[98]["class"] == found["class"]
-    assert found["class"] != asked["class"]
+    assert found["class"] != prediction["class"]
     for name, value in found["features"].items():
         assert value - flower[name] == pytest.approx(found["changes"][name], abs=1e-6)
 

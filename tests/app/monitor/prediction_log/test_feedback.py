@@ -24,13 +24,13 @@ async def client(settings: Callable[..., Settings]) -> AsyncIterator[httpx.Async
         yield client
 
 
-async def tell(client: httpx.AsyncClient, id: str, true_class: str) -> httpx.Response:
+async def send_feedback(client: httpx.AsyncClient, id: str, true_class: str) -> httpx.Response:
     return await client.post("/feedback", json={"prediction_id": id, "class": true_class})
 
 
 async def test_feedback_comes_before_the_flush_and_again(client: httpx.AsyncClient) -> None:
     early = f"{await predict(client, 'early')}:0"
-    first = await tell(client, early, "versicolor")
+    first = await send_feedback(client, early, "versicolor")
     assert first.status_code == 200, first.text
     (judged,) = first.json()["predictions"]
     assert {name: judged[name] for name in ("model", "version", "class", "correct")} == {
@@ -40,17 +40,17 @@ async def test_feedback_comes_before_the_flush_and_again(client: httpx.AsyncClie
         "correct": False,
     }
     assert (first.json()["class"], first.json()["replaced"]) == ("versicolor", None)
-    second = (await tell(client, early, "setosa")).json()
+    second = (await send_feedback(client, early, "setosa")).json()
     assert (second["class"], second["replaced"]) == ("setosa", "versicolor")
     assert second["predictions"][0]["correct"] is True
-    told = (await client.get("/monitoring")).json()["feedback"]
-    assert told == {"count": 1, "accuracy": 1, "confusion": [[1, 0, 0], [0, 0, 0], [0, 0, 0]]}
+    summary = (await client.get("/monitoring")).json()["feedback"]
+    assert summary == {"count": 1, "accuracy": 1, "confusion": [[1, 0, 0], [0, 0, 0], [0, 0, 0]]}
 
 
 async def test_each_instance_has_an_id(client: httpx.AsyncClient) -> None:
     many = await predict(client, "many", {"instances": [SETOSA] * 3})
-    assert (await tell(client, f"{many}:2", "virginica")).status_code == 200
-    unknown = await tell(client, f"{many}:3", "virginica")
+    assert (await send_feedback(client, f"{many}:2", "virginica")).status_code == 200
+    unknown = await send_feedback(client, f"{many}:3", "virginica")
     assert unknown.status_code == 404
     assert unknown.headers["content-type"] == "application/problem+json"
     assert f"no prediction '{many}:3' in the log" in unknown.json()["detail"]
@@ -71,7 +71,7 @@ async def test_feedback_is_for_one_request_of_several_with_one_id(
             path = f"/models/made/versions/{version}/predict"
             answer = await client.post(path, json=flower, headers={"X-Request-ID": "both"})
             ids[version] = answer.headers["X-Prediction-ID"]
-        answer = (await tell(client, f"{ids['2']}:0", "class-1")).json()
+        answer = (await send_feedback(client, f"{ids['2']}:0", "class-1")).json()
         assert [each["version"] for each in answer["predictions"]] == ["2"]
         for version, count in (("1", 0), ("2", 1)):
             found = await client.get(f"/models/made/versions/{version}/monitoring")
@@ -80,11 +80,11 @@ async def test_feedback_is_for_one_request_of_several_with_one_id(
 
 async def test_an_unknown_class_changes_nothing(client: httpx.AsyncClient) -> None:
     known = f"{await predict(client, 'a')}:0"
-    answer = await tell(client, known, "Setosa")
+    answer = await send_feedback(client, known, "Setosa")
     assert answer.status_code == 422
     detail = "iris-model has no class 'Setosa'; there is setosa, versicolor, virginica"
     assert answer.json()["errors"] == [{"pointer": "/class", "detail": detail}]
-    assert (await tell(client, known, "setosa")).json()["replaced"] is None
+    assert (await send_feedback(client, known, "setosa")).json()["replaced"] is None
 
 
 HOSTILE = {
@@ -128,16 +128,16 @@ async def test_no_id_but_the_answers_own_is_taken(client: httpx.AsyncClient) -> 
     following = f"{int(known, 16) + 1:032x}"
     for other in ("mine", following, known[:24] + "00000001", known.upper(), known[1:]):
         if other != known:
-            assert (await tell(client, f"{other}:0", "setosa")).status_code == 404
-    assert (await tell(client, f"{known}:00", "setosa")).status_code == 404
-    assert (await tell(client, f"{known}:0", "setosa")).status_code == 200
+            assert (await send_feedback(client, f"{other}:0", "setosa")).status_code == 404
+    assert (await send_feedback(client, f"{known}:00", "setosa")).status_code == 404
+    assert (await send_feedback(client, f"{known}:0", "setosa")).status_code == 200
 
 
 async def test_a_body_too_large_or_of_another_type_is_refused(
     settings: Callable[..., Settings],
 ) -> None:
     async with open_client(settings(max_body_bytes=1024)) as client:
-        large = await tell(client, "a:0", "x" * 1024)
+        large = await send_feedback(client, "a:0", "x" * 1024)
         form = await client.post("/feedback", data={"prediction_id": "a:0", "class": "x"})
     assert (large.status_code, form.status_code) == (413, 415)
 
@@ -166,7 +166,7 @@ def test_a_right_body_is_read(id: str, true_class: str) -> None:
 
 async def test_without_a_log_there_is_no_feedback() -> None:
     async with open_client(Settings(model=IRIS)) as client:
-        answers = [await tell(client, "a:0", "setosa"), await client.get("/monitoring")]
+        answers = [await send_feedback(client, "a:0", "setosa"), await client.get("/monitoring")]
     for answer in answers:
         assert answer.status_code == 501
         assert "--prediction-log" in answer.json()["detail"]

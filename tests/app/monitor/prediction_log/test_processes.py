@@ -21,7 +21,7 @@ def predict(service: Process) -> str:
     return f"{answer.headers['X-Prediction-ID']}:0"
 
 
-def tell(service: Process, prediction_id: str) -> int:
+def send_feedback(service: Process, prediction_id: str) -> int:
     body = {"prediction_id": prediction_id, "class": "setosa"}
     return rest.post(f"{service.url}/feedback", json=body, timeout=30).status_code
 
@@ -33,8 +33,8 @@ def test_workers_write_what_all_predicted(address: str, tmp_path: Path) -> None:
         made = [predict(service) for _ in range(60)]
         # Any worker may answer; the other may still have to write the row.
         for each in made[-2:]:
-            wait_until(lambda each=each: tell(service, each) == 200)
-        assert tell(service, "absent:0") == 404
+            wait_until(lambda each=each: send_feedback(service, each) == 200)
+        assert send_feedback(service, "absent:0") == 404
         wait_until(lambda: len(ids(address)) == len(made))
         for victim in workers_of(service):
             os.kill(victim, signal.SIGKILL)

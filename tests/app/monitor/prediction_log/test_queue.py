@@ -185,7 +185,7 @@ async def test_every_endpoint_that_predicts_names_its_prediction(
     settings: Make, address: str
 ) -> None:
     tensor = {"name": "input", "datatype": "FP32", "shape": [2, 4], "data": [5, 3, 1, 0] * 2}
-    asked = {
+    sent = {
         "/predict": SETOSA,
         "/predict?calibrated=true": SETOSA,
         "/models/iris-model/predict": {"instances": [SETOSA] * 70},
@@ -193,7 +193,7 @@ async def test_every_endpoint_that_predicts_names_its_prediction(
         "/v2/models/iris-model/versions/1/infer": {"inputs": [tensor]},
     }
     async with open_client(settings()) as client:
-        answers = [await client.post(path, json=body) for path, body in asked.items()]
+        answers = [await client.post(path, json=body) for path, body in sent.items()]
         found = [answer.headers["X-Prediction-ID"] for answer in answers]
         for prediction_id in found:
             body = {"prediction_id": f"{prediction_id}:0", "class": "setosa"}

@@ -62,8 +62,8 @@ def test_a_file_with_its_classes_shows_the_accuracy(page: Page) -> None:
     rows = ["5.1,3.5,setosa,1.4,0.2", "6.3,3.3,versicolor,6.0,2.5", "6.4,3.2,versicolor,4.5,1.5"]
     header = "sepal_length,sepal_width,class,petal_length,petal_width"
     page.evaluate(DROP, ["labelled.csv", "\n".join([header, *rows])])
-    told = "Accuracy 66.7 %: 2 of 3 rows have the class that the column class says."
-    expect(page.locator("#batch-accuracy")).to_have_text(told)
+    message = "Accuracy 66.7 %: 2 of 3 rows have the class that the column class says."
+    expect(page.locator("#batch-accuracy")).to_have_text(message)
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Download results").click()
     with Path(downloading.value.path()).open(newline="") as file:
@@ -115,8 +115,8 @@ def test_a_wrong_file_is_told_and_a_mended_one_is_read(page: Page) -> None:
     expect(page.locator("#batch-results")).to_be_visible()
     header = "sepal_length,sepal_width,petal_length,petal_width"
     page.evaluate(DROP, ["mine.csv", f"{header}\n1,2,x,4"])
-    told = 'mine.csv: row 2, column petal_length: "x" is not a finite number'
-    expect(page.locator("#batch-status")).to_have_text(told)
+    message = 'mine.csv: row 2, column petal_length: "x" is not a finite number'
+    expect(page.locator("#batch-status")).to_have_text(message)
     expect(page.locator("#batch-results")).to_be_hidden()
     page.evaluate(DROP, ["mine.csv", f"{header}\n1,2,3,4"])
     expect(page.locator("#batch-status")).to_have_text("mine.csv: 1 row")

@@ -102,7 +102,7 @@ def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> 
     texts = [f"{name} {value * 100:.1f} %" for name, value in answer["probabilities"].items()]
     expected = f"petal_width {high}: {', '.join(texts)}"
 
-    def told() -> bool:
+    def is_reported() -> bool:
         box = page.locator("#curves-plot svg").bounding_box()
         assert box is not None
         # The last of the points, at the end of the slider.
@@ -110,7 +110,7 @@ def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> 
         page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 2)
         return page.locator("#curves-readout").inner_text() == expected
 
-    wait_until(page, told)
+    wait_until(page, is_reported)
 
 
 def test_a_map_that_is_refused_says_so(visit: OpenPage, server: Process) -> None:

@@ -115,8 +115,8 @@ def test_a_log_that_cannot_be_asked_is_told(visit: OpenPage, logged: Process) ->
     opened = visit(logged)
     opened.page.route("**/monitoring?**", lambda route: route.abort())
     opened.page.get_by_role("button", name="Refresh").click()
-    told = "The service does not answer."
-    expect(opened.page.locator("#monitoring-status")).to_have_text(told)
+    message = "The service does not answer."
+    expect(opened.page.locator("#monitoring-status")).to_have_text(message)
     expect(opened.page.locator("#monitoring-parts")).to_be_hidden()
     opened.complaints.clear()
 
