@@ -79,10 +79,10 @@ async def test_metadata_says_what_infer_takes_and_gives(client: httpx.AsyncClien
 async def test_it_predicts_as_the_module_does(
     client: httpx.AsyncClient, version: str, flat: bool
 ) -> None:
-    asked = body(id="mine")
+    described = body(id="mine")
     if flat:
-        asked["inputs"][0]["data"] = FLAT
-    answer = await client.post(f"/v2/models/iris-model{version}/infer", json=asked)
+        described["inputs"][0]["data"] = FLAT
+    answer = await client.post(f"/v2/models/iris-model{version}/infer", json=described)
     outputs, wanted = by_name(answer), expected(ROWS)
     assert {k: answer.json()[k] for k in ("id", "model_name", "model_version")} == {
         "id": "mine",
@@ -113,8 +113,8 @@ async def test_bytes_in_and_out(client: httpx.AsyncClient) -> None:
         {"name": "label", "parameters": {"binary_data": True}},
         {"name": "index", "parameters": {"binary_data": False}},
     ]
-    asked = {"parameters": {"binary_data_output": True}, "inputs": [tensor], "outputs": outputs}
-    head = json.dumps(asked).encode()
+    described = {"parameters": {"binary_data_output": True}, "inputs": [tensor], "outputs": outputs}
+    head = json.dumps(described).encode()
     answer = await client.post(
         INFER,
         content=head + array.tobytes(),
@@ -138,8 +138,8 @@ async def test_a_length_of_0_makes_the_body_one_row(client: httpx.AsyncClient) -
 
 
 async def test_classification_gives_the_highest_first(client: httpx.AsyncClient) -> None:
-    asked = {"name": "probabilities", "parameters": {"classification": 2}}
-    outputs = by_name(await client.post(INFER, json=body(outputs=[asked])))
+    described = {"name": "probabilities", "parameters": {"classification": 2}}
+    outputs = by_name(await client.post(INFER, json=body(outputs=[described])))
     assert outputs["probabilities"]["datatype"] == "BYTES"
     assert outputs["probabilities"]["shape"] == [3, 2]
     found = np.array(outputs["probabilities"]["data"]).reshape(3, 2)
@@ -152,9 +152,9 @@ async def test_classification_gives_the_highest_first(client: httpx.AsyncClient)
 
 
 def changed(**changes: Any) -> bytes:
-    asked = body()
-    asked["inputs"][0] |= changes
-    return json.dumps(asked).encode()
+    described = body()
+    described["inputs"][0] |= changes
+    return json.dumps(described).encode()
 
 
 NO_DATA = json.dumps({"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32"}]}).encode()
