@@ -47,4 +47,4 @@ def metric(service: Process, start: str) -> float:
 
 def metrics_directory(pid: int) -> Path:
     maps = Path(f"/proc/{pid}/maps").read_text()
-    return Path(re.search(r"(/\S+/multiclass-metrics-\w+)/", maps)[1])
+    return Path(re.search(r"(/\S+/stateserve-workers-\w+)/", maps)[1])

@@ -65,7 +65,15 @@ class Mirror(Observer):
         if not fits:
             self._counts.shed.inc()
         elif starts:
+            self._start()
+
+    def _start(self) -> None:
+        try:
             self._thread.submit(self._work)
+        except RuntimeError:
+            # No thread could be started; the next answer tries again.
+            with self._lock:
+                self._busy = False
 
     def _work(self) -> None:
         while batch := self._take():

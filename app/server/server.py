@@ -135,9 +135,11 @@ class Server(uvicorn.Server):
             yield
             return
         before = signal.signal(signal.SIGHUP, self._handle_hang_up)
-        with super().capture_signals():
-            yield
-        signal.signal(signal.SIGHUP, before)
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # uvicorn's own raises the signal again at the end, so the status would not be 0.

@@ -10,7 +10,7 @@ from app.errors import WorkerError
 logger = logging.getLogger("app.workers")
 # In memory, and writable even if the root file system is read-only.
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
-PREFIX = "multiclass-metrics-"
+PREFIX = "stateserve-workers-"
 # For each worker and the supervisor: the metrics of a hundred models.
 MIB_EACH = 1
 

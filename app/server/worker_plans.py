@@ -138,21 +138,23 @@ def _read(path: Path, kind: type[Document]) -> Document:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return kind()
+    except OSError as error:
+        raise _not_shared(path, error) from None
 
 
 def _write(path: Path, document: msgspec.Struct) -> None:
     try:
         write_atomically({path: msgspec.json.encode(document)})
     except OSError as error:
-        raise _unwritten(path, error) from None
+        raise _not_shared(path, error) from None
 
 
 def _open(path: Path) -> TextIO:
     try:
         return path.open("w")
     except OSError as error:
-        raise _unwritten(path, error) from None
+        raise _not_shared(path, error) from None
 
 
-def _unwritten(path: Path, error: OSError) -> OutOfStep:
+def _not_shared(path: Path, error: OSError) -> OutOfStep:
     return OutOfStep(f"the workers cannot share what they serve: {path}: {error.strerror}")

@@ -17,7 +17,7 @@ from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, Unk
 from app.settings import Settings
 
 # The prefix identifies a leaked key, for example to secret scanners.
-PREFIX = "mck_"
+PREFIX = "ssk_"
 RANDOM_BYTES = 32
 
 

@@ -42,4 +42,4 @@ def test_a_mistake_makes_no_key(run: Run, arguments: list[str], message: str) ->
     assert status not in (0, None)
     text = f"{status}\n{printed}"
     assert re.search(message, text)
-    assert "mck_" not in text
+    assert "ssk_" not in text

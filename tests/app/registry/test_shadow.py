@@ -214,3 +214,20 @@ def test_only_the_same_features_and_classes_can_be_compared() -> None:
     assert why_not_comparable(default, make_predictor(2, "2", n_classes=2)) == (
         "its classes are class-0, class-1; those of the default class-0, class-1, class-2"
     )
+
+
+async def test_a_shadow_whose_thread_cannot_start_tries_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    watched = Watched(make_predictor(2, "2"))
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as system:
+        system.setattr(threading.Thread, "start", refuse)
+        await watched.predict(ROWS[:1])
+        # The answer is given to observers at the end of the tick.
+        await asyncio.sleep(0)
+    await watched.predict(ROWS[:1])
+    await watched.until(lambda: watched.requests("compared") == 2)

@@ -26,7 +26,7 @@ def test_lists_are_given_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_key_is_no_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STATESERVE_KEY", "mck_")
+    monkeypatch.setenv("STATESERVE_KEY", "ssk_")
     assert Settings.read() == Settings()
 
 

@@ -51,7 +51,7 @@ def run(keyed: Keyed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 def test_no_line_of_the_log_has_a_key(keyed: Keyed) -> None:
     server, keys = keyed
-    secrets = [*keys.values(), TOKEN, "mck_wrong"]
+    secrets = [*keys.values(), TOKEN, "ssk_wrong"]
     with rest.client(server.url) as client:
         for key in secrets:
             for headers in (
@@ -103,7 +103,7 @@ async def test_the_client_to_await_sends_it_too(keyed: Keyed) -> None:
         assert (await client.predict(SETOSA)).label == "setosa"
 
 
-@pytest.mark.parametrize("key", ["", "two words", "mck_\n", "mck_é"])
+@pytest.mark.parametrize("key", ["", "two words", "ssk_\n", "ssk_é"])
 def test_what_cannot_be_a_key_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ClientError, match=r"^the key has a character that no key has$"):
         Client("http://test", key=key)

@@ -48,7 +48,7 @@ def test_a_new_keys_lines_say_all_but_the_key(
 def test_no_two_new_keys_are_the_same_and_each_has_256_random_bits() -> None:
     made = {new_key("one", [Scope.PREDICT], None)[0] for _ in range(100)}
     assert len(made) == 100
-    assert all(re.fullmatch(r"mck_[A-Za-z0-9_-]{43}", key) for key in made)
+    assert all(re.fullmatch(r"ssk_[A-Za-z0-9_-]{43}", key) for key in made)
 
 
 @given(SCOPES, st.sampled_from(Scope))

@@ -51,8 +51,8 @@ def test_the_page_asks_for_a_key_and_keeps_it_for_its_tab(page: Page, keyed: Key
     expect(field).to_be_hidden()
     page.reload()
     page.locator("#verdict .probability").wait_for()
-    assert page.evaluate("document.cookie + JSON.stringify(localStorage)").find("mck_") == -1
-    assert "mck_" not in page.url
+    assert page.evaluate("document.cookie + JSON.stringify(localStorage)").find("ssk_") == -1
+    assert "ssk_" not in page.url
     other = page.context.new_page()
     other.goto(server.url)
     expect(other.get_by_label("API key")).to_be_visible()
