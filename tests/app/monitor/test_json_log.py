@@ -137,8 +137,8 @@ def create_app(settings):
     thread.join()
     raise RuntimeError("two\\nlines")
 
-import app.main
-app.main.create_app = create_app
+import app.api
+app.api.create_app = create_app
 from app.cli import main
 main()
 """
@@ -146,7 +146,9 @@ main()
 
 def test_what_nobody_caught_is_a_line_of_json() -> None:
     command = [sys.executable, "-c", FAULTY, "serve", "--port", "0"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
     assert result.returncode == 1
     warning, of_a_thread, fatal = map(json.loads, result.stderr.splitlines())
     assert "odd" in warning["message"]
