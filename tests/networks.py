@@ -18,8 +18,8 @@ def linear(seed: int, n_features: int = 4, n_classes: int = 3) -> tuple[Multicla
     """A module whose every ReLU is active near 0, and the weights of its logits."""
     module = seeded(seed, n_features, 6, n_classes)
     with torch.no_grad():
-        module.hidden.bias += 20
+        module.hidden.bias.add_(20)
         # The shift by 20 changes every logit; subtract its effect.
-        module.output.bias -= module.output.weight.sum(dim=1) * 20
+        module.output.bias.sub_(module.output.weight.sum(dim=1) * 20)
     weight = (module.output.weight.double() @ module.hidden.weight.double()).detach().numpy()
     return module, weight
