@@ -6,6 +6,7 @@ StateserveError
 │   ├── UnsafeCheckpoint       loading it would run the pickle's own code
 │   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
+├── ForwardFailed              the module raised an error, or its output does not fit its card
 ├── InvalidSlice               the index does not fit the tensor
 ├── MissingExtra               an optional package is not installed
 └── ClientError                the client has no usable answer
@@ -37,6 +38,10 @@ class StateMismatch(CheckpointError):
 
 
 class CardMismatch(CheckpointError):
+    pass
+
+
+class ForwardFailed(StateserveError):
     pass
 
 

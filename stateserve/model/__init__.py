@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
-    from stateserve.model.card import Feature as Feature
     from stateserve.model.card import Golden as Golden
     from stateserve.model.card import card_path as card_path
     from stateserve.model.certainty import Novelty as Novelty
@@ -20,12 +19,20 @@ if TYPE_CHECKING:
     from stateserve.model.certainty import calibrate as calibrate
     from stateserve.model.checkpoint import convert as convert
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
+    from stateserve.model.feature import Feature as Feature
+    from stateserve.model.model import Model as Model
+    from stateserve.model.model_card import ModelCard as ModelCard
     from stateserve.model.model_view import Layer as Layer
     from stateserve.model.model_view import ModelView as ModelView
     from stateserve.model.naming import card_like as card_like
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.naming import split_unit as split_unit
     from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.signature import Input as Input
+    from stateserve.model.signature import Output as Output
+    from stateserve.model.signature import Signature as Signature
+    from stateserve.model.tensor_model import Arrays as Arrays
+    from stateserve.model.tensor_model import TensorModel as TensorModel
     from stateserve.model.training_data import Bootstrap as Bootstrap
     from stateserve.model.training_data import Calibration as Calibration
     from stateserve.model.training_data import FeatureHistogram as FeatureHistogram
@@ -41,12 +48,17 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "card": ("Architecture", "CARD_SUFFIX", "Card", "Feature", "Golden", "card_path"),
+        "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
+        "feature": ("Feature",),
+        "model": ("Model",),
+        "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),
         "predictor": ("Predictor",),
+        "signature": ("Input", "Output", "Signature"),
+        "tensor_model": ("Arrays", "TensorModel"),
         "training_data": (
             "Bootstrap",
             "Calibration",

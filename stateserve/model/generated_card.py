@@ -10,7 +10,8 @@ from stateserve.checkpoint import State
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import MAX_FEATURES, Architecture, Card, Feature, Golden
+from stateserve.model.card import MAX_FEATURES, Architecture, Card, Golden
+from stateserve.model.feature import Feature
 from stateserve.model.training_record import MAX_CLASSES
 
 GOLDEN_ROWS = 8

@@ -8,8 +8,9 @@ from pydantic import ValidationError
 
 from stateserve.errors import CardMismatch, CheckpointError
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import Card, Feature, first_fault, read_card
+from stateserve.model.card import Card, first_fault, read_card
 from stateserve.model.checkpoint import read_finite_state
+from stateserve.model.feature import Feature
 from stateserve.model.generated_card import multiclass_of, named_card, sizes
 from stateserve.model.predictor import Predictor
 from stateserve.text import printable

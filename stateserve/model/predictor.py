@@ -1,24 +1,20 @@
-"""A loaded model, ready to predict: a module with its state and card."""
+"""A loaded tabular classifier, ready to predict."""
 
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Self
 
 import numpy as np
 
-from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateMismatch
-from stateserve.inspect import Entry, describe_module
 from stateserve.model.architectures.compiled import FloatArray, Forward, compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.background import in_background
 from stateserve.model.card import Card
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.model.generated_card import golden_prediction, sizes
+from stateserve.model.model import Model
 from stateserve.text import printable
 
 # The golden prediction may be from another CPU, whose kernels round differently.
@@ -26,14 +22,8 @@ GOLDEN_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """An immutable model: module in evaluation mode, card, name and version."""
-
-    module: Multiclass
-    card: Card
-    name: str
-    version: str = "1"
-    _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+class Predictor(Model[Multiclass, Card]):
+    """A tabular classifier: a Multiclass with a card of schema version 1."""
 
     @classmethod
     def load(cls, path: Path, name: str | None = None, version: str = "1") -> Self:
@@ -87,25 +77,6 @@ class Predictor:
                 golden.log_probabilities, np.float32
             )
         return golden_prediction(self.module, self.card.features)
-
-    @property
-    def state_sha256(self) -> str:
-        """The hash that loading verified, as 64 hexadecimal digits."""
-        return self.card.state_sha256
-
-    def describe(self) -> Future[list[Entry]]:
-        """Every state_dict entry, computed once, in the background, at the first call."""
-        with self._describing:
-            return self._description
-
-    @cached_property
-    def _description(self) -> Future[list[Entry]]:
-        return in_background(partial(describe_module, self.module))
-
-    @cached_property
-    def arrays(self) -> dict[str, Array]:
-        """The state_dict's tensors as NumPy arrays over the same memory."""
-        return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}
 
     @cached_property
     def novelty(self) -> NoveltyDetector | None:

@@ -11,7 +11,7 @@ import torch
 
 from app.settings.settings import Settings
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import Feature
+from stateserve.model.feature import Feature
 from tests.project import IRIS, SETOSA
 from tests.service import open_client
 

@@ -1,0 +1,42 @@
+"""Tensors to NumPy arrays and back, over the same memory where they can share it.
+
+NumPy has no bfloat16 and float8; ml_dtypes adds them under torch's own names.
+"""
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch import Tensor
+
+from stateserve.checkpoint import Array
+
+# torch's dtypes that NumPy lacks, and the integers of the same size.
+EXTRA = {
+    "bfloat16": torch.int16,
+    "float8_e4m3fn": torch.int8,
+    "float8_e4m3fnuz": torch.int8,
+    "float8_e5m2": torch.int8,
+    "float8_e5m2fnuz": torch.int8,
+    "float8_e8m0fnu": torch.int8,
+}
+
+
+def to_array(tensor: Tensor) -> Array:
+    """A C-contiguous array of any dense tensor; it shares the memory of a contiguous one."""
+    tensor = tensor.detach()
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    tensor = tensor.cpu().contiguous().resolve_conj().resolve_neg()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if name not in EXTRA:
+        return tensor.numpy()
+    return tensor.view(EXTRA[name]).numpy().view(getattr(ml_dtypes, name))
+
+
+def to_tensor(array: Array) -> Tensor:
+    """A tensor over the memory of a writable C-contiguous array."""
+    name = array.dtype.name
+    if name not in EXTRA:
+        return torch.from_numpy(array)
+    integers = np.dtype(f"i{array.itemsize}")
+    return torch.from_numpy(array.view(integers)).view(getattr(torch, name))

@@ -1,0 +1,58 @@
+"""The common part of every loaded model: a module with its state, card, name and version."""
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from threading import Lock
+from typing import Generic, Protocol, TypeVar
+
+from torch import nn
+
+from stateserve.checkpoint import Array
+from stateserve.inspect import Entry, describe_module
+from stateserve.model.background import in_background
+
+Module = TypeVar("Module", bound=nn.Module, covariant=True)
+
+
+class AnyCard(Protocol):
+    """A card of any schema version."""
+
+    @property
+    def state_sha256(self) -> str: ...
+
+    @property
+    def warnings(self) -> list[str]: ...
+
+
+CardType = TypeVar("CardType", bound=AnyCard, covariant=True)
+
+
+@dataclass(frozen=True)
+class Model(Generic[Module, CardType]):
+    """An immutable model: module in evaluation mode, card, name and version."""
+
+    module: Module
+    card: CardType
+    name: str
+    version: str = "1"
+    _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    @property
+    def state_sha256(self) -> str:
+        """The hash that loading verified, as 64 hexadecimal digits."""
+        return self.card.state_sha256
+
+    def describe(self) -> Future[list[Entry]]:
+        """Every state_dict entry, computed once, in the background, at the first call."""
+        with self._describing:
+            return self._description
+
+    @cached_property
+    def _description(self) -> Future[list[Entry]]:
+        return in_background(partial(describe_module, self.module))
+
+    @cached_property
+    def arrays(self) -> dict[str, Array]:
+        """The state_dict's tensors as NumPy arrays over the same memory."""
+        return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}

@@ -1,0 +1,89 @@
+"""Schema version 2 of the model card: code, state and signature of any PyTorch model."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from stateserve.model.signature import Input, Output, Signature
+from stateserve.model.training_data import Frozen, Name, Text
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+# The name of a file in the card's own folder.
+FileName = Annotated[str, Field(max_length=255, pattern=r"^(?!\.)[^/\\\x00-\x1f]+$")]
+Scalar = bool | int | float | Text
+
+
+class UserClass(Frozen):
+    """A class in a Python file. Loading it runs the file."""
+
+    kind: Literal["class"] = "class"
+    file: FileName
+    name: Annotated[str, Field(max_length=200, pattern=r"^[^\W\d]\w*$")]
+    kwargs: dict[Name, JsonValue] = Field(default={}, max_length=100)
+    sha256: Sha256
+
+
+class Program(Frozen):
+    """A program of torch.export. Loading it runs no Python."""
+
+    kind: Literal["program"] = "program"
+    file: FileName
+    sha256: Sha256
+
+
+Code = Annotated[UserClass | Program, Field(discriminator="kind")]
+
+
+class GoldenFile(Frozen):
+    """Inputs, and the outputs that the model must give for them, as a safetensors file.
+
+    A tensor of it has the name `BATCH/inputs/NAME` or `BATCH/outputs/NAME`, such as `3/inputs/x`;
+    BATCH is the number of rows.
+    """
+
+    file: FileName
+    sha256: Sha256
+
+
+class ModelCard(Frozen):
+    """The card of a model with any code. `state_sha256` is stateserve.checkpoint.state_sha256.
+
+    `prefix` was taken off the names of the state_dict when it was loaded. A generated card, for a
+    model without a card file, has no golden file.
+    """
+
+    schema_version: Literal[2] = 2
+    name: Text
+    code: Code
+    inputs: list[Input]
+    outputs: list[Output]
+    state_sha256: Sha256
+    prefix: Text = ""
+    golden: GoldenFile | None = None
+    dataset: Text | None = None
+    hyperparameters: dict[Name, Scalar] = Field(default={}, max_length=100)
+    metrics: dict[Name, float] = Field(default={}, max_length=100)
+    libraries: dict[Text, Text] = Field(default={}, max_length=100)
+
+    @model_validator(mode="after")
+    def _require_signature(self) -> Self:
+        _ = self.signature
+        return self
+
+    @property
+    def signature(self) -> Signature:
+        return Signature(inputs=self.inputs, outputs=self.outputs)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings for users of the model about its card."""
+        return [] if self.golden else [NO_CARD]
+
+    def to_json(self) -> bytes:
+        return (self.model_dump_json(indent=2) + "\n").encode()
+
+
+NO_CARD = (
+    "no model card: the signature was inferred from an example; "
+    "`stateserve pack` writes a card that names inputs, outputs and classes"
+)

@@ -1,0 +1,178 @@
+"""The signature of a model: its named inputs and outputs, with dtypes and shapes."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from stateserve.model.feature import Feature
+from stateserve.model.training_data import Frozen, Name, Text
+from stateserve.model.training_record import MAX_CLASSES
+
+# -1 in a shape: any length. Axis 0 is the batch axis.
+ANY = -1
+MAX_AXES = 8
+MAX_AXIS = 2**31 - 1
+MAX_TENSORS = 32
+Dtype = Literal[
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+]
+Pixels = Annotated[int, Field(ge=1, le=16_384)]
+Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
+Kind = Literal["log_probabilities", "logits", "probabilities", "values", "embedding", "tensor"]
+# These kinds give a class to each row, by its highest value.
+CLASS_KINDS = ("log_probabilities", "logits", "probabilities")
+
+
+class ImageInput(Frozen):
+    """How a picture becomes one instance of a tensor, in this order, as torchvision does it.
+
+    The picture is rotated as its EXIF orientation says and converted to `mode`. `resize` is the
+    new length of the shorter side, or [height, width]; `crop` [height, width] is cut out of the
+    centre. Each value, 0 to 255, is multiplied by `scale`; then `mean` is subtracted from each
+    channel, and `std` divides it. `layout` is the order of the tensor's axes.
+
+    Source: torchvision.transforms Resize, CenterCrop, ToTensor and Normalize.
+    """
+
+    mode: Literal["L", "RGB", "RGBA"]
+    resize: Pixels | Size | None = None
+    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    crop: Size | None = None
+    scale: float = Field(default=1 / 255, gt=0)
+    mean: Annotated[list[float], Field(max_length=4)] | None = None
+    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(max_length=4)] | None = None
+    layout: Literal["CHW", "HWC", "HW"] = "CHW"
+
+    @property
+    def channels(self) -> int:
+        return len(self.mode)
+
+    @model_validator(mode="after")
+    def _require_channels(self) -> Self:
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.channels:
+                raise ValueError(
+                    f"{name} has {len(values)} values; {self.mode} has {self.channels}"
+                )
+        if self.layout == "HW" and self.channels != 1:
+            raise ValueError(f"layout HW has one channel, and {self.mode} {self.channels}")
+        return self
+
+
+class TokensInput(Frozen):
+    """A tensor of token ids: each from 0 to `vocabulary` - 1. `pad` fills shorter rows."""
+
+    vocabulary: Annotated[int, Field(ge=1)] | None = None
+    pad: Annotated[int, Field(ge=0)] | None = None
+
+
+def _batched(shape: list[int]) -> list[int]:
+    if shape[0] != ANY:
+        raise ValueError(f"axis 0 is the batch axis: {ANY}, not {shape[0]}")
+    if math.prod(abs(length) for length in shape) > MAX_AXIS:
+        raise ValueError("the shape has more elements than any tensor that is served")
+    return shape
+
+
+class Tensor(Frozen):
+    """A named tensor. In `shape`, -1 means any length; axis 0 is the batch axis, always -1."""
+
+    name: Name
+    dtype: Dtype
+    shape: Annotated[
+        list[Annotated[int, Field(ge=ANY, le=MAX_AXIS)]],
+        Field(min_length=1, max_length=MAX_AXES),
+        AfterValidator(_batched),
+    ]
+
+    @property
+    def row_shape(self) -> list[int]:
+        """The shape of one instance: without the batch axis."""
+        return self.shape[1:]
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether an array of this shape, its batch axis included, can be this tensor."""
+        return len(shape) == len(self.shape) and all(
+            want in (ANY, have) for want, have in zip(self.shape, shape, strict=True)
+        )
+
+
+class Input(Tensor):
+    """An input. `features` name the columns of a table; `finite` refuses NaN and infinity."""
+
+    features: Annotated[list[Feature], Field(min_length=1, max_length=10_000)] | None = None
+    image: ImageInput | None = None
+    tokens: TokensInput | None = None
+    finite: bool = True
+
+    @model_validator(mode="after")
+    def _require_one_kind(self) -> Self:
+        if sum(part is not None for part in (self.features, self.image, self.tokens)) > 1:
+            raise ValueError("features, image and tokens exclude each other")
+        if self.features:
+            _require_distinct("features", [feature.name for feature in self.features])
+            if self.row_shape != [len(self.features)]:
+                raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
+        if self.image:
+            axes = len(self.image.layout)
+            if len(self.row_shape) != axes:
+                raise ValueError(f"an image of layout {self.image.layout} has {axes} axes")
+            if self.dtype not in ("uint8", "float16", "bfloat16", "float32", "float64"):
+                raise ValueError(f"an image is uint8 or a float, not {self.dtype}")
+        if self.tokens and not self.dtype.startswith(("int", "uint")):
+            raise ValueError(f"token ids are integers, not {self.dtype}")
+        return self
+
+
+class Output(Tensor):
+    """An output. `classes` name its last axis, `unit` is that of its values."""
+
+    kind: Kind = "tensor"
+    classes: Annotated[list[Name], Field(max_length=MAX_CLASSES, fail_fast=True)] | None = None
+    unit: Text | None = None
+
+    @model_validator(mode="after")
+    def _require_classes(self) -> Self:
+        if self.classes is None:
+            return self
+        if self.kind not in CLASS_KINDS:
+            raise ValueError(f"an output with classes is one of {', '.join(CLASS_KINDS)}")
+        if self.shape[1:] != [len(self.classes)]:
+            raise ValueError(f"{len(self.classes)} classes do not fit the shape {self.shape}")
+        _require_distinct("classes", self.classes)
+        return self
+
+    @property
+    def classifies(self) -> bool:
+        """Whether each row of this output has a most probable class."""
+        return self.kind in CLASS_KINDS and len(self.shape) == 2
+
+
+class Signature(Frozen):
+    """The inputs, in the order of forward's arguments, and the outputs, in the module's order."""
+
+    inputs: Annotated[list[Input], Field(min_length=1, max_length=MAX_TENSORS)]
+    outputs: Annotated[list[Output], Field(min_length=1, max_length=MAX_TENSORS)]
+
+    @model_validator(mode="after")
+    def _require_names(self) -> Self:
+        _require_distinct("inputs", [each.name for each in self.inputs])
+        _require_distinct("outputs", [each.name for each in self.outputs])
+        return self
+
+
+def _require_distinct(what: str, names: Sequence[str]) -> None:
+    if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise ValueError(f"{what} repeat {', '.join(repeated[:3])}")
