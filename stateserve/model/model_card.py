@@ -8,19 +8,26 @@ from stateserve.model.signature import Input, Output, Signature
 from stateserve.model.training_data import Frozen, Name, Text
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_PART = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
 # The name of a file in the card's own folder.
-FileName = Annotated[str, Field(max_length=255, pattern=r"^(?!\.)[^/\\\x00-\x1f]+$")]
+FileName = Annotated[str, Field(max_length=255, pattern=f"^{_PART}$")]
+# A file in the card's folder or below it, such as nets.py or models/nets.py.
+CodePath = Annotated[str, Field(max_length=1000, pattern=rf"^({_PART}/){{0,9}}{_PART}\.py$")]
 Scalar = bool | int | float | Text
 
 
 class UserClass(Frozen):
-    """A class in a Python file. Loading it runs the file."""
+    """A class in a Python file, or a function that makes the module. Loading it runs the file.
+
+    `modules` are the other files of the folder that the file imports, with their hashes.
+    """
 
     kind: Literal["class"] = "class"
-    file: FileName
+    file: CodePath
     name: Annotated[str, Field(max_length=200, pattern=r"^[^\W\d]\w*$")]
     kwargs: dict[Name, JsonValue] = Field(default={}, max_length=100)
     sha256: Sha256
+    modules: dict[CodePath, Sha256] = Field(default={}, max_length=100)
 
 
 class Program(Frozen):
