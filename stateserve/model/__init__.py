@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.naming import split_unit as split_unit
     from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
     from stateserve.model.signature import Signature as Signature
@@ -57,7 +58,7 @@ __getattr__ = lazy_exports(
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),
         "predictor": ("Predictor",),
-        "signature": ("Input", "Output", "Signature"),
+        "signature": ("ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("Arrays", "TensorModel"),
         "training_data": (
             "Bootstrap",

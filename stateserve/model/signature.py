@@ -41,14 +41,17 @@ class ImageInput(Frozen):
     The picture is rotated as its EXIF orientation says and converted to `mode`. `resize` is the
     new length of the shorter side, or [height, width]; `crop` [height, width] is cut out of the
     centre. Each value, 0 to 255, is multiplied by `scale`; then `mean` is subtracted from each
-    channel, and `std` divides it. `layout` is the order of the tensor's axes.
+    channel, and `std` divides it. An input of dtype uint8 has the values as they are. `layout` is
+    the order of the tensor's axes.
 
     Source: torchvision.transforms Resize, CenterCrop, ToTensor and Normalize.
     """
 
     mode: Literal["L", "RGB", "RGBA"]
     resize: Pixels | Size | None = None
-    interpolation: Literal["nearest", "bilinear", "bicubic"] = "bilinear"
+    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = (
+        "bilinear"
+    )
     crop: Size | None = None
     scale: float = Field(default=1 / 255, gt=0)
     mean: Annotated[list[float], Field(max_length=4)] | None = None
@@ -58,6 +61,14 @@ class ImageInput(Frozen):
     @property
     def channels(self) -> int:
         return len(self.mode)
+
+    @property
+    def row_shape(self) -> list[int]:
+        """The shape of one instance; -1 for a length that depends on the picture."""
+        resize = self.resize if isinstance(self.resize, list) else [ANY, ANY]
+        height, width = self.crop or resize
+        lengths = {"C": self.channels, "H": height, "W": width}
+        return [lengths[axis] for axis in self.layout]
 
     @model_validator(mode="after")
     def _require_channels(self) -> Self:
@@ -126,14 +137,21 @@ class Input(Tensor):
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
         if self.image:
-            axes = len(self.image.layout)
-            if len(self.row_shape) != axes:
-                raise ValueError(f"an image of layout {self.image.layout} has {axes} axes")
-            if self.dtype not in ("uint8", "float16", "bfloat16", "float32", "float64"):
-                raise ValueError(f"an image is uint8 or a float, not {self.dtype}")
+            self._require_image(self.image)
         if self.tokens and not self.dtype.startswith(("int", "uint")):
             raise ValueError(f"token ids are integers, not {self.dtype}")
         return self
+
+    def _require_image(self, image: ImageInput) -> None:
+        if len(self.row_shape) != len(image.layout):
+            raise ValueError(f"an image of layout {image.layout} has {len(image.layout)} axes")
+        for have, want in zip(image.row_shape, self.row_shape, strict=True):
+            if ANY not in (have, want) and have != want:
+                raise ValueError(f"the image gives {image.row_shape}, not {self.row_shape}")
+        if self.dtype not in ("uint8", "float16", "bfloat16", "float32", "float64"):
+            raise ValueError(f"an image is uint8 or a float, not {self.dtype}")
+        if self.dtype == "uint8" and (image.mean or image.std):
+            raise ValueError("mean and std need a float, not uint8")
 
 
 class Output(Tensor):
