@@ -62,7 +62,7 @@ fuzz: .venv/fuzz  ## mutate checkpoints, cards and bodies in search of a fault (
 lock: .venv/supply  ## write constraints.txt from what is installed, and the image's requirements.lock
 	$(BIN)/python -m pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --annotation-style line --no-header \
-	    --no-emit-index-url --no-emit-find-links --unsafe-package torch \
+	    --no-emit-index-url --no-emit-find-links --unsafe-package torch --extra images \
 	    --constraint constraints.txt --output-file requirements.lock pyproject.toml
 	# The warning that torch is not in it: torch has its own lock.
 	sed -i '/^# WARNING/,$$d' requirements.lock

@@ -83,7 +83,7 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert rest.get(f"{server.url}/v2").json()["version"] == __version__
         for method, path, body in endpoints(server.url):
             found = rest.request(method, server.url + path, json=body, timeout=60)
-            # 501: the image has no extra, and so no prediction log.
+            # 501: the image has no extra `log`, and so no prediction log.
             assert found.status_code in (200, 501), (path, found.text)
         assert server.stop() == 0
 

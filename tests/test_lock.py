@@ -3,6 +3,7 @@
 import re
 import tomllib
 from importlib.metadata import requires
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -21,24 +22,30 @@ def pins(name: str) -> dict[str, str]:
     return found
 
 
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
 def constraints() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     return {canonicalize_name(name): version for name, version in (x.split("==") for x in lines)}
 
 
-def needed(package: str, extras: frozenset[str] = frozenset()) -> set[str]:
-    """All requirements of `package` with `extras`, recursively."""
+def needed(requirements: list[str], extras: frozenset[str] = frozenset()) -> set[str]:
+    """The packages of `requirements`, as a package with `extras` has them, and all theirs."""
     found: set[str] = set()
-    for requirement in map(Requirement, requires(package) or []):
+    for requirement in map(Requirement, requirements):
         marker = requirement.marker
         if marker is None or any(marker.evaluate({"extra": extra}) for extra in {"", *extras}):
             found.add(canonicalize_name(requirement.name))
-            found |= needed(requirement.name, frozenset(requirement.extras))
+            theirs = requires(requirement.name) or []
+            found |= needed(theirs, frozenset(requirement.extras))
     return found
 
 
 def test_all_that_serving_needs_is_locked_and_no_more() -> None:
-    assert pins("requirements.lock").keys() | {"torch"} == needed("stateserve")
+    declared = project()["dependencies"] + project()["optional-dependencies"]["images"]
+    assert pins("requirements.lock").keys() | {"torch"} == needed(declared)
     assert pins("torch.lock").keys() == {"torch"}
 
 
@@ -49,13 +56,12 @@ def test_the_locks_pin_what_the_constraints_pin() -> None:
 
 
 def test_only_the_constraints_pin_exact_versions() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = [project()["dependencies"], *project()["optional-dependencies"].values()]
     assert not [
         line for lines in declared for line in lines if "==" in str(Requirement(line).specifier)
     ]
     # So that `make sbom` finds the line to replace by the version.
-    assert project["dynamic"] == ["version"]
+    assert project()["dynamic"] == ["version"]
 
 
 def test_the_image_takes_nothing_without_a_hash() -> None:

@@ -15,6 +15,8 @@ WORK = Path(__file__).parents[2] / "build" / "fuzz"
 INSTRUMENTED = [
     "app",
     "json",
+    "multipart",
+    "PIL",
     "zipfile",
     "pickletools",
     "numpy.lib.format",

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+from PIL import Image
 
 from stateserve.checkpoint.formats import State, encode_state
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
+from tests.pictures import oriented, saved, with_exif
 
 IRIS = Path(__file__).parents[2] / "models" / "iris-model.pth"
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -98,6 +100,18 @@ JSON = [
     ONE.replace("sepal_length", "sepal\\u005flength"),
     ONE[:-1] + ', "petal_width": 1}',
 ]
+GRADIENT = Image.linear_gradient("L").resize((9, 7))
+PICTURES = [
+    saved(GRADIENT),
+    saved(GRADIENT.convert("1")),
+    saved(GRADIENT.convert("LA")),
+    saved(GRADIENT.convert("P"), transparency=b"\0\x80"),
+    saved(GRADIENT.convert("RGB"), exif=oriented(6)),
+    with_exif(saved(GRADIENT, "JPEG"), oriented(8)),
+    saved(GRADIENT.convert("RGB"), "JPEG", progressive=True),
+    saved(GRADIENT.convert("CMYK"), "JPEG"),
+]
+FORM = b"--b\r\nContent-Disposition: form-data; name=x; filename=a\r\n\r\na\r\n--b--\r\n"
 COLUMNS = dict(zip(FLOWER, ROWS.T, strict=True))
 SEEDS: dict[str, list[bytes]] = {
     "pth": [_saved(state) for state in STATES],
@@ -114,6 +128,9 @@ SEEDS: dict[str, list[bytes]] = {
         for array in (ROWS, ROWS.astype("f4"), ROWS.astype(">i2", order="F"), ROWS[0], ROWS[:0])
     ]
     + [_npy(ROWS[:0]).replace(b"(0, 4)", shape) for shape in (b"(0, 9)", b"(0,0,)", b"(False,)")],
+    "picture": PICTURES,
+    "picture-chunks": PICTURES[:5],
+    "multipart": [FORM, FORM.replace(b"--b--", FORM)],
     "arrow": [
         _arrow(COLUMNS),
         _arrow(

@@ -1,7 +1,9 @@
 """The fuzzed functions: each accepts any bytes, and raises only REFUSALS."""
 
+import math
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from app.errors import RequestError
@@ -9,16 +11,24 @@ from app.predict.codecs.arrow import ArrowFormat
 from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import parse_instances
 from app.predict.codecs.npy import NpyFormat
+from app.predict.media_types import MediaType
+from app.predict.pictures.decoder import decode_picture
+from app.predict.pictures.file_formats import read_picture_file
+from app.predict.pictures.multipart_body import read_files
+from app.predict.pictures.picture_file import PictureError
 from stateserve.checkpoint.formats import encode_state, read_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state
 from stateserve.model.card import card_path
 from stateserve.model.predictor import Predictor
+from stateserve.model.signature import ImageInput, Input
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor
+from tests.pictures import chunk
 
 REFUSALS = (CheckpointError, RequestError)
 MODEL = Predictor.load(IRIS)
 LIMIT = 100
+MAX_PIXELS = 10**6
 # The folder of checkpoints; a target may write only there.
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
@@ -60,6 +70,33 @@ def _outcome(decode: Callable[[bytes], object], body: bytes) -> object:
     return instances.single, instances.rows.dtype, instances.rows.tolist()
 
 
+PICTURE = Input(
+    name="x",
+    dtype="float32",
+    shape=[-1, 4, 8, 8],
+    image=ImageInput(mode="RGBA", resize=8, crop=[8, 8]),
+)
+
+
+def decode_image(content: bytes) -> None:
+    """Not if it has very many pixels: memory is bounded by their number."""
+    with suppress(PictureError):
+        if math.prod(read_picture_file(content).size) > MAX_PIXELS:
+            return
+    assert decode_picture(content, PICTURE).shape == (4, 8, 8)
+
+
+def with_checksums(content: bytes) -> bytes:
+    """A PNG whose chunks have their right checksums."""
+    position, parts = 8, [content[:8]]
+    while position + 12 <= len(content):
+        end = position + 12 + int.from_bytes(content[position : position + 4], "big")
+        parts.append(chunk(content[position + 4 : position + 8], content[position + 8 : end - 4]))
+        position = end
+    return b"".join(parts)
+
+
+FORM = MediaType("multipart/form-data", {"boundary": "b"})
 NPY = NpyFormat(MODEL, LIMIT)
 ARROW = ArrowFormat(MODEL, LIMIT)
 TARGETS: dict[str, Callable[[bytes], object]] = {
@@ -73,4 +110,7 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "json": decode_json,
     "npy": NPY.decode,
     "arrow": ARROW.decode,
+    "picture": decode_image,
+    "picture-chunks": lambda content: decode_image(with_checksums(content)),
+    "multipart": lambda content: read_files(content, FORM),
 }
