@@ -4,49 +4,35 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
-from functools import partial
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from fastapi import Depends, FastAPI
-from fastapi.concurrency import run_in_threadpool
 
 from app.api.auth.keys import Keys
 from app.api.auth.rate_limits import Rates
 from app.api.auth.scopes import Guard
+from app.api.loading import load_service
 from app.api.middleware.hosts import HostMiddleware, TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
 from app.api.middleware.security_headers import BrowserHeaders, allow_origins
 from app.api.openapi.document import Document, title_of
-from app.api.problems import install_error_handlers, status_of
+from app.api.problems import install_error_handlers
 from app.api.routes import include_routers
 from app.api.service import Service
 from app.monitor import (
     AccessLog,
-    Metrics,
-    ModelMetrics,
-    ModelSpans,
     RequestSpans,
-    RolloutCounts,
     describe_answer,
-    open_prediction_log,
     open_tracing,
 )
-from app.monitor.prediction_log import PredictionRecorder
-from app.predict import JSON, Inference, LargeRequests, ModelEndpoint, Observer, media_types
 from app.registry import (
-    Registry,
-    Repository,
-    require_targets,
-    rollout_of,
-    take_turn,
     watch,
 )
-from app.settings import Settings, VersionPolicy
+from app.settings import Settings
 from stateserve.errors import StateserveError
-from stateserve.model import Predictor
 from stateserve.text import printable
 
 if TYPE_CHECKING:
@@ -76,10 +62,10 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     hosts = TrustedHosts(settings.trusted_hosts)
     tracing = open_tracing(settings)
     service = load_service(settings, tracing, shared)
-    default = service.endpoint().predictor
+    default = service.endpoint().model
     app = FastAPI(
         title=title_of(default),
-        description="Serves PyTorch classifiers and shows what is in them.",
+        description="Serves PyTorch models and shows what is in them.",
         version=default.version,
         lifespan=_lifespan,
         # app/api/endpoints/docs.py has its own document and pages.
@@ -96,8 +82,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     app.state.guard = guard
     install_error_handlers(app)
     include_routers(app, settings, admin_too=guard.on)
-    binary_types = [name for name in media_types() if name != JSON]
-    app.state.document = Document(app, service, binary_types, guard.needs)
+    app.state.document = Document(app, service, guard.needs)
     app.openapi = app.state.document.schema  # type: ignore[method-assign]
     if settings.trusted_hosts:
         app.add_middleware(HostMiddleware, hosts=hosts)
@@ -116,33 +101,6 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
     traced = RequestSpans(access, tracing.tracer) if tracing else access
     app.middleware_stack = allow_origins(traced, service.settings.cors_origins)
     app.state.access, app.state.hosts = access, hosts
-
-
-def load_service(
-    settings: Settings, tracing: "Tracing | None" = None, shared: Path | None = None
-) -> Service:
-    """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
-    metrics = Metrics()
-    log = open_prediction_log(settings, metrics)
-    large = LargeRequests(settings.max_large_requests, run_in_threadpool)
-
-    def build(predictor: Predictor) -> ModelEndpoint:
-        observers: list[Observer] = [ModelMetrics(metrics, predictor)]
-        if log:
-            observers.append(PredictionRecorder(predictor, log.append))
-        if tracing:
-            observers.append(ModelSpans(tracing.tracer, predictor))
-        inference = Inference(predictor, observers, settings.max_queued_requests)
-        return ModelEndpoint(inference, settings.max_instances, large)
-
-    policy = VersionPolicy.parse(settings.version_policy)
-    targets = settings.targets
-    rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
-    turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
-    registry = Registry(Repository.of(settings), build, metrics, policy, targets, rollout, turn)
-    registry.load_all()
-    require_targets(settings, registry)
-    return Service(settings, metrics, registry, large, log)
 
 
 @asynccontextmanager
@@ -165,7 +123,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await watching
     for model in service.registry.served():
-        model.inference.close()
+        model.pipeline.close()
     if service.log:
         seconds = min(service.settings.drain_timeout_seconds, MOST_CLOSING_SECONDS)
         await asyncio.to_thread(service.log.close, seconds)

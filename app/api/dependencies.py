@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from app.api.service import Service
 from app.predict import Endpoint
 from stateserve.inspect import Entry
-from stateserve.model import Predictor
+from stateserve.model import AnyModel, Predictor
 
 
 async def _service(request: Request) -> Service:
@@ -25,13 +25,18 @@ async def _predictor(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> Predi
     return endpoint.predictor
 
 
-async def _entries(predictor: Annotated[Predictor, Depends(_predictor)]) -> list[Entry]:
+async def _model(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> AnyModel:
+    return endpoint.model
+
+
+async def _entries(model: Annotated[AnyModel, Depends(_model)]) -> list[Entry]:
     # Awaited here, so that requests for a long first computation occupy none of FastAPI's
     # threads; shielded, so that a client that leaves does not cancel it for the others.
-    return await asyncio.shield(asyncio.wrap_future(predictor.describe()))
+    return await asyncio.shield(asyncio.wrap_future(model.describe()))
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
 EndpointDep = Annotated[Endpoint, Depends(_endpoint)]
+ModelDep = Annotated[AnyModel, Depends(_model)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 EntriesDep = Annotated[list[Entry], Depends(_entries)]

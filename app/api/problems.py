@@ -53,6 +53,7 @@ STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     errors.UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
     errors.ModelNotFound: HTTPStatus.NOT_FOUND,
     errors.VersionNotFound: HTTPStatus.NOT_FOUND,
+    library_errors.ForwardFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
     errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -16,7 +16,7 @@ class Service:
     metrics: Metrics
     registry: Registry
     large: LargeRequests
-    # If it is set, every prediction is logged, so no code may bypass Inference.
+    # If it is set, every prediction is logged, so no code may bypass TabularPipeline.
     log: PredictionLog | None = None
     verbs: Verbs = field(init=False)
     warmed_up: bool = field(default=False, init=False)
@@ -35,7 +35,7 @@ class Service:
 
     def statistics(self, name: str | None = None, version: str | None = None) -> Statistics:
         """The statistics of this name and version, or of all if None; call it in a thread."""
-        served = [(each.predictor.name, each.predictor.version) for each in self.registry.served()]
+        served = [(each.model.name, each.model.version) for each in self.registry.served()]
         return statistics_of(
             self.metrics,
             [each for each in served if name in (None, each[0]) and version in (None, each[1])],
@@ -52,7 +52,7 @@ class Service:
 
     def warm_up(self) -> None:
         """Run the golden prediction again, to warm up caches for the first request."""
-        self.endpoint().predictor.require_golden_prediction()
+        self.endpoint().warm_up()
         self.warmed_up = True
 
     def require_ready(self) -> None:

@@ -36,12 +36,12 @@ class Checkpoint:
     """The service's path from request to answer, in this process, without HTTP."""
 
     def __init__(self, path: Path) -> None:
-        from app.predict import Inference
+        from app.predict import TabularPipeline
         from app.predict.codecs import JsonFormat
         from stateserve.model import Predictor
 
         self._predictor = Predictor.load(path)
-        self._inference = Inference(self._predictor)
+        self._pipeline = TabularPipeline(self._predictor)
         self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
 
     def card(self) -> "Card":
@@ -51,7 +51,7 @@ class Checkpoint:
         from app.predict import Options
 
         instances = self._format.decode(encode_flowers(flowers))
-        parts = self._inference.predict_chunks(instances.rows)
+        parts = self._pipeline.predict_chunks(instances.rows)
         return decode_predictions(self._format.encode(parts, instances, Options(**details)))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.proto_tensors import FIELDS
 from app.grpc.wire_limits import DELIMITED, varint
-from app.predict.codecs import CHUNK, OpenModel, Tensor, to_pieces
+from app.predict.codecs import CHUNK, Tensor, V2Description, to_pieces
 
 Response = pb.ModelInferResponse
 Output = Response.InferOutputTensor
@@ -19,7 +19,7 @@ OUTPUTS = Response.OUTPUTS_FIELD_NUMBER
 RAW_CONTENTS = Response.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
 
 
-def answer(request: pb.ModelInferRequest, model: OpenModel, outputs: list[Tensor]) -> bytes:
+def answer(request: pb.ModelInferRequest, model: V2Description, outputs: list[Tensor]) -> bytes:
     """The outputs raw if the inputs were raw, else each in the field of its datatype."""
     raw = bool(request.raw_input_contents)
     about = Response(model_name=model.name, model_version=model.version, id=request.id)

@@ -16,7 +16,7 @@ from app.errors import MalformedBody
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.errors import status_of
 from app.grpc.wire_limits import MODEL_INFER, require_quick_to_parse
-from app.predict import MAX_LOOP_BYTES, Deadline, Headers, Tally, current_tally
+from app.predict import MAX_LOOP_BYTES, Deadline, Headers, PendingAnswer, current_answer
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
@@ -87,23 +87,23 @@ class Calls:
             started = time.perf_counter()
             self.begun += 1
             call = Call(context, len(content))
-            tally = self._tally(call)
-            request_id = tally.request_id.decode()
+            pending = self._pending(call)
+            request_id = pending.request_id.decode()
             trailing = [("x-request-id", request_id)]
             context.set_trailing_metadata(tuple(trailing))
             status, detail, answered = StatusCode.CANCELLED, "", b""
             try:
                 self._guard.require(
-                    ROUTES[name], call.fields, tally.request_id, f"/{self._path}/{name}"
+                    ROUTES[name], call.fields, pending.request_id, f"/{self._path}/{name}"
                 )
                 message = await self._read(kind, content)
                 reply = await verb(message, call)
                 answered = reply if isinstance(reply, bytes) else reply.SerializeToString()
                 status = StatusCode.OK
-                if tally.prediction_id and tally.held:
-                    trailing.append((PREDICTION_ID.decode(), tally.prediction_id.decode()))
+                if pending.prediction_id and pending.held:
+                    trailing.append((PREDICTION_ID.decode(), pending.prediction_id.decode()))
                     context.set_trailing_metadata(tuple(trailing))
-                tally.count()
+                pending.count()
             except StateserveError as error:
                 status, detail = status_of(type(error)), str(error)
             except Exception:
@@ -119,13 +119,13 @@ class Calls:
 
         return answer
 
-    def _tally(self, call: Call) -> Tally:
-        """A new tally in the context of this call: each call has its own task."""
+    def _pending(self, call: Call) -> PendingAnswer:
+        """A new pending answer in the context of this call: each call has its own task."""
         logged = self._logged and UNRECORDED not in call.fields
         ids = self._request_ids
-        tally = Tally(ids.of(call.fields), ids.make() if logged else b"")
-        current_tally.set(tally)
-        return tally
+        pending = PendingAnswer(ids.of(call.fields), ids.make() if logged else b"")
+        current_answer.set(pending)
+        return pending
 
     async def _read(self, kind: type[Message], content: bytes) -> Message:
         if len(content) <= MAX_LOOP_BYTES:

@@ -12,10 +12,9 @@ from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.interceptor import Call, Verb
 from app.grpc.proto_tensors import describe_inputs, read_inputs, read_outputs
-from app.predict import REQUEST_ID, Endpoint, ModelEndpoint, Prediction
+from app.predict import REQUEST_ID, Endpoint, Instances, ModelEndpoint, Predicted, Rows
 from app.predict.codecs import ModelConfig, ModelMetadata, ServerMetadata, WantedOutput
 from stateserve.errors import StateserveError
-from stateserve.model.architectures import FloatArray
 
 
 class Verbs:
@@ -64,13 +63,13 @@ class Verbs:
 
     async def _model_metadata(self, request: pb.ModelMetadataRequest, _call: Call) -> Message:
         endpoint = self._endpoint(request.name, request.version)
-        versions = self._service.registry.ready_versions(endpoint.predictor.name)
-        metadata = ModelMetadata.of(endpoint.open_model, versions)
+        versions = self._service.registry.ready_versions(endpoint.model.name)
+        metadata = ModelMetadata.of(endpoint.v2_model, versions)
         return pb.ModelMetadataResponse(**metadata.model_dump())
 
     async def _config(self, request: pb.ModelConfigRequest, _call: Call) -> Message:
         endpoint = self._endpoint(request.name, request.version)
-        config = ModelConfig.of(endpoint.open_model, self._settings.max_instances)
+        config = ModelConfig.of(endpoint.v2_model, self._settings.max_instances)
         return pb.ModelConfigResponse(config=config.model_dump())
 
     async def _statistics(self, request: pb.ModelStatisticsRequest, _call: Call) -> bytes:
@@ -116,11 +115,16 @@ class _Infer:
     size: int
     _outputs: list[WantedOutput] = field(init=False)
 
-    def read(self, model: ModelEndpoint) -> FloatArray:
-        self._outputs = model.open_model.wanted(read_outputs(self.request))
-        model.open_model.require_inputs(describe_inputs(self.request))
-        return model.open_model.rows(read_inputs(self.request))
+    def read(self, model: ModelEndpoint[Rows, Predicted]) -> Instances[Rows]:
+        self._outputs = model.v2_model.wanted(read_outputs(self.request))
+        model.v2_model.require_inputs(describe_inputs(self.request))
+        return model.v2_model.instances(read_inputs(self.request))
 
-    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> bytes:
-        outputs = model.open_model.tensors(predictions, self._outputs)
-        return answer(self.request, model.open_model, outputs)
+    def write(
+        self,
+        model: ModelEndpoint[Rows, Predicted],
+        predictions: Iterable[Predicted],
+        _instances: Instances[Rows],
+    ) -> bytes:
+        outputs = model.v2_model.tensors(predictions, self._outputs)
+        return answer(self.request, model.v2_model, outputs)

@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from app.monitor.metrics import Metrics
-from app.predict import Answered, ForwardPass, Observer, PassRecord, QueuedRequest
-from stateserve.model import Predictor
+from app.predict import (
+    Answered,
+    ForwardPass,
+    Observer,
+    PassRecord,
+    Prediction,
+    QueuedRequest,
+    TensorPass,
+    TensorPrediction,
+)
+from stateserve.model import AnyModel
 
+Share = Prediction | TensorPrediction
 STAGES = ("compute_input", "compute_infer", "compute_output")
 # With several processes, another one may answer a scrape; the sums are written after this time.
 MOMENT_SECONDS = 0.01
@@ -22,20 +32,18 @@ MOMENT_SECONDS = 0.01
 EXACT_ROWS = 64
 
 
-class ModelMetrics(Observer):
+class ModelMetrics(Observer[Share]):
     """Counts answers and sums times, and adds them to the metrics before these are read.
 
     Prometheus's counters would take longer than the forward pass itself.
     """
 
-    def __init__(self, metrics: Metrics, predictor: Predictor) -> None:
+    def __init__(self, metrics: Metrics, model: AnyModel) -> None:
         self._metrics = metrics
-        self._labels = name, version = predictor.name, predictor.version
+        self._labels = name, version = model.name, model.version
         self._batch_size = metrics.batch_size.labels(name, version)
-        self._by_class = [metrics.predictions.labels(name, each) for each in predictor.card.classes]
-        self._by_feature = [
-            metrics.out_of_range.labels(name, feature.name) for feature in predictor.card.features
-        ]
+        self._by_class = [metrics.predictions.labels(name, each) for each in model.classes]
+        self._by_feature = [metrics.out_of_range.labels(name, each) for each in model.features]
         self._lock = Lock()
         self._timed = False
         self._forget()
@@ -72,7 +80,7 @@ class ModelMetrics(Observer):
         if self._metrics.shared and not self._timed:
             self._flush_soon()
 
-    def answered(self, answered: Sequence[Answered]) -> None:
+    def answered(self, answered: Sequence[Answered[Share]]) -> None:
         # Adjacent requests of a forward pass are counted together, in half the time.
         whole, start, end = answered[0][1]
         end = start
@@ -127,11 +135,14 @@ class ModelMetrics(Observer):
         self._timed = False
         self.flush()
 
-    def _count(self, whole: ForwardPass, start: int, end: int) -> None:
-        if end - start == 1:
-            self._by_class[whole.indices[start]].inc()
+    def _count(self, whole: ForwardPass | TensorPass, start: int, end: int) -> None:
+        indices = whole.indices
+        if indices is None:
+            pass
+        elif end - start == 1:
+            self._by_class[indices[start]].inc()
         else:
-            counts = np.bincount(whole.indices[start:end], minlength=len(self._by_class))
+            counts = np.bincount(indices[start:end], minlength=len(self._by_class))
             _increase(self._by_class, counts)
         if whole.outside is not None:
             _increase(self._by_feature, whole.outside[start:end].sum(axis=0))

@@ -6,13 +6,13 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, Span, StatusCode, Tracer
 
 from app.predict import Observer, PassRecord, QueuedRequest
-from stateserve.model import Predictor
+from stateserve.model import AnyModel
 
 ROWS = "stateserve.rows"
 BATCH_SIZE = "stateserve.batch.requests"
 
 
-class ModelSpans(Observer):
+class ModelSpans(Observer[object]):
     """A span `queue` for each request that waits, and a span `forward` for each forward pass.
 
     Both are created after the pass, with the recorded times.
@@ -20,11 +20,11 @@ class ModelSpans(Observer):
 
     follows_queue = True
 
-    def __init__(self, tracer: Tracer, predictor: Predictor) -> None:
+    def __init__(self, tracer: Tracer, model: AnyModel) -> None:
         self._tracer = tracer
         self._model: dict[str, str | int] = {
-            "stateserve.model.name": predictor.name,
-            "stateserve.model.version": predictor.version,
+            "stateserve.model.name": model.name,
+            "stateserve.model.version": model.version,
         }
 
     def passed(self, record: PassRecord) -> None:

@@ -5,15 +5,22 @@ Every protocol calls the same endpoint. Raises errors of app.errors. Knows no re
 
 from app.predict.batching import Waiter
 from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
-from app.predict.endpoint import MAX_LOOP_BYTES, Call, Endpoint, ModelEndpoint, media_types
+from app.predict.endpoint import AnyEndpoint, Endpoint
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
+from app.predict.instances import Instances
 from app.predict.large_requests import LargeRequests
 from app.predict.media_types import JSON, NPY, SAFETENSORS, MediaType, choose_media_type
+from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint
 from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
 from app.predict.options import DEFAULT_OPTIONS, Options
-from app.predict.pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, Inference
+from app.predict.pending_answer import PendingAnswer, current_answer
+from app.predict.pipeline import Predicted, Rows
 from app.predict.prediction import ForwardPass, Prediction
-from app.predict.tally import Tally, current_tally
+from app.predict.tabular_endpoint import TabularEndpoint
+from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline
+from app.predict.tensor_endpoint import TensorEndpoint
+from app.predict.tensor_pipeline import TensorPipeline
+from app.predict.tensor_prediction import TensorPass, TensorPrediction
 
 __all__ = [
     "CHUNK_ROWS",
@@ -31,25 +38,33 @@ __all__ = [
     "SAFETENSORS",
     "Answered",
     "AnsweredRequest",
+    "AnyEndpoint",
     "Body",
     "Call",
     "Deadline",
     "Endpoint",
     "ForwardPass",
     "Headers",
-    "Inference",
+    "Instances",
     "LargeRequests",
     "MediaType",
     "ModelEndpoint",
     "Observer",
     "Options",
     "PassRecord",
+    "PendingAnswer",
+    "Predicted",
     "Prediction",
     "QueuedRequest",
     "RawHeader",
-    "Tally",
+    "Rows",
+    "TabularEndpoint",
+    "TabularPipeline",
+    "TensorEndpoint",
+    "TensorPass",
+    "TensorPipeline",
+    "TensorPrediction",
     "Waiter",
     "choose_media_type",
-    "current_tally",
-    "media_types",
+    "current_answer",
 ]

@@ -13,7 +13,8 @@ from app.errors import DeadlineExceeded, Overloaded
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Received = TypeVar("Received", contravariant=True)
-Run = Callable[[list[Item]], list[Result]]
+# An error in place of a result fails only its item.
+Run = Callable[[list[Item]], Sequence[Result | Exception]]
 # A call that takes longer than this runs in a thread.
 LOOP_BUDGET_SECONDS = 0.001
 # Weight of the newest measurement; low enough that one slow call changes nothing.

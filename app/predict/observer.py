@@ -3,9 +3,11 @@
 import time
 from collections.abc import Sequence
 from contextvars import Context, copy_context
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-from app.predict.prediction import Prediction
+# One request's share of a forward pass; its type depends on the kind of model.
+Prediction = TypeVar("Prediction")
+Observed = TypeVar("Observed", contravariant=True)
 
 
 class AnsweredRequest(Protocol):
@@ -50,7 +52,7 @@ class PassRecord(NamedTuple):
     queued: Sequence[QueuedRequest]
 
 
-class Observer(Protocol):
+class Observer(Protocol[Observed]):
     """Observes one model. `passed` may run in a thread; the other methods run on the event loop.
 
     A subclass overrides the methods that it needs.
@@ -62,7 +64,7 @@ class Observer(Protocol):
         """A forward pass has ended."""
         return
 
-    def answered(self, _answered: Sequence[Answered], /) -> None:
+    def answered(self, _answered: Sequence[Answered[Observed]], /) -> None:
         """These requests were answered in one tick of the event loop, in this order."""
         return
 

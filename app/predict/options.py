@@ -19,6 +19,9 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     log_probabilities: bool = False
+    top: int | None = Field(
+        default=None, ge=1, description="the number of most probable classes to answer"
+    )
     calibrated: bool = Field(
         default=False, description="probabilities softened or sharpened by the card's temperature"
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from app.monitor import Metrics
-from app.predict import ModelEndpoint
+from app.predict import AnyEndpoint
 from app.registry.folder import Candidate
 from app.registry.load_turns import Turn
 from stateserve.errors import StateserveError, UnreadableCheckpoint
@@ -19,7 +19,7 @@ class Loader:
 
     def __init__(
         self,
-        build: Callable[[Predictor], ModelEndpoint],
+        build: Callable[[Predictor], AnyEndpoint],
         metrics: Metrics,
         turn: Turn = nullcontext,
     ) -> None:
@@ -28,7 +28,7 @@ class Loader:
         self._turn = turn
         self._reloads = metrics.reloads
 
-    def attempt(self, candidate: Candidate) -> ModelEndpoint | Exception:
+    def attempt(self, candidate: Candidate) -> AnyEndpoint | Exception:
         """Load, log and count; may run in a thread. An error is returned, not raised."""
         name, version = candidate.name, candidate.version
         try:
@@ -43,7 +43,7 @@ class Loader:
         logger.info("loaded version %s of %s from %s", version, name, candidate.path)
         return served
 
-    def load(self, candidate: Candidate) -> ModelEndpoint:
+    def load(self, candidate: Candidate) -> AnyEndpoint:
         """Raises CheckpointError."""
         if candidate.fault:
             raise UnreadableCheckpoint(candidate.fault)

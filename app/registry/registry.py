@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor import Metrics
-from app.predict import Endpoint, ModelEndpoint
+from app.predict import AnyEndpoint, Endpoint
 from app.registry.folder import Candidate, Listing, Repository
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
 from app.registry.loader import Loader
@@ -18,10 +18,10 @@ from stateserve.model import Predictor
 
 logger = logging.getLogger("app.registry")
 # From a model's default version, its ready versions, and the present endpoint to the new one.
-Rollout = Callable[[ModelEndpoint, Mapping[str, ModelEndpoint], Endpoint | None], Endpoint]
+Rollout = Callable[[AnyEndpoint, Mapping[str, AnyEndpoint], Endpoint | None], Endpoint]
 
 
-def only_default(default: ModelEndpoint, *_: object) -> ModelEndpoint:
+def only_default(default: AnyEndpoint, *_: object) -> AnyEndpoint:
     """The Rollout of a service without canaries and shadows."""
     return default
 
@@ -39,7 +39,7 @@ class Registry:
     def __init__(
         self,
         repository: Repository,
-        build: Callable[[Predictor], ModelEndpoint],
+        build: Callable[[Predictor], AnyEndpoint],
         metrics: Metrics,
         policy: VersionPolicy = LATEST,
         targets: Iterable[Target] = (),
@@ -55,7 +55,7 @@ class Registry:
         self._rollout = rollout
         self._models: dict[str, Versions] = {}
         self._current: dict[str, Endpoint] = {}
-        self._served: dict[tuple[str, str], ModelEndpoint] = {}
+        self._served: dict[tuple[str, str], AnyEndpoint] = {}
         # By model: the versions in `_served`, and those on disk at the last refresh.
         self._published: dict[str, frozenset[str]] = {}
         self._seen: dict[str, Mapping[str, Candidate] | None] = {}
@@ -68,7 +68,7 @@ class Registry:
             reason = self._known(name).why_not()
             raise ModelUnavailable(f"no version of {name} is loaded: {reason}") from None
 
-    def get(self, name: str, version: str) -> ModelEndpoint:
+    def get(self, name: str, version: str) -> AnyEndpoint:
         """One version of a model. Raises ModelNotFound or VersionNotFound."""
         try:
             return self._served[name, version]
@@ -77,7 +77,7 @@ class Registry:
             reason = versions.why_not(version)
             raise VersionNotFound(name, version, versions.ready, reason) from None
 
-    def served(self) -> list[ModelEndpoint]:
+    def served(self) -> list[AnyEndpoint]:
         """The endpoints of all names and versions."""
         return list(self._served.values())
 

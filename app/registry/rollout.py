@@ -1,34 +1,33 @@
 """The endpoint of a model with a canary or a shadow."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
 from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
-from app.predict import Call, Deadline, Endpoint, ModelEndpoint
+from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint
 from app.registry.registry import Registry, Rollout
 from app.registry.shadow import Mirror, why_not_comparable
 from app.settings import Settings, Target, variable
 from stateserve.errors import StateserveError
-from stateserve.model import Predictor
+from stateserve.model import AnyModel, Predictor
 
 Result = TypeVar("Result")
 # The status that answers an error.
 StatusOf = Callable[[type[StateserveError]], HTTPStatus]
-Trials = list[tuple[Target, ModelEndpoint]]
+Trials = list[tuple[Target, AnyEndpoint]]
 
 
 class RolloutEndpoint:
     """Gives each request to the version that its id chooses, and counts that version's answer."""
 
     def __init__(
-        self, default: ModelEndpoint, trials: Trials, counts: RolloutCounts, status_of: StatusOf
+        self, default: AnyEndpoint, trials: Trials, counts: RolloutCounts, status_of: StatusOf
     ) -> None:
         self._status_of = status_of
-        self.predictor = default.predictor
-        self.open_model = default.open_model
+        self.model, self.v2_model = default.model, default.v2_model
         self.parts = default, trials
         self._default = default
         self._choices: Trials = [
@@ -37,18 +36,28 @@ class RolloutEndpoint:
         ]
         self._counts = {
             each.version: VersionCounts(counts, each.name, each.version)
-            for each in (default.predictor, *(trial.predictor for _, trial in self._choices))
+            for each in (default.model, *(trial.model for _, trial in self._choices))
         }
 
-    def choose(self, request_id: bytes | None) -> ModelEndpoint:
+    @property
+    def predictor(self) -> Predictor:
+        return self._default.predictor
+
+    def warm_up(self) -> None:
+        self._default.warm_up()
+
+    def media_types(self) -> Sequence[str]:
+        return self._default.media_types()
+
+    def choose(self, request_id: bytes | None) -> AnyEndpoint:
         """The same model for an id in every process; a random one without an id."""
         for target, model in self._choices:
             if target.takes(request_id):
                 return model
         return self._default
 
-    def count(self, chosen: ModelEndpoint, status: int, seconds: float) -> None:
-        self._counts[chosen.predictor.version].add(status, seconds)
+    def count(self, chosen: AnyEndpoint, status: int, seconds: float) -> None:
+        self._counts[chosen.model.version].add(status, seconds)
 
     async def serve(
         self, call: Call[Result], request_id: bytes | None, deadline: Deadline | None
@@ -72,14 +81,14 @@ def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -
     """
 
     def assemble(
-        default: ModelEndpoint, ready: Mapping[str, ModelEndpoint], before: Endpoint | None
+        default: AnyEndpoint, ready: Mapping[str, AnyEndpoint], before: Endpoint | None
     ) -> Endpoint:
         trials = [
             (target, trial)
             for target in settings.targets
-            if target.name == default.predictor.name
+            if target.name == default.model.name
             and (trial := ready.get(target.version))
-            and not _why_idle(target, default.predictor, trial.predictor)
+            and not _why_idle(target, default.model, trial.model)
         ]
         if isinstance(before, RolloutEndpoint) and before.parts == (default, trials):
             return before
@@ -91,8 +100,8 @@ def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -
 def why_not(target: Target, registry: Registry) -> str | None:
     """Why a canary or shadow is not used at present; None if it is used."""
     try:
-        ours = registry.current(target.name).predictor
-        theirs = registry.get(target.name, target.version).predictor
+        ours = registry.current(target.name).model
+        theirs = registry.get(target.name, target.version).model
     except StateserveError as error:
         return str(error)
     return _why_idle(target, ours, theirs)
@@ -105,15 +114,15 @@ def require_targets(settings: Settings, registry: Registry) -> None:
             raise SettingsError(f"setting {variable(target.kind)}: {reason}")
 
 
-def _why_idle(target: Target, ours: Predictor, theirs: Predictor) -> str | None:
+def _why_idle(target: Target, ours: AnyModel, theirs: AnyModel) -> str | None:
     if theirs.version == ours.version:
         return f"version {ours.version} of {ours.name} is the default itself"
     return why_not_comparable(ours, theirs) if target.kind == "shadow" else None
 
 
-def _mirrored(
-    default: ModelEndpoint, shadow: ModelEndpoint, counts: RolloutCounts
-) -> ModelEndpoint:
+def _mirrored(default: AnyEndpoint, shadow: AnyEndpoint, counts: RolloutCounts) -> AnyEndpoint:
+    if not isinstance(default, TabularEndpoint):
+        raise TypeError(f"no shadow compares {default.model.name}")
     ours, theirs = default.predictor, shadow.predictor
     pair = ours.name, ours.version, theirs.version
     return default.observed_by(Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes)))

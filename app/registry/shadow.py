@@ -11,7 +11,7 @@ import numpy as np
 
 from app.monitor import ShadowCounts
 from app.predict import CHUNK_ROWS, Answered, Observer, Prediction
-from stateserve.model import Predictor
+from stateserve.model import AnyModel, Predictor
 
 logger = logging.getLogger("app.shadow")
 # A comparison blocks the interpreter; with this many requests for 0.1 ms.
@@ -21,8 +21,10 @@ MOST_TOGETHER = 64
 MOST_WAITING_ROWS = 8 * CHUNK_ROWS
 
 
-def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
+def why_not_comparable(default: AnyModel, shadow: AnyModel) -> str | None:
     """Why the two versions cannot be compared; None if they can."""
+    if not (isinstance(default, Predictor) and isinstance(shadow, Predictor)):
+        return "only tabular classifiers are compared"
     for what in ("features", "classes"):
         ours, theirs = (
             [getattr(each, "name", each) for each in getattr(predictor.card, what)]
@@ -33,7 +35,7 @@ def why_not_comparable(default: Predictor, shadow: Predictor) -> str | None:
     return None
 
 
-class Mirror(Observer):
+class Mirror(Observer[Prediction]):
     """Compares a shadow with answers, in a thread that yields after each small batch.
 
     It computes nothing in the event loop's thread, raises nothing, and drops requests that do
@@ -49,7 +51,7 @@ class Mirror(Observer):
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "shadow")
 
-    def answered(self, answered: Sequence[Answered]) -> None:
+    def answered(self, answered: Sequence[Answered[Prediction]]) -> None:
         for _, prediction, _ in answered:
             self.offer(prediction)
 

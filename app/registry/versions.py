@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from app.predict import ModelEndpoint
+from app.predict import AnyEndpoint
 from app.registry.folder import Candidate, Stamp
 from app.settings import VersionPolicy
 from stateserve.errors import StateserveError
@@ -45,7 +45,7 @@ class Version:
     `wanted` is True or False after a verb named this version; None leaves it to the policy.
     """
 
-    served: ModelEndpoint | None = None
+    served: AnyEndpoint | None = None
     reason: str | None = UNSELECTED
     loading: bool = False
     stamp: Stamp | None = None
@@ -93,7 +93,7 @@ class Versions:
         self._pinned_over = 0
 
     @property
-    def ready(self) -> dict[str, ModelEndpoint]:
+    def ready(self) -> dict[str, AnyEndpoint]:
         return {v: each.served for v, each in self.known.items() if each.served is not None}
 
     @property
@@ -165,7 +165,7 @@ class Versions:
         finally:
             each.loading = False
 
-    def settle(self, candidate: Candidate, outcome: ModelEndpoint | Exception) -> None:
+    def settle(self, candidate: Candidate, outcome: AnyEndpoint | Exception) -> None:
         """Record the outcome of a load; after a failure the old endpoint, if any, stays."""
         each = self.known[candidate.version]
         each.stamp = candidate.stamp

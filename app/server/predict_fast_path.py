@@ -27,11 +27,11 @@ from app.predict import (
     Deadline,
     Endpoint,
     Headers,
-    ModelEndpoint,
     Prediction,
+    TabularEndpoint,
 )
 from app.predict import HEADER as TIMEOUT
-from app.predict.codecs import Instances
+from app.predict.codecs import TableRows
 from app.server.http_answer import Exchange, header_lines
 from stateserve.errors import StateserveError
 
@@ -97,6 +97,9 @@ class Express:
             request.request_id = ids.make() if given is None else ids.of(headers.items())
             endpoint = self.service.registry.current(self._model)
             model = endpoint.choose(given or request.request_id)
+            if not isinstance(model, TabularEndpoint):
+                request.leave()
+                return
             instances = model.json.decode(request.exchange.body)
             if len(instances.rows) > MAX_BATCHED_ROWS:
                 request.leave()
@@ -106,9 +109,9 @@ class Express:
                 request.prediction_id = self._request_ids.make()
             deadline = request.deadline
             if deadline is None:
-                model.inference.predict_for(request, instances.rows)
+                model.pipeline.predict_for(request, instances.rows)
                 return
-            model.inference.predict_for(request, instances.rows, deadline.at)
+            model.pipeline.predict_for(request, instances.rows, deadline.at)
             if not request.ended:
                 self._watch(request, deadline)
         except Exception as error:
@@ -155,9 +158,9 @@ class FastRequest:
         "started",
     )
     endpoint: Endpoint
-    model: ModelEndpoint
+    model: TabularEndpoint
     hand_on: HandOn
-    instances: Instances
+    instances: TableRows
     request_id: bytes
 
     def __init__(
@@ -229,7 +232,7 @@ class FastRequest:
             if self.prediction_id:
                 headers += b"%b: %b\r\n" % (PREDICTION_ID, self.prediction_id)
             self._send(status, headers, content)
-            self.model.inference.answered(self, prediction)
+            self.model.pipeline.answered(self, prediction)
         self._log(status, time.perf_counter() - self.started)
 
     def _shed(self, error: Overloaded | DeadlineExceeded) -> None:
@@ -237,7 +240,7 @@ class FastRequest:
         headers = [*response.raw_headers, (REQUEST_ID, self.request_id)]
         self._send(response.status_code, header_lines(headers), bytes(response.body))
         seconds = time.perf_counter() - self.started
-        self.model.inference.failed(error, seconds)
+        self.model.pipeline.failed(error, seconds)
         self._log(response.status_code, seconds)
 
     def _send(self, status: int, headers: bytes, content: bytes | memoryview) -> None:

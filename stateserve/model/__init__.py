@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stateserve.model.checkpoint import convert as convert
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
     from stateserve.model.feature import Feature as Feature
+    from stateserve.model.model import AnyCard as AnyCard
+    from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
     from stateserve.model.model_card import ModelCard as ModelCard
     from stateserve.model.model_view import Layer as Layer
@@ -53,7 +55,7 @@ __getattr__ = lazy_exports(
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
         "feature": ("Feature",),
-        "model": ("Model",),
+        "model": ("AnyCard", "AnyModel", "Model"),
         "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),

@@ -4,27 +4,21 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.inspect import Entry, describe_module
+from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
+from stateserve.model.card import Card
+from stateserve.model.model_card import ModelCard
 
 Module = TypeVar("Module", bound=nn.Module, covariant=True)
 
 
-class AnyCard(Protocol):
-    """A card of any schema version."""
-
-    @property
-    def state_sha256(self) -> str: ...
-
-    @property
-    def warnings(self) -> list[str]: ...
-
-
+AnyCard = Card | ModelCard
 CardType = TypeVar("CardType", bound=AnyCard, covariant=True)
 
 
@@ -43,6 +37,16 @@ class Model(Generic[Module, CardType]):
         """The hash that loading verified, as 64 hexadecimal digits."""
         return self.card.state_sha256
 
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes; empty for a model that does not classify."""
+        return []
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the columns; empty for a model of other inputs than a table."""
+        return []
+
     def describe(self) -> Future[list[Entry]]:
         """Every state_dict entry, computed once, in the background, at the first call."""
         with self._describing:
@@ -55,4 +59,7 @@ class Model(Generic[Module, CardType]):
     @cached_property
     def arrays(self) -> dict[str, Array]:
         """The state_dict's tensors as NumPy arrays over the same memory."""
-        return {name: tensor.numpy() for name, tensor in self.module.state_dict().items()}
+        return {name: to_array(tensor) for name, tensor in self.module.state_dict().items()}
+
+
+AnyModel = Model[nn.Module, AnyCard]

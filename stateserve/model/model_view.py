@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from stateserve.inspect import Totals
 from stateserve.model.card import Card
+from stateserve.model.model_card import ModelCard
 
 
 @dataclass(frozen=True)
@@ -31,5 +32,5 @@ class ModelView:
     layers: list[Layer]
     totals: Totals
     trainable: int
-    card: Card
+    card: Card | ModelCard
     warnings: list[str] = field(default_factory=list)

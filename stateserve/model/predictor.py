@@ -43,6 +43,14 @@ class Predictor(Model[Multiclass, Card]):
             raise type(error)(f"{path}: {error}") from None
         return predictor
 
+    @property
+    def classes(self) -> list[str]:
+        return self.card.classes
+
+    @property
+    def features(self) -> list[str]:
+        return [feature.name for feature in self.card.features]
+
     @cached_property
     def log_probabilities(self) -> Forward:
         """The compiled forward: float32 (rows, n_features) to float32 (rows, n_classes)."""

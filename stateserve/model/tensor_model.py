@@ -45,6 +45,14 @@ class TensorModel(Model[nn.Module, ModelCard]):
     def signature(self) -> Signature:
         return self.card.signature
 
+    @property
+    def classes(self) -> list[str]:
+        """The classes of the first output that classifies; empty if there is none."""
+        for output in self.signature.outputs:
+            if output.classifies:
+                return output.classes or [str(index) for index in range(output.shape[1])]
+        return []
+
     @cached_property
     def backend(self) -> Backend:
         return Eager(self.module, self.signature)

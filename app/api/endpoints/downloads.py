@@ -6,12 +6,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from app.api.dependencies import PredictorDep
+from app.api.dependencies import ModelDep
 from app.api.negotiation import unless_known
 from app.api.openapi.schemas import BINARY
 from app.predict import HEAD, JSON, NPY, SAFETENSORS
 from stateserve.checkpoint import Chunks, Stream, stream_pth, stream_safetensors
-from stateserve.model import Predictor
+from stateserve.model import AnyModel
 
 router = APIRouter()
 
@@ -30,9 +30,9 @@ PTH = "application/octet-stream"
     responses={200: {"content": {PTH: BINARY}}, **NOT_MODIFIED},
     response_class=Response,
 )
-def download_pth(request: Request, predictor: PredictorDep) -> Response:
-    stream = stream_pth(predictor.module.state_dict())
-    return _download(request, predictor, stream, ".pth", PTH)
+def download_pth(request: Request, model: ModelDep) -> Response:
+    stream = stream_pth(model.module.state_dict())
+    return _download(request, model, stream, ".pth", PTH)
 
 
 @router.get(
@@ -41,9 +41,9 @@ def download_pth(request: Request, predictor: PredictorDep) -> Response:
     responses={200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED},
     response_class=Response,
 )
-def download_safetensors(request: Request, predictor: PredictorDep) -> Response:
-    stream = stream_safetensors(predictor.module.state_dict())
-    return _download(request, predictor, stream, ".safetensors", FORMATS["safetensors"])
+def download_safetensors(request: Request, model: ModelDep) -> Response:
+    stream = stream_safetensors(model.module.state_dict())
+    return _download(request, model, stream, ".safetensors", FORMATS["safetensors"])
 
 
 def attachment(stream: Stream, media_type: str, filename: str) -> Response:
@@ -81,9 +81,9 @@ class _StreamResponse(StreamingResponse):
 
 
 def _download(
-    request: Request, predictor: Predictor, stream: Stream, suffix: str, media_type: str
+    request: Request, model: AnyModel, stream: Stream, suffix: str, media_type: str
 ) -> Response:
     def make() -> Response:
-        return attachment(stream, media_type, predictor.name + suffix)
+        return attachment(stream, media_type, model.name + suffix)
 
-    return unless_known(request, f"{predictor.state_sha256}{suffix}", make)
+    return unless_known(request, f"{model.state_sha256}{suffix}", make)

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from torch import Tensor
 
-from app.api.dependencies import EntriesDep, PredictorDep
+from app.api.dependencies import EntriesDep, ModelDep
 from stateserve.inspect import totals
 from stateserve.model import Layer, ModelView
 
@@ -15,24 +15,24 @@ router = APIRouter(tags=["model"])
 
 
 @router.get("/model", summary="The model card and architecture", response_model=ModelView)
-def read_model(predictor: PredictorDep, entries: EntriesDep) -> JSONResponse:
-    module = predictor.module
+def read_model(model: ModelDep, entries: EntriesDep) -> JSONResponse:
+    module = model.module
     layers = [
         Layer(name, type(m).__name__, str(m), _count(m.parameters()), _count(m.buffers()))
         for name, m in module.named_children()
     ]
     view = ModelView(
-        predictor.name,
-        predictor.version,
-        predictor.state_sha256,
+        model.name,
+        model.version,
+        model.state_sha256,
         str(module),
         layers,
         totals(entries),
         _count(p for p in module.parameters() if p.requires_grad),
-        predictor.card,
-        predictor.card.warnings,
+        model.card,
+        model.card.warnings,
     )
-    return JSONResponse(asdict(view) | {"card": predictor.card.model_dump()})
+    return JSONResponse(asdict(view) | {"card": model.card.model_dump()})
 
 
 def _count(tensors: Iterable[Tensor]) -> int:

@@ -97,7 +97,7 @@ def diff_versions(
     service: ServiceDep, model: ModelName, query: Annotated[DiffQuery, Query()]
 ) -> Comparison:
     first, second = (
-        service.endpoint(model, version).predictor.module.state_dict()
+        service.endpoint(model, version).model.module.state_dict()
         for version in (query.first, query.second)
     )
     return compare_states(first, second)

@@ -1,7 +1,7 @@
 """POST /predict: classes and probabilities of one flower or many."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -18,14 +18,14 @@ from app.predict import (
     Body,
     Deadline,
     Headers,
+    Instances,
     ModelEndpoint,
     Options,
-    Prediction,
+    Predicted,
+    Rows,
     choose_media_type,
-    media_types,
 )
-from app.predict.codecs import Instances, model_reference
-from stateserve.model.architectures import FloatArray
+from app.predict.codecs import model_reference
 
 PATH = "/predict"
 # For formats without warnings: the number of instances with a value beyond the training range.
@@ -50,8 +50,9 @@ async def predict(
     deadline = deadline or Deadline.of(headers, settings.request_timeout_seconds)
     source = target = JSON
     if not is_ordinary(headers):
-        source = media_type_of(headers, media_types())
-        target = _answer_type(headers.get(b"accept", b"*/*"), source)
+        offered = endpoint.media_types()
+        source = media_type_of(headers, offered)
+        target = _answer_type(headers.get(b"accept", b"*/*"), source, offered)
     body = await read_body(request.receive, headers, settings.max_body_bytes)
     call = _Call(body, source, target, options)
     return await endpoint.serve(call, headers.get(REQUEST_ID), deadline)
@@ -66,11 +67,11 @@ def is_ordinary(headers: Headers) -> bool:
     )
 
 
-def _answer_type(accept: bytes, source: str) -> str:
+def _answer_type(accept: bytes, source: str, offered: Sequence[str]) -> str:
     if accept == b"*/*":
         return source
     # The type of the body first: it is preferred if several are equally acceptable.
-    return choose_media_type(accept.decode("latin-1"), dict.fromkeys([source, *media_types()]))
+    return choose_media_type(accept.decode("latin-1"), dict.fromkeys([source, *offered]))
 
 
 @dataclass
@@ -79,34 +80,37 @@ class _Call:
     source: str
     target: str
     options: Options
-    _instances: Instances = field(init=False)
 
     @property
     def size(self) -> int:
         return len(self.body)
 
-    def read(self, model: ModelEndpoint) -> FloatArray:
-        self._instances = model.format(self.source).decode(self.body)
-        return self._instances.rows
+    def read(self, model: ModelEndpoint[Rows, Predicted]) -> Instances[Rows]:
+        return model.format(self.source).decode(self.body)
 
-    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> Response:
+    def write(
+        self,
+        model: ModelEndpoint[Rows, Predicted],
+        predictions: Iterable[Predicted],
+        instances: Instances[Rows],
+    ) -> Response:
         encode = model.format(self.target).encode
         if self.target == JSON:
-            content = encode(predictions, self._instances, self.options)
+            content = encode(predictions, instances, self.options)
             return _Content(content, JSON, [])
         outside = 0
 
-        def counted() -> Iterator[Prediction]:
+        def counted() -> Iterator[Predicted]:
             nonlocal outside
             for prediction in predictions:
                 outside += prediction.rows_outside()
                 yield prediction
 
-        content = encode(counted(), self._instances, self.options)
+        content = encode(counted(), instances, self.options)
         # These formats have no place for the model and for warnings.
         identity = [
             (f"x-model-{name}".replace("_", "-").encode(), value.encode())
-            for name, value in model_reference(model.predictor).items()
+            for name, value in model_reference(model.model).items()
         ]
         extra = [*identity, (OUT_OF_RANGE_ROWS, b"%d" % outside)]
         return _Content(content, self.target, extra)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.dependencies import EntriesDep, PredictorDep, ServiceDep
+from app.api.dependencies import EntriesDep, ModelDep, ServiceDep
 from app.api.endpoints import downloads
 from app.api.endpoints.downloads import FORMATS, NOT_MODIFIED, attachment
 from app.api.negotiation import unless_known
@@ -79,7 +79,7 @@ class TensorQuery(StateQuery):
 def read_state(
     request: Request,
     service: ServiceDep,
-    predictor: PredictorDep,
+    model: ModelDep,
     entries: EntriesDep,
     query: Annotated[StateQuery, Query()],
 ) -> Response:
@@ -89,14 +89,12 @@ def read_state(
         if query.values:
             _require_few(sums.elements, limit)
         views = [
-            EntryView(
-                **vars(entry), values=_values(predictor.arrays[entry.name], query.values, limit)
-            )
+            EntryView(**vars(entry), values=_values(model.arrays[entry.name], query.values, limit))
             for entry in entries
         ]
-        return _json(StateView(predictor.state_sha256, sums, views))
+        return _json(StateView(model.state_sha256, sums, views))
 
-    return unless_known(request, predictor.state_sha256, make)
+    return unless_known(request, model.state_sha256, make)
 
 
 @router.get(
@@ -111,12 +109,12 @@ def read_tensor(
     request: Request,
     name: str,
     service: ServiceDep,
-    predictor: PredictorDep,
+    model: ModelDep,
     entries: EntriesDep,
     query: Annotated[TensorQuery, Query()],
 ) -> Response:
     entry = _find(entries, name)
-    array = predictor.arrays[name]
+    array = model.arrays[name]
     if query.slice is not None:
         array = take_slice(array, query.slice)
     chosen = query.format or _format_for(request)

@@ -17,8 +17,10 @@ from app.predict import (
     Body,
     Deadline,
     Headers,
+    Instances,
     ModelEndpoint,
-    Prediction,
+    Predicted,
+    Rows,
 )
 from app.predict.codecs import (
     JSON_LENGTH,
@@ -28,7 +30,6 @@ from app.predict.codecs import (
     read_request,
     render,
 )
-from stateserve.model.architectures import FloatArray
 
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
@@ -69,13 +70,13 @@ async def ready(service: ServiceDep) -> ServerReady:
 
 @model_router.get("", summary="A model's inputs and outputs")
 async def model_metadata(endpoint: EndpointDep, service: ServiceDep) -> ModelMetadata:
-    model = endpoint.open_model
+    model = endpoint.v2_model
     return ModelMetadata.of(model, service.registry.ready_versions(model.name))
 
 
 @model_router.get("/ready", summary="Whether the model is ready")
 async def model_ready(endpoint: EndpointDep) -> ModelReady:
-    return ModelReady(name=endpoint.open_model.name)
+    return ModelReady(name=endpoint.v2_model.name)
 
 
 @model_router.post(
@@ -103,13 +104,18 @@ class _Call:
     def size(self) -> int:
         return len(self.body)
 
-    def read(self, model: ModelEndpoint) -> FloatArray:
-        self._request = read_request(self.headers, self.body, model.open_model)
-        return model.open_model.rows(self._request.inputs)
+    def read(self, model: ModelEndpoint[Rows, Predicted]) -> Instances[Rows]:
+        self._request = read_request(self.headers, self.body, model.v2_model)
+        return model.v2_model.instances(self._request.inputs)
 
-    def write(self, model: ModelEndpoint, predictions: Iterable[Prediction]) -> Response:
-        outputs = model.open_model.tensors(predictions, self._request.outputs)
-        content, json_length = render(self._request, model.open_model, outputs)
+    def write(
+        self,
+        model: ModelEndpoint[Rows, Predicted],
+        predictions: Iterable[Predicted],
+        _instances: Instances[Rows],
+    ) -> Response:
+        outputs = model.v2_model.tensors(predictions, self._request.outputs)
+        content, json_length = render(self._request, model.v2_model, outputs)
         if json_length is None:
             return Response(content, media_type=JSON)
         binary, lengths = "application/octet-stream", {JSON_LENGTH: str(json_length)}

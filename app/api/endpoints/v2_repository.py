@@ -53,7 +53,7 @@ async def index(service: ServiceDep, request: Request) -> Response:
 
 @model_router.get("/config", summary="A model's configuration in Triton's format")
 async def config(service: ServiceDep, endpoint: EndpointDep) -> ModelConfig:
-    return ModelConfig.of(endpoint.open_model, service.settings.max_instances)
+    return ModelConfig.of(endpoint.v2_model, service.settings.max_instances)
 
 
 @admin_router.post(

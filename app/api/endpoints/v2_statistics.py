@@ -25,7 +25,7 @@ async def all_statistics(service: ServiceDep) -> Response:
     response_model=Statistics,
 )
 async def statistics(service: ServiceDep, endpoint: EndpointDep, request: Request) -> Response:
-    return await _answer(service, endpoint.open_model.name, request.path_params.get("version"))
+    return await _answer(service, endpoint.v2_model.name, request.path_params.get("version"))
 
 
 async def _answer(

@@ -13,7 +13,7 @@ from app.api.middleware.request_id import RequestIds
 from app.api.problems import served_path, unexpected_error
 from app.api.service import Service
 from app.monitor import CLIENT_CLOSED_REQUEST, UNMATCHED, Access, AccessLog
-from app.predict import HEAD, RawHeader, Tally, current_tally
+from app.predict import HEAD, PendingAnswer, RawHeader, current_answer
 
 logger = logging.getLogger("app.access")
 BAD_REQUEST = 400
@@ -57,34 +57,36 @@ class AccessMiddleware:
         if method == "HEAD":
             # Answered as GET; the server omits the body (RFC 9110, 9.3.2).
             scope = ChainMap({"method": "GET", HEAD: True}, scope)
-        tally = self._tally(scope)
+        pending = self._pending(scope)
         # The status of an answer that is interrupted by an exception.
         status = 500
         try:
-            status = await self._pass_on(tally, scope, receive, send)
+            status = await self._pass_on(pending, scope, receive, send)
         finally:
             route, seconds = _declared_path(scope), time.perf_counter() - started
-            self.log.append(Access(tally.request_id, method, path, route, status, seconds))
+            self.log.append(Access(pending.request_id, method, path, route, status, seconds))
 
-    def _tally(self, scope: Scope) -> Tally:
+    def _pending(self, scope: Scope) -> PendingAnswer:
         headers, ids = scope["headers"], self.request_ids
         logged = self._service.log is not None and UNRECORDED not in headers
-        tally = Tally(ids.of(headers), ids.make() if logged else b"")
-        current_tally.set(tally)
-        return tally
+        pending = PendingAnswer(ids.of(headers), ids.make() if logged else b"")
+        current_answer.set(pending)
+        return pending
 
     def _with_common(
-        self, headers: Iterable[RawHeader], tally: Tally, status: int, scope: Scope
+        self, headers: Iterable[RawHeader], pending: PendingAnswer, status: int, scope: Scope
     ) -> list[RawHeader]:
         """The headers of an answer, with those common to all answers."""
-        whole = [*headers, (b"x-request-id", tally.request_id)]
-        if tally.prediction_id and tally.held and status < BAD_REQUEST:
-            whole.append((PREDICTION_ID, tally.prediction_id))
+        whole = [*headers, (b"x-request-id", pending.request_id)]
+        if pending.prediction_id and pending.held and status < BAD_REQUEST:
+            whole.append((PREDICTION_ID, pending.prediction_id))
         if self._service.draining and CLOSE not in whole and "followed" not in scope:
             whole.append(CLOSE)
         return whole
 
-    async def _pass_on(self, tally: Tally, scope: Scope, receive: Receive, send: Send) -> int:
+    async def _pass_on(
+        self, pending: PendingAnswer, scope: Scope, receive: Receive, send: Send
+    ) -> int:
         status, complete = 0, False
 
         async def send_with_id(message: Message) -> None:
@@ -92,14 +94,14 @@ class AccessMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = message.get("headers", ())
-                message["headers"] = self._with_common(headers, tally, status, scope)
+                message["headers"] = self._with_common(headers, pending, status, scope)
             else:
                 complete = not message.get("more_body", False)
                 if complete and status < BAD_REQUEST and not _has_left(receive):
-                    tally.count()
+                    pending.count()
             await send(message)
 
-        request_id = scope["request_id"] = tally.request_id
+        request_id = scope["request_id"] = pending.request_id
         scope["app"] = self._fastapi
         # FastAPI parses the cookies of each request, in quadratic time.
         scope["headers"] = [header for header in scope["headers"] if header[0] != b"cookie"]

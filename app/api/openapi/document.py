@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from typing import NamedTuple, Self
@@ -13,8 +13,9 @@ from fastapi.openapi.utils import get_openapi
 from app.api.openapi.key_schema import require_keys
 from app.api.openapi.schemas import Schema, complete
 from app.api.service import Service
+from app.predict import JSON, Endpoint
 from stateserve.errors import StateserveError
-from stateserve.model import Card, Predictor
+from stateserve.model import AnyCard, AnyModel
 
 
 class _Described(NamedTuple):
@@ -22,11 +23,13 @@ class _Described(NamedTuple):
 
     title: str
     version: str
-    card: Card
+    card: AnyCard
+    media_types: Sequence[str]
 
     @classmethod
-    def of(cls, predictor: Predictor) -> Self:
-        return cls(title_of(predictor), predictor.version, predictor.card)
+    def of(cls, endpoint: Endpoint) -> Self:
+        model = endpoint.model
+        return cls(title_of(model), model.version, model.card, endpoint.media_types())
 
 
 class _Written(NamedTuple):
@@ -45,14 +48,12 @@ class Document:
         self,
         app: FastAPI,
         service: Service,
-        binary_types: list[str],
         needs: Callable[[str], str | None],
     ) -> None:
         self._app = app
         self._service = service
-        self._binary_types = binary_types
         self._needs = needs
-        self._default = _Described.of(service.endpoint().predictor)
+        self._default = _Described.of(service.endpoint())
         self._routes: Schema | None = None
         self._written: _Written | None = None
 
@@ -67,7 +68,7 @@ class Document:
     def _current(self) -> _Written:
         # If no version is loaded, the document does not change.
         with suppress(StateserveError):
-            self._default = _Described.of(self._service.endpoint().predictor)
+            self._default = _Described.of(self._service.endpoint())
         written = self._written
         if written is None or written.described.card is not self._default.card:
             written = self._written = self._write(self._default)
@@ -77,7 +78,8 @@ class Document:
         document = deepcopy(self._of_routes())
         document["info"]["title"] = described.title
         document["info"]["version"] = described.version
-        complete(document, described.card, self._service.settings.max_instances, self._binary_types)
+        binary_types = [name for name in described.media_types if name != JSON]
+        complete(document, described.card, self._service.settings.max_instances, binary_types)
         require_keys(document, self._needs)
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         return _Written(described, document, content, hashlib.sha256(content).hexdigest())
@@ -94,5 +96,5 @@ class Document:
         return self._routes
 
 
-def title_of(predictor: Predictor) -> str:
-    return f"{predictor.name}: predictions and parameters"
+def title_of(model: AnyModel) -> str:
+    return f"{model.name}: predictions and parameters"

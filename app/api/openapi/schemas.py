@@ -6,7 +6,7 @@ from typing import Any
 from app.api.problems import PROBLEM_TYPE
 from app.predict import JSON
 from app.predict.codecs import LARGEST
-from stateserve.model import Card, Feature
+from stateserve.model import AnyCard, Card, Feature
 from stateserve.text import shortest
 
 Schema = dict[str, Any]
@@ -53,15 +53,15 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
 }
 
 
-def complete(document: Schema, card: Card, max_instances: int, binary_types: list[str]) -> None:
+def complete(document: Schema, card: AnyCard, max_instances: int, binary_types: list[str]) -> None:
     """Add the parts that depend on the card and the installed packages to `document`."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(_schemas(card, max_instances))
+    schemas.update(_schemas(card, max_instances) if isinstance(card, Card) else _any(max_instances))
     binary = dict.fromkeys(binary_types, BINARY)
     for path, operations in document["paths"].items():
         if path.endswith("/predict"):
             predict = operations["post"]
-            predict["requestBody"] = _request_body(card)
+            predict["requestBody"] = _request_body(card if isinstance(card, Card) else None)
             predict["requestBody"]["content"] |= binary
             predict["responses"]["200"]["content"] |= binary
         if "{model}" in path:
@@ -80,8 +80,9 @@ def _of_any_model(operations: Schema) -> Schema:
     return generic
 
 
-def _request_body(card: Card) -> Schema:
-    example = {feature.name: feature.example or 0.0 for feature in card.features}
+def _request_body(card: Card | None) -> Schema:
+    features = card.features if card else []
+    example = {feature.name: feature.example or 0.0 for feature in features}
     return {
         "required": True,
         "content": {
@@ -93,6 +94,17 @@ def _request_body(card: Card) -> Schema:
                 },
             }
         },
+    }
+
+
+def _any(max_instances: int) -> dict[str, Schema]:
+    many = {"type": "array", "minItems": 1, "maxItems": max_instances}
+    names = ("Prediction", "Predictions", "AnyPrediction", "AnyPredictions")
+    return {
+        "Problem": PROBLEM,
+        **{name: {} for name in ("Instance", "AnyInstance")},
+        **{name: _record({"instances": many}) for name in ("Instances", "AnyInstances")},
+        **{name: {"type": "object"} for name in names},
     }
 
 

@@ -4,21 +4,21 @@ import time
 from collections.abc import Callable, Sequence
 
 from app.monitor.prediction_log.records import Record, Rows
-from app.predict import Answered, Observer
+from app.predict import Answered, Observer, Prediction
 from stateserve.model import Predictor
 
 # The most rows of a large request in one record.
 SLICE_ROWS = 1000
 
 
-class PredictionRecorder(Observer):
+class PredictionRecorder(Observer[Prediction]):
     """Makes records of answers and passes them to `append`."""
 
     def __init__(self, predictor: Predictor, append: Callable[[Record], None]) -> None:
         self._rows = Rows(predictor)
         self._append = append
 
-    def answered(self, answered: Sequence[Answered]) -> None:
+    def answered(self, answered: Sequence[Answered[Prediction]]) -> None:
         record, last, following = None, None, 0
         for request, (whole, start, end), first in answered:
             if not request.prediction_id:

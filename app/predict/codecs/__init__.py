@@ -4,14 +4,14 @@ from app.predict.codecs.json_answer import JsonFormat, model_reference
 from app.predict.codecs.json_request import (
     LARGEST,
     MAX_FAULTS,
-    Instances,
+    TableRows,
     most_bytes_of_one,
     parse_instances,
 )
 from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
 from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
-from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
+from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
 from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request
 from app.predict.codecs.v2_tensors import (
     BYTES,
@@ -31,15 +31,16 @@ __all__ = [
     "LARGEST",
     "MAX_FAULTS",
     "InferRequest",
-    "Instances",
     "JsonFormat",
     "JsonObject",
     "ModelConfig",
     "ModelMetadata",
-    "OpenModel",
     "ServerMetadata",
+    "TableRows",
     "Tensor",
     "TensorInfo",
+    "V2Description",
+    "V2Model",
     "WantedOutput",
     "describe",
     "escape",

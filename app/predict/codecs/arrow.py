@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
-from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, Instances, require_at_most
+from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, TableRows, require_at_most
 from app.predict.codecs.json_text import escape
 from app.predict.headers import Body
 from app.predict.media_types import ARROW
@@ -42,7 +42,7 @@ class ArrowFormat:
         # For each column: its name, the metadata of a data frame library, its buffers.
         self._most_metadata = 2**16 + sum(2048 + 8 * len(name) for name in self._features)
 
-    def decode(self, body: Body) -> Instances:
+    def decode(self, body: Body) -> TableRows:
         """Raises MalformedBody, UnsupportedContent, InvalidInstances or BodyTooLarge."""
         table = self._read(body)
         if not len(table):
@@ -51,10 +51,10 @@ class ArrowFormat:
         rows = np.empty((len(table), len(self._features)), dtype=np.float64)
         for column, name in enumerate(self._features):
             rows[:, column] = table[name].to_numpy()
-        return Instances(as_float32(rows, self._features), single=False)
+        return TableRows(as_float32(rows, self._features), single=False)
 
     def encode(
-        self, predictions: Iterable[Prediction], _instances: Instances, options: Options, /
+        self, predictions: Iterable[Prediction], _instances: TableRows, options: Options, /
     ) -> memoryview:
         batches = [self._batch(prediction, options) for prediction in predictions]
         sink = pa.BufferOutputStream()

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.predict.codecs.json_request import LARGEST, Instances, parse_instances, require_at_most
+from app.predict.codecs.json_request import LARGEST, TableRows, parse_instances, require_at_most
 from app.predict.codecs.large_instances import WHOLE_BYTES, read_large
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
@@ -46,7 +46,7 @@ class InstanceDecoder:
         self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[instance])  # type: ignore[valid-type]
         self._columns = [operator.attrgetter(field) for field in fields]
 
-    def decode(self, body: bytes | bytearray) -> Instances:
+    def decode(self, body: bytes | bytearray) -> TableRows:
         """Raises the errors of parse_instances."""
         if len(body) > WHOLE_BYTES:
             return read_large(body, self._card, self._limit, self.decode_list)
@@ -63,7 +63,7 @@ class InstanceDecoder:
         # A repeated name adds a colon, as in _decode.
         return rows if rows is not None and body.count(b":") == rows.size else None
 
-    def _decode(self, body: bytes | bytearray) -> Instances | None:
+    def _decode(self, body: bytes | bytearray) -> TableRows | None:
         single = b'"instances"' not in body
         try:
             decoded = (self._one if single else self._many).decode(body)
@@ -74,7 +74,7 @@ class InstanceDecoder:
         if rows is None or body.count(b":") != rows.size + (not single):
             return None
         require_at_most(self._limit, len(rows))
-        return Instances(rows, single)
+        return TableRows(rows, single)
 
     def _row(self, instance: msgspec.Struct) -> FloatArray | None:
         values = msgspec.structs.astuple(instance)

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 
 from app.predict.codecs.instance_decoder import InstanceDecoder
-from app.predict.codecs.json_request import Instances
+from app.predict.codecs.json_request import TableRows
 from app.predict.media_types import JSON
 from app.predict.options import DEFAULT_OPTIONS, NOVELTY_FIELDS, Options, Shown, show
 from app.predict.prediction import Prediction
 from stateserve.client import RangeWarning, record_type
-from stateserve.model import Feature, Predictor
+from stateserve.model import AnyModel, Feature, Predictor
 from stateserve.text import shortest
 
 # Encoding them takes about 10 ms, and blocks all other requests.
@@ -49,7 +49,7 @@ class JsonFormat:
         self.decode = InstanceDecoder(predictor.card, max_instances).decode
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, options: Options, /
+        self, predictions: Iterable[Prediction], instances: TableRows, options: Options, /
     ) -> bytes | memoryview:
         """One answer for a bare instance, else a list of answers in order."""
         if instances.single:
@@ -109,12 +109,12 @@ class JsonFormat:
         return warnings
 
 
-def model_reference(predictor: Predictor) -> dict[str, str]:
+def model_reference(model: AnyModel) -> dict[str, str]:
     """The model that answered: name, version, first 12 digits of the state's SHA-256."""
     return {
-        "name": predictor.name,
-        "version": predictor.version,
-        "state_sha256": predictor.state_sha256[:12],
+        "name": model.name,
+        "version": model.version,
+        "state_sha256": model.state_sha256[:12],
     }
 
 

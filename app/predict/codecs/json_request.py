@@ -2,13 +2,13 @@
 
 import json
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.errors import BodyTooLarge, InvalidInstances
 from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
+from app.predict.instances import Instances
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
@@ -18,17 +18,11 @@ MAX_FAULTS = 20
 # The largest float32; the forward pass reports an overflow of sums.
 LARGEST = float(np.finfo(np.float32).max)
 MOST_LISTED = 50
+# float32 (instances, n_features).
+TableRows = Instances[FloatArray]
 
 
-@dataclass(frozen=True)
-class Instances:
-    """`rows` is float32 (instances, n_features); `single` means that the body was one flower."""
-
-    rows: FloatArray
-    single: bool
-
-
-def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instances:
+def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> TableRows:
     """Parse one flower, `{feature: number}`, or many, `{"instances": [flower, ...]}`.
 
     Every feature of the card is required, as a JSON number of magnitude at most LARGEST;
@@ -38,7 +32,7 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> Instance
     return read_value(parse_json(body), card, limit)
 
 
-def read_value(value: Any, card: Card, limit: int) -> Instances:
+def read_value(value: Any, card: Card, limit: int) -> TableRows:
     """As parse_instances, for a value of parse_json."""
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.errors import InvalidInstances
 from app.predict.codecs.json_request import (
-    Instances,
+    TableRows,
     most_bytes_of_one,
     read_flower,
     read_value,
@@ -38,7 +38,7 @@ TAIL = re.compile(rb"\][ \t\n\r]*\}[ \t\n\r]*\Z")
 
 def read_large(
     body: Text, card: Card, limit: int, decode: DecodeList, slice_bytes: int = SLICE_BYTES
-) -> Instances:
+) -> TableRows:
     """Raises the errors of parse_instances, and BodyTooLarge for an overlong instance."""
     names = [feature.name for feature in card.features]
     cursor = JsonCursor(body, max(most_bytes_of_one(card), min(WHOLE_BYTES, slice_bytes)))
@@ -50,7 +50,7 @@ def read_large(
         value = cursor.value("")
         cursor.require_end()
         return read_value(value, card, limit)
-    return Instances(_List(body, cursor, names, decode, slice_bytes).read(limit), False)
+    return TableRows(_List(body, cursor, names, decode, slice_bytes).read(limit), False)
 
 
 class _List:

@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from app.errors import InvalidInstances, InvalidQuery, MalformedBody
-from app.predict.codecs.json_request import MOST_LISTED, Instances, require_at_most
+from app.predict.codecs.json_request import MOST_LISTED, TableRows, require_at_most
 from app.predict.headers import Body
 from app.predict.media_types import NPY
 from app.predict.options import Options, show
@@ -46,9 +46,9 @@ class NpyFormat:
         self._n_classes = len(predictor.card.classes)
         self._limit = max_instances
 
-    def decode(self, body: Body) -> Instances:
+    def decode(self, body: Body) -> TableRows:
         """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
-        shape, order, numbers = _read(body)
+        shape, order, numbers = read_npy(body)
         width = len(self._features)
         if shape[-1:] != (width,) or len(shape) > 2 or not shape[0]:
             columns = ", ".join(self._features[:MOST_LISTED])
@@ -58,10 +58,10 @@ class NpyFormat:
         # Reshaped only now: NumPy cannot make an array of some shapes that pass the header check.
         rows = numbers.reshape((-1, width), order=order)
         require_at_most(self._limit, len(rows))
-        return Instances(as_float32(rows, self._features), single=len(shape) == 1)
+        return TableRows(as_float32(rows, self._features), single=len(shape) == 1)
 
     def encode(
-        self, predictions: Iterable[Prediction], instances: Instances, options: Options, /
+        self, predictions: Iterable[Prediction], instances: TableRows, options: Options, /
     ) -> memoryview:
         if options.out_of_distribution:
             raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
@@ -79,8 +79,11 @@ class NpyFormat:
         return memoryview(content)
 
 
-def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
-    """The shape and order in the header, and the elements (n,) after it."""
+def read_npy(body: Body, kinds: str = "fiu") -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
+    """The shape and order in the header, and the elements (n,) after it.
+
+    `kinds` are the accepted kinds of dtypes. Raises MalformedBody or InvalidInstances.
+    """
     stream = io.BytesIO(body[:MAX_HEADER_BYTES])
     try:
         version = npy.read_magic(stream)
@@ -91,7 +94,7 @@ def _read(body: Body) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
         # NumPy evaluates the header as Python code, so tokenizer and compiler errors occur too.
         raise MalformedBody(_first_line(error), 0, "npy") from None
     start = stream.tell()
-    if dtype.kind not in "fiu":
+    if dtype.kind not in kinds:
         kind = str(dtype)[:MOST_SHOWN]
         raise InvalidInstances([Fault("", f"an array of {kind}; integers and floats are taken")])
     # NumPy's header reader accepts booleans and integers of any length as sizes.

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from app.predict.codecs.v2_model import OpenModel
+from app.predict.codecs.v2_model import V2Description
 from app.predict.codecs.v2_request import InferRequest
 from app.predict.codecs.v2_tensors import Tensor, to_lists, to_pieces
 
@@ -13,7 +13,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def render(
-    request: InferRequest, model: OpenModel, outputs: list[Tensor]
+    request: InferRequest, model: V2Description, outputs: list[Tensor]
 ) -> tuple[bytes | memoryview, int | None]:
     """The answer: JSON alone, or JSON of the length in a header, then raw tensors in its order."""
     about = {"model_name": model.name, "model_version": model.version}

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from app import __version__
-from app.predict.codecs.v2_model import PLATFORM, OpenModel, TensorInfo
+from app.predict.codecs.v2_model import PLATFORM, TensorInfo, V2Description
 from app.predict.codecs.v2_tensors import BYTES
 
 SERVER = "stateserve"
@@ -39,7 +39,7 @@ class ModelMetadata(BaseModel):
     outputs: list[TensorMetadata]
 
     @classmethod
-    def of(cls, model: OpenModel, versions: list[str]) -> Self:
+    def of(cls, model: V2Description, versions: list[str]) -> Self:
         """The metadata of a model; `versions` are the ready ones."""
         inputs, outputs = (
             [TensorMetadata(**asdict(info)) for info in infos]
@@ -65,7 +65,7 @@ class ModelConfig(BaseModel):
     output: list[TensorConfig]
 
     @classmethod
-    def of(cls, model: OpenModel, most_rows: int) -> Self:
+    def of(cls, model: V2Description, most_rows: int) -> Self:
         inputs, outputs = (list(map(_config, infos)) for infos in (model.inputs, model.outputs))
         return cls(name=model.name, max_batch_size=most_rows, input=inputs, output=outputs)
 

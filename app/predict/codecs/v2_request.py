@@ -8,9 +8,10 @@ import msgspec
 
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
-from app.predict.codecs.v2_model import OpenModel, TensorInfo, WantedOutput
+from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput
 from app.predict.codecs.v2_tensors import Tensor, from_bytes, from_json
 from app.predict.headers import MOST_DIGITS, Body, Headers
+from app.predict.pipeline import Predicted, Rows
 from stateserve.text import shown
 
 JSON_LENGTH = "Inference-Header-Content-Length"
@@ -52,7 +53,7 @@ class InferRequest:
 _decode = msgspec.json.Decoder(Head).decode
 
 
-def read_request(headers: Headers, body: Body, model: OpenModel) -> InferRequest:
+def read_request(headers: Headers, body: Body, model: V2Model[Rows, Predicted]) -> InferRequest:
     """Raises InvalidInference."""
     length = _json_length(headers, len(body))
     if length == 0:
@@ -101,7 +102,7 @@ def _read_head(body: Body, length: int) -> Head:
     return head
 
 
-def _raw_request(body: Body, model: OpenModel) -> InferRequest:
+def _raw_request(body: Body, model: V2Model[Rows, Predicted]) -> InferRequest:
     """A request whose body is one raw input of one row."""
     info = model.inputs[0]
     tensor = from_bytes(info.name, info.datatype, [1, *info.shape[1:]], body)

@@ -9,13 +9,13 @@ from app.errors import InvalidInference
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.proto_tensors import FIELDS, read_inputs
-from app.predict.codecs.v2_model import OpenModel
+from app.predict.codecs.v2_tabular import TabularV2
 from app.predict.codecs.v2_tensors import CHUNK, Tensor, bytes_array
 from stateserve.model.predictor import Predictor
 from tests.project import IRIS
 from tests.tensors import TENSORS, require_same
 
-MODEL = OpenModel(Predictor.load(IRIS), max_instances=10)
+MODEL = TabularV2(Predictor.load(IRIS), max_instances=10)
 RAW = pb.ModelInferRequest(raw_input_contents=[b"raw"])
 
 

@@ -23,9 +23,9 @@ from app.api.middleware.request_log import AccessMiddleware
 from app.api.problems import install_error_handlers
 from app.api.service import Service
 from app.monitor.metrics import Metrics
-from app.predict.endpoint import ModelEndpoint
 from app.predict.large_requests import LargeRequests
-from app.predict.pipeline import Inference
+from app.predict.tabular_endpoint import TabularEndpoint
+from app.predict.tabular_pipeline import TabularPipeline
 from app.settings.settings import Settings
 from stateserve.model.architectures.compiled import Forward
 from stateserve.model.predictor import Predictor
@@ -75,11 +75,11 @@ class Answer:
 class OneModel:
     """The methods of a registry that an application uses."""
 
-    def __init__(self, endpoint: ModelEndpoint) -> None:
+    def __init__(self, endpoint: TabularEndpoint) -> None:
         self.repository = SimpleNamespace(default=endpoint.predictor.name)
         self._endpoint = endpoint
 
-    def current(self, name: str) -> ModelEndpoint:
+    def current(self, name: str) -> TabularEndpoint:
         assert name == self.repository.default
         return self._endpoint
 
@@ -92,9 +92,9 @@ class SmallService:
         loaded = Predictor.load(IRIS)
         predictor = ScriptedPredictor(loaded.module, loaded.card, loaded.name, forward=forward)
         metrics = Metrics()
-        self.inference = Inference(predictor, (), configured.max_queued_requests)
+        self.pipeline = TabularPipeline(predictor, (), configured.max_queued_requests)
         large = LargeRequests(configured.max_large_requests, run_in_threadpool)
-        endpoint = ModelEndpoint(self.inference, configured.max_instances, large)
+        endpoint = TabularEndpoint(self.pipeline, configured.max_instances, large)
         service = Service(configured, metrics, OneModel(endpoint), large)
         app = FastAPI()
         app.include_router(predict.router)
@@ -155,7 +155,7 @@ async def test_at_ten_times_capacity_what_is_accepted_is_answered_in_time() -> N
             assert all(answer.headers[b"retry-after"] == b"1" for answer in refused)
         assert statuses(await asyncio.gather(*requests)) == {200: 50, 503: 450}
         assert forward.rows == 51
-    service.inference.close()
+    service.pipeline.close()
 
 
 async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
@@ -173,7 +173,7 @@ async def test_what_cannot_be_answered_in_time_is_not_computed() -> None:
         assert forward.rows <= 500 + forward.calls
         late = next(answer for answer in answers if answer.status == 504)
         assert b"deadline passed" in late.body
-    service.inference.close()
+    service.pipeline.close()
 
 
 async def test_a_model_that_was_slow_once_is_tried_again() -> None:
@@ -191,7 +191,7 @@ async def after_a_slow_call(seconds: float) -> list[Answer]:
     assert (await service.ask()).status == 200
     forward.seconds = 0
     answers = [await service.ask(timeout=seconds / 7) for _ in range(5)]
-    service.inference.close()
+    service.pipeline.close()
     return answers
 
 
@@ -211,14 +211,14 @@ async def test_a_forward_that_raises_fails_its_own_request_only() -> None:
     failed = answers[3]
     assert failed.headers[b"x-request-id"] in failed.body
     assert b"boom" not in failed.body
-    service.inference.close()
+    service.pipeline.close()
 
 
 async def test_a_forward_out_of_memory_is_tried_with_one_row_at_a_time() -> None:
     service = SmallService(raising(MemoryError(), lambda rows: len(rows) > 1))
     answers = await asyncio.gather(*(service.ask() for _ in range(10)))
     assert statuses(answers) == {200: 10}
-    service.inference.close()
+    service.pipeline.close()
 
 
 async def test_memory_that_is_not_enough_for_one_row_fails_and_comes_back() -> None:
@@ -228,7 +228,7 @@ async def test_memory_that_is_not_enough_for_one_row_fails_and_comes_back() -> N
     assert statuses(answers) == {500: 3}
     left[0] = 1
     assert (await service.ask()).status == 200
-    service.inference.close()
+    service.pipeline.close()
 
 
 @pytest.mark.parametrize("slow", [True, False], ids=["in a thread", "on the loop"])
@@ -244,7 +244,7 @@ async def test_batch_mates_of_a_caller_that_left_are_answered(slow: bool) -> Non
     found = await asyncio.gather(*tasks, return_exceptions=True)
     answered = [answer for answer in found if isinstance(answer, Answer)]
     assert statuses(answered)[200] == len(answered) >= 5
-    service.inference.close()
+    service.pipeline.close()
 
 
 class Held:
@@ -284,4 +284,4 @@ async def test_at_its_deadline_a_request_of_the_fast_path_is_late() -> None:
     assert (first.wire.statuses(), late.wire.statuses()) == ([200, 200], [504])
     # Nothing was computed for the late one, unless it shared the call of the first.
     assert forward.rows <= 2
-    service.inference.close()
+    service.pipeline.close()

@@ -14,7 +14,7 @@ import pytest
 from app.api.app import create_app
 from app.api.service import Service
 from app.monitor.metrics import Metrics
-from app.predict.pipeline import Inference
+from app.predict.tabular_pipeline import TabularPipeline
 from app.registry.folder import Repository
 from app.registry.registry import Registry
 from app.settings.settings import Settings
@@ -30,8 +30,10 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
     published: Counter[str] = Counter()
 
     def rollout(
-        default: Inference, ready: Mapping[str, Inference], before: Inference | None
-    ) -> Inference:
+        default: TabularPipeline,
+        ready: Mapping[str, TabularPipeline],
+        before: TabularPipeline | None,
+    ) -> TabularPipeline:
         published[default.predictor.name] += 1
         return default
 
@@ -40,7 +42,7 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
         save_model(tmp_path / f"m{index}/1/model.pth", seed=index)
     registry = Registry(
         Repository(tmp_path, "m0"),
-        Inference,
+        TabularPipeline,
         metrics,
         VersionPolicy.parse("all"),
         rollout=rollout,
@@ -68,7 +70,7 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     card = card_path(path).read_bytes()
     card_path(path).unlink()
     metrics = Metrics()
-    registry = Registry(Repository(tmp_path, "made"), Inference, metrics)
+    registry = Registry(Repository(tmp_path, "made"), TabularPipeline, metrics)
     registry.load_all()
 
     def name() -> str:
@@ -94,7 +96,7 @@ async def test_the_garbage_collector_does_not_look_at_what_was_loaded(tmp_path: 
     metrics = Metrics()
     registry = Registry(
         Repository(tmp_path, "made"),
-        Inference,
+        TabularPipeline,
         metrics,
         VersionPolicy.parse("all"),
     )
@@ -141,7 +143,7 @@ def test_what_is_told_of_each_version_takes_as_many_calls_however_many_there_are
         app = create_app(Settings(models=folder, model=Path("made.pth"), version_policy="all"))
         service = app.state.service
         for endpoint in service.registry.served():
-            list(endpoint.inference.predict_chunks(np.zeros((1, 4), np.float32)))
+            list(endpoint.pipeline.predict_chunks(np.zeros((1, 4), np.float32)))
         ask(service)
         calls.append(calls_of(partial(ask, service)))
         assert len(service.statistics().model_stats) == number

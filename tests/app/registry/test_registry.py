@@ -16,7 +16,7 @@ import torch
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor.metrics import Metrics
-from app.predict.pipeline import Inference
+from app.predict.tabular_pipeline import TabularPipeline
 from app.registry.folder import Repository
 from app.registry.registry import Registry
 from app.settings.version_policy import VersionPolicy
@@ -38,10 +38,10 @@ def make_registry(
     metrics = metrics or Metrics()
     gates: list[Callable[[], object]] = []
 
-    def build(predictor: Predictor) -> Inference:
+    def build(predictor: Predictor) -> TabularPipeline:
         for each in gates:
             each()
-        return Inference(predictor)
+        return TabularPipeline(predictor)
 
     repository = Repository(folder, "wine")
     registry = Registry(repository, build, metrics, VersionPolicy.parse(policy))
@@ -74,8 +74,8 @@ def expected(seed: int) -> np.ndarray:
         return Multiclass().eval()(torch.from_numpy(ROWS)).exp().numpy()
 
 
-async def ask(inference: Inference) -> np.ndarray:
-    whole, start, end = await inference.predict(ROWS)
+async def ask(pipeline: TabularPipeline) -> np.ndarray:
+    whole, start, end = await pipeline.predict(ROWS)
     return whole.probabilities[start:end]
 
 
@@ -500,9 +500,9 @@ async def test_a_hundred_reloads_lose_no_request_and_mix_no_versions(tmp_path: P
 
     async def client() -> None:
         while not done.is_set():
-            inference = registry.current("wine")
-            found = await ask(inference)
-            version = inference.predictor.version
+            pipeline = registry.current("wine")
+            found = await ask(pipeline)
+            version = pipeline.predictor.version
             np.testing.assert_allclose(found, answers[version], atol=1e-6)
             seen.append(version)
             await asyncio.sleep(0.001)

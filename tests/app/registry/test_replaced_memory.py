@@ -26,7 +26,7 @@ async def test_nothing_keeps_the_weights_of_a_model_that_was_replaced() -> None:
         for url, body in POSTED:
             assert (await client.post(url, json=body)).is_success
         weights = weakref.ref(
-            registry.current("iris-model").inference.predictor.module.hidden.weight
+            registry.current("iris-model").pipeline.predictor.module.hidden.weight
         )
         # The collector does not visit frozen objects.
         gc.disable()

@@ -13,9 +13,9 @@ from app.monitor.metrics import Metrics
 from app.monitor.model_metrics import ModelMetrics
 from app.monitor.rollout_counts import RolloutCounts, ShadowCounts
 from app.predict.deadline import Deadline
-from app.predict.pipeline import Inference
+from app.predict.pending_answer import PendingAnswer
 from app.predict.prediction import Prediction
-from app.predict.tally import Tally
+from app.predict.tabular_pipeline import TabularPipeline
 from app.registry.shadow import MOST_WAITING_ROWS, Mirror, why_not_comparable
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
@@ -44,20 +44,20 @@ class Watched:
         counts = ShadowCounts(RolloutCounts(self.metrics), ("wine", "1", "2"), CLASSES)
         self.default = make_predictor(1, "1")
         self.mirror = Mirror(shadow, counts)
-        self.inference = Inference(
+        self.pipeline = TabularPipeline(
             self.default, [ModelMetrics(self.metrics, self.default), self.mirror]
         )
-        self._request = Tally(b"")
+        self._request = PendingAnswer(b"")
 
     async def predict(self, rows: np.ndarray) -> Prediction:
         """Predict, and report the answer."""
-        prediction = await self.inference.predict(rows)
-        self.inference.answered(self._request, prediction)
+        prediction = await self.pipeline.predict(rows)
+        self.pipeline.answered(self._request, prediction)
         return prediction
 
     def predict_chunks(self, rows: np.ndarray) -> None:
-        for prediction in list(self.inference.predict_chunks(rows)):
-            self.inference.answered(self._request, prediction)
+        for prediction in list(self.pipeline.predict_chunks(rows)):
+            self.pipeline.answered(self._request, prediction)
 
     def total(self, name: str, **labels: str) -> float:
         return sum(value for _, value in self.metrics.snapshot().of(name, **labels))
@@ -180,19 +180,19 @@ async def test_what_was_refused_or_given_up_is_not_mirrored() -> None:
     # Several requests in a tick wait for its end, and can still be cancelled.
     answered, given_up = (asyncio.ensure_future(watched.predict(ROWS[:1])) for _ in range(2))
     await asyncio.sleep(0)
-    late = watched.inference.predict(ROWS[:1], Deadline(-1))
+    late = watched.pipeline.predict(ROWS[:1], Deadline(-1))
     given_up.cancel()
     await asyncio.gather(answered, given_up, late, return_exceptions=True)
     await watched.until(lambda: watched.requests("compared") == 1)
     await watched.predict(ROWS[:1])
     await watched.until(lambda: watched.requests("compared") == 2)
     assert watched.total("predictions_total") == 2
-    watched.inference.close()
+    watched.pipeline.close()
 
 
 async def test_offers_from_many_threads_are_all_counted() -> None:
     watched = Watched(make_predictor(2, "2"))
-    prediction: Prediction = next(watched.inference.predict_chunks(ROWS[:8]))
+    prediction: Prediction = next(watched.pipeline.predict_chunks(ROWS[:8]))
     threads = [
         threading.Thread(target=lambda: [watched.mirror.offer(prediction) for _ in range(200)])
         for _ in range(4)

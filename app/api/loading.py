@@ -1,0 +1,85 @@
+"""Loads the models and makes the endpoint of each, with its observers."""
+
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi.concurrency import run_in_threadpool
+
+from app.api.problems import status_of
+from app.api.service import Service
+from app.monitor import Metrics, ModelMetrics, ModelSpans, RolloutCounts, open_prediction_log
+from app.monitor.prediction_log import PredictionLog, PredictionRecorder
+from app.predict import (
+    AnyEndpoint,
+    LargeRequests,
+    Observer,
+    Prediction,
+    TabularEndpoint,
+    TabularPipeline,
+    TensorEndpoint,
+    TensorPipeline,
+    TensorPrediction,
+)
+from app.registry import Registry, Repository, require_targets, rollout_of, take_turn
+from app.settings import Settings, VersionPolicy
+from stateserve.model import Predictor, TensorModel
+
+if TYPE_CHECKING:
+    from app.monitor import Tracing
+
+
+def load_service(
+    settings: Settings, tracing: "Tracing | None" = None, shared: Path | None = None
+) -> Service:
+    """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
+    metrics = Metrics()
+    log = open_prediction_log(settings, metrics)
+    build = _Build(settings, metrics, log, tracing)
+    policy = VersionPolicy.parse(settings.version_policy)
+    targets = settings.targets
+    rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
+    turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
+    registry = Registry(Repository.of(settings), build, metrics, policy, targets, rollout, turn)
+    registry.load_all()
+    require_targets(settings, registry)
+    return Service(settings, metrics, registry, build.large, log)
+
+
+class _Build:
+    """Makes the endpoint of a loaded model."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        log: PredictionLog | None,
+        tracing: "Tracing | None",
+    ) -> None:
+        self.large = LargeRequests(settings.max_large_requests, run_in_threadpool)
+        self._settings = settings
+        self._metrics = metrics
+        self._log = log
+        self._tracing = tracing
+
+    def __call__(self, model: Predictor | TensorModel) -> AnyEndpoint:
+        return self._tabular(model) if isinstance(model, Predictor) else self._tensor(model)
+
+    def _tabular(self, model: Predictor) -> TabularEndpoint:
+        settings = self._settings
+        observers: list[Observer[Prediction]] = [ModelMetrics(self._metrics, model)]
+        if self._log:
+            observers.append(PredictionRecorder(model, self._log.append))
+        if self._tracing:
+            observers.append(ModelSpans(self._tracing.tracer, model))
+        pipeline = TabularPipeline(model, observers, settings.max_queued_requests)
+        return TabularEndpoint(pipeline, settings.max_instances, self.large)
+
+    def _tensor(self, model: TensorModel) -> TensorEndpoint:
+        settings = self._settings
+        observers: list[Observer[TensorPrediction]] = [ModelMetrics(self._metrics, model)]
+        if self._tracing:
+            observers.append(ModelSpans(self._tracing.tracer, model))
+        pipeline = TensorPipeline(model, observers, settings.max_queued_requests)
+        return TensorEndpoint(pipeline, settings.max_instances, self.large)
