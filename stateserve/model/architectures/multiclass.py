@@ -1,15 +1,13 @@
 """The Multiclass network. A model is this code plus a state."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Self
 
 import torch
 from torch import Tensor, nn
 
-from stateserve.errors import StateMismatch
+from stateserve.model.architectures.state_keys import require_same_keys
 
-MOST_NAMED = 8
 LAYERS = (
     "float32 hidden.weight [hidden, features], hidden.bias [hidden], "
     "output.weight [classes, hidden], output.bias [classes]"
@@ -74,7 +72,7 @@ class Multiclass(nn.Module):
         # Meta tensors: no memory and no initialisation for weights that are replaced at once.
         with torch.device("meta"):
             module = cls(hidden[1], hidden[0], output[0], batch_norm=batch_norm)
-        _require_same_keys(module.state_dict(), state)
+        require_same_keys(module.state_dict(), state, f"Multiclass ({LAYERS})")
         module.load_state_dict(state, assign=True)
         return module.eval()
 
@@ -83,35 +81,3 @@ def _matrix_shape(tensor: Tensor | None, default: tuple[int, int]) -> tuple[int,
     if tensor is None or tensor.dim() != 2 or 0 in tensor.shape:
         return default
     return tensor.shape[0], tensor.shape[1]
-
-
-def _require_same_keys(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
-    faults = []
-    if missing := sorted(expected.keys() - state.keys()):
-        faults.append(f"missing {', '.join(missing)}")
-    if unexpected := sorted(state.keys() - expected.keys()):
-        faults.append(f"unexpected {_shortened([f'{name!r:.100}' for name in unexpected])}")
-    for name in sorted(expected.keys() & state.keys()):
-        want, have = expected[name], state[name]
-        if want.shape != have.shape:
-            faults.append(f"{name} has shape {list(have.shape)}, not {list(want.shape)}")
-        if want.dtype != have.dtype:
-            faults.append(f"{name} is {have.dtype}, not {want.dtype}")
-        elif want.layout != have.layout:
-            faults.append(f"{name} is {have.layout}, not {want.layout}")
-    if faults:
-        raise StateMismatch(
-            f"the state does not fit Multiclass ({LAYERS}): {'; '.join(faults)}; {_outline(state)}"
-        )
-
-
-def _outline(state: Mapping[str, Tensor]) -> str:
-    """The number of entries, in all and by module (the first part of a name)."""
-    modules = Counter(name.partition(".")[0] for name in state)
-    parts = [f"{name[:100]} {count}" for name, count in modules.items()]
-    return f"it has {len(state)} entries: {_shortened(parts)}"
-
-
-def _shortened(parts: Sequence[str]) -> str:
-    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
-    return ", ".join(parts[:MOST_NAMED]) + more

@@ -1,0 +1,30 @@
+"""Programs of torch.export (.pt2), read as modules; no code of the file is run.
+
+The reader accepts a fixed list of entries, operators, expressions and structures, and refuses
+everything else with a CheckpointError that names the place. torch gets a graph that was rebuilt
+from that. Knows no model card and no server.
+"""
+
+from typing import TYPE_CHECKING
+
+from stateserve.lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from stateserve.model.architectures.exported_program.module import (
+        ProgramModule as ProgramModule,
+    )
+    from stateserve.model.architectures.exported_program.program import (
+        read_program as read_program,
+    )
+    from stateserve.model.architectures.exported_program.signature import (
+        TensorSpec as TensorSpec,
+    )
+
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "module": ("ProgramModule",),
+        "program": ("read_program",),
+        "signature": ("TensorSpec",),
+    },
+)

@@ -1,0 +1,78 @@
+"""What the arguments of an accepted operator may be."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.model.architectures.exported_program.json_value import Json
+from stateserve.model.architectures.exported_program.operators import Operator
+
+Arguments = Mapping[str, dict[str, Json]]
+# A tensor of so many float32 takes 1 GiB. The forward's memory also depends on the request, so
+# that the process needs a limit of its own; this one stops a file of a kilobyte that asks for more.
+MAX_ELEMENTS = 2**28
+MAX_SCALE = 2**12
+# The arguments that say how many elements the result has.
+SIZES = frozenset(
+    {
+        "N", "bins", "col", "dims", "kernel_size", "length", "m", "minlength", "n", "n_fft",
+        "num_classes", "output_size", "pad", "padding", "repeats", "row", "s", "shape", "size",
+        "steps", "window_length",
+    }
+)  # fmt: skip
+ENDS = ("start", "end")
+SCALES = frozenset(["scale_factors", "scales", "scales_h", "scales_w", "scales_d"])
+TRAINING = ("train", "training")
+
+
+def require_accepted(operator: Operator, arguments: Arguments, place: str) -> None:
+    """Raises CheckpointError for arguments that are unknown, missing or not to be served."""
+    for name, argument in arguments.items():
+        if name not in operator.arguments:
+            raise UnreadableCheckpoint(f"{place}: {operator.name} has no argument {name!r:.100}")
+        if "as_string" in argument and "str" not in operator.arguments[name]:
+            raise UnreadableCheckpoint(f"{place}: {operator.name}: {name} is not a string")
+    if missing := sorted(operator.required - arguments.keys()):
+        raise UnreadableCheckpoint(f"{place}: {operator.name} has no {missing[0]}")
+    _require_evaluation(operator, arguments, place)
+    _require_bounded(operator, arguments, place)
+
+
+def _require_evaluation(operator: Operator, arguments: Arguments, place: str) -> None:
+    """Refuse dropout that drops, and norms that update their running statistics."""
+    # A norm without running statistics always takes those of its input.
+    normalises = "norm" in operator.name
+    has_statistics = "as_tensor" in arguments.get("running_mean", {})
+    trains = any(_is(arguments.get(name), True) for name in TRAINING)
+    updates = _is(arguments.get("use_input_stats"), True) and has_statistics
+    drops = next(iter(arguments.get("dropout_p", {}).values()), 0) not in (0, 0.0, False)
+    if (trains and (has_statistics or not normalises)) or updates or drops:
+        raise UnsafeCheckpoint(
+            f"{place}: {operator.name} in training mode, where answers are random or change the "
+            "model; call module.eval() before torch.export.export"
+        )
+
+
+def _is(argument: dict[str, Json] | None, value: bool) -> bool:
+    return argument is not None and argument.get("as_bool") is value
+
+
+def _require_bounded(operator: Operator, arguments: Arguments, place: str) -> None:
+    for name, argument in arguments.items():
+        numbers = [abs(number) for number in _numbers(argument)]
+        sizes = name in SIZES or (name in ENDS and operator.name == "arange")
+        if sizes and math.prod(max(number, 1) for number in numbers) > MAX_ELEMENTS:
+            raise UnsafeCheckpoint(
+                f"{place}: {operator.name} asks for more than {MAX_ELEMENTS} elements ({name})"
+            )
+        if name in SCALES and any(number > MAX_SCALE for number in numbers):
+            raise UnsafeCheckpoint(f"{place}: {operator.name} enlarges by more than {MAX_SCALE}")
+
+
+def _numbers(argument: Json) -> Iterator[float]:
+    """The numbers that are written in an argument."""
+    if isinstance(argument, dict | list):
+        for each in argument.values() if isinstance(argument, dict) else argument:
+            yield from _numbers(each)
+    elif isinstance(argument, int | float) and not isinstance(argument, bool):
+        yield argument
