@@ -22,15 +22,16 @@ def to_values(pixels: Pixels, spec: Input) -> Array:
     """The instance for `pixels` (height, width, channels), of the shape and dtype of `spec`."""
     image = image_of(spec)
     dtype = np.dtype(spec.dtype)
-    if dtype == np.uint8:
-        return _to_layout(pixels, image)
-    work = np.float64 if dtype == np.float64 else np.float32
     # Channel by channel, which NumPy computes much faster than pixel by pixel.
-    values = np.multiply(np.moveaxis(pixels, -1, 0), image.scale, dtype=work, order="C")
+    planes = pixels.transpose(2, 0, 1)
+    if dtype == np.uint8:
+        return _to_layout(planes, image)
+    work = np.float64 if dtype == np.float64 else np.float32
+    values = np.multiply(planes, image.scale, dtype=work, order="C")
     for operation, by_channel in ((np.subtract, image.mean), (np.divide, image.std)):
         if by_channel is not None:
             operation(values, np.array(by_channel, work)[:, None, None], out=values)
-    return _to_layout(np.moveaxis(values, 0, -1), image).astype(dtype, copy=False)
+    return _to_layout(values, image).astype(dtype, copy=False)
 
 
 def to_pixels(instance: Array, spec: Input) -> Pixels:
@@ -45,7 +46,8 @@ def to_pixels(instance: Array, spec: Input) -> Pixels:
     return np.nan_to_num(values).round().clip(0, 255).astype(np.uint8)
 
 
-def _to_layout(values: Array, image: ImageInput) -> Array:
-    if image.layout == "HW":
-        return np.ascontiguousarray(values[..., 0])
-    return np.ascontiguousarray(np.moveaxis(values, -1, 0) if image.layout == "CHW" else values)
+def _to_layout(planes: Array, image: ImageInput) -> Array:
+    """`planes` (channels, height, width) with the axes of the layout."""
+    if image.layout == "HWC":
+        planes = planes.transpose(1, 2, 0)
+    return np.ascontiguousarray(planes[0] if image.layout == "HW" else planes)
