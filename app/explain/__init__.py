@@ -1,12 +1,13 @@
 """Explains the class of a row: attributions, activations, neighbours, and a counterfactual.
 
-`explain` takes one row, and uses the same forward pass as predictions.
-Raises NotProvided if the card or the extra `explain` is missing; knows no HTTP.
+`explain` takes one row, and uses the same forward pass as predictions; `draw_heatmap` makes a PNG.
+Raises NotProvided if the card or an extra package is missing; knows no HTTP.
 """
 
 from app.explain.attribution import Attributions
 from app.explain.counterfactual import FOUND, NONE_FOUND, Counterfactual
 from app.explain.explanation import Explanation, explain
+from app.explain.heatmap import draw_heatmap
 from app.explain.neighbours import Neighbour
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Counterfactual",
     "Explanation",
     "Neighbour",
+    "draw_heatmap",
     "explain",
 ]
