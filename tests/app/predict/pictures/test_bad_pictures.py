@@ -9,6 +9,11 @@ from PIL import Image
 
 from app.errors import BodyTooLarge, InvalidInstances, RequestError
 from app.predict.pictures import decode_picture, decode_pictures
+from app.predict.pictures.decoder import MAX_REQUEST_BYTES, MAX_REQUEST_PIXELS
+from app.predict.pictures.geometry import MAX_PIXELS
+from app.predict.pictures.jpeg_file import MAX_SCANS, MAX_SEGMENTS
+from app.predict.pictures.multipart_body import MAX_PARTS
+from app.predict.pictures.png_file import MAX_CHUNKS
 from stateserve.model import ImageInput, Input
 from tests.memory import MIB, peak_growth
 from tests.pictures import SIGNATURE, chunk, png, saved, segment
@@ -180,6 +185,13 @@ def test_every_fault_of_a_request_is_named_up_to_a_number() -> None:
     with pytest.raises(InvalidInstances) as caught:
         decode_pictures([b""] * 100, SPEC, [f"/{index}" for index in range(100)])
     assert len(caught.value.faults) == 20
+
+
+def test_the_page_says_the_limits() -> None:
+    page = (ROOT / "docs" / "images.md").read_text()
+    limits = (MAX_PIXELS, MAX_REQUEST_PIXELS, MAX_REQUEST_BYTES, MAX_PARTS)
+    for limit in (*limits, MAX_SCANS, MAX_SEGMENTS, MAX_CHUNKS):
+        assert f" | {limit:,} |" in page
 
 
 CODE = """

@@ -222,6 +222,23 @@ def test_metadata_are_ignored() -> None:
     assert (pixels_of(plain[:33] + text * 10 + plain[33:]) == np.array(UPRIGHT)).all()
 
 
+def test_what_follows_the_picture_is_ignored() -> None:
+    # A phone's second picture, and a video with bytes like those of markers.
+    other = saved(noise("RGB", 9, 9), "JPEG")
+    for rest in (other, bytes(99) + b"\xff\xda\xff\xc0" * 99):
+        for content in (saved(UPRIGHT), saved(UPRIGHT, "JPEG", progressive=True)):
+            assert (pixels_of(content + rest) == pixels_of(content)).all()
+    phone = saved(UPRIGHT, "MPO", save_all=True, append_images=[noise("RGB", 9, 9)])
+    assert pixels_of(phone).shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_few_bits_become_the_greys_that_a_viewer_shows(depth: int) -> None:
+    most = 2**depth - 1
+    row = bytes([0, most << (8 - depth)])
+    assert pixels_of(png(2, 1, depth, 0, row), "L").ravel().tolist() == [255, 0]
+
+
 def test_pictures_of_a_request_become_one_array() -> None:
     pictures = [noise("RGB", 3 + seed, 9, seed) for seed in range(3)]
     wanted = spec(mode="RGB", resize=[4, 5])
