@@ -1,4 +1,4 @@
-"""FastAPI dependencies of the endpoints: service, endpoint of a model, predictor, state entries."""
+"""FastAPI dependencies of the endpoints: the service, a model, its state entries and layers."""
 
 import asyncio
 from typing import Annotated
@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from app.api.service import Service
 from app.predict import Endpoint
 from stateserve.inspect import Entry
-from stateserve.model import AnyModel, Predictor
+from stateserve.model import AnyModel, Layer, Predictor
 
 
 async def _service(request: Request) -> Service:
@@ -35,8 +35,13 @@ async def _entries(model: Annotated[AnyModel, Depends(_model)]) -> list[Entry]:
     return await asyncio.shield(asyncio.wrap_future(model.describe()))
 
 
+async def _layers(model: Annotated[AnyModel, Depends(_model)]) -> list[Layer]:
+    return await asyncio.shield(asyncio.wrap_future(model.layers()))
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
 EndpointDep = Annotated[Endpoint, Depends(_endpoint)]
 ModelDep = Annotated[AnyModel, Depends(_model)]
 PredictorDep = Annotated[Predictor, Depends(_predictor)]
 EntriesDep = Annotated[list[Entry], Depends(_entries)]
+LayersDep = Annotated[list[Layer], Depends(_layers)]

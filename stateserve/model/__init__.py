@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from stateserve.model.certainty import calibrate as calibrate
     from stateserve.model.checkpoint import convert as convert
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
+    from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
+    from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
@@ -54,7 +56,9 @@ __getattr__ = lazy_exports(
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
+        "example": ("example_json",),
         "feature": ("Feature",),
+        "layers": ("describe_architecture",),
         "model": ("AnyCard", "AnyModel", "Model"),
         "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),

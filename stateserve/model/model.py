@@ -1,5 +1,7 @@
 """The common part of every loaded model: a module with its state, card, name and version."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,7 +15,10 @@ from stateserve.inspect import Entry, describe_module
 from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
 from stateserve.model.card import Card
+from stateserve.model.layers import describe_layers
 from stateserve.model.model_card import ModelCard
+from stateserve.model.model_view import Layer
+from stateserve.model.signature import Signature
 
 Module = TypeVar("Module", bound=nn.Module, covariant=True)
 
@@ -23,7 +28,7 @@ CardType = TypeVar("CardType", bound=AnyCard, covariant=True)
 
 
 @dataclass(frozen=True)
-class Model(Generic[Module, CardType]):
+class Model(ABC, Generic[Module, CardType]):
     """An immutable model: module in evaluation mode, card, name and version."""
 
     module: Module
@@ -31,6 +36,25 @@ class Model(Generic[Module, CardType]):
     name: str
     version: str = "1"
     _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+
+    @property
+    @abstractmethod
+    def signature(self) -> Signature:
+        """The named inputs and outputs of the module."""
+
+    @property
+    @abstractmethod
+    def backend_name(self) -> str:
+        """The program that runs the forward pass."""
+
+    @property
+    @abstractmethod
+    def example(self) -> Mapping[str, Array]:
+        """Inputs by name, with one instance."""
+
+    @abstractmethod
+    def run_example(self, module: nn.Module) -> object:
+        """Run a replica of the module on the example."""
 
     @property
     def state_sha256(self) -> str:
@@ -55,6 +79,15 @@ class Model(Generic[Module, CardType]):
     @cached_property
     def _description(self) -> Future[list[Entry]]:
         return in_background(partial(describe_module, self.module))
+
+    def layers(self) -> Future[list[Layer]]:
+        """Every layer of the module, described as `describe` does."""
+        with self._describing:
+            return self._layers
+
+    @cached_property
+    def _layers(self) -> Future[list[Layer]]:
+        return in_background(partial(describe_layers, self.module, self.run_example))
 
     @cached_property
     def arrays(self) -> dict[str, Array]:

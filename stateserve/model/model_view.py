@@ -2,27 +2,36 @@
 
 from dataclasses import dataclass, field
 
+from pydantic import JsonValue
+
 from stateserve.inspect import Totals
 from stateserve.model.card import Card
 from stateserve.model.model_card import ModelCard
+from stateserve.model.signature import Signature
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One submodule, with the numbers of its own elements."""
+    """One submodule, with the numbers of its own elements, without those of its submodules.
+
+    `output_shapes` are those of its tensors for one instance; None if it did not run.
+    """
 
     name: str
     type: str
     text: str
     parameters: int
     buffers: int
+    output_shapes: list[list[int]] | None = None
 
 
 @dataclass(frozen=True)
 class ModelView:
     """`trainable` is the number of parameters that an optimizer would change.
 
-    `warnings` say what is unknown about the model, for instance without a card.
+    `backend` is the program that runs the forward pass. `example` is a valid body of /predict, or
+    None if one would be large. `warnings` say what is unknown about the model, for instance
+    without a card.
     """
 
     name: str
@@ -34,3 +43,6 @@ class ModelView:
     trainable: int
     card: Card | ModelCard
     warnings: list[str] = field(default_factory=list)
+    signature: Signature | None = None
+    backend: str | None = None
+    example: JsonValue = None

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
+import torch
+from torch import nn
 
+from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray, Forward, compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
@@ -15,6 +18,7 @@ from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.model.generated_card import golden_prediction, sizes
 from stateserve.model.model import Model
+from stateserve.model.signature import Input, Output, Signature
 from stateserve.text import printable
 
 # The golden prediction may be from another CPU, whose kernels round differently.
@@ -42,6 +46,32 @@ class Predictor(Model[Multiclass, Card]):
         except (StateMismatch, CardMismatch) as error:
             raise type(error)(f"{path}: {error}") from None
         return predictor
+
+    @cached_property
+    def signature(self) -> Signature:
+        width, n_classes = sizes(self.module)
+        rows = Input(name="x", dtype="float32", shape=[-1, width], features=self.card.features)
+        answer = Output(
+            name="log_probabilities",
+            dtype="float32",
+            shape=[-1, n_classes],
+            kind="log_probabilities",
+            classes=self.card.classes,
+        )
+        return Signature(inputs=[rows], outputs=[answer])
+
+    @property
+    def backend_name(self) -> str:
+        return "numpy"
+
+    @property
+    def example(self) -> dict[str, Array]:
+        """The card's example of each feature, else 0."""
+        return {"x": np.array([[each.example or 0 for each in self.card.features]], np.float32)}
+
+    def run_example(self, module: nn.Module) -> object:
+        with torch.inference_mode():
+            return module(torch.from_numpy(self.example["x"]))
 
     @property
     def classes(self) -> list[str]:

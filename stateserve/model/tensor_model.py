@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.arrays import to_array, to_tensor
+from stateserve.model.example import zeros
 from stateserve.model.model import Model
 from stateserve.model.model_card import ModelCard
 from stateserve.model.signature import Output, Signature
@@ -56,6 +57,22 @@ class TensorModel(Model[nn.Module, ModelCard]):
     @cached_property
     def backend(self) -> Backend:
         return Eager(self.module, self.signature)
+
+    @property
+    def backend_name(self) -> str:
+        return self.backend.name
+
+    @cached_property
+    def example(self) -> Arrays:
+        """The first golden instance; zeros without golden inputs."""
+        if not self.golden:
+            return zeros(self.signature)
+        inputs, _ = self.golden[min(self.golden)]
+        return {name: array[:1] for name, array in inputs.items()}
+
+    def run_example(self, module: nn.Module) -> object:
+        inputs = {name: array.copy() for name, array in self.example.items()}
+        return Eager(module, self.signature)(inputs)
 
     def run(self, inputs: Mapping[str, Array]) -> Arrays:
         """The outputs for `inputs`, whose arrays are owned, writable and C-contiguous.

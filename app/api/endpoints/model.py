@@ -1,39 +1,35 @@
-"""GET /model: the model card and the layers of the module."""
+"""GET /model: the model card, the signature, and the layers of the module."""
 
-from collections.abc import Iterable
 from dataclasses import asdict
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
-from torch import Tensor
 
-from app.api.dependencies import EntriesDep, ModelDep
+from app.api.dependencies import EntriesDep, LayersDep, ModelDep
 from stateserve.inspect import totals
-from stateserve.model import Layer, ModelView
+from stateserve.model import ModelView, describe_architecture, example_json
 
 router = APIRouter(tags=["model"])
 
 
-@router.get("/model", summary="The model card and architecture", response_model=ModelView)
-def read_model(model: ModelDep, entries: EntriesDep) -> JSONResponse:
-    module = model.module
-    layers = [
-        Layer(name, type(m).__name__, str(m), _count(m.parameters()), _count(m.buffers()))
-        for name, m in module.named_children()
-    ]
+@router.get("/model", summary="The model card, signature and layers", response_model=ModelView)
+def read_model(model: ModelDep, entries: EntriesDep, layers: LayersDep) -> JSONResponse:
+    module, signature = model.module, model.signature
     view = ModelView(
-        model.name,
-        model.version,
-        model.state_sha256,
-        str(module),
-        layers,
-        totals(entries),
-        _count(p for p in module.parameters() if p.requires_grad),
-        model.card,
-        model.card.warnings,
+        name=model.name,
+        version=model.version,
+        state_sha256=model.state_sha256,
+        architecture=describe_architecture(module),
+        layers=layers,
+        totals=totals(entries),
+        trainable=sum(each.numel() for each in module.parameters() if each.requires_grad),
+        card=model.card,
+        warnings=model.card.warnings,
+        signature=signature,
+        backend=model.backend_name,
+        example=example_json(signature, model.example),
     )
-    return JSONResponse(asdict(view) | {"card": model.card.model_dump()})
-
-
-def _count(tensors: Iterable[Tensor]) -> int:
-    return sum(tensor.numel() for tensor in tensors)
+    written = {"card": model.card.model_dump(), "signature": signature.model_dump()}
+    return JSONResponse(
+        vars(view) | written | {"layers": [*map(asdict, layers)], "totals": asdict(view.totals)}
+    )
