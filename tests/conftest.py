@@ -4,7 +4,6 @@ A fixture imports its modules itself, so that tests of small modules import no o
 """
 
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +58,6 @@ def write_model(tmp_path: Path) -> Callable[..., Path]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """One real server for all tests that do not change it."""
     log = tmp_path_factory.mktemp("server") / "log"
-    with running_server(log, python=(sys.executable,)) as running:
+    with running_server(log) as running:
         yield running
         assert running.stop() == 0, running.log.read_text()

@@ -1,53 +1,54 @@
-"""`stateserve serve` as a fork of a process that has imported it, which saves seconds."""
+"""A command of the project as a fork of a process that has imported it: `tests/preloaded.py`.
 
-import contextlib
-import multiprocessing
+As a script: `python -IS tests/forked.py SERVER PROGRAM ARGUMENTS`; for this it imports little.
+"""
+
+import json
 import os
+import signal
+import socket
 import subprocess
 import sys
-from pathlib import Path
-
-from tests.project import ROOT
+from collections.abc import Iterable
 
 
 class Forked:
     """The part of subprocess.Popen that tests use."""
 
-    def __init__(self, arguments: tuple[str, ...], cwd: Path, log: Path) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.preloaded"])
-        given = arguments, dict(os.environ), cwd, log
-        # The service names its processes in its metrics as Python does.
-        self._process = context.Process(target=_serve, args=given, name="MainProcess")
-        # The first process finds the packages by this variable.
-        with contextlib.chdir(ROOT):
-            self._process.start()
-        self.pid = self._process.pid or 0
+    def __init__(self, server: str, command: Iterable[str], cwd: str, streams: list[int]) -> None:
+        request = {"command": [*command], "environment": {**os.environ}, "cwd": cwd}
+        line = json.dumps(request).encode() + b"\n"
+        self._connection = socket.socket(socket.AF_UNIX)
+        self._connection.connect(server)
+        self._connection.sendall(line[socket.send_fds(self._connection, [line], streams) :])
+        self.returncode: int | None = None
+        self.pid = int.from_bytes(self._connection.recv(4))
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        try:
+            return self.wait(timeout=0)
+        except subprocess.TimeoutExpired:
+            return None
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired("stateserve serve", timeout or 0)
-        return self._process.exitcode
+        if self.returncode is None:
+            self._connection.settimeout(timeout)
+            try:
+                status = self._connection.recv(4)
+            except (BlockingIOError, TimeoutError):
+                raise subprocess.TimeoutExpired("a fork", timeout or 0) from None
+            self._connection.close()
+            self.returncode = int.from_bytes(status, signed=True)
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        self._process.kill()
+        self.send_signal(signal.SIGKILL)
 
 
-def _serve(arguments: tuple[str, ...], environment: dict[str, str], cwd: Path, log: Path) -> None:
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(cwd)
-    with log.open("ab") as stderr:
-        os.dup2(stderr.fileno(), sys.stderr.fileno())
-    sys.argv = ["app", "serve", *arguments]
-    from app.cli import main
-
-    main()
+if __name__ == "__main__":
+    cwd = os.getcwd()  # noqa: PTH109 - pathlib takes as long to import as the rest of this module
+    sys.exit(Forked(sys.argv[1], sys.argv[2:], cwd, [0, 1, 2]).wait())

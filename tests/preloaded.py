@@ -1,9 +1,81 @@
-"""Imports the modules of `stateserve serve`, with its settings of libraries."""
+"""Runs commands in forks of this process, which has imported their modules: that saves seconds.
 
+Its arguments are the path of the socket that is its standard input, and the modules. A client
+sends its standard streams and a line of JSON; it receives the id of the command's process, and the
+status at the end.
+"""
+
+import json
+import multiprocessing
 import os
+import runpy
+import shutil
+import socket
+import sys
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+FORK = multiprocessing.get_context("fork")
+PARENT_POLL_SECONDS = 1
 
-import app.api
-import app.cli.run
-import app.server  # noqa: F401
+
+def main() -> None:
+    parent = os.getppid()
+    # As `stateserve serve` sets it, before NumPy is imported.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    folder, modules = Path(sys.argv[1]).parent, sys.argv[2:]
+    for module in modules:
+        import_module(module)
+    with socket.socket(fileno=0) as listener:
+        listener.settimeout(PARENT_POLL_SECONDS)
+        while os.getppid() == parent:
+            with suppress(TimeoutError), listener.accept()[0] as connection:
+                FORK.Process(target=answer, args=(listener, connection)).start()
+            # Asks for the status of those that have ended.
+            FORK.active_children()
+    shutil.rmtree(folder)
+
+
+def answer(listener: socket.socket, connection: socket.socket) -> None:
+    """Start the command and wait for it."""
+    listener.detach()
+    start, streams, *_ = socket.recv_fds(connection, 65536, 3)
+    with connection.makefile("rb") as rest:
+        request = json.loads(start if start.endswith(b"\n") else start + rest.readline())
+    # As such a process it ends without the teardown of all modules, which takes seconds in a fork.
+    command = FORK.Process(target=run, args=(request, streams), name="MainProcess")
+    command.start()
+    for stream in streams:
+        os.close(stream)
+    with suppress(BrokenPipeError):
+        connection.sendall((command.pid or 0).to_bytes(4))
+        command.join()
+        connection.sendall((command.exitcode or 0).to_bytes(4, signed=True))
+
+
+def run(request: dict[str, Any], streams: list[int]) -> None:
+    """Become the command."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["cwd"])
+    program, *arguments = request["command"]
+    sys.argv[1:] = arguments
+    if program == "stateserve":
+        sys.argv[0] = str(Path(sys.executable).with_name(program))
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        # It was imported as a module, and is now run as a program.
+        sys.modules.pop(f"{program}.__main__", None)
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

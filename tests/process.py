@@ -1,9 +1,14 @@
 """A real server process. This module imports nothing of the service, to be fast."""
 
+import functools
 import json
+import os
 import re
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +21,7 @@ from tests.project import ROOT
 
 # A limit for hangs, not for speed: a busy machine may be slow.
 HANG_SECONDS = 120
+SERVING = ("app.api.app", "app.cli.run", "app.server.server", "app.server.workers")
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -51,6 +57,27 @@ class Process:
         return self.process.wait(timeout=HANG_SECONDS)
 
 
+def forked(program: str, *arguments: object) -> list[str]:
+    """The command line of a fork of `stateserve`, or of `python -m` with app or training."""
+    server = _preloaded(("training.__main__",) if program == "training" else SERVING)
+    script = str(ROOT / "tests" / "forked.py")
+    return [sys.executable, "-IS", script, server, program, *map(str, arguments)]
+
+
+@functools.cache
+def _preloaded(modules: tuple[str, ...]) -> str:
+    """Start the process that has imported them; returns its socket. It ends soon after this one."""
+    path = f"{tempfile.mkdtemp(prefix='preloaded-')}/socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        command = [sys.executable, "-P", "-m", "tests.preloaded", path, *modules]
+        as_input = [(os.POSIX_SPAWN_DUP2, listener.fileno(), 0)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        os.posix_spawn(sys.executable, command, environment, file_actions=as_input)
+    return path
+
+
 @contextmanager
 def running_server(
     log: Path, *arguments: str, python: tuple[str, ...] = (), cwd: Path = ROOT
@@ -76,7 +103,8 @@ def _start(
     python: tuple[str, ...], log: Path, arguments: tuple[str, ...], cwd: Path
 ) -> subprocess.Popen[bytes] | Forked:
     log.write_bytes(b"")
-    if not python:
-        return Forked(arguments, cwd, log)
     with log.open("ab") as stderr:
-        return subprocess.Popen([*python, "-m", "app", "serve", *arguments], cwd=cwd, stderr=stderr)
+        command = ["app", "serve", *arguments]
+        if not python:
+            return Forked(_preloaded(SERVING), command, str(cwd), [0, 1, stderr.fileno()])
+        return subprocess.Popen([*python, "-m", *command], cwd=cwd, stderr=stderr)

@@ -7,6 +7,7 @@ server for the commands after it.
 import doctest
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -15,24 +16,37 @@ from pathlib import Path
 
 import pytest
 
-from tests.process import Process, running_server
+from tests.process import Process, forked, running_server
 from tests.project import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"^```(pycon|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVE = re.compile(r"^\$ stateserve serve (.*) &\n", re.MULTILINE)
 DEFAULT_ADDRESS = "127.0.0.1:8000"
 RPC_PORT = "8001"
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for PATH: `stateserve` and `python -m training` as forks, and Python itself."""
+    folder = tmp_path_factory.mktemp("bin")
+    stateserve, training = (shlex.join(forked(each)) for each in ("stateserve", "training"))
+    python = f'[ "$1 $2" = "-m training" ] && shift 2 && exec {training} "$@"\n'
+    python += f'exec {shlex.quote(sys.executable)} "$@"'
+    for name, script in (("stateserve", f'exec {stateserve} "$@"'), ("python", python)):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for a page's commands, with their input files."""
     for name in ("models", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return tmp_path
 
 
@@ -73,7 +87,6 @@ def run_commands(block: str, names: dict[str, object]) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"},
         )
         printed = "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
         same = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)

@@ -17,7 +17,7 @@ import pytest
 from app.addresses import bind_host, name_of, remove_stale
 from app.errors import SettingsError
 from tests import rest
-from tests.process import running_server, wait_until
+from tests.process import forked, running_server, wait_until
 from tests.project import ROOT, SETOSA
 from tests.rpc import rpc_of
 from tests.workers import workers_of
@@ -154,7 +154,7 @@ def test_a_path_is_served_and_is_gone_at_the_end(tmp_path: Path, workers: str) -
 
 
 def refusal(*options: str) -> str:
-    command = [sys.executable, "-m", "app", "serve", *options]
+    command = forked("app", "serve", *options)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 1
     *_, last = map(json.loads, done.stderr.splitlines())

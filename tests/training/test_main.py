@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,13 @@ from sklearn.datasets import load_wine
 
 from stateserve.model.predictor import Predictor
 from tests import rest
-from tests.process import running_server
+from tests.process import forked, running_server
 from tests.project import IRIS, ROOT
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "training", *arguments],
+        forked("training", *arguments),
         cwd=ROOT,
         capture_output=True,
         text=True,

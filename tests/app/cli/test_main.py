@@ -11,6 +11,7 @@ import pytest
 from app import __version__
 from app.settings.settings import Settings
 from tests.app.cli.conftest import Run
+from tests.process import forked
 from tests.project import ROOT
 
 # As the installed command.
@@ -28,7 +29,7 @@ def test_settings_are_listed_with_the_value_in_force(
 
 def test_serve_help_lists_every_option() -> None:
     # In another process: `serve` sets signal handlers and log handlers.
-    command = [sys.executable, "-m", "app", "serve", "--help"]
+    command = forked("app", "serve", "--help")
     result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
     assert "--port" in result.stdout
     assert "--model" in result.stdout
@@ -77,6 +78,7 @@ def test_shells_complete_the_commands() -> None:
 
 def test_train_is_the_training_script(tmp_path: Path) -> None:
     options = ("--epochs", "1", "--seeds", "0", "--output", str(tmp_path))
-    command = [sys.executable, "-c", COMMAND, "train", *options]
-    subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+    subprocess.run(
+        forked("stateserve", "train", *options), check=True, cwd=ROOT, capture_output=True
+    )
     assert {path.suffix for path in tmp_path.iterdir()} >= {".pth", ".json"}

@@ -7,7 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 from app.grpc import open_inference_pb2 as pb
 from tests import rest
 from tests.checkpoints import save_model
-from tests.process import HANG_SECONDS, running_server, wait_until
+from tests.process import HANG_SECONDS, forked, running_server, wait_until
 from tests.project import ROOT
 from tests.rpc import PATH, RpcProcess, ask, infer, rpc_of
 from tests.sockets import holders
@@ -159,10 +159,9 @@ def test_a_rollout_takes_the_same_turns_in_both_protocols(tmp_path: Path) -> Non
         assert running.stop() == 0
 
 
-def serve(*options: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    """`stateserve serve` after the statement `before`, which keeps it from starting."""
-    script = f"{before}\nimport sys; from app.cli import main; sys.argv[0] = 'app'; main()"
-    command = [sys.executable, "-c", script, "serve", "--port", "0", *options]
+def serve(*options: str, python: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """`stateserve serve` that cannot start; with `python` by this command line."""
+    command = [*(python or forked("app")), "serve", "--port", "0", *options]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
     )
@@ -202,7 +201,8 @@ def test_two_services_cannot_share_a_port(hurried: RpcProcess) -> None:
 
 
 def test_without_grpcio_the_install_command_is_given() -> None:
-    result = serve("--grpc-port", "0", before="import sys; sys.modules['grpc'] = None")
+    script = "import sys; sys.modules['grpc'] = None; from app.cli import main; main()"
+    result = serve("--grpc-port", "0", python=[sys.executable, "-c", script])
     assert result.returncode == 1
     last = json.loads(result.stderr.splitlines()[-1])
     assert last["message"] == "gRPC needs more packages: pip install '.[grpc]'"

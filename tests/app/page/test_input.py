@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage
-from tests.process import Process, running_server
+from tests.process import Process, forked, running_server
 from tests.project import ROOT, SETOSA
 
 VIRGINICA = {"sepal_length": 6.3, "sepal_width": 3.3, "petal_length": 6.0, "petal_width": 2.5}
@@ -122,7 +121,7 @@ def fruit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     data.write_text("\n".join(["weight/total (g),kind,pH,girth (cm)", *rows]))
     options = ["--target", "kind", "--output", folder, "--seeds", "0", "--epochs", "3"]
     subprocess.run(
-        [sys.executable, "-m", "training", "--data", data, *options],
+        forked("training", "--data", data, *options),
         check=True,
         capture_output=True,
         cwd=ROOT,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests import rest
-from tests.process import Process, running_server, wait_until
+from tests.process import Process, forked, running_server, wait_until
 from tests.project import ROOT, SETOSA
 from tests.wire import open_request, refuses
 
@@ -28,7 +28,7 @@ def test_a_newcomers_question_is_answered(server: Process) -> None:
 
 def run_app(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "app", *arguments],
+        forked("app", *arguments),
         capture_output=True,
         text=True,
         timeout=120,

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests import rest
-from tests.process import Process, running_server, wait_until
+from tests.process import Process, forked, running_server, wait_until
 from tests.project import ROOT, SETOSA
 from tests.sockets import ask
 from tests.wire import open_request, refuses
@@ -253,7 +253,7 @@ def test_a_second_worker_adds_at_most_a_quarter_of_the_first(
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_second_service_is_refused_the_port(service: Process, workers: str) -> None:
     port = service.url.rpartition(":")[2]
-    command = [sys.executable, "-m", "app", "serve", "--workers", workers, "--port", port]
+    command = forked("app", "serve", "--workers", workers, "--port", port)
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
     )

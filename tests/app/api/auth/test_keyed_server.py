@@ -14,7 +14,7 @@ from stateserve.client.client import AsyncClient, Client
 from stateserve.errors import ClientError, Problem
 from tests import rest
 from tests.keys import bearer, write_keys
-from tests.process import Process, running_server
+from tests.process import Process, forked, running_server
 from tests.project import ROOT, SETOSA
 
 TOKEN = "a-token-that-is-long"
@@ -42,7 +42,7 @@ def run(keyed: Keyed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def run(key: str | None, *arguments: str) -> tuple[int, str]:
         if key is not None:
             monkeypatch.setenv("STATESERVE_KEY", key)
-        command = [sys.executable, "-m", "app", *arguments]
+        command = forked("app", *arguments)
         result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
         return result.returncode, result.stdout + result.stderr
 
