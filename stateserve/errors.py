@@ -4,6 +4,8 @@ StateserveError
 ├── CheckpointError            the file cannot be served or converted
 │   ├── UnreadableCheckpoint   missing, truncated, or not the format of its suffix
 │   ├── UnsafeCheckpoint       loading it would run the pickle's own code
+│   ├── CodeFailed             the model's code is missing, changed, or raises an error
+│   │   └── CodeNotAllowed     loading the model would run a Python file without permission
 │   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
 ├── ForwardFailed              the module raised an error, or its output does not fit its card
@@ -30,6 +32,14 @@ class UnreadableCheckpoint(CheckpointError):
 
 
 class UnsafeCheckpoint(CheckpointError):
+    pass
+
+
+class CodeFailed(CheckpointError):
+    pass
+
+
+class CodeNotAllowed(CodeFailed):
     pass
 
 

@@ -40,3 +40,13 @@ def to_tensor(array: Array) -> Tensor:
         return torch.from_numpy(array)
     integers = np.dtype(f"i{array.itemsize}")
     return torch.from_numpy(array.view(integers)).view(getattr(torch, name))
+
+
+def is_float(array: Array) -> bool:
+    """Whether the elements are floats, those of ml_dtypes included."""
+    return array.dtype.kind == "f" or array.dtype.name in EXTRA
+
+
+def numpy_dtype(dtype: torch.dtype) -> np.dtype[np.generic]:
+    """NumPy's dtype for torch's."""
+    return to_array(torch.empty(0, dtype=dtype)).dtype

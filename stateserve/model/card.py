@@ -175,14 +175,29 @@ def card_path(checkpoint: Path) -> Path:
 
 
 def read_card(path: Path) -> Card:
-    """Read and validate a card. Raises CardMismatch, one line that names file and field."""
+    """Read and validate a card of schema version 1.
+
+    Raises CardMismatch, one line that names file and field.
+    """
+    return card_of(path, card_content(path))
+
+
+def card_content(path: Path) -> object:
+    """The JSON value of a card of any schema version. Raises CardMismatch."""
     try:
-        text = read_regular_file(path, MAX_BYTES)
-        card = Card.model_validate(msgspec.json.decode(text))
+        return msgspec.json.decode(read_regular_file(path, MAX_BYTES))
     except UnreadableCheckpoint as error:
         raise CardMismatch(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CardMismatch(f"{path}: Invalid JSON: {error}") from None
+
+
+def card_of(path: Path, content: object) -> Card:
+    """Validate the content of a card of schema version 1. Raises CardMismatch."""
+    if isinstance(content, dict) and content.get("schema_version") == 2:
+        raise CardMismatch(f"{path}: the card of a model with its own code, not of a Multiclass")
+    try:
+        card = Card.model_validate(content)
     except ValidationError as error:
         raise CardMismatch(f"{path}: {first_fault(error)}") from None
     if missing := _missing(card):

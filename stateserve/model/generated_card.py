@@ -10,12 +10,16 @@ from stateserve.checkpoint import State
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.architectures.state_keys import outline
 from stateserve.model.card import MAX_FEATURES, Architecture, Card, Golden
 from stateserve.model.feature import Feature
 from stateserve.model.training_record import MAX_CLASSES
 
 GOLDEN_ROWS = 8
-ONLY_MULTICLASS = "this version serves no other network, and takes no code for one"
+BRING_CODE = (
+    "to serve another network, bring its code: --code FILE.py:CLASS --example x.npy, or "
+    "`stateserve pack`"
+)
 
 
 def multiclass_of(state: State) -> Multiclass:
@@ -23,7 +27,10 @@ def multiclass_of(state: State) -> Multiclass:
     try:
         return Multiclass.from_state(state)
     except StateMismatch as error:
-        raise StateMismatch(f"{error}; {ONLY_MULTICLASS}") from None
+        # The names of another network say nothing; those of a damaged Multiclass do.
+        alike = state.keys() & Multiclass().state_dict().keys()
+        reason = str(error) if alike else f"the state of another network: {outline(state)}"
+        raise StateMismatch(f"{reason}; {BRING_CODE}") from None
 
 
 def sizes(module: Multiclass) -> tuple[int, int]:

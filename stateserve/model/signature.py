@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,6 +28,7 @@ Dtype = Literal[
     "float32",
     "float64",
 ]
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
 Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 Kind = Literal["log_probabilities", "logits", "probabilities", "values", "embedding", "tensor"]

@@ -1,21 +1,20 @@
 """A loaded model with any module: it maps named arrays to named arrays."""
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
-from stateserve.model.arrays import to_array, to_tensor
+from stateserve.model.arrays import to_array
 from stateserve.model.example import zeros
 from stateserve.model.model import Model
 from stateserve.model.model_card import ModelCard
+from stateserve.model.module_call import ModuleCall
 from stateserve.model.signature import Output, Signature
 
 Arrays = dict[str, Array]
@@ -36,11 +35,14 @@ class Backend(Protocol):
 
 @dataclass(frozen=True)
 class TensorModel(Model[nn.Module, ModelCard]):
-    """A module with a signature; `golden` has the arrays of the card's golden file, by batch."""
+    """A module with a signature; `golden` has the arrays of the card's golden file, by the number
+    of rows. `notes` say what was assumed where the signature was inferred.
+    """
 
-    golden: Mapping[int, tuple[Arrays, Arrays]] = dataclasses.field(
+    golden: Mapping[int, tuple[Arrays, Arrays]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    notes: Sequence[str] = ()
 
     @cached_property
     def signature(self) -> Signature:
@@ -88,25 +90,24 @@ class TensorModel(Model[nn.Module, ModelCard]):
                 found = self.run({name: array.copy() for name, array in inputs.items()})
             except ForwardFailed as error:
                 raise CardMismatch(f"the golden inputs of {rows} rows: {error}") from None
-            for output in self.signature.outputs:
-                require_close(output, found[output.name], outputs[output.name], f"{rows} rows")
+            for name in found:
+                require_close(name, found[name], outputs[name], f"{rows} rows")
 
 
-def require_close(output: Output, found: Array, golden: Array, where: str) -> None:
+def require_close(name: str, found: Array, golden: Array, where: str) -> None:
     """Raise CardMismatch unless the arrays of an output are equal but for rounding."""
     if found.shape != golden.shape:
         raise CardMismatch(
-            f"output {output.name!r} of {where} has shape {list(found.shape)}, "
-            f"not {list(golden.shape)}"
+            f"output {name!r} of {where} has shape {list(found.shape)}, not {list(golden.shape)}"
         )
     a, b = found.astype(np.float64), golden.astype(np.float64)
     with np.errstate(invalid="ignore"):
         scale = np.maximum(1, np.abs(b)).max(initial=1, where=np.isfinite(b))
-        tolerance = COARSE_TOLERANCE.get(output.dtype, GOLDEN_TOLERANCE) * scale
+        tolerance = COARSE_TOLERANCE.get(golden.dtype.name, GOLDEN_TOLERANCE) * scale
         close = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= tolerance)
     if not close.all():
         off = np.abs(a - b)[~close].max()
-        raise CardMismatch(f"output {output.name!r} of {where} is off by up to {float(off):.3g}")
+        raise CardMismatch(f"output {name!r} of {where} is off by up to {float(off):.3g}")
 
 
 class Eager:
@@ -115,61 +116,17 @@ class Eager:
     name = "eager"
 
     def __init__(self, module: nn.Module, signature: Signature) -> None:
-        self._module = module
-        self._inputs = [each.name for each in signature.inputs]
+        names = [each.name for each in signature.inputs]
+        self._first = names[0]
+        self._call = ModuleCall(module, names)
         self._outputs = signature.outputs
 
     def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
-        tensors = [to_tensor(inputs[name]) for name in self._inputs]
-        try:
-            with torch.inference_mode():
-                returned = self._module(*tensors)
-        except Exception as error:
-            raise ForwardFailed(describe_failure(error)) from error
-        rows = len(inputs[self._inputs[0]])
-        found = named_outputs(returned)
+        rows = len(inputs[self._first])
+        found = self._call(inputs)
         return {
             output.name: _checked(output, found.get(output.name), rows) for output in self._outputs
         }
-
-
-def describe_failure(error: Exception) -> str:
-    """The first line of an error that a module has raised."""
-    first = str(error).strip().splitlines()[:1]
-    return f"the model's forward raised {type(error).__name__}: {''.join(first):.300}"
-
-
-def named_outputs(returned: object) -> dict[str, Tensor]:
-    """The tensors that a module returned, by name.
-
-    The names are those of a dict, a named tuple or a dataclass; else `output`, or `output_0` and
-    so on. Raises ForwardFailed for anything but tensors.
-    """
-    if isinstance(returned, Tensor):
-        return {"output": returned}
-    if isinstance(returned, Mapping):
-        found = dict(returned)
-    elif isinstance(returned, tuple) and hasattr(returned, "_fields"):
-        found = dict(zip(returned._fields, returned, strict=True))
-    elif isinstance(returned, tuple | list):
-        found = {f"output_{index}": each for index, each in enumerate(returned)}
-        if len(found) == 1:
-            found = {"output": found["output_0"]}
-    elif dataclasses.is_dataclass(returned):
-        found = {each.name: getattr(returned, each.name) for each in dataclasses.fields(returned)}
-    else:
-        raise ForwardFailed(f"the model returned a {type(returned).__name__}; tensors are served")
-    tensors = {}
-    for name, each in found.items():
-        # Models of some libraries return None for what was not asked for.
-        if each is None:
-            continue
-        if not isinstance(each, Tensor):
-            raise ForwardFailed(
-                f"output {name!s:.100} is a {type(each).__name__}; tensors are served"
-            )
-        tensors[str(name)] = each
-    return tensors
 
 
 def _checked(output: Output, tensor: Tensor | None, rows: int) -> Array:

@@ -1,7 +1,7 @@
 """Whether a state_dict has the keys, shapes and dtypes that a module needs."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from torch import Tensor
 
@@ -17,11 +17,7 @@ def require_same_keys(
 
     `module` names what the state has to fit.
     """
-    faults = []
-    if missing := sorted(expected.keys() - state.keys()):
-        faults.append(f"missing {shortened(missing)}")
-    if unexpected := sorted(state.keys() - expected.keys()):
-        faults.append(f"unexpected {shortened([f'{name!r:.100}' for name in unexpected])}")
+    faults = key_faults(expected.keys() - state.keys(), state.keys() - expected.keys())
     differences = [
         difference
         for name in sorted(expected.keys() & state.keys())
@@ -31,8 +27,18 @@ def require_same_keys(
         faults.append(shortened(differences, "; "))
     if faults:
         raise StateMismatch(
-            f"the state does not fit {module}: {'; '.join(faults)}; {_outline(state)}"
+            f"the state does not fit {module}: {'; '.join(faults)}; {outline(state)}"
         )
+
+
+def key_faults(missing: Iterable[str], unexpected: Iterable[str]) -> list[str]:
+    """Text for missing and for unexpected names, if there are any; each sorted."""
+    faults = []
+    if names := sorted(missing):
+        faults.append(f"missing {shortened([f'{name:.100}' for name in names])}")
+    if names := sorted(unexpected):
+        faults.append(f"unexpected {shortened([f'{name!r:.100}' for name in names])}")
+    return faults
 
 
 def _differences(name: str, want: Tensor, have: Tensor) -> list[str]:
@@ -46,7 +52,7 @@ def _differences(name: str, want: Tensor, have: Tensor) -> list[str]:
     return found
 
 
-def _outline(state: Mapping[str, Tensor]) -> str:
+def outline(state: Mapping[str, Tensor]) -> str:
     """The number of entries, in all and by module (the first part of a name)."""
     modules = Counter(name.partition(".")[0] for name in state)
     parts = [f"{name[:100]} {count}" for name, count in modules.items()]

@@ -1,0 +1,114 @@
+"""The code of a model, opened: it makes the module of a state."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue, ValidationError
+from torch import nn
+
+from stateserve.checkpoint import State
+from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
+from stateserve.model.architectures.code_import import (
+    ImportedCode,
+    folders_of,
+    import_code,
+    read_source,
+)
+from stateserve.model.architectures.state_fit import load_strictly, require_finite
+from stateserve.model.architectures.user_class import find_class, make_module, split_code
+from stateserve.model.card import first_fault
+from stateserve.model.model_card import Code, UserClass
+
+
+class OpenCode(Protocol):
+    """`entry` is the code's entry in a card; `files` are its files, by their names there."""
+
+    @property
+    def entry(self) -> Code: ...
+
+    @property
+    def files(self) -> Mapping[str, bytes]: ...
+
+    def module_of(self, state: State) -> nn.Module:
+        """The module with this state, in evaluation mode. Raises CheckpointError."""
+
+
+class ClassFile:
+    """An imported file with the class, or the function, that makes the module."""
+
+    def __init__(self, code: ImportedCode, name: str, kwargs: Mapping[str, JsonValue]) -> None:
+        self._code, self._name, self._kwargs = code, name, kwargs
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        root = self._code.root
+        return {
+            path.relative_to(root).as_posix(): content for path, content in self._code.files.items()
+        }
+
+    @property
+    def entry(self) -> UserClass:
+        hashes = {name: sha256(content) for name, content in self.files.items()}
+        file = self._code.file.relative_to(self._code.root).as_posix()
+        try:
+            return UserClass.model_validate(
+                {
+                    "file": file,
+                    "name": self._name,
+                    "kwargs": dict(self._kwargs),
+                    "sha256": hashes.pop(file),
+                    "modules": hashes,
+                }
+            )
+        except ValidationError as error:
+            raise CardMismatch(f"{self._code.file}: {first_fault(error)}") from None
+
+    def module_of(self, state: State) -> nn.Module:
+        module = make_module(self._code, self._name, self._kwargs)
+        load_strictly(module, state, self._name)
+        require_finite(module)
+        return module.eval()
+
+
+def open_code(text: str, kwargs: Mapping[str, JsonValue]) -> OpenCode:
+    """Run `FILE.py:CLASS`, or read `FILE.pt2`. Raises CodeFailed."""
+    file, name = split_code(text)
+    code = import_code(file, folders_of(file))
+    return ClassFile(code, find_class(code, name), kwargs)
+
+
+def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
+    """The code that a card in `folder` names, if its hashes are those of the card.
+
+    Raises CodeNotAllowed for a Python file without `allow_code`, or CodeFailed.
+    """
+    file = folder / entry.file
+    if not isinstance(entry, UserClass):
+        raise CodeFailed(f"{file}: a program of torch.export is not read yet")
+    if not allow_code:
+        raise CodeNotAllowed(
+            f"{file}: loading the model runs this file; start with --allow-code if you trust it"
+        )
+    content = {file: _verified(file, entry.sha256)}
+    for name, wanted in entry.modules.items():
+        content[folder / name] = _verified(folder / name, wanted)
+    folders = [each for each in file.parents if each.is_relative_to(folder)]
+    code = import_code(file, folders, content)
+    return ClassFile(code, find_class(code, entry.name), entry.kwargs)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _verified(path: Path, wanted: str) -> bytes:
+    """The bytes that run are those that were checked."""
+    content = read_source(path)
+    if (found := sha256(content)) != wanted:
+        raise CodeFailed(
+            f"{path}: not the code of the model card: its SHA-256 is {found[:12]}, "
+            f"not {wanted[:12]}; `stateserve pack` writes a new card"
+        )
+    return content

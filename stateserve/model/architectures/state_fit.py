@@ -1,0 +1,136 @@
+"""Load a state into a module strictly: each name and shape of one is in the other."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from stateserve.errors import StateMismatch
+from stateserve.model.architectures.state_keys import key_faults, outline, shortened
+
+# torch.optim.swa_utils.AveragedModel has it beside the module, whose names begin with "module.".
+AVERAGED = "n_averaged"
+KNOWN_PREFIXES = {"module": "DataParallel", "_orig_mod": "torch.compile"}
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Copy `state` into `module`, named `what`, as torch does, hooks of the module included.
+
+    A state without `num_batches_tracked`, or with one name of tied parameters, loads. Raises
+    StateMismatch, which lists missing, unexpected and mis-shaped names, sorted.
+    """
+    expected = module.state_dict(keep_vars=True)
+    ties = _ties(expected)
+    try:
+        found = module.load_state_dict(dict(state), strict=False)
+    except Exception as error:
+        faults = _shape_faults(expected, state, ties) or [_first_line(error)]
+    else:
+        # A module may define load_state_dict itself, and return anything.
+        missing = set(getattr(found, "missing_keys", ())) - _tied_to(ties, state)
+        unexpected = getattr(found, "unexpected_keys", ())
+        faults = [*key_faults(missing, unexpected), *_casts(_tensors(expected), state)]
+    faults = faults or _ties_that_differ(ties, state)
+    if faults:
+        reason = _prefix_hint(expected, state) or f"{'; '.join(faults)}; {outline(state)}"
+        raise StateMismatch(f"the state does not fit {what}: {reason}")
+
+
+def take_off(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state without `prefix` at its names. Raises StateMismatch unless all have it."""
+    others = sorted(n for n in state if not n.startswith(prefix) and not (prefix and n == AVERAGED))
+    if others:
+        raise StateMismatch(f"{others[0]!r:.100} does not begin with {prefix!r}")
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }
+
+
+def require_finite(module: nn.Module) -> None:
+    """Raise StateMismatch for NaN, and for infinity in a parameter; a mask may be infinite."""
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if not isinstance(tensor, Tensor) or is_lazy(tensor) or not tensor.is_floating_point():
+            continue
+        # isfinite does not support one-byte floats; float16 can represent all of them.
+        numbers = tensor.detach() if tensor.itemsize > 1 else tensor.detach().half()
+        wrong = ~numbers.isfinite() if isinstance(tensor, nn.Parameter) else numbers.isnan()
+        if count := int(wrong.sum()):
+            raise StateMismatch(f"{name!r:.100} has {count} NaN or infinite values")
+
+
+def _tensors(expected: Mapping[str, object]) -> dict[str, Tensor]:
+    """Without the extra state of a module, which may be any object."""
+    return {name: each for name, each in expected.items() if isinstance(each, Tensor)}
+
+
+def _shape_faults(
+    expected: Mapping[str, object], state: Mapping[str, Tensor], ties: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """Names and shapes that do not fit, where torch refuses the state."""
+    missing = expected.keys() - state.keys() - _tied_to(ties, state)
+    faults = key_faults(missing, state.keys() - expected.keys())
+    differences = [
+        f"{name} has shape {list(state[name].shape)}, not {list(want.shape)}"
+        for name, want in sorted(_tensors(expected).items())
+        if name in state and not is_lazy(want) and want.shape != state[name].shape
+    ]
+    return faults + ([shortened(differences, "; ")] if differences else [])
+
+
+def _casts(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
+    """Integers in place of floats or the reverse: torch would cast them silently."""
+    return [
+        f"{name} is {have.dtype}, not {want.dtype}"
+        for name, have in sorted(state.items())
+        if (want := expected.get(name)) is not None
+        and want.is_floating_point() != have.is_floating_point()
+    ]
+
+
+def _ties(expected: Mapping[str, object]) -> dict[str, list[str]]:
+    """By name: all names of the same tensor, if there is more than one."""
+    by_identity = defaultdict(list)
+    for name, each in expected.items():
+        by_identity[id(each)].append(name)
+    return {name: names for names in by_identity.values() if len(names) > 1 for name in names}
+
+
+def _tied_to(ties: Mapping[str, Sequence[str]], state: Mapping[str, Tensor]) -> set[str]:
+    """The names that the state has under another name."""
+    return {name for name, names in ties.items() if any(each in state for each in names)}
+
+
+def _ties_that_differ(ties: Mapping[str, Sequence[str]], state: Mapping[str, Tensor]) -> list[str]:
+    faults = []
+    for names in {id(names): names for names in ties.values()}.values():
+        first, *others = [name for name in names if name in state] or [""]
+        for name in others:
+            if not torch.equal(state[first], state[name]):
+                faults.append(f"{first} and {name} are one tensor of it, but differ in the state")
+    return faults
+
+
+def _prefix_hint(expected: Mapping[str, object], state: Mapping[str, Tensor]) -> str:
+    """A prefix of all names in the state, without which they are names of the module."""
+    names = [name for name in state if name != AVERAGED] or [""]
+    parts = names[0].split(".")[:-1]
+    for count in range(len(parts), 0, -1):
+        prefix = "".join(f"{part}." for part in parts[:count])
+        if not all(name.startswith(prefix) for name in names):
+            continue
+        if any(name.removeprefix(prefix) in expected for name in names):
+            made_by = [KNOWN_PREFIXES[part] for part in parts[:count] if part in KNOWN_PREFIXES]
+            source = f", as {' and '.join(made_by)} names them" if made_by else ""
+            return (
+                f"every name begins with {prefix!r}{source}; --strip-prefix {prefix} takes it off"
+            )
+    return ""
+
+
+def _first_line(error: Exception) -> str:
+    first = str(error).strip().splitlines()[:1]
+    return f"{type(error).__name__}: {''.join(first):.300}"

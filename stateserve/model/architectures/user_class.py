@@ -1,0 +1,95 @@
+"""A class of the user in a Python file, `nets.py:LeNet`: making the module runs the file."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
+from torch import nn
+
+from stateserve.errors import CodeFailed
+from stateserve.model.architectures.code_import import ImportedCode
+
+MakeModule = Callable[..., object]
+ORDINARY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def find_class(code: ImportedCode, name: str | None) -> str:
+    """`name`, or the name of the only module that the file defines. Raises CodeFailed."""
+    classes = _modules_in(code)
+    here = code.module.__name__
+    if name is None:
+        own = [each for each in classes if classes[each].__module__ == here]
+        if len(own) == 1:
+            return own[0]
+        those = "no class of torch.nn.Module" if not own else f"several: {', '.join(own)}"
+        raise CodeFailed(f"{code.file} defines {those}; name one: {code.file}:CLASS")
+    found = getattr(code.module, name, None)
+    if name in classes or inspect.isfunction(found):
+        return name
+    close = difflib.get_close_matches(name, classes, n=1)
+    has = f"it has {', '.join(classes) or 'no class of torch.nn.Module'}"
+    hint = f"did you mean {close[0]}?" if close else has
+    if found is None:
+        raise CodeFailed(f"{code.file} has no class {name}; {hint}")
+    what = f"a {type(found).__name__}, not a class of torch.nn.Module"
+    raise CodeFailed(f"{code.file}: {name} is {what}; {hint}")
+
+
+def make_module(code: ImportedCode, name: str, kwargs: Mapping[str, JsonValue]) -> nn.Module:
+    """Call the class with `kwargs`. The module is in evaluation mode. Raises CodeFailed."""
+    make: MakeModule = getattr(code.module, name)
+    where = f"{code.file}:{name}"
+    _require_arguments(where, make, kwargs)
+    with code.running(f"{name}({', '.join(kwargs)})"):
+        module = make(**kwargs)
+    if not isinstance(module, nn.Module):
+        raise CodeFailed(f"{where} returned a {type(module).__name__}, not a torch.nn.Module")
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+        if tensor.device.type != "cpu":
+            raise CodeFailed(f"{where} puts {name} on {tensor.device}; a model is built on the CPU")
+    return module.eval()
+
+
+def _modules_in(code: ImportedCode) -> dict[str, type[nn.Module]]:
+    return {
+        name: each
+        for name, each in vars(code.module).items()
+        if isinstance(each, type)
+        and issubclass(each, nn.Module)
+        # Not what `from torch.nn import Module, Linear` brings.
+        and not each.__module__.startswith("torch.")
+    }
+
+
+def _require_arguments(where: str, make: MakeModule, kwargs: Mapping[str, JsonValue]) -> None:
+    try:
+        parameters = inspect.signature(make).parameters.values()
+    except (TypeError, ValueError):
+        return
+    named = [each.name for each in parameters if each.kind in ORDINARY]
+    missing = [
+        each.name
+        for each in parameters
+        if each.kind in ORDINARY and each.default is each.empty and each.name not in kwargs
+    ]
+    if missing:
+        example = ", ".join(f'"{name}": ...' for name in missing)
+        raise CodeFailed(
+            f"{where} needs the arguments {', '.join(missing)}: --kwargs '{{{example}}}'"
+        )
+    unknown = sorted(kwargs.keys() - set(named))
+    if unknown and not any(each.kind is each.VAR_KEYWORD for each in parameters):
+        takes = f"it takes {', '.join(named)}" if named else "it takes none"
+        raise CodeFailed(f"{where} has no argument {unknown[0]!r:.100}; {takes}")
+
+
+def split_code(text: str) -> tuple[Path, str | None]:
+    """Split `FILE.py:CLASS`, `FILE.py` or `FILE.pt2`. Raises CodeFailed."""
+    file, colon, name = text.rpartition(":")
+    if not colon or not name.isidentifier():
+        file, name = text, ""
+    if not file.endswith((".py", ".pt2")) or (name and file.endswith(".pt2")):
+        raise CodeFailed(f"{text:.200}: code is FILE.py:CLASS, or FILE.pt2 of torch.export")
+    return Path(file), name or None

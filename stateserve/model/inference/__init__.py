@@ -1,0 +1,10 @@
+"""The signature of any module, found by running it on an example, and its golden outputs.
+
+A signature is returned only if each row alone gives what it gives in a batch.
+"""
+
+from stateserve.model.inference.example import Example, read_example
+from stateserve.model.inference.hints import Hints
+from stateserve.model.inference.inferred import Inferred, infer
+
+__all__ = ["Example", "Hints", "Inferred", "infer", "read_example"]

@@ -1,0 +1,99 @@
+"""What a user adds to a signature that an example does not show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from stateserve.model.card import first_fault
+from stateserve.model.feature import Feature
+from stateserve.model.signature import (
+    CLASS_KINDS,
+    ImageInput,
+    Input,
+    Output,
+    Signature,
+    TokensInput,
+)
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Hints:
+    """`dynamic` has axes of any length, by input; `image`, `tokens` and `features` are by input,
+    `units` by output. The name "" means the only one.
+
+    `classes` name the last axis of an output.
+    """
+
+    classes: Sequence[str] | None = None
+    image: Mapping[str, ImageInput] = field(default_factory=dict)
+    tokens: Mapping[str, TokensInput] = field(default_factory=dict)
+    features: Mapping[str, Sequence[Feature]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    dynamic: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def apply(self, inputs: Sequence[Input], outputs: Sequence[Output]) -> Signature:
+        """The signature with everything that the hints add. Raises ValueError, one line."""
+        names = [each.name for each in inputs]
+        image = by_name("image", self.image, names)
+        tokens = by_name("tokens", self.tokens, names)
+        features = by_name("features", self.features, names)
+        try:
+            return Signature(
+                inputs=[
+                    Input(
+                        name=each.name,
+                        dtype=each.dtype,
+                        shape=each.shape,
+                        image=image.get(each.name),
+                        tokens=tokens.get(each.name),
+                        features=list(features[each.name]) if each.name in features else None,
+                    )
+                    for each in inputs
+                ],
+                outputs=self._named(outputs),
+            )
+        except ValidationError as error:
+            raise ValueError(first_fault(error)) from None
+
+    def _named(self, outputs: Sequence[Output]) -> list[Output]:
+        units = by_name("units", self.units, [each.name for each in outputs])
+        with_units = [
+            each.model_copy(update={"kind": "values", "unit": units[each.name]})
+            if each.name in units
+            else each
+            for each in outputs
+        ]
+        if self.classes is None:
+            return with_units
+        count = len(self.classes)
+        fitting = [each for each in with_units if each.shape[1:] == [count] and count > 1]
+        if not fitting:
+            found = ", ".join(f"{each.name} {each.shape}" for each in outputs)
+            raise ValueError(f"{count} classes name no axis of the outputs, which are {found}")
+        chosen = fitting[0]
+        kind = chosen.kind if chosen.kind in CLASS_KINDS else "logits"
+        # Validated, since the classes are a user's.
+        named = Output(
+            name=chosen.name,
+            dtype=chosen.dtype,
+            shape=chosen.shape,
+            kind=kind,
+            classes=list(self.classes),
+        )
+        return [named if each is chosen else each for each in with_units]
+
+
+def by_name(what: str, given: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:
+    """`given` with the name "" replaced. Raises ValueError for an unknown or unclear name."""
+    found = {}
+    for name, value in given.items():
+        if not name and len(names) > 1:
+            raise ValueError(f"{what}: of which? The names are {', '.join(names)}")
+        if name and name not in names:
+            raise ValueError(f"{what}: no {name!r:.100}; the names are {', '.join(names)}")
+        found[name or names[0]] = value
+    return found

@@ -1,0 +1,97 @@
+"""Call any module with named arrays, and name the tensors that it returns."""
+
+import dataclasses
+import inspect
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from stateserve.checkpoint import Array
+from stateserve.errors import ForwardFailed
+from stateserve.model.arrays import to_tensor
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class ModuleCall:
+    """Passes arrays to `forward`: by position where their names are its first parameters, in
+    order, or none of its parameters; else by name."""
+
+    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
+        self._module, self._names = module, names
+        self._by_name = _by_name(module, names)
+
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        """The tensors that the module returned, by name. Raises ForwardFailed.
+
+        The arrays are writable, and may be changed by the module.
+        """
+        tensors = {name: to_tensor(inputs[name]) for name in self._names}
+        try:
+            with torch.inference_mode():
+                if self._by_name:
+                    returned = self._module(**tensors)
+                else:
+                    returned = self._module(*tensors.values())
+        # A module of the user may call sys.exit, which must not end the server.
+        except BaseException as error:
+            raise ForwardFailed(describe_failure(error)) from error
+        return named_outputs(returned)
+
+
+def forward_parameters(module: nn.Module) -> list[inspect.Parameter]:
+    """The parameters of the module's `forward`; none if they are not known."""
+    try:
+        return list(inspect.signature(module.forward).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
+def _by_name(module: nn.Module, names: Sequence[str]) -> bool:
+    parameters = forward_parameters(module)
+    in_order = [each.name for each in parameters if each.kind in POSITIONAL]
+    if list(names) == in_order[: len(names)]:
+        return False
+    by_name = {each.name for each in parameters if each.kind is not each.VAR_POSITIONAL}
+    any_name = any(each.kind is each.VAR_KEYWORD for each in parameters)
+    return any_name or by_name.issuperset(names)
+
+
+def describe_failure(error: BaseException) -> str:
+    """The first line of an error that a module has raised."""
+    first = str(error).strip().splitlines()[:1]
+    return f"the model's forward raised {type(error).__name__}: {''.join(first):.300}"
+
+
+def named_outputs(returned: object) -> dict[str, Tensor]:
+    """The tensors that a module returned, by name.
+
+    The names are those of a dict, a named tuple or a dataclass; else `output`, or `output_0` and
+    so on. Raises ForwardFailed for anything but tensors.
+    """
+    if isinstance(returned, Tensor):
+        return {"output": returned}
+    if isinstance(returned, Mapping):
+        found = dict(returned)
+    elif isinstance(returned, tuple) and hasattr(returned, "_fields"):
+        found = dict(zip(returned._fields, returned, strict=True))
+    elif isinstance(returned, tuple | list):
+        found = {f"output_{index}": each for index, each in enumerate(returned)}
+        if len(found) == 1:
+            found = {"output": found["output_0"]}
+    elif dataclasses.is_dataclass(returned):
+        found = {each.name: getattr(returned, each.name) for each in dataclasses.fields(returned)}
+    else:
+        raise ForwardFailed(f"the model returned a {type(returned).__name__}; tensors are served")
+    tensors = {}
+    for name, each in found.items():
+        # Models of some libraries return None for what was not asked for.
+        if each is None:
+            continue
+        if not isinstance(each, Tensor):
+            raise ForwardFailed(
+                f"output {name!s:.100} is a {type(each).__name__}; tensors are served"
+            )
+        tensors[str(name)] = each
+    return tensors

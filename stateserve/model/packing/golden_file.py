@@ -1,0 +1,90 @@
+"""The golden file: inputs and the outputs that the model must give for them, in safetensors."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors.torch
+from safetensors import SafetensorError
+
+from stateserve.checkpoint import Array, read_regular_file, stream_safetensors
+from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.model.arrays import to_array
+from stateserve.model.model_card import GoldenFile, ModelCard
+from stateserve.model.signature import Tensor
+
+Golden = dict[int, tuple[dict[str, Array], dict[str, Array]]]
+SUFFIX = ".golden.safetensors"
+MAX_BYTES = 2**30
+MAX_HEADER_BYTES = 2**20
+SIDES = ("inputs", "outputs")
+
+
+def golden_path(checkpoint: Path) -> Path:
+    return checkpoint.with_suffix(SUFFIX)
+
+
+def encode_golden(golden: Golden, name: str) -> tuple[bytes, GoldenFile]:
+    """The bytes of the golden file `name`, and its entry in the card."""
+    tensors = {
+        f"{rows}/{side}/{each}": array
+        for rows, sides in golden.items()
+        for side, arrays in zip(SIDES, sides, strict=True)
+        for each, array in arrays.items()
+    }
+    content = b"".join(stream_safetensors(tensors).chunks)
+    return content, GoldenFile(file=name, sha256=hashlib.sha256(content).hexdigest())
+
+
+def read_golden(folder: Path, card: ModelCard) -> Golden:
+    """The golden arrays of a card, which fit its signature.
+
+    Raises CardMismatch, one line that names the file.
+    """
+    if card.golden is None:
+        raise CardMismatch("golden: Field required")
+    path = folder / card.golden.file
+    try:
+        content = read_regular_file(path, MAX_BYTES)
+        if hashlib.sha256(content).hexdigest() != card.golden.sha256:
+            raise CardMismatch(f"{path}: not the golden file of the card, whose SHA-256 differs")
+        if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
+            raise CardMismatch(f"{path}: a header of more than {MAX_HEADER_BYTES} bytes")
+        tensors = {name: to_array(each) for name, each in safetensors.torch.load(content).items()}
+    except (UnreadableCheckpoint, SafetensorError, ValueError, KeyError) as error:
+        reason = str(error) if isinstance(error, UnreadableCheckpoint) else f"{path}: {error}"
+        raise CardMismatch(reason) from None
+    try:
+        return _sorted_out(tensors, card)
+    except ValueError as error:
+        raise CardMismatch(f"{path}: {error}") from None
+
+
+def _sorted_out(tensors: Mapping[str, Array], card: ModelCard) -> Golden:
+    """By number of rows and side. Raises ValueError unless all tensors of the card are there."""
+    found: dict[int, tuple[dict[str, Array], dict[str, Array]]] = defaultdict(lambda: ({}, {}))
+    for key, array in tensors.items():
+        rows, _, rest = key.partition("/")
+        side, _, name = rest.partition("/")
+        if not (rows.isascii() and rows.isdigit() and len(rows) < 10 and side in SIDES):
+            raise ValueError(f"{key!r:.100} is not ROWS/inputs/NAME or ROWS/outputs/NAME")
+        found[int(rows)][SIDES.index(side)][name] = array
+    if not found:
+        raise ValueError("no tensor in it")
+    for count, (inputs, outputs) in found.items():
+        for wanted, arrays in ((card.inputs, inputs), (card.outputs, outputs)):
+            if arrays.keys() != {each.name for each in wanted}:
+                raise ValueError(f"{count} rows: its tensors are not those of the card")
+            for each in wanted:
+                _require_fit(each, arrays[each.name], count)
+    return dict(found)
+
+
+def _require_fit(tensor: Tensor, array: Array, rows: int) -> None:
+    fits = tensor.fits(array.shape) and len(array) == rows
+    if array.dtype.name != tensor.dtype or not fits:
+        raise ValueError(
+            f"{tensor.name!r:.100} of {rows} rows is {array.dtype} {list(array.shape)}; "
+            f"the card says {tensor.dtype} {tensor.shape}"
+        )
