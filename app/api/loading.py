@@ -22,7 +22,7 @@ from app.predict import (
     TensorPipeline,
     TensorPrediction,
 )
-from app.registry import Registry, Repository, require_targets, rollout_of, take_turn
+from app.registry import Registry, Repository, load_options, require_targets, rollout_of, take_turn
 from app.settings import Settings, VersionPolicy
 from stateserve.model import Predictor, TensorModel
 
@@ -41,7 +41,8 @@ def load_service(
     targets = settings.targets
     rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
     turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
-    registry = Registry(Repository.of(settings), build, metrics, policy, targets, rollout, turn)
+    repository, options = Repository.of(settings), partial(load_options, settings)
+    registry = Registry(repository, build, metrics, policy, targets, rollout, turn, options)
     registry.load_all()
     require_targets(settings, registry)
     return Service(settings, metrics, registry, build.large, log)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from app.registry.bring_code import load_options as load_options
     from app.registry.folder import Repository as Repository
     from app.registry.hot_reload import watch as watch
     from app.registry.load_turns import take_turn as take_turn
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
+        "bring_code": ("load_options",),
         "folder": ("Repository",),
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),

@@ -9,33 +9,37 @@ models/
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
+from app.registry.bring_code import files_beside
+from app.registry.card_files import CardFiles, Times, times
 from app.settings import Settings, is_version
 from stateserve.checkpoint import CODECS
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.model import CARD_SUFFIX, card_path
+from stateserve.model import CARD_SUFFIX, GOLDEN_SUFFIX, PROGRAM_SUFFIX, card_path
 from stateserve.text import printable
 
 _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 _NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
-_PREFERENCE = list(CODECS)
-_SUFFIXES = ", ".join(CODECS)
+# A program of torch.export has its state with it, unless a checkpoint of its name is there.
+_PREFERENCE = [*CODECS, PROGRAM_SUFFIX]
+_SUFFIXES = ", ".join(_PREFERENCE)
 # Common suffixes of checkpoints and models that are not served.
 _NEAR_MISSES = {
-    *(".pt", ".pt2", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
+    *(".pt", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
     *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
 }
 _ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
-# Inode, size and change time of each file; None for a missing file.
-Stamp = tuple[tuple[int, int, int] | None, ...]
+Stamp = tuple[Times, ...]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One version on disk. `stamp` changes whenever its checkpoint or card changes.
+    """One version on disk. `stamp` changes whenever its checkpoint, its card or a file that the
+    card names changes.
 
     `fault` says why it must not be read.
     """
@@ -52,12 +56,19 @@ class Candidate:
 
 
 class Repository:
-    """Every model in `folder`, or `file` alone; `default` is the name of /predict's model."""
+    """Every model in `folder`, or `file` alone; `default` is the name of /predict's model.
 
-    def __init__(self, folder: Path, default: str, file: Path | None = None) -> None:
+    `beside` are files that are loaded with `file`, such as its code.
+    """
+
+    def __init__(
+        self, folder: Path, default: str, file: Path | None = None, beside: Sequence[Path] = ()
+    ) -> None:
         self.folder = folder
         self.default = default
         self._file = file
+        self._beside = beside
+        self._cards = CardFiles()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -65,10 +76,12 @@ class Repository:
         folder of the default file."""
         model = settings.model
         # The name appears in headers and answers, so it must be printable.
-        name = printable(model.stem if model.suffix in CODECS else model.name)
+        name = printable(model.stem if model.suffix in _PREFERENCE else model.name)
         if settings.models is not None:
             return cls(settings.models, name)
-        return cls(model.parent, name, model if "model" in settings.model_fields_set else None)
+        if not settings.model_fields_set & {"model", "code"}:
+            return cls(model.parent, name)
+        return cls(model.parent, name, model, files_beside(settings))
 
     @property
     def nested(self) -> bool:
@@ -77,9 +90,10 @@ class Repository:
 
     def scan(self) -> "Listing":
         """List names and times, without reading files. Raises UnreadableCheckpoint."""
-        listing = Listing(self.folder)
+        listing = Listing(self.folder, self._cards)
         if self._file is not None:
-            candidate = Candidate(self.default, "1", self._file, _stamp([self._file]))
+            stamp = listing.stamp([self._file], self._beside)
+            candidate = Candidate(self.default, "1", self._file, stamp)
             listing.models[self.default] = {"1": candidate}
             return listing
         try:
@@ -104,6 +118,7 @@ class Listing:
     """The candidates by name and version; `strays` has a line for each misplaced file."""
 
     folder: Path
+    cards: CardFiles = field(default_factory=CardFiles)
     models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
     strays: list[str] = field(default_factory=list)
 
@@ -116,7 +131,12 @@ class Listing:
         Files that differ only in format share a card, whose hash fits only one state.
         """
         by_stem: dict[str, Path] = {}
-        for path in sorted(_files(entries), key=lambda path: _PREFERENCE.index(path.suffix)):
+        files = _files(entries)
+        code = {each for path in files for each in self.cards.of(path)}
+        for path in sorted(files, key=lambda path: _PREFERENCE.index(path.suffix)):
+            # Code of another model: a program that its card names.
+            if path in code:
+                continue
             if _NAME.fullmatch(path.stem):
                 by_stem.setdefault(path.stem, path)
             else:
@@ -149,7 +169,12 @@ class Listing:
         if version in versions:
             paths = [versions[version].path, *paths]
         fault = self._fault(paths)
-        versions[version] = Candidate(name, version, paths[0], _stamp(paths), fault)
+        versions[version] = Candidate(name, version, paths[0], self.stamp(paths), fault)
+
+    def stamp(self, paths: list[Path], beside: Sequence[Path] = ()) -> Stamp:
+        files = [each for path in paths for each in (path, card_path(path))]
+        named = [each for path in paths for each in self.cards.of(path)]
+        return tuple(map(times, [*files, *named, *beside]))
 
     def report(self, path: Path, reason: str) -> None:
         # repr, because the name may be unprintable.
@@ -202,22 +227,15 @@ def _entries(folder: Path) -> list[Path]:
 def _is_near_miss(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in _ARCHIVES:
-        return Path(path.stem).suffix.lower() in _NEAR_MISSES | CODECS.keys()
-    return suffix in _NEAR_MISSES or (suffix in CODECS and path.suffix not in CODECS)
+        return Path(path.stem).suffix.lower() in {*_NEAR_MISSES, *_PREFERENCE}
+    return suffix in _NEAR_MISSES or (suffix in _PREFERENCE and path.suffix not in _PREFERENCE)
 
 
 def _files(entries: list[Path]) -> list[Path]:
-    return [path for path in entries if path.suffix in CODECS and not path.is_dir()]
-
-
-def _stamp(paths: list[Path]) -> Stamp:
-    return tuple(_times(file) for path in paths for file in (path, card_path(path)))
-
-
-def _times(file: Path) -> tuple[int, int, int] | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    # Not the modification time: only the change time shows a corrected permission.
-    return status.st_ino, status.st_size, status.st_ctime_ns
+    return [
+        path
+        for path in entries
+        if path.suffix in _PREFERENCE
+        and not path.name.endswith(GOLDEN_SUFFIX)
+        and not path.is_dir()
+    ]

@@ -9,21 +9,23 @@ from app.predict import AnyEndpoint
 from app.registry.folder import Candidate
 from app.registry.load_turns import Turn
 from stateserve.errors import StateserveError, UnreadableCheckpoint
-from stateserve.model import Predictor
+from stateserve.model import LoadOptions, Predictor, TensorModel, load_model
 
 logger = logging.getLogger("app.registry")
 
 
 class Loader:
-    """Loads a predictor with all checks, and makes an endpoint of it by `build`."""
+    """Loads a model with all checks, and makes an endpoint of it by `build`."""
 
     def __init__(
         self,
-        build: Callable[[Predictor], AnyEndpoint],
+        build: Callable[[Predictor | TensorModel], AnyEndpoint],
         metrics: Metrics,
         turn: Turn = nullcontext,
+        options: Callable[[], LoadOptions] = LoadOptions,
     ) -> None:
         """`turn` is entered for each load, and may block."""
+        self._options = options
         self._build = build
         self._turn = turn
         self._reloads = metrics.reloads
@@ -49,8 +51,10 @@ class Loader:
             raise UnreadableCheckpoint(candidate.fault)
         name, version, path = candidate.name, candidate.version, candidate.path
         # Loading runs the golden prediction, so no warm-up is needed.
-        predictor = Predictor.load(path, name, version)
-        served = self._build(predictor)
-        for warning in predictor.card.warnings:
+        model = load_model(path, name, version, self._options())
+        served = self._build(model)
+        for line in model.inferred if isinstance(model, TensorModel) else ():
+            logger.info("version %s of %s, %s: %s", version, name, path, line)
+        for warning in model.card.warnings:
             logger.warning("version %s of %s, %s: %s", version, name, path, warning)
         return served

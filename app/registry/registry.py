@@ -14,7 +14,7 @@ from app.registry.loader import Loader
 from app.registry.versions import IndexEntry, Plan, Versions, VersionStatus
 from app.settings import LATEST, Target, VersionPolicy
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.model import Predictor
+from stateserve.model import LoadOptions, Predictor, TensorModel
 
 logger = logging.getLogger("app.registry")
 # From a model's default version, its ready versions, and the present endpoint to the new one.
@@ -39,16 +39,17 @@ class Registry:
     def __init__(
         self,
         repository: Repository,
-        build: Callable[[Predictor], AnyEndpoint],
+        build: Callable[[Predictor | TensorModel], AnyEndpoint],
         metrics: Metrics,
         policy: VersionPolicy = LATEST,
         targets: Iterable[Target] = (),
         rollout: Rollout | None = None,
         turn: Turn = nullcontext,
+        options: Callable[[], LoadOptions] = LoadOptions,
     ) -> None:
         self.repository = repository
         self.strays: list[str] = []
-        self._loader = Loader(build, metrics, turn)
+        self._loader = Loader(build, metrics, turn, options)
         self._default_version = metrics.default_version
         self._policy = policy
         self._targets = list(targets)

@@ -1,13 +1,14 @@
 """Every setting, declared once, for the variables and the options of `stateserve serve`."""
 
 import difflib
+import json
 import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
 from pydantic_settings import SettingsError as CommandLineError
 
 from app.errors import SettingsError
@@ -24,6 +25,16 @@ KEY_VARIABLE = "STATESERVE_KEY"
 
 def _require_policy(text: str) -> str:
     VersionPolicy.parse(text)
+    return text
+
+
+def _require_kwargs(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
     return text
 
 
@@ -45,6 +56,35 @@ class Settings(BaseSettings):
         default=None,
         description="folder of models, NAME.pth or NAME/VERSION/; all are served, and the "
         "setting model names the default one",
+    )
+    code: str | None = Field(
+        default=None,
+        min_length=1,
+        description="code of a model without a card, FILE.py:CLASS, which is run, or FILE.pt2 of "
+        "torch.export",
+    )
+    kwargs: Annotated[str, AfterValidator(_require_kwargs)] | None = Field(
+        default=None, description='arguments of the class, as JSON: {"n_classes": 10}'
+    )
+    example: Path | None = Field(
+        default=None,
+        description="example of the inputs of a model without a card, .npy, .npz or .safetensors",
+    )
+    classes: str | None = Field(
+        default=None,
+        min_length=1,
+        description="classes of a model without a card: a file with a name on each line, or names "
+        "separated by commas",
+    )
+    strip_prefix: str | None = Field(
+        default=None,
+        min_length=1,
+        description="prefix to take off the names of the state, such as module.",
+    )
+    allow_code: CliImplicitFlag[bool] = Field(
+        default=False,
+        description="run the Python files that model cards name; without it, such models are "
+        "refused",
     )
     version_policy: Annotated[str, AfterValidator(_require_policy)] = Field(
         default="latest", description="versions to serve: latest, latest:N, all, or such as 1,3"

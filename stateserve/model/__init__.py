@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.model.architectures.user_class import PROGRAM_SUFFIX as PROGRAM_SUFFIX
     from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
     from stateserve.model.card import Golden as Golden
     from stateserve.model.card import card_path as card_path
+    from stateserve.model.card_file import card_files as card_files
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
@@ -21,7 +23,12 @@ if TYPE_CHECKING:
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
+    from stateserve.model.inference.hints import Hints as Hints
     from stateserve.model.layers import describe_architecture as describe_architecture
+    from stateserve.model.load import load_model as load_model
+    from stateserve.model.load_options import LoadOptions as LoadOptions
+    from stateserve.model.load_options import parse_classes as parse_classes
+    from stateserve.model.load_options import parse_kwargs as parse_kwargs
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
     from stateserve.model.naming import card_like as card_like
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.naming import split_unit as split_unit
+    from stateserve.model.packing.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
@@ -53,16 +61,22 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
+        "architectures.user_class": ("PROGRAM_SUFFIX",),
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
+        "card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
         "example": ("example_json",),
         "feature": ("Feature",),
         "layers": ("describe_architecture",),
+        "inference.hints": ("Hints",),
+        "load": ("load_model",),
+        "load_options": ("LoadOptions", "parse_classes", "parse_kwargs"),
         "model": ("AnyCard", "AnyModel", "Model"),
         "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),
+        "packing.golden_file": ("GOLDEN_SUFFIX",),
         "predictor": ("Predictor",),
         "signature": ("ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("Arrays", "TensorModel"),

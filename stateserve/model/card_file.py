@@ -2,11 +2,28 @@
 
 from pathlib import Path
 
+import msgspec
 from pydantic import ValidationError
 
-from stateserve.errors import CardMismatch
-from stateserve.model.card import Card, card_content, card_of, first_fault
+from stateserve.checkpoint import read_regular_file
+from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.model.card import MAX_BYTES, Card, card_content, card_of, first_fault
 from stateserve.model.model_card import ModelCard
+
+
+class _Version(msgspec.Struct):
+    schema_version: int
+
+
+def card_files(path: Path) -> list[str]:
+    """The files that a card names, relative to its folder; none if it cannot be read."""
+    try:
+        # A card of version 1 names none, and may be long.
+        version = msgspec.json.decode(read_regular_file(path, MAX_BYTES), type=_Version)
+        card = read_any_card(path) if version.schema_version == 2 else None
+    except (UnreadableCheckpoint, CardMismatch, msgspec.DecodeError, UnicodeDecodeError):
+        return []
+    return card.files if isinstance(card, ModelCard) else []
 
 
 def read_any_card(path: Path) -> Card | ModelCard:

@@ -82,6 +82,13 @@ class ModelCard(Frozen):
         return Signature(inputs=self.inputs, outputs=self.outputs)
 
     @property
+    def files(self) -> list[str]:
+        """The files of the model beside its state, relative to the card's folder."""
+        modules = self.code.modules if isinstance(self.code, UserClass) else {}
+        golden = [self.golden.file] if self.golden else []
+        return [self.code.file, *modules, *golden]
+
+    @property
     def warnings(self) -> list[str]:
         """Warnings for users of the model about its card."""
         return [] if self.golden else [NO_CARD]

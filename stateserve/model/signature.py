@@ -120,6 +120,11 @@ class Tensor(Frozen):
             want in (ANY, have) for want, have in zip(self.shape, shape, strict=True)
         )
 
+    @property
+    def line(self) -> str:
+        """Name, dtype and shape, as text."""
+        return f"{self.name} {self.dtype} {self.shape}"
+
 
 class Input(Tensor):
     """An input. `features` name the columns of a table; `finite` refuses NaN and infinity."""
@@ -190,6 +195,14 @@ class Signature(Frozen):
         _require_distinct("inputs", [each.name for each in self.inputs])
         _require_distinct("outputs", [each.name for each in self.outputs])
         return self
+
+    @property
+    def lines(self) -> list[str]:
+        """A line of text for each input and output."""
+        return [
+            *(f"input {each.line}" for each in self.inputs),
+            *(f"output {each.line}, {each.kind}" for each in self.outputs),
+        ]
 
 
 def _require_distinct(what: str, names: Sequence[str]) -> None:

@@ -44,6 +44,11 @@ class TensorModel(Model[nn.Module, ModelCard]):
     )
     notes: Sequence[str] = ()
 
+    @property
+    def inferred(self) -> list[str]:
+        """What was inferred without a card, as lines; none with a card."""
+        return [] if self.card.golden else [*self.signature.lines, *self.notes]
+
     @cached_property
     def signature(self) -> Signature:
         return self.card.signature

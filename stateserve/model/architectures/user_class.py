@@ -12,6 +12,7 @@ from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code_import import ImportedCode
 
 MakeModule = Callable[..., object]
+PROGRAM_SUFFIX = ".pt2"
 ORDINARY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 

@@ -15,14 +15,14 @@ from stateserve.model.model_card import GoldenFile, ModelCard
 from stateserve.model.signature import Tensor
 
 Golden = dict[int, tuple[dict[str, Array], dict[str, Array]]]
-SUFFIX = ".golden.safetensors"
+GOLDEN_SUFFIX = ".golden.safetensors"
 MAX_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20
 SIDES = ("inputs", "outputs")
 
 
 def golden_path(checkpoint: Path) -> Path:
-    return checkpoint.with_suffix(SUFFIX)
+    return checkpoint.with_suffix(GOLDEN_SUFFIX)
 
 
 def encode_golden(golden: Golden, name: str) -> tuple[bytes, GoldenFile]:

@@ -1,0 +1,36 @@
+"""The settings that bring the code of a model: what loading gets, and the files to watch."""
+
+from pathlib import Path
+
+from app.errors import SettingsError
+from app.settings import Settings, variable
+from stateserve.model import PROGRAM_SUFFIX, Hints, LoadOptions, parse_classes, parse_kwargs
+
+ONLY_WITH_CODE = ("kwargs", "example", "classes", "strip_prefix")
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """Raises SettingsError or CheckpointError."""
+    code = settings.code
+    if code is not None and settings.models is not None:
+        raise SettingsError(
+            f"setting {variable('code')}: it is for a single model, and {variable('models')} is "
+            "set; models in a folder have a card that names their code (stateserve pack)"
+        )
+    given = [name for name in ONLY_WITH_CODE if getattr(settings, name) is not None]
+    if given and code is None and settings.model.suffix != PROGRAM_SUFFIX:
+        raise SettingsError(f"setting {variable(given[0])}: it needs {variable('code')}")
+    return LoadOptions(
+        code=code,
+        kwargs=parse_kwargs(settings.kwargs) if settings.kwargs else {},
+        example=settings.example,
+        hints=Hints(classes=parse_classes(settings.classes) if settings.classes else None),
+        allow_code=settings.allow_code,
+        strip_prefix=settings.strip_prefix or "",
+    )
+
+
+def files_beside(settings: Settings) -> list[Path]:
+    """The files that the settings name for the model, besides its checkpoint and card."""
+    code = settings.code.partition(":")[0] if settings.code else None
+    return [Path(each) for each in (code, settings.example, settings.classes) if each]
