@@ -1,15 +1,21 @@
 """Load any model: a tabular classifier, or a module whose code the user brings."""
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from stateserve.checkpoint import read_state, state_sha256
+from torch import Tensor, nn
+
+from stateserve.checkpoint import State, read_state, state_sha256
 from stateserve.errors import CardMismatch, CodeFailed, StateMismatch
 from stateserve.model.architectures.code import open_code, open_packed
+from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.architectures.state_fit import take_off
+from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.card import card_path
 from stateserve.model.card_file import read_any_card
-from stateserve.model.inference import infer, read_example
+from stateserve.model.inference import Example, infer, made_example, read_example
 from stateserve.model.inference.example import SUFFIXES
 from stateserve.model.load_options import LoadOptions
 from stateserve.model.model_card import ModelCard
@@ -37,56 +43,83 @@ def load_model(
         raise CardMismatch(
             f"{card_path(path)}: the state has a model card; code is named for a state without one"
         )
-    try:
-        if isinstance(card, ModelCard):
-            return _load_packed(path, card, name, version, allow_code=options.allow_code)
-        if options.code is not None:
-            return _load_by_example(path, options.code, name, version, options)
-    except (CardMismatch, StateMismatch) as error:
-        # Those of a file name it.
-        text = str(error)
-        raise type(error)(
-            text if text.startswith(str(path.parent)) else f"{path}: {text}"
-        ) from None
+    if isinstance(card, ModelCard):
+        return _load_packed(path, card, name, version, allow_code=options.allow_code)
+    if options.code is not None or path.suffix == PROGRAM_SUFFIX:
+        return _load_by_example(path, name, version, options)
     return Predictor.load(path, name, version)
 
 
 def _load_packed(
     path: Path, card: ModelCard, name: str, version: str, *, allow_code: bool
 ) -> TensorModel:
-    state = take_off(card.prefix, read_state(path))
-    if (found := state_sha256(state)) != card.state_sha256:
-        raise CardMismatch(
-            f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
-            f"but {path.name} holds state {found[:12]}"
-        )
+    state = _read_state(path, card.prefix)
     golden = read_golden(path.parent, card)
     code = open_packed(path.parent, card.code, allow_code=allow_code)
-    model = TensorModel(code.module_of(state), card, name, version, golden=golden)
-    model.require_golden_outputs()
+    if state is not None:
+        # Before any code runs.
+        _require_hash(path, state, card)
+    with _naming(path):
+        module = code.module_of(state)
+    if state is None:
+        _require_hash(path, module.state_dict(), card)
+    model = TensorModel(module, card, name, version, golden=golden)
+    with _naming(path):
+        model.require_golden_outputs()
     return model
 
 
-def _load_by_example(
-    path: Path, code_text: str, name: str, version: str, options: LoadOptions
-) -> TensorModel:
-    state = take_off(options.strip_prefix, read_state(path))
-    code = open_code(code_text, options.kwargs)
-    module = code.module_of(state)
-    example = options.example
-    if example is None:
-        raise CodeFailed(
-            f"{path}: the model's inputs are not known; give an example of them, --example FILE, "
-            f"which is {SUFFIXES}"
-        )
-    given = read_example(example) if isinstance(example, Path) else example
-    found = infer(module, given, options.hints)
+def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) -> TensorModel:
+    state = _read_state(path, options.strip_prefix)
+    code = open_code(options.code or str(path), options.kwargs)
+    with _naming(path):
+        module = code.module_of(state)
+        found = infer(module, _example(path, module, options.example), options.hints)
     card = ModelCard(
         name=name,
         code=code.entry,
         inputs=found.signature.inputs,
         outputs=found.signature.outputs,
-        state_sha256=state_sha256(state),
+        state_sha256=state_sha256(module.state_dict() if state is None else state),
         prefix=options.strip_prefix,
     )
     return TensorModel(module, card, name, version, golden=found.golden, notes=found.notes)
+
+
+def _read_state(path: Path, prefix: str) -> State | None:
+    """The state without `prefix`; None for a program, which holds its own."""
+    if path.suffix == PROGRAM_SUFFIX:
+        return None
+    state = read_state(path)
+    with _naming(path):
+        return take_off(prefix, state)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors about a state, its card or its module begin with the path."""
+    try:
+        yield
+    except (CardMismatch, StateMismatch) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _example(path: Path, module: nn.Module, given: Example | Path | None) -> Example:
+    if isinstance(given, Path):
+        return read_example(given)
+    if given is not None:
+        return given
+    if isinstance(module, ProgramModule):
+        return made_example(module)
+    raise CodeFailed(
+        f"{path}: the model's inputs are not known; give an example of them, --example FILE, "
+        f"which is {SUFFIXES}"
+    )
+
+
+def _require_hash(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None:
+    if (found := state_sha256(state)) != card.state_sha256:
+        raise CardMismatch(
+            f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
+            f"but {path.name} holds state {found[:12]}"
+        )

@@ -8,7 +8,7 @@ from typing import Protocol
 from pydantic import JsonValue, ValidationError
 from torch import nn
 
-from stateserve.checkpoint import State
+from stateserve.checkpoint import State, read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
 from stateserve.model.architectures.code_import import (
     ImportedCode,
@@ -16,10 +16,16 @@ from stateserve.model.architectures.code_import import (
     import_code,
     read_source,
 )
+from stateserve.model.architectures.exported_program import ProgramModule, read_program
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
-from stateserve.model.architectures.user_class import find_class, make_module, split_code
+from stateserve.model.architectures.user_class import (
+    PROGRAM_SUFFIX,
+    find_class,
+    make_module,
+    split_code,
+)
 from stateserve.model.card import first_fault
-from stateserve.model.model_card import Code, UserClass
+from stateserve.model.model_card import Code, Program, UserClass
 
 
 class OpenCode(Protocol):
@@ -31,8 +37,11 @@ class OpenCode(Protocol):
     @property
     def files(self) -> Mapping[str, bytes]: ...
 
-    def module_of(self, state: State) -> nn.Module:
-        """The module with this state, in evaluation mode. Raises CheckpointError."""
+    def module_of(self, state: State | None) -> nn.Module:
+        """The module with this state, in evaluation mode. Without one it has that of a program.
+
+        Raises CheckpointError.
+        """
 
 
 class ClassFile:
@@ -65,16 +74,41 @@ class ClassFile:
         except ValidationError as error:
             raise CardMismatch(f"{self._code.file}: {first_fault(error)}") from None
 
-    def module_of(self, state: State) -> nn.Module:
+    def module_of(self, state: State | None) -> nn.Module:
         module = make_module(self._code, self._name, self._kwargs)
-        load_strictly(module, state, self._name)
+        load_strictly(module, state or {}, self._name)
         require_finite(module)
         return module.eval()
 
 
+class ProgramFile:
+    """A program of torch.export, which has a state of its own."""
+
+    def __init__(self, file: Path, content: bytes) -> None:
+        self._file, self._content = file, content
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        return {self._file.name: self._content}
+
+    @property
+    def entry(self) -> Program:
+        return Program(file=self._file.name, sha256=sha256(self._content))
+
+    def module_of(self, state: State | None) -> ProgramModule:
+        module = read_program(self._content, str(self._file), state)
+        module.require_batch_axis()
+        require_finite(module)
+        return module
+
+
 def open_code(text: str, kwargs: Mapping[str, JsonValue]) -> OpenCode:
-    """Run `FILE.py:CLASS`, or read `FILE.pt2`. Raises CodeFailed."""
+    """Run `FILE.py:CLASS`, or read `FILE.pt2`. Raises CheckpointError."""
     file, name = split_code(text)
+    if file.suffix == PROGRAM_SUFFIX:
+        if kwargs:
+            raise CodeFailed(f"{file}: a program of torch.export takes no kwargs")
+        return ProgramFile(file, read_regular_file(file))
     code = import_code(file, folders_of(file))
     return ClassFile(code, find_class(code, name), kwargs)
 
@@ -85,8 +119,8 @@ def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
     Raises CodeNotAllowed for a Python file without `allow_code`, or CodeFailed.
     """
     file = folder / entry.file
-    if not isinstance(entry, UserClass):
-        raise CodeFailed(f"{file}: a program of torch.export is not read yet")
+    if isinstance(entry, Program):
+        return ProgramFile(file, _verified(file, entry.sha256))
     if not allow_code:
         raise CodeNotAllowed(
             f"{file}: loading the model runs this file; start with --allow-code if you trust it"
@@ -105,7 +139,7 @@ def sha256(content: bytes) -> str:
 
 def _verified(path: Path, wanted: str) -> bytes:
     """The bytes that run are those that were checked."""
-    content = read_source(path)
+    content = read_regular_file(path) if path.suffix == PROGRAM_SUFFIX else read_source(path)
     if (found := sha256(content)) != wanted:
         raise CodeFailed(
             f"{path}: not the code of the model card: its SHA-256 is {found[:12]}, "

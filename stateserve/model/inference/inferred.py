@@ -9,6 +9,7 @@ from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
+from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
 from stateserve.model.arrays import is_float, numpy_dtype
 from stateserve.model.inference.example import Example, name_inputs
 from stateserve.model.inference.hints import Hints, by_name
@@ -39,17 +40,20 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
     try:
         named = name_inputs(module, example)
         rows, golden, notes = _interpret(module, named)
-        dynamic = {
-            name: [axis + (axis < 0) * rows[name].ndim for axis in axes]
-            for name, axes in by_name("dynamic", hints.dynamic, list(named)).items()
-        }
         run = Runner(module, list(rows))
-        shapes = _resized_shapes(run, golden[GOLDEN_ROWS][0], dynamic)
+        dynamic: Mapping[str, Sequence[int]]
+        changed: Mapping[str, Sequence[int]]
+        if isinstance(module, ProgramModule):
+            # The program itself says which axes have any length.
+            dynamic, changed = _dynamic_axes(module.inputs), _dynamic_axes(module.outputs)
+        else:
+            dynamic = by_name("dynamic", hints.dynamic, list(named))
+            changed = _changed_axes(run, golden[GOLDEN_ROWS], dynamic)
         inputs = [
             Input(name=name, dtype=_dtype(name, each), shape=_shape(each, dynamic.get(name, ())))
             for name, each in rows.items()
         ]
-        outputs = _outputs(run, rows, golden, shapes)
+        outputs = _outputs(run, rows, golden, changed)
         signature = hints.apply(inputs, outputs)
     except (ValueError, NotServable) as error:
         raise CardMismatch(str(error)) from None
@@ -103,10 +107,18 @@ def _interpretations(module: nn.Module, named: Rows) -> Iterator[tuple[Rows, lis
                 yield rows, notes, not batched
 
 
-def _resized_shapes(
-    run: Runner, rows: Rows, dynamic: Mapping[str, list[int]]
+def _dynamic_axes(specs: Sequence[TensorSpec]) -> dict[str, list[int]]:
+    return {each.name: [axis for axis, n in enumerate(each.shape) if n == ANY] for each in specs}
+
+
+def _changed_axes(
+    run: Runner, golden: tuple[Rows, Rows], dynamic: Mapping[str, Sequence[int]]
 ) -> Mapping[str, Sequence[int]]:
-    """The shapes of the outputs for another length of the dynamic axes. Raises NotServable."""
+    """The axes of the outputs whose lengths change with those of the inputs' dynamic axes.
+
+    Raises ValueError if there is no such axis, or the forward takes no other length.
+    """
+    rows, outputs = golden
     for name, axes in dynamic.items():
         for axis in axes:
             if not 0 < axis < rows[name].ndim:
@@ -121,14 +133,19 @@ def _resized_shapes(
         if all(other[name].shape == rows[name].shape for name in dynamic):
             continue
         try:
-            return {name: each.shape for name, each in run(other).items()}
+            shapes = {name: each.shape for name, each in run(other).items()}
         except ForwardFailed as error:
             reason = reason or str(error)
+        else:
+            return {
+                name: [axis for axis, n in enumerate(each.shape) if n != shapes[name][axis]]
+                for name, each in outputs.items()
+            }
     raise ValueError(f"dynamic: the forward takes no other length of these axes: {reason}")
 
 
 def _outputs(
-    run: Runner, rows: Rows, golden: Golden, resized: Mapping[str, Sequence[int]]
+    run: Runner, rows: Rows, golden: Golden, changed: Mapping[str, Sequence[int]]
 ) -> list[Output]:
     together = golden[GOLDEN_ROWS][1]
     try:
@@ -137,11 +154,9 @@ def _outputs(
         more = {}
     found = []
     for name, array in together.items():
-        other = resized.get(name, array.shape)
-        changed = [axis for axis in range(1, array.ndim) if array.shape[axis] != other[axis]]
         fits = name in more and more[name].shape[1:] == array.shape[1:]
         kind = kind_of([array, more[name]] if fits else [array])
-        shape = _shape(array, changed)
+        shape = _shape(array, changed.get(name, ()))
         found.append(Output(name=name, dtype=_dtype(name, array), shape=shape, kind=kind))
     return found
 

@@ -1,6 +1,6 @@
 """Rows for golden inputs: those of the example, and variations of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def random_rows(example: Mapping[str, Array]) -> Rows:
     return found
 
 
-def resized(rows: Mapping[str, Array], axes: Mapping[str, list[int]], ratio: float) -> Rows:
+def resized(rows: Mapping[str, Array], axes: Mapping[str, Sequence[int]], ratio: float) -> Rows:
     """The rows with other lengths of the given axes; values are cut off or repeated."""
     found = dict(rows)
     for name, each in axes.items():

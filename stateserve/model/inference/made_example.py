@@ -1,0 +1,34 @@
+"""Example inputs for a program of torch.export, made from the shapes that it states."""
+
+import numpy as np
+
+from stateserve.checkpoint import Array
+from stateserve.errors import CardMismatch, ForwardFailed
+from stateserve.model.architectures.exported_program import ProgramModule
+from stateserve.model.arrays import is_float, numpy_dtype
+from stateserve.model.inference.rows import GOLDEN_ROWS
+from stateserve.model.module_call import ModuleCall
+from stateserve.model.signature import ANY
+
+# Tried for axes of any length, which may have to be within bounds or divisible.
+LENGTHS = (16, 8, 32, 4, 64, 2, 12, 3, 1, 24, 128, 224)
+
+
+def made_example(module: ProgramModule) -> dict[str, Array]:
+    """Three rows of random floats, and of integers 0 and 1. Raises CardMismatch."""
+    reason = ""
+    for length in LENGTHS:
+        rng = np.random.default_rng(0)
+        arrays: dict[str, Array] = {}
+        for each in module.inputs:
+            lengths = [GOLDEN_ROWS, *(length if n == ANY else n for n in each.shape[1:])]
+            values = np.zeros(lengths, numpy_dtype(each.dtype))
+            rows = rng.random(lengths) if is_float(values) else rng.integers(0, 2, lengths)
+            arrays[each.name] = rows.astype(values.dtype)
+        try:
+            ModuleCall(module, list(arrays))({name: a.copy() for name, a in arrays.items()})
+        except ForwardFailed as error:
+            reason = reason or str(error)
+            continue
+        return arrays
+    raise CardMismatch(f"no example could be made ({reason}); give one: --example FILE")
