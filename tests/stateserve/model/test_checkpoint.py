@@ -104,7 +104,7 @@ def test_cards_that_are_not_the_models_are_refused(write_model: WriteModel) -> N
     narrow = good.model_copy(update={"classes": ["a", "b"]})
     cases = {
         b"": "Invalid JSON",
-        b'{"schema_version": 2}': "schema_version: Input should be 1",
+        b'{"schema_version": 2}': "the card of a model with its own code",
         good.model_copy(update={"golden": golden}).to_json(): "not reproduced: it is off by",
         narrow.to_json(): "4 features and 2 classes, the state 4 and 3",
         good.to_json().replace(b'"name": "x1"', b'"name": "x0"'): "repeats x0",
