@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from stateserve.model.card import Card as Card
     from stateserve.model.card import Golden as Golden
     from stateserve.model.card import card_path as card_path
-    from stateserve.model.card_file import card_files as card_files
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
@@ -25,10 +24,11 @@ if TYPE_CHECKING:
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.inference.hints import Hints as Hints
     from stateserve.model.layers import describe_architecture as describe_architecture
-    from stateserve.model.load import load_model as load_model
-    from stateserve.model.load_options import LoadOptions as LoadOptions
-    from stateserve.model.load_options import parse_classes as parse_classes
-    from stateserve.model.load_options import parse_kwargs as parse_kwargs
+    from stateserve.model.loading.card_file import card_files as card_files
+    from stateserve.model.loading.load import load_model as load_model
+    from stateserve.model.loading.options import LoadOptions as LoadOptions
+    from stateserve.model.loading.options import parse_classes as parse_classes
+    from stateserve.model.loading.options import parse_kwargs as parse_kwargs
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
@@ -63,15 +63,15 @@ __getattr__ = lazy_exports(
     {
         "architectures.user_class": ("PROGRAM_SUFFIX",),
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
-        "card_file": ("card_files",),
+        "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "checkpoint": ("convert", "save_checkpoint"),
         "example": ("example_json",),
         "feature": ("Feature",),
         "layers": ("describe_architecture",),
         "inference.hints": ("Hints",),
-        "load": ("load_model",),
-        "load_options": ("LoadOptions", "parse_classes", "parse_kwargs"),
+        "loading.load": ("load_model",),
+        "loading.options": ("LoadOptions", "parse_classes", "parse_kwargs"),
         "model": ("AnyCard", "AnyModel", "Model"),
         "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),

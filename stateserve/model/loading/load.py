@@ -14,10 +14,10 @@ from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.architectures.state_fit import take_off
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.card import card_path
-from stateserve.model.card_file import read_any_card
 from stateserve.model.inference import Example, infer, made_example, read_example
 from stateserve.model.inference.example import SUFFIXES
-from stateserve.model.load_options import LoadOptions
+from stateserve.model.loading.card_file import read_any_card
+from stateserve.model.loading.options import LoadOptions
 from stateserve.model.model_card import ModelCard
 from stateserve.model.packing.golden_file import read_golden
 from stateserve.model.predictor import Predictor
