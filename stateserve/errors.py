@@ -10,6 +10,7 @@ StateserveError
 │   └── CardMismatch           the model card is missing, broken, or of another state
 ├── ForwardFailed              the module raised an error, or its output does not fit its card
 ├── InvalidSlice               the index does not fit the tensor
+├── InvalidNames               a pattern, prefix or renaming that does not fit the tensors' names
 ├── MissingExtra               an optional package is not installed
 └── ClientError                the client has no usable answer
     ├── NoAnswer               no server answers, or the answer is not this service's
@@ -56,6 +57,10 @@ class ForwardFailed(StateserveError):
 
 
 class InvalidSlice(StateserveError):
+    pass
+
+
+class InvalidNames(StateserveError):
     pass
 
 

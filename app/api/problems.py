@@ -41,6 +41,7 @@ STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
     library_errors.InvalidSlice: HTTPStatus.UNPROCESSABLE_ENTITY,
+    library_errors.InvalidNames: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidInference: HTTPStatus.BAD_REQUEST,
     errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
     errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
