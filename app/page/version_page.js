@@ -115,7 +115,7 @@ export function showFailure(error) {
 }
 
 /** @param {Model} model */
-function introduce({ name, version, state_sha256: sha256, totals, card, warnings }) {
+export function introduce({ name, version, state_sha256: sha256, totals, card, warnings }) {
   document.title = name;
   part("name").textContent = name;
   const facts = [

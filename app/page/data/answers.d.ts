@@ -45,6 +45,21 @@ export interface Card {
   training_rows: TrainingRows | null;
 }
 
+/** One output of the signature; `classes` name its last axis. */
+export interface Output {
+  name: string;
+  dtype: string;
+  shape: number[];
+  kind: string;
+  classes: string[] | null;
+}
+
+export interface Input {
+  name: string;
+  dtype: string;
+  shape: number[];
+}
+
 export interface Totals {
   parameters: number;
   buffers: number;
@@ -59,6 +74,9 @@ export interface Model {
   totals: Totals;
   card: Card;
   warnings: string[];
+  signature: { inputs: Input[]; outputs: Output[] };
+  /** A valid body of /predict; null if it would be large. */
+  example: object | null;
 }
 
 /** GET /models */
@@ -156,6 +174,12 @@ export interface Counterfactual {
 export interface Neighbour {
   features: Record<string, number>;
   distance: number;
+}
+
+/** POST /predict of a model with any module: as above, or its outputs. */
+export interface AnyPrediction extends Partial<Prediction> {
+  outputs?: Record<string, unknown>;
+  predictions?: object[];
 }
 
 /** POST /explain */

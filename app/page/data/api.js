@@ -2,7 +2,7 @@
 
 /**
  * @import {
- *   Comparison, Explanation, Histogram, Model, Models, Monitoring, Prediction, Service, State,
+ *   AnyPrediction, Comparison, Explanation, Histogram, Model, Models, Monitoring, Prediction, Service, State,
  * } from "./answers.js"
  * @import { Tensor } from "./npy.js"
  */
@@ -90,6 +90,12 @@ export class Api {
   /** @param {Input} instance @param {Query} query @returns {Promise<Prediction>} */
   predict(instance, query = {}) {
     return this.#post(withQuery("predict", query), instance, TRIED);
+  }
+
+  /** @param {string} body  JSON as the user wrote it, since numbers may be longer than JavaScript's. @param {number | null} top @returns {Promise<AnyPrediction>} */
+  predictText(body, top) {
+    const headers = { "Content-Type": JSON_TYPE, Accept: JSON_TYPE, ...TRIED };
+    return this.#ask(top ? `predict?top=${top}` : "predict", { method: "POST", headers, body });
   }
 
   /**

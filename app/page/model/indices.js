@@ -27,7 +27,7 @@ export function nameIndex(card, { name, shape }, flat) {
     flat = Math.floor(flat / size);
   }
   if (!index.length) return name;
-  const axes = axesOf(name);
+  const axes = axesOf(card, name);
   const names = axes.map((axis, place) => nameOn(card, axis, index[place]));
   return `${name}[${index.join(", ")}]${names.length ? `, ${names.join(" from ")}` : ""}`;
 }
@@ -38,7 +38,7 @@ export function nameIndex(card, { name, shape }, flat) {
  * @param {Named} entry
  */
 export function describeAxes(card, { name, shape }) {
-  const axes = shape.length ? axesOf(name) : [];
+  const axes = shape.length ? axesOf(card, name) : [];
   /** @type {(names: string[], noun: string) => string} */
   const list = (names, noun) => (names.length > MOST_NAMES ? `${names.length} ${noun}` : names.join(", "));
   const names = {
@@ -53,8 +53,9 @@ export function describeAxes(card, { name, shape }) {
   return axes.map((axis, place) => `${sides[place]}: ${names[axis]}.`).join(" ");
 }
 
-/** @param {string} name @returns {Axis[]} */
-function axesOf(name) {
+/** Only those of a tabular classifier are known. @param {Card} card @param {string} name @returns {Axis[]} */
+function axesOf(card, name) {
+  if (!card.features.length) return [];
   if (Object.hasOwn(AXES, name)) return AXES[name];
   return name.startsWith("norm.") ? ["feature"] : [];
 }

@@ -8,9 +8,9 @@ import { exact, percent, short } from "../draw/number_text.js";
 export class PredictionView {
   #bars;
 
-  /** @param {string[]} classes */
-  constructor(classes) {
-    this.#bars = classes.map((name, index) => new Bar(name, index));
+  /** @param {string[]} classes  Those to show. @param {string[]} all  Those of the model. */
+  constructor(classes, all = classes) {
+    this.#bars = classes.map((name) => new Bar(name, all.indexOf(name)));
     part("probabilities").replaceChildren(...this.#bars.map((bar) => bar.root));
   }
 
