@@ -10,35 +10,41 @@ from app.cli.output import AsJson, console, figure, print_json, table
 from app.cli.sources import read_source
 from app.errors import TensorNotFound
 from app.settings import Settings
-from stateserve.errors import StateMismatch
 
 if TYPE_CHECKING:
     from stateserve.checkpoint import Array, State
+
+Key = Annotated[
+    str | None,
+    typer.Option(help="The state's place in a file of several, such as model/state_dict."),
+]
 
 
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN")],
     target: Annotated[Path, typer.Argument(metavar="OUT")],
+    key: Key = None,
     trust_pickle: Annotated[
-        bool, typer.Option("--trust-pickle", help="Run the code in IN, to take a whole module.")
+        bool,
+        typer.Option("--trust-pickle", help="Run the code in IN, for what cannot be read as data."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a checkpoint in another format: .pth, .safetensors or .pickle, by suffix."""
     from stateserve.model import convert as convert_checkpoint
 
-    written = convert_checkpoint(source, target, trust_pickle=trust_pickle)
+    written = convert_checkpoint(source, target, key=key, trust_pickle=trust_pickle)
     if as_json:
         print_json({"file": str(target), "tensors": len(written)})
     else:
         console.print(f"wrote {target}: {len(written)} tensors")
 
 
-def inspect(file: Path, as_json: AsJson = False) -> None:
+def inspect(file: Path, key: Key = None, as_json: AsJson = False) -> None:
     """Print every entry of a checkpoint with its shape and statistics."""
     from stateserve.checkpoint import read_state
 
-    _show_entries(read_state(file), as_json)
+    _show_entries(read_state(file, key), as_json)
 
 
 def state(
@@ -67,12 +73,7 @@ def _values(state: "State", name: str, slice: str | None) -> "Array":
 
     if name not in state:
         raise TensorNotFound(f"no tensor {name!r} in the state; it has {', '.join(state)}")
-    array: Array
-    try:
-        array = state[name].numpy()
-    except TypeError:
-        # NumPy has neither bfloat16 nor float8; float32 can represent both.
-        array = state[name].float().numpy()
+    array = state[name]
     return array if slice is None else take_slice(array, slice)
 
 
@@ -86,14 +87,9 @@ def _show_values(name: str, array: "Array", as_json: bool) -> None:
 
 
 def _show_entries(state: "State", as_json: bool) -> None:
-    from stateserve.inspect import Entry, describe_module, describe_state, totals
-    from stateserve.model.architectures import Multiclass
+    from stateserve.inspect import describe_state, totals
 
-    entries: list[Entry]
-    try:
-        entries = describe_module(Multiclass.from_state(state))
-    except StateMismatch:
-        entries = describe_state(state)
+    entries = describe_state(state)
     total = totals(entries)
     if as_json:
         print_json({"entries": [asdict(entry) for entry in entries], "totals": asdict(total)})

@@ -68,10 +68,10 @@ def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
 
 
 def read_source(source: str) -> "State":
-    """Read the state_dict of a checkpoint, or of the service at an address."""
+    """Read the only state of a checkpoint, or that of the service at an address."""
     if re.match("https?://", source):
         with _client(source) as client:
-            return client.state()
+            return client.arrays()
     from stateserve.checkpoint import read_state
 
     return read_state(Path(source))

@@ -1,4 +1,4 @@
-"""Read and write files of tensors, without running any code in them.
+"""Read and write files of tensors with NumPy, without torch and without running code in them.
 
 A file is read whole or refused, and written atomically. Raises CheckpointError, one line that
 names the file. Knows no module and no model card.
@@ -9,51 +9,64 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.checkpoint.arrays import CHUNK as CHUNK
+    from stateserve.checkpoint.arrays import Array as Array
+    from stateserve.checkpoint.arrays import State as State
+    from stateserve.checkpoint.arrays import Values as Values
+    from stateserve.checkpoint.arrays import array_chunks as array_chunks
+    from stateserve.checkpoint.arrays import as_array as as_array
+    from stateserve.checkpoint.arrays import dtype_name as dtype_name
+    from stateserve.checkpoint.arrays import value_chunks as value_chunks
     from stateserve.checkpoint.atomic_write import write_atomically as write_atomically
-    from stateserve.checkpoint.chunks import CHUNK as CHUNK
-    from stateserve.checkpoint.chunks import Array as Array
-    from stateserve.checkpoint.chunks import array_chunks as array_chunks
+    from stateserve.checkpoint.checkpoint import Checkpoint as Checkpoint
+    from stateserve.checkpoint.checkpoint import decode_safetensors as decode_safetensors
+    from stateserve.checkpoint.checkpoint import read_plain_state as read_plain_state
+    from stateserve.checkpoint.checkpoint import read_state as read_state
+    from stateserve.checkpoint.content import FoundState as FoundState
+    from stateserve.checkpoint.content import Node as Node
+    from stateserve.checkpoint.content import describe as describe
+    from stateserve.checkpoint.dtypes import DTYPES as DTYPES
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
-    from stateserve.checkpoint.formats import CODECS as CODECS
-    from stateserve.checkpoint.formats import State as State
-    from stateserve.checkpoint.formats import encode_state as encode_state
-    from stateserve.checkpoint.formats import read_state as read_state
+    from stateserve.checkpoint.pickles.objects import Opaque as Opaque
+    from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
-    from stateserve.checkpoint.stream import Chunks as Chunks
-    from stateserve.checkpoint.stream import Stream as Stream
-    from stateserve.checkpoint.stream import npy_header as npy_header
-    from stateserve.checkpoint.stream import stream_npy as stream_npy
-    from stateserve.checkpoint.stream import stream_pth as stream_pth
-    from stateserve.checkpoint.stream import stream_safetensors as stream_safetensors
+    from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
+    from stateserve.checkpoint.writers.encode import CODECS as CODECS
+    from stateserve.checkpoint.writers.encode import encode_state as encode_state
+    from stateserve.checkpoint.writers.stream import Chunks as Chunks
+    from stateserve.checkpoint.writers.stream import Stream as Stream
+    from stateserve.checkpoint.writers.stream import npy_header as npy_header
+    from stateserve.checkpoint.writers.stream import stream_npy as stream_npy
+    from stateserve.checkpoint.writers.stream import stream_safetensors as stream_safetensors
+    from stateserve.checkpoint.writers.torch_file import stream_legacy_pth as stream_legacy_pth
+    from stateserve.checkpoint.writers.torch_file import stream_pickle as stream_pickle
+    from stateserve.checkpoint.writers.torch_file import stream_pth as stream_pth
 
 __getattr__ = lazy_exports(
     __name__,
     {
-        "atomic_write": ("write_atomically",),
-        "chunks": (
-            "CHUNK",
+        "arrays": (
             "Array",
-            "array_chunks",
-        ),
-        "files": ("read_regular_file",),
-        "formats": (
-            "CODECS",
+            "CHUNK",
             "State",
-            "encode_state",
-            "read_state",
+            "Values",
+            "array_chunks",
+            "as_array",
+            "dtype_name",
+            "value_chunks",
         ),
-        "sha256": (
-            "state_sha256",
-            "tensor_sha256",
-        ),
-        "stream": (
-            "Chunks",
-            "Stream",
-            "npy_header",
-            "stream_npy",
-            "stream_pth",
-            "stream_safetensors",
-        ),
+        "atomic_write": ("write_atomically",),
+        "checkpoint": ("Checkpoint", "decode_safetensors", "read_plain_state", "read_state"),
+        "content": ("FoundState", "Node", "describe"),
+        "dtypes": ("DTYPES",),
+        "writers.encode": ("CODECS", "encode_state"),
+        "files": ("read_regular_file",),
+        "pickles.objects": ("Opaque",),
+        "readers.torch_file": ("MAGIC_NUMBER",),
+        "sha256": ("state_sha256", "tensor_sha256"),
+        "writers.stream": ("Chunks", "Stream", "npy_header", "stream_npy", "stream_safetensors"),
+        "tensors": ("LazyTensor",),
+        "writers.torch_file": ("stream_legacy_pth", "stream_pickle", "stream_pth"),
     },
 )

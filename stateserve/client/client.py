@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
+from stateserve.checkpoint import Array
 from stateserve.client.predictions import Details, Flower, Prediction
 from stateserve.errors import ClientError, MissingExtra
 from stateserve.model import Card
@@ -30,7 +31,7 @@ try:
 except ModuleNotFoundError:
     raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
-from stateserve.client.exchanges import Array, Exchanges, parse_url, with_key
+from stateserve.client.exchanges import Exchanges, parse_url, with_key
 from stateserve.client.failures import FAILURES
 from stateserve.client.retries import Exchange, Outcome, T
 from stateserve.client.turns import Turns

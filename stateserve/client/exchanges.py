@@ -12,11 +12,8 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
-import numpy as np
-import safetensors.numpy
-from numpy.typing import NDArray
-from safetensors import SafetensorError
 
+from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.failures import no_answer
 from stateserve.client.predictions import (
     Details,
@@ -27,7 +24,7 @@ from stateserve.client.predictions import (
     encode_flowers,
 )
 from stateserve.client.retries import Attempt, Exchange, T, persist
-from stateserve.errors import ClientError, Fault, NoAnswer, Problem
+from stateserve.errors import CheckpointError, ClientError, Fault, NoAnswer, Problem
 from stateserve.model import Card
 from stateserve.text import MOST_SHOWN
 
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
 
     from stateserve.model import ModelView
 
-Array = NDArray[np.generic]
 KEY = re.compile(r"[\x21-\x7e]+")
 
 
@@ -95,28 +91,20 @@ class Exchanges:
         return self._ask(_read_card, "model")
 
     def state(self) -> Exchange[dict[str, "Tensor"]]:
-        import safetensors.torch
+        return self._ask(_read_tensors, "state.safetensors")
 
-        return self._whole(safetensors.torch.load)
-
-    def arrays(self) -> Exchange[dict[str, Array]]:
-        return self._whole(safetensors.numpy.load)
+    def arrays(self) -> Exchange[State]:
+        return self._ask(decode_safetensors, "state.safetensors")
 
     def tensor(self, name: str, slice: str | None) -> Exchange["Tensor"]:
-        import safetensors.torch
-
-        return self._one(name, slice, safetensors.torch.load)
+        return self._one(name, slice, _read_tensors)
 
     def array(self, name: str, slice: str | None) -> Exchange[Array]:
-        return self._one(name, slice, safetensors.numpy.load)
+        return self._one(name, slice, decode_safetensors)
 
     def ready(self) -> Exchange[bool]:
         outcome = yield Attempt(0, self._request("GET", "health/ready"))
         return isinstance(outcome, httpx.Response) and outcome.is_success
-
-    def _whole(self, load: Callable[[bytes], dict[str, T]]) -> Exchange[dict[str, T]]:
-        # safetensors returns the entries in another order each time.
-        return self._ask(lambda content: dict(sorted(load(content).items())), "state.safetensors")
 
     def _one(
         self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
@@ -140,7 +128,7 @@ class Exchanges:
             raise _problem(response)
         try:
             return read(response)
-        except (ValueError, LookupError, SafetensorError) as error:
+        except (ValueError, LookupError, CheckpointError) as error:
             reason = str(error).partition("\n")[0]
             raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
 
@@ -177,6 +165,13 @@ class _Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = self._value
         yield request
+
+
+def _read_tensors(content: bytes) -> dict[str, "Tensor"]:
+    # Imports torch, which arrays() and array() do not.
+    from stateserve.model import to_tensors
+
+    return to_tensors(decode_safetensors(content))
 
 
 def _read_card(content: bytes) -> Card:

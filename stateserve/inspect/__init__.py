@@ -1,6 +1,6 @@
 """Inspect state_dicts: entries, slices, statistics, and the difference of two.
 
-Reads tensors in chunks and changes none. Knows no file format and no architecture.
+Takes NumPy arrays, tensors of a file, and torch tensors; reads them in chunks, without torch.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
     from stateserve.inspect.entries import Entry as Entry
     from stateserve.inspect.entries import Totals as Totals
-    from stateserve.inspect.entries import describe_module as describe_module
     from stateserve.inspect.entries import describe_state as describe_state
     from stateserve.inspect.entries import json_values as json_values
     from stateserve.inspect.entries import take_slice as take_slice
@@ -31,7 +30,6 @@ __getattr__ = lazy_exports(
             "Entry",
             "MAX_JSON_VALUES",
             "Totals",
-            "describe_module",
             "describe_state",
             "json_values",
             "take_slice",

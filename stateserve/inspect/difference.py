@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
+from stateserve.checkpoint import Values, dtype_name, value_chunks
 from stateserve.inspect.statistics import SAFE_EXPONENT
 
 # Elements that are copied to float64 at a time: 2 MiB, for a state of any size.
@@ -63,7 +64,7 @@ class Comparison:
     differences: list[Difference]
 
 
-def compare_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Comparison:
+def compare_states(first: Mapping[str, Values], second: Mapping[str, Values]) -> Comparison:
     """Compare two states by name. Contiguous tensors are not copied."""
     shared = [(_outline(name, first), _outline(name, second)) for name in first if name in second]
     added = [_outline(name, second) for name in second if name not in first]
@@ -76,38 +77,41 @@ def compare_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) ->
     return Comparison(not moved, added, removed, recast, differences)
 
 
-def _outline(name: str, state: Mapping[str, Tensor]) -> Outline:
+def _outline(name: str, state: Mapping[str, Values]) -> Outline:
     tensor = state[name]
-    return Outline(name, list(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    return Outline(name, list(tensor.shape), dtype_name(tensor))
 
 
-def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
+# Infinities, and numbers whose difference float64 cannot represent, are counted, not warned of.
+@np.errstate(all="ignore")
+def _difference(name: str, first: Values, second: Values) -> Difference:
     changed = finite = 0
     largest = 0.0
     shift = _shift(first, second)
+    same_dtype = dtype_name(first) == dtype_name(second)
     # Over all chunks: sum of |b - a|, and the dot products of b - a, a and b.
-    sums = torch.zeros(5, dtype=torch.float64)
-    for x, y in zip(_chunks(first), _chunks(second), strict=True):
-        a, b = x.double(), y.double()
+    sums = np.zeros(5)
+    for x, y in zip(value_chunks(first, CHUNK), value_chunks(second, CHUNK), strict=True):
+        a, b = x.astype(np.float64), y.astype(np.float64)
         # In their own dtype, since float64 cannot represent every int64.
-        unequal = x != y if x.dtype == y.dtype else a != b
-        changed += int((unequal & ~(a.isnan() & b.isnan())).sum())
-        both = a.isfinite() & b.isfinite()
+        unequal = x != y if same_dtype else a != b
+        changed += int(np.count_nonzero(unequal & ~(np.isnan(a) & np.isnan(b))))
+        both = np.isfinite(a) & np.isfinite(b)
         a, b = a[both], b[both]
         delta = b - a
-        if delta.numel():
-            finite += delta.numel()
-            largest = max(largest, float(delta.abs().max()))
+        if delta.size:
+            finite += delta.size
+            largest = max(largest, float(np.abs(delta).max()))
             if shift:
                 # Squares of very small or large numbers underflow or overflow.
                 a, b = _scaled(a, shift), _scaled(b, shift)
                 delta = b - a
-            sums += torch.stack([delta.abs().sum(), delta @ delta, a @ a, b @ b, a @ b])
+            sums += [np.abs(delta).sum(), delta @ delta, a @ a, b @ b, a @ b]
     total, delta_squared, a_squared, b_squared, dot = sums.tolist()
     return Difference(
         name=name,
         changed=changed,
-        non_finite=first.numel() - finite,
+        non_finite=math.prod(first.shape) - finite,
         max_absolute=_ratio(largest, float(finite > 0)),
         mean_absolute=_ratio(_unscaled(total, shift), finite),
         relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
@@ -115,20 +119,20 @@ def _difference(name: str, first: Tensor, second: Tensor) -> Difference:
     )
 
 
-def _shift(first: Tensor, second: Tensor) -> int:
+def _shift(first: Values, second: Values) -> int:
     """The exponent of the largest finite number of both; 0 if its square is safe."""
     largest = 0.0
     for tensor in (first, second):
-        for chunk in _chunks(tensor):
-            numbers = chunk.double()
-            numbers = numbers[numbers.isfinite()]
-            if numbers.numel():
-                largest = max(largest, float(numbers.abs().max()))
+        for chunk in value_chunks(tensor, CHUNK):
+            numbers = chunk.astype(np.float64)
+            numbers = numbers[np.isfinite(numbers)]
+            if numbers.size:
+                largest = max(largest, float(np.abs(numbers).max()))
     exponent = math.frexp(largest)[1]
     return exponent if abs(exponent) > SAFE_EXPONENT else 0
 
 
-def _scaled(numbers: Tensor, shift: int) -> Tensor:
+def _scaled(numbers: NDArray[np.float64], shift: int) -> NDArray[np.float64]:
     # In two steps, since 2**-shift itself may overflow float64.
     half = shift // 2
     return numbers * 2.0**-half * 2.0 ** (half - shift)
@@ -139,10 +143,6 @@ def _unscaled(total: float, shift: int) -> float:
         return math.ldexp(total, shift)
     except OverflowError:
         return math.inf
-
-
-def _chunks(tensor: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(tensor.detach().reshape(-1), CHUNK)
 
 
 def _ratio(numerator: float, denominator: float) -> float | None:

@@ -1,19 +1,25 @@
 """Entries of a state_dict, their totals, slices and values."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import EllipsisType
 
 import numpy as np
-from torch import Tensor, nn
 
-from stateserve.checkpoint import Array, tensor_sha256
+from stateserve.checkpoint import Array, Values, dtype_name, tensor_sha256
 from stateserve.errors import InvalidSlice
 from stateserve.inspect.statistics import Statistics, statistics
 
 # JSON takes ten times the size of the numbers; for larger tensors there are binary formats.
 MAX_JSON_VALUES = 100_000
+USUAL_BUFFERS = {"running_mean", "running_var", "num_batches_tracked"}
+# Of torch.nn's linear, convolution, normalisation, embedding, attention and recurrent layers.
+USUAL_PARAMETER = re.compile(
+    r"(weight|bias)(_[gvuo]|_orig|_[ih]h_l\d+(_reverse)?)?|(in|q|k|v)_proj_(weight|bias)|bias_[kv]"
+    r"|original[01]?"
+)
 
 
 @dataclass(frozen=True)
@@ -40,29 +46,42 @@ class Totals:
     bytes: int
 
 
-def describe_module(module: nn.Module) -> list[Entry]:
-    """The entries of the module's state_dict, in its order, with their kinds."""
-    trainable = {name: p.requires_grad for name, p in module.named_parameters()}
-    return [
-        _describe(name, tensor, "parameter" if name in trainable else "buffer", trainable)
-        for name, tensor in module.state_dict().items()
-    ]
+def describe_state(
+    state: Mapping[str, Values], trainable: Mapping[str, bool] | None = None
+) -> list[Entry]:
+    """The entries of a state, in its order. `trainable` has the names of its parameters.
+
+    Without it, the kinds are those that torch.nn gives tensors of these names and dtypes, and
+    "unknown" for names that it does not use.
+    """
+    entries = []
+    for name, tensor in state.items():
+        if trainable is None:
+            kind = _usual_kind(name, dtype_name(tensor))
+            trained = kind == "parameter"
+        else:
+            kind = "parameter" if name in trainable else "buffer"
+            trained = trainable.get(name, False)
+        entries.append(_describe(name, tensor, kind, trained))
+    return entries
 
 
-def describe_state(state: Mapping[str, Tensor]) -> list[Entry]:
-    """The entries of a state without its module: their kinds are unknown."""
-    return [_describe(name, tensor, "unknown", {}) for name, tensor in state.items()]
+def _usual_kind(name: str, dtype: str) -> str:
+    last = name.rpartition(".")[2]
+    if last in USUAL_BUFFERS or not dtype.startswith(("float", "bfloat", "complex")):
+        return "buffer"
+    return "parameter" if USUAL_PARAMETER.fullmatch(last) else "unknown"
 
 
-def _describe(name: str, tensor: Tensor, kind: str, trainable: Mapping[str, bool]) -> Entry:
+def _describe(name: str, tensor: Values, kind: str, trainable: bool) -> Entry:
     return Entry(
         name=name,
         kind=kind,
-        trainable=trainable.get(name, False),
+        trainable=trainable,
         shape=list(tensor.shape),
-        dtype=str(tensor.dtype).removeprefix("torch."),
-        elements=tensor.numel(),
-        bytes=tensor.numel() * tensor.element_size(),
+        dtype=dtype_name(tensor),
+        elements=math.prod(tensor.shape),
+        bytes=tensor.nbytes,
         sha256=tensor_sha256(tensor),
         statistics=statistics(tensor),
     )

@@ -5,11 +5,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from stateserve.checkpoint import CHUNK, Array, array_chunks
+from stateserve.checkpoint import CHUNK, Array, Values, array_chunks, value_chunks
 
 Chunk = NDArray[np.float64]
 MAX_BINS = 1000
@@ -33,22 +31,22 @@ class Statistics:
     non_finite: int
 
 
-def statistics(tensor: Tensor) -> Statistics:
-    """Statistics of a tensor of any shape; a contiguous one is not copied."""
+def statistics(tensor: Values) -> Statistics:
+    """Statistics of a tensor of any shape; it is read in chunks, twice, and not copied."""
     lowest, highest = math.inf, -math.inf
     finite = zeros = 0
     for chunk in _finite(_tensor_chunks(tensor)):
         lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
         finite += chunk.size
         zeros += chunk.size - int(np.count_nonzero(chunk))
-    non_finite = tensor.numel() - finite
+    non_finite = math.prod(tensor.shape) - finite
     if not finite:
         return Statistics(None, None, None, None, None, zeros, non_finite)
     mean, std, norm = _moments(tensor, max(-lowest, highest))
     return Statistics(lowest, highest, mean, std, norm, zeros, non_finite)
 
 
-def _moments(tensor: Tensor, largest: float) -> tuple[float | None, float | None, float | None]:
+def _moments(tensor: Values, largest: float) -> tuple[float | None, float | None, float | None]:
     """Mean, standard deviation and norm, given the largest absolute value.
 
     Chunks are merged as in Chan, Golub and LeVeque, "Updating Formulae and a Pairwise
@@ -105,10 +103,9 @@ def histogram(array: Array, bins: int) -> Histogram:
     return Histogram(counts.tolist(), edges.tolist())
 
 
-def _tensor_chunks(tensor: Tensor) -> Iterator[Chunk]:
-    for chunk in torch.split(tensor.detach().reshape(-1), CHUNK):
-        # torch converts, since NumPy has no bfloat16.
-        yield chunk.to(torch.float64).numpy()
+def _tensor_chunks(tensor: Values) -> Iterator[Chunk]:
+    for chunk in value_chunks(tensor, CHUNK):
+        yield chunk.astype(np.float64)
 
 
 def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

@@ -10,6 +10,9 @@ from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from stateserve.model.architectures.user_class import PROGRAM_SUFFIX as PROGRAM_SUFFIX
+    from stateserve.model.arrays import to_array as to_array
+    from stateserve.model.arrays import to_tensor as to_tensor
+    from stateserve.model.arrays import to_tensors as to_tensors
     from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
-    from stateserve.model.checkpoint import convert as convert
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
+    from stateserve.model.conversion.convert import convert as convert
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.inference.hints import Hints as Hints
@@ -62,11 +65,13 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "architectures.user_class": ("PROGRAM_SUFFIX",),
+        "arrays": ("to_array", "to_tensor", "to_tensors"),
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
-        "checkpoint": ("convert", "save_checkpoint"),
         "example": ("example_json",),
+        "checkpoint": ("save_checkpoint",),
+        "conversion.convert": ("convert",),
         "feature": ("Feature",),
         "layers": ("describe_architecture",),
         "inference.hints": ("Hints",),

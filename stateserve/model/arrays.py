@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stateserve.checkpoint import Array
+from stateserve.checkpoint import Array, State
+
+TensorState = dict[str, Tensor]
 
 # torch's dtypes that NumPy lacks, and the integers of the same size.
 EXTRA = {
@@ -50,3 +52,8 @@ def is_float(array: Array) -> bool:
 def numpy_dtype(dtype: torch.dtype) -> np.dtype[np.generic]:
     """NumPy's dtype for torch's."""
     return to_array(torch.empty(0, dtype=dtype)).dtype
+
+
+def to_tensors(state: State) -> TensorState:
+    """The tensors of a state_dict, over the memory of its arrays."""
+    return {name: to_tensor(array) for name, array in state.items()}

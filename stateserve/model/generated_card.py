@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from stateserve.checkpoint import State
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
+from stateserve.model.arrays import TensorState
 from stateserve.model.card import MAX_FEATURES, Architecture, Card, Golden
 from stateserve.model.feature import Feature
 from stateserve.model.training_record import MAX_CLASSES
@@ -22,7 +22,7 @@ BRING_CODE = (
 )
 
 
-def multiclass_of(state: State) -> Multiclass:
+def multiclass_of(state: TensorState) -> Multiclass:
     """Rebuild the module of a state without a card. Raises StateMismatch."""
     try:
         return Multiclass.from_state(state)

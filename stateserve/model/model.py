@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from stateserve.checkpoint import Array
-from stateserve.inspect import Entry, describe_module
+from stateserve.inspect import Entry, describe_state
 from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
 from stateserve.model.card import Card
@@ -96,3 +96,9 @@ class Model(ABC, Generic[Module, CardType]):
 
 
 AnyModel = Model[nn.Module, AnyCard]
+
+
+def describe_module(module: nn.Module) -> list[Entry]:
+    """The entries of the module's state_dict, in its order, with their kinds."""
+    trainable = {name: each.requires_grad for name, each in module.named_parameters()}
+    return describe_state(module.state_dict(), trainable)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 from PIL import Image
 
-from stateserve.checkpoint.formats import State, encode_state
+from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
 from tests.pictures import oriented, saved, with_exif
@@ -20,7 +20,7 @@ IRIS = Path(__file__).parents[2] / "models" / "iris-model.pth"
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
 ROWS = np.array([list(FLOWER.values())] * 3)
 SQUARE = torch.eye(3)
-STATES: list[State] = [
+STATES: list[dict[str, torch.Tensor]] = [
     dict(torch.load(IRIS)),
     Multiclass(2, 3, 2, batch_norm=True).state_dict(),
     {"bf16": torch.ones(3, dtype=torch.bfloat16), "u16": torch.ones(2, dtype=torch.uint16)},
@@ -81,7 +81,7 @@ def _arrow(columns: dict[str, object], **options: object) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def _saved(state: State) -> bytes:
+def _saved(state: dict[str, torch.Tensor]) -> bytes:
     content = io.BytesIO()
     torch.save(state, content)
     return content.getvalue()

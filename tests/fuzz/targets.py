@@ -16,7 +16,9 @@ from app.predict.pictures.decoder import decode_picture
 from app.predict.pictures.file_formats import read_picture_file
 from app.predict.pictures.multipart_body import read_files
 from app.predict.pictures.picture_file import PictureError
-from stateserve.checkpoint.formats import encode_state, read_state
+from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.content import describe
+from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state
 from stateserve.model.card import card_path
@@ -38,7 +40,10 @@ def load(content: bytes, suffix: str) -> None:
     path = FOLDER / f"model{suffix}"
     path.write_bytes(content)
     card_path(path).write_bytes(card_path(IRIS).read_bytes())
-    state = read_state(path)
+    checkpoint = Checkpoint.open(path)
+    for node in checkpoint.walk():
+        describe(node.value)
+    state = checkpoint.read()
     describe_state(state)
     encode_state(state, Path("any.safetensors"))
     Predictor.load(path)

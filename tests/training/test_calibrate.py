@@ -8,11 +8,11 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from stateserve.checkpoint.formats import read_state
 from stateserve.model import certainty
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import read_card
 from tests.project import IRIS
+from tests.states import read_tensors
 from training.calibrate import (
     HIGHEST,
     LOWEST,
@@ -80,7 +80,7 @@ def test_the_committed_calibration_is_that_of_the_committed_state() -> None:
     calibration = read_card(IRIS.with_suffix(".json")).calibration
     split = split_rows(iris(), Settings())
     with torch.inference_mode():
-        logs = Multiclass.from_state(read_state(IRIS))(split.test_rows).double().numpy()
+        logs = Multiclass.from_state(read_tensors(IRIS))(split.test_rows).double().numpy()
     labels = split.test_labels.numpy()
     after = certainty.calibrate(logs, calibration.temperature)
     for found, claimed in ((logs, calibration.before), (after, calibration.after)):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stateserve.checkpoint.formats import read_state
 from tests.project import IRIS
+from tests.states import read_tensors
 from training.data import DataError, Dataset, iris
 from training.fit import Settings, fit, split_rows
 
@@ -17,7 +17,7 @@ def one_thread() -> None:
 
 def test_the_committed_model_is_what_the_default_seed_trains() -> None:
     fitted = fit(iris(), Settings())
-    committed = read_state(IRIS)
+    committed = read_tensors(IRIS)
     assert committed.keys() == fitted.module.state_dict().keys()
     for name, tensor in fitted.module.state_dict().items():
         # Not exactly: another CPU's kernels may sum in another order.

@@ -8,7 +8,7 @@ from typing import Protocol
 from pydantic import JsonValue, ValidationError
 from torch import nn
 
-from stateserve.checkpoint import State, read_regular_file
+from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
 from stateserve.model.architectures.code_import import (
     ImportedCode,
@@ -24,6 +24,7 @@ from stateserve.model.architectures.user_class import (
     make_module,
     split_code,
 )
+from stateserve.model.arrays import TensorState
 from stateserve.model.card import first_fault
 from stateserve.model.model_card import Code, Program, UserClass
 
@@ -37,7 +38,7 @@ class OpenCode(Protocol):
     @property
     def files(self) -> Mapping[str, bytes]: ...
 
-    def module_of(self, state: State | None) -> nn.Module:
+    def module_of(self, state: TensorState | None) -> nn.Module:
         """The module with this state, in evaluation mode. Without one it has that of a program.
 
         Raises CheckpointError.
@@ -74,7 +75,7 @@ class ClassFile:
         except ValidationError as error:
             raise CardMismatch(f"{self._code.file}: {first_fault(error)}") from None
 
-    def module_of(self, state: State | None) -> nn.Module:
+    def module_of(self, state: TensorState | None) -> nn.Module:
         module = make_module(self._code, self._name, self._kwargs)
         load_strictly(module, state or {}, self._name)
         require_finite(module)
@@ -95,7 +96,7 @@ class ProgramFile:
     def entry(self) -> Program:
         return Program(file=self._file.name, sha256=sha256(self._content))
 
-    def module_of(self, state: State | None) -> ProgramModule:
+    def module_of(self, state: TensorState | None) -> ProgramModule:
         module = read_program(self._content, str(self._file), state)
         module.require_batch_axis()
         require_finite(module)

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from stateserve.checkpoint import Array, read_regular_file
-from stateserve.errors import UnreadableCheckpoint
+from stateserve.checkpoint import Array, decode_safetensors, read_regular_file
+from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.arrays import to_array
 from stateserve.model.module_call import POSITIONAL, forward_parameters
 
@@ -30,14 +28,14 @@ def read_example(path: Path) -> Example:
     content = read_regular_file(path, MAX_BYTES)
     try:
         if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load(content))
+            return decode_safetensors(content)
         if path.suffix not in (".npy", ".npz"):
             raise ValueError(f"an example is a file {SUFFIXES}")
         loaded = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         arrays: dict[str, Array] = {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, SafetensorError) as error:
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, CheckpointError) as error:
         raise UnreadableCheckpoint(f"{path}: {error}") from None
     unnamed = [f"arr_{index}" for index in range(len(arrays))]
     return [arrays[name] for name in unnamed] if set(unnamed) == set(arrays) else arrays

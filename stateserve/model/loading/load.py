@@ -7,12 +7,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from stateserve.checkpoint import State, read_state, state_sha256
+from stateserve.checkpoint import read_plain_state, state_sha256
 from stateserve.errors import CardMismatch, CodeFailed, StateMismatch
 from stateserve.model.architectures.code import open_code, open_packed
 from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.architectures.state_fit import take_off
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.arrays import TensorState, to_tensors
 from stateserve.model.card import card_path
 from stateserve.model.inference import Example, infer, made_example, read_example
 from stateserve.model.inference.example import SUFFIXES
@@ -86,11 +87,11 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
     return TensorModel(module, card, name, version, golden=found.golden, notes=found.notes)
 
 
-def _read_state(path: Path, prefix: str) -> State | None:
+def _read_state(path: Path, prefix: str) -> TensorState | None:
     """The state without `prefix`; None for a program, which holds its own."""
     if path.suffix == PROGRAM_SUFFIX:
         return None
-    state = read_state(path)
+    state = to_tensors(read_plain_state(path))
     with _naming(path):
         return take_off(prefix, state)
 

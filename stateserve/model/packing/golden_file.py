@@ -5,12 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors.torch
-from safetensors import SafetensorError
-
-from stateserve.checkpoint import Array, read_regular_file, stream_safetensors
-from stateserve.errors import CardMismatch, UnreadableCheckpoint
-from stateserve.model.arrays import to_array
+from stateserve.checkpoint import Array, decode_safetensors, read_regular_file, stream_safetensors
+from stateserve.errors import CardMismatch, CheckpointError, UnreadableCheckpoint
 from stateserve.model.model_card import GoldenFile, ModelCard
 from stateserve.model.signature import Tensor
 
@@ -51,13 +47,11 @@ def read_golden(folder: Path, card: ModelCard) -> Golden:
             raise CardMismatch(f"{path}: not the golden file of the card, whose SHA-256 differs")
         if int.from_bytes(content[:8], "little") > MAX_HEADER_BYTES:
             raise CardMismatch(f"{path}: a header of more than {MAX_HEADER_BYTES} bytes")
-        tensors = {name: to_array(each) for name, each in safetensors.torch.load(content).items()}
-    except (UnreadableCheckpoint, SafetensorError, ValueError, KeyError) as error:
-        reason = str(error) if isinstance(error, UnreadableCheckpoint) else f"{path}: {error}"
-        raise CardMismatch(reason) from None
+    except UnreadableCheckpoint as error:
+        raise CardMismatch(str(error)) from None
     try:
-        return _sorted_out(tensors, card)
-    except ValueError as error:
+        return _sorted_out(decode_safetensors(content), card)
+    except (CheckpointError, ValueError) as error:
         raise CardMismatch(f"{path}: {error}") from None
 
 

@@ -26,16 +26,26 @@ def test_convert_keeps_every_tensor(run: Run, tmp_path: Path, suffix: str) -> No
         assert torch.equal(tensor, expected[name])
 
 
-def test_convert_takes_a_whole_module_only_when_trusted(run: Run, tmp_path: Path) -> None:
+def test_convert_takes_a_whole_module_without_its_code(run: Run, tmp_path: Path) -> None:
     whole, target = tmp_path / "whole.pth", tmp_path / "state.pth"
     module = Multiclass()
     torch.save(module, whole)
-    code, _ = run("convert", whole, target)
-    assert "stateserve.model.architectures.multiclass.Multiclass" in str(code)
-    assert "--trust-pickle" in str(code)
-    assert not target.exists()
+    assert run("convert", whole, target)[0] == 0
+    assert torch.equal(torch.load(target)["hidden.weight"], module.hidden.weight)
     assert run("convert", whole, target, "--trust-pickle")[0] == 0
     assert torch.equal(torch.load(target)["hidden.weight"], module.hidden.weight)
+
+
+def test_the_state_of_a_container_is_chosen_by_its_key(run: Run, tmp_path: Path) -> None:
+    source, target = tmp_path / "gan.pth", tmp_path / "state.pth"
+    torch.save({"generator": {"w": torch.ones(2)}, "discriminator": {"w": torch.ones(3)}}, source)
+    code, _ = run("convert", source, target)
+    assert "its states are at 'generator', 'discriminator': choose one with --key" in str(code)
+    assert run("convert", source, target, "--key", "discriminator")[0] == 0
+    assert torch.load(target)["w"].tolist() == [1, 1, 1]
+    code, out = run("inspect", source, "--key", "generator")
+    assert code == 0
+    assert "[2]" in out
 
 
 def test_convert_refuses_a_suffix_that_it_cannot_write(run: Run, tmp_path: Path) -> None:

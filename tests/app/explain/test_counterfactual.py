@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from app.explain import Counterfactual
 from app.explain.counterfactual import MOST_TRIED, find_counterfactual
-from stateserve.checkpoint.formats import read_state
 from stateserve.model.architectures.compiled import compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import read_card
@@ -23,6 +22,7 @@ from tests.checkpoints import make_card
 from tests.networks import seeded
 from tests.process import running_server
 from tests.project import IRIS, ROOT
+from tests.states import read_tensors
 
 FOUND = "found by search: a nearer input of another class may exist"
 NONE_FOUND = "none found by search: an input of another class may exist"
@@ -134,7 +134,7 @@ def test_one_class_has_no_other() -> None:
 
 
 def test_a_range_far_wider_than_the_others_is_no_division_by_zero() -> None:
-    forward = compile_forward(Multiclass.from_state(read_state(IRIS)))
+    forward = compile_forward(Multiclass.from_state(read_tensors(IRIS)))
     row, scales = np.array([5.1, 3.5, 1.4, 0.2], np.float32), np.array([7.9e8, 2.4, 5.8, 2.4])
     found = find_counterfactual(forward, row, scales, np.empty((0, 4), np.float32))
     assert forward(found.row[np.newaxis]).argmax() == found.index != 0
@@ -166,7 +166,7 @@ def test_the_same_row_has_the_same_answer() -> None:
 
 @pytest.mark.parametrize("row", read_card(IRIS.with_suffix(".json")).training_rows.rows[::15])
 def test_of_iris_none_of_many_random_rows_is_much_nearer(row: list[float]) -> None:
-    module, card = Multiclass.from_state(read_state(IRIS)), read_card(IRIS.with_suffix(".json"))
+    module, card = Multiclass.from_state(read_tensors(IRIS)), read_card(IRIS.with_suffix(".json"))
     at, scales = np.array(row, np.float32), np.array(card.scales)
     examples = np.array(card.training_rows.rows, np.float32)
     found = find_counterfactual(compile_forward(module), at, scales, examples)

@@ -12,14 +12,14 @@ from app.errors import NotProvided
 from app.explain import explain
 from app.explain.attribution import STEPS, integrated_gradients
 from app.explain.neighbours import NEIGHBOURS
-from stateserve.checkpoint.formats import read_state
 from stateserve.model.architectures.compiled import compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import read_card
 from tests.networks import linear, seeded
 from tests.project import IRIS, SETOSA
+from tests.states import read_tensors
 
-IRIS_MODULE = Multiclass.from_state(read_state(IRIS))
+IRIS_MODULE = Multiclass.from_state(read_tensors(IRIS))
 FORWARD = compile_forward(IRIS_MODULE)
 CARD = read_card(IRIS.with_suffix(".json"))
 ROW = np.array(list(SETOSA.values()), np.float32)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from stateserve.checkpoint.files import read_regular_file
-from stateserve.checkpoint.formats import encode_state
 from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path

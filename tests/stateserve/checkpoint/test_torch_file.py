@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from stateserve.checkpoint.formats import CODECS, encode_state, read_state
+from stateserve.checkpoint.writers.encode import CODECS, encode_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.checkpoint import save_checkpoint
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
 from tests.memory import peak_growth
+from tests.states import read_tensors
 
 SUFFIXES = sorted(CODECS)
 PICKLED = [".pth", ".pickle"]
@@ -41,7 +42,7 @@ def write(path: Path, state: dict[str, object]) -> Path:
 
 @pytest.mark.parametrize("suffix", PICKLED)
 def test_a_view_within_its_storage_is_read(tmp_path: Path, suffix: str) -> None:
-    state = read_state(write(tmp_path / f"model{suffix}", {"w": View(1, (2, 2), (1, 2))}))
+    state = read_tensors(write(tmp_path / f"model{suffix}", {"w": View(1, (2, 2), (1, 2))}))
     assert state["w"].tolist() == [[1, 3], [2, 4]]
 
 
@@ -63,7 +64,7 @@ OUTSIDE = {
 def test_a_view_outside_its_storage_is_refused(tmp_path: Path, suffix: str, view: View) -> None:
     path = write(tmp_path / f"model{suffix}", {"w": view})
     with pytest.raises(CheckpointError) as caught:
-        read_state(path)
+        read_tensors(path)
     assert "\n" not in str(caught.value)
 
 
@@ -71,7 +72,7 @@ def test_a_view_outside_its_storage_is_refused(tmp_path: Path, suffix: str, view
 def test_tensors_that_share_a_storage_do_not_once_they_are_read(
     tmp_path: Path, suffix: str
 ) -> None:
-    state = read_state(write(tmp_path / f"model{suffix}", {"a": BASE, "b": BASE[2:4]}))
+    state = read_tensors(write(tmp_path / f"model{suffix}", {"a": BASE, "b": BASE[2:4]}))
     state["a"].zero_()
     assert state["b"].tolist() == [2, 3]
 
@@ -81,7 +82,7 @@ def test_a_storage_shared_by_many_is_refused(tmp_path: Path, suffix: str) -> Non
     large = torch.zeros(100_000)
     path = write(tmp_path / f"model{suffix}", {f"w{number}": large for number in range(3)})
     with pytest.raises(CheckpointError, match="more than twice the file's bytes"):
-        read_state(path)
+        read_tensors(path)
 
 
 def test_a_pickle_without_a_memo_keeps_its_tensors_apart(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_pickle_without_a_memo_keeps_its_tensors_apart(tmp_path: Path) -> None
     state = {f"w{number}": torch.full((1000,), float(number)) for number in range(20)}
     # After the read, the pickle keeps no reference to a storage's bytes.
     path.write_bytes(pickletools.optimize(pickle.dumps(state, 4)))
-    found = read_state(path)
+    found = read_tensors(path)
     assert [tensor.unique().tolist() for tensor in found.values()] == [[n] for n in range(20)]
 
 
@@ -112,7 +113,7 @@ def test_exotic_tensors_are_refused(
 ) -> None:
     path = write(tmp_path / f"model{suffix}", {"w": make()})
     with pytest.raises(CheckpointError) as caught:
-        read_state(path)
+        read_tensors(path)
     assert "\n" not in str(caught.value)
 
 
@@ -120,7 +121,7 @@ def test_a_complex_safetensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(encode_state({"w": torch.zeros(2, dtype=torch.complex64)}, path))
     with pytest.raises(CheckpointError, match="complex64"):
-        read_state(path)
+        read_tensors(path)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -143,7 +144,7 @@ def test_a_large_file_that_is_refused_takes_no_more(tmp_path: Path, suffix: str)
 
     def read() -> None:
         with pytest.raises(UnreadableCheckpoint):
-            read_state(path)
+            read_tensors(path)
 
     size = path.stat().st_size
     assert peak_growth(read) < 2.5 * size

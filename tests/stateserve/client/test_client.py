@@ -83,7 +83,7 @@ def test_the_state_is_ready_to_load_and_gives_the_same_answers(iris: Client) -> 
 
 def test_arrays_are_the_state_in_numpy(iris: Client) -> None:
     state, arrays = iris.state(), iris.arrays()
-    assert list(state) == list(arrays) == sorted(torch.load(IRIS))
+    assert list(state) == list(arrays) == list(torch.load(IRIS))
     for name, tensor in torch.load(IRIS).items():
         assert torch.equal(state[name], tensor)
         np.testing.assert_array_equal(arrays[name], tensor.numpy())

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stateserve.errors import InvalidSlice
-from stateserve.inspect.entries import describe_module, json_values, take_slice, totals
+from stateserve.inspect.entries import json_values, take_slice, totals
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.model import describe_module
 
 
 def bound() -> st.SearchStrategy[str]:

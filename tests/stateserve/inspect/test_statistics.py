@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stateserve.checkpoint.chunks import CHUNK
+from stateserve.checkpoint.arrays import CHUNK
 from stateserve.inspect.statistics import histogram, statistics
 
 floats = hnp.arrays(

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from stateserve.checkpoint.formats import CODECS, read_state
+from stateserve.checkpoint.checkpoint import read_state
 from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.writers.encode import CODECS
 from stateserve.errors import CardMismatch, CheckpointError, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
-from stateserve.model.checkpoint import convert, load_checkpoint, save_checkpoint
+from stateserve.model.checkpoint import load_checkpoint, save_checkpoint
+from stateserve.model.conversion.convert import convert
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
 from tests.project import IRIS
+from tests.states import read_tensors
 
 WriteModel = Callable[..., Path]
 
@@ -55,7 +58,7 @@ def test_the_hash_sees_names_shapes_dtypes_and_values() -> None:
 @pytest.mark.parametrize("suffix", sorted(CODECS))
 def test_one_flipped_bit_is_found(write_model: WriteModel, suffix: str) -> None:
     path = write_model(suffix)
-    weights = read_state(path)["output.weight"].numpy().tobytes()
+    weights = read_state(path)["output.weight"].tobytes()
     content = bytearray(path.read_bytes())
     content[content.index(weights) + 1] ^= 1
     path.write_bytes(content)
@@ -121,15 +124,38 @@ def test_cards_that_are_not_the_models_are_refused(write_model: WriteModel) -> N
         Predictor.load(path)
 
 
-def test_convert_takes_a_whole_module_only_when_trusted(tmp_path: Path) -> None:
+def test_convert_takes_the_state_of_a_whole_module_without_its_code(tmp_path: Path) -> None:
     module, source = Multiclass(batch_norm=True), tmp_path / "module.pth"
     torch.save(module, source)
     target = tmp_path / "state.safetensors"
-    with pytest.raises(CheckpointError, match="stateserve convert --trust-pickle"):
+    convert(source, target)
+    found, wanted = read_tensors(target), module.state_dict()
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+class Custom:
+    """An object whose tensors only its own code could find."""
+
+    def __init__(self, state: dict[str, torch.Tensor] | None = None) -> None:
+        self.state = state
+
+    def __reduce__(self) -> tuple[object, tuple[bytes]]:
+        return _restored, (pickle.dumps(self.state),)
+
+
+def _restored(content: bytes) -> object:
+    return pickle.loads(content)
+
+
+def test_convert_runs_the_code_of_a_file_only_when_trusted(tmp_path: Path) -> None:
+    source, target = tmp_path / "custom.pth", tmp_path / "state.pth"
+    torch.save(Custom({"weight": torch.ones(2)}), source)
+    with pytest.raises(CheckpointError, match=r"holds a .*_restored.*--trust-pickle IN OUT runs"):
         convert(source, target)
     assert not target.exists()
     convert(source, target, trust_pickle=True)
-    assert read_state(target).keys() == module.state_dict().keys()
+    assert read_tensors(target)["weight"].tolist() == [1, 1]
 
 
 def test_a_trusted_pickle_of_a_scripts_own_class_is_converted(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from stateserve.inspect.entries import describe_module
+from stateserve.model.model import describe_module
 from stateserve.model.predictor import Predictor
 from tests.project import IRIS
 

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 
 from app.api.app import create_app
 from app.settings.settings import Settings
-from stateserve.checkpoint.stream import CHUNK_BYTES
+from stateserve.checkpoint.writers.stream import CHUNK_BYTES
 from stateserve.model.architectures.multiclass import Multiclass
 from tests.project import IRIS
 from tests.service import open_client

@@ -1,0 +1,215 @@
+"""A checkpoint: an opened file, its content as a tree, and the states in it."""
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from stateserve.checkpoint.arrays import Array, State
+from stateserve.checkpoint.content import FoundState, Node, describe, find_states, flatten, walk
+from stateserve.checkpoint.dtypes import PLAIN
+from stateserve.checkpoint.pickles.objects import Opaque
+from stateserve.checkpoint.readers.formats import SUFFIXES, Content, read_content
+from stateserve.checkpoint.readers.safetensors_file import read_safetensors
+from stateserve.checkpoint.sources import File, Memory
+from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
+
+MOST_LISTED = 20
+
+
+class Checkpoint:
+    """A file of tensors in any known format. Only its headers are read before a tensor is.
+
+    `format` says in words what the file is, `metadata` is the text that the format keeps beside
+    the tensors, and `notes` say what is unusual, such as a wrong suffix.
+    """
+
+    def __init__(self, path: Path, content: Content, file: File) -> None:
+        self.path = path
+        self.format, self.root, self.metadata = content.format, content.root, content.metadata
+        self.notes = [*content.notes, *_suffix_notes(path, content.format)]
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path, *, follow: bool = True) -> Self:
+        """Open the file. Raises CheckpointError, one line that begins with the path.
+
+        Unless `follow`, a symbolic link out of its own folder is refused.
+        """
+        file = File(path, follow=follow)
+        try:
+            return cls(path, read_content(file), file)
+        except CheckpointError as error:
+            raise type(error)(f"{path}: {error}") from None
+        except MemoryError:
+            raise UnreadableCheckpoint(f"{path}: larger than the memory") from None
+
+    def walk(self) -> Iterator[Node]:
+        """Every value of the content with its path: numbers, texts and objects, too."""
+        return walk(self.root)
+
+    @cached_property
+    def states(self) -> dict[str, FoundState]:
+        """Every state by its key, in the order of the file."""
+        try:
+            return find_states(self.root)
+        except CheckpointError as error:
+            raise type(error)(f"{self.path}: {error}") from None
+
+    def state(self, key: str | None = None) -> FoundState:
+        """The state at `key`; without a key the only one, apart from optimizers' states.
+
+        A key that is of no state is a path to any part of the content, of which all tensors are
+        taken. Raises StateMismatch, which lists the keys.
+        """
+        if key is None:
+            return self._only_state()
+        if key in self.states:
+            return self.states[key]
+        for node in self.walk():
+            if "/".join(node.path) == key:
+                tensors, others = flatten(node.value)
+                if tensors:
+                    return FoundState(key, "state", tensors, others)
+        raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {self._listing()}")
+
+    def _only_state(self) -> FoundState:
+        if "" in self.states:
+            return self.states[""]
+        wanted = [state for state in self.states.values() if state.kind != "optimizer"]
+        wanted = wanted or list(self.states.values())
+        if not wanted and isinstance(self.root, Opaque):
+            raise UnsafeCheckpoint(f"{self.path}: {self._why_unsafe(self.root)}")
+        if len(wanted) != 1:
+            raise StateMismatch(f"{self.path}: {_what(self.root)}; {self._listing()}")
+        return wanted[0]
+
+    def _listing(self) -> str:
+        keys = [f"{key!r:.100}" for key in self.states]
+        if not keys:
+            return "it holds no state_dict"
+        more = f" and {len(keys) - MOST_LISTED} more" if len(keys) > MOST_LISTED else ""
+        return f"its states are at {', '.join(keys[:MOST_LISTED])}{more}: choose one with --key"
+
+    def read(self, key: str | None = None) -> State:
+        """Read the state at `key`: arrays that own their memory. Raises CheckpointError."""
+        return self._read(self.state(key).tensors)
+
+    def read_plain(self) -> State:
+        """Read the content itself as a state_dict of plain tensors, and nothing else.
+
+        Raises UnsafeCheckpoint, StateMismatch or UnreadableCheckpoint.
+        """
+        if isinstance(self.root, Opaque):
+            raise UnsafeCheckpoint(f"{self.path}: {self._why_unsafe(self.root)}")
+        if not isinstance(self.root, dict):
+            raise StateMismatch(f"{self.path}: {_what(self.root)}, not a state_dict")
+        if not self.root:
+            raise StateMismatch(f"{self.path}: holds an empty state_dict")
+        for name, value in self.root.items():
+            self._require_tensor(name, value)
+        return self._read(self.root)
+
+    def _why_unsafe(self, root: Opaque) -> str:
+        if self.states:
+            return (
+                f"holds a whole module, {root.name:.200}, not a state_dict. Its code is not run; "
+                "for its state alone: stateserve convert IN OUT"
+            )
+        return (
+            f"holds a {root.name:.200}, not a state_dict. If you trust the file: stateserve "
+            "convert --trust-pickle IN OUT runs the code in it"
+        )
+
+    def _require_tensor(self, name: object, value: object) -> None:
+        if isinstance(name, str) and isinstance(value, LazyTensor):
+            return
+        where = f"{self.path}: entry {describe(name):.100}"
+        if isinstance(value, Opaque):
+            raise UnsafeCheckpoint(
+                f"{where} is a {value.name:.200}, which only the file's own code could make, not a "
+                "tensor: this is not a state_dict"
+            )
+        kind = "tensor" if isinstance(value, LazyTensor) else type(value).__name__
+        wanted = [key for key, state in self.states.items() if key and state.kind == "state"]
+        hint = f"; for one in it: stateserve convert --key {wanted[0]} IN OUT" if wanted else ""
+        raise StateMismatch(f"{where} is a {kind}, not a tensor: this is not a state_dict{hint}")
+
+    def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
+        for name, tensor in tensors.items():
+            self._require_readable(name, tensor)
+        # Two tensors may share one storage, such as tied embeddings; many may not.
+        if sum(tensor.nbytes for tensor in tensors.values()) > 2 * self._size():
+            raise StateMismatch(f"{self.path}: the tensors claim more than twice the file's bytes")
+        state = {name: self.read_tensor(name, tensor) for name, tensor in tensors.items()}
+        self.verify({tensor.storage for tensor in tensors.values()})
+        return state
+
+    def _size(self) -> int:
+        return self._file.size
+
+    def _require_readable(self, name: str, tensor: LazyTensor) -> None:
+        try:
+            if tensor.dtype not in PLAIN:
+                raise StateMismatch(f"is {tensor.dtype}, which is not served or shown")
+            tensor.require_held()
+        except CheckpointError as error:
+            raise type(error)(f"{self.path}: {name!r:.100} {error}") from None
+
+    def read_tensor(self, name: str, tensor: LazyTensor) -> Array:
+        """Raises CheckpointError, one line with the path and the name."""
+        try:
+            return tensor.array()
+        except CheckpointError as error:
+            raise type(error)(f"{self.path}: {name!r:.100} {error}") from None
+        except MemoryError:
+            raise UnreadableCheckpoint(f"{self.path}: larger than the memory") from None
+        except OSError as error:
+            raise UnreadableCheckpoint(f"{self.path}: {error.strerror or error}") from None
+
+    def verify(self, storages: set[Storage]) -> None:
+        """Raise UnreadableCheckpoint if the file changed, or a checksum in it is wrong."""
+        try:
+            for storage in storages:
+                storage.verify()
+            self._file.require_unchanged()
+        except CheckpointError as error:
+            raise type(error)(f"{self.path}: {error}") from None
+
+
+def read_state(path: Path, key: str | None = None) -> State:
+    """Read the state in `path` at `key`, or its only one: arrays that own their memory.
+
+    Raises CheckpointError, one line that begins with the path.
+    """
+    return Checkpoint.open(path).read(key)
+
+
+def read_plain_state(path: Path) -> State:
+    """Read a file that is a state_dict of plain tensors, and nothing else: such may be served.
+
+    Raises CheckpointError, one line that begins with the path.
+    """
+    return Checkpoint.open(path, follow=False).read_plain()
+
+
+def decode_safetensors(content: bytes) -> State:
+    """The tensors of a safetensors file in memory, in the file's order.
+
+    Raises UnreadableCheckpoint or StateMismatch.
+    """
+    tensors, _ = read_safetensors(Memory(content))
+    return {name: tensor.array() for name, tensor in tensors.items()}
+
+
+def _what(root: object) -> str:
+    return f"holds a {describe(root)}" if not isinstance(root, LazyTensor) else "holds one tensor"
+
+
+def _suffix_notes(path: Path, found: str) -> list[str]:
+    suffix = path.suffix.lower()
+    usual = {name for name, suffixes in SUFFIXES.items() if suffix in suffixes}
+    if not usual or found in usual:
+        return []
+    return [f"a {found} with the suffix {path.suffix}"]

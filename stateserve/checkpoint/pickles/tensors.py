@@ -1,0 +1,133 @@
+"""The functions that pickles of torch call to rebuild tensors, as makers of LazyTensors.
+
+Source: torch/_utils.py and torch/storage.py.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from stateserve.checkpoint.pickles.arrays import NUMPY_CALLS, PickledArray
+from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Opaque
+from stateserve.checkpoint.sources import Memory, Source
+from stateserve.checkpoint.tensors import LazyTensor, Storage
+
+STORAGE_DTYPES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexDoubleStorage": "complex128",
+    "ComplexFloatStorage": "complex64",
+    "QInt8Storage": "qint8",
+    "QUInt8Storage": "quint8",
+    "QInt32Storage": "qint32",
+    "UntypedStorage": "uint8",
+}
+WIDTHS = {"qint8": 1, "quint8": 1, "qint32": 4}
+
+
+def storage_dtype(kind: object) -> str:
+    """The dtype of a storage class such as torch.FloatStorage. Raises ValueError."""
+    # Before torch 0.4, and in TorchScript, the classes were in other modules.
+    name = kind.name.rpartition(".")[2] if isinstance(kind, Global) else ""
+    if name not in STORAGE_DTYPES:
+        raise ValueError("a storage of an unknown type")
+    return STORAGE_DTYPES[name]
+
+
+def rebuild(
+    storage: object,
+    offset: int,
+    size: Sequence[int],
+    stride: Sequence[int],
+    requires_grad: object = False,
+    hooks: object = None,
+    dtype: object = None,
+    metadata: object = None,
+) -> LazyTensor:
+    """torch._utils._rebuild_tensor, _v2 and _v3."""
+    del requires_grad, hooks, metadata
+    if not isinstance(storage, Storage) or storage.dtype is None:
+        raise ValueError("a tensor without a storage")
+    if type(size) not in (tuple, list) or type(stride) not in (tuple, list):
+        raise ValueError("a tensor without a shape")
+    # The seventh argument of _v2 is metadata, that of _v3 the dtype.
+    name = dtype.name.removeprefix("torch.") if isinstance(dtype, Global) else storage.dtype
+    return LazyTensor(storage, name, size, stride, offset)
+
+
+def _rebuild_parameter(data: object, *_: object) -> object:
+    return data
+
+
+def _rebuild_from_type(function: object, kind: object, arguments: object, state: object) -> object:
+    """A tensor with attributes, or of a subclass."""
+    if isinstance(function, Global) and function.name in REBUILD and type(arguments) is tuple:
+        return REBUILD[function.name](*arguments)
+    return Opaque(kind.name if isinstance(kind, Global) else "torch.Tensor", (arguments,), state)
+
+
+def _rebuild_from_numpy(data: object, *_: object) -> object:
+    if not isinstance(data, PickledArray):
+        raise ValueError("a tensor without an array")
+    return data
+
+
+def _as_tuple(values: Sequence[object] = ()) -> object:
+    if type(values) not in (tuple, list):
+        raise ValueError("not a size")
+    return tuple(values)
+
+
+def _as_dict(*arguments: object) -> object:
+    """An OrderedDict, a defaultdict with its factory, or a Counter; of pairs, or empty."""
+    source = arguments[-1] if arguments else {}
+    if isinstance(source, Global) or source is None:
+        return {}
+    if type(source) is dict:
+        return dict(source)
+    if type(source) is not list or not all(
+        type(pair) in (list, tuple) and len(pair) == 2 and type(pair[0]) in (str, int)
+        for pair in source
+    ):
+        raise ValueError("a dict of what are no pairs")
+    return dict(source)
+
+
+def _parameter(data: object = None, *_: object) -> object:
+    return data if isinstance(data, LazyTensor) else Opaque("torch.nn.parameter.Parameter", (data,))
+
+
+REBUILD: dict[str, Call] = {
+    "torch._utils._rebuild_tensor": rebuild,
+    "torch._utils._rebuild_tensor_v2": rebuild,
+    "torch._utils._rebuild_tensor_v3": rebuild,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+    "torch._utils._rebuild_device_tensor_from_numpy": _rebuild_from_numpy,
+    "torch.nn.parameter.Parameter": _parameter,
+    "torch.nn.parameter.Buffer": _parameter,
+}
+CALLS: Mapping[str, Call] = {
+    **REBUILD,
+    **NUMPY_CALLS,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    "torch.Size": _as_tuple,
+    "collections.OrderedDict": _as_dict,
+    "collections.defaultdict": _as_dict,
+    "collections.Counter": _as_dict,
+}
+
+
+def as_source(content: object) -> Source:
+    """The bytes of a pickle. Raises ValueError for any other value."""
+    if isinstance(content, Blob):
+        return content.source
+    if isinstance(content, bytes):
+        return Memory(content)
+    raise ValueError("bytes that are none")

@@ -1,0 +1,195 @@
+"""Tensors of a file that are read when they are asked for: by their place in the file."""
+
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stateserve.checkpoint.dtypes import DTYPES, DType
+from stateserve.checkpoint.sources import Source
+from stateserve.errors import StateMismatch, UnreadableCheckpoint
+
+MAX_DIMENSIONS = 64
+PORTION_BYTES = 2**20
+
+
+@dataclass(eq=False)
+class Storage:
+    """Bytes of a file that tensors are views of; the same object for tensors that share memory.
+
+    `crc` is the checksum of all bytes, where the file has one.
+    """
+
+    source: Source
+    dtype: str | None = None
+    big_endian: bool = False
+    crc: int | None = None
+    _verified: bool = field(default=False, init=False)
+
+    @property
+    def nbytes(self) -> int:
+        return self.source.size
+
+    def read_into(self, start: int, target: memoryview) -> None:
+        """Raises UnreadableCheckpoint, also if all bytes are read and their checksum is wrong."""
+        whole = self.crc is not None and start == 0 and len(target) == self.nbytes
+        crc = 0
+        for begin in range(0, len(target), PORTION_BYTES):
+            portion = target[begin : begin + PORTION_BYTES]
+            self.source.read_into(start + begin, portion)
+            if whole:
+                crc = zlib.crc32(portion, crc)
+        if whole:
+            self._require_crc(crc)
+
+    def verify(self) -> None:
+        """Read all bytes once, unless that is done. Raises UnreadableCheckpoint."""
+        if self.crc is None or self._verified:
+            return
+        crc, buffer = 0, memoryview(bytearray(min(PORTION_BYTES, self.nbytes)))
+        for start in range(0, self.nbytes, PORTION_BYTES):
+            portion = buffer[: self.nbytes - start]
+            self.source.read_into(start, portion)
+            crc = zlib.crc32(portion, crc)
+        self._require_crc(crc)
+
+    def _require_crc(self, crc: int) -> None:
+        if crc != self.crc:
+            raise UnreadableCheckpoint("damaged: Bad CRC-32 of a tensor's bytes")
+        self._verified = True
+
+
+class LazyTensor:
+    """A tensor in a file. `dtype` is a name, such as "float32"; strides are in elements.
+
+    Strides and offset are those of torch: a view of a storage, which other tensors may share.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        dtype: str,
+        shape: Sequence[int],
+        strides: Sequence[int] | None = None,
+        offset: int = 0,
+    ) -> None:
+        """Raises ValueError for a view that is not within its storage."""
+        self.storage, self.dtype, self.offset = storage, dtype, offset
+        self.shape = tuple(shape)
+        _require_counts(self.shape, "shape")
+        self.strides = row_major(self.shape) if strides is None else tuple(strides)
+        self._require_within()
+
+    def _require_within(self) -> None:
+        _require_counts(self.strides, "strides")
+        _require_counts((self.offset,), "offset")
+        if not len(self.strides) == len(self.shape) <= MAX_DIMENSIONS:
+            raise ValueError("not a tensor: shape and strides of different lengths")
+        if self.dtype in DTYPES and self.size and self._extent()[1] > self.storage.nbytes:
+            raise ValueError(
+                f"a tensor of shape {list(self.shape)} past the end of its storage of "
+                f"{self.storage.nbytes} bytes"
+            )
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the elements as an array, also where tensors share a storage."""
+        found = DTYPES.get(self.dtype)
+        return self.storage.nbytes if found is None else self.size * found.itemsize
+
+    @property
+    def numpy_dtype(self) -> DType:
+        """Raises StateMismatch for a dtype whose values are not read."""
+        if self.dtype not in DTYPES:
+            raise StateMismatch(f"values of {self.dtype} are not read")
+        return DTYPES[self.dtype]
+
+    @property
+    def contiguous(self) -> bool:
+        return self.size == 0 or all(
+            length == 1 or stride == wanted
+            for length, stride, wanted in zip(
+                self.shape, self.strides, row_major(self.shape), strict=True
+            )
+        )
+
+    def ties(self, other: "LazyTensor") -> bool:
+        """Whether both are the same elements of the same storage."""
+        return self.storage is other.storage and (
+            (self.dtype, self.shape, self.strides, self.offset)
+            == (other.dtype, other.shape, other.strides, other.offset)
+        )
+
+    def array(self) -> NDArray[Any]:
+        """Read the values: row-major, in memory of its own, writable.
+
+        Raises StateMismatch, UnreadableCheckpoint or MemoryError.
+        """
+        dtype = self.numpy_dtype
+        self.require_held()
+        if self.size == 0:
+            return np.empty(self.shape, dtype)
+        start, end = self._extent()
+        raw = self._read(start, end - start, dtype)
+        if self.contiguous:
+            return raw.reshape(self.shape)
+        strides = [stride * dtype.itemsize for stride in self.strides]
+        view = np.lib.stride_tricks.as_strided(raw, self.shape, strides, writeable=False)
+        return view.copy(order="C")
+
+    def require_held(self) -> None:
+        """Raise StateMismatch if the file has fewer elements than the tensor."""
+        # A view with strides of zero can claim terabytes.
+        if self.nbytes > self.storage.nbytes:
+            raise StateMismatch("claims more elements than the file holds")
+
+    def chunks(self, elements: int) -> Iterator[NDArray[Any]]:
+        """Yield the values in row-major order, flat; only one chunk is in memory at a time."""
+        dtype = self.numpy_dtype
+        self.require_held()
+        if not self.contiguous:
+            flat = self.array().reshape(-1)
+            yield from (flat[at : at + elements] for at in range(0, flat.size, elements))
+            return
+        start = self.offset * dtype.itemsize
+        for at in range(0, self.size, elements):
+            count = min(elements, self.size - at)
+            yield self._read(start + at * dtype.itemsize, count * dtype.itemsize, dtype)
+
+    def _extent(self) -> tuple[int, int]:
+        """The first byte of the elements, and the one after the last."""
+        width = self.numpy_dtype.itemsize
+        last = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
+        return self.offset * width, (self.offset + last + 1) * width
+
+    def _read(self, start: int, length: int, dtype: DType) -> NDArray[Any]:
+        raw = np.empty(length, np.uint8)
+        self.storage.read_into(start, raw.data)
+        if self.storage.big_endian:
+            part = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
+            raw.view(f"u{part}").byteswap(inplace=True)
+        return raw.view(dtype)
+
+
+def row_major(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides, in elements, of a contiguous tensor."""
+    strides, step = [], 1
+    for length in reversed(shape):
+        strides.append(step)
+        step *= max(1, length)
+    return tuple(reversed(strides))
+
+
+def _require_counts(numbers: Sequence[object], what: str) -> None:
+    # Checked by type, since they are from a pickle, where a bool or a list may take their place.
+    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+        raise ValueError(f"not a tensor: its {what} has a number below 0 or above 2**63")

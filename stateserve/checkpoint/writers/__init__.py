@@ -1,0 +1,1 @@
+"""Write state_dicts in each format, chunk by chunk."""
