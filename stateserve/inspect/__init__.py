@@ -18,9 +18,15 @@ if TYPE_CHECKING:
     from stateserve.inspect.entries import json_values as json_values
     from stateserve.inspect.entries import take_slice as take_slice
     from stateserve.inspect.entries import totals as totals
+    from stateserve.inspect.spectrum import Spectrum as Spectrum
+    from stateserve.inspect.spectrum import matrix_shape as matrix_shape
+    from stateserve.inspect.spectrum import spectrum as spectrum
     from stateserve.inspect.statistics import MAX_BINS as MAX_BINS
     from stateserve.inspect.statistics import Histogram as Histogram
     from stateserve.inspect.statistics import histogram as histogram
+    from stateserve.inspect.tree import Node as Node
+    from stateserve.inspect.tree import module_tree as module_tree
+    from stateserve.inspect.tree import prune as prune
 
 __getattr__ = lazy_exports(
     __name__,
@@ -35,6 +41,8 @@ __getattr__ = lazy_exports(
             "take_slice",
             "totals",
         ),
+        "spectrum": ("Spectrum", "matrix_shape", "spectrum"),
         "statistics": ("Histogram", "MAX_BINS", "histogram"),
+        "tree": ("Node", "module_tree", "prune"),
     },
 )

@@ -1,0 +1,184 @@
+"""The tree of modules in a state_dict: what each holds, folded where numbered siblings repeat."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol
+
+MAX_DEPTH = 64
+NUMBERED = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
+
+
+class Outlined(Protocol):
+    """A tensor without its values; `bytes` are those of its elements. Entry is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> Sequence[int]: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def elements(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Node:
+    """A module, or a tensor if it has a shape.
+
+    If `times` is more than 1, it stands for the siblings `name` to `last`, which have the same
+    names, shapes and dtypes below them. The sums are over all of them: `elements` by dtype are
+    `dtypes`. `children` are those of one of them.
+    """
+
+    name: str
+    last: str
+    times: int
+    tensors: int
+    elements: int
+    bytes: int
+    dtypes: dict[str, int]
+    shape: list[int] | None
+    children: "list[Node]"
+
+
+def module_tree(tensors: Iterable[Outlined], *, fold: bool = True) -> Node:
+    """The tree of all tensors, by the dots in their names; its root has the name "".
+
+    Numbered siblings are in the order of their numbers; others in the order of the state. Unless
+    `fold` is false, neighbours of the same structure become one node, and a module that holds
+    only another becomes one with it, as in "encoder.layers". Names are cut at MAX_DEPTH parts.
+    """
+    root = _Module()
+    for tensor in tensors:
+        module, parts = root, tensor.name.split(".", MAX_DEPTH)
+        for part in parts[:-1]:
+            module = module.modules.setdefault(part, _Module())
+        module.tensors[parts[-1]] = tensor
+    node, _ = _Builder(fold=fold).build("", root)
+    return node
+
+
+def prune(node: Node, depth: int) -> Node:
+    """The tree without what is more than `depth` levels below the root; the sums stay."""
+    kept = [prune(child, depth - 1) for child in node.children] if depth > 0 else []
+    return replace(node, children=kept)
+
+
+class _Module:
+    """A state may have a tensor and a module of the same name."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Outlined] = {}
+        self.modules: dict[str, _Module] = {}
+
+
+# What siblings must have in common to be folded, as a number for each distinct structure.
+_Built = tuple[Node, int]
+
+
+class _Builder:
+    def __init__(self, *, fold: bool) -> None:
+        self._fold = fold
+        self._structures: dict[object, int] = {}
+
+    def build(self, name: str, module: _Module) -> _Built:
+        built = [_leaf(each, tensor) for each, tensor in module.tensors.items()]
+        found = [(leaf, self._number((leaf.shape, leaf.dtypes))) for leaf in built]
+        found += [self.build(each, inner) for each, inner in module.modules.items()]
+        found = _numbered_in_order(found)
+        structure = self._number(sorted((node.name, number) for node, number in found))
+        children = list(_folded(found)) if self._fold else [node for node, _ in found]
+        node = _sum(name, children)
+        return node, structure
+
+    def _number(self, structure: object) -> int:
+        return self._structures.setdefault(repr(structure), len(self._structures))
+
+
+def _leaf(name: str, tensor: Outlined) -> Node:
+    dtypes = {tensor.dtype: tensor.elements}
+    shape = list(tensor.shape)
+    return Node(name, name, 1, 1, tensor.elements, tensor.bytes, dtypes, shape, [])
+
+
+def _sum(name: str, children: list[Node]) -> Node:
+    dtypes: dict[str, int] = {}
+    for child in children:
+        for dtype, elements in child.dtypes.items():
+            dtypes[dtype] = dtypes.get(dtype, 0) + elements
+    return Node(
+        name=name,
+        last=name,
+        times=1,
+        tensors=sum(child.tensors for child in children),
+        elements=sum(child.elements for child in children),
+        bytes=sum(child.bytes for child in children),
+        dtypes=dtypes,
+        shape=None,
+        children=children,
+    )
+
+
+def _stem(name: str) -> tuple[str, int]:
+    """ "layer12" as ("layer", 12); the number is -1 if there is none."""
+    found = NUMBERED.fullmatch(name)
+    return (found[1], int(found[2])) if found else (name, -1)
+
+
+def _numbered_in_order(found: list[_Built]) -> list[_Built]:
+    """Siblings such as 0, 1, 10, 2 sorted by number, at the place of the first of them."""
+    places: dict[tuple[str, bool], int] = {}
+    for node, _ in found:
+        places.setdefault(_series(node), len(places))
+    return sorted(found, key=lambda each: (places[_series(each[0])], _stem(each[0].name)[1]))
+
+
+def _series(node: Node) -> tuple[str, bool]:
+    return _stem(node.name)[0], node.shape is None
+
+
+def _folded(found: list[_Built]) -> Iterator[Node]:
+    """Runs of numbered siblings of one structure as one node each."""
+
+    def run(each: _Built) -> object:
+        node, structure = each
+        numbered = _stem(node.name)[1] >= 0
+        return (*_series(node), structure if numbered else -1)
+
+    for _, group in groupby(found, run):
+        nodes = [node for node, _ in group]
+        yield _joined(_repeated(nodes))
+
+
+def _repeated(nodes: list[Node]) -> Node:
+    first, times = nodes[0], len(nodes)
+    return replace(
+        first,
+        last=nodes[-1].name,
+        times=times,
+        tensors=first.tensors * times,
+        elements=first.elements * times,
+        bytes=first.bytes * times,
+        dtypes={dtype: elements * times for dtype, elements in first.dtypes.items()},
+    )
+
+
+def _joined(node: Node) -> Node:
+    """A module that holds only one other, as one node."""
+    if len(node.children) != 1 or node.children[0].shape is not None:
+        return node
+    inner = node.children[0]
+    if node.times > 1 and inner.times > 1:
+        return node
+    last = inner.name if node.times > 1 else inner.last
+    return replace(
+        node,
+        name=f"{node.name}.{inner.name}",
+        last=f"{node.last}.{last}",
+        times=node.times * inner.times,
+        children=inner.children,
+    )
