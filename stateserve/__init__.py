@@ -1,6 +1,7 @@
 """The library: read, inspect and load PyTorch checkpoints; call a running service.
 
-No file runs code. Each error is a StateserveError, whose text is one line. Knows no HTTP server.
+Code of a model runs only where the caller allows it. Each error is a StateserveError, whose text
+is one line. Knows no HTTP server.
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.model import LoadOptions as LoadOptions
     from stateserve.model import load_model as load_model
+    from stateserve.model import save_model as save_model
 
-__getattr__ = lazy_exports(__name__, {"model": ("load_model",)})
+__getattr__ = lazy_exports(__name__, {"model": ("LoadOptions", "load_model", "save_model")})

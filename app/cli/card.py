@@ -1,6 +1,5 @@
 """`stateserve card`: names the features and classes of a checkpoint that has no model card."""
 
-import csv
 import errno
 import os
 from pathlib import Path
@@ -8,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from app.cli.option_values import names
 from app.cli.output import AsJson, console, print_json, warn
-from app.errors import InvalidInput
 from stateserve.text import printable_json
 
 
@@ -47,7 +46,7 @@ def card(
     if like and features is None and classes is None:
         made = card_like(file, card_path(like) if like.suffix in CODECS else like)
     elif not like and features is not None and classes is not None:
-        headers, labels = _names("--features", features), _names("--classes", classes)
+        headers, labels = names("--features", features), names("--classes", classes)
         made = card_of_names(file, headers, labels)
     else:
         raise typer.BadParameter("needs either --like, or both --features and --classes")
@@ -66,15 +65,3 @@ def card(
     else:
         lacks = "" if made.metrics else "; metrics and reference data are not known"
         console.print(f"wrote {target}: {n_features} features, {n_classes} classes{lacks}")
-
-
-def _names(option: str, text: str) -> list[str]:
-    """Split a line of CSV, in which quotes enclose a name with a comma. Raises InvalidInput."""
-    try:
-        line = next(csv.reader([text], skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise InvalidInput(f"{option}: {error}") from None
-    names = [name.strip() for name in line]
-    if "" in names:
-        raise InvalidInput(f"{option}: name {names.index('') + 1} of {len(names)} is empty")
-    return names

@@ -15,6 +15,7 @@ from app.cli.checkpoints import convert, inspect, state
 from app.cli.diff import diff
 from app.cli.keys import keys
 from app.cli.output import AsJson, console, print_json, table
+from app.cli.pack import pack
 from app.cli.predict import predict
 from app.monitor import LINES, configure_logging
 from app.process import end_on_signals
@@ -100,6 +101,6 @@ def show_settings(as_json: AsJson = False) -> None:
 
 # Unknown options are the features of the model.
 cli.command(context_settings={"ignore_unknown_options": True})(predict)
-for command in (state, inspect, diff, convert, card):
+for command in (state, inspect, diff, convert, card, pack):
     cli.command()(command)
 cli.add_typer(keys, name="key")

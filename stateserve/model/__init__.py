@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stateserve.model.conversion.convert import convert as convert
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
+    from stateserve.model.inference.hint_forms import hints_of as hints_of
     from stateserve.model.inference.hints import Hints as Hints
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.loading.card_file import card_files as card_files
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.naming import split_unit as split_unit
     from stateserve.model.packing.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
+    from stateserve.model.packing.packed import Packed as Packed
+    from stateserve.model.packing.packed import pack_model as pack_model
+    from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
@@ -74,6 +78,7 @@ __getattr__ = lazy_exports(
         "conversion.convert": ("convert",),
         "feature": ("Feature",),
         "layers": ("describe_architecture",),
+        "inference.hint_forms": ("hints_of",),
         "inference.hints": ("Hints",),
         "loading.load": ("load_model",),
         "loading.options": ("LoadOptions", "parse_classes", "parse_kwargs"),
@@ -82,6 +87,8 @@ __getattr__ = lazy_exports(
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),
         "packing.golden_file": ("GOLDEN_SUFFIX",),
+        "packing.packed": ("Packed", "pack_model"),
+        "packing.save_model": ("save_model",),
         "predictor": ("Predictor",),
         "signature": ("ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("Arrays", "TensorModel"),

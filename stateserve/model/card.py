@@ -163,11 +163,14 @@ class Card(Frozen):
 
     def to_json(self) -> bytes:
         """Indented JSON with each list of numbers on one line, so that cards are easy to diff."""
-        # A JSON string has no line break, so names do not change.
-        text = NUMBERS.sub(
-            lambda found: f"[{' '.join(found[1].split())}]", self.model_dump_json(indent=2)
-        )
-        return (text + "\n").encode()
+        return on_lines(self.model_dump_json(indent=2))
+
+
+def on_lines(text: str) -> bytes:
+    """Indented JSON with each list of numbers on one line."""
+    # A JSON string has no line break, so names do not change.
+    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
+    return (text + "\n").encode()
 
 
 def card_path(checkpoint: Path) -> Path:

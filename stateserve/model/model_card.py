@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
+from stateserve.model.card import on_lines
 from stateserve.model.signature import Input, Output, Signature
 from stateserve.model.training_data import Frozen, Name, Text
 
@@ -94,7 +95,7 @@ class ModelCard(Frozen):
         return [] if self.golden else [NO_CARD]
 
     def to_json(self) -> bytes:
-        return (self.model_dump_json(indent=2) + "\n").encode()
+        return on_lines(self.model_dump_json(indent=2, exclude_none=True))
 
 
 NO_CARD = (

@@ -20,7 +20,7 @@ class ModuleCall:
 
     def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
         self._module, self._names = module, names
-        self._by_name = _by_name(module, names)
+        self._by_name = takes_by_name(module, names)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
         """The tensors that the module returned, by name. Raises ForwardFailed.
@@ -48,7 +48,8 @@ def forward_parameters(module: nn.Module) -> list[inspect.Parameter]:
         return []
 
 
-def _by_name(module: nn.Module, names: Sequence[str]) -> bool:
+def takes_by_name(module: nn.Module, names: Sequence[str]) -> bool:
+    """Whether `forward` gets arguments of these names by name, not by position."""
     parameters = forward_parameters(module)
     in_order = [each.name for each in parameters if each.kind in POSITIONAL]
     if list(names) == in_order[: len(names)]:

@@ -33,13 +33,18 @@ _lock = RLock()
 class ImportedCode:
     """An imported file; `files` has the bytes of it and of all files that it imported.
 
-    Modules are looked for in `folders`, the file's own first, or only in `content`.
+    Modules are looked for in `folders`, the file's own first, or only in `content`. `source` is
+    run in place of what the file holds.
     """
 
     def __init__(
-        self, file: Path, folders: Sequence[Path], content: Mapping[Path, bytes] | None
+        self,
+        file: Path,
+        folders: Sequence[Path],
+        content: Mapping[Path, bytes] | None,
+        source: bytes | None,
     ) -> None:
-        self.file, self.folders, self.content = file, folders, content
+        self.file, self.folders, self.content, self.source = file, folders, content, source
         self.files: dict[Path, bytes] = {}
         self.module = ModuleType("")
         self._package = f"{PREFIX}{next(_numbers)}"
@@ -170,6 +175,8 @@ class ImportedCode:
         return any(path in each.parents for each in self.content)
 
     def _read(self, path: Path) -> bytes:
+        if path == self.file and self.source is not None:
+            return self.source
         return read_source(path) if self.content is None else self.content[path]
 
 
@@ -201,18 +208,22 @@ _imported: dict[Path, ImportedCode] = {}
 
 
 def import_code(
-    file: Path, folders: Sequence[Path], content: Mapping[Path, bytes] | None = None
+    file: Path,
+    folders: Sequence[Path],
+    content: Mapping[Path, bytes] | None = None,
+    source: bytes | None = None,
 ) -> ImportedCode:
     """Import `file`, or return it as imported before if no byte of its files has changed.
 
-    With `content`, only those files are run. Raises CodeFailed: one line with the file, the line
-    in it, and the error.
+    With `content`, only those files are run; `source` in place of what `file` holds. Raises
+    CodeFailed: one line with the file, the line in it, and the error.
     """
     with _lock:
-        known = _imported.get(file)
-        if known and (known.folders, known.content) == (folders, content) and known.unchanged():
+        known, given = _imported.get(file), (folders, content, source)
+        same = known and (known.folders, known.content, known.source) == given
+        if known and same and known.unchanged():
             return known
-        code = _imported[file] = ImportedCode(file, folders, content)
+        code = _imported[file] = ImportedCode(file, *given)
         try:
             code.load()
         except CodeFailed:

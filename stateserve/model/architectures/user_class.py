@@ -78,7 +78,8 @@ def _require_arguments(where: str, make: MakeModule, kwargs: Mapping[str, JsonVa
     if missing:
         example = ", ".join(f'"{name}": ...' for name in missing)
         raise CodeFailed(
-            f"{where} needs the arguments {', '.join(missing)}: --kwargs '{{{example}}}'"
+            f"{where} needs the arguments {', '.join(missing)}: --kwargs '{{{example}}}', "
+            f"or kwargs={{{example}}}"
         )
     unknown = sorted(kwargs.keys() - set(named))
     if unknown and not any(each.kind is each.VAR_KEYWORD for each in parameters):

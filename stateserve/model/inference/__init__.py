@@ -3,9 +3,9 @@
 A signature is returned only if each row alone gives what it gives in a batch.
 """
 
-from stateserve.model.inference.example import Example, read_example
+from stateserve.model.inference.example import Example
 from stateserve.model.inference.hints import Hints
 from stateserve.model.inference.inferred import Inferred, infer
-from stateserve.model.inference.made_example import made_example
+from stateserve.model.inference.made_example import example_of
 
-__all__ = ["Example", "Hints", "Inferred", "infer", "made_example", "read_example"]
+__all__ = ["Example", "Hints", "Inferred", "example_of", "infer"]

@@ -1,11 +1,15 @@
-"""Example inputs for a program of torch.export, made from the shapes that it states."""
+"""Example inputs of a module: as given, or made from the shapes that a program states."""
+
+from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import is_float, numpy_dtype
+from stateserve.model.inference.example import SUFFIXES, Example, read_example
 from stateserve.model.inference.rows import GOLDEN_ROWS
 from stateserve.model.module_call import ModuleCall
 from stateserve.model.signature import ANY
@@ -14,7 +18,22 @@ from stateserve.model.signature import ANY
 LENGTHS = (16, 8, 32, 4, 64, 2, 12, 3, 1, 24, 128, 224)
 
 
-def made_example(module: ProgramModule) -> dict[str, Array]:
+def example_of(module: nn.Module, given: Example | Path | None) -> Example:
+    """`given`, or the arrays of that file; for a program without one, arrays that are made.
+
+    Raises CardMismatch for another module without an example, or UnreadableCheckpoint.
+    """
+    if given is not None:
+        return read_example(given) if isinstance(given, Path) else given
+    if isinstance(module, ProgramModule):
+        return _made(module)
+    raise CardMismatch(
+        "the model's inputs are not known; give an example of them, --example FILE, which is "
+        f"{SUFFIXES}"
+    )
+
+
+def _made(module: ProgramModule) -> dict[str, Array]:
     """Three rows of random floats, and of integers 0 and 1. Raises CardMismatch."""
     reason = ""
     for length in LENGTHS:

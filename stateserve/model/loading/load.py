@@ -1,24 +1,20 @@
 """Load any model: a tabular classifier, or a module whose code the user brings."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from stateserve.checkpoint import read_plain_state, state_sha256
-from stateserve.errors import CardMismatch, CodeFailed, StateMismatch
+from stateserve.checkpoint import state_sha256
+from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import open_code, open_packed
-from stateserve.model.architectures.exported_program import ProgramModule
-from stateserve.model.architectures.state_fit import take_off
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
-from stateserve.model.arrays import TensorState, to_tensors
 from stateserve.model.card import card_path
-from stateserve.model.inference import Example, infer, made_example, read_example
-from stateserve.model.inference.example import SUFFIXES
+from stateserve.model.inference import example_of, infer
 from stateserve.model.loading.card_file import read_any_card
 from stateserve.model.loading.options import LoadOptions
+from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.model_card import ModelCard
 from stateserve.model.packing.golden_file import read_golden
 from stateserve.model.predictor import Predictor
@@ -54,28 +50,28 @@ def load_model(
 def _load_packed(
     path: Path, card: ModelCard, name: str, version: str, *, allow_code: bool
 ) -> TensorModel:
-    state = _read_state(path, card.prefix)
+    state = read_state_without(path, card.prefix)
     golden = read_golden(path.parent, card)
     code = open_packed(path.parent, card.code, allow_code=allow_code)
     if state is not None:
         # Before any code runs.
         _require_hash(path, state, card)
-    with _naming(path):
+    with naming(path):
         module = code.module_of(state)
     if state is None:
         _require_hash(path, module.state_dict(), card)
     model = TensorModel(module, card, name, version, golden=golden)
-    with _naming(path):
+    with naming(path):
         model.require_golden_outputs()
     return model
 
 
 def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) -> TensorModel:
-    state = _read_state(path, options.strip_prefix)
+    state = read_state_without(path, options.strip_prefix)
     code = open_code(options.code or str(path), options.kwargs)
-    with _naming(path):
+    with naming(path):
         module = code.module_of(state)
-        found = infer(module, _example(path, module, options.example), options.hints)
+        found = infer(module, example_of(module, options.example), options.hints)
     card = ModelCard(
         name=name,
         code=code.entry,
@@ -85,37 +81,6 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         prefix=options.strip_prefix,
     )
     return TensorModel(module, card, name, version, golden=found.golden, notes=found.notes)
-
-
-def _read_state(path: Path, prefix: str) -> TensorState | None:
-    """The state without `prefix`; None for a program, which holds its own."""
-    if path.suffix == PROGRAM_SUFFIX:
-        return None
-    state = to_tensors(read_plain_state(path))
-    with _naming(path):
-        return take_off(prefix, state)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Errors about a state, its card or its module begin with the path."""
-    try:
-        yield
-    except (CardMismatch, StateMismatch) as error:
-        raise type(error)(f"{path}: {error}") from None
-
-
-def _example(path: Path, module: nn.Module, given: Example | Path | None) -> Example:
-    if isinstance(given, Path):
-        return read_example(given)
-    if given is not None:
-        return given
-    if isinstance(module, ProgramModule):
-        return made_example(module)
-    raise CodeFailed(
-        f"{path}: the model's inputs are not known; give an example of them, --example FILE, "
-        f"which is {SUFFIXES}"
-    )
 
 
 def _require_hash(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None:

@@ -1,0 +1,32 @@
+"""The state of a model that has its own code, and the name of its file in errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stateserve.checkpoint import read_plain_state
+from stateserve.errors import CardMismatch, StateMismatch
+from stateserve.model.architectures.state_fit import take_off
+from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.arrays import TensorState, to_tensors
+
+
+def read_state_without(path: Path, prefix: str) -> TensorState | None:
+    """The state, `prefix` taken off its names; None for a program, which holds its own.
+
+    Raises CheckpointError.
+    """
+    if path.suffix == PROGRAM_SUFFIX:
+        return None
+    state = to_tensors(read_plain_state(path))
+    with naming(path):
+        return take_off(prefix, state)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors about a state, its card or its module begin with the path."""
+    try:
+        yield
+    except (CardMismatch, StateMismatch) as error:
+        raise type(error)(f"{path}: {error}") from None

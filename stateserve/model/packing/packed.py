@@ -1,0 +1,143 @@
+"""Pack a model: infer its signature, write its files, and load them again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from stateserve.checkpoint import encode_state, state_sha256
+from stateserve.errors import CheckpointError, CodeFailed
+from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
+from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.arrays import TensorState
+from stateserve.model.card import card_path
+from stateserve.model.inference import Example, Hints, Inferred, example_of, infer
+from stateserve.model.inference.rows import GOLDEN_ROWS
+from stateserve.model.loading.load import load_model
+from stateserve.model.loading.options import LoadOptions
+from stateserve.model.loading.state_file import naming, read_state_without
+from stateserve.model.model_card import ModelCard, Program
+from stateserve.model.packing.exported import export_program
+from stateserve.model.packing.golden_file import encode_golden, golden_path
+from stateserve.model.packing.place import Place, staged
+
+
+@dataclass(frozen=True)
+class Record:
+    """What training adds to the card."""
+
+    dataset: str | None = None
+    hyperparameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A written model. `notes` say what was assumed."""
+
+    state: Path
+    card: ModelCard
+    files: list[Path]
+    notes: list[str]
+
+    @property
+    def serve(self) -> str:
+        """The command that serves it."""
+        folder = self.state.parent
+        versioned = folder.name.isdecimal() and folder.parent.name
+        what = f"--models {folder.parent.parent}" if versioned else f"--model {self.state}"
+        allowed = "" if isinstance(self.card.code, Program) else " --allow-code"
+        return f"stateserve serve {what}{allowed}"
+
+
+class Packing:
+    """A model between its code and its files: its module has been made and run."""
+
+    def __init__(
+        self,
+        code: OpenCode,
+        state: TensorState | None,
+        example: Example | Path | None,
+        hints: Hints,
+    ) -> None:
+        """Raises CheckpointError: one line that says why the model cannot be packed."""
+        self._code, self._hints, self._example = code, hints, example
+        self._set(code, state)
+
+    def _set(self, code: OpenCode, state: TensorState | None) -> None:
+        self.code = code
+        self.module: nn.Module = code.module_of(state)
+        self.state = dict(self.module.state_dict()) if state is None else state
+        self.found: Inferred = infer(
+            self.module, example_of(self.module, self._example), self._hints
+        )
+
+    def export(self, stem: str) -> None:
+        """Take a program of torch.export in place of the class. Raises CheckpointError."""
+        rows, _ = self.found.golden[GOLDEN_ROWS]
+        content = export_program(self.module, self.found.signature, rows)
+        notes = self.found.notes
+        self._example = rows
+        # As the module has it: torch has cast a state of other dtypes.
+        state = dict(self.module.state_dict())
+        self._set(ProgramFile(Path(stem + PROGRAM_SUFFIX), content), state)
+        self.found.notes[:0] = notes
+
+    def write(self, place: Place, name: str | None, record: Record, *, replace: bool) -> Packed:
+        """Write the files to `place`, once a copy of them has been loaded. Raises CheckpointError,
+        or OSError."""
+        state = Path(place.state)
+        golden, entry = encode_golden(self.found.golden, golden_path(state).name)
+        card = ModelCard(
+            name=name or place.name,
+            code=self.code.entry,
+            inputs=self.found.signature.inputs,
+            outputs=self.found.signature.outputs,
+            state_sha256=state_sha256(self.state),
+            golden=entry,
+            dataset=record.dataset,
+            hyperparameters=dict(record.hyperparameters),
+            metrics=dict(record.metrics),
+            libraries={"torch": str(torch.__version__)},
+        )
+        files = {
+            **self.code.files,
+            entry.file: golden,
+            place.state: encode_state(self.state, state),
+            card_path(state).name: card.to_json(),
+        }
+        with staged(place.folder.parent, files) as folder:
+            try:
+                load_model(folder / place.state, options=LoadOptions(allow_code=True))
+            except CheckpointError as error:
+                raise type(error)(str(error).replace(str(folder), str(place.folder))) from None
+        written = place.write(files, replace=replace)
+        return Packed(place.folder / place.state, card, written, self.found.notes)
+
+
+def pack_model(
+    state: Path | None,
+    output: Path,
+    options: LoadOptions,
+    *,
+    name: str | None = None,
+    program: bool = False,
+    replace: bool = False,
+) -> Packed:
+    """Write a model to the folder, or beside the checkpoint, `output`.
+
+    With `program`, its code becomes a program of torch.export; with `replace`, files there are
+    replaced. Raises CheckpointError, one line, or OSError.
+    """
+    place = Place.of(output)
+    code = open_code(options.code or "", options.kwargs)
+    if state is None and not isinstance(code, ProgramFile):
+        raise CodeFailed(f"{options.code}: a class has no state; name its checkpoint, too")
+    held = None if state is None else read_state_without(state, options.strip_prefix)
+    with naming(state or Path(options.code or "")):
+        packing = Packing(code, held, options.example, options.hints)
+        if program and not isinstance(code, ProgramFile):
+            packing.export(Path(place.state).stem)
+        return packing.write(place, name, Record(), replace=replace)

@@ -1,0 +1,141 @@
+"""`save_model`: from a module in a training script to files that serve."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from pydantic import JsonValue
+from torch import Tensor, nn
+
+from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
+from stateserve.model.architectures.code import OpenCode, open_code
+from stateserve.model.arrays import TensorState
+from stateserve.model.inference import Example, Inferred
+from stateserve.model.inference.hint_forms import Fields, hints_of
+from stateserve.model.inference.proof import Runner
+from stateserve.model.model_card import Code
+from stateserve.model.packing.module_code import code_of
+from stateserve.model.packing.packed import Packing, Record
+from stateserve.model.packing.place import Place
+from stateserve.model.tensor_model import require_close
+
+
+def save_model(
+    module: nn.Module,
+    example_inputs: Example,
+    path: Path | str,
+    *,
+    name: str | None = None,
+    code: str | None = None,
+    kwargs: Mapping[str, JsonValue] | None = None,
+    program: bool = False,
+    classes: Sequence[str] | None = None,
+    image: Fields | None = None,
+    tokens: Fields | None = None,
+    features: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    units: str | Mapping[str, str] | None = None,
+    dynamic: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+    dataset: str | None = None,
+    hyperparameters: Mapping[str, bool | int | float | str] | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Path:
+    """Write the module's state, code, card and golden file; returns the path of the state.
+
+    `path` is a folder, `models/digits/1`, or a checkpoint, `models/digits.pth`; files there of an
+    older model are replaced. `example_inputs` is an array or tensor, or one for each argument of
+    forward: a tuple, or a mapping by name; axis 0 is the batch.
+
+    The code is the file of the module's class, or `code`, `FILE.py:CLASS`; `kwargs` are the
+    arguments of the class. With `program`, it is a program of torch.export. `classes` name the last
+    axis of an output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
+
+    The written model is loaded again, and must give the outputs of `module`. The module keeps its
+    device and its mode. Raises CheckpointError, one line, or OSError.
+    """
+    module = _unwrapped(module)
+    hints = hints_of(
+        classes=classes,
+        image=image,
+        tokens=tokens,
+        features=features,
+        units=units,
+        dynamic=dynamic,
+    )
+    place = Place.of(Path(path))
+    record = Record(dataset, hyperparameters or {}, metrics or {})
+    state = _state_of(module)
+    with _in_evaluation(module) as live:
+        opened: OpenCode
+        if code is not None:
+            opened = open_code(code, kwargs or {})
+        else:
+            opened = LiveModule(live) if program else code_of(module, kwargs)
+        packing = Packing(opened, state, example_inputs, hints)
+        if program:
+            packing.export(Path(place.state).stem)
+        _require_same_outputs(live, packing.found)
+    return packing.write(place, name, record, replace=True).state
+
+
+class LiveModule:
+    """A module as it is in memory; it becomes a program of torch.export."""
+
+    files: ClassVar[Mapping[str, bytes]] = {}
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+
+    @property
+    def entry(self) -> Code:
+        raise CodeFailed("a module in memory has no file")
+
+    def module_of(self, _state: TensorState | None) -> nn.Module:
+        return self._module
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The module in DataParallel, or in what torch.compile returned."""
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        return _unwrapped(module.module)
+    inner = getattr(module, "_orig_mod", None)
+    return _unwrapped(inner) if isinstance(inner, nn.Module) else module
+
+
+def _state_of(module: nn.Module) -> TensorState:
+    """A copy on the CPU: training may go on."""
+    state = {}
+    for name, each in module.state_dict().items():
+        if not isinstance(each, Tensor):
+            raise StateMismatch(f"{name!r:.100} of the state is a {type(each).__name__}")
+        state[name] = each.detach().cpu().clone(memory_format=torch.contiguous_format)
+    return state
+
+
+@contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[nn.Module]:
+    """The module, or a copy of it on the CPU, in evaluation mode; afterwards it is as before."""
+    on_cpu = all(each.device.type == "cpu" for each in (*module.parameters(), *module.buffers()))
+    modes = [(each, each.training) for each in module.modules()]
+    try:
+        yield module.eval() if on_cpu else copy.deepcopy(module).cpu().eval()
+    finally:
+        for each, training in modes:
+            each.training = training
+
+
+def _require_same_outputs(live: nn.Module, found: Inferred) -> None:
+    """Raise CardMismatch unless `live` gives the golden outputs."""
+    run = Runner(live, [each.name for each in found.signature.inputs])
+    for rows, (inputs, outputs) in found.golden.items():
+        try:
+            mine = run(inputs)
+            for name, array in outputs.items():
+                require_close(name, array, mine.get(name, array[:0]), f"{rows} rows")
+        except (ForwardFailed, CardMismatch) as error:
+            raise CardMismatch(
+                f"the module as made again from its code differs from the given one: {error}; "
+                "give the arguments of its class as kwargs, or save a program: program=True"
+            ) from None
