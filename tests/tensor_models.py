@@ -16,8 +16,9 @@ from app.settings.settings import Settings
 from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.model.arrays import to_array
 from stateserve.model.model_card import GoldenFile, ModelCard, UserClass
+from stateserve.model.module_call import named_outputs
 from stateserve.model.signature import Input, Output
-from stateserve.model.tensor_model import Arrays, TensorModel, named_outputs
+from stateserve.model.tensor_model import Arrays, TensorModel
 from tests.project import IRIS
 
 DIGITS = [str(digit) for digit in range(10)]

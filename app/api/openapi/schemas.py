@@ -109,7 +109,7 @@ def _any(max_instances: int) -> dict[str, Schema]:
 
 
 def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
-    by_class = _record({name: {"type": "number"} for name in card.classes})
+    by_class = _record({}, {name: {"type": "number"} for name in card.classes})
     warning = {"feature": {"type": "string"}, "value": {"type": "number"}}
     answer: Schema = {
         "class": {"enum": card.classes},

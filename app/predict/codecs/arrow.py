@@ -7,7 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import pyarrow as pa
 
-from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
+from app.errors import (
+    BodyTooLarge,
+    InvalidInstances,
+    InvalidQuery,
+    MalformedBody,
+    UnsupportedContent,
+)
 from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, TableRows, require_at_most
 from app.predict.codecs.json_text import escape
 from app.predict.headers import Body
@@ -56,6 +62,8 @@ class ArrowFormat:
     def encode(
         self, predictions: Iterable[Prediction], _instances: TableRows, options: Options, /
     ) -> memoryview:
+        if options.top:
+            raise InvalidQuery(f"top: {self.media_type} has a column for each class")
         batches = [self._batch(prediction, options) for prediction in predictions]
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batches[0].schema) as writer:

@@ -83,10 +83,12 @@ class JsonFormat:
 
     def _add(self, answers: list[Answer], shown: Shown, options: Options) -> None:
         by_class = self._by_class
-        if options.calibrated:
+        if options.top:
+            self._add_top(answers, shown, options)
+        elif options.calibrated:
             for answer, row in zip(answers, shown.probabilities.tolist(), strict=True):
                 answer.probabilities = by_class(*row)
-        if options.log_probabilities:
+        if options.log_probabilities and not options.top:
             for answer, row in zip(answers, shown.log_probabilities.tolist(), strict=True):
                 answer.log_probabilities = by_class(*row)
         if shown.novelty is not None:
@@ -94,6 +96,23 @@ class JsonFormat:
             rows = zip(*(column.tolist() for column in columns.values()), strict=True)
             for answer, row in zip(answers, rows, strict=True):
                 answer.novelty = dict(zip(NOVELTY_FIELDS, row, strict=True))
+
+    def _add_top(self, answers: list[Answer], shown: Shown, options: Options) -> None:
+        """Replace the values of all classes by those of the most probable, highest first."""
+        logs = shown.log_probabilities
+        order = np.argsort(-logs, axis=1, kind="stable")[:, : options.top]
+        rows = zip(
+            answers,
+            order.tolist(),
+            np.take_along_axis(shown.probabilities, order, axis=1).tolist(),
+            np.take_along_axis(logs, order, axis=1).tolist(),
+            strict=True,
+        )
+        for answer, indices, probabilities, log_probabilities in rows:
+            names = [self._classes[index] for index in indices]
+            answer.probabilities = dict(zip(names, probabilities, strict=True))
+            if options.log_probabilities:
+                answer.log_probabilities = dict(zip(names, log_probabilities, strict=True))
 
     def _warnings(self, prediction: Prediction) -> Iterable[list[RangeWarning]]:
         whole, start, end = prediction

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,25 @@ def _instances(value: JsonObject, limit: int) -> list[Any]:
     return flowers
 
 
-def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
-    """The values of one instance, in the order of `names`; adds its errors to `faults`."""
+def why_not_a_float32(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"{describe(value)} where a finite number belongs"
+    if not -LARGEST <= value <= LARGEST:
+        return f"too large; numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
+    return None
+
+
+def read_flower(
+    flower: Any,
+    names: list[str],
+    at: str,
+    faults: list[Fault],
+    why_not: Callable[[Any], str | None] = why_not_a_float32,
+) -> list[float]:
+    """The values of one instance, in the order of `names`; adds its errors to `faults`.
+
+    `why_not` returns the reason why a value is not accepted.
+    """
     if not isinstance(flower, JsonObject):
         wanted = f"an object with {_listed(names)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
@@ -119,7 +137,7 @@ def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> 
             faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
         elif name in seen:
             faults.append(Fault(pointer, "stands twice"))
-        elif reason := _why_not_a_float32(value):
+        elif reason := why_not(value):
             faults.append(Fault(pointer, reason))
         else:
             values[name] = float(value)
@@ -132,11 +150,3 @@ def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> 
         if name not in seen
     )
     return [values.get(name, math.nan) for name in names]
-
-
-def _why_not_a_float32(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{describe(value)} where a finite number belongs"
-    if not -LARGEST <= value <= LARGEST:
-        return f"too large; numbers from {shortest(-LARGEST)} to {shortest(LARGEST)} are taken"
-    return None

@@ -1,12 +1,15 @@
 """Reads a large /predict body in slices, so that no step blocks the interpreter for long.
 
 A slice of valid instances is decoded in one call. Any other slice is decoded instance by
-instance, so that each error is named. The result is that of parse_instances, except that after
-MAX_FAULTS errors the later slices are not read.
+instance, so that each error is named. The result is that of reading the body at once, except that
+after MAX_FAULTS errors the later slices are not read.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -25,55 +28,88 @@ from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
 
 Text = bytes | bytearray
+Row = TypeVar("Row")
+Part = TypeVar("Part", bound=Sized)
 # Decodes a list of valid instances, else returns None.
-DecodeList = Callable[[Text], FloatArray | None]
+DecodeList = Callable[[Text], Part | None]
 # A slice of valid instances is decoded in about 2 ms.
 SLICE_BYTES = 2**18
 # Up to this length Python's own parser is fast enough for any content.
 WHOLE_BYTES = 2**16
 TAIL_BYTES = 1024
-BETWEEN = re.compile(rb"\}[ \t\n\r]*,")
+BETWEEN_OBJECTS = re.compile(rb"\}(?=[ \t\n\r]*,)")
 TAIL = re.compile(rb"\][ \t\n\r]*\}[ \t\n\r]*\Z")
 
 
+@dataclass(frozen=True)
+class ListReader(Generic[Row, Part]):
+    """Reads instances in slices.
+
+    `between` matches the end of most instances that a comma follows, `most_bytes` are those of
+    one instance that `decode` does not accept. `read` adds the errors of an instance to the list,
+    and `join` makes a part of rows without errors.
+    """
+
+    decode: DecodeList[Part]
+    read: Callable[[Any, str, list[Fault]], Row]
+    join: Callable[[list[Row]], Part]
+    most_bytes: int
+    between: re.Pattern[bytes] = BETWEEN_OBJECTS
+
+
 def read_large(
-    body: Text, card: Card, limit: int, decode: DecodeList, slice_bytes: int = SLICE_BYTES
+    body: Text,
+    card: Card,
+    limit: int,
+    decode: DecodeList[FloatArray],
+    slice_bytes: int = SLICE_BYTES,
 ) -> TableRows:
     """Raises the errors of parse_instances, and BodyTooLarge for an overlong instance."""
     names = [feature.name for feature in card.features]
+
+    def read(value: object, pointer: str, faults: list[Fault]) -> list[float]:
+        return read_flower(value, names, pointer, faults)
+
+    reader = ListReader(decode, read, partial(np.array, dtype=np.float32), most_bytes_of_one(card))
+    parts = read_list(body, reader, limit, slice_bytes)
+    if parts is not None:
+        return TableRows(np.concatenate(parts), False)
     cursor = JsonCursor(body, max(most_bytes_of_one(card), min(WHOLE_BYTES, slice_bytes)))
+    value = cursor.value("")
+    cursor.require_end()
+    return read_value(value, card, limit)
+
+
+def read_list(
+    body: Text, reader: ListReader[Row, Part], limit: int, slice_bytes: int = SLICE_BYTES
+) -> list[Part] | None:
+    """The instances of `{"instances": [...]}`, or None for a body that begins in another way.
+
+    Raises MalformedBody, InvalidInstances or BodyTooLarge.
+    """
+    cursor = JsonCursor(body, max(reader.most_bytes, min(WHOLE_BYTES, slice_bytes)))
     cursor.require_no_mark()
     # Token by token, because space may stand between tokens.
-    opens_a_list = all(map(cursor.takes, (b"{", b'"instances"', b":", b"[")))
-    if not opens_a_list:
-        cursor.position = 0
-        value = cursor.value("")
-        cursor.require_end()
-        return read_value(value, card, limit)
-    return TableRows(_List(body, cursor, names, decode, slice_bytes).read(limit), False)
+    if not all(map(cursor.takes, (b"{", b'"instances"', b":", b"["))):
+        return None
+    return _List(body, cursor, reader, slice_bytes).read(limit)
 
 
-class _List:
+class _List(Generic[Row, Part]):
     """Reads the list of instances at the cursor."""
 
     def __init__(
-        self,
-        body: Text,
-        cursor: JsonCursor,
-        names: list[str],
-        decode: DecodeList,
-        slice_bytes: int,
+        self, body: Text, cursor: JsonCursor, reader: ListReader[Row, Part], slice_bytes: int
     ) -> None:
         self._body = body
         self._cursor = cursor
-        self._names = names
-        self._decode = decode
+        self._reader = reader
         self._slice_bytes = slice_bytes
         self._faults: list[Fault] = []
-        self._parts: list[FloatArray] = []
+        self._parts: list[Part] = []
         self._count = 0
 
-    def read(self, limit: int) -> FloatArray:
+    def read(self, limit: int) -> list[Part]:
         cursor = self._cursor
         more = not cursor.takes(b"]")
         while more:
@@ -90,18 +126,19 @@ class _List:
         require_at_most(limit, self._count)
         if self._faults:
             raise InvalidInstances(self._faults)
-        return np.concatenate(self._parts)
+        return self._parts
 
     def _read_slice(self, until: int) -> bool:
         """Read the instances up to about `until` in one call; False if any may be invalid."""
         body, start = self._body, self._cursor.position
         if until < len(body):
-            found = BETWEEN.search(body, until, until + self._slice_bytes)
-            end = found.start() + 1 if found else None
+            most = max(self._slice_bytes, self._reader.most_bytes)
+            found = self._reader.between.search(body, until, until + most)
+            end = found.end() if found else None
         else:
             found = TAIL.search(body, max(start, len(body) - TAIL_BYTES))
             end = found.start() if found else None
-        rows = None if end is None else self._decode(b"[" + body[start:end] + b"]")
+        rows = None if end is None else self._reader.decode(b"[" + body[start:end] + b"]")
         if end is None or rows is None:
             return False
         self._cursor.position = end
@@ -114,9 +151,9 @@ class _List:
         cursor, rows = self._cursor, []
         while True:
             pointer = f"/instances/{self._count}"
-            flower = cursor.value(pointer)
+            value = cursor.value(pointer)
             self._count += 1
-            rows.append(read_flower(flower, self._names, pointer, self._faults))
+            rows.append(self._reader.read(value, pointer, self._faults))
             require_few(self._faults)
             # `read` consumes the comma after the last instance.
             cursor.skip_space()
@@ -124,7 +161,7 @@ class _List:
                 break
             cursor.position += 1
         if not self._faults:
-            self._parts.append(np.array(rows, dtype=np.float32))
+            self._parts.append(self._reader.join(rows))
 
     def _require_comma(self) -> None:
         if not self._cursor.takes(b","):

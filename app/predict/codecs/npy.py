@@ -63,8 +63,9 @@ class NpyFormat:
     def encode(
         self, predictions: Iterable[Prediction], instances: TableRows, options: Options, /
     ) -> memoryview:
-        if options.out_of_distribution:
-            raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
+        for name in ("out_of_distribution", "top"):
+            if getattr(options, name):
+                raise InvalidQuery(f"{name}: {self.media_type} has no place for it")
         shape = (len(instances.rows), self._n_classes)
         header = npy_header(np.dtype("<f4"), shape[1:] if instances.single else shape)
         content = bytearray(len(header) + 4 * shape[0] * shape[1])

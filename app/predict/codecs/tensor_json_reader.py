@@ -1,6 +1,7 @@
 """Reads JSON values as the input tensors of one instance, and names every error."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,135 +9,176 @@ import numpy as np
 from app.errors import InvalidInstances
 from app.predict.codecs.json_request import MAX_FAULTS, read_flower
 from app.predict.codecs.json_text import JsonObject, describe, escape
-from app.predict.codecs.tensor_values import describe_shape, dtype_of, require_valid
+from app.predict.codecs.tensor_values import describe_shape
+from app.predict.codecs.value_rule import ValueRule, dtype_of
+from app.predict.pictures import decode_base64
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Arrays, Input
+from stateserve.model import Input
 from stateserve.model.signature import ANY
+from stateserve.text import MOST_SHOWN
 
-WORDS = {"b": "true or false", "i": "an integer", "u": "an integer"}
+PICTURE = "b64"
 
 
-def read_instance(value: Any, inputs: Sequence[Input], at: str) -> Arrays:
-    """The arrays of one instance, without a batch axis; `value` is of parse_json.
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A PNG or JPEG file. `pointer` is its place in the request."""
 
-    An instance is an object by input name; for a model of one input, the input's value alone
-    will do. Raises InvalidInstances with a JSON pointer.
+    content: bytes
+    pointer: str
+
+
+# By name, in the order of the signature. The pictures of a request are decoded together.
+InstanceInputs = dict[str, Array | EncodedPicture]
+
+
+class InstanceReader:
+    """Reads instances of some inputs.
+
+    An instance is an object by input name; of a model with one input, the value of the input
+    alone is an instance, too. A value is a nested list, for `features` also an object by the
+    names of the features, and for pictures also `{"b64": text}`.
     """
-    if len(inputs) == 1 and not _is_by_name(value, inputs[0]):
-        return {inputs[0].name: read_input(value, inputs[0], at)}
-    if not isinstance(value, JsonObject):
-        raise _wrong(at, value, f"an object with {_listed(inputs)}")
-    known = {each.name: each for each in inputs}
-    found: Arrays = {}
-    for name, each in value:
-        pointer = f"{at}/{escape(name)}"
-        if name not in known:
-            raise _fault(pointer, f"unknown input; the inputs are {_listed(inputs)}")
-        if name in found:
-            raise _fault(pointer, "stands twice")
-        found[name] = read_input(each, known[name], pointer)
-    for name, given in known.items():
-        if name not in found:
-            raise _fault(f"{at}/{escape(name)}", f"missing; {describe_shape(given)} is needed")
-    return {name: found[name] for name in known}
 
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._readers = {each.name: _InputReader(each) for each in inputs}
+        self._only = inputs[0] if len(inputs) == 1 else None
+        self._listed = ", ".join(f"{each.name} ({describe_shape(each)})" for each in inputs)
 
-def _is_by_name(value: Any, given: Input) -> bool:
-    if not isinstance(value, JsonObject):
-        return False
-    # A flower is an object, too; so is a picture in base64.
-    names = {name for name, _ in value}
-    if given.features and names != {given.name}:
-        return False
-    return given.image is None or names != {"b64"}
+    def is_bare(self, value: object) -> bool:
+        """Whether a JSON text of this value is one instance, and not `{"instances": [...]}`."""
+        if not isinstance(value, JsonObject):
+            return True
+        fields = dict(value)
+        if "instances" not in fields:
+            return True
+        if self._only is None:
+            return fields.keys() == self._readers.keys()
+        # A feature may have this name, but is never a list.
+        features = [feature.name for feature in self._only.features or ()]
+        return "instances" in features and not _is_list(fields["instances"])
 
+    def read(self, value: object, at: str, faults: list[Fault]) -> InstanceInputs | None:
+        """The inputs without a batch axis; None if there are faults, which are added to `faults`.
 
-def read_input(value: Any, given: Input, at: str) -> Array:
-    """The array of one input of one instance. Raises InvalidInstances."""
-    if given.features and isinstance(value, JsonObject):
-        faults: list[Fault] = []
-        names = [feature.name for feature in given.features]
-        numbers = read_flower(value, names, at, faults)
-        if faults:
-            raise InvalidInstances(faults[:MAX_FAULTS])
-        return np.array(numbers, dtype_of(given.dtype))
-    if given.image and isinstance(value, JsonObject):
-        return _picture(value, given, at)
-    shape = _shape_of(value, given, at)
-    array = np.empty(shape, dtype_of(given.dtype))
-    _fill(array, value, given, at)
-    return require_valid(given, array, at)
-
-
-def _picture(value: JsonObject, given: Input, at: str) -> Array:
-    raise _wrong(at, value, describe_shape(given))
-
-
-def _shape_of(value: Any, given: Input, at: str) -> list[int]:
-    """The lengths of the first lists, on each level, where the signature accepts them."""
-    shape: list[int] = []
-    place = at
-    for expected in given.row_shape:
-        if not isinstance(value, list) or isinstance(value, JsonObject):
-            raise _wrong(place, value, f"a list ({describe_shape(given)})")
-        if expected not in (ANY, len(value)):
-            raise _fault(place, f"{len(value)} values, not {expected}: {describe_shape(given)}")
-        shape.append(len(value))
-        if not value:
-            return shape + [max(length, 0) for length in given.row_shape[len(shape) :]]
-        value, place = value[0], f"{place}/0"
-    return shape
-
-
-def _fill(array: Array, value: Any, given: Input, at: str) -> None:
-    if array.ndim == 0:
-        array[()] = _scalar(value, given, at)
-        return
-    if not isinstance(value, list) or isinstance(value, JsonObject):
-        raise _wrong(at, value, "a list")
-    if len(value) != len(array):
-        raise _fault(at, f"{len(value)} values, not {len(array)} as in the lists before it")
-    for index, each in enumerate(value):
-        pointer = f"{at}/{index}"
-        if array.ndim == 1:
-            array[index] = _scalar(each, given, pointer)
+        `value` is of parse_json, and `at` its JSON pointer. May raise InvalidInstances.
+        """
+        before = len(faults)
+        if self._only is not None and not _is_by_name(value, self._only):
+            found = {self._only.name: self._readers[self._only.name].read(value, at, faults)}
         else:
-            _fill(array[index], each, given, pointer)
+            found = self._by_name(value, at, faults)
+        if len(faults) > before:
+            return None
+        return {name: found[name] for name in self._readers}  # type: ignore[misc]
+
+    def _by_name(
+        self, value: object, at: str, faults: list[Fault]
+    ) -> dict[str, Array | EncodedPicture | None]:
+        found: dict[str, Array | EncodedPicture | None] = {}
+        if not isinstance(value, JsonObject):
+            wanted = f"an object with {self._listed}"[:MOST_SHOWN]
+            faults.append(Fault(at, f"{describe(value)} where {wanted} belongs"))
+            return found
+        for name, each in value:
+            pointer = f"{at}/{escape(name)}"
+            if name not in self._readers:
+                faults.append(Fault(pointer, f"unknown input; the inputs are {self._listed}"))
+            elif name in found:
+                faults.append(Fault(pointer, "stands twice"))
+            else:
+                found[name] = self._readers[name].read(each, pointer, faults)
+            if len(faults) >= MAX_FAULTS:
+                return found
+        for name, reader in self._readers.items():
+            if name not in found:
+                detail = f"missing; {describe_shape(reader.given)} is needed"
+                faults.append(Fault(f"{at}/{escape(name)}", detail))
+        return found
 
 
-def _scalar(value: Any, given: Input, at: str) -> bool | int | float:
-    kind = dtype_of(given.dtype).kind
-    if kind == "b":
-        if not isinstance(value, bool):
-            raise _wrong(at, value, WORDS["b"])
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(at, value, WORDS.get(kind, "a finite number"))
-    if kind in "iu":
-        if not isinstance(value, int):
-            raise _fault(at, "a number with a fraction where an integer belongs")
-        limits = np.iinfo(dtype_of(given.dtype))
-        if not limits.min <= value <= limits.max:
-            raise _fault(at, f"outside of {given.dtype}: {limits.min} to {limits.max}")
-        return value
-    with np.errstate(over="ignore"):
-        try:
-            finite = bool(np.isfinite(dtype_of(given.dtype).type(value)))
-        except OverflowError:
-            finite = False
-    if not finite:
-        raise _fault(at, f"too large for {given.dtype}")
-    return value
+class _InputReader:
+    def __init__(self, given: Input) -> None:
+        self.given = given
+        self._rule = ValueRule.of(given)
+        self._dtype = dtype_of(given.dtype)
+        self._shape = describe_shape(given)
+        self._features = [feature.name for feature in given.features or ()]
+
+    def read(self, value: object, at: str, faults: list[Fault]) -> Array | EncodedPicture | None:
+        before = len(faults)
+        if isinstance(value, JsonObject) and self._features:
+            read_flower(value, self._features, at, faults, self._rule.why_not)
+            if len(faults) == before:
+                fields = dict(value)
+                return np.array([fields[name] for name in self._features], self._dtype)
+            return None
+        if isinstance(value, JsonObject) and self.given.image is not None:
+            return _read_picture(value, at, faults)
+        found: list[Any] = []
+        shape = self._read_list(value, self.given.row_shape, at, found, faults)
+        if len(faults) > before:
+            return None
+        return np.array(found, self._dtype).reshape(shape)
+
+    def _read_list(
+        self, value: Any, expected: list[int], at: str, found: list[Any], faults: list[Fault]
+    ) -> list[int]:
+        """Append the elements to `found`; returns the shape, if no fault was added."""
+        if not expected:
+            if (reason := self._rule.why_not(value)) is not None:
+                faults.append(Fault(at, reason))
+            found.append(value)
+            return []
+        length, rest = expected[0], expected[1:]
+        reason = None
+        if not _is_list(value):
+            reason = f"{describe(value)} where a list belongs ({self._shape})"
+        elif length == ANY and not value:
+            reason = f"an empty list; at least one value is needed ({self._shape})"
+        elif length not in (ANY, len(value)):
+            any_length = self.given.row_shape[-len(expected)] == ANY
+            as_before = ", as in the lists before it" if any_length else ""
+            reason = f"{len(value)} values, not {length}{as_before} ({self._shape})"
+        if reason is not None:
+            faults.append(Fault(at, reason))
+            return expected
+        for index, each in enumerate(value):
+            shape = self._read_list(each, rest, f"{at}/{index}", found, faults)
+            if len(faults) >= MAX_FAULTS:
+                return expected
+            # The lists after the first one have its shape.
+            rest = rest if faults else shape
+        return [len(value), *rest]
 
 
-def _listed(inputs: Sequence[Input]) -> str:
-    return ", ".join(f"{each.name} ({describe_shape(each)})" for each in inputs)
+def _read_picture(value: JsonObject, at: str, faults: list[Fault]) -> EncodedPicture | None:
+    fields = dict(value)
+    if fields.keys() != {PICTURE} or len(value) > 1 or not isinstance(fields[PICTURE], str):
+        detail = f'an object other than {{"{PICTURE}": base64 of a PNG or JPEG file}}'
+        faults.append(Fault(at, detail))
+        return None
+    pointer = f"{at}/{PICTURE}"
+    try:
+        return EncodedPicture(decode_base64(fields[PICTURE], pointer), pointer)
+    except InvalidInstances as error:
+        faults.extend(error.faults)
+        return None
 
 
-def _wrong(at: str, value: Any, expected: str) -> InvalidInstances:
-    return _fault(at, f"{describe(value)} where {expected} belongs")
+def _is_list(value: object) -> bool:
+    return isinstance(value, list) and not isinstance(value, JsonObject)
 
 
-def _fault(at: str, detail: str) -> InvalidInstances:
-    return InvalidInstances([Fault(at, detail)])
+def _is_by_name(value: object, given: Input) -> bool:
+    """Whether the value is an object with the name of the one input, not its value alone."""
+    if not isinstance(value, JsonObject):
+        return False
+    fields = dict(value)
+    if given.features:
+        # A feature may have the name of its input, but is never a list or an object.
+        return fields.keys() == {given.name} and isinstance(fields[given.name], list)
+    if given.image and fields.keys() == {PICTURE}:
+        return given.name == PICTURE and isinstance(fields[PICTURE], list)
+    return True

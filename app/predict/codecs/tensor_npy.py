@@ -7,7 +7,7 @@ import numpy as np
 from app.errors import InvalidQuery, UnsupportedContent
 from app.predict.codecs.json_request import require_at_most
 from app.predict.codecs.npy import read_npy
-from app.predict.codecs.tensor_values import as_input, wrong_shape
+from app.predict.codecs.tensor_values import as_input, require_shape
 from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.media_types import NPY, SAFETENSORS
@@ -42,11 +42,10 @@ class TensorNpy:
         single = len(shape) == len(given.row_shape)
         if single:
             shape = (1, *shape)
-        if not given.fits(shape):
-            raise wrong_shape(given, shape, "")
+        require_shape(given, shape, "")
         require_at_most(self._limit, shape[0])
         # Reshaped only now: NumPy cannot make an array of some shapes that pass the header check.
-        array = np.ascontiguousarray(as_input(given, numbers.reshape(shape, order=order), ""))
+        array = as_input(given, numbers.reshape(shape, order=order), "")
         return Instances(TensorRows([{given.name: array}]), single)
 
     def encode(

@@ -1,74 +1,65 @@
-"""Checks the values of an input tensor, whatever format they had."""
+"""Checks the shape and the values of an input tensor, whatever format they had."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-import ml_dtypes
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import InvalidInstances
+from app.predict.codecs.value_rule import ValueRule, dtype_of
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import Input
+from stateserve.model.signature import ANY
 from stateserve.text import MOST_SHOWN
 
-
-def dtype_of(name: str) -> np.dtype[Any]:
-    """The NumPy dtype of a signature's dtype."""
-    return np.dtype(getattr(ml_dtypes, name) if name == "bfloat16" else name)
-
-
-def require_valid(given: Input, array: Array, at: str) -> Array:
-    """The same array; its values are those that the input accepts.
-
-    `at` is the JSON pointer of the array, and the position of the wrong value follows it.
-    Raises InvalidInstances.
-    """
-    wrong: NDArray[np.bool_] | None = None
-    detail = ""
-    if given.finite and array.dtype.kind not in "biu":
-        wrong, detail = ~np.isfinite(array), "where a finite number belongs"
-    elif given.tokens and given.tokens.vocabulary is not None:
-        top = given.tokens.vocabulary - 1
-        ids = array.astype(np.int64)
-        wrong, detail = (ids < 0) | (ids > top), f"where a token id from 0 to {top} belongs"
-    if wrong is not None and wrong.any():
-        place = tuple(np.argwhere(wrong)[0].tolist())
-        position = "".join(f"/{index}" for index in place)
-        raise _fault(at + position, f"{array[place]} {detail}")
-    return array
+PART_ELEMENTS = 2**18
 
 
 def as_input(given: Input, array: Array, at: str) -> Array:
-    """An array with a batch axis as this input, converted to its dtype if no value changes kind.
+    """An array with a batch axis as this input: of its dtype, and C-contiguous.
 
-    Floats are converted to floats, integers that fit to integers and floats. Raises
-    InvalidInstances.
+    Integers become integers that hold them, or floats; floats become floats. `at` is the JSON
+    pointer of the array in the request. Raises InvalidInstances.
     """
     wanted = dtype_of(given.dtype)
-    if not given.fits(array.shape) or not len(array):
-        raise wrong_shape(given, array.shape, at)
-    if array.dtype != wanted:
-        if not _converts(array, wanted):
-            raise _fault(at, f"{array.dtype} values; {describe_shape(given)} is taken")
-        with np.errstate(over="ignore"):
-            array = array.astype(wanted)
-    return require_valid(given, array, at)
+    require_shape(given, array.shape, at)
+    if not _converts(array, wanted):
+        raise _fault(at, f"{array.dtype} values; {describe_shape(given)} is taken")
+    rule = ValueRule.of(given)
+    if not rule.accepts_all(array):
+        raise next(_wrong_values(rule, array, at))
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, wanted)
 
 
-def _converts(array: Array, wanted: np.dtype[Any]) -> bool:
+def require_shape(given: Input, shape: Sequence[int], at: str) -> None:
+    """Raise InvalidInstances unless an array of this shape, batch axis included, is this input."""
+    if not given.fits(shape) or has_nothing(given, shape):
+        wanted = describe_shape(given)
+        found = str(list(shape))[:MOST_SHOWN]
+        raise _fault(at, f"an array of shape {found}; rows of {wanted} belong")
+
+
+def has_nothing(given: Input, shape: Sequence[int]) -> bool:
+    """Whether an axis that may have any length, such as the batch axis, has the length 0."""
+    return any(want == ANY and not have for want, have in zip(given.shape, shape, strict=True))
+
+
+def _converts(array: Array, wanted: np.dtype[np.generic]) -> bool:
     have, want = array.dtype.kind, wanted.kind
-    if have in "iu" and want in "iu":
-        limits = np.iinfo(wanted)
-        return int(array.min()) >= limits.min and int(array.max()) <= limits.max
     # bfloat16 has the kind V.
-    return have in "iufV" and want in "fV"
+    return have == want or want in {"i": "iufV", "u": "iufV", "f": "fV", "V": "fV"}.get(have, "")
 
 
-def wrong_shape(given: Input, shape: Sequence[int], at: str) -> InvalidInstances:
-    wanted = describe_shape(given)
-    return _fault(at, f"an array of shape {str(list(shape))[:MOST_SHOWN]}; rows of {wanted} belong")
+def _wrong_values(rule: ValueRule, array: Array, at: str) -> Iterator[InvalidInstances]:
+    # In parts, because the comparison takes more memory than the array.
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, PART_ELEMENTS):
+        wrong = np.flatnonzero(~rule.accepted(flat[start : start + PART_ELEMENTS]))
+        if wrong.size:
+            place = np.unravel_index(start + int(wrong[0]), array.shape)
+            position = "".join(f"/{index}" for index in place)
+            yield _fault(at + position, f"{array[place]} where {rule.words} belongs")
 
 
 def _fault(at: str, detail: str) -> InvalidInstances:

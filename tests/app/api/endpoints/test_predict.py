@@ -208,3 +208,22 @@ async def test_a_warning_shows_all_digits(write_model: Callable[..., Path]) -> N
         assert warning == {"feature": "x1", "value": 1226718, "detail": detail}
         described = (await client.get("/openapi.json")).json()["components"]["schemas"]["Instance"]
         assert described["properties"]["x1"]["description"] == "trained on 436 to 1226717"
+
+
+async def test_top_answers_the_most_probable_classes_highest_first(
+    client: httpx.AsyncClient,
+) -> None:
+    body = {"instances": [SETOSA, VIRGINICA]}
+    whole = (await client.post("/predict?log_probabilities=true", json=body)).json()
+    top = (await client.post("/predict?top=2&log_probabilities=true", json=body)).json()
+    for found, each in zip(top["predictions"], whole["predictions"], strict=True):
+        for name in ("probabilities", "log_probabilities"):
+            best = sorted(each[name].items(), key=lambda item: -item[1])[:2]
+            assert list(found[name].items()) == best
+        assert {**found, "probabilities": 0, "log_probabilities": 0} == {
+            **each,
+            "probabilities": 0,
+            "log_probabilities": 0,
+        }
+    npy = await client.post("/predict?top=2", json=body, headers={"accept": "application/x-npy"})
+    assert npy.status_code == 422

@@ -1,0 +1,215 @@
+"""Decodes valid JSON instances of named inputs to arrays in one typed pass.
+
+tensor_json_reader.py reads all other bodies again, slowly, and names each error. So this decoder
+has no error messages, and accepts only bodies that the reader accepts, with the same values.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from app.predict.codecs.number_list import read_number_list
+from app.predict.codecs.row_groups import group
+from app.predict.codecs.tensor_values import has_nothing
+from app.predict.codecs.value_rule import ValueRule, dtype_of
+from app.predict.instances import Instances
+from app.predict.tensor_rows import TensorRows
+from stateserve.checkpoint import Array
+from stateserve.model import Input
+from stateserve.model.signature import ANY
+
+Text = bytes | bytearray
+# Longer instances are decoded in steps.
+STEP_BYTES = 2**19
+
+
+class TensorDecoder:
+    """Decodes lists of instances of some inputs."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = [_InputDecoder(each) for each in inputs]
+        # A colon is counted to find repeated names; msgspec accepts no quotes and backslashes.
+        names = [name for each in self._inputs for name in each.names]
+        self.works = not any(set(name) & set(':"\\') or not name.isprintable() for name in names)
+        if not self.works:
+            return
+        self._list = _Typed(self._inputs, raw=False)
+        self._raw = _Typed(self._inputs, raw=True)
+
+    def decode(self, body: Text) -> Instances[TensorRows] | None:
+        """The instances of `{"instances": [...]}`, or one, or None unless it is surely valid."""
+        if not self.works:
+            return None
+        if b'"instances"' not in body:
+            found = self.decode_list(b"[" + body + b"]")
+            return None if found is None or len(found) > 1 else Instances(found, True)
+        try:
+            instances = self._list.many.decode(body).instances
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        found = self._convert(instances, body, self._list, colons=1)
+        return None if found is None else Instances(found, False)
+
+    def decode_list(self, text: Text) -> TensorRows | None:
+        """The instances of a JSON list, or None unless it is surely valid."""
+        if not self.works:
+            return None
+        typed = self._raw if len(text) > STEP_BYTES else self._list
+        try:
+            return self._convert(typed.decode(text), text, typed, colons=0)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+
+    def _convert(
+        self, instances: list[Any], text: Text, typed: "_Typed", colons: int
+    ) -> TensorRows | None:
+        if not instances:
+            return None
+        count = len(instances)
+        columns: list[list[Any]] = [instances]
+        if {isinstance(each, typed.by_name) for each in instances} != {False}:
+            if not all(isinstance(each, typed.by_name) for each in instances):
+                return None
+            columns = [list(map(value_of, instances)) for value_of in typed.columns]
+            colons += count * len(columns)
+        arrays: list[Array | list[Array]] = []
+        for column, each in zip(columns, self._inputs, strict=True):
+            found = each.convert(column)
+            if found is None:
+                return None
+            colons += count * each.colons_of(column[0])
+            arrays.append(found)
+        if text.count(b":") != colons:
+            return None
+        names = [each.given.name for each in self._inputs]
+        if all(isinstance(each, np.ndarray) for each in arrays):
+            return TensorRows([dict(zip(names, arrays, strict=True))])  # type: ignore[arg-type]
+        return group([dict(zip(names, row, strict=True)) for row in zip(*arrays, strict=True)])
+
+
+class _Typed:
+    """The decoders of instances; with `raw`, a value stays JSON, to be decoded in steps."""
+
+    def __init__(self, inputs: "list[_InputDecoder]", *, raw: bool) -> None:
+        fields = [f"f{index}" for index in range(len(inputs))]
+        types: list[Any] = [msgspec.Raw if raw else each.type for each in inputs]
+        self.by_name = msgspec.defstruct(
+            "ByName",
+            list(zip(fields, types, strict=True)),
+            rename={field: each.given.name for field, each in zip(fields, inputs, strict=True)},
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self.columns = [attrgetter(field) for field in fields]
+        instance: Any = self.by_name
+        if len(inputs) == 1:
+            only = inputs[0]
+            # Of two kinds of objects msgspec could not tell which one is meant.
+            instance = only.type if only.features else only.nested | self.by_name
+            if raw and not only.features:
+                instance = msgspec.Raw
+        self._opens = instance is msgspec.Raw
+        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.by_name)
+        many = msgspec.defstruct(
+            "Many", [("instances", list[instance])], forbid_unknown_fields=True, gc=False
+        )
+        self.many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(many)
+        self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[instance])
+
+    def decode(self, text: Text) -> list[Any]:
+        instances: list[Any] = self._list.decode(text)
+        if not self._opens:
+            return instances
+        return [
+            self._one.decode(each) if bytes(memoryview(each)[:1]) == b"{" else each
+            for each in instances
+        ]
+
+
+class _InputDecoder:
+    def __init__(self, given: Input) -> None:
+        self.given = given
+        # JSON has no NaN and no infinity.
+        self._rule = replace(ValueRule.of(given), finite=True)
+        self._dtype = dtype_of(given.dtype)
+        nested: Any = self._rule.kind
+        for _ in given.row_shape:
+            nested = list[nested]
+        self.nested = nested
+        self.features = [feature.name for feature in given.features or ()]
+        self.names = [given.name, *self.features]
+        self.type = self.nested
+        if self.features:
+            fields = [f"f{index}" for index in range(len(self.features))]
+            self._struct = msgspec.defstruct(
+                "Features",
+                [(field, self._rule.kind) for field in fields],
+                rename=dict(zip(fields, self.features, strict=True)),
+                forbid_unknown_fields=True,
+                gc=False,
+            )
+            self._columns = [attrgetter(field) for field in fields]
+            self.type = self.nested | self._struct
+
+    def colons_of(self, value: object) -> int:
+        return len(self.features) if isinstance(value, msgspec.Struct) else 0
+
+    def convert(self, values: list[Any]) -> Array | list[Array] | None:
+        """The array of all values, a list of arrays if their shapes differ, or None."""
+        if isinstance(values[0], msgspec.Raw):
+            return self._of_texts(values)
+        if isinstance(values[0], msgspec.Struct):
+            if not all(isinstance(each, msgspec.Struct) for each in values):
+                return None
+            values = [[value_of(each) for value_of in self._columns] for each in values]
+        try:
+            return self._checked(self._to_array(values))
+        except OverflowError:
+            return None
+        except ValueError:
+            # The values are no lists of equal lengths.
+            if ANY not in self.given.row_shape:
+                return None
+        return self._each(values, self._to_array)
+
+    def _of_texts(self, texts: list[Any]) -> Array | list[Array] | None:
+        found = self._each(texts, self._of_text)
+        if found is None or len({each.shape for each in found}) > 1:
+            return found
+        return np.stack(found)
+
+    def _of_text(self, text: msgspec.Raw) -> Array | None:
+        if self.given.row_shape:
+            return read_number_list(memoryview(text), self._rule.kind)
+        try:
+            return self._to_array(msgspec.json.decode(text, type=self._rule.kind))
+        except msgspec.MsgspecError:
+            return None
+
+    def _each(self, values: list[Any], read: Callable[[Any], Array | None]) -> list[Array] | None:
+        found: list[Array] = []
+        for value in values:
+            try:
+                array = read(value)
+            except (ValueError, OverflowError):
+                return None
+            checked = None if array is None else self._checked(array[None])
+            if checked is None:
+                return None
+            found.append(checked[0])
+        return found
+
+    def _to_array(self, values: object) -> Array:
+        # A float is compared with the limits before it is rounded.
+        return np.array(values, np.float64 if self._rule.kind is float else self._dtype)
+
+    def _checked(self, array: Array) -> Array | None:
+        if not self.given.fits(array.shape) or has_nothing(self.given, array.shape):
+            return None
+        if not self._rule.accepts_all(array):
+            return None
+        return array.astype(self._dtype, copy=False)
