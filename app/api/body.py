@@ -6,7 +6,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
-from app.predict import JSON, MOST_DIGITS, Body, Headers, MediaType
+from app.predict import JSON, MOST_DIGITS, Body, Headers, HeldMemory, MediaType
 from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
@@ -39,8 +39,14 @@ def require_plain(headers: Headers) -> None:
         raise CompressedBody(encoding.decode("latin-1"))
 
 
-async def read_body(receive: Receive, headers: Headers, limit: int, where: str = "") -> Body:
-    """The whole body. Raises BodyTooLarge as early as possible, or ClientDisconnect.
+async def read_body(
+    receive: Receive,
+    headers: Headers,
+    limit: int,
+    where: str = "",
+    held: HeldMemory | None = None,
+) -> Body:
+    """The whole body. Raises BodyTooLarge as early as possible, Overloaded or ClientDisconnect.
 
     `where` names the bodies with this limit, in the error.
     """
@@ -56,6 +62,8 @@ async def read_body(receive: Receive, headers: Headers, limit: int, where: str =
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         chunk, more = message.get("body", b""), message.get("more_body", False)
+        if held is not None:
+            held.add(len(chunk))
         if body is None:
             # Most bodies are one chunk, which needs no copy.
             body = bytearray(chunk) if more else chunk

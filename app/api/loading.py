@@ -58,7 +58,8 @@ class _Build:
         log: PredictionLog | None,
         tracing: "Tracing | None",
     ) -> None:
-        self.large = LargeRequests(settings.max_large_requests, run_in_threadpool)
+        most_bytes = settings.max_large_requests * settings.max_body_bytes
+        self.large = LargeRequests(settings.max_large_requests, run_in_threadpool, most_bytes)
         self._settings = settings
         self._metrics = metrics
         self._log = log

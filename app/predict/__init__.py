@@ -8,7 +8,7 @@ from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import AnyEndpoint, Endpoint
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
-from app.predict.large_requests import LargeRequests
+from app.predict.large_requests import HeldMemory, LargeRequests
 from app.predict.media_types import JSON, NPY, SAFETENSORS, MediaType, choose_media_type
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint
 from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
@@ -45,6 +45,7 @@ __all__ = [
     "Endpoint",
     "ForwardPass",
     "Headers",
+    "HeldMemory",
     "Instances",
     "LargeRequests",
     "MediaType",

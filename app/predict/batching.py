@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,33 +32,36 @@ class Waiter(Protocol[Received]):
     def set_exception(self, error: BaseException, /) -> None: ...
 
 
-class Batcher(Generic[Item, Result]):
+# An item, its waiter, and its deadline as a time of time.monotonic().
+Entry = tuple[Item, Waiter[Result], float | None]
+# Items, their waiters, and the seconds that a call with them is expected to take.
+Batch = tuple[list[Item], list[Waiter[Result]], float]
+
+
+class Queue(Protocol[Received]):
+    """The entries that wait."""
+
+    def __len__(self) -> int: ...
+    def append(self, entry: Received, /) -> None: ...
+
+
+class TickBatcher(ABC, Generic[Item, Result]):
     """Collects items into lists for `run`, which returns a result for each item.
 
     The first item of a tick schedules the end of the tick with call_soon: every request parsed
     until then joins the batch, and none waits for a timer. The first item of a tick runs at once
     if the tick before had only one. If `run` is too slow for the event loop, it moves to a worker
     thread, and the next batch grows meanwhile.
-
-    Under overload the oldest items are close to their deadlines, and would be answered too late.
-    So an item that cannot be answered in time is not computed. Only the first item of a batch is
-    always computed before its deadline, to measure the duration of a call again.
     """
 
     def __init__(
-        self,
-        run: Run[Item, Result],
-        *,
-        max_pending: int = 4096,
-        max_batch: int = 256,
+        self, run: Run[Item, Result], pending: Queue[Entry[Item, Result]], max_pending: int
     ) -> None:
         self._run = run
+        self._pending = pending
         self._max_pending = max_pending
-        self._max_batch = max_batch
-        self._pending: deque[tuple[Item, Waiter[Result], float | None]] = deque()
         self._arrived = self._arrived_before = 0
         self._busy = False
-        self._seconds = 0.0
         self._thread = ThreadPoolExecutor(1, "forward")
 
     def submit(self, item: Item, deadline: float | None = None) -> asyncio.Future[Result]:
@@ -83,14 +87,22 @@ class Batcher(Generic[Item, Result]):
     def close(self) -> None:
         self._thread.shutdown()
 
+    @abstractmethod
+    def _take(self) -> Batch[Item, Result]:
+        """The next batch, without items whose waiter is done or whose deadline is too near."""
+
+    @abstractmethod
+    def _attempt(self, items: list[Item]) -> Sequence[Result | Exception]:
+        """The result or the error of each item."""
+
     def _end_tick(self) -> None:
         self._arrived, self._arrived_before = 0, self._arrived
         self._flush()
 
     def _flush(self) -> None:
         while self._pending and not self._busy:
-            items, waiters = self._take()
-            if self._seconds <= LOOP_BUDGET_SECONDS:
+            items, waiters, seconds = self._take()
+            if seconds <= LOOP_BUDGET_SECONDS:
                 _settle(waiters, self._attempt(items))
                 continue
             loop = asyncio.get_running_loop()
@@ -104,14 +116,35 @@ class Batcher(Generic[Item, Result]):
             running.add_done_callback(partial(self._resume, waiters))
 
     def _resume(
-        self, waiters: list[Waiter[Result]], done: asyncio.Future[Sequence[Result]]
+        self, waiters: list[Waiter[Result]], done: asyncio.Future[Sequence[Result | Exception]]
     ) -> None:
         self._busy = False
         _settle(waiters, done.result())
         self._flush()
 
-    def _take(self) -> tuple[list[Item], list[Waiter[Result]]]:
-        """The next batch, without items whose waiter is done or whose deadline is too near."""
+
+class Batcher(TickBatcher[Item, Result]):
+    """Calls `run` with the items in their order, up to `max_batch` at a time.
+
+    Under overload the oldest items are close to their deadlines, and would be answered too late.
+    So an item that cannot be answered in time is not computed. Only the first item of a batch is
+    always computed before its deadline, to measure the duration of a call again.
+    """
+
+    _pending: deque[Entry[Item, Result]]
+
+    def __init__(
+        self,
+        run: Run[Item, Result],
+        *,
+        max_pending: int = 4096,
+        max_batch: int = 256,
+    ) -> None:
+        super().__init__(run, deque(), max_pending)
+        self._max_batch = max_batch
+        self._seconds = 0.0
+
+    def _take(self) -> Batch[Item, Result]:
         items: list[Item] = []
         waiters: list[Waiter[Result]] = []
         latest = now = time.monotonic()
@@ -125,7 +158,7 @@ class Batcher(Generic[Item, Result]):
             items.append(item)
             waiters.append(waiter)
             latest = now + MARGIN * self._seconds
-        return items, waiters
+        return items, waiters, self._seconds
 
     def _attempt(self, items: list[Item]) -> Sequence[Result | Exception]:
         if not items:

@@ -1,7 +1,9 @@
-"""Runs requests that are too large for the event loop in threads, up to a limit."""
+"""Limits the threads and the memory of requests that are too large for the event loop."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from types import TracebackType
+from typing import Protocol, Self, TypeVar
 
 from app.errors import Overloaded
 
@@ -15,12 +17,21 @@ class RunInThread(Protocol):
 
 
 class LargeRequests:
-    """Limits large requests over all models, because each holds body and answer in memory."""
+    """Limits large requests over all models, because each holds body and answer in memory.
 
-    def __init__(self, limit: int, run_in_thread: RunInThread) -> None:
+    `limit` of them run in threads at a time. `most_bytes` limits the bodies and outputs of all
+    requests together.
+    """
+
+    def __init__(
+        self, limit: int, run_in_thread: RunInThread, most_bytes: int = 256 * 2**20
+    ) -> None:
         self._limit = limit
         self._run_in_thread = run_in_thread
+        self._turns = asyncio.Semaphore(limit)
         self.running = 0
+        self.most_bytes = most_bytes
+        self.held_bytes = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread. Raises Overloaded, before any work is done."""
@@ -31,3 +42,40 @@ class LargeRequests:
             return await self._run_in_thread(work)
         finally:
             self.running -= 1
+
+    async def run_in_turn(self, work: Callable[[], Result]) -> Result:
+        """Run `work`, a short part of a request, in a thread; it may wait for other requests."""
+        async with self._turns:
+            return await self._run_in_thread(work)
+
+    def hold(self) -> "HeldMemory":
+        return HeldMemory(self)
+
+
+class HeldMemory:
+    """The memory of one request, until the end of the `with` block."""
+
+    def __init__(self, requests: LargeRequests) -> None:
+        self._requests = requests
+        self._bytes = 0
+
+    def add(self, count: int) -> None:
+        """Raises Overloaded if other requests leave no room. A request that is alone has room."""
+        requests = self._requests
+        others = requests.held_bytes - self._bytes
+        if others and requests.held_bytes + count > requests.most_bytes:
+            raise Overloaded(f"other requests hold {others} bytes in memory; try again")
+        self._bytes += count
+        requests.held_bytes += count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self._requests.held_bytes -= self._bytes
+        self._bytes = 0

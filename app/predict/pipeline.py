@@ -6,7 +6,7 @@ from collections.abc import Sequence, Sized
 from copy import copy
 from typing import Generic, Protocol, Self, TypeVar
 
-from app.predict.batching import Batcher, Waiter
+from app.predict.batching import TickBatcher, Waiter
 from app.predict.deadline import Deadline
 from app.predict.observer import Answered, AnsweredRequest, Observer, QueuedRequest
 
@@ -41,7 +41,7 @@ class Pipeline(Generic[Rows, Predicted]):
 
     def __init__(
         self,
-        batcher: Batcher[Item[Rows], Predicted],
+        batcher: TickBatcher[Item[Rows], Predicted],
         observers: Sequence[Observer[Predicted]] = (),
     ) -> None:
         self._observers = tuple(observers)

@@ -1,16 +1,20 @@
 """The endpoint of a model with any module."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+from app.errors import BodyTooLarge
 from app.predict.codecs.v2_tensor import TensorV2
 from app.predict.deadline import Deadline
-from app.predict.large_requests import LargeRequests
+from app.predict.large_requests import HeldMemory, LargeRequests
 from app.predict.media_types import JSON, NPY
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
-from app.predict.tensor_pipeline import MAX_ROWS, TensorPipeline
+from app.predict.tensor_pipeline import TensorPipeline
 from app.predict.tensor_prediction import TensorPrediction
 from app.predict.tensor_rows import TensorRows
+
+Made = TypeVar("Made")
 
 
 class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
@@ -28,18 +32,44 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         super().__init__(model, pipeline, TensorV2(model, max_instances), max_instances)
 
     def warm_up(self) -> None:
-        self.pipeline.model.require_golden_outputs()
+        self.pipeline.warm_up()
 
     async def serve(
         self, call: Call[Result], _request_id: bytes | None, deadline: Deadline | None
     ) -> Result:
-        small = call.size <= MAX_LOOP_BYTES
-        read = partial(call.read, self)
-        instances = read() if small else await self._large.run(read)
-        predictions = [
-            await self.pipeline.predict(part, deadline) for part in instances.rows.parts(MAX_ROWS)
-        ]
-        write = partial(call.write, self, predictions, instances)
-        content = write() if small else await self._large.run(write)
-        self._hold(predictions)
+        with self._large.hold() as held:
+            # No longer held by the reading of the body.
+            held.add(call.size)
+            instances = await self._work(partial(call.read, self), call.size, deadline)
+            kept = _Kept(held, self._large.most_bytes)
+            await self.pipeline.predict_all(instances.rows, kept.add, deadline)
+            write = partial(call.write, self, kept.predictions, instances)
+            content = await self._work(write, kept.size, deadline)
+        self._hold(kept.predictions)
         return content
+
+    async def _work(self, work: Callable[[], Made], size: int, deadline: Deadline | None) -> Made:
+        """Read or write so many bytes: on the event loop, or in a thread."""
+        if size <= MAX_LOOP_BYTES:
+            return work()
+        running = self._large.run_in_turn(work)
+        return await (running if deadline is None else deadline.wait(running))
+
+
+class _Kept:
+    """The predictions of one request."""
+
+    def __init__(self, held: HeldMemory, most_bytes: int) -> None:
+        self.predictions: list[TensorPrediction] = []
+        self.size = 0
+        self._held = held
+        self._most_bytes = most_bytes
+
+    def add(self, prediction: TensorPrediction) -> None:
+        """Raises BodyTooLarge or Overloaded."""
+        self.size += prediction.nbytes
+        if self.size > self._most_bytes:
+            most = f"the outputs take more than {self._most_bytes} bytes"
+            raise BodyTooLarge(f"{most}; send fewer instances")
+        self._held.add(prediction.nbytes)
+        self.predictions.append(prediction)

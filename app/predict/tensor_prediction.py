@@ -1,5 +1,6 @@
 """The result of a forward pass of any module, and the rows of each request in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -13,13 +14,18 @@ from stateserve.model import Arrays, Output
 
 @dataclass(eq=False)
 class TensorPass:
-    """Inputs and outputs by name; axis 0 of each is the batch axis."""
+    """Outputs by name, and the inputs of each request; axis 0 of each is the batch axis."""
 
-    inputs: Arrays
+    parts: Sequence[Arrays]
     outputs: Arrays
     classified: str | None
     # No model of this kind has training ranges.
     outside: None = None
+
+    @cached_property
+    def inputs(self) -> Arrays:
+        """The inputs of all requests, as they were sent: a module may change its own."""
+        return {name: np.concatenate([part[name] for part in self.parts]) for name in self.parts[0]}
 
     @cached_property
     def indices(self) -> NDArray[np.int64] | None:
@@ -40,6 +46,12 @@ class TensorPrediction(NamedTuple):
 
     def output(self, name: str) -> Array:
         return self.whole.outputs[name][self.start : self.end]
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the outputs of these rows."""
+        rows = self.end - self.start
+        return sum(array[:1].nbytes * rows for array in self.whole.outputs.values())
 
     def rows_outside(self) -> int:
         return 0

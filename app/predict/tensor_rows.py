@@ -1,7 +1,8 @@
 """The named input arrays of some instances."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from stateserve.model import Arrays
 
@@ -11,14 +12,25 @@ class TensorRows:
     """The inputs of instances. The arrays of a group have one instance on each place of axis 0.
 
     Instances whose variable axes have different lengths are in different groups. `places` are
-    then the positions of the instances in the request, group after group.
+    the positions of the instances in the request, group after group; None for their own order.
+    `last` is false for a part that other rows of the request follow.
     """
 
     groups: Sequence[Arrays]
     places: Sequence[int] | None = None
+    last: bool = True
 
     def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
         return sum(map(_count, self.groups))
+
+    @cached_property
+    def nbytes(self) -> int:
+        """The memory of all arrays."""
+        return sum(array.nbytes for group in self.groups for array in group.values())
 
     @property
     def arrays(self) -> Arrays:
@@ -26,16 +38,22 @@ class TensorRows:
         (arrays,) = self.groups
         return arrays
 
-    def parts(self, most: int) -> Iterator["TensorRows"]:
-        """Parts of one group each, with at most `most` instances, in the order of the groups."""
+    def place(self, row: int) -> int:
+        """The position in the request of this row of the groups."""
+        return row if self.places is None else self.places[row]
+
+    def parts(self, most: Callable[["TensorRows"], int]) -> Iterator["TensorRows"]:
+        """Parts of one group each, in order; `most` gives the most rows of the next one."""
+        places = self.places or range(len(self))
+        start = 0
         for group in self.groups:
-            count = _count(group)
-            if count <= most:
-                yield TensorRows([group])
-                continue
-            for start in range(0, count, most):
-                rows = slice(start, start + most)
-                yield TensorRows([{name: array[rows] for name, array in group.items()}])
+            first, end = start, start + _count(group)
+            while start < end:
+                rest = {name: array[start - first :] for name, array in group.items()}
+                stop = min(end, start + most(TensorRows([rest])))
+                arrays = {name: array[: stop - start] for name, array in rest.items()}
+                yield TensorRows([arrays], places[start:stop], last=stop == len(self))
+                start = stop
 
 
 def _count(group: Arrays) -> int:

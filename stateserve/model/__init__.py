@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from stateserve.model.signature import Signature as Signature
     from stateserve.model.tensor_model import Arrays as Arrays
     from stateserve.model.tensor_model import TensorModel as TensorModel
+    from stateserve.model.tensor_model import require_close as require_close
     from stateserve.model.training_data import Bootstrap as Bootstrap
     from stateserve.model.training_data import Calibration as Calibration
     from stateserve.model.training_data import FeatureHistogram as FeatureHistogram
@@ -91,7 +92,7 @@ __getattr__ = lazy_exports(
         "packing.save_model": ("save_model",),
         "predictor": ("Predictor",),
         "signature": ("ImageInput", "Input", "Output", "Signature"),
-        "tensor_model": ("Arrays", "TensorModel"),
+        "tensor_model": ("Arrays", "TensorModel", "require_close"),
         "training_data": (
             "Bootstrap",
             "Calibration",

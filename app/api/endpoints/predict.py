@@ -53,7 +53,8 @@ async def predict(
         offered = endpoint.media_types()
         source = media_type_of(headers, offered)
         target = _answer_type(headers.get(b"accept", b"*/*"), source, offered)
-    body = await read_body(request.receive, headers, settings.max_body_bytes)
+    with service.large.hold() as held:
+        body = await read_body(request.receive, headers, settings.max_body_bytes, held=held)
     call = _Call(body, source, target, options)
     return await endpoint.serve(call, headers.get(REQUEST_ID), deadline)
 

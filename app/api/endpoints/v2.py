@@ -89,7 +89,9 @@ async def model_ready(endpoint: EndpointDep) -> ModelReady:
 async def infer(request: Request, endpoint: EndpointDep, service: ServiceDep) -> Response:
     headers: Headers = dict(request.scope["headers"])
     require_plain(headers)
-    body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    with service.large.hold() as held:
+        limit = service.settings.max_body_bytes
+        body = await read_body(request.receive, headers, limit, held=held)
     deadline = Deadline.of(headers, service.settings.request_timeout_seconds)
     return await endpoint.serve(_Call(headers, body), headers.get(REQUEST_ID), deadline)
 

@@ -1,0 +1,86 @@
+"""The memory of all requests is bounded, and many requests of a usual size are not refused."""
+
+import asyncio
+import io
+import threading
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from app.errors import Overloaded
+from app.predict.large_requests import LargeRequests
+from stateserve.model.signature import Input, Output
+from stateserve.model.tensor_model import TensorModel
+from tests.process import HANG_SECONDS
+from tests.tensor_models import model_of, open_models
+
+NPY = {"content-type": "application/x-npy"}
+
+
+class Mean(nn.Module):
+    """Means of rows of any length, when it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.begun.set()
+        assert self.may_end.wait(HANG_SECONDS)
+        return x.mean(1)
+
+
+def means() -> TensorModel:
+    given = Input(name="x", dtype="float32", shape=[-1, -1])
+    output = Output(name="output", dtype="float32", shape=[-1], kind="values")
+    return model_of(Mean(), [given], [output], {"x": torch.zeros(1, 4)})
+
+
+def npy(value: float, length: int) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.full((1, length), value, np.float32))
+    return stream.getvalue()
+
+
+async def test_memory_is_held_until_a_request_ends() -> None:
+    large = LargeRequests(2, asyncio.to_thread, most_bytes=100)
+    with large.hold() as first:
+        first.add(60)
+        with large.hold() as second:
+            second.add(40)
+            with pytest.raises(Overloaded, match="hold 60 bytes"):
+                second.add(1)
+        with large.hold() as third:
+            third.add(40)
+    with large.hold() as alone:
+        alone.add(1000)
+        alone.add(1000)
+    assert large.held_bytes == 0
+
+
+async def test_a_body_that_has_no_room_is_refused_and_later_taken() -> None:
+    model, body = means(), npy(3, 20_000)
+    limits = {"max_body_bytes": 100_000, "max_large_requests": 1}
+    async with open_models(model, **limits) as client:
+        model.module.may_end.clear()
+        model.module.begun.clear()
+        first = asyncio.create_task(client.post("/predict", content=body, headers=NPY))
+        assert await asyncio.to_thread(model.module.begun.wait, HANG_SECONDS)
+        refused = await client.post("/predict", content=body, headers=NPY)
+        model.module.may_end.set()
+        answers = [await first, await client.post("/predict", content=body, headers=NPY)]
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert [each.status_code for each in answers] == [200, 200]
+
+
+async def test_many_bodies_of_some_hundred_kilobytes_are_taken_at_once() -> None:
+    async with open_models(means()) as client:
+        bodies = [npy(value, 150_000) for value in range(32)]
+        answers = await asyncio.gather(
+            *(client.post("/predict", content=body, headers=NPY) for body in bodies)
+        )
+    found = [float(np.load(io.BytesIO(each.content))[0]) for each in answers]
+    assert found == list(range(32))
