@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from stateserve.inspect.entries import json_values as json_values
     from stateserve.inspect.entries import take_slice as take_slice
     from stateserve.inspect.entries import totals as totals
+    from stateserve.inspect.findings import Dead as Dead
+    from stateserve.inspect.findings import Findings as Findings
+    from stateserve.inspect.findings import Found as Found
+    from stateserve.inspect.findings import find as find
+    from stateserve.inspect.fingerprint import fingerprint as fingerprint
+    from stateserve.inspect.initialisation import Initialisation as Initialisation
+    from stateserve.inspect.initialisation import initialisation as initialisation
+    from stateserve.inspect.optimizer import OptimizerState as OptimizerState
+    from stateserve.inspect.optimizer import is_slot as is_slot
+    from stateserve.inspect.optimizer import optimizer_state as optimizer_state
+    from stateserve.inspect.sharing import equal_tensors as equal_tensors
+    from stateserve.inspect.sharing import ties as ties
     from stateserve.inspect.spectrum import Spectrum as Spectrum
     from stateserve.inspect.spectrum import matrix_shape as matrix_shape
     from stateserve.inspect.spectrum import spectrum as spectrum
@@ -40,6 +52,26 @@ __getattr__ = lazy_exports(
             "json_values",
             "take_slice",
             "totals",
+        ),
+        "findings": (
+            "Dead",
+            "Findings",
+            "Found",
+            "find",
+        ),
+        "fingerprint": ("fingerprint",),
+        "initialisation": (
+            "Initialisation",
+            "initialisation",
+        ),
+        "optimizer": (
+            "OptimizerState",
+            "is_slot",
+            "optimizer_state",
+        ),
+        "sharing": (
+            "equal_tensors",
+            "ties",
         ),
         "spectrum": ("Spectrum", "matrix_shape", "spectrum"),
         "statistics": ("Histogram", "MAX_BINS", "histogram"),
