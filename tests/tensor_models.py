@@ -1,7 +1,9 @@
 """Small models of many kinds, and the whole application around them."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from inspect import getsource
 from pathlib import Path
 
 import httpx
@@ -17,6 +19,7 @@ from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.model.arrays import to_array
 from stateserve.model.model_card import GoldenFile, ModelCard, UserClass
 from stateserve.model.module_call import named_outputs
+from stateserve.model.packing.golden_file import encode_golden
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import Arrays, TensorModel
 from tests.project import IRIS
@@ -141,6 +144,25 @@ def two_inputs(seed: int = 0, **names: str) -> TensorModel:
         {"a": torch.randn(3, 3), "b": torch.randn(3, 2)},
         **{"name": "two"} | names,
     )
+
+
+def save_models(folder: Path, *models: TensorModel) -> None:
+    """Write a packed folder NAME/VERSION for each model, whose class needs only torch."""
+    for model in models:
+        place = folder / model.name / model.version
+        place.mkdir(parents=True)
+        source = f"import torch\nfrom torch import Tensor, nn\n\n{getsource(type(model.module))}"
+        (place / "nets.py").write_text(source)
+        content, golden = encode_golden(dict(model.golden), "golden.safetensors")
+        (place / golden.file).write_bytes(content)
+        code = UserClass(
+            file="nets.py",
+            name=type(model.module).__name__,
+            sha256=hashlib.sha256(source.encode()).hexdigest(),
+        )
+        card = model.card.model_copy(update={"code": code, "golden": golden})
+        (place / "model.json").write_bytes(card.to_json())
+        torch.save(model.module.state_dict(), place / "model.pth")
 
 
 @asynccontextmanager

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from app.monitor.model_metrics import STAGES as STAGES
     from app.monitor.model_metrics import ModelMetrics as ModelMetrics
     from app.monitor.model_spans import ModelSpans as ModelSpans
+    from app.monitor.output_differences import TOLERANCE as TOLERANCE
+    from app.monitor.output_differences import OutputDifferences as OutputDifferences
     from app.monitor.request_spans import RequestSpans as RequestSpans
     from app.monitor.request_spans import describe_answer as describe_answer
     from app.monitor.rollout_counts import RolloutCounts as RolloutCounts
@@ -42,6 +44,7 @@ __getattr__ = lazy_exports(
         "metrics": ("Metrics", "Snapshot", "share_counts"),
         "model_metrics": ("STAGES", "ModelMetrics"),
         "model_spans": ("ModelSpans",),
+        "output_differences": ("OutputDifferences", "TOLERANCE"),
         "request_spans": ("RequestSpans", "describe_answer"),
         "rollout_counts": ("RolloutCounts", "ShadowCounts", "VersionCounts"),
         "tracing": ("Tracing",),

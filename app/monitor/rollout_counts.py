@@ -5,9 +5,10 @@ from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from app.monitor.metrics import LATENCY_BUCKETS, Metrics
+from app.monitor.output_differences import TOLERANCE, OutputDifferences
 
 PAIR = ["model", "default", "shadow"]
 Indices = NDArray[np.int64]
@@ -56,6 +57,36 @@ class RolloutCounts:
             PAIR,
             registry=registry,
         )
+        # Of outputs without classes.
+        output = [*PAIR, "output"]
+        self.output_rows = Counter(
+            "shadow_output_rows_total",
+            "Compared rows of an output without classes.",
+            output,
+            registry=registry,
+        )
+        self.output_close = Counter(
+            "shadow_output_close_rows_total",
+            f"Of these rows, those whose values differ by at most {TOLERANCE:g} of the largest.",
+            output,
+            registry=registry,
+        )
+        self.output_distance = Counter(
+            "shadow_output_difference_total",
+            "Sum over these rows of the mean absolute difference of the values.",
+            output,
+            registry=registry,
+        )
+        self.output_largest, self.output_largest_relative = (
+            Gauge(
+                f"shadow_output_largest_{kind}_difference",
+                f"The largest {kind} difference of these rows.",
+                output,
+                multiprocess_mode="max",
+                registry=registry,
+            )
+            for kind in ("absolute", "relative")
+        )
 
 
 class VersionCounts:
@@ -71,12 +102,12 @@ class VersionCounts:
 
 
 class ShadowCounts:
-    """The counters of one default version and one shadow of the same classes."""
+    """The counters of one default version and one shadow of the same signature."""
 
     def __init__(
         self, counts: RolloutCounts, pair: tuple[str, str, str], classes: Sequence[str]
     ) -> None:
-        self._compared, self.shed, self.failed = (
+        self.compared, self.shed, self.failed = (
             counts.mirrored.labels(*pair, result) for result in ("compared", "shed", "failed")
         )
         self._rows = counts.rows
@@ -84,8 +115,10 @@ class ShadowCounts:
         self._distance = counts.distance.labels(*pair)
         self._pair = pair
         self._classes = classes
+        self._counts = counts
+        self._largest: dict[str, tuple[float, float]] = {}
 
-    def add(self, requests: int, default: Indices, shadow: Indices, distance: float) -> None:
+    def add_classes(self, default: Indices, shadow: Indices, distance: float) -> None:
         """Count rows by predicted class indices, int64 (rows,), of both versions.
 
         `distance` is the sum over rows of the mean absolute difference of probabilities.
@@ -97,5 +130,16 @@ class ShadowCounts:
             self._rows.labels(*self._pair, *classes).inc(int(confusion[index]))
         self._disagreements.inc(int(np.count_nonzero(default != shadow)))
         self._distance.inc(distance)
-        # Last: a reader that sees this count finds the others complete.
-        self._compared.inc(requests)
+
+    def add_values(self, output: str, found: OutputDifferences) -> None:
+        """Count the rows of an output without classes."""
+        counts, labels = self._counts, (*self._pair, output)
+        counts.output_rows.labels(*labels).inc(found.rows)
+        counts.output_close.labels(*labels).inc(found.close)
+        counts.output_distance.labels(*labels).inc(found.absolute)
+        absolute, relative = self._largest.get(output, (0.0, 0.0))
+        absolute = max(absolute, found.largest_absolute)
+        relative = max(relative, found.largest_relative)
+        self._largest[output] = absolute, relative
+        counts.output_largest.labels(*labels).set(absolute)
+        counts.output_largest_relative.labels(*labels).set(relative)

@@ -20,7 +20,12 @@ from app.predict.tabular_endpoint import TabularEndpoint
 from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline
 from app.predict.tensor_endpoint import TensorEndpoint
 from app.predict.tensor_pipeline import TensorPipeline
-from app.predict.tensor_prediction import TensorPass, TensorPrediction
+from app.predict.tensor_prediction import (
+    TensorPass,
+    TensorPrediction,
+    classified_output,
+    log_probabilities,
+)
 
 __all__ = [
     "CHUNK_ROWS",
@@ -67,5 +72,7 @@ __all__ = [
     "TensorPrediction",
     "Waiter",
     "choose_media_type",
+    "classified_output",
     "current_answer",
+    "log_probabilities",
 ]

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
-from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint
+from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint, TensorEndpoint
+from app.registry.comparison import TabularComparison, TensorComparison, why_not_comparable
 from app.registry.registry import Registry, Rollout
-from app.registry.shadow import Mirror, why_not_comparable
+from app.registry.shadow import Mirror
 from app.settings import Settings, Target, variable
 from stateserve.errors import StateserveError
 from stateserve.model import AnyModel, Predictor
@@ -121,8 +122,11 @@ def _why_idle(target: Target, ours: AnyModel, theirs: AnyModel) -> str | None:
 
 
 def _mirrored(default: AnyEndpoint, shadow: AnyEndpoint, counts: RolloutCounts) -> AnyEndpoint:
-    if not isinstance(default, TabularEndpoint):
-        raise TypeError(f"no shadow compares {default.model.name}")
-    ours, theirs = default.predictor, shadow.predictor
-    pair = ours.name, ours.version, theirs.version
-    return default.observed_by(Mirror(theirs, ShadowCounts(counts, pair, ours.card.classes)))
+    ours = default.model
+    counted = ShadowCounts(counts, (ours.name, ours.version, shadow.model.version), ours.classes)
+    if isinstance(default, TensorEndpoint) and isinstance(shadow, TensorEndpoint):
+        tensors = TensorComparison(shadow.pipeline.model, counted)
+        return default.observed_by(Mirror(tensors, counted))
+    if isinstance(default, TabularEndpoint):
+        return default.observed_by(Mirror(TabularComparison(shadow.predictor, counted), counted))
+    raise TypeError(f"no shadow compares {ours.name}")

@@ -7,61 +7,43 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import numpy as np
-
 from app.monitor import ShadowCounts
-from app.predict import CHUNK_ROWS, Answered, Observer, Prediction
-from stateserve.model import AnyModel, Predictor
+from app.predict import Answered, Observer, Predicted
+from app.registry.comparison import Comparison
 
 logger = logging.getLogger("app.shadow")
 # A comparison blocks the interpreter; with this many requests for 0.1 ms.
 MOST_TOGETHER = 64
-# Waiting rows stay in memory; beyond this number the shadow drops requests. All rows of a large
-# request are added at once, after its answer.
-MOST_WAITING_ROWS = 8 * CHUNK_ROWS
 
 
-def why_not_comparable(default: AnyModel, shadow: AnyModel) -> str | None:
-    """Why the two versions cannot be compared; None if they can."""
-    if not (isinstance(default, Predictor) and isinstance(shadow, Predictor)):
-        return "only tabular classifiers are compared"
-    for what in ("features", "classes"):
-        ours, theirs = (
-            [getattr(each, "name", each) for each in getattr(predictor.card, what)]
-            for predictor in (default, shadow)
-        )
-        if ours != theirs:
-            return f"its {what} are {', '.join(theirs)}; those of the default {', '.join(ours)}"
-    return None
-
-
-class Mirror(Observer[Prediction]):
+class Mirror(Observer[Predicted]):
     """Compares a shadow with answers, in a thread that yields after each small batch.
 
     It computes nothing in the event loop's thread, raises nothing, and drops requests that do
     not fit into its queue: a slow shadow misses requests but delays none.
     """
 
-    def __init__(self, shadow: Predictor, counts: ShadowCounts) -> None:
-        self._shadow = shadow
+    def __init__(self, compare: Comparison[Predicted], counts: ShadowCounts) -> None:
+        self._compare = compare
         self._counts = counts
-        self._waiting: deque[Prediction] = deque()
-        self._waiting_rows = 0
+        # Waiting predictions stay in memory, with their weights.
+        self._waiting: deque[tuple[Predicted, int]] = deque()
+        self._weight = 0
         self._busy = False
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "shadow")
 
-    def answered(self, answered: Sequence[Answered[Prediction]]) -> None:
+    def answered(self, answered: Sequence[Answered[Predicted]]) -> None:
         for _, prediction, _ in answered:
             self.offer(prediction)
 
-    def offer(self, prediction: Prediction) -> None:
-        rows = prediction.end - prediction.start
+    def offer(self, prediction: Predicted) -> None:
+        weight = self._compare.weight(prediction)
         with self._lock:
-            fits = self._waiting_rows + rows <= MOST_WAITING_ROWS
+            fits = self._weight + weight <= self._compare.most_waiting
             if fits:
-                self._waiting.append(prediction)
-                self._waiting_rows += rows
+                self._waiting.append((prediction, weight))
+                self._weight += weight
             starts = fits and not self._busy
             self._busy |= fits
         if not fits:
@@ -84,18 +66,20 @@ class Mirror(Observer[Prediction]):
             # preempted thread would hold the lock even longer.
             time.sleep(0)
 
-    def _take(self) -> list[Prediction]:
-        batch: list[Prediction] = []
+    def _take(self) -> list[Predicted]:
+        batch: list[Predicted] = []
         rows = 0
+        most_rows = self._compare.most_rows
         with self._lock:
-            while self._waiting and len(batch) < MOST_TOGETHER and rows < CHUNK_ROWS:
-                batch.append(self._waiting.popleft())
-                rows += batch[-1].end - batch[-1].start
-            self._waiting_rows -= rows
+            while self._waiting and len(batch) < MOST_TOGETHER and rows < most_rows:
+                prediction, weight = self._waiting.popleft()
+                batch.append(prediction)
+                rows += prediction.end - prediction.start
+                self._weight -= weight
             self._busy = bool(batch)
         return batch
 
-    def _attempt(self, batch: list[Prediction]) -> None:
+    def _attempt(self, batch: list[Predicted]) -> None:
         try:
             self._compare(batch)
         except Exception:
@@ -106,16 +90,3 @@ class Mirror(Observer[Prediction]):
                 return
             self._counts.failed.inc()
             logger.debug("the shadow failed", exc_info=True)
-
-    def _compare(self, batch: list[Prediction]) -> None:
-        logs = self._shadow.log_probabilities(
-            np.concatenate([whole.rows[start:end] for whole, start, end in batch])
-        )
-        if not np.isfinite(logs).all():
-            raise OverflowError("the shadow's forward pass overflows")
-        probabilities, indices = (
-            np.concatenate([getattr(whole, name)[start:end] for whole, start, end in batch])
-            for name in ("probabilities", "indices")
-        )
-        distance = np.abs(np.exp(logs, dtype=np.float64) - probabilities).mean(axis=1).sum()
-        self._counts.add(len(batch), indices, logs.argmax(axis=1), float(distance))

@@ -1,7 +1,8 @@
 """GET /models/{model}/comparison: compares a canary or shadow with the default version."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -11,7 +12,7 @@ from app.api.dependencies import ServiceDep
 from app.api.endpoints.models import ModelName
 from app.api.openapi.schemas import problems
 from app.api.service import Service
-from app.monitor import Snapshot
+from app.monitor import TOLERANCE, Snapshot
 from app.registry import why_not
 from app.settings import Target
 
@@ -39,12 +40,28 @@ class Canary(Part):
     answers: list[Answers]
 
 
+class OutputDifference(BaseModel):
+    """The differences of an output's values, over `rows` rows of both versions.
+
+    A row's relative difference is the Euclidean norm of the difference, divided by the larger
+    norm. A row is close if no value differs by more than `tolerance` of its largest value, or of 1.
+    """
+
+    name: str
+    rows: int
+    mean_absolute: float | None
+    largest_absolute: float
+    largest_relative: float
+    close_share: float | None
+    tolerance: float = TOLERANCE
+
+
 class Shadow(Part):
     """Its predictions for rows that the default version answered; no request waits for them.
 
     `requests` were compared, `shed` were dropped because the shadow's queue was full, `failed`
     ended in an error of the shadow. `confusion` counts rows by the default's class, then by the
-    shadow's.
+    shadow's. `outputs` compares the values of outputs without classes.
     """
 
     requests: int
@@ -55,6 +72,7 @@ class Shadow(Part):
     disagreement_share: float | None = Field(description="disagreements / rows")
     mean_absolute_difference: float | None = Field(description="of the probabilities")
     confusion: dict[str, dict[str, int]]
+    outputs: list[OutputDifference]
 
 
 class RolloutView(BaseModel):
@@ -119,7 +137,11 @@ def _shadow(service: Service, counts: Snapshot, target: Target, default: str | N
     confusion: dict[str, dict[str, int]] = defaultdict(dict)
     for labels, value in samples("shadow_rows_total"):
         confusion[labels["default_class"]][labels["shadow_class"]] = int(value)
-    rows = sum(sum(row.values()) for row in confusion.values())
+    outputs = [
+        _output(labels["output"], int(rows), partial(total, output=labels["output"]))
+        for labels, rows in samples("shadow_output_rows_total")
+    ]
+    classified = sum(sum(row.values()) for row in confusion.values())
     disagreements = int(total("shadow_disagreements_total"))
     distance = total("shadow_probability_difference_total")
     return Shadow(
@@ -129,9 +151,21 @@ def _shadow(service: Service, counts: Snapshot, target: Target, default: str | N
         requests=int(total("shadow_requests_total", result="compared")),
         shed=int(total("shadow_requests_total", result="shed")),
         failed=int(total("shadow_requests_total", result="failed")),
-        rows=rows,
+        rows=max([classified, *(each.rows for each in outputs)]),
         disagreements=disagreements,
-        disagreement_share=disagreements / rows if rows else None,
-        mean_absolute_difference=distance / rows if rows else None,
+        disagreement_share=disagreements / classified if classified else None,
+        mean_absolute_difference=distance / classified if classified else None,
         confusion=confusion,
+        outputs=outputs,
+    )
+
+
+def _output(name: str, rows: int, total: Callable[[str], float]) -> OutputDifference:
+    return OutputDifference(
+        name=name,
+        rows=rows,
+        mean_absolute=total("shadow_output_difference_total") / rows if rows else None,
+        largest_absolute=total("shadow_output_largest_absolute_difference"),
+        largest_relative=total("shadow_output_largest_relative_difference"),
+        close_share=total("shadow_output_close_rows_total") / rows if rows else None,
     )

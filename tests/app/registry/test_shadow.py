@@ -16,7 +16,8 @@ from app.predict.deadline import Deadline
 from app.predict.pending_answer import PendingAnswer
 from app.predict.prediction import Prediction
 from app.predict.tabular_pipeline import TabularPipeline
-from app.registry.shadow import MOST_WAITING_ROWS, Mirror, why_not_comparable
+from app.registry.comparison import TabularComparison, why_not_comparable
+from app.registry.shadow import Mirror
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
@@ -43,7 +44,7 @@ class Watched:
         self.metrics = Metrics()
         counts = ShadowCounts(RolloutCounts(self.metrics), ("wine", "1", "2"), CLASSES)
         self.default = make_predictor(1, "1")
-        self.mirror = Mirror(shadow, counts)
+        self.mirror = Mirror(TabularComparison(shadow, counts), counts)
         self.pipeline = TabularPipeline(
             self.default, [ModelMetrics(self.metrics, self.default), self.mirror]
         )
@@ -139,7 +140,7 @@ async def test_a_shadow_that_hangs_delays_nobody_and_misses_what_does_not_fit(sl
     await watched.predict(ROWS[:1])
     await watched.until(slow.entered.is_set)
     batch = 64
-    offered = MOST_WAITING_ROWS // batch + 10
+    offered = TabularComparison.most_waiting // batch + 10
     for _ in range(offered):
         prediction = await watched.predict(ROWS[:batch])
         assert prediction.end - prediction.start == batch
