@@ -101,4 +101,6 @@ def _array(name: str, given: object) -> Array:
     array = to_array(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.dtype.hasobject or array.dtype.names or array.dtype.kind in "USmM":
         raise ValueError(f"the example {name} is an array of {array.dtype}, not of numbers")
+    if array.size == 0:
+        raise ValueError(f"the example {name} has no elements")
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)

@@ -62,8 +62,6 @@ class Runner:
 def prove(run: Runner, example: Mapping[str, Array]) -> Golden:
     """The golden inputs and outputs of one row and of three. Raises NotServable."""
     lengths = {name: len(array) for name, array in example.items()}
-    if 0 in lengths.values():
-        raise NotServable(Stage.CALLED, "the example has no row")
     if len(set(lengths.values())) > 1:
         raise NotServable(Stage.CALLED, f"the rows of the example differ: {lengths}")
     _run(run, _rows(example, 0, GOLDEN_ROWS), Stage.CALLED, "the example")

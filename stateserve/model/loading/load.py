@@ -51,7 +51,7 @@ def _load_packed(
     path: Path, card: ModelCard, name: str, version: str, *, allow_code: bool
 ) -> TensorModel:
     state = read_state_without(path, card.prefix)
-    golden = read_golden(path.parent, card)
+    golden = read_golden(card_path(path), card)
     code = open_packed(path.parent, card.code, allow_code=allow_code)
     if state is not None:
         # Before any code runs.

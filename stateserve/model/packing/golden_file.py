@@ -33,14 +33,14 @@ def encode_golden(golden: Golden, name: str) -> tuple[bytes, GoldenFile]:
     return content, GoldenFile(file=name, sha256=hashlib.sha256(content).hexdigest())
 
 
-def read_golden(folder: Path, card: ModelCard) -> Golden:
+def read_golden(card_file: Path, card: ModelCard) -> Golden:
     """The golden arrays of a card, which fit its signature.
 
     Raises CardMismatch, one line that names the file.
     """
     if card.golden is None:
-        raise CardMismatch("golden: Field required")
-    path = folder / card.golden.file
+        raise CardMismatch(f"{card_file}: golden: Field required")
+    path = card_file.parent / card.golden.file
     try:
         content = read_regular_file(path, MAX_BYTES)
         if hashlib.sha256(content).hexdigest() != card.golden.sha256:
@@ -66,7 +66,7 @@ def _sorted_out(tensors: Mapping[str, Array], card: ModelCard) -> Golden:
         found[int(rows)][SIDES.index(side)][name] = array
     if not found:
         raise ValueError("no tensor in it")
-    for count, (inputs, outputs) in found.items():
+    for count, (inputs, outputs) in sorted(found.items()):
         for wanted, arrays in ((card.inputs, inputs), (card.outputs, outputs)):
             if arrays.keys() != {each.name for each in wanted}:
                 raise ValueError(f"{count} rows: its tensors are not those of the card")
