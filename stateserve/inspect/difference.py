@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint import Values, dtype_name, value_chunks
-from stateserve.inspect.statistics import SAFE_EXPONENT
+from stateserve.inspect.statistics import SAFE_EXPONENT, real
 
 # Elements that are copied to float64 at a time: 2 MiB, for a state of any size.
 CHUNK = 2**18
@@ -38,7 +38,7 @@ class Difference:
     `changed` counts elements whose values differ (NaN equals NaN), `non_finite` those that
     are NaN or infinite in either state. relative_norm is |second - first| / |first| in
     Euclidean norms. A figure is None if it is undefined (no finite elements, division by a
-    norm of zero) or too large for float64.
+    norm of zero) or too large for float64. Of complex numbers the magnitudes are compared.
     """
 
     name: str
@@ -92,7 +92,7 @@ def _difference(name: str, first: Values, second: Values) -> Difference:
     # Over all chunks: sum of |b - a|, and the dot products of b - a, a and b.
     sums = np.zeros(5)
     for x, y in zip(value_chunks(first, CHUNK), value_chunks(second, CHUNK), strict=True):
-        a, b = x.astype(np.float64), y.astype(np.float64)
+        a, b = real(x).astype(np.float64), real(y).astype(np.float64)
         # In their own dtype, since float64 cannot represent every int64.
         unequal = x != y if same_dtype else a != b
         changed += int(np.count_nonzero(unequal & ~(np.isnan(a) & np.isnan(b))))
@@ -124,7 +124,7 @@ def _shift(first: Values, second: Values) -> int:
     largest = 0.0
     for tensor in (first, second):
         for chunk in value_chunks(tensor, CHUNK):
-            numbers = chunk.astype(np.float64)
+            numbers = real(chunk).astype(np.float64)
             numbers = numbers[np.isfinite(numbers)]
             if numbers.size:
                 largest = max(largest, float(np.abs(numbers).max()))

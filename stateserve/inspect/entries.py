@@ -122,7 +122,12 @@ def _index_part(part: str) -> int | slice | EllipsisType:
 
 
 def json_values(array: Array) -> object:
-    """Nested lists in the array's shape, with None for NaN and infinity."""
+    """Nested lists in the array's shape, with None for NaN and infinity.
+
+    A complex number is a list of its real and its imaginary part.
+    """
+    if np.iscomplexobj(array):
+        array = np.stack([array.real, array.imag], axis=-1)
     missing = ~np.isfinite(array)
     if not missing.any():
         return array.tolist()

@@ -32,7 +32,10 @@ class Statistics:
 
 
 def statistics(tensor: Values) -> Statistics:
-    """Statistics of a tensor of any shape; it is read in chunks, twice, and not copied."""
+    """Statistics of a tensor of any shape; it is read in chunks, twice, and not copied.
+
+    Those of complex numbers are of their magnitudes.
+    """
     lowest, highest = math.inf, -math.inf
     finite = zeros = 0
     for chunk in _finite(_tensor_chunks(tensor)):
@@ -85,6 +88,7 @@ class Histogram:
 
 def histogram(array: Array, bins: int) -> Histogram:
     """Count the finite elements, of any shape and strides, in bins of equal width."""
+    array = real(array)
     bounds = [
         (chunk.min(), chunk.max()) for chunk in _finite(array_chunks(array, CHUNK, np.float64))
     ]
@@ -105,7 +109,12 @@ def histogram(array: Array, bins: int) -> Histogram:
 
 def _tensor_chunks(tensor: Values) -> Iterator[Chunk]:
     for chunk in value_chunks(tensor, CHUNK):
-        yield chunk.astype(np.float64)
+        yield real(chunk).astype(np.float64)
+
+
+def real(array: Array) -> Array:
+    """The array itself, or the magnitudes of complex numbers."""
+    return np.abs(array) if np.iscomplexobj(array) else array
 
 
 def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:

@@ -100,5 +100,7 @@ AnyModel = Model[nn.Module, AnyCard]
 
 def describe_module(module: nn.Module) -> list[Entry]:
     """The entries of the module's state_dict, in its order, with their kinds."""
-    trainable = {name: each.requires_grad for name, each in module.named_parameters()}
+    # With all names of tied parameters.
+    parameters = module.named_parameters(remove_duplicate=False)
+    trainable = {name: each.requires_grad for name, each in parameters}
     return describe_state(module.state_dict(), trainable)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
+import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -134,10 +135,15 @@ def read_tensor(
                 histogram=histogram(array, query.histogram) if query.histogram else None,
             )
             return _json(view)
-        stream = stream_npy(array) if chosen == "npy" else stream_safetensors({name: array})
+        stream = stream_npy(_plain(array)) if chosen == "npy" else stream_safetensors({name: array})
         return attachment(stream, FORMATS[chosen], f"{name}.{chosen}")
 
     return unless_known(request, f"{entry.sha256}-{chosen}", make)
+
+
+def _plain(array: Array) -> Array:
+    """bfloat16 and float8, which the npy format lacks, as float32, which has all their values."""
+    return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
 
 
 def _format_for(request: Request) -> str:
