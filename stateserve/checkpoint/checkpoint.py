@@ -8,10 +8,12 @@ from typing import Self
 from stateserve.checkpoint.arrays import Array, State
 from stateserve.checkpoint.content import FoundState, Node, describe, find_states, flatten, walk
 from stateserve.checkpoint.dtypes import PLAIN
+from stateserve.checkpoint.open_files import OpenFiles
 from stateserve.checkpoint.pickles.objects import Opaque
-from stateserve.checkpoint.readers.formats import SUFFIXES, Content, read_content
+from stateserve.checkpoint.readers.folder import find_in_folder
+from stateserve.checkpoint.readers.formats import SUFFIXES, Content
 from stateserve.checkpoint.readers.safetensors_file import read_safetensors
-from stateserve.checkpoint.sources import File, Memory
+from stateserve.checkpoint.sources import Memory
 from stateserve.checkpoint.tensors import LazyTensor, Storage
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
 
@@ -25,25 +27,28 @@ class Checkpoint:
     the tensors, and `notes` say what is unusual, such as a wrong suffix.
     """
 
-    def __init__(self, path: Path, content: Content, file: File) -> None:
+    def __init__(self, path: Path, content: Content, files: OpenFiles) -> None:
         self.path = path
         self.format, self.root, self.metadata = content.format, content.root, content.metadata
         self.notes = [*content.notes, *_suffix_notes(path, content.format)]
-        self._file = file
+        self._files, self._inflated = files, content.size
 
     @classmethod
     def open(cls, path: Path, *, follow: bool = True) -> Self:
-        """Open the file. Raises CheckpointError, one line that begins with the path.
+        """Open a file, or a folder of files that belong together.
 
-        Unless `follow`, a symbolic link out of its own folder is refused.
+        Unless `follow`, folders and symbolic links out of their own folder are refused. Raises
+        CheckpointError, one line that begins with the path.
         """
-        file = File(path, follow=follow)
+        found = find_in_folder(path) if follow and path.is_dir() else path
+        files = OpenFiles(found.parent, follow=follow)
+        source = files.open(found.name)
         try:
-            return cls(path, read_content(file), file)
+            return cls(path, files.read(source), files)
         except CheckpointError as error:
-            raise type(error)(f"{path}: {error}") from None
+            raise type(error)(f"{found}: {error}") from None
         except MemoryError:
-            raise UnreadableCheckpoint(f"{path}: larger than the memory") from None
+            raise UnreadableCheckpoint(f"{found}: larger than the memory") from None
 
     def walk(self) -> Iterator[Node]:
         """Every value of the content with its path: numbers, texts and objects, too."""
@@ -147,7 +152,8 @@ class Checkpoint:
         return state
 
     def _size(self) -> int:
-        return self._file.size
+        """The bytes of all files, once inflated."""
+        return max(self._inflated, sum(file.size for file in self._files.opened.values()))
 
     def _require_readable(self, name: str, tensor: LazyTensor) -> None:
         try:
@@ -173,7 +179,8 @@ class Checkpoint:
         try:
             for storage in storages:
                 storage.verify()
-            self._file.require_unchanged()
+            for file in self._files.opened.values():
+                file.require_unchanged()
         except CheckpointError as error:
             raise type(error)(f"{self.path}: {error}") from None
 

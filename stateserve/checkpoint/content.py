@@ -134,17 +134,19 @@ def _describe_opaque(value: Opaque) -> str:
 
 def find_states(root: object) -> dict[str, FoundState]:
     """The states of a tree by key: the names of the path, with slashes between them."""
-    found: dict[str, FoundState] = {}
+    found: dict[tuple[str, ...], FoundState] = {}
     covered: set[tuple[str, ...]] = set()
     for node in walk(root):
         if node.seen or any(node.path[:depth] in covered for depth in range(len(node.path))):
             continue
         state = _state_at(node)
         if state is not None:
-            found[state.key] = state
+            found[node.path] = state
             if state.kind != "state":
                 covered.add(node.path)
-    return found
+    # Tensors beside a state, such as that of the random generator, are no state.
+    outer = {path[:depth] for path in found for depth in range(len(path))}
+    return {state.key: state for path, state in found.items() if path not in outer}
 
 
 def _state_at(node: Node) -> FoundState | None:
@@ -158,11 +160,18 @@ def _state_at(node: Node) -> FoundState | None:
         return FoundState(
             key, "optimizer", tensors, {**others, "param_groups": value["param_groups"]}
         )
-    tensors = {name: each for name, each in value.items() if isinstance(each, LazyTensor)}
+    tensors = {name: each for name, each in value.items() if _is_tensor(each)}
     if not tensors or not all(isinstance(name, str) for name in tensors):
         return None
     others = {key_text(name): each for name, each in value.items() if name not in tensors}
     return FoundState(key, "state", tensors, others)
+
+
+def _is_tensor(value: object) -> bool:
+    # A NumPy scalar, such as the best accuracy, is a number.
+    return isinstance(value, LazyTensor) and not (
+        isinstance(value, PickledArray) and not value.shape
+    )
 
 
 def flatten(root: object) -> tuple[dict[str, LazyTensor], dict[str, object]]:

@@ -32,6 +32,20 @@ def read_archive_pickle(archive: ZipArchive, name: str, folder: str) -> object:
     )
 
 
+def data_pickles(archive: ZipArchive) -> list[str]:
+    """The names of the pickles that have the tensors: one, in an archive of torch.save."""
+    return [name for name in archive.entries if f"/{name}".endswith("/data.pkl")]
+
+
+def read_archive(archive: ZipArchive) -> object:
+    """Read an archive of torch.save, whatever its folder is called. Raises CheckpointError."""
+    pickles = data_pickles(archive)
+    if len(pickles) != 1:
+        raise UnreadableCheckpoint("not a whole archive written by torch.save: it has no data.pkl")
+    folder = pickles[0].removesuffix("data.pkl")
+    return read_archive_pickle(archive, pickles[0], f"{folder}data/")
+
+
 class _ArchiveStorages:
     def __init__(self, archive: ZipArchive, folder: str) -> None:
         self._archive, self._folder = archive, folder
@@ -106,7 +120,10 @@ def read_legacy(source: Source) -> object:
     """
     storages: dict[str, tuple[Storage, int]] = {}
 
-    def load(persistent_id: Sequence[object]) -> Storage:
+    def load(persistent_id: Sequence[object]) -> object:
+        if type(persistent_id) is tuple and persistent_id[:1] == ("module",):
+            # A class of a module, and its source code.
+            return persistent_id[1]
         dtype, key, count = _parts(persistent_id)
         if key not in storages:
             # A part of the file, once the place is known.

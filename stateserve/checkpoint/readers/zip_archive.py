@@ -9,12 +9,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stateserve.checkpoint.sources import Memory, Part, Source, read
+from stateserve.checkpoint.readers.inflated import Inflated
+from stateserve.checkpoint.sources import Part, Source, read
 from stateserve.errors import UnreadableCheckpoint
 
 # Each takes 46 bytes of the file, and about 600 of memory.
 MAX_ENTRIES = 50_000
-# A compressed entry is read whole.
+# Of all entries once inflated: this, and a multiple of the file.
 MAX_INFLATED = 2**26
 MAX_RATIO = 32
 END, END_BYTES = b"PK\x05\x06", 22
@@ -68,21 +69,13 @@ class ZipArchive:
         return self._stored(entry)
 
     def inflated(self, name: str) -> Source:
-        """The bytes of an entry; compressed ones are in memory. Raises UnreadableCheckpoint."""
+        """The bytes of an entry, compressed or not. Raises UnreadableCheckpoint."""
         entry = self._entry(name)
         if entry.method == STORED:
             return self._stored(entry)
         if entry.method != DEFLATED:
             raise UnreadableCheckpoint(f"{name!r:.100} is compressed by method {entry.method}")
-        part = self._stored(entry)
-        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            content = inflater.decompress(read(part, 0, part.size), entry.size + 1)
-        except zlib.error as error:
-            raise UnreadableCheckpoint(f"{name!r:.100} is damaged: {error}") from None
-        if len(content) != entry.size:
-            raise UnreadableCheckpoint(f"{name!r:.100} is not as long as the archive says")
-        return Memory(content)
+        return Inflated(self._stored(entry), entry.size)
 
     def read(self, name: str, limit: int) -> bytes:
         """The whole entry, its checksum verified. Raises UnreadableCheckpoint."""

@@ -1,0 +1,79 @@
+"""Name files that are no checkpoints of a known format, and say what to do with them."""
+
+from stateserve.checkpoint.sources import Source, read
+
+HEAD_BYTES = 512
+UNPACK = "unpack it and take the file inside"
+KERAS = "load it with Keras and save the weights as .npz or .safetensors"
+MAGICS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x1f\x8b", f"compressed by gzip; {UNPACK}"),
+    (0, b"BZh", f"compressed by bzip2; {UNPACK}"),
+    (0, b"\xfd7zXZ\x00", f"compressed by xz; {UNPACK}"),
+    (0, b"\x28\xb5\x2f\xfd", f"compressed by Zstandard; {UNPACK}"),
+    (0, b"\x04\x22\x4d\x18", f"compressed by LZ4; {UNPACK}"),
+    (0, b"7z\xbc\xaf\x27\x1c", f"a 7z archive; {UNPACK}"),
+    (0, b"Rar!\x1a\x07", f"a RAR archive; {UNPACK}"),
+    (257, b"ustar", f"a tar archive; {UNPACK}"),
+    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file, as of Keras (.h5); {KERAS}"),
+    (4, b"TFL3", "a TensorFlow Lite model, which is not read"),
+    (4, b"ET12", "an ExecuTorch program, which is not read; take the checkpoint it was made from"),
+    (0, b"lmgg", "a GGML file of before GGUF; convert it with llama.cpp"),
+    (0, b"tjgg", "a GGML file of before GGUF; convert it with llama.cpp"),
+    (0, b"ARROW1", "an Arrow file, not a checkpoint"),
+    (0, b"PAR1", "a Parquet file, not a checkpoint"),
+    (0, b"%PDF-", "a PDF file, not a checkpoint"),
+    (0, b"\x89PNG", "a PNG picture, not a checkpoint"),
+    (0, b"\xff\xd8\xff", "a JPEG picture, not a checkpoint"),
+    (0, b"SQLite format 3\x00", "an SQLite database, not a checkpoint"),
+    (0, b"\x7fELF", "a program or library of Linux, not a checkpoint"),
+    (0, b"ZF", "a file of joblib's, compressed; load it with joblib and save the arrays as .npz"),
+    (0, b"x\x9c", "compressed by zlib, as of joblib; load it with joblib and save arrays as .npz"),
+)
+LFS = b"version https://git-lfs.github.com/spec/"
+PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body")
+TEXT = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}
+
+
+def name_foreign(source: Source) -> str | None:
+    """What the file is, and what to do; None for bytes that say nothing."""
+    if source.size == 0:
+        return "the file is empty, as after a download that failed or a disk that was full"
+    head = read(source, 0, min(HEAD_BYTES, source.size))
+    if head.startswith(LFS):
+        return "a Git LFS pointer, not the file itself; fetch it: git lfs pull"
+    if head.lstrip().lower().startswith(PAGES):
+        return (
+            "a page of HTML or XML, not a checkpoint; the download was answered with a page, such "
+            "as of a login or an error"
+        )
+    for start, magic, text in MAGICS:
+        if head[start : start + len(magic)] == magic:
+            return text
+    if not any(head):
+        return "the file begins with zeros alone, as after a download or a copy that broke off"
+    return None
+
+
+def name_text(source: Source) -> str | None:
+    """A file of text, if it is one."""
+    head = read(source, 0, min(HEAD_BYTES, source.size))
+    if not TEXT.issuperset(head):
+        return None
+    line = head.split(b"\n")[0].decode("ascii", "replace").strip()
+    return f"a text, not a checkpoint; it begins with {line[:60]!r}"
+
+
+def name_archive(names: list[str]) -> str:
+    """A zip archive that is no checkpoint, by the names of its entries."""
+    if "MAR-INF/MANIFEST.json" in names:
+        return f"an archive of TorchServe (.mar); {UNPACK}"
+    if any(name.endswith("model.weights.h5") for name in names):
+        return f"a Keras archive (.keras); {KERAS}"
+    if any(name.endswith("saved_model.pb") for name in names):
+        return "a TensorFlow SavedModel in a zip archive, which is not read"
+    if any("data/aotinductor/" in name for name in names):
+        return "a package of AOTInductor, which holds native code and is not read"
+    if not names:
+        return "an empty zip archive"
+    shown = ", ".join(repr(name[:60]) for name in names[:3])
+    return f"a zip archive that is no checkpoint (it holds {shown}); {UNPACK}"

@@ -1,0 +1,58 @@
+"""Read .npy files and .npz archives. Source: numpy/lib/_format_impl.py, "Format Version 1.0"."""
+
+import io
+
+import numpy as np
+
+from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.pickles.objects import Opaque
+from stateserve.checkpoint.readers.zip_archive import ZipArchive
+from stateserve.checkpoint.sources import Part, Source, read
+from stateserve.checkpoint.tensors import LazyTensor, Storage, row_major
+from stateserve.errors import UnreadableCheckpoint
+
+MAGIC = b"\x93NUMPY"
+# numpy refuses longer headers, too.
+MAX_HEADER_BYTES = 10_000
+
+
+def is_npz(archive: ZipArchive) -> bool:
+    return bool(archive.entries) and all(name.endswith(".npy") for name in archive.entries)
+
+
+def read_npz(archive: ZipArchive) -> dict[str, object]:
+    """The arrays by name. Raises UnreadableCheckpoint."""
+    return {name.removesuffix(".npy"): read_npy(archive.inflated(name)) for name in archive.entries}
+
+
+def read_npy(source: Source) -> LazyTensor | Opaque:
+    """One array; one of what are no numbers is Opaque. Raises UnreadableCheckpoint."""
+    head = read(source, 0, min(source.size, MAX_HEADER_BYTES + 16))
+    stream = io.BytesIO(head)
+    try:
+        version = np.lib.format.read_magic(stream)
+        parse = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, columns_first, dtype = parse(stream)
+        data = Part(source, stream.tell(), source.size - stream.tell())
+        return _array(data, dtype, shape, columns_first=columns_first)
+    except (ValueError, TypeError, EOFError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UnreadableCheckpoint(f"not a whole .npy file ({reason:.200})") from None
+
+
+def _array(
+    data: Part, dtype: np.dtype[np.generic], shape: tuple[int, ...], *, columns_first: bool
+) -> LazyTensor | Opaque:
+    if dtype.name not in DTYPES:
+        # Of objects, which are a pickle, or of texts or dates.
+        return Opaque(f"numpy.ndarray of {'objects' if dtype.hasobject else dtype.str}")
+    count = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if count != data.size:
+        raise ValueError(f"{data.size} bytes for an array of {count}")
+    storage = Storage(data, dtype.name, big_endian=not dtype.isnative)
+    strides = row_major(shape[::-1])[::-1] if columns_first else row_major(shape)
+    return LazyTensor(storage, dtype.name, shape, strides)

@@ -1,0 +1,153 @@
+"""Read the initialisers of an ONNX model: its weights, without the graph.
+
+Source: github.com/onnx/onnx, onnx/onnx.proto.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Message, varint
+from stateserve.checkpoint.sources import File, Memory, Part, Source
+from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.errors import UnreadableCheckpoint
+
+DATA_TYPES = {
+    **{1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64"},
+    **{9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64", 14: "complex64"},
+    **{15: "complex128", 16: "bfloat16", 17: "float8_e4m3fn", 18: "float8_e4m3fnuz"},
+    **{19: "float8_e5m2", 20: "float8_e5m2fnuz", 24: "float8_e8m0fnu"},
+}
+OTHERS = {8: "string", 21: "uint4", 22: "int4", 23: "float4_e2m1fn", 25: "uint2", 26: "int2"}
+MODEL_GRAPH, MODEL_PRODUCER, MODEL_VERSION, MODEL_PROPERTY = 7, 2, 3, 14
+GRAPH_INITIALISER = 5
+DIMS, DATA_TYPE, NAME, RAW, EXTERNAL = 1, 2, 8, 9, 13
+# Of values that are not raw: the dtype of the numbers as they are written.
+TYPED = {4: "<f4", 5: "varint", 7: "varint", 10: "<f8", 11: "varint"}
+MAX_TYPED_BYTES = 2**26
+Numbers = NDArray[Any]
+Open = Callable[[str], File]
+
+
+def read_onnx(source: Source, open_file: Open) -> tuple[dict[str, LazyTensor], dict[str, str]]:
+    """The initialisers by name, and what the model says of itself. Raises UnreadableCheckpoint."""
+    model = Message(source, 0, source.size)
+    tensors: dict[str, LazyTensor] = {}
+    metadata: dict[str, str] = {}
+    graphs = 0
+    for field in model.fields():
+        if field.number == MODEL_GRAPH and field.kind == BYTES:
+            graphs += 1
+            _read_graph(model.message(field), source, open_file, tensors)
+        elif field.number == MODEL_PRODUCER and field.kind == BYTES:
+            metadata["producer"] = model.text(field)
+        elif field.number == MODEL_VERSION and field.kind == BYTES:
+            metadata["producer_version"] = model.text(field)
+        elif field.number == MODEL_PROPERTY and field.kind == BYTES:
+            entry = model.message(field)
+            key, value = ([entry.text(f) for f in entry.fields() if f.number == n] for n in (1, 2))
+            metadata |= dict(zip(key, value, strict=False))
+    if not graphs:
+        raise UnreadableCheckpoint("not a checkpoint of a known format")
+    return tensors, metadata
+
+
+def _read_graph(
+    graph: Message, source: Source, open_file: Open, tensors: dict[str, LazyTensor]
+) -> None:
+    for field in graph.fields():
+        if field.number == GRAPH_INITIALISER and field.kind == BYTES:
+            name, tensor = _Initialiser(graph.message(field), source).tensor(open_file)
+            if name in tensors:
+                raise UnreadableCheckpoint("two initialisers of one name")
+            tensors[name] = tensor
+
+
+class _Initialiser:
+    def __init__(self, message: Message, source: Source) -> None:
+        self._message, self._source = message, source
+        self._shape: list[int] = []
+        self._type, self._name = 0, ""
+        self._raw: Field | None = None
+        self._typed: list[tuple[str, Field]] = []
+        self._external: dict[str, str] = {}
+        for field in message.fields():
+            self._take(field)
+
+    def _take(self, field: Field) -> None:
+        if field.number == DIMS:
+            self._shape += self._numbers(field)
+        elif field.number == DATA_TYPE and field.kind == VARINT:
+            self._type = field.value
+        elif field.number == NAME:
+            self._name = self._message.text(field)
+        elif field.number == RAW and field.kind == BYTES:
+            self._raw = field
+        elif field.number == EXTERNAL and field.kind == BYTES:
+            entry = self._message.message(field)
+            key, value = ([entry.text(f) for f in entry.fields() if f.number == n] for n in (1, 2))
+            self._external |= dict(zip(key, value, strict=False))
+        elif field.number in TYPED:
+            self._typed.append((TYPED[field.number], field))
+
+    def _numbers(self, field: Field) -> list[int]:
+        """One number, or several in one field."""
+        if field.kind == VARINT:
+            return [field.value]
+        content, at, found = self._message.content(field, MAX_TYPED_BYTES), 0, []
+        while at < len(content):
+            value, at = varint(content, at)
+            found.append(value)
+        return found
+
+    def tensor(self, open_file: Open) -> tuple[str, LazyTensor]:
+        dtype = DATA_TYPES.get(self._type, OTHERS.get(self._type, f"ONNX's type {self._type}"))
+        storage = Storage(self._bytes(dtype, open_file), dtype)
+        try:
+            tensor = LazyTensor(storage, dtype, self._shape)
+        except ValueError as error:
+            raise UnreadableCheckpoint(f"{self._name!r:.100}: {error}") from None
+        if tensor.nbytes != storage.nbytes:
+            raise UnreadableCheckpoint(
+                f"{self._name!r:.100} has {storage.nbytes} bytes for its shape {self._shape!s:.200}"
+            )
+        return self._name, tensor
+
+    def _bytes(self, dtype: str, open_file: Open) -> Source:
+        if self._external:
+            return self._outside(open_file)
+        if self._raw is not None:
+            return Part(self._source, self._raw.start, self._raw.value)
+        return Memory(self._converted(dtype) if dtype in DTYPES else b"")
+
+    def _outside(self, open_file: Open) -> Source:
+        file = open_file(self._external.get("location", ""))
+        try:
+            start = int(self._external.get("offset", 0))
+            return Part(file, start, int(self._external.get("length", file.size - start)))
+        except ValueError:
+            raise UnreadableCheckpoint(f"{self._name!r:.100} is at no place of a file") from None
+
+    def _converted(self, dtype: str) -> bytes:
+        """The values that are written as numbers, one by one."""
+        parts = []
+        for kind, field in self._typed:
+            if kind == "varint":
+                numbers = np.array(self._numbers(field), np.uint64).view(np.int64)
+            else:
+                content = self._message.content(field, MAX_TYPED_BYTES)
+                numbers = np.frombuffer(content, np.dtype(kind))
+            parts.append(_as_written(numbers, dtype).tobytes())
+        return b"".join(parts)
+
+
+def _as_written(numbers: Numbers, dtype: str) -> Numbers:
+    """In the dtype's own form; 16-bit and 8-bit floats are written as integers of their bits."""
+    found = DTYPES[dtype]
+    if numbers.dtype.kind == "i" and found.kind not in "iub":
+        return numbers.astype(f"u{found.itemsize}")
+    width = "f4" if dtype == "complex64" else "f8" if dtype == "complex128" else found
+    return numbers.astype(width)

@@ -1,0 +1,127 @@
+"""Initialisers of ONNX models, encoded by hand after onnx.proto."""
+
+import struct
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.readers.onnx import DATA_TYPES, read_onnx
+from stateserve.checkpoint.sources import File, Memory
+from stateserve.errors import CheckpointError, UnreadableCheckpoint
+
+
+def varint(value: int) -> bytes:
+    parts = []
+    value &= 2**64 - 1
+    while value >= 0x80:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])
+
+
+def number(field: int, value: int) -> bytes:
+    return varint(field << 3) + varint(value)
+
+
+def block(field: int, content: bytes) -> bytes:
+    return varint(field << 3 | 2) + varint(len(content)) + content
+
+
+def tensor(name: str, kind: int, shape: tuple[int, ...], values: bytes) -> bytes:
+    dims = b"".join(number(1, length) for length in shape)
+    return block(5, dims + number(2, kind) + block(8, name.encode()) + values)
+
+
+def model(*initialisers: bytes) -> bytes:
+    graph = block(1, b"node") + block(2, b"name") + b"".join(initialisers)
+    return (
+        number(1, 8)
+        + block(2, b"made")
+        + block(7, graph)
+        + block(14, block(1, b"k") + block(2, b"v"))
+    )
+
+
+def no_files(name: str) -> File:
+    raise UnreadableCheckpoint(name)
+
+
+PACKED = b"".join(varint(value) for value in (1, -1, 300))
+HALVES = np.array([1.5, -2.0], np.float16)
+BRAIN = np.array([1.5, -2.0]).astype(ml_dtypes.bfloat16)
+CASES = {
+    "raw": (1, (2, 3), block(9, np.arange(6, dtype="<f4").tobytes()), [[0, 1, 2], [3, 4, 5]]),
+    "floats": (1, (2,), block(4, struct.pack("<2f", 1.5, 2.5)), [1.5, 2.5]),
+    "doubles": (11, (1,), block(10, struct.pack("<d", 0.1)), [0.1]),
+    "packed": (7, (3,), block(7, PACKED), [1, -1, 300]),
+    "one by one": (7, (2,), number(7, 5) + number(7, -6), [5, -6]),
+    "int8": (3, (2,), block(5, varint(-3) + varint(4)), [-3, 4]),
+    "bool": (9, (2,), block(5, varint(1) + varint(0)), [True, False]),
+    "half": (10, (2,), block(5, b"".join(map(varint, HALVES.view("u2").tolist()))), [1.5, -2.0]),
+    "brain": (16, (2,), block(5, b"".join(map(varint, BRAIN.view("u2").tolist()))), [1.5, -2.0]),
+    "unsigned": (13, (1,), block(11, varint(2**64 - 1)), [2**64 - 1]),
+    "complex": (14, (1,), block(4, struct.pack("<2f", 1, 2)), [1 + 2j]),
+    "scalar": (1, (), block(9, struct.pack("<f", 4)), 4),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_initialiser_has_its_values_however_they_are_written(case: str) -> None:
+    kind, shape, values, wanted = CASES[case]
+    tensors, metadata = read_onnx(Memory(model(tensor("w", kind, shape, values))), no_files)
+    assert tensors["w"].dtype == DATA_TYPES[kind]
+    assert tensors["w"].array().tolist() == wanted
+    assert metadata == {"producer": "made", "k": "v"}
+
+
+def test_values_in_another_file_are_read_from_it(tmp_path: Path) -> None:
+    (tmp_path / "w.data").write_bytes(bytes(8) + struct.pack("<2f", 1, 2))
+    entries = {"location": "w.data", "offset": "8", "length": "8"}
+    outside = b"".join(
+        block(13, block(1, key.encode()) + block(2, value.encode()))
+        for key, value in entries.items()
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(tensor("w", 1, (2,), outside + number(14, 1))))
+    checkpoint = Checkpoint.open(path)
+    assert checkpoint.format == "ONNX model"
+    assert checkpoint.read()["w"].tolist() == [1, 2]
+    path.write_bytes(path.read_bytes().replace(b"w.data", b"../dat"))
+    with pytest.raises(UnreadableCheckpoint, match=r"'\.\./dat' is not a file of the same folder"):
+        Checkpoint.open(path)
+
+
+def test_a_dtype_whose_values_are_not_read_is_listed() -> None:
+    tensors, _ = read_onnx(Memory(model(tensor("w", 22, (3,), block(9, b"ab")))), no_files)
+    assert (tensors["w"].dtype, tensors["w"].shape) == ("int4", (3,))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        model(tensor("w", 1, (3,), block(9, bytes(8)))),
+        model(tensor("w", 1, (2**62, 2**62), block(9, bytes(8)))),
+        model(tensor("w", 1, (1,), block(9, bytes(4))), tensor("w", 1, (1,), block(9, bytes(4)))),
+        number(1, 8) + block(2, b"made"),
+        model()[:-3],
+    ],
+    ids=["another shape", "a huge shape", "one name twice", "no graph", "cut short"],
+)
+def test_what_is_no_whole_model_is_refused(content: bytes) -> None:
+    with pytest.raises(UnreadableCheckpoint):
+        read_onnx(Memory(content), no_files)
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    try:
+        tensors, _ = read_onnx(Memory(content), no_files)
+    except CheckpointError:
+        return
+    for each in tensors.values():
+        assert each.nbytes <= 8 * len(content)
