@@ -8,6 +8,7 @@ StateserveError
 │   │   └── CodeNotAllowed     loading the model would run a Python file without permission
 │   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
+├── DeviceNotFound             this machine has no such device
 ├── ForwardFailed              the module raised an error, or its output does not fit its card
 ├── InvalidSlice               the index does not fit the tensor
 ├── InvalidNames               a pattern, prefix or renaming that does not fit the tensors' names
@@ -49,6 +50,10 @@ class StateMismatch(CheckpointError):
 
 
 class CardMismatch(CheckpointError):
+    pass
+
+
+class DeviceNotFound(StateserveError):
     pass
 
 

@@ -33,6 +33,7 @@ from app.registry import (
 )
 from app.settings import Settings
 from stateserve.errors import StateserveError
+from stateserve.model import require_device
 from stateserve.text import printable
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
             return create_app(Settings.read())
         except StateserveError as error:
             sys.exit(f"stateserve: {printable(str(error))}")
-    torch.set_num_threads(1)
+    torch.set_num_threads(settings.threads)
+    require_device(settings.device)
     # Before the models are loaded, so that errors in these settings appear at once.
     rates = Rates(shared and shared / "rates.lock")
     guard = Guard(Keys.of(settings, rates), everything=settings.api_keys is not None)

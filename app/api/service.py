@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from app.errors import NotProvided, NotReady
 from app.monitor import Metrics, Statistics, statistics_of
 from app.monitor.prediction_log import PredictionLog
-from app.predict import Endpoint, LargeRequests
+from app.predict import Endpoint, LargeRequests, TensorEndpoint
 from app.registry import Registry, Verbs
 from app.settings import Settings
 
@@ -51,8 +51,12 @@ class Service:
         return self.log
 
     def warm_up(self) -> None:
-        """Run the golden prediction again, to warm up caches for the first request."""
+        """Run golden inputs again: of the default, to warm up caches for the first request, and
+        of every tensor model, to open its backend in this process."""
         self.endpoint().warm_up()
+        for endpoint in self.registry.served():
+            if isinstance(endpoint, TensorEndpoint):
+                endpoint.warm_up()
         self.warmed_up = True
 
     def require_ready(self) -> None:

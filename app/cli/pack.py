@@ -59,6 +59,9 @@ def pack(
     program: Annotated[
         bool, typer.Option("--program", help="Write a program of torch.export, not the class.")
     ] = False,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="Add the ONNX graph, which ONNX Runtime serves.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the files there.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -86,7 +89,7 @@ def pack(
         hints=hints,
         strip_prefix=strip_prefix,
     )
-    packed = pack_model(state, output, options, name=name, program=program, replace=force)
+    packed = pack_model(state, output, options, name=name, program=program, onnx=onnx, replace=force)
     if as_json:
         print_json(_described(packed))
     else:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 from app.errors import SettingsError
 from app.settings import Settings, variable
-from stateserve.model import PROGRAM_SUFFIX, Hints, LoadOptions, parse_classes, parse_kwargs
+from stateserve.model import (
+    PROGRAM_SUFFIX,
+    BackendChoice,
+    Hints,
+    LoadOptions,
+    parse_classes,
+    parse_kwargs,
+)
 
 ONLY_WITH_CODE = ("kwargs", "example", "classes", "strip_prefix")
 
@@ -27,6 +34,7 @@ def load_options(settings: Settings) -> LoadOptions:
         hints=Hints(classes=parse_classes(settings.classes) if settings.classes else None),
         allow_code=settings.allow_code,
         strip_prefix=settings.strip_prefix or "",
+        backend=BackendChoice(settings.backend, settings.device, settings.threads),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 
 from app.monitor import Metrics
-from app.predict import AnyEndpoint
+from app.predict import AnyEndpoint, TensorEndpoint
 from app.registry.folder import Candidate
 from app.registry.load_turns import Turn
 from stateserve.errors import StateserveError, UnreadableCheckpoint
@@ -30,12 +30,17 @@ class Loader:
         self._turn = turn
         self._reloads = metrics.reloads
 
-    def attempt(self, candidate: Candidate) -> AnyEndpoint | Exception:
-        """Load, log and count; may run in a thread. An error is returned, not raised."""
+    def attempt(self, candidate: Candidate, *, serving: bool = False) -> AnyEndpoint | Exception:
+        """Load, log and count; may run in a thread. An error is returned, not raised.
+
+        While the process is `serving`, the backend is opened at once; before, a fork may follow.
+        """
         name, version = candidate.name, candidate.version
         try:
             with self._turn():
                 served = self.load(candidate)
+                if serving and isinstance(served, TensorEndpoint):
+                    served.warm_up()
         except Exception as error:
             self._reloads.labels(name, "refused").inc()
             unexpected = None if isinstance(error, StateserveError) else error
@@ -55,6 +60,6 @@ class Loader:
         served = self._build(model)
         for line in model.inferred if isinstance(model, TensorModel) else ():
             logger.info("version %s of %s, %s: %s", version, name, path, line)
-        for warning in model.card.warnings:
+        for warning in model.warnings:
             logger.warning("version %s of %s, %s: %s", version, name, path, warning)
         return served

@@ -246,7 +246,7 @@ class Registry:
         errors = []
         for candidate in candidates:
             with versions.loading(candidate.version):
-                outcome = await asyncio.to_thread(self._loader.attempt, candidate)
+                outcome = await asyncio.to_thread(self._loader.attempt, candidate, serving=True)
                 await asyncio.to_thread(keep_from_collector)
             versions.settle(candidate, outcome)
             self._publish(versions)

@@ -86,6 +86,17 @@ class Settings(BaseSettings):
         description="run the Python files that model cards name; without it, such models are "
         "refused",
     )
+    backend: Literal["auto", "eager", "onnxruntime"] = Field(
+        default="auto",
+        description="program that runs the model: eager PyTorch, or ONNX Runtime for a model that "
+        "was packed with --onnx; auto takes ONNX Runtime where both are there",
+    )
+    device: str = Field(
+        default="cpu", min_length=1, description="device of the model: cpu, cuda, cuda:N or mps"
+    )
+    threads: int = Field(
+        default=1, ge=1, le=1024, description="threads of one forward pass, in each worker process"
+    )
     version_policy: Annotated[str, AfterValidator(_require_policy)] = Field(
         default="latest", description="versions to serve: latest, latest:N, all, or such as 1,3"
     )

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from stateserve.model.arrays import to_array as to_array
     from stateserve.model.arrays import to_tensor as to_tensor
     from stateserve.model.arrays import to_tensors as to_tensors
+    from stateserve.model.backends.backend import Arrays as Arrays
+    from stateserve.model.backends.backend import BackendChoice as BackendChoice
+    from stateserve.model.backends.backend import require_device as require_device
     from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
@@ -51,7 +54,6 @@ if TYPE_CHECKING:
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
     from stateserve.model.signature import Signature as Signature
-    from stateserve.model.tensor_model import Arrays as Arrays
     from stateserve.model.tensor_model import TensorModel as TensorModel
     from stateserve.model.tensor_model import require_close as require_close
     from stateserve.model.training_data import Bootstrap as Bootstrap
@@ -71,6 +73,7 @@ __getattr__ = lazy_exports(
     {
         "architectures.user_class": ("PROGRAM_SUFFIX",),
         "arrays": ("to_array", "to_tensor", "to_tensors"),
+        "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
@@ -92,7 +95,7 @@ __getattr__ = lazy_exports(
         "packing.save_model": ("save_model",),
         "predictor": ("Predictor",),
         "signature": ("ImageInput", "Input", "Output", "Signature"),
-        "tensor_model": ("Arrays", "TensorModel", "require_close"),
+        "tensor_model": ("TensorModel", "require_close"),
         "training_data": (
             "Bootstrap",
             "Calibration",

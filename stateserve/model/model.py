@@ -71,6 +71,11 @@ class Model(ABC, Generic[Module, CardType]):
         """The names of the columns; empty for a model of other inputs than a table."""
         return []
 
+    @property
+    def warnings(self) -> list[str]:
+        """Warnings for users of the model."""
+        return self.card.warnings
+
     def describe(self) -> Future[list[Entry]]:
         """Every state_dict entry, computed once, in the background, at the first call."""
         with self._describing:

@@ -53,6 +53,13 @@ class GoldenFile(Frozen):
     sha256: Sha256
 
 
+class OnnxFile(Frozen):
+    """The ONNX graph of the module, with the weights of the state in it."""
+
+    file: FileName
+    sha256: Sha256
+
+
 class ModelCard(Frozen):
     """The card of a model with any code. `state_sha256` is stateserve.checkpoint.state_sha256.
 
@@ -68,6 +75,7 @@ class ModelCard(Frozen):
     state_sha256: Sha256
     prefix: Text = ""
     golden: GoldenFile | None = None
+    onnx: OnnxFile | None = None
     dataset: Text | None = None
     hyperparameters: dict[Name, Scalar] = Field(default={}, max_length=100)
     metrics: dict[Name, float] = Field(default={}, max_length=100)
@@ -86,8 +94,8 @@ class ModelCard(Frozen):
     def files(self) -> list[str]:
         """The files of the model beside its state, relative to the card's folder."""
         modules = self.code.modules if isinstance(self.code, UserClass) else {}
-        golden = [self.golden.file] if self.golden else []
-        return [self.code.file, *modules, *golden]
+        others = [each.file for each in (self.golden, self.onnx) if each]
+        return [self.code.file, *modules, *others]
 
     @property
     def warnings(self) -> list[str]:

@@ -18,8 +18,8 @@ class ModuleCall:
     """Passes arrays to `forward`: by position where their names are its first parameters, in
     order, or none of its parameters; else by name."""
 
-    def __init__(self, module: nn.Module, names: Sequence[str]) -> None:
-        self._module, self._names = module, names
+    def __init__(self, module: nn.Module, names: Sequence[str], device: str = "cpu") -> None:
+        self._module, self._names, self._device = module, names, device
         self._by_name = takes_by_name(module, names)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
@@ -27,7 +27,7 @@ class ModuleCall:
 
         The arrays are writable, and may be changed by the module.
         """
-        tensors = {name: to_tensor(inputs[name]) for name in self._names}
+        tensors = {name: to_tensor(inputs[name]).to(self._device) for name in self._names}
         try:
             with torch.inference_mode():
                 if self._by_name:

@@ -3,46 +3,45 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from pathlib import Path
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
-from stateserve.model.arrays import to_array
+from stateserve.model.backends.backend import Arrays, Backend, BackendChoice
+from stateserve.model.backends.eager import Eager
+from stateserve.model.backends.onnx_graph import read_packed
+from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.example import zeros
 from stateserve.model.model import Model
 from stateserve.model.model_card import ModelCard
-from stateserve.model.module_call import ModuleCall
-from stateserve.model.signature import Output, Signature
+from stateserve.model.signature import Signature
 
-Arrays = dict[str, Array]
 # Another CPU, another number of rows or another backend rounds differently.
 GOLDEN_TOLERANCE = 1e-4
 # float16 has 11 bits of precision, bfloat16 has 8.
 COARSE_TOLERANCE = {"float16": 1e-2, "bfloat16": 5e-2}
 
 
-class Backend(Protocol):
-    """Runs the forward pass; `name` is shown to users of the model."""
-
-    name: str
-
-    def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
-        """Map the arrays of all inputs, with one batch axis, to those of all outputs."""
-
-
 @dataclass(frozen=True)
 class TensorModel(Model[nn.Module, ModelCard]):
     """A module with a signature; `golden` has the arrays of the card's golden file, by the number
     of rows. `notes` say what was assumed where the signature was inferred.
+
+    The backend of `choice` is opened at its first use, since its threads and its device do not
+    survive a fork.
     """
 
     golden: Mapping[int, tuple[Arrays, Arrays]] = field(
         default_factory=dict, repr=False, compare=False
     )
     notes: Sequence[str] = ()
+    choice: BackendChoice = field(default_factory=BackendChoice, compare=False)
+    # The packed ONNX graph, and why it is not used.
+    graph: Path | None = None
+    graph_fault: str | None = None
 
     @property
     def inferred(self) -> list[str]:
@@ -61,13 +60,29 @@ class TensorModel(Model[nn.Module, ModelCard]):
                 return output.classes or [str(index) for index in range(output.shape[1])]
         return []
 
+    @property
+    def warnings(self) -> list[str]:
+        fault = f"the ONNX graph is not used: {self.graph_fault}"
+        return [*self.card.warnings, *([fault] if self.graph_fault else [])]
+
     @cached_property
     def backend(self) -> Backend:
-        return Eager(self.module, self.signature)
+        return self.open_backend()
 
     @property
     def backend_name(self) -> str:
-        return self.backend.name
+        return OnnxRuntime.name if self._runs_graph else Eager.name_on(self.choice.device)
+
+    @property
+    def _runs_graph(self) -> bool:
+        return self.graph is not None and self.graph_fault is None and self.choice.takes_graph()
+
+    def open_backend(self) -> Backend:
+        """A backend of its own. Raises CardMismatch, UnsafeCheckpoint or MissingExtra."""
+        if self._runs_graph and self.graph and self.card.onnx:
+            content = read_packed(self.graph, self.card.onnx.sha256)
+            return OnnxRuntime(content, self.signature, self.choice.threads)
+        return Eager(self.module, self.signature, self.choice.device)
 
     @cached_property
     def example(self) -> Arrays:
@@ -88,11 +103,15 @@ class TensorModel(Model[nn.Module, ModelCard]):
         """
         return self.backend(inputs)
 
-    def require_golden_outputs(self) -> None:
-        """Raise CardMismatch unless the golden inputs give the golden outputs."""
+    def require_golden_outputs(self, backend: Backend | None = None) -> None:
+        """Raise CardMismatch unless the golden inputs give the golden outputs.
+
+        `backend` is the model's own if it is None.
+        """
+        run = backend or self.backend
         for rows, (inputs, outputs) in self.golden.items():
             try:
-                found = self.run({name: array.copy() for name, array in inputs.items()})
+                found = run({name: array.copy() for name, array in inputs.items()})
             except ForwardFailed as error:
                 raise CardMismatch(f"the golden inputs of {rows} rows: {error}") from None
             for name in found:
@@ -113,34 +132,3 @@ def require_close(name: str, found: Array, golden: Array, where: str) -> None:
     if not close.all():
         off = np.abs(a - b)[~close].max()
         raise CardMismatch(f"output {name!r} of {where} is off by up to {float(off):.3g}")
-
-
-class Eager:
-    """PyTorch's own forward, one operation after the other."""
-
-    name = "eager"
-
-    def __init__(self, module: nn.Module, signature: Signature) -> None:
-        names = [each.name for each in signature.inputs]
-        self._first = names[0]
-        self._call = ModuleCall(module, names)
-        self._outputs = signature.outputs
-
-    def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
-        rows = len(inputs[self._first])
-        found = self._call(inputs)
-        return {
-            output.name: _checked(output, found.get(output.name), rows) for output in self._outputs
-        }
-
-
-def _checked(output: Output, tensor: Tensor | None, rows: int) -> Array:
-    if tensor is None:
-        raise ForwardFailed(f"the model returned no output {output.name!r}")
-    array = to_array(tensor)
-    if str(array.dtype) != output.dtype or not output.fits(array.shape) or len(array) != rows:
-        raise ForwardFailed(
-            f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
-            f"the model card says {output.dtype} {output.shape}"
-        )
-    return array

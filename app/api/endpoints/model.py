@@ -24,7 +24,7 @@ def read_model(model: ModelDep, entries: EntriesDep, layers: LayersDep) -> JSONR
         totals=totals(entries),
         trainable=sum(each.numel() for each in module.parameters() if each.requires_grad),
         card=model.card,
-        warnings=model.card.warnings,
+        warnings=model.warnings,
         signature=signature,
         backend=model.backend_name,
         example=example_json(signature, model.example),

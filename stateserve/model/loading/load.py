@@ -13,6 +13,7 @@ from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.card import card_path
 from stateserve.model.inference import example_of, infer
 from stateserve.model.loading.card_file import read_any_card
+from stateserve.model.loading.golden_check import checked
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.model_card import ModelCard
@@ -41,18 +42,18 @@ def load_model(
             f"{card_path(path)}: the state has a model card; code is named for a state without one"
         )
     if isinstance(card, ModelCard):
-        return _load_packed(path, card, name, version, allow_code=options.allow_code)
+        return _load_packed(path, card, name, version, options)
     if options.code is not None or path.suffix == PROGRAM_SUFFIX:
         return _load_by_example(path, name, version, options)
     return Predictor.load(path, name, version)
 
 
 def _load_packed(
-    path: Path, card: ModelCard, name: str, version: str, *, allow_code: bool
+    path: Path, card: ModelCard, name: str, version: str, options: LoadOptions
 ) -> TensorModel:
     state = read_state_without(path, card.prefix)
     golden = read_golden(card_path(path), card)
-    code = open_packed(path.parent, card.code, allow_code=allow_code)
+    code = open_packed(path.parent, card.code, allow_code=options.allow_code)
     if state is not None:
         # Before any code runs.
         _require_hash(path, state, card)
@@ -60,10 +61,12 @@ def _load_packed(
         module = code.module_of(state)
     if state is None:
         _require_hash(path, module.state_dict(), card)
-    model = TensorModel(module, card, name, version, golden=golden)
+    graph = path.parent / card.onnx.file if card.onnx else None
+    model = TensorModel(
+        module, card, name, version, golden=golden, choice=options.backend, graph=graph
+    )
     with naming(path):
-        model.require_golden_outputs()
-    return model
+        return checked(model)
 
 
 def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) -> TensorModel:
@@ -80,7 +83,17 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         state_sha256=state_sha256(module.state_dict() if state is None else state),
         prefix=options.strip_prefix,
     )
-    return TensorModel(module, card, name, version, golden=found.golden, notes=found.notes)
+    model = TensorModel(
+        module,
+        card,
+        name,
+        version,
+        golden=found.golden,
+        notes=found.notes,
+        choice=options.backend,
+    )
+    with naming(path):
+        return checked(model)
 
 
 def _require_hash(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> None:

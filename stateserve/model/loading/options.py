@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch
+from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.inference import Example, Hints
 
 MAX_LABELS_BYTES = 2**23
@@ -30,6 +31,7 @@ class LoadOptions:
     hints: Hints = field(default_factory=Hints)
     allow_code: bool = False
     strip_prefix: str = ""
+    backend: BackendChoice = field(default_factory=BackendChoice)
 
 
 def parse_kwargs(text: str) -> dict[str, JsonValue]:

@@ -1,5 +1,6 @@
 """Pack a model: infer its signature, write its files, and load them again."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,15 @@ from stateserve.errors import CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
+from stateserve.model.backends.backend import BackendChoice
+from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
 from stateserve.model.card import card_path
 from stateserve.model.inference import Example, Hints, Inferred, example_of, infer
 from stateserve.model.inference.rows import GOLDEN_ROWS
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
-from stateserve.model.model_card import ModelCard, Program
+from stateserve.model.model_card import ModelCard, OnnxFile, Program
 from stateserve.model.packing.exported import export_program
 from stateserve.model.packing.golden_file import encode_golden, golden_path
 from stateserve.model.packing.place import Place, staged
@@ -64,6 +67,8 @@ class Packing:
     ) -> None:
         """Raises CheckpointError: one line that says why the model cannot be packed."""
         self._code, self._hints, self._example = code, hints, example
+        # The name and the content of the ONNX graph.
+        self._graph: tuple[str, bytes] | None = None
         self._set(code, state)
 
     def _set(self, code: OpenCode, state: TensorState | None) -> None:
@@ -85,11 +90,18 @@ class Packing:
         self._set(ProgramFile(Path(stem + PROGRAM_SUFFIX), content), state)
         self.found.notes[:0] = notes
 
+    def add_graph(self, stem: str) -> None:
+        """Add the ONNX graph of the module. Raises CardMismatch or MissingExtra."""
+        rows, _ = self.found.golden[GOLDEN_ROWS]
+        self._graph = f"{stem}{ONNX_SUFFIX}", export_onnx(self.module, self.found.signature, rows)
+
     def write(self, place: Place, name: str | None, record: Record, *, replace: bool) -> Packed:
         """Write the files to `place`, once a copy of them has been loaded. Raises CheckpointError,
         or OSError."""
         state = Path(place.state)
         golden, entry = encode_golden(self.found.golden, golden_path(state).name)
+        graphs = dict([self._graph]) if self._graph else {}
+        onnx = next((OnnxFile(file=each, sha256=_sha256(graphs[each])) for each in graphs), None)
         card = ModelCard(
             name=name or place.name,
             code=self.code.entry,
@@ -97,6 +109,7 @@ class Packing:
             outputs=self.found.signature.outputs,
             state_sha256=state_sha256(self.state),
             golden=entry,
+            onnx=onnx,
             dataset=record.dataset,
             hyperparameters=dict(record.hyperparameters),
             metrics=dict(record.metrics),
@@ -105,12 +118,15 @@ class Packing:
         files = {
             **self.code.files,
             entry.file: golden,
+            **graphs,
             place.state: encode_state(self.state, state),
             card_path(state).name: card.to_json(),
         }
         with staged(place.folder.parent, files) as folder:
             try:
-                load_model(folder / place.state, options=LoadOptions(allow_code=True))
+                backend = BackendChoice("onnxruntime" if graphs else "eager")
+                options = LoadOptions(allow_code=True, backend=backend)
+                load_model(folder / place.state, options=options)
             except CheckpointError as error:
                 raise type(error)(str(error).replace(str(folder), str(place.folder))) from None
         written = place.write(files, replace=replace)
@@ -124,12 +140,13 @@ def pack_model(
     *,
     name: str | None = None,
     program: bool = False,
+    onnx: bool = False,
     replace: bool = False,
 ) -> Packed:
     """Write a model to the folder, or beside the checkpoint, `output`.
 
-    With `program`, its code becomes a program of torch.export; with `replace`, files there are
-    replaced. Raises CheckpointError, one line, or OSError.
+    With `program`, its code becomes a program of torch.export; with `onnx`, its ONNX graph is
+    added; with `replace`, files there are replaced. Raises CheckpointError, one line, or OSError.
     """
     place = Place.of(output)
     code = open_code(options.code or "", options.kwargs)
@@ -140,4 +157,10 @@ def pack_model(
         packing = Packing(code, held, options.example, options.hints)
         if program and not isinstance(code, ProgramFile):
             packing.export(Path(place.state).stem)
+        if onnx:
+            packing.add_graph(Path(place.state).stem)
         return packing.write(place, name, Record(), replace=replace)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

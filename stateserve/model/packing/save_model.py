@@ -32,6 +32,7 @@ def save_model(
     code: str | None = None,
     kwargs: Mapping[str, JsonValue] | None = None,
     program: bool = False,
+    onnx: bool = False,
     classes: Sequence[str] | None = None,
     image: Fields | None = None,
     tokens: Fields | None = None,
@@ -49,8 +50,8 @@ def save_model(
     forward: a tuple, or a mapping by name; axis 0 is the batch.
 
     The code is the file of the module's class, or `code`, `FILE.py:CLASS`; `kwargs` are the
-    arguments of the class. With `program`, it is a program of torch.export. `classes` name the last
-    axis of an output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
+    arguments of the class. With `program`, it is a program of torch.export; with `onnx`, the ONNX
+    graph is written, too. `classes` name the last axis of an output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
 
     The written model is loaded again, and must give the outputs of `module`. The module keeps its
     device and its mode. Raises CheckpointError, one line, or OSError.
@@ -76,6 +77,8 @@ def save_model(
         packing = Packing(opened, state, example_inputs, hints)
         if program:
             packing.export(Path(place.state).stem)
+        if onnx:
+            packing.add_graph(Path(place.state).stem)
         _require_same_outputs(live, packing.found)
     return packing.write(place, name, record, replace=True).state
 

@@ -1,0 +1,52 @@
+"""PyTorch's own forward, one operation after the other, on any device."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from stateserve.checkpoint import Array
+from stateserve.errors import ForwardFailed
+from stateserve.model.arrays import to_array
+from stateserve.model.backends.backend import Arrays
+from stateserve.model.module_call import ModuleCall
+from stateserve.model.signature import Output, Signature
+
+
+class Eager:
+    """Runs a module. On another device than the processor it runs a copy of it."""
+
+    def __init__(self, module: nn.Module, signature: Signature, device: str = "cpu") -> None:
+        self.name = self.name_on(device)
+        if device != "cpu":
+            # Rounding like the processor's; TensorFloat-32 keeps 10 bits of 23.
+            torch.backends.cudnn.allow_tf32 = False
+            module = deepcopy(module).to(device)
+        names = [each.name for each in signature.inputs]
+        self._first = names[0]
+        self._call = ModuleCall(module, names, device)
+        self._outputs = signature.outputs
+
+    @staticmethod
+    def name_on(device: str) -> str:
+        return "eager" if device == "cpu" else f"eager on {device}"
+
+    def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
+        rows = len(inputs[self._first])
+        found = self._call(inputs)
+        return {
+            output.name: _checked(output, found.get(output.name), rows) for output in self._outputs
+        }
+
+
+def _checked(output: Output, tensor: Tensor | None, rows: int) -> Array:
+    if tensor is None:
+        raise ForwardFailed(f"the model returned no output {output.name!r}")
+    array = to_array(tensor)
+    if str(array.dtype) != output.dtype or not output.fits(array.shape) or len(array) != rows:
+        raise ForwardFailed(
+            f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
+            f"the model card says {output.dtype} {output.shape}"
+        )
+    return array

@@ -1,0 +1,97 @@
+"""Writes the ONNX graph of a module, and checks that a graph reads no other file."""
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from google.protobuf.message import Message
+from torch import nn
+
+from stateserve.checkpoint import Array, read_regular_file
+from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
+from stateserve.model.arrays import to_tensor
+from stateserve.model.signature import ANY, Signature
+
+INSTALL = "pip install 'stateserve[onnx]'"
+ONNX_SUFFIX = ".onnx"
+EXTERNAL = 1
+# The limit of protobuf.
+MAX_BYTES = 2**31 - 1
+
+
+def export_onnx(module: nn.Module, signature: Signature, example: Mapping[str, Array]) -> bytes:
+    """The graph of the module's forward, with its weights in it, as an ONNX file.
+
+    The axes that are -1 in the signature are of any length. Raises CardMismatch if torch cannot
+    export the module, or MissingExtra.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ModuleNotFoundError:
+        raise MissingExtra(f"an ONNX graph needs more packages: {INSTALL}") from None
+    names = [given.name for given in signature.inputs]
+    dynamic = [
+        {axis: torch.export.Dim.DYNAMIC for axis, length in enumerate(given.shape) if length == ANY}
+        for given in signature.inputs
+    ]
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
+    exporter.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                module,
+                tuple(to_tensor(example[name].copy()) for name in names),
+                input_names=names,
+                output_names=[output.name for output in signature.outputs],
+                dynamic_shapes=tuple(dynamic),
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise CardMismatch(f"torch exports no ONNX graph of this module: {first:.300}") from None
+    finally:
+        exporter.setLevel(level)
+    if program is None:
+        raise CardMismatch("torch exports no ONNX graph of this module")
+    return program.model_proto.SerializeToString()
+
+
+def read_packed(path: Path, sha256: str) -> bytes:
+    """The graph of a packed model. Raises UnreadableCheckpoint or CardMismatch."""
+    content = read_regular_file(path, MAX_BYTES)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CardMismatch(f"{path}: not the ONNX graph of the card, whose SHA-256 differs")
+    return content
+
+
+def require_self_contained(content: bytes) -> None:
+    """Raise UnsafeCheckpoint if a tensor of the graph is in another file.
+
+    Its location may be any file that the server can read.
+    """
+    import onnx
+
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except Exception:
+        raise UnsafeCheckpoint("not an ONNX graph") from None
+    for message in _messages(model):
+        if isinstance(message, onnx.TensorProto) and (
+            message.data_location == EXTERNAL or message.external_data
+        ):
+            raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in value if field.is_repeated else [value]:
+                yield from _messages(each)

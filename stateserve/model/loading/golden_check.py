@@ -1,0 +1,29 @@
+"""Checks that a loaded model reproduces its golden outputs."""
+
+from dataclasses import replace
+
+from stateserve.errors import CardMismatch, StateserveError
+from stateserve.model.backends.eager import Eager
+from stateserve.model.tensor_model import TensorModel
+
+
+def checked(model: TensorModel) -> TensorModel:
+    """The model; its golden outputs were reproduced by a backend that is not kept.
+
+    If its ONNX graph does not reproduce them, and was not asked for, the model is returned
+    without it. Raises CardMismatch, UnsafeCheckpoint or MissingExtra.
+    """
+    choice = model.choice
+    if choice.name == "onnxruntime" and model.graph is None:
+        raise CardMismatch("the model has no ONNX graph; `stateserve pack --onnx` writes one")
+    if model.graph and choice.takes_graph():
+        try:
+            model.require_golden_outputs(model.open_backend())
+            return model
+        except StateserveError as error:
+            if choice.name == "onnxruntime":
+                raise
+            model = replace(model, graph_fault=str(error))
+    # On the processor: a device would not survive a fork. The first use checks the device.
+    model.require_golden_outputs(Eager(model.module, model.signature))
+    return model
