@@ -22,23 +22,10 @@ from stateserve.model.module_call import named_outputs
 from stateserve.model.packing.golden_file import encode_golden
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import Arrays, TensorModel
+from tests.lenet import LeNet
 from tests.project import IRIS
 
 DIGITS = [str(digit) for digit in range(10)]
-
-
-class LeNet(nn.Module):
-    """Pictures (rows, 1, 8, 8) to logits (rows, 10), by way of BatchNorm's buffers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)
-        )
-        self.head = nn.Linear(4 * 4 * 4, 10)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.head(self.features(image).flatten(1))
 
 
 class TokenClassifier(nn.Module):

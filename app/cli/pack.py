@@ -89,7 +89,9 @@ def pack(
         hints=hints,
         strip_prefix=strip_prefix,
     )
-    packed = pack_model(state, output, options, name=name, program=program, onnx=onnx, replace=force)
+    packed = pack_model(
+        state, output, options, name=name, program=program, onnx=onnx, replace=force
+    )
     if as_json:
         print_json(_described(packed))
     else:

@@ -136,6 +136,13 @@ class Metrics:
             multiprocess_mode="mostrecent",
             registry=self.registry,
         )
+        self.backend = Gauge(
+            "model_backend_info",
+            "1 for the program that runs each loaded version.",
+            [*VERSION, "backend"],
+            multiprocess_mode="max",
+            registry=self.registry,
+        )
         self.log_written = Counter(
             "prediction_log_written_total",
             "Predictions written to the prediction log.",

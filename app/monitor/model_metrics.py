@@ -41,6 +41,7 @@ class ModelMetrics(Observer[Share]):
     def __init__(self, metrics: Metrics, model: AnyModel) -> None:
         self._metrics = metrics
         self._labels = name, version = model.name, model.version
+        metrics.backend.labels(name, version, model.backend_name).set(1)
         self._batch_size = metrics.batch_size.labels(name, version)
         self._by_class = [metrics.predictions.labels(name, each) for each in model.classes]
         self._by_feature = [metrics.out_of_range.labels(name, each) for each in model.features]

@@ -51,7 +51,8 @@ def save_model(
 
     The code is the file of the module's class, or `code`, `FILE.py:CLASS`; `kwargs` are the
     arguments of the class. With `program`, it is a program of torch.export; with `onnx`, the ONNX
-    graph is written, too. `classes` name the last axis of an output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
+    graph is written, too. `classes` name the last axis of an output; see hints_of for `image`,
+    `tokens`, `features`, `units` and `dynamic`.
 
     The written model is loaded again, and must give the outputs of `module`. The module keeps its
     device and its mode. Raises CheckpointError, one line, or OSError.

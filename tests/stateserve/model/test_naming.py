@@ -163,7 +163,8 @@ def test_a_state_that_no_card_fits_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "made.pth"
     torch.save({"fc.weight": torch.ones(3, 4)}, path)
     with pytest.raises(
-        StateMismatch, match=r"made\.pth: another network: it has 1 entries: fc 1; to serve"
+        StateMismatch,
+        match=r"made\.pth: the state of another network: it has 1 entries: fc 1; to serve",
     ):
         card_of_names(path, HEADERS, CLASSES)
     module = seeded(0)

@@ -1,0 +1,132 @@
+"""Which backend runs a packed model, and what it answers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from app.api.app import create_app
+from app.settings.settings import Settings
+from stateserve.errors import CardMismatch, DeviceNotFound, ForwardFailed, UnsafeCheckpoint
+from stateserve.model.backends.backend import BackendChoice, require_device
+from stateserve.model.backends.onnx_runtime import OnnxRuntime
+from stateserve.model.loading.load import load_model
+from stateserve.model.loading.options import LoadOptions
+from stateserve.model.packing.save_model import save_model
+from stateserve.model.tensor_model import TensorModel
+from tests.lenet import LeNet
+
+onnx = pytest.importorskip("onnx")
+DIGITS = [str(digit) for digit in range(10)]
+ROWS = torch.rand(5, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / "digits" / "1"
+    return save_model(LeNet(), ROWS[:3], folder, classes=DIGITS, onnx=True)
+
+
+@pytest.fixture
+def graph(packed: Path) -> bytes:
+    return packed.with_suffix(".onnx").read_bytes()
+
+
+def load(path: Path, choice: BackendChoice) -> TensorModel:
+    model = load_model(path, options=LoadOptions(allow_code=True, backend=choice))
+    assert isinstance(model, TensorModel)
+    return model
+
+
+def expected(model: TensorModel, rows: Tensor) -> np.ndarray:
+    with torch.inference_mode():
+        return model.module(rows).numpy()
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        (BackendChoice(), "onnxruntime"),
+        (BackendChoice("eager"), "eager"),
+        (BackendChoice("onnxruntime", threads=2), "onnxruntime"),
+    ],
+)
+def test_each_backend_answers_as_the_module_for_any_number_of_rows(
+    packed: Path, choice: BackendChoice, name: str
+) -> None:
+    model = load(packed, choice)
+    assert model.backend.name == model.backend_name == name
+    for count in (1, 2, 5):
+        found = model.run({"image": ROWS[:count].numpy().copy()})["output"]
+        np.testing.assert_allclose(found, expected(model, ROWS[:count]), rtol=1e-4, atol=1e-5)
+
+
+def test_a_graph_that_is_not_the_cards_is_not_used_and_that_is_said(
+    packed: Path, graph: bytes
+) -> None:
+    path = packed.with_suffix(".onnx")
+    path.write_bytes(graph + b"\0")
+    try:
+        model = load(packed, BackendChoice())
+        assert model.backend_name == "eager"
+        assert "the ONNX graph is not used" in model.warnings[-1]
+        with pytest.raises(CardMismatch, match="SHA-256 differs"):
+            load(packed, BackendChoice("onnxruntime"))
+    finally:
+        path.write_bytes(graph)
+
+
+def test_a_model_without_a_graph_cannot_run_on_onnx_runtime(tmp_path: Path) -> None:
+    path = save_model(LeNet(), ROWS[:3], tmp_path / "plain.pth")
+    with pytest.raises(CardMismatch, match="has no ONNX graph; `stateserve pack --onnx`"):
+        load(path, BackendChoice("onnxruntime"))
+
+
+def test_a_graph_with_weights_in_another_file_is_refused(packed: Path, graph: bytes) -> None:
+    signature = load(packed, BackendChoice("eager")).signature
+    model = onnx.ModelProto.FromString(graph)
+    tensor = model.graph.initializer[0]
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/hostname")
+    with pytest.raises(UnsafeCheckpoint, match="is in another file"):
+        OnnxRuntime(model.SerializeToString(), signature)
+
+
+def test_a_file_that_is_no_graph_and_a_graph_of_another_model_are_refused(
+    packed: Path, graph: bytes
+) -> None:
+    signature = load(packed, BackendChoice("eager")).signature
+    with pytest.raises((UnsafeCheckpoint, CardMismatch)):
+        OnnxRuntime(b"no graph", signature)
+    renamed = signature.inputs[0].model_copy(update={"name": "picture"})
+    other = signature.model_copy(update={"inputs": [renamed]})
+    with pytest.raises(CardMismatch, match="the ONNX graph maps image to output"):
+        OnnxRuntime(graph, other)
+
+
+def test_a_shape_that_the_graph_does_not_take_fails_alone(packed: Path, graph: bytes) -> None:
+    run = OnnxRuntime(graph, load(packed, BackendChoice("eager")).signature)
+    with pytest.raises(ForwardFailed, match="ONNX Runtime"):
+        run({"image": np.zeros((1, 1, 9, 8), np.float32)})
+    assert run({"image": np.zeros((1, 1, 8, 8), np.float32)})["output"].shape == (1, 10)
+
+
+def test_a_golden_output_that_the_graph_misses_refuses_the_graph(packed: Path) -> None:
+    model = load(packed, BackendChoice("onnxruntime"))
+    inputs, outputs = model.golden[3]
+    wrong = replace(model, golden={3: (inputs, {"output": outputs["output"] + 1})})
+    with pytest.raises(CardMismatch, match="off by up to"):
+        wrong.require_golden_outputs(wrong.open_backend())
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "gpu", "", "meta", "cpu:1"])
+def test_a_device_that_is_not_there_ends_the_start(packed: Path, device: str) -> None:
+    with pytest.raises(DeviceNotFound, match="device"):
+        require_device(device)
+    if device:
+        with pytest.raises(DeviceNotFound):
+            create_app(Settings(model=packed, allow_code=True, device=device))
