@@ -14,6 +14,7 @@ from pathlib import Path
 WORK = Path(__file__).parents[2] / "build" / "fuzz"
 INSTRUMENTED = [
     "app",
+    "stateserve",
     "json",
     "multipart",
     "PIL",

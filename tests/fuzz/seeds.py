@@ -15,6 +15,7 @@ from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
 from tests.pictures import oriented, saved, with_exif
+from tests.programs import PROGRAM, entries, packed, small_archive
 
 IRIS = Path(__file__).parents[2] / "models" / "iris-model.pth"
 FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
@@ -121,6 +122,8 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "pickle-storage": [_storage(torch.ones(4)), _storage(torch.ones(4, dtype=torch.int64))],
     "safetensors": _encoded(".safetensors"),
+    "program": [packed(entries(small_archive()))],
+    "program-graph": [entries(small_archive())[PROGRAM]],
     "card": [card_path(IRIS).read_bytes()],
     "json": [text.encode() for text in JSON],
     "npy": [

@@ -21,11 +21,13 @@ from stateserve.checkpoint.content import describe
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state
+from stateserve.model.architectures.exported_program import read_program
 from stateserve.model.card import card_path
 from stateserve.model.predictor import Predictor
 from stateserve.model.signature import ImageInput, Input
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor
 from tests.pictures import chunk
+from tests.programs import PROGRAM, small_archive, with_entry
 
 REFUSALS = (CheckpointError, RequestError)
 MODEL = Predictor.load(IRIS)
@@ -102,6 +104,14 @@ def with_checksums(content: bytes) -> bytes:
 
 
 FORM = MediaType("multipart/form-data", {"boundary": "b"})
+
+
+def load_program(content: bytes) -> None:
+    read_program(content, "any.pt2")
+
+
+# So that torch.export's own imports are no part of a target's memory.
+load_program(small_archive())
 NPY = NpyFormat(MODEL, LIMIT)
 ARROW = ArrowFormat(MODEL, LIMIT)
 TARGETS: dict[str, Callable[[bytes], object]] = {
@@ -111,6 +121,8 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "pickle": lambda content: load(content, ".pickle"),
     "pickle-storage": lambda content: load(pickled_tensor(content), ".pickle"),
     "safetensors": lambda content: load(content, ".safetensors"),
+    "program": load_program,
+    "program-graph": lambda content: load_program(with_entry(small_archive(), PROGRAM, content)),
     "card": load_card,
     "json": decode_json,
     "npy": NPY.decode,

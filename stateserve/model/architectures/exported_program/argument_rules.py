@@ -20,9 +20,39 @@ SIZES = frozenset(
         "steps", "window_length",
     }
 )  # fmt: skip
+SCALAR = "number"
 ENDS = ("start", "end")
+COUNTS = frozenset({"sections", "chunks"})
+MAX_COUNT = 2**16
 SCALES = frozenset(["scale_factors", "scales", "scales_h", "scales_w", "scales_d"])
 TRAINING = ("train", "training")
+
+
+NUMBERS = ("as_int", "as_float", "as_bool", "as_complex", "as_sym_int", "as_sym_float")
+# The kinds of arguments by the schema's type; a number may stand for a tensor, and one for a list.
+KINDS: dict[str, tuple[str, ...]] = {
+    "Tensor": ("as_tensor", "as_sym_bool", *NUMBERS),
+    "List[Tensor]": ("as_tensors",),
+    "List[Optional[Tensor]]": ("as_tensors", "as_optional_tensors"),
+    "int": ("as_int", "as_sym_int"),
+    "List[int]": ("as_int", "as_ints", "as_sym_int", "as_sym_ints"),
+    "float": ("as_float", "as_int", "as_sym_float", "as_sym_int"),
+    "List[float]": ("as_floats", "as_ints", "as_sym_floats", "as_sym_ints"),
+    "number": ("as_sym_bool", *NUMBERS),
+    "bool": ("as_bool", "as_sym_bool"),
+    "str": ("as_string",),
+    "ScalarType": ("as_scalar_type",),
+    "Layout": ("as_layout",),
+    "MemoryFormat": ("as_memory_format",),
+    "Device": ("as_device",),
+}
+
+
+def _kinds(wanted: str) -> tuple[str, ...]:
+    """None is accepted for an optional argument, and alone for a generator of random numbers."""
+    if wanted.startswith("Optional["):
+        return ("as_none", *KINDS.get(wanted[len("Optional[") : -1], ()))
+    return KINDS.get(wanted, ())
 
 
 def require_accepted(operator: Operator, arguments: Arguments, place: str) -> None:
@@ -30,8 +60,10 @@ def require_accepted(operator: Operator, arguments: Arguments, place: str) -> No
     for name, argument in arguments.items():
         if name not in operator.arguments:
             raise UnreadableCheckpoint(f"{place}: {operator.name} has no argument {name!r:.100}")
-        if "as_string" in argument and "str" not in operator.arguments[name]:
-            raise UnreadableCheckpoint(f"{place}: {operator.name}: {name} is not a string")
+        kind, value = next(iter(argument.items()))
+        wanted = operator.arguments[name]
+        if kind not in _kinds(wanted) and value != []:
+            raise UnreadableCheckpoint(f"{place}: {operator.name}: {name} is {kind}, not {wanted}")
     if missing := sorted(operator.required - arguments.keys()):
         raise UnreadableCheckpoint(f"{place}: {operator.name} has no {missing[0]}")
     _require_evaluation(operator, arguments, place)
@@ -60,11 +92,14 @@ def _is(argument: dict[str, Json] | None, value: bool) -> bool:
 def _require_bounded(operator: Operator, arguments: Arguments, place: str) -> None:
     for name, argument in arguments.items():
         numbers = [abs(number) for number in _numbers(argument)]
-        sizes = name in SIZES or (name in ENDS and operator.name == "arange")
+        ends = name in ENDS and operator.name == "arange"
+        sizes = ends or (name in SIZES and operator.arguments[name] != SCALAR)
         if sizes and math.prod(max(number, 1) for number in numbers) > MAX_ELEMENTS:
             raise UnsafeCheckpoint(
                 f"{place}: {operator.name} asks for more than {MAX_ELEMENTS} elements ({name})"
             )
+        if name in COUNTS and any(number > MAX_COUNT for number in numbers):
+            raise UnsafeCheckpoint(f"{place}: {operator.name} gives more than {MAX_COUNT} results")
         if name in SCALES and any(number > MAX_SCALE for number in numbers):
             raise UnsafeCheckpoint(f"{place}: {operator.name} enlarges by more than {MAX_SCALE}")
 

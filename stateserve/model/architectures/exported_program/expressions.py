@@ -116,9 +116,10 @@ class Expression:
 
     @property
     def shown(self) -> str:
-        """The text without sympy's classes for symbols and numbers, for a message."""
+        """The text for a message: `x.shape[0]` for an axis, and symbols and numbers plain."""
         plain = re.sub(r"Symbol\('(\w+)'[^()]*\)", r"\1", self.text)
-        return re.sub(r"Integer\((-?\d+)\)", r"\1", plain)
+        plain = re.sub(r"Integer\((-?\d+)\)", r"\1", plain)
+        return re.sub(r"L\['(\w+)'\]", r"\1", plain).replace(".size()[", ".shape[")
 
 
 def parse_expression(text: str, place: str) -> Expression:

@@ -88,7 +88,7 @@ class InputChecks:
             )
         for guard in self._guards:
             if not _value(guard, known):
-                raise ValueError(f"the program accepts only inputs with {guard.text}")
+                raise ValueError(f"the program accepts only inputs with {guard.shown}")
 
 
 def _lengths(leaf: Leaf, value: Given) -> Iterator[tuple[str, Axis, int]]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stateserve.errors import StateMismatch
+from stateserve.model.architectures.exported_program.expressions import Expression
 from stateserve.model.architectures.exported_program.input_checks import Given, InputChecks
 from stateserve.model.architectures.exported_program.program_state import ProgramState
 from stateserve.model.architectures.exported_program.signature import (
@@ -94,27 +95,18 @@ class ProgramModule(nn.Module):
         ]
 
     def require_batch_axis(self) -> None:
-        """Raise StateMismatch unless axis 0 of all inputs is one length, and any length."""
-        leaves = [leaf for leaf in self._signature.inputs if not leaf.is_constant]
-        static = [leaf for leaf in leaves if not leaf.axes or isinstance(leaf.axes[0], int)]
-        texts = {
-            axis.text for leaf in leaves for axis in leaf.axes[:1] if not isinstance(axis, int)
-        }
-        if not static and len(texts) == 1:
-            return
-        axes = ", ".join(f'"{leaf.name}": {{0: torch.export.Dim.DYNAMIC}}' for leaf in leaves[:8])
-        wrong = (
-            "its inputs differ in axis 0, which has to be the batch axis of all"
-            if not static
-            else f"axis 0 of {static[0].name} is fixed ({list(static[0].spec.shape)}), so that it "
-            "has no batch axis"
-            if leaves
-            else "it has no inputs"
-        )
-        raise StateMismatch(
-            f"the program cannot be served in batches: {wrong}; export it with "
-            f"dynamic_shapes={{{axes}}}"
-        )
+        """Raise StateMismatch unless axis 0 of each input may have any length."""
+        axes = ", ".join(f'"{spec.name}": {{0: torch.export.Dim.DYNAMIC}}' for spec in self.inputs)
+        for leaf in self._signature.inputs:
+            first = leaf.axes[0] if leaf.axes and leaf.dtype else None
+            if leaf.is_constant or (isinstance(first, Expression) and first.symbol):
+                continue
+            fault = f"has {first.shown if isinstance(first, Expression) else first} rows"
+            raise StateMismatch(
+                f"the program cannot be served in batches: {leaf.name} "
+                f"{'has no axes' if first is None else fault}, not any number; export it with "
+                f"dynamic_shapes={{{axes:.1000}}}"
+            )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         for name, constant in self._constants.items():

@@ -49,8 +49,8 @@ var_mean
 """
 SHAPES = """
 adjoint alias alias_copy as_strided as_strided_copy as_strided_scatter atleast_1d atleast_2d
-atleast_3d block_diag broadcast_tensors broadcast_to cartesian_prod cat channel_shuffle chunk clone
-col2im column_stack combinations concat concatenate constant_pad_nd contiguous copy detach
+atleast_3d block_diag broadcast_tensors broadcast_to cat channel_shuffle chunk clone
+col2im column_stack concat concatenate constant_pad_nd contiguous copy detach
 detach_copy diag diag_embed diagflat diagonal diagonal_copy diagonal_scatter dsplit dstack expand
 expand_as expand_copy fill flatten flip fliplr flipud gather hsplit hstack im2col index index_add
 index_copy index_fill index_put index_reduce index_select kron lift lift_fresh lift_fresh_copy mH mT
@@ -77,16 +77,16 @@ PRODUCTS = """
 addbmm addmm addmv addr affine_grid_generator baddbmm bilinear bmm cdist _cdist_forward chain_matmul
 conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d convolution
 cosine_similarity cross cumulative_trapezoid det dot einsum embedding _embedding_bag embedding_bag
-_fft_c2c fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2 fft_ifftn fft_ifftshift
-fft_ihfft fft_irfft fft_irfft2 fft_irfftn _fft_r2c fft_rfft fft_rfft2 fft_rfftn ger grid_sampler
-grid_sampler_2d grid_sampler_3d gru gru_cell inner inverse istft linalg_cholesky linalg_cholesky_ex
-linalg_cross linalg_det linalg_diagonal linalg_eigh linalg_eigvalsh linalg_inv linalg_inv_ex
-linalg_lstsq linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul linalg_matrix_exp
-linalg_matrix_power linalg_multi_dot linalg_pinv linalg_qr linalg_slogdet linalg_solve
-linalg_solve_ex linalg_solve_triangular linalg_svd linalg_svdvals linalg_vecdot linear logdet lstm
-lstm_cell matmul matrix_exp matrix_power mm mv outer pairwise_distance pdist rnn_relu rnn_relu_cell
-rnn_tanh rnn_tanh_cell scaled_dot_product_attention _scaled_dot_product_attention_math slogdet stft
-tensordot trace _trilinear vdot _weight_norm _weight_norm_interface
+_fft_c2c _fft_c2r fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2 fft_ifftn
+fft_ifftshift fft_ihfft fft_irfft fft_irfft2 fft_irfftn _fft_r2c fft_rfft fft_rfft2 fft_rfftn ger
+grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell inner inverse istft linalg_cholesky
+linalg_cholesky_ex linalg_cross linalg_det linalg_diagonal linalg_eigh linalg_eigvalsh linalg_inv
+linalg_inv_ex linalg_lstsq linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul
+linalg_matrix_exp linalg_matrix_power linalg_multi_dot linalg_pinv linalg_qr linalg_slogdet
+linalg_solve linalg_solve_ex linalg_solve_triangular linalg_svd linalg_svdvals linalg_vecdot linear
+logdet lstm lstm_cell matmul matrix_exp matrix_power mm mv outer pairwise_distance pdist rnn_relu
+rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention _scaled_dot_product_attention_math
+slogdet stft tensordot trace _trilinear vdot _weight_norm _weight_norm_interface
 """
 LAYERS = """
 adaptive_avg_pool1d _adaptive_avg_pool2d adaptive_avg_pool2d _adaptive_avg_pool3d
@@ -122,6 +122,10 @@ NUMBER_OPERATORS = frozenset(
         "math.trunc",
     }
 )
+# Recurrent layers over packed sequences: their kernels do not check the lengths.
+REFUSED = frozenset(
+    f"torch.ops.aten.{name}.data" for name in ("gru", "lstm", "rnn_relu", "rnn_tanh")
+)
 ATEN = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
 RANDOM = re.compile(
     r"(native_)?(rand|bernoulli|multinomial|normal|poisson$|binomial|uniform|exponential|cauchy|"
@@ -148,7 +152,7 @@ def aten_operator(target: str) -> Operator:
     found = ATEN.fullmatch(target)
     name, overload_name = found.groups() if found else (target, "")
     functional = name.removesuffix("_") if not name.endswith("__") else name
-    if not found or functional not in ACCEPTED:
+    if not found or functional not in ACCEPTED or target in REFUSED:
         raise UnsafeCheckpoint(_reason(target, name))
     overload = getattr(getattr(torch.ops.aten, name, None), overload_name, None)
     if not isinstance(overload, OpOverload):
@@ -163,7 +167,7 @@ def aten_operator(target: str) -> Operator:
     return Operator(
         name,
         overload,
-        {each.name: str(each.type) for each in schema.arguments},
+        {each.name: str(each.real_type) for each in schema.arguments},
         frozenset(each.name for each in schema.arguments if not each.has_default_value()),
         in_place,
         any(each.alias_info is not None for each in schema.returns),

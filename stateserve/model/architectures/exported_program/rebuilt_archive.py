@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.model.architectures.exported_program.checked_operators import check_operators
 from stateserve.model.architectures.exported_program.json_value import Json
 
 FOLDER = "archive/"
@@ -45,6 +46,7 @@ def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> nn.Modul
             f"torch.export.load refuses the graph ({type(error).__name__}: {''.join(reason):.200})"
         ) from None
     module: nn.Module = program.graph_module
+    check_operators(module)
     return module
 
 

@@ -213,11 +213,7 @@ def read_constant(value: Value) -> Constant:
 
 
 def _read_outputs(specs: Value, tree: Tree, graph: Mapping[str, Value]) -> list[Leaf]:
-    paths, arguments = tree.leaves(), graph["outputs"].items()
-    if not len(paths) == len(arguments) == len(specs.items()):
-        raise specs.refused("an entry for each output of the graph and of its structure")
-    leaves = []
-    for spec, argument, path in zip(specs.items(), arguments, paths, strict=True):
+    for spec in specs.items():
         kind, _ = spec.choice()
         if kind.endswith("_mutation"):
             raise UnsafeCheckpoint(
@@ -226,8 +222,13 @@ def _read_outputs(specs: Value, tree: Tree, graph: Mapping[str, Value]) -> list[
             )
         if kind != "user_output":
             raise UnsafeCheckpoint(f"{spec.place}: an output {kind!r:.100} is not accepted")
-        leaves.append(read_leaf(argument, output_name(tree, path), graph))
-    return leaves
+    paths, arguments = tree.leaves(), graph["outputs"].items()
+    if not len(paths) == len(arguments) == len(specs.items()):
+        raise specs.refused("an entry for each output of the graph and of its structure")
+    return [
+        read_leaf(argument, output_name(tree, path), graph)
+        for argument, path in zip(arguments, paths, strict=True)
+    ]
 
 
 def _written(spec: Value) -> str:

@@ -91,11 +91,13 @@ def _keys(
     kind: str, context: Value | None, named_tuples: dict[str, list[str]]
 ) -> list[str | int] | None:
     """The names of the children. The context is JSON in a string."""
-    parsed: Json = None
-    if context is not None:
-        parsed = json.loads(context.text(longest=10**5))
+    text = "null" if context is None else context.text(longest=10**5)
     if kind == NAMED_TUPLE:
-        return list(named_tuples.get(str(parsed), ())) or None
+        return list(named_tuples.get(text, ())) or None
+    try:
+        parsed: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
     if kind not in DICTS and isinstance(parsed, list) and len(parsed) == 2:
         # A dataclass has the names of its fields, and the names of those that are None.
         parsed = parsed[0] if isinstance(parsed[0], list) else parsed
