@@ -1,8 +1,7 @@
 """Programs of torch.export (.pt2), read as modules; no code of the file is run.
 
-The reader accepts a fixed list of entries, operators, expressions and structures, and refuses
-everything else with a CheckpointError that names the place. torch gets a graph that was rebuilt
-from that. Knows no model card and no server.
+Accepts a fixed list of entries, operators, expressions and structures, and refuses all else with a
+CheckpointError that names its place. Knows no model card and no server.
 """
 
 from typing import TYPE_CHECKING

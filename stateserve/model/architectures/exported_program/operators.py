@@ -154,7 +154,10 @@ def aten_operator(target: str) -> Operator:
     functional = name.removesuffix("_") if not name.endswith("__") else name
     if not found or functional not in ACCEPTED or target in REFUSED:
         raise UnsafeCheckpoint(_reason(target, name))
-    overload = getattr(getattr(torch.ops.aten, name, None), overload_name, None)
+    try:
+        overload = getattr(getattr(torch.ops.aten, name), overload_name)
+    except (AttributeError, RuntimeError):
+        overload = None
     if not isinstance(overload, OpOverload):
         raise UnsafeCheckpoint(f"operator {target!r:.100} does not exist in torch 2.13")
     schema = overload._schema

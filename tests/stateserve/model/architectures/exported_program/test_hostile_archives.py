@@ -189,6 +189,8 @@ REFUSED: dict[str, Callable[[Path], bytes]] = {
     "operator of Python": lambda p: with_node("torch.hub.load", a={"as_string": str(p)}),
     "operator of another library": lambda p: with_node("torch.ops.custom.run.default"),
     "function of os": lambda p: with_node("torch.serialization.os.mkdir", a={"as_string": str(p)}),
+    "operator that is not there": lambda p: with_node("torch.ops.aten.ceil.int"),
+    "operator without a name": lambda p: with_node("torch.ops.aten.__class__.mro"),
     "extension operator": lambda p: with_node("#ext:run"),
     "loop": lambda p: with_node("torch.ops.higher_order.while_loop"),
     "Triton kernel": lambda p: with_node("torch.ops.higher_order.triton_kernel_wrapper_functional"),
