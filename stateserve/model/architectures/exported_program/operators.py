@@ -127,6 +127,7 @@ REFUSED = frozenset(
     f"torch.ops.aten.{name}.data" for name in ("gru", "lstm", "rnn_relu", "rnn_tanh")
 )
 ATEN = re.compile(r"torch\.ops\.aten\.(\w+)\.(\w+)")
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 RANDOM = re.compile(
     r"(native_)?(rand|bernoulli|multinomial|normal|poisson$|binomial|uniform|exponential|cauchy|"
     r"geometric|log_normal|_sample_dirichlet|_standard_gamma|random).*"
@@ -156,10 +157,11 @@ def aten_operator(target: str) -> Operator:
         raise UnsafeCheckpoint(_reason(target, name))
     try:
         overload = getattr(getattr(torch.ops.aten, name), overload_name)
-    except (AttributeError, RuntimeError):
-        overload = None
-    if not isinstance(overload, OpOverload):
-        raise UnsafeCheckpoint(f"operator {target!r:.100} does not exist in torch 2.13")
+        # TorchScript has overloads for numbers that no dispatcher knows.
+        composite = OpOverload.has_kernel_for_dispatch_key(overload, COMPOSITE)
+    except (AttributeError, RuntimeError, TypeError):
+        reason = f"operator {target!r:.100} does not exist in torch 2.13"
+        raise UnsafeCheckpoint(reason) from None
     schema = overload._schema
     written = [
         each.name for each in schema.arguments if each.alias_info and each.alias_info.is_write
@@ -174,7 +176,7 @@ def aten_operator(target: str) -> Operator:
         frozenset(each.name for each in schema.arguments if not each.has_default_value()),
         in_place,
         any(each.alias_info is not None for each in schema.returns),
-        overload.has_kernel_for_dispatch_key(torch._C.DispatchKey.CompositeImplicitAutograd),
+        composite,
     )
 
 
