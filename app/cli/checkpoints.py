@@ -1,4 +1,4 @@
-"""The commands convert, inspect and state."""
+"""The commands convert and state."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -38,13 +38,6 @@ def convert(
         print_json({"file": str(target), "tensors": len(written)})
     else:
         console.print(f"wrote {target}: {len(written)} tensors")
-
-
-def inspect(file: Path, key: Key = None, as_json: AsJson = False) -> None:
-    """Print every entry of a checkpoint with its shape and statistics."""
-    from stateserve.checkpoint import read_state
-
-    _show_entries(read_state(file, key), as_json)
 
 
 def state(

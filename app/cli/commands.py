@@ -11,8 +11,9 @@ import typer
 
 from app import __version__
 from app.cli.card import card
-from app.cli.checkpoints import convert, inspect, state
+from app.cli.checkpoints import convert, state
 from app.cli.diff import diff
+from app.cli.inspection.command import inspect
 from app.cli.keys import keys
 from app.cli.output import AsJson, console, print_json, table
 from app.cli.pack import pack

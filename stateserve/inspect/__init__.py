@@ -13,32 +13,36 @@ if TYPE_CHECKING:
     from stateserve.inspect.difference import compare_states as compare_states
     from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
     from stateserve.inspect.entries import Entry as Entry
+    from stateserve.inspect.entries import EntryOutline as EntryOutline
     from stateserve.inspect.entries import Totals as Totals
     from stateserve.inspect.entries import describe_state as describe_state
     from stateserve.inspect.entries import json_values as json_values
+    from stateserve.inspect.entries import outline_state as outline_state
     from stateserve.inspect.entries import take_slice as take_slice
     from stateserve.inspect.entries import totals as totals
     from stateserve.inspect.findings import Dead as Dead
     from stateserve.inspect.findings import Findings as Findings
     from stateserve.inspect.findings import Found as Found
     from stateserve.inspect.findings import find as find
-    from stateserve.inspect.fingerprint import fingerprint as fingerprint
-    from stateserve.inspect.initialisation import Initialisation as Initialisation
-    from stateserve.inspect.initialisation import initialisation as initialisation
+    from stateserve.inspect.fingerprints import fingerprint as fingerprint
+    from stateserve.inspect.initialisations import Initialisation as Initialisation
+    from stateserve.inspect.initialisations import initialisation as initialisation
     from stateserve.inspect.optimizer import OptimizerState as OptimizerState
     from stateserve.inspect.optimizer import is_slot as is_slot
     from stateserve.inspect.optimizer import optimizer_state as optimizer_state
     from stateserve.inspect.sharing import equal_tensors as equal_tensors
     from stateserve.inspect.sharing import ties as ties
-    from stateserve.inspect.spectrum import Spectrum as Spectrum
-    from stateserve.inspect.spectrum import matrix_shape as matrix_shape
-    from stateserve.inspect.spectrum import spectrum as spectrum
+    from stateserve.inspect.spectra import Spectrum as Spectrum
+    from stateserve.inspect.spectra import matrix_shape as matrix_shape
+    from stateserve.inspect.spectra import spectrum as spectrum
     from stateserve.inspect.statistics import MAX_BINS as MAX_BINS
     from stateserve.inspect.statistics import Histogram as Histogram
     from stateserve.inspect.statistics import histogram as histogram
     from stateserve.inspect.tree import Node as Node
     from stateserve.inspect.tree import module_tree as module_tree
     from stateserve.inspect.tree import prune as prune
+    from stateserve.inspect.values import ValueReport as ValueReport
+    from stateserve.inspect.values import read_values as read_values
 
 __getattr__ = lazy_exports(
     __name__,
@@ -46,10 +50,12 @@ __getattr__ = lazy_exports(
         "difference": ("Comparison", "Outline", "compare_states"),
         "entries": (
             "Entry",
+            "EntryOutline",
             "MAX_JSON_VALUES",
             "Totals",
             "describe_state",
             "json_values",
+            "outline_state",
             "take_slice",
             "totals",
         ),
@@ -59,8 +65,8 @@ __getattr__ = lazy_exports(
             "Found",
             "find",
         ),
-        "fingerprint": ("fingerprint",),
-        "initialisation": (
+        "fingerprints": ("fingerprint",),
+        "initialisations": (
             "Initialisation",
             "initialisation",
         ),
@@ -73,8 +79,9 @@ __getattr__ = lazy_exports(
             "equal_tensors",
             "ties",
         ),
-        "spectrum": ("Spectrum", "matrix_shape", "spectrum"),
+        "spectra": ("Spectrum", "matrix_shape", "spectrum"),
         "statistics": ("Histogram", "MAX_BINS", "histogram"),
         "tree": ("Node", "module_tree", "prune"),
+        "values": ("ValueReport", "read_values"),
     },
 )

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from stateserve.checkpoint import Array, Values, dtype_name, tensor_sha256
 from stateserve.errors import InvalidSlice
+from stateserve.inspect.optimizer import is_slot
 from stateserve.inspect.statistics import Statistics, statistics
 
 # JSON takes ten times the size of the numbers; for larger tensors there are binary formats.
@@ -23,8 +25,8 @@ USUAL_PARAMETER = re.compile(
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One entry of a state_dict. `trainable`: an optimizer would change it."""
+class EntryOutline:
+    """One entry of a state_dict without its values. `trainable`: an optimizer would change it."""
 
     name: str
     kind: str
@@ -33,6 +35,10 @@ class Entry:
     dtype: str
     elements: int
     bytes: int
+
+
+@dataclass(frozen=True)
+class Entry(EntryOutline):
     sha256: str
     statistics: Statistics
 
@@ -49,10 +55,24 @@ class Totals:
 def describe_state(
     state: Mapping[str, Values], trainable: Mapping[str, bool] | None = None
 ) -> list[Entry]:
-    """The entries of a state, in its order. `trainable` has the names of its parameters.
+    """The entries of a state, in its order, with their kinds as outline_state has them."""
+    return [
+        Entry(
+            **vars(outline),
+            sha256=tensor_sha256(state[outline.name]),
+            statistics=statistics(state[outline.name]),
+        )
+        for outline in outline_state(state, trainable)
+    ]
 
-    Without it, the kinds are those that torch.nn gives tensors of these names and dtypes, and
-    "unknown" for names that it does not use.
+
+def outline_state(
+    state: Mapping[str, Values], trainable: Mapping[str, bool] | None = None
+) -> list[EntryOutline]:
+    """The entries of a state, in its order, without reading values.
+
+    `trainable` has the names of its parameters. Without it, the kinds are those that torch.nn and
+    torch.optim give tensors of these names and dtypes, and "unknown" for other names.
     """
     entries = []
     for name, tensor in state.items():
@@ -62,19 +82,21 @@ def describe_state(
         else:
             kind = "parameter" if name in trainable else "buffer"
             trained = trainable.get(name, False)
-        entries.append(_describe(name, tensor, kind, trained))
+        entries.append(_outline(name, tensor, kind, trained))
     return entries
 
 
 def _usual_kind(name: str, dtype: str) -> str:
     last = name.rpartition(".")[2]
+    if is_slot(name):
+        return "optimizer"
     if last in USUAL_BUFFERS or not dtype.startswith(("float", "bfloat", "complex")):
         return "buffer"
     return "parameter" if USUAL_PARAMETER.fullmatch(last) else "unknown"
 
 
-def _describe(name: str, tensor: Values, kind: str, trainable: bool) -> Entry:
-    return Entry(
+def _outline(name: str, tensor: Values, kind: str, trainable: bool) -> EntryOutline:
+    return EntryOutline(
         name=name,
         kind=kind,
         trainable=trainable,
@@ -82,14 +104,12 @@ def _describe(name: str, tensor: Values, kind: str, trainable: bool) -> Entry:
         dtype=dtype_name(tensor),
         elements=math.prod(tensor.shape),
         bytes=tensor.nbytes,
-        sha256=tensor_sha256(tensor),
-        statistics=statistics(tensor),
     )
 
 
-def totals(entries: list[Entry]) -> Totals:
+def totals(entries: Sequence[EntryOutline]) -> Totals:
     """Elements by kind: parameters, which an optimizer trains, and buffers."""
-    by_kind = {"parameter": 0, "buffer": 0, "unknown": 0}
+    by_kind: Counter[str] = Counter()
     for entry in entries:
         by_kind[entry.kind] += entry.elements
     return Totals(

@@ -1,11 +1,11 @@
 """Tensors that share memory, and tensors of equal values."""
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from stateserve.checkpoint import LazyTensor, Values, dtype_name, tensor_sha256
+from stateserve.checkpoint import LazyTensor, Values, dtype_name
 
 
 def ties(state: Mapping[str, Values]) -> list[list[str]]:
@@ -26,19 +26,14 @@ def _place(values: Values) -> Hashable:
     return values.data_ptr(), values.stride()
 
 
-def equal_tensors(state: Mapping[str, Values], unless: Iterable[str] = ()) -> list[list[str]]:
+def equal_tensors(state: Mapping[str, Values], hashes: Mapping[str, str]) -> list[list[str]]:
     """Names of tensors of one shape, dtype and hash that are not tied: copies.
 
-    Reads only tensors of a shape and dtype that another has, and none that is in `unless`.
+    `hashes` are those of tensor_sha256; tensors without one are left out.
     """
     tied = {name: names[0] for names in ties(state) for name in names}
-    skipped = set(unless)
-    alike: defaultdict[tuple[str, tuple[int, ...]], list[str]] = defaultdict(list)
+    equal: defaultdict[Hashable, list[str]] = defaultdict(list)
     for name, values in state.items():
-        if tied.get(name, name) == name and name not in skipped and 0 not in values.shape:
-            alike[dtype_name(values), tuple(values.shape)].append(name)
-    equal: defaultdict[str, list[str]] = defaultdict(list)
-    for (dtype, shape), names in alike.items():
-        for name in names if len(names) > 1 else ():
-            equal[f"{dtype} {shape} {tensor_sha256(state[name])}"].append(name)
+        if tied.get(name, name) == name and name in hashes and 0 not in values.shape:
+            equal[dtype_name(values), tuple(values.shape), hashes[name]].append(name)
     return [names for names in equal.values() if len(names) > 1]

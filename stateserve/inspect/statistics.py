@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.checkpoint import CHUNK, Array, Values, array_chunks, value_chunks
+from stateserve.checkpoint import CHUNK, Array, Values, value_chunks
 
 Chunk = NDArray[np.float64]
 MAX_BINS = 1000
@@ -86,12 +86,9 @@ class Histogram:
     edges: list[float]
 
 
-def histogram(array: Array, bins: int) -> Histogram:
+def histogram(tensor: Values, bins: int) -> Histogram:
     """Count the finite elements, of any shape and strides, in bins of equal width."""
-    array = real(array)
-    bounds = [
-        (chunk.min(), chunk.max()) for chunk in _finite(array_chunks(array, CHUNK, np.float64))
-    ]
+    bounds = [(chunk.min(), chunk.max()) for chunk in _finite(_tensor_chunks(tensor))]
     lowest = float(min((low for low, _ in bounds), default=0.0))
     highest = float(max((high for _, high in bounds), default=1.0))
     try:
@@ -102,7 +99,7 @@ def histogram(array: Array, bins: int) -> Histogram:
         lowest, highest = lowest - margin, lowest + margin
         edges = np.histogram_bin_edges([], bins, (lowest, highest))
     counts = np.zeros(bins, np.int64)
-    for chunk in _finite(array_chunks(array, CHUNK, np.float64)):
+    for chunk in _finite(_tensor_chunks(tensor)):
         counts += np.histogram(chunk, bins, (lowest, highest))[0]
     return Histogram(counts.tolist(), edges.tolist())
 

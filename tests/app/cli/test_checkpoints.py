@@ -67,8 +67,8 @@ def test_trusting_a_pickle_that_holds_no_state(run: Run, tmp_path: Path) -> None
     assert "\n" not in str(code)
 
 
-def test_inspect_prints_every_entry_and_the_totals(run: Run) -> None:
-    code, out = run("inspect", IRIS)
+def test_state_prints_every_entry_and_the_totals(run: Run) -> None:
+    code, out = run("state", IRIS)
     assert code == 0
     for name, tensor in torch.load(IRIS).items():
         row = next(line for line in out.splitlines() if name in line)
@@ -83,52 +83,6 @@ def test_inspect_prints_every_entry_and_the_totals(run: Run) -> None:
     assert "67 parameters, 0 buffers, 268 bytes" in out
 
 
-@pytest.mark.parametrize(
-    ("tensor", "shown"),
-    [
-        (torch.tensor([436.0, 1226718.0]), ["436", "1226718", "613577", "613141"]),
-        (torch.full((2,), 16777216.0), ["16777216", "16777216", "16777216", "0"]),
-        (torch.full((2,), 12345679), ["12345679", "12345679", "12345679", "0"]),
-        (torch.full((2,), 0.1, dtype=torch.float64), ["0.1", "0.1", "0.1", "0"]),
-        (torch.full((1,), 1e-162, dtype=torch.float64), ["1e-162", "1e-162", "1e-162", "0"]),
-        (
-            torch.tensor([1.0, 1 + 2**-40], dtype=torch.float64),
-            ["1", *(repr(1 + 2.0**-n) for n in (40, 41)), repr(2.0**-41)],
-        ),
-    ],
-)
-def test_inspect_shows_all_digits_of_the_dtype(
-    run: Run, tmp_path: Path, tensor: torch.Tensor, shown: list[str]
-) -> None:
-    torch.save({"x": tensor}, tmp_path / "x.pth")
-    code, out = run("inspect", tmp_path / "x.pth")
-    assert code == 0
-    assert out.splitlines()[1].split()[-4:] == shown
-
-
-def test_inspect_for_programs(run: Run) -> None:
-    code, out = run("inspect", IRIS, "--json")
-    assert code == 0
-    view = json.loads(out)
-    assert [entry["name"] for entry in view["entries"]] == list(torch.load(IRIS))
-    assert view["totals"]["parameters"] == 67
-
-
-def test_inspect_takes_any_state_dict(run: Run, tmp_path: Path) -> None:
-    file = tmp_path / "other.pth"
-    torch.save({"conv.weight": torch.ones(2, 3, 5, 5)}, file)
-    code, out = run("inspect", file)
-    assert code == 0
-    assert "conv.weight" in out
-    assert "[2, 3, 5, 5]" in out
-
-
-def test_inspect_names_a_missing_file(run: Run, tmp_path: Path) -> None:
-    code, _ = run("inspect", tmp_path / "none.pth")
-    assert str(tmp_path / "none.pth") in str(code)
-    assert "\n" not in str(code)
-
-
 def test_convert_for_programs(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "other.safetensors"
     code, out = run("convert", IRIS, target, "--json")
@@ -138,9 +92,9 @@ def test_convert_for_programs(run: Run, tmp_path: Path) -> None:
 def test_state_of_a_service_is_that_of_its_file(run: Run, server: Process) -> None:
     code, out = run("state", server.url)
     assert code == 0
-    assert run("state", IRIS) == run("inspect", IRIS) == (0, out)
+    assert run("state", IRIS) == (0, out)
     assert "67 parameters" in out
-    assert run("state", server.url, "--json") == run("inspect", IRIS, "--json")
+    assert run("state", server.url, "--json") == run("state", IRIS, "--json")
 
 
 def test_state_is_that_of_the_settings_unless_told(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stateserve.inspect.initialisation import Initialisation, initialisation
+from stateserve.inspect.initialisations import Initialisation, initialisation
 from stateserve.inspect.statistics import statistics
 
 

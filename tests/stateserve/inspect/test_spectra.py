@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stateserve.errors import StateMismatch
-from stateserve.inspect.spectrum import Spectrum, matrix_shape, spectrum
+from stateserve.inspect.spectra import Spectrum, matrix_shape, spectrum
 
 
 def spectrum_of(matrix: NDArray[np.generic], chunk: int = 1000) -> Spectrum:
@@ -69,3 +69,5 @@ def test_what_is_too_large_is_refused_before_it_is_read(shape: tuple[int, int]) 
 def test_elements_that_are_not_finite_are_refused(value: float) -> None:
     with pytest.raises(StateMismatch, match="NaN or infinite"):
         spectrum_of(np.array([[1.0, value]]))
+    with pytest.raises(StateMismatch, match="complex"):
+        spectrum_of(np.ones((2, 2), np.complex64))

@@ -109,6 +109,8 @@ def _blocks(columns: int, chunks: Iterable[NDArray[Any]]) -> Iterator[Matrix]:
     """Whole rows in float64, whatever the lengths of the chunks."""
     rest = np.empty(0)
     for chunk in chunks:
+        if np.iscomplexobj(chunk):
+            raise StateMismatch("no singular values: elements are complex")
         numbers = chunk.astype(np.float64)
         if not np.isfinite(numbers).all():
             raise StateMismatch("no singular values: elements are NaN or infinite")

@@ -1,0 +1,148 @@
+"""The command inspect and its options."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.checkpoints import Key
+from app.cli.output import AsJson, print_json
+from stateserve.errors import StateMismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from app.cli.inspection.file_view import ChosenState
+    from stateserve.checkpoint import LazyTensor
+    from stateserve.inspect import Spectrum
+
+BINS = 20
+# A state of so many bytes is read without being asked: its values take a tenth of a second.
+READ_AT_ONCE = 2**25
+
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Only these tensors: a module, or a pattern such as '*.weight'. May be repeated.",
+    ),
+]
+
+
+def inspect(
+    file: Path,
+    key: Key = None,
+    only: Only = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Levels of modules to show.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every module by itself, where repeated ones are folded.")
+    ] = False,
+    stats: Annotated[
+        bool, typer.Option("--stats", help="Read all values; a table of every tensor.")
+    ] = False,
+    histogram: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="The distribution of this tensor. May be repeated."),
+    ] = None,
+    spectrum: Annotated[
+        bool, typer.Option("--spectrum", help="Singular values and ranks of every matrix.")
+    ] = False,
+    for_programs: AsJson = False,
+) -> None:
+    """Show what a file of tensors holds: format, states, modules, and what is unusual.
+
+    Of a large file only the headers are read, unless --stats, --histogram or --spectrum asks for
+    values. No code of the file is run.
+    """
+    from app.cli.inspection.file_view import (
+        FileView,
+        as_json,
+        choose,
+        outline,
+        view_others,
+        view_states,
+    )
+    from app.cli.inspection.text import show
+    from stateserve.checkpoint import Checkpoint
+
+    checkpoint = Checkpoint.open(file)
+    found = choose(checkpoint, key)
+    chosen = None
+    if found is not None:
+        chosen = outline(found, only or [], fold=not every, depth=depth)
+        tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
+        chosen = _with_values(chosen, tensors, read=stats)
+        chosen = _with_histograms(chosen, tensors, histogram or [])
+        if spectrum:
+            chosen = replace(chosen, spectra=_spectra(tensors))
+        if chosen.values is not None:
+            checkpoint.verify({tensor.storage for tensor in tensors.values()})
+    view = FileView(
+        str(file),
+        checkpoint.format,
+        checkpoint.notes,
+        checkpoint.metadata,
+        view_states(checkpoint),
+        view_others(checkpoint),
+        chosen,
+    )
+    if for_programs:
+        print_json(as_json(view))
+    else:
+        show(view, stats=stats)
+
+
+def _with_values(
+    state: "ChosenState", tensors: "Mapping[str, LazyTensor]", *, read: bool
+) -> "ChosenState":
+    from stateserve.inspect import read_values
+
+    if not read and state.totals.bytes > READ_AT_ONCE:
+        return state
+    with _progress("reading", tensors) as done:
+        return replace(state, values=read_values(tensors, done))
+
+
+def _with_histograms(
+    state: "ChosenState", tensors: "Mapping[str, LazyTensor]", names: list[str]
+) -> "ChosenState":
+    from stateserve.inspect import histogram
+    from stateserve.names import select
+
+    for name in select(tensors, names) if names else ():
+        state.histograms[name] = histogram(tensors[name], BINS)
+    return state
+
+
+def _spectra(tensors: "Mapping[str, LazyTensor]") -> "dict[str, Spectrum | str]":
+    from stateserve.inspect import is_slot, matrix_shape, spectrum
+
+    found: dict[str, Spectrum | str] = {}
+    with _progress("singular values", tensors) as done:
+        for name, tensor in tensors.items():
+            sides = matrix_shape(tensor.shape)
+            if sides is not None and min(sides) > 1 and not is_slot(name):
+                try:
+                    found[name] = spectrum(*sides, tensor.chunks(2**16))
+                except StateMismatch as error:
+                    found[name] = str(error)
+            done(name)
+    return found
+
+
+@contextmanager
+def _progress(
+    what: str, tensors: "Mapping[str, LazyTensor]"
+) -> "Iterator[Callable[[str], object]]":
+    """A bar on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    hidden = not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
+        task = bar.add_task(what, total=sum(tensor.nbytes for tensor in tensors.values()))
+        yield lambda name: bar.advance(task, tensors[name].nbytes)
