@@ -9,6 +9,7 @@ from app.explain.counterfactual import FOUND, NONE_FOUND, Counterfactual
 from app.explain.explanation import Explanation, explain
 from app.explain.heatmap import draw_heatmap
 from app.explain.neighbours import Neighbour
+from app.explain.tensor_explanation import Question, TensorExplanation, explain_tensors
 
 __all__ = [
     "FOUND",
@@ -17,6 +18,9 @@ __all__ = [
     "Counterfactual",
     "Explanation",
     "Neighbour",
+    "Question",
+    "TensorExplanation",
     "draw_heatmap",
     "explain",
+    "explain_tensors",
 ]

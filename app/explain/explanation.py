@@ -8,13 +8,11 @@ import torch
 from app.errors import InvalidInstances, NotProvided
 from app.explain.attribution import Attributions, integrated_gradients
 from app.explain.counterfactual import Counterfactual, find_counterfactual
+from app.explain.gradients import INSTALL, NEEDED
 from app.explain.neighbours import Neighbour, nearest_of_each_class
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray, Forward, Multiclass
-
-# The package of the extra `explain`, by its name in the package registry.
-INSTALL = "python -m pip install captum"
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
     try:
         attributions = integrated_gradients(module, row, baseline, index)
     except ImportError as error:
-        need = f"explanations need the extra `explain`, which is not installed here ({error})"
-        raise NotProvided(f"{need}: `{INSTALL}`") from None
+        raise NotProvided(f"{NEEDED} ({error}): `{INSTALL}`") from None
     kept, scales = card.training_rows, np.array(card.scales)
     return Explanation(
         index,

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stateserve.inspect.spectra import spectrum as spectrum
     from stateserve.inspect.statistics import MAX_BINS as MAX_BINS
     from stateserve.inspect.statistics import Histogram as Histogram
+    from stateserve.inspect.statistics import Statistics as Statistics
     from stateserve.inspect.statistics import histogram as histogram
     from stateserve.inspect.tree import Node as Node
     from stateserve.inspect.tree import module_tree as module_tree
@@ -80,7 +81,7 @@ __getattr__ = lazy_exports(
             "ties",
         ),
         "spectra": ("Spectrum", "matrix_shape", "spectrum"),
-        "statistics": ("Histogram", "MAX_BINS", "histogram"),
+        "statistics": ("Histogram", "MAX_BINS", "Statistics", "histogram"),
         "tree": ("Node", "module_tree", "prune"),
         "values": ("ValueReport", "read_values"),
     },

@@ -10,6 +10,7 @@ from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from stateserve.model.architectures.user_class import PROGRAM_SUFFIX as PROGRAM_SUFFIX
+    from stateserve.model.arrays import is_float as is_float
     from stateserve.model.arrays import to_array as to_array
     from stateserve.model.arrays import to_tensor as to_tensor
     from stateserve.model.arrays import to_tensors as to_tensors
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from stateserve.model.inference.hint_forms import hints_of as hints_of
     from stateserve.model.inference.hints import Hints as Hints
     from stateserve.model.layers import describe_architecture as describe_architecture
+    from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.options import LoadOptions as LoadOptions
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from stateserve.model.model_card import ModelCard as ModelCard
     from stateserve.model.model_view import Layer as Layer
     from stateserve.model.model_view import ModelView as ModelView
+    from stateserve.model.module_call import describe_failure as describe_failure
+    from stateserve.model.module_call import named_outputs as named_outputs
+    from stateserve.model.module_call import takes_by_name as takes_by_name
     from stateserve.model.naming import card_like as card_like
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.naming import split_unit as split_unit
@@ -50,6 +55,7 @@ if TYPE_CHECKING:
     from stateserve.model.packing.packed import pack_model as pack_model
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.replica import replicate as replicate
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
@@ -71,8 +77,19 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
+        "replica": ("replicate",),
+        "module_call": (
+            "describe_failure",
+            "named_outputs",
+            "takes_by_name",
+        ),
         "architectures.user_class": ("PROGRAM_SUFFIX",),
-        "arrays": ("to_array", "to_tensor", "to_tensors"),
+        "arrays": (
+            "is_float",
+            "to_array",
+            "to_tensor",
+            "to_tensors",
+        ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
         "loading.card_file": ("card_files",),
@@ -81,7 +98,10 @@ __getattr__ = lazy_exports(
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert",),
         "feature": ("Feature",),
-        "layers": ("describe_architecture",),
+        "layers": (
+            "describe_architecture",
+            "tensors_of",
+        ),
         "inference.hint_forms": ("hints_of",),
         "inference.hints": ("Hints",),
         "loading.load": ("load_model",),

@@ -183,6 +183,11 @@ class Output(Tensor):
         """Whether each row of this output has a most probable class."""
         return self.kind in CLASS_KINDS and len(self.shape) == 2
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the classes, or their indices, of an output that classifies."""
+        return self.classes or [str(index) for index in range(self.shape[1])]
+
 
 class Signature(Frozen):
     """The inputs, in the order of forward's arguments, and the outputs, in the module's order."""

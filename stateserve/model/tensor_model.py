@@ -55,10 +55,7 @@ class TensorModel(Model[nn.Module, ModelCard]):
     @property
     def classes(self) -> list[str]:
         """The classes of the first output that classifies; empty if there is none."""
-        for output in self.signature.outputs:
-            if output.classifies:
-                return output.classes or [str(index) for index in range(output.shape[1])]
-        return []
+        return next((each.labels for each in self.signature.outputs if each.classifies), [])
 
     @property
     def warnings(self) -> list[str]:
@@ -93,8 +90,12 @@ class TensorModel(Model[nn.Module, ModelCard]):
         return {name: array[:1] for name, array in inputs.items()}
 
     def run_example(self, module: nn.Module) -> object:
-        inputs = {name: array.copy() for name, array in self.example.items()}
-        return Eager(module, self.signature)(inputs)
+        return self.run_replica(module, self.example)
+
+    def run_replica(self, module: nn.Module, inputs: Mapping[str, Array]) -> Arrays:
+        """Run a replica of the module on `inputs`, which do not change. Raises ForwardFailed."""
+        copies = {name: array.copy() for name, array in inputs.items()}
+        return Eager(module, self.signature)(copies)
 
     def run(self, inputs: Mapping[str, Array]) -> Arrays:
         """The outputs for `inputs`, whose arrays are owned, writable and C-contiguous.

@@ -1,23 +1,30 @@
-"""POST /explain: attributions, neighbours and a counterfactual for one flower."""
+"""POST /explain: why a model gives this answer for one instance."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from app.api.body import read_json
-from app.api.dependencies import PredictorDep, ServiceDep
-from app.api.openapi.schemas import problems, reference
-from app.errors import InvalidInstances
+from app.api.dependencies import EndpointDep, ServiceDep
+from app.api.endpoints.tensor_explain import (
+    PNG,
+    ExplainQuery,
+    TensorExplanationView,
+    explain_instance,
+)
+from app.api.openapi.schemas import BINARY, problems, reference
+from app.api.service import Service
+from app.errors import InvalidInstances, NotProvided
 from app.explain import FOUND, NONE_FOUND, Counterfactual, Explanation, Neighbour, explain
-from app.predict import JSON, PARAMETER, Deadline
+from app.predict import JSON, NPY, PARAMETER, Deadline
 from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
 from stateserve.errors import Fault
-from stateserve.model import Card
+from stateserve.model import Card, Predictor, TensorModel
 
 router = APIRouter(tags=["explain"])
 
@@ -92,9 +99,10 @@ class ExplanationView(BaseModel):
 
 @router.post(
     "/explain",
-    summary="Explain the class of one flower",
-    response_model=ExplanationView,
-    responses=problems(400, 413, 415, 422, 501, 504),
+    summary="Explain the class of one instance",
+    response_model=ExplanationView | TensorExplanationView,
+    responses=problems(400, 406, 413, 415, 422, 501, 504)
+    | {200: {"content": {NPY: BINARY, PNG: BINARY}}},
     openapi_extra={
         "parameters": [PARAMETER],
         "requestBody": {
@@ -104,8 +112,20 @@ class ExplanationView(BaseModel):
     },
 )
 async def explain_one(
-    request: Request, service: ServiceDep, predictor: PredictorDep
-) -> JSONResponse:
+    request: Request,
+    service: ServiceDep,
+    endpoint: EndpointDep,
+    query: Annotated[ExplainQuery, Query()],
+) -> Response:
+    if isinstance(endpoint.model, TensorModel):
+        return await explain_instance(request, service, endpoint.model, query)
+    if query.model_fields_set:
+        names = ", ".join(sorted(query.model_fields_set))
+        raise NotProvided(f"{names}: the explanation of a tabular classifier has no choices")
+    return await _explain_flower(request, service, endpoint.predictor)
+
+
+async def _explain_flower(request: Request, service: Service, predictor: Predictor) -> JSONResponse:
     deadline = Deadline.of(dict(request.scope["headers"]), service.settings.request_timeout_seconds)
     most = min(most_bytes_of_one(predictor.card), service.settings.max_body_bytes)
     body = await read_json(request, most, " where one flower is explained")
