@@ -41,6 +41,8 @@ def load_service(
     targets = settings.targets
     rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
     turn = partial(take_turn, shared / "loading.lock") if shared else nullcontext
+    # Wrong settings end the start, also where the folder has no model yet.
+    load_options(settings)
     repository, options = Repository.of(settings), partial(load_options, settings)
     registry = Registry(repository, build, metrics, policy, targets, rollout, turn, options)
     registry.load_all()

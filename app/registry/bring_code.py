@@ -1,5 +1,6 @@
 """The settings that bring the code of a model: what loading gets, and the files to watch."""
 
+import json
 from pathlib import Path
 
 from app.errors import SettingsError
@@ -10,7 +11,6 @@ from stateserve.model import (
     Hints,
     LoadOptions,
     parse_classes,
-    parse_kwargs,
 )
 
 ONLY_WITH_CODE = ("kwargs", "example", "classes", "strip_prefix")
@@ -29,7 +29,7 @@ def load_options(settings: Settings) -> LoadOptions:
         raise SettingsError(f"setting {variable(given[0])}: it needs {variable('code')}")
     return LoadOptions(
         code=code,
-        kwargs=parse_kwargs(settings.kwargs) if settings.kwargs else {},
+        kwargs=json.loads(settings.kwargs) if settings.kwargs else {},
         example=settings.example,
         hints=Hints(classes=parse_classes(settings.classes) if settings.classes else None),
         allow_code=settings.allow_code,

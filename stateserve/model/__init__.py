@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.options import LoadOptions as LoadOptions
     from stateserve.model.loading.options import parse_classes as parse_classes
-    from stateserve.model.loading.options import parse_kwargs as parse_kwargs
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
@@ -105,7 +104,7 @@ __getattr__ = lazy_exports(
         "inference.hint_forms": ("hints_of",),
         "inference.hints": ("Hints",),
         "loading.load": ("load_model",),
-        "loading.options": ("LoadOptions", "parse_classes", "parse_kwargs"),
+        "loading.options": ("LoadOptions", "parse_classes"),
         "model": ("AnyCard", "AnyModel", "Model"),
         "model_card": ("ModelCard",),
         "model_view": ("Layer", "ModelView"),

@@ -33,7 +33,7 @@ _lock = RLock()
 class ImportedCode:
     """An imported file; `files` has the bytes of it and of all files that it imported.
 
-    Modules are looked for in `folders`, the file's own first, or only in `content`. `source` is
+    Modules are looked for in `folders`, in their order, or only in `content`. `source` is
     run in place of what the file holds.
     """
 
@@ -101,12 +101,15 @@ class ImportedCode:
         """The spec of a private module; None if no folder has its file."""
         if name == self._name:
             return self._spec(name, self.file)
-        for folder in self.folders:
-            path = folder.joinpath(*name.split(".")[1:])
-            file = self._file_of(path)
-            if file or self._is_folder(path):
+        paths = {each: each.joinpath(*name.split(".")[1:]) for each in self.folders}
+        for folder, path in paths.items():
+            if file := self._file_of(path):
                 self._used.add(folder)
-                return self._spec(name, file) if file else _namespace(name, path)
+                return self._spec(name, file)
+        for folder, path in paths.items():
+            if self._is_folder(path):
+                self._used.add(folder)
+                return _namespace(name, path)
         return None
 
     def run(self, module: ModuleType, file: Path) -> None:
@@ -242,7 +245,12 @@ def folders_of(file: Path) -> list[Path]:
     if ".." not in file.parts and file.absolute().is_relative_to(here):
         inside = [each for each in file.parents if each.absolute().is_relative_to(here)]
         above += inside[len(above) :]
-    return [above[0], *(each for each in above[1:] if each.resolve() != INSTALLATION)]
+    return [above[0], *without_installation(above[1:])]
+
+
+def without_installation(folders: Sequence[Path]) -> list[Path]:
+    """A model that imports this library gets it, not a copy."""
+    return [each for each in folders if each.resolve() != INSTALLATION]
 
 
 def read_source(path: Path) -> bytes:

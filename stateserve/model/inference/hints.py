@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from stateserve.model.card import first_fault
 from stateserve.model.feature import Feature
 from stateserve.model.signature import (
     CLASS_KINDS,
@@ -16,8 +15,10 @@ from stateserve.model.signature import (
     Signature,
     TokensInput,
 )
+from stateserve.model.training_data import Frozen
 
 Value = TypeVar("Value")
+Part = TypeVar("Part", bound=Frozen)
 
 
 @dataclass(frozen=True)
@@ -41,23 +42,19 @@ class Hints:
         image = by_name("image", self.image, names)
         tokens = by_name("tokens", self.tokens, names)
         features = by_name("features", self.features, names)
-        try:
-            return Signature(
-                inputs=[
-                    Input(
-                        name=each.name,
-                        dtype=each.dtype,
-                        shape=each.shape,
-                        image=image.get(each.name),
-                        tokens=tokens.get(each.name),
-                        features=list(features[each.name]) if each.name in features else None,
-                    )
-                    for each in inputs
-                ],
-                outputs=self._named(outputs),
+        described = [
+            made(
+                Input,
+                name=each.name,
+                dtype=each.dtype,
+                shape=each.shape,
+                image=image.get(each.name),
+                tokens=tokens.get(each.name),
+                features=list(features[each.name]) if each.name in features else None,
             )
-        except ValidationError as error:
-            raise ValueError(first_fault(error)) from None
+            for each in inputs
+        ]
+        return made(Signature, inputs=described, outputs=self._named(outputs))
 
     def _named(self, outputs: Sequence[Output]) -> list[Output]:
         units = by_name("units", self.units, [each.name for each in outputs])
@@ -76,8 +73,8 @@ class Hints:
             raise ValueError(f"{count} classes name no axis of the outputs, which are {found}")
         chosen = fitting[0]
         kind = chosen.kind if chosen.kind in CLASS_KINDS else "logits"
-        # Validated, since the classes are a user's.
-        named = Output(
+        named = made(
+            Output,
             name=chosen.name,
             dtype=chosen.dtype,
             shape=chosen.shape,
@@ -85,6 +82,17 @@ class Hints:
             classes=list(self.classes),
         )
         return [named if each is chosen else each for each in with_units]
+
+
+def made(form: type[Part], /, **fields: object) -> Part:
+    """Raises ValueError, one line that begins with the name."""
+    try:
+        return form.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        reason = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{fields.get('name', 'the signature')}: {reason}") from None
 
 
 def by_name(what: str, given: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:

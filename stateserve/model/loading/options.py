@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 from pydantic import JsonValue
 
 from stateserve.checkpoint import read_regular_file
@@ -32,14 +31,6 @@ class LoadOptions:
     allow_code: bool = False
     strip_prefix: str = ""
     backend: BackendChoice = field(default_factory=BackendChoice)
-
-
-def parse_kwargs(text: str) -> dict[str, JsonValue]:
-    """A JSON object. Raises ValueError, one line."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, JsonValue])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f'not a JSON object such as {{"n_classes": 10}}: {error}') from None
 
 
 def parse_classes(text: str) -> list[str]:

@@ -13,7 +13,12 @@ from torch import nn
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code import ClassFile
-from stateserve.model.architectures.code_import import ImportedCode, folders_of, import_code
+from stateserve.model.architectures.code_import import (
+    ImportedCode,
+    folders_of,
+    import_code,
+    without_installation,
+)
 from stateserve.model.architectures.user_class import ORDINARY
 from stateserve.model.packing.class_source import class_source
 
@@ -58,12 +63,13 @@ def _import_script(path: Path, name: str) -> ImportedCode:
 
 
 def _import(path: Path, home: ModuleType) -> ImportedCode:
-    # The module `nets.layers` was found in the folder above that of its file.
-    depth = home.__name__.count(".")
-    dotted = ".".join(path.with_suffix("").parts[-depth - 1 :])
-    is_package = path.stem == "__init__"
-    folders = list(path.parents)[: depth + 1]
-    return import_code(path, folders if dotted == home.__name__ or is_package else folders_of(path))
+    # The module `models.nets` was found in the folder above that of its file.
+    module = path.parent if path.stem == "__init__" else path.with_suffix("")
+    parts = home.__name__.split(".")
+    if module.parts[-len(parts) :] != tuple(parts):
+        return import_code(path, folders_of(path))
+    root = module.parents[len(parts) - 1]
+    return import_code(path, list(dict.fromkeys([*without_installation([root]), path.parent])))
 
 
 def _attributes(module: nn.Module) -> dict[str, JsonValue]:

@@ -1,0 +1,150 @@
+"""`stateserve pack`: from a class, a state and an example to files that serve."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from stateserve import LoadOptions, load_model
+from stateserve.model import TensorModel
+from tests.app.cli.conftest import Run
+from tests.user_code import NETS, lenet_state, write_code
+
+X = np.random.default_rng(0).random((1, 8, 8))
+OUTPUT = ("--output", "models/digits/1")
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """nets.py, lenet.pth, x.npy and labels.txt in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    write_code(Path("nets.py"), NETS + "print('imported')\n")
+    torch.save(lenet_state(), "lenet.pth")
+    np.save("x.npy", X)
+    Path("labels.txt").write_text("\n".join(f"digit {n}" for n in range(10)) + "\n")
+
+
+def pack(run: Run, *more: object) -> tuple[object, str]:
+    return run("pack", "nets.py:LeNet", "lenet.pth", "--example", "x.npy", *OUTPUT, *more)
+
+
+def packed(path: str = "models/digits/1/model.pth") -> TensorModel:
+    model = load_model(path, options=LoadOptions(allow_code=True))
+    assert isinstance(model, TensorModel)
+    return model
+
+
+def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) -> None:
+    code, out = pack(run, "--classes", "labels.txt", "--image", '{"mode": "L"}')
+    assert code == 0
+    assert out.splitlines() == [
+        "name    dtype    shape          what                        ",
+        "x       float32  [-1, 1, 8, 8]  input, image                ",
+        "output  float32  [-1, 10]       output, logits of 10 classes",
+        "x is float32 as the module's parameters; the example is float64",
+        "the example has no batch axis; one was put in front",
+        "wrote models/digits/1: nets.py, model.golden.safetensors, model.pth, model.json",
+        "to serve it: stateserve serve --models models --allow-code",
+        "imported",
+        "imported",
+    ]
+    model = packed()
+    assert model.card.outputs[0].classes == [f"digit {n}" for n in range(10)]
+    assert model.card.inputs[0].image is not None
+    assert model.card.name == "digits"
+
+
+def test_json_is_the_only_output_of_a_file_that_prints(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out = pack(run, "--json", "--name", "Digits", "--units", "V")
+    assert code == 0
+    content = json.loads(out[: out.index("imported")])
+    assert content["serve"] == "stateserve serve --models models --allow-code"
+    assert content["inputs"] == [
+        {"name": "x", "dtype": "float32", "shape": [-1, 1, 8, 8], "finite": True}
+    ]
+    assert content["outputs"][0]["unit"] == "V"
+    assert packed().card.name == "Digits"
+
+
+def test_files_are_replaced_only_if_told(run: Run) -> None:
+    assert pack(run)[0] == 0
+    assert pack(run)[0] == 0, "the same files again change nothing"
+    assert "there already; --force replaces it" in str(pack(run, "--name", "other")[0])
+    assert packed().card.name == "digits"
+    assert pack(run, "--name", "other", "--force")[0] == 0
+    assert packed().card.name == "other"
+
+
+def test_a_program_is_packed_and_takes_other_lengths(run: Run) -> None:
+    write_code(
+        Path("text.py"),
+        """
+        from torch import nn
+        class Text(nn.Module):
+            def __init__(self, size):
+                super().__init__()
+                self.table = nn.Embedding(size, 3)
+            def forward(self, ids, mask=None):
+                found = self.table(ids)
+                return found.sum(1) if mask is None else (found * mask[..., None]).sum(1)
+        """,
+    )
+    torch.save(nn.Embedding(9, 3).state_dict(), "part.pth")
+    torch.save({"module.table.weight": torch.load("part.pth")["weight"]}, "text.pth")
+    np.savez("ids.npz", ids=np.array([[1, 2, 3, 8]]), mask=np.ones((1, 4), np.float32))
+    arguments = ("--example", "ids.npz", "--kwargs", '{"size": 9}', "--dynamic", "ids:1,mask:1")
+    prefix, tokens = ("--strip-prefix", "module."), ("--tokens", '{"ids": {"vocabulary": 9}}')
+    code, out = run(
+        "pack", "text.py", "text.pth", *arguments, *prefix, *tokens, *OUTPUT, "--program"
+    )
+    assert code == 0
+    assert "to serve it: stateserve serve --models models\n" in out
+    Path("text.py").unlink()
+    model = packed()
+    assert model.signature.lines[0] == "input ids int64 [-1, -1]"
+    table = torch.load("part.pth")["weight"].numpy()
+    ids, mask = np.array([[4, 5, 6, 7, 8, 0]]), np.ones((1, 6), np.float32)
+    found = model.run({"ids": ids, "mask": mask})["output"]
+    assert found == pytest.approx(table[ids].sum(1))
+    again = run("pack", "models/digits/1/model.pt2", "--output", "models/more/3", "--json")
+    assert again[0] == 0
+    assert packed("models/more/3/model.pth").signature.lines == model.signature.lines
+
+
+REFUSED: dict[tuple[str, ...], str] = {
+    ("--kwargs", "[1]"): "--kwargs: not a JSON object",
+    ("--kwargs", "{"): "--kwargs: not JSON: ",
+    ("--kwargs", '{"n": 1}'): "nets.py:LeNet has no argument 'n'; it takes n_classes",
+    ("--image", '{"mode": "X"}'): "image: mode: Input should be 'L', 'RGB' or 'RGBA'",
+    ("--image", '{"mode": "RGB"}'): "lenet.pth: x: the image gives [3, -1, -1], not [1, 8, 8]",
+    ("--image", '{"y": {"mode": "L"}}'): "image: no 'y'; the names are x",
+    ("--classes", "a,b"): "lenet.pth: 2 classes name no axis of the outputs, which are output",
+    ("--classes", "nowhere.txt"): "nowhere.txt: No such file",
+    ("--dynamic", "x"): "--dynamic: 'x' is not INPUT:AXIS, such as ids:1",
+    ("--dynamic", "x:1"): "lenet.pth: dynamic: the forward takes no other length",
+    ("--features", "a,,b"): "--features: name 2 of 3 is empty",
+    ("--units", "a=,b=x"): "--units: give NAME=VALUE",
+    ("--strip-prefix", "module."): "lenet.pth: 'conv.bias' does not begin with 'module.'",
+    ("--example", "labels.txt"): "labels.txt: an example is a file .npy, .npz or .safetensors",
+}
+
+
+@pytest.mark.parametrize("more", REFUSED)
+def test_what_cannot_be_packed_is_refused_in_one_line_and_writes_nothing(
+    run: Run, more: tuple[str, ...]
+) -> None:
+    code, _ = pack(run, *more)
+    assert REFUSED[more] in str(code)
+    assert "\n" not in str(code)
+    assert not any(Path("models").glob("*"))
+
+
+def test_a_state_and_an_output_are_needed(run: Run) -> None:
+    assert "a class has no state" in str(run("pack", "nets.py:LeNet", *OUTPUT)[0])
+    code, out = run("pack", "nets.py:LeNet", "lenet.pth")
+    assert (code, "--output FOLDER is missing" in out) == (2, True)

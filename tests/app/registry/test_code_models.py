@@ -1,0 +1,181 @@
+"""Models whose code their users bring: found, permitted, loaded and reloaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.errors import ModelUnavailable, SettingsError
+from app.monitor.metrics import Metrics
+from app.registry.bring_code import load_options
+from app.registry.folder import Repository
+from app.registry.registry import Registry
+from app.settings.settings import Settings
+from stateserve.errors import CheckpointError, CodeFailed
+from stateserve.model import LoadOptions, TensorModel, pack_model
+from tests.programs import small_archive
+from tests.user_code import NETS, lenet_state, write_code
+
+pytestmark = pytest.mark.anyio
+X = np.random.default_rng(0).random((2, 1, 8, 8), np.float32)
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_code(Path("nets.py"))
+    torch.save(lenet_state(), "lenet.pth")
+    np.save("x.npy", X)
+
+
+def registry_of(*arguments: str) -> Registry:
+    """A registry that serves the models themselves."""
+    settings = Settings.read(list(arguments))
+    load_options(settings)
+    registry = Registry(
+        Repository.of(settings),
+        lambda model: model,  # type: ignore[arg-type, return-value]
+        Metrics(),
+        options=lambda: load_options(settings),
+    )
+    registry.load_all()
+    return registry
+
+
+def model_of(registry: Registry, name: str) -> TensorModel:
+    model: object = registry.current(name)
+    assert isinstance(model, TensorModel)
+    return model
+
+
+def outputs(model: TensorModel) -> np.ndarray:
+    return model.run({"x": X.copy()})["output"]
+
+
+SERVE = ("--model", "lenet.pth", "--code", "nets.py:LeNet", "--example", "x.npy")
+
+
+async def test_a_folder_serves_packed_models_with_permission_and_no_other_file_of_them() -> None:
+    options = LoadOptions(code="nets.py:LeNet", example=X)
+    pack_model(Path("lenet.pth"), Path("models/digits/1"), options)
+    pack_model(Path("lenet.pth"), Path("models/pair.safetensors"), options)
+    Path("models/alone.pt2").write_bytes(small_archive())
+    Path("models/net.pt2").write_bytes(small_archive())
+    pack_model(None, Path("models/named.pth"), LoadOptions(code="models/net.pt2"))
+    registry = registry_of("--models", "models", "--model", "digits", "--allow-code")
+    assert registry.strays == []
+    served = {(each.name, each.state) for each in registry.statuses()}
+    assert served == {(name, "READY") for name in ("alone", "digits", "named", "pair")}
+    assert model_of(registry, "digits").classes == []
+    refused = registry_of("--models", "models", "--model", "digits")
+    with pytest.raises(ModelUnavailable, match=r"digits/1/nets\.py: loading the model runs this"):
+        refused.current("digits")
+    assert refused.ready_versions("named") == ["1"]
+
+
+def add_neighbour() -> None:
+    write_code(Path("layers.py"), "SIZE = 144\n")
+    write_code(Path("nets.py"), "from layers import SIZE\n" + NETS)
+
+
+CHANGED = ["model.pth", "model.json", "model.golden.safetensors", "nets.py", "layers.py"]
+
+
+@pytest.mark.parametrize("name", CHANGED)
+async def test_each_file_of_a_model_is_watched(name: str) -> None:
+    add_neighbour()
+    options = LoadOptions(code="nets.py:LeNet", example=X)
+    pack_model(Path("lenet.pth"), Path("models/digits/1"), options)
+    repository = Repository.of(Settings.read(["--models", "models"]))
+    before = repository.scan().models["digits"]
+    assert repository.scan().models["digits"] == before
+    with Path("models/digits/1", name).open("ab") as file:
+        file.write(b" ")
+    assert repository.scan().models["digits"] != before
+
+
+async def test_a_state_is_reloaded_under_its_code_and_code_under_its_state() -> None:
+    registry = registry_of(*SERVE)
+    first = outputs(model_of(registry, "lenet"))
+    torch.save({name: each * 2 for name, each in lenet_state().items()}, "lenet.pth")
+    await registry.refresh()
+    second = model_of(registry, "lenet")
+    assert not np.allclose(outputs(second), first)
+    write_code(Path("nets.py"), NETS.replace("return self.fc", "return 0 * self.fc"))
+    await registry.refresh()
+    assert (outputs(model_of(registry, "lenet")) == 0).all()
+    # What answers a request now keeps its code.
+    assert (outputs(second) != 0).any()
+    write_code(Path("nets.py"), "1 / 0")
+    await registry.refresh()
+    assert (outputs(model_of(registry, "lenet")) == 0).all()
+    [status] = registry.statuses("lenet")
+    assert status.state == "READY"
+    assert "ZeroDivisionError" in str(status.reason)
+
+
+async def test_a_program_keeps_its_code_while_its_state_changes() -> None:
+    Path("small.pt2").write_bytes(small_archive())
+    registry = registry_of("--model", "small.pt2")
+    state = model_of(registry, "small").module.state_dict()
+    torch.save({name: each * 0 for name, each in state.items()}, "small.pth")
+    registry = registry_of("--model", "small.pth", "--code", "small.pt2")
+    found = model_of(registry, "small").run({"x": np.ones((1, 4), np.float32)})["output"]
+    torch.save({name: each + 1 for name, each in state.items()}, "small.pth")
+    await registry.refresh()
+    changed = model_of(registry, "small").run({"x": np.ones((1, 4), np.float32)})["output"]
+    assert not np.allclose(found, changed)
+
+
+async def test_classes_are_read_again_with_their_file() -> None:
+    Path("labels.txt").write_text("\n".join("abcdefghij"))
+    registry = registry_of(*SERVE, "--classes", "labels.txt")
+    assert model_of(registry, "lenet").classes == list("abcdefghij")
+    Path("labels.txt").write_text("\n".join("klmnopqrst"))
+    await registry.refresh()
+    assert model_of(registry, "lenet").classes == list("klmnopqrst")
+
+
+REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
+    ("--models", "models", "--code", "nets.py"): (
+        SettingsError,
+        "setting STATESERVE_CODE: it is for a single model, and STATESERVE_MODELS is set",
+    ),
+    ("--model", "lenet.pth", "--example", "x.npy"): (
+        SettingsError,
+        "setting STATESERVE_EXAMPLE: it needs STATESERVE_CODE",
+    ),
+    (*SERVE, "--kwargs", "[]"): (SettingsError, "STATESERVE_KWARGS: .*not a JSON object"),
+    (*SERVE, "--kwargs", "{"): (SettingsError, "STATESERVE_KWARGS: .*not JSON"),
+    (*SERVE, "--kwargs", '{"n": 1}'): (CodeFailed, "no argument 'n'"),
+    (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes name no axis"),
+    ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+async def test_settings_that_bring_no_model_are_refused(arguments: tuple[str, ...]) -> None:
+    Path("models").mkdir()
+    error, reason = REFUSED[arguments]
+    with pytest.raises(error, match=reason):
+        registry_of(*arguments)
+
+
+async def test_what_was_inferred_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "app.registry"):
+        registry_of(*SERVE)
+    text = caplog.text
+    assert "lenet.pth: input x float32 [-1, 1, 8, 8]" in text
+    assert "lenet.pth: output output float32 [-1, 10], tensor" in text
+    assert "no model card: the signature was inferred" in text
+
+
+@pytest.mark.parametrize("edit", [lambda c: c.write_text("{"), lambda c: c.write_text("[2]")])
+async def test_a_broken_card_names_no_file(edit: Callable[[Path], object]) -> None:
+    options = LoadOptions(code="nets.py:LeNet", example=X)
+    pack_model(Path("lenet.pth"), Path("models/pair.pth"), options)
+    edit(Path("models/pair.json"))
+    registry = registry_of("--models", "models", "--model", "pair", "--allow-code")
+    assert [each.state for each in registry.statuses()] == ["UNAVAILABLE"]

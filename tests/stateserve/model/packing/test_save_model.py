@@ -1,0 +1,217 @@
+"""save_model: from a live module to files that give its outputs."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stateserve import LoadOptions, load_model, save_model
+from stateserve.errors import CardMismatch, CheckpointError, CodeFailed
+from stateserve.model import TensorModel
+from tests.project import ROOT
+from tests.user_code import write_code
+
+X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+
+
+class Net(nn.Module):
+    """Constructor arguments that it keeps, one that it does not, and dropout."""
+
+    def __init__(self, n_classes: int, width: int = 5, *, scale: float = 1.0) -> None:
+        super().__init__()
+        self.n_classes = n_classes
+        self.norm = nn.BatchNorm1d(6)
+        self.hidden = nn.Linear(6, width)
+        self.drop = nn.Dropout(0.5)
+        self.out = nn.Linear(width, n_classes)
+        self._factor = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.drop(self.hidden(self.norm(x)).relu())) * self._factor
+
+
+class Outer:
+    class Inner(nn.Module):
+        pass
+
+
+def loaded(path: Path) -> TensorModel:
+    model = load_model(path, options=LoadOptions(allow_code=True))
+    assert isinstance(model, TensorModel)
+    return model
+
+
+def outputs(module: nn.Module, x: Tensor) -> np.ndarray:
+    module.eval()
+    with torch.inference_mode():
+        return module(x).numpy()
+
+
+@pytest.mark.parametrize("program", [False, True])
+def test_the_files_give_the_outputs_of_the_module_which_stays_as_it_is(
+    tmp_path: Path, program: bool
+) -> None:
+    torch.manual_seed(0)
+    module = Net(3).train()
+    module.drop.eval()
+    module(X)
+    before = {name: each.clone() for name, each in module.state_dict().items()}
+    path = save_model(module, X, tmp_path / "m/1", classes=["a", "b", "c"], program=program)
+    assert path == tmp_path / "m/1/model.pth"
+    assert module.training
+    assert not module.drop.training
+    assert all(torch.equal(each, before[name]) for name, each in module.state_dict().items())
+    model = loaded(path)
+    assert model.run({"x": X.numpy()})["output"] == pytest.approx(outputs(module, X), abs=1e-5)
+    assert model.card.outputs[0].classes == ["a", "b", "c"]
+    assert model.card.name == "m"
+    code = json.loads(path.with_suffix(".json").read_text())["code"]
+    assert code["kind"] == ("program" if program else "class")
+    assert program or code["kwargs"] == {"n_classes": 3}
+
+
+def test_arguments_that_the_module_does_not_keep_are_given_or_missed(tmp_path: Path) -> None:
+    with pytest.raises(CardMismatch, match=r"differs from the given one.* kwargs"):
+        save_model(Net(3, scale=2.0), X, tmp_path / "m.pth")
+    with pytest.raises(CheckpointError, match=r"hidden\.bias has shape \[7\], not \[5\]"):
+        save_model(Net(3, 7), X, tmp_path / "m.pth")
+    with pytest.raises(CodeFailed, match=r'needs the arguments n_classes: .* kwargs=\{"n_classes'):
+        save_model(Net(3, 7), X, tmp_path / "m.pth", kwargs={"width": 7})
+    assert list(tmp_path.iterdir()) == []
+    kwargs = {"n_classes": 3, "width": 7, "scale": 2.0}
+    module = Net(3, 7, scale=2.0)
+    model = loaded(save_model(module, X, tmp_path / "m.pth", kwargs=kwargs))
+    assert model.run({"x": X.numpy()})["output"] == pytest.approx(outputs(module, X), abs=1e-5)
+
+
+@pytest.mark.parametrize("wrap", [nn.DataParallel, partial(torch.compile, backend="eager")])
+def test_what_wraps_a_module_is_left_out(
+    tmp_path: Path, wrap: Callable[[nn.Module], nn.Module]
+) -> None:
+    model = loaded(save_model(wrap(Net(2)), X, tmp_path / "m/1"))
+    assert "hidden.weight" in model.module.state_dict()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".pickle"])
+def test_a_checkpoint_and_its_files_lie_side_by_side(tmp_path: Path, suffix: str) -> None:
+    path = save_model(Net(2), X, tmp_path / f"net{suffix}", metrics={"accuracy": 0.9})
+    names = {each.name for each in tmp_path.iterdir()}
+    assert names == {
+        f"net{suffix}",
+        "net.json",
+        "net.golden.safetensors",
+        Path(__file__).name,
+    }
+    assert loaded(path).card.metrics == {"accuracy": 0.9}
+
+
+def test_an_older_model_is_replaced_with_its_files(tmp_path: Path) -> None:
+    save_model(Net(2), X, tmp_path / "m/1")
+    (tmp_path / "m/1/notes.txt").touch()
+    save_model(Net(2), X, tmp_path / "m/1", program=True)
+    assert {each.name for each in (tmp_path / "m/1").iterdir()} == {
+        "model.golden.safetensors",
+        "model.json",
+        "model.pt2",
+        "model.pth",
+        "notes.txt",
+    }
+    assert [each.name for each in tmp_path.iterdir()] == ["m"]
+
+
+def local() -> nn.Module:
+    class Local(nn.Module):
+        pass
+
+    return Local()
+
+
+def without_file() -> nn.Module:
+    names: dict[str, object] = {"__name__": "prompt", "nn": nn}
+    exec("class Typed(nn.Module):\n    pass", names)
+    return names["Typed"]()  # type: ignore[operator]
+
+
+UNKNOWN: dict[str, Callable[[], nn.Module]] = {
+    "local.<locals>.Local is defined inside of another definition": local,
+    "Outer.Inner is defined inside": Outer.Inner,
+    "Typed is in no file: it was defined in a notebook or at a prompt": without_file,
+    "Linear is of the installed library torch": lambda: nn.Linear(6, 2),
+}
+
+
+@pytest.mark.parametrize("reason", UNKNOWN)
+def test_a_class_without_a_file_of_its_own_can_be_a_program(tmp_path: Path, reason: str) -> None:
+    with pytest.raises(CodeFailed, match=r"code='nets\.py:CLASS', or .*program=True") as caught:
+        save_model(UNKNOWN[reason](), X, tmp_path / "m/1")
+    assert reason in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_module_of_a_library_is_a_program_or_has_a_function(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(6, 2), nn.ReLU())
+    program = loaded(save_model(module, X, tmp_path / "p/1", program=True))
+    code = write_code(
+        tmp_path / "make.py",
+        "from torch import nn\ndef net(n): return nn.Sequential(nn.Linear(6, n), nn.ReLU())",
+    )
+    named = save_model(module, X, tmp_path / "c/1", code=f"{code}:net", kwargs={"n": 2})
+    for model in (program, loaded(named)):
+        assert model.run({"input": X.numpy()})["output"] == pytest.approx(outputs(module, X))
+
+
+SCRIPT = """
+import torch
+from torch import nn
+from layers import block
+
+x = torch.randn(4, 6)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = block(6)
+    def forward(self, x):
+        return self.block(x)
+model = Net()
+for epoch in range(2):
+    print("epoch", epoch)
+from stateserve import save_model
+print(save_model(model, x, "models/net/1"))
+"""
+
+
+def test_a_script_without_a_guard_saves_its_class_and_its_neighbours(tmp_path: Path) -> None:
+    write_code(tmp_path / "train.py", SCRIPT)
+    write_code(
+        tmp_path / "layers.py", "from torch import nn\ndef block(n): return nn.Linear(n, 2)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "train.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("epoch 0\nepoch 1\nmodels/net/1/model.pth\n", "")
+    (tmp_path / "layers.py").unlink()
+    model = loaded(tmp_path / "models/net/1/model.pth")
+    assert set(model.card.files) == {"train.py", "layers.py", "model.golden.safetensors"}
+
+
+def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
+    class Branch(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(CheckpointError) as caught:
+        save_model(Branch(), X.abs(), tmp_path / "m/1", program=True)
+    assert "torch.export: " in str(caught.value)
+    assert "\n" not in str(caught.value)
