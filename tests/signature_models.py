@@ -123,3 +123,19 @@ def two_heads() -> TensorModel:
         Output(name="embedding", dtype="float32", shape=[-1, 3], kind="embedding"),
     ]
     return make(TwoHeads(), [Input(name="x", dtype="float32", shape=[-1, 3])], outputs)
+
+
+class Product(nn.Module):
+    """The sum of a picture's values times a number."""
+
+    def forward(self, image: Tensor, factor: Tensor) -> Tensor:
+        return image.sum((1, 2)) * factor
+
+
+def picture_and_number() -> TensorModel:
+    image = ImageInput(mode="L", layout="HW")
+    inputs = [
+        Input(name="image", dtype="float32", shape=[-1, -1, -1], image=image),
+        Input(name="factor", dtype="float32", shape=[-1]),
+    ]
+    return make(Product(), inputs, [Output(name="output", dtype="float32", shape=[-1])])

@@ -10,15 +10,16 @@ from app.predict import JSON, MOST_DIGITS, Body, Headers, HeldMemory, MediaType
 from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
+PLAIN_JSON = MediaType(JSON, {})
 CURL = f"-H 'Content-Type: {JSON}'"
 
 
-def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
+def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
     """The body's media type, one of `accepted`. Raises UnsupportedContent."""
     require_plain(headers)
     given = headers.get(b"content-type", b"")
     if given == JSON_BYTES:
-        return JSON
+        return PLAIN_JSON
     takes = f"send {' or '.join(accepted)}"
     if not given:
         raise UnsupportedContent(f"no Content-Type; {takes} (curl: {CURL})")
@@ -29,7 +30,7 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> str:
         raise UnsupportedContent(f"Content-Type {shown(given)}; send {JSON} in UTF-8")
     if media_type.essence not in accepted:
         raise UnsupportedContent(f"Content-Type {media_type.essence!r}; {takes}")
-    return media_type.essence
+    return media_type
 
 
 def require_plain(headers: Headers) -> None:

@@ -32,6 +32,9 @@ class Endpoint(Protocol):
     def media_types(self) -> Sequence[str]:
         """The media types of the bodies of /predict."""
 
+    def answer_types(self) -> Sequence[str]:
+        """The media types of the answers of /predict; the first is the default."""
+
     def choose(self, request_id: bytes | None) -> AnyEndpoint:
         """The model that answers a request with this `X-Request-ID`."""
 

@@ -12,6 +12,10 @@ from app.errors import NotAcceptable
 JSON = "application/json"
 NPY = "application/x-npy"
 ARROW = "application/vnd.apache.arrow.stream"
+NPZ = "application/x-npz"
+PNG = "image/png"
+JPEG = "image/jpeg"
+MULTIPART = "multipart/form-data"
 SAFETENSORS = "application/vnd.safetensors"
 # About 40 media types; a browser's Accept has 150 bytes.
 MOST_ACCEPT = 1024

@@ -30,12 +30,16 @@ NO_FEATURES = (
 )
 
 
-class Format(Protocol[Rows, Received]):
-    """Reads and writes the bodies of one media type."""
+class Reader(Protocol[Rows]):
+    """Reads the bodies of one media type; `parameters` are those of the media type."""
+
+    def decode(self, body: Body, parameters: Mapping[str, str] = ..., /) -> Instances[Rows]: ...
+
+
+class Format(Reader[Rows], Protocol[Rows, Received]):
+    """Writes them, too."""
 
     media_type: str
-
-    def decode(self, body: Body) -> Instances[Rows]: ...
 
     def encode(
         self, predictions: Iterable[Received], instances: Instances[Rows], options: Options, /
@@ -64,6 +68,8 @@ class ModelEndpoint(ABC, Generic[Rows, Predicted]):
 
     # The path of the class of each media type's format, which is made on first use.
     formats: ClassVar[Mapping[str, str]]
+    # The same for media types of requests only.
+    readers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class ModelEndpoint(ABC, Generic[Rows, Predicted]):
         self.v2_model = v2_model
         self._max_instances = max_instances
         self._formats: dict[str, Format[Rows, Predicted]] = {}
+        self._readers: dict[str, Reader[Rows]] = {}
         self.json = self.format(JSON)
 
     @property
@@ -90,10 +97,25 @@ class ModelEndpoint(ABC, Generic[Rows, Predicted]):
         return view
 
     def media_types(self) -> Sequence[str]:
-        """The media types of this model's bodies: those whose packages are installed."""
+        """The media types of bodies that this model reads."""
         return list(self.formats)
 
+    def answer_types(self) -> Sequence[str]:
+        """The media types of this model's answers; the first is the default."""
+        return self.media_types()
+
+    def reader(self, media_type: str) -> Reader[Rows]:
+        """The reader of one of `media_types`."""
+        if media_type not in self.readers:
+            return self.format(media_type)
+        found = self._readers.get(media_type)
+        if found is None:
+            kind: Callable[..., Reader[Rows]] = resolve_name(self.readers[media_type])
+            found = self._readers[media_type] = kind(self.model, self._max_instances)
+        return found
+
     def format(self, media_type: str) -> Format[Rows, Predicted]:
+        """The format of one of `answer_types`."""
         found = self._formats.get(media_type)
         if found is None:
             kind: Callable[..., Format[Rows, Predicted]]

@@ -8,7 +8,7 @@ from app.errors import BodyTooLarge
 from app.predict.codecs.v2_tensor import TensorV2
 from app.predict.deadline import Deadline
 from app.predict.large_requests import HeldMemory, LargeRequests
-from app.predict.media_types import JSON, NPY
+from app.predict.media_types import JPEG, JSON, MULTIPART, NPY, NPZ, PNG, SAFETENSORS
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
 from app.predict.tensor_pipeline import TensorPipeline
 from app.predict.tensor_prediction import TensorPrediction
@@ -18,18 +18,36 @@ Made = TypeVar("Made")
 
 
 class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
-    """Reads the inputs of the model's signature as JSON or `.npy`."""
+    """Reads the inputs of the model's signature in several formats, and pictures as files."""
 
     pipeline: TensorPipeline
     formats: ClassVar = {
-        JSON: "app.predict.codecs.tensor_json:TensorJson",
-        NPY: "app.predict.codecs.tensor_npy:TensorNpy",
+        JSON: "app.predict.codecs.tensors.json_format:TensorJson",
+        NPY: "app.predict.codecs.tensors.npy_format:TensorNpy",
+        NPZ: "app.predict.codecs.tensors.npz_format:TensorNpz",
+        SAFETENSORS: "app.predict.codecs.tensors.safetensors_format:TensorSafetensors",
+    }
+    readers: ClassVar = {
+        PNG: "app.predict.codecs.tensors.picture_format:TensorPicture",
+        JPEG: "app.predict.codecs.tensors.picture_format:TensorPicture",
+        MULTIPART: "app.predict.codecs.tensors.form_format:TensorForm",
     }
 
     def __init__(self, pipeline: TensorPipeline, max_instances: int, large: LargeRequests) -> None:
         self._large = large
         model = pipeline.model
         super().__init__(model, pipeline, TensorV2(model, max_instances), max_instances)
+
+    def media_types(self) -> list[str]:
+        inputs = self.pipeline.model.signature.inputs
+        found = [name for name in self.formats if name != NPY or len(inputs) == 1]
+        if any(given.image for given in inputs):
+            found += [MULTIPART] if len(inputs) > 1 else [PNG, JPEG, MULTIPART]
+        return found
+
+    def answer_types(self) -> list[str]:
+        outputs = self.pipeline.model.signature.outputs
+        return [name for name in self.formats if name != NPY or len(outputs) == 1]
 
     def warm_up(self) -> None:
         self.pipeline.warm_up()

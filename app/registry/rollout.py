@@ -50,6 +50,9 @@ class RolloutEndpoint:
     def media_types(self) -> Sequence[str]:
         return self._default.media_types()
 
+    def answer_types(self) -> Sequence[str]:
+        return self._default.answer_types()
+
     def choose(self, request_id: bytes | None) -> AnyEndpoint:
         """The same model for an id in every process; a random one without an id."""
         for target, model in self._choices:

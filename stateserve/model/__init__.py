@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.replica import replicate as replicate
+    from stateserve.model.signature import ANY as ANY
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
@@ -113,7 +114,7 @@ __getattr__ = lazy_exports(
         "packing.packed": ("Packed", "pack_model"),
         "packing.save_model": ("save_model",),
         "predictor": ("Predictor",),
-        "signature": ("ImageInput", "Input", "Output", "Signature"),
+        "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
         "training_data": (
             "Bootstrap",

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.body import JSON_BYTES, media_type_of, read_body
+from app.api.body import JSON_BYTES, PLAIN_JSON, media_type_of, read_body
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.schemas import PREDICTION_RESPONSES, problems
 from app.predict import (
@@ -19,6 +19,7 @@ from app.predict import (
     Deadline,
     Headers,
     Instances,
+    MediaType,
     ModelEndpoint,
     Options,
     Predicted,
@@ -48,11 +49,11 @@ async def predict(
     settings, headers = service.settings, dict(request.scope["headers"])
     deadline = request.scope.get(IN_SCOPE)
     deadline = deadline or Deadline.of(headers, settings.request_timeout_seconds)
-    source = target = JSON
+    source, target = PLAIN_JSON, JSON
     if not is_ordinary(headers):
-        offered = endpoint.media_types()
-        source = media_type_of(headers, offered)
-        target = _answer_type(headers.get(b"accept", b"*/*"), source, offered)
+        source = media_type_of(headers, endpoint.media_types())
+        accept = headers.get(b"accept", b"*/*")
+        target = _answer_type(accept, source.essence, endpoint.answer_types())
     with service.large.hold() as held:
         body = await read_body(request.receive, headers, settings.max_body_bytes, held=held)
     call = _Call(body, source, target, options)
@@ -69,16 +70,17 @@ def is_ordinary(headers: Headers) -> bool:
 
 
 def _answer_type(accept: bytes, source: str, offered: Sequence[str]) -> str:
-    if accept == b"*/*":
-        return source
     # The type of the body first: it is preferred if several are equally acceptable.
-    return choose_media_type(accept.decode("latin-1"), dict.fromkeys([source, *offered]))
+    preferred = dict.fromkeys([source, *offered] if source in offered else offered)
+    if accept == b"*/*":
+        return next(iter(preferred))
+    return choose_media_type(accept.decode("latin-1"), preferred)
 
 
 @dataclass
 class _Call:
     body: Body
-    source: str
+    source: MediaType
     target: str
     options: Options
 
@@ -87,7 +89,7 @@ class _Call:
         return len(self.body)
 
     def read(self, model: ModelEndpoint[Rows, Predicted]) -> Instances[Rows]:
-        return model.format(self.source).decode(self.body)
+        return model.reader(self.source.essence).decode(self.body, self.source.parameters)
 
     def write(
         self,
@@ -113,8 +115,9 @@ class _Call:
             (f"x-model-{name}".replace("_", "-").encode(), value.encode())
             for name, value in model_reference(model.model).items()
         ]
-        extra = [*identity, (OUT_OF_RANGE_ROWS, b"%d" % outside)]
-        return _Content(content, self.target, extra)
+        if model.model.features:
+            identity.append((OUT_OF_RANGE_ROWS, b"%d" % outside))
+        return _Content(content, self.target, identity)
 
 
 class _Content(Response):

@@ -1,7 +1,7 @@
 """Reads and writes Arrow IPC streams, for data frames; needs `pip install .[arrow]`."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 import numpy as np
@@ -48,7 +48,7 @@ class ArrowFormat:
         # For each column: its name, the metadata of a data frame library, its buffers.
         self._most_metadata = 2**16 + sum(2048 + 8 * len(name) for name in self._features)
 
-    def decode(self, body: Body) -> TableRows:
+    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> TableRows:
         """Raises MalformedBody, UnsupportedContent, InvalidInstances or BodyTooLarge."""
         table = self._read(body)
         if not len(table):

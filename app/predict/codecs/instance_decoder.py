@@ -5,6 +5,7 @@ no error messages, and accepts only bodies that json_request.py accepts.
 """
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -46,7 +47,7 @@ class InstanceDecoder:
         self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[instance])  # type: ignore[valid-type]
         self._columns = [operator.attrgetter(field) for field in fields]
 
-    def decode(self, body: bytes | bytearray) -> TableRows:
+    def decode(self, body: bytes | bytearray, _parameters: Mapping[str, str] = {}, /) -> TableRows:
         """Raises the errors of parse_instances."""
         if len(body) > WHOLE_BYTES:
             return read_large(body, self._card, self._limit, self.decode_list)

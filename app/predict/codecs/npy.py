@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -46,7 +46,7 @@ class NpyFormat:
         self._n_classes = len(predictor.card.classes)
         self._limit = max_instances
 
-    def decode(self, body: Body) -> TableRows:
+    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> TableRows:
         """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
         shape, order, numbers = read_npy(body)
         width = len(self._features)

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 
 from app.errors import InvalidTensor
 from app.predict.codecs.json_request import require_at_most
-from app.predict.codecs.tensor_values import as_input
+from app.predict.codecs.tensors.input_values import as_input
 from app.predict.codecs.v2_model import TensorInfo, V2Model
 from app.predict.codecs.v2_tensors import DTYPES, Array, Tensor
 from app.predict.instances import Instances
 from app.predict.tensor_prediction import TensorPrediction
 from app.predict.tensor_rows import TensorRows
-from stateserve.model import TensorModel
-from stateserve.model.signature import Tensor as Declared
+from stateserve.model import Input, Output, TensorModel
 
 DATATYPES = {"bool": "BOOL", "float16": "FP16", "bfloat16": "BF16"}
 
@@ -66,7 +65,7 @@ class TensorV2(V2Model[TensorRows, TensorPrediction]):
         return prediction.output(name)
 
 
-def datatype_of(declared: Declared) -> str:
+def datatype_of(declared: Input | Output) -> str:
     """The protocol's name of a dtype."""
     name = declared.dtype
     return DATATYPES.get(name) or name.upper().replace("FLOAT", "FP")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from app.errors import InvalidInstances, RequestError
-from app.predict.codecs.tensor_json import TensorJson
-from app.predict.codecs.value_rule import dtype_of
+from app.predict.codecs.tensors.json_format import TensorJson
+from app.predict.codecs.tensors.value_rule import dtype_of
 from stateserve.model import Feature, TensorModel
 from tests import signature_models
 from tests.pictures import saved

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from app.predict.codecs.short_floats import widen
+from app.predict.codecs.tensors.short_floats import widen
 
 
 def read_back(values: np.ndarray) -> np.ndarray:

@@ -9,13 +9,12 @@ import numpy as np
 from app.errors import InvalidInstances
 from app.predict.codecs.json_request import MAX_FAULTS, read_flower
 from app.predict.codecs.json_text import JsonObject, describe, escape
-from app.predict.codecs.tensor_values import describe_shape
-from app.predict.codecs.value_rule import ValueRule, dtype_of
+from app.predict.codecs.tensors.input_values import describe_shape
+from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from app.predict.pictures import decode_base64
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Input
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Input
 from stateserve.text import MOST_SHOWN
 
 PICTURE = "b64"
@@ -42,7 +41,7 @@ class InstanceReader:
     """
 
     def __init__(self, inputs: Sequence[Input]) -> None:
-        self._readers = {each.name: _InputReader(each) for each in inputs}
+        self._readers = {each.name: InputReader(each) for each in inputs}
         self._only = inputs[0] if len(inputs) == 1 else None
         self._listed = ", ".join(f"{each.name} ({describe_shape(each)})" for each in inputs)
 
@@ -98,7 +97,9 @@ class InstanceReader:
         return found
 
 
-class _InputReader:
+class InputReader:
+    """Reads the values of one input."""
+
     def __init__(self, given: Input) -> None:
         self.given = given
         self._rule = ValueRule.of(given)

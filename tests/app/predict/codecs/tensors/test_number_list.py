@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.predict.codecs.number_list import STEP_BYTES, read_number_list
+from app.predict.codecs.tensors.number_list import STEP_BYTES, read_number_list
 
 
 @pytest.mark.parametrize("indent", [None, 1])

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.errors import InvalidInstances
-from app.predict.codecs.value_rule import ValueRule, dtype_of
+from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Input
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Input
 from stateserve.text import MOST_SHOWN
 
 PART_ELEMENTS = 2**18

@@ -7,20 +7,19 @@ from app.errors import InvalidInstances
 from app.predict.codecs.json_request import MAX_FAULTS, require_at_most, require_few
 from app.predict.codecs.json_text import JsonCursor, JsonObject, describe, escape
 from app.predict.codecs.large_instances import SLICE_BYTES, WHOLE_BYTES, ListReader, read_list
-from app.predict.codecs.row_groups import group, join
-from app.predict.codecs.tensor_json_answer import AnswerWriter
-from app.predict.codecs.tensor_json_decoder import TensorDecoder
-from app.predict.codecs.tensor_json_reader import EncodedPicture, InstanceInputs, InstanceReader
+from app.predict.codecs.tensors.instance_rows import rows_of
+from app.predict.codecs.tensors.json_answer import AnswerWriter
+from app.predict.codecs.tensors.json_decoder import TensorDecoder
+from app.predict.codecs.tensors.json_reader import InstanceInputs, InstanceReader
+from app.predict.codecs.tensors.row_groups import join
 from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.media_types import JSON
 from app.predict.options import Options
-from app.predict.pictures import decode_pictures
 from app.predict.tensor_prediction import TensorPrediction
 from app.predict.tensor_rows import TensorRows
 from stateserve.errors import Fault
-from stateserve.model import Arrays, Input, TensorModel
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Input, TensorModel
 
 # A number has up to 25 characters; the rest is for spaces.
 BYTES_OF_A_NUMBER = 64
@@ -85,21 +84,7 @@ class TensorJson:
 
     def _rows(self, found: Sequence[InstanceInputs | None]) -> TensorRows:
         """The rows of instances without errors. Raises the errors of decode_pictures."""
-        instances = [each for each in found if each is not None]
-        decoded: list[Arrays] = [{} for _ in instances]
-        for given in self._inputs:
-            values = [each[given.name] for each in instances]
-            encoded = [each for each in values if isinstance(each, EncodedPicture)]
-            pictures = iter(
-                decode_pictures(
-                    [each.content for each in encoded], given, [each.pointer for each in encoded]
-                )
-                if encoded
-                else ()
-            )
-            for arrays, value in zip(decoded, values, strict=True):
-                arrays[given.name] = next(pictures) if isinstance(value, EncodedPicture) else value
-        return group(decoded)
+        return rows_of([each for each in found if each is not None], self._inputs)
 
     def encode(
         self,

@@ -61,17 +61,24 @@ class ValueRule:
 
     def accepts_all(self, array: Array) -> bool:
         """Whether each element is accepted, of an array of a dtype that converts to the input's."""
-        if self.kind is bool or not array.size or (self.kind is float and not self.finite):
+        if not array.size or (self.kind is float and not self.finite):
             return True
+        if self.kind is bool:
+            return bool(array.view(np.uint8).max() <= 1)
         # Compared as Python's numbers; NaN is not within any limits.
-        low, high = array.min(), array.max()
+        # A warning about NaN helps nobody here.
+        with np.errstate(invalid="ignore"):
+            low, high = array.min(), array.max()
         if array.dtype.kind in "iu":
             return int(low) >= self.low and int(high) <= self.high
         return float(low) >= self.low and float(high) <= self.high
 
     def accepted(self, array: Array) -> NDArray[np.bool_]:
         """The same for each element."""
-        wide = array.astype(object if array.dtype.kind in "iu" else np.float64)
+        if self.kind is bool:
+            return np.asarray(array.view(np.uint8) <= 1, bool)
+        with np.errstate(invalid="ignore"):
+            wide = array.astype(object if array.dtype.kind in "iu" else np.float64)
         return np.asarray((wide >= self.low) & (wide <= self.high), bool)
 
 

@@ -1,6 +1,6 @@
 """Decodes valid JSON instances of named inputs to arrays in one typed pass.
 
-tensor_json_reader.py reads all other bodies again, slowly, and names each error. So this decoder
+json_reader.py reads all other bodies again, slowly, and names each error. So this decoder
 has no error messages, and accepts only bodies that the reader accepts, with the same values.
 """
 
@@ -12,15 +12,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.predict.codecs.number_list import read_number_list
-from app.predict.codecs.row_groups import group
-from app.predict.codecs.tensor_values import has_nothing
-from app.predict.codecs.value_rule import ValueRule, dtype_of
+from app.predict.codecs.tensors.input_values import has_nothing
+from app.predict.codecs.tensors.number_list import read_number_list
+from app.predict.codecs.tensors.row_groups import group
+from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from app.predict.instances import Instances
 from app.predict.tensor_rows import TensorRows
 from stateserve.checkpoint import Array
-from stateserve.model import Input
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Input
 
 Text = bytes | bytearray
 # Longer instances are decoded in steps.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from app.errors import NotProvided
 from app.predict.codecs.json_answer import VALUES_AT_ONCE, model_reference
-from app.predict.codecs.row_groups import in_order
-from app.predict.codecs.short_floats import widen
+from app.predict.codecs.tensors.row_groups import in_order
+from app.predict.codecs.tensors.short_floats import widen
 from app.predict.instances import Instances
 from app.predict.options import Options
 from app.predict.tensor_prediction import TensorPrediction, log_probabilities

@@ -1,0 +1,92 @@
+"""Arrays by name: those of a request's body as instances, and the outputs of an answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from app.errors import InvalidInstances, InvalidQuery
+from app.predict.codecs.json_request import MAX_FAULTS, require_at_most
+from app.predict.codecs.json_text import escape
+from app.predict.codecs.tensors.input_values import as_input, describe_shape
+from app.predict.instances import Instances
+from app.predict.options import DEFAULT_OPTIONS, Options
+from app.predict.tensor_prediction import TensorPrediction
+from app.predict.tensor_rows import TensorRows
+from stateserve.checkpoint import Array
+from stateserve.errors import Fault
+from stateserve.model import Arrays, Input, Output
+
+
+def require_names(names: Sequence[str], inputs: Sequence[Input]) -> None:
+    """Raise InvalidInstances unless each input is given once, and nothing else."""
+    known = [each.name for each in inputs]
+    listed = ", ".join(f"{each.name} ({describe_shape(each)})" for each in inputs)
+    faults = []
+    seen: set[str] = set()
+    for name in names:
+        if name not in known:
+            faults.append(Fault(f"/{escape(name)}", f"unknown input; the inputs are {listed}"))
+        elif name in seen:
+            faults.append(Fault(f"/{escape(name)}", "stands twice"))
+        seen.add(name)
+    faults += [
+        Fault(f"/{escape(each.name)}", f"missing; {describe_shape(each)} is needed")
+        for each in inputs
+        if each.name not in seen
+    ]
+    if faults:
+        raise InvalidInstances(faults[:MAX_FAULTS])
+
+
+def read_arrays(
+    arrays: Mapping[str, Array], inputs: Sequence[Input], limit: int
+) -> Instances[TensorRows]:
+    """The instances of all inputs, with a batch axis; or of one instance, without it.
+
+    Raises InvalidInstances or BodyTooLarge.
+    """
+    single = all(arrays[each.name].ndim == len(each.row_shape) for each in inputs)
+    found: Arrays = {}
+    rows: int | None = None
+    for given in inputs:
+        at = "" if len(inputs) == 1 else f"/{escape(given.name)}"
+        array = arrays[given.name][None] if single else arrays[given.name]
+        if array.ndim:
+            require_at_most(limit, len(array))
+        array = as_input(given, array, at)
+        if rows not in (None, len(array)):
+            detail = f"{len(array)} rows; {inputs[0].name} has {rows}"
+            raise InvalidInstances([Fault(at, detail)])
+        rows = len(array)
+        found[given.name] = array
+    return Instances(TensorRows([found]), single)
+
+
+def output_arrays(
+    predictions: Iterable[TensorPrediction],
+    instances: Instances[TensorRows],
+    outputs: Sequence[Output],
+    options: Options,
+    media_type: str,
+) -> Arrays:
+    """Each output over all instances, in their order, or of the one instance.
+
+    Raises InvalidQuery for options, and for outputs of different shapes.
+    """
+    if options != DEFAULT_OPTIONS:
+        raise InvalidQuery(f"{media_type} has no place for the parts that the query asks for")
+    parts = list(predictions)
+    places = instances.rows.places
+    order = None if places is None else np.argsort(places)
+    found: Arrays = {}
+    for output in outputs:
+        arrays = [part.output(output.name) for part in parts]
+        if len({array.shape[1:] for array in arrays}) > 1:
+            raise InvalidQuery(
+                f"{media_type}: output {output.name} has other shapes for some instances; "
+                "application/json can hold them"
+            )
+        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        array = array if order is None else array[order]
+        found[output.name] = array[0, ...] if instances.single else array
+    return found

@@ -1,0 +1,64 @@
+"""Reads and writes `.npy` bodies of a model with any module: an array in, an array out."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from app.predict.codecs.npy import read_npy
+from app.predict.codecs.tensors.named_arrays import output_arrays, read_arrays
+from app.predict.headers import Body
+from app.predict.instances import Instances
+from app.predict.media_types import NPY
+from app.predict.options import Options
+from app.predict.tensor_prediction import TensorPrediction
+from app.predict.tensor_rows import TensorRows
+from stateserve.checkpoint import Array, npy_header
+from stateserve.model import TensorModel
+
+# Of the accepted dtypes: bool, integers and floats.
+KINDS = "biuf"
+
+
+class TensorNpy:
+    """In: the one input, with a batch axis, or without it for one instance.
+
+    Out: the one output, with a batch axis if the input has it.
+    """
+
+    media_type = NPY
+
+    def __init__(self, model: TensorModel, max_instances: int) -> None:
+        self._inputs = model.signature.inputs
+        self._outputs = model.signature.outputs
+        self._limit = max_instances
+
+    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
+        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+        return read_arrays({self._inputs[0].name: npy_array(body)}, self._inputs, self._limit)
+
+    def encode(
+        self,
+        predictions: Iterable[TensorPrediction],
+        instances: Instances[TensorRows],
+        options: Options,
+        /,
+    ) -> memoryview:
+        """Raises InvalidQuery."""
+        found = output_arrays(predictions, instances, self._outputs, options, NPY)
+        (array,) = found.values()
+        return memoryview(npy_content(array))
+
+
+def npy_array(body: Body) -> Array:
+    """The array in a `.npy` file, over its memory. Raises MalformedBody or InvalidInstances."""
+    shape, order, numbers = read_npy(body, KINDS)
+    # An array has at most as many elements as the body has bytes, but a shape with a 0 may have
+    # other sizes that no array can have.
+    return numbers.reshape(shape, order=order) if numbers.size else np.empty(0, numbers.dtype)
+
+
+def npy_content(array: Array) -> bytes:
+    """A `.npy` file. NumPy reads no bfloat16, which becomes float32."""
+    if array.dtype.name == "bfloat16":
+        array = array.astype(np.float32)
+    return npy_header(array.dtype, array.shape) + array.tobytes()

@@ -1,0 +1,120 @@
+"""Reads and writes `.npz` bodies: an array for each input, an array for each output."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+
+from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
+from app.predict.codecs.json_text import escape
+from app.predict.codecs.tensors.named_arrays import output_arrays, read_arrays, require_names
+from app.predict.codecs.tensors.npy_format import npy_array, npy_content
+from app.predict.headers import Body
+from app.predict.instances import Instances
+from app.predict.media_types import NPZ
+from app.predict.options import Options
+from app.predict.tensor_prediction import TensorPrediction
+from app.predict.tensor_rows import TensorRows
+from stateserve.checkpoint import Array
+from stateserve.errors import Fault
+from stateserve.model import TensorModel
+from stateserve.text import MOST_SHOWN, printable
+
+# Of all arrays together, decompressed.
+MAX_UNPACKED = 2**28
+# The entries of 32 inputs need some kilobytes.
+MAX_DIRECTORY = 2**16
+SUFFIX = ".npy"
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+END, END_BYTES = b"PK\x05\x06", 22
+LOCATOR, LOCATOR_BYTES = b"PK\x06\x07", 20
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+
+
+class TensorNpz:
+    """In: all inputs by name, with a batch axis, or without it for one instance.
+
+    Out: all outputs by name, with a batch axis if the inputs have it.
+    """
+
+    media_type = NPZ
+
+    def __init__(self, model: TensorModel, max_instances: int) -> None:
+        self._inputs = model.signature.inputs
+        self._outputs = model.signature.outputs
+        self._limit = max_instances
+
+    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
+        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+        _require_short_directory(body)
+        try:
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                entries = archive.infolist()
+                names = [entry.filename.removesuffix(SUFFIX) for entry in entries]
+                require_names(names, self._inputs)
+                _require_plain(entries)
+                arrays = {
+                    name: _read(archive, name, entry)
+                    for name, entry in zip(names, entries, strict=True)
+                }
+        except BROKEN as error:
+            raise MalformedBody(printable(str(error)[:MOST_SHOWN]), 0, "npz") from None
+        return read_arrays(arrays, self._inputs, self._limit)
+
+    def encode(
+        self,
+        predictions: Iterable[TensorPrediction],
+        instances: Instances[TensorRows],
+        options: Options,
+        /,
+    ) -> bytes:
+        """Raises InvalidQuery."""
+        found = output_arrays(predictions, instances, self._outputs, options, NPZ)
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as archive:
+            for name, array in found.items():
+                # With a fixed date: equal answers have equal bytes.
+                archive.writestr(zipfile.ZipInfo(f"{name}{SUFFIX}"), npy_content(array))
+        return stream.getvalue()
+
+
+def _require_short_directory(body: Body) -> None:
+    """Require an end record of a short directory, because zipfile reads all of its entries."""
+    end = body.rfind(END, max(0, len(body) - 2**16 - END_BYTES))
+    if end < 0 or end + END_BYTES > len(body):
+        raise MalformedBody("no end of a zip archive", len(body), "npz")
+    size = int.from_bytes(body[end + 12 : end + 16], "little")
+    if size > MAX_DIRECTORY or body[max(0, end - LOCATOR_BYTES) : end].startswith(LOCATOR):
+        raise BodyTooLarge(f"an npz whose directory has more than {MAX_DIRECTORY} bytes")
+
+
+def _require_plain(entries: list[zipfile.ZipInfo]) -> None:
+    for entry in entries:
+        if entry.compress_type not in METHODS or entry.flag_bits & 1:
+            raise MalformedBody("an entry that is encrypted, or not deflated", 0, "npz")
+    total = sum(entry.file_size for entry in entries)
+    if total > MAX_UNPACKED:
+        raise BodyTooLarge(f"an npz of {total} bytes unpacked; at most {MAX_UNPACKED} are read")
+
+
+def _read(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> Array:
+    with archive.open(entry) as file:
+        # With its length, because read() would decompress all that follows at once.
+        content = file.read(entry.file_size)
+    if len(content) < entry.file_size:
+        raise MalformedBody(f"{printable(name)} is cut off", 0, "npz")
+    try:
+        return npy_array(content)
+    except InvalidInstances as error:
+        faults = [Fault(f"/{escape(name)}", fault.detail) for fault in error.faults]
+        raise InvalidInstances(faults) from None
+    except MalformedBody as error:
+        raise MalformedBody(f"{printable(name)}: {error}", 0, "npz") from None
