@@ -10,6 +10,10 @@ from app.errors import Overloaded
 Result = TypeVar("Result")
 
 
+class NeedsThread(Exception):
+    """This work would block the event loop for too long, though its body is short."""
+
+
 class RunInThread(Protocol):
     """Runs `work` in a thread, in the caller's context."""
 

@@ -1,13 +1,14 @@
 """The endpoint of a model with any module."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import ClassVar, TypeVar
 
 from app.errors import BodyTooLarge
 from app.predict.codecs.v2_tensor import TensorV2
 from app.predict.deadline import Deadline
-from app.predict.large_requests import HeldMemory, LargeRequests
+from app.predict.large_requests import HeldMemory, LargeRequests, NeedsThread
 from app.predict.media_types import JPEG, JSON, MULTIPART, NPY, NPZ, PNG, SAFETENSORS
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
 from app.predict.tensor_pipeline import TensorPipeline
@@ -69,7 +70,8 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
     async def _work(self, work: Callable[[], Made], size: int, deadline: Deadline | None) -> Made:
         """Read or write so many bytes: on the event loop, or in a thread."""
         if size <= MAX_LOOP_BYTES:
-            return work()
+            with suppress(NeedsThread):
+                return work()
         running = self._large.run_in_turn(work)
         return await (running if deadline is None else deadline.wait(running))
 

@@ -1,9 +1,10 @@
 """Decodes the pictures of one request into one array, one after the other."""
 
+import asyncio
 import math
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from app.errors import BodyTooLarge, InvalidInstances, NotProvided
 from app.predict.codecs.json_request import MAX_FAULTS
 from app.predict.headers import Body
+from app.predict.large_requests import NeedsThread
 from app.predict.pictures.file_formats import read_picture_file
 from app.predict.pictures.geometry import MAX_PIXELS, cropped, instance_shape, resized
 from app.predict.pictures.picture_file import PictureError, PictureFile
@@ -26,6 +28,8 @@ MAX_REQUEST_PIXELS = 500_000_000
 MAX_REQUEST_BYTES = 2**28
 # Larger pictures are decoded one at a time, whatever the number of requests: memory is bounded.
 LARGE_PIXELS = 4_000_000
+# More are decoded in a thread only.
+LOOP_PIXELS = 40_000
 Shape = tuple[int, ...]
 Result = TypeVar("Result")
 _large = threading.Lock()
@@ -51,7 +55,7 @@ def decode_pictures(contents: Sequence[Body], spec: Input, pointers: Sequence[st
         raise NotProvided("pictures need Pillow: pip install '.[images]'") from None
     image = image_of(spec)
     files = _for_each(pointers, lambda index: read_picture_file(contents[index]))
-    _require_few_pixels(files, image, pointers)
+    _require_thread(_require_few_pixels(files, image, pointers))
     shape = _common_shape(files, spec, pointers)
     instances = _empty(len(files), shape, np.dtype(spec.dtype))
 
@@ -79,7 +83,16 @@ def _for_each(pointers: Sequence[str], act: Callable[[int], Result]) -> list[Res
     return results
 
 
-def _require_few_pixels(files: list[PictureFile], image: ImageInput, at: Sequence[str]) -> None:
+def _require_thread(pixels: int) -> None:
+    """Raise NeedsThread on the event loop, for more pixels than take about a millisecond."""
+    with suppress(RuntimeError):
+        asyncio.get_running_loop()
+        if pixels > LOOP_PIXELS:
+            raise NeedsThread
+
+
+def _require_few_pixels(files: list[PictureFile], image: ImageInput, at: Sequence[str]) -> int:
+    """The pixels of all pictures. Raises BodyTooLarge."""
     total = 0
     for file, pointer in zip(files, at, strict=True):
         pixels = max(math.prod(file.size), math.prod(resized(file.size, image)))
@@ -94,6 +107,7 @@ def _require_few_pixels(files: list[PictureFile], image: ImageInput, at: Sequenc
             f"{len(files)} pictures of {total} pixels; up to {MAX_REQUEST_PIXELS} pixels in one "
             "request are decoded"
         )
+    return total
 
 
 def _common_shape(files: list[PictureFile], spec: Input, pointers: Sequence[str]) -> Shape:

@@ -1,5 +1,6 @@
 """npy, npz and safetensors bodies, pictures and forms, against plain torch and NumPy."""
 
+import asyncio
 import io
 import json
 import pickle
@@ -341,3 +342,20 @@ def test_arrays_of_ml_dtypes_are_finite_or_named() -> None:
         TensorSafetensors(model, 10).decode(
             safetensors.torch.save({"x": torch.tensor(array.astype("f4")).bfloat16()})
         )
+
+
+async def test_a_small_file_of_many_pixels_is_decoded_in_a_thread() -> None:
+    model = signature_models.pictures()
+    large = saved(Image.new("L", (3000, 3000), 7))
+    assert len(large) < 16 * 1024
+    async with open_models(model) as client:
+        headers = {"content-type": "image/png"}
+        posted = asyncio.create_task(client.post("/predict", content=large, headers=headers))
+        ticks = 0
+        while not posted.done():
+            await asyncio.sleep(0)
+            ticks += 1
+        answer = await posted
+    assert answer.status_code == 200
+    # On the event loop, nothing else would run while the picture is decoded.
+    assert ticks > 100
