@@ -20,8 +20,11 @@ RAW_CONTENTS = Response.RAW_OUTPUT_CONTENTS_FIELD_NUMBER
 
 
 def answer(request: pb.ModelInferRequest, model: V2Description, outputs: list[Tensor]) -> bytes:
-    """The outputs raw if the inputs were raw, else each in the field of its datatype."""
-    raw = bool(request.raw_input_contents)
+    """The outputs raw if the inputs were raw, else each in the field of its datatype.
+
+    Some datatypes have no field: then all outputs are raw.
+    """
+    raw = bool(request.raw_input_contents) or any(o.datatype not in FIELDS for o in outputs)
     about = Response(model_name=model.name, model_version=model.version, id=request.id)
     content = io.BytesIO()
     content.write(about.SerializeToString())

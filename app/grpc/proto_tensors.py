@@ -7,7 +7,7 @@ from app.errors import InvalidInference, InvalidTensor
 from app.grpc import open_inference_pb2 as pb
 from app.predict.codecs import BYTES, Tensor, TensorInfo, WantedOutput, from_bytes, from_values
 
-# The field of InferTensorContents that holds each datatype; FP16 is only sent raw.
+# The field of InferTensorContents that holds each datatype; FP16 and BF16 are only sent raw.
 FIELDS = {
     "BOOL": "bool_contents",
     **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),

@@ -98,7 +98,7 @@ async def explain_instance(
     body = await read_body(request.receive, headers, service.settings.max_body_bytes)
 
     def answer() -> Response:
-        instances = endpoint.format(source).decode(body)
+        instances = endpoint.reader(source.essence).decode(body, source.parameters)
         inputs = _only(instances)
         chosen = _chosen(model, query.input)
         if target == PNG and _layout(chosen) is None:

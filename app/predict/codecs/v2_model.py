@@ -116,6 +116,7 @@ class V2Model(ABC, Generic[Rows, Predicted]):
 
     def _classify(self, values: Array, output: WantedOutput) -> Array:
         """The `count` highest values of each row, as `value:index:label`, highest first."""
+        values = values.astype(np.float64)
         order = np.argsort(-values, axis=1, kind="stable")[:, : output.classification]
         found = np.empty(order.shape, object)
         for row, column in np.ndindex(*order.shape):

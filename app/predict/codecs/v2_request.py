@@ -1,5 +1,6 @@
 """Reads an Open Inference request: JSON, then the tensors sent as bytes."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,9 +10,10 @@ import msgspec
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput
-from app.predict.codecs.v2_tensors import Tensor, from_bytes, from_json
+from app.predict.codecs.v2_tensors import DTYPES, Tensor, from_bytes, from_json
 from app.predict.headers import MOST_DIGITS, Body, Headers
 from app.predict.pipeline import Predicted, Rows
+from stateserve.model import ANY
 from stateserve.text import shown
 
 JSON_LENGTH = "Inference-Header-Content-Length"
@@ -104,10 +106,24 @@ def _read_head(body: Body, length: int) -> Head:
 
 def _raw_request(body: Body, model: V2Model[Rows, Predicted]) -> InferRequest:
     """A request whose body is one raw input of one row."""
+    if len(model.inputs) > 1:
+        names = ", ".join(each.name for each in model.inputs)
+        raise InvalidInference(f"a raw body is of a model with one input; the inputs are {names}")
     info = model.inputs[0]
-    tensor = from_bytes(info.name, info.datatype, [1, *info.shape[1:]], body)
+    shape = raw_shape(info, len(body))
+    model.require_inputs([TensorInfo(info.name, info.datatype, shape)])
+    tensor = from_bytes(info.name, info.datatype, shape, body)
     outputs = model.wanted([])
     return InferRequest(None, [tensor], outputs, frozenset(each.name for each in outputs))
+
+
+def raw_shape(info: TensorInfo, size: int) -> list[int]:
+    """The shape of one row of `size` bytes; of one axis of any length, the length follows."""
+    known = math.prod(length for length in info.shape[1:] if length != ANY)
+    count = size // (DTYPES[info.datatype].itemsize * max(known, 1))
+    if info.shape[1:].count(ANY) > 1:
+        raise InvalidTensor(info.name, f"shape {info.shape}; a raw body does not tell its lengths")
+    return [1, *(count if length == ANY else length for length in info.shape[1:])]
 
 
 def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tensor]:

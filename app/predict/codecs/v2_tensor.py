@@ -6,8 +6,9 @@ from app.errors import InvalidTensor
 from app.predict.codecs.json_request import require_at_most
 from app.predict.codecs.tensors.input_values import as_input
 from app.predict.codecs.v2_model import TensorInfo, V2Model
-from app.predict.codecs.v2_tensors import DTYPES, Array, Tensor
+from app.predict.codecs.v2_tensors import BYTES, DTYPES, Array, Tensor
 from app.predict.instances import Instances
+from app.predict.pictures import decode_pictures
 from app.predict.tensor_prediction import TensorPrediction
 from app.predict.tensor_rows import TensorRows
 from stateserve.model import Input, Output, TensorModel
@@ -16,7 +17,10 @@ DATATYPES = {"bool": "BOOL", "float16": "FP16", "bfloat16": "BF16"}
 
 
 class TensorV2(V2Model[TensorRows, TensorPrediction]):
-    """The signature's inputs and outputs, under their own names."""
+    """The signature's inputs and outputs, under their own names.
+
+    A picture may be sent as BYTES, too: a PNG or JPEG file for each row.
+    """
 
     def __init__(self, model: TensorModel, max_instances: int) -> None:
         signature = model.signature
@@ -42,11 +46,17 @@ class TensorV2(V2Model[TensorRows, TensorPrediction]):
         rows = given[0].shape[:1]
         for declared, info in zip(self._declared, self.inputs, strict=True):
             found = by_name[info.name]
-            if found.datatype not in DTYPES:
+            if declared.image is not None and found.datatype == BYTES:
+                # One file for each row; Triton's clients send strings as [rows] or [rows, 1].
+                if found.shape[1:] not in ([], [1]) or not found.shape[:1] > [0]:
+                    raise InvalidTensor(
+                        info.name, f"shape {found.shape[:8]}; pictures as {BYTES} have [rows]"
+                    )
+            elif found.datatype not in DTYPES:
                 raise InvalidTensor(
                     info.name, f"datatype {found.datatype[:100]!r}; {info.datatype} is taken"
                 )
-            if not declared.fits(found.shape) or found.shape[0] < 1:
+            elif not declared.fits(found.shape) or found.shape[0] < 1:
                 raise InvalidTensor(info.name, f"shape {found.shape[:8]}; {info.shape} is taken")
             if found.shape[:1] != rows:
                 raise InvalidTensor(
@@ -55,14 +65,20 @@ class TensorV2(V2Model[TensorRows, TensorPrediction]):
         require_at_most(self._limit, rows[0])
 
     def instances(self, inputs: Iterable[Tensor]) -> Instances[TensorRows]:
-        given = {tensor.name: tensor.array for tensor in inputs}
-        arrays = {
-            each.name: as_input(each, given[each.name], f"/{each.name}") for each in self._declared
-        }
+        given = {tensor.name: tensor for tensor in inputs}
+        arrays = {each.name: _array(given[each.name], each) for each in self._declared}
         return Instances(TensorRows([arrays]), False)
 
     def _column(self, name: str, prediction: TensorPrediction) -> Array:
         return prediction.output(name)
+
+
+def _array(tensor: Tensor, declared: Input) -> Array:
+    at = f"/{declared.name}"
+    if tensor.datatype != BYTES:
+        return as_input(declared, tensor.array, at)
+    files: list[bytes] = tensor.array.reshape(-1).tolist()
+    return decode_pictures(files, declared, [f"{at}/{index}" for index in range(len(files))])
 
 
 def datatype_of(declared: Input | Output) -> str:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import ml_dtypes
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidTensor
+from app.predict.codecs.tensors.short_floats import widen
 
 Array = NDArray[Any]
 Buffer = bytes | bytearray | memoryview
@@ -30,12 +32,14 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "INT32": np.dtype("<i4"),
     "INT64": np.dtype("<i8"),
     "FP16": np.dtype("<f2"),
+    "BF16": np.dtype(ml_dtypes.bfloat16),
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
 }
 BYTES = "BYTES"
 DATATYPES = (*DTYPES, BYTES)
-ELEMENTS = {"b": bool, "u": int, "i": int, "f": float}
+# bfloat16 has the kind V.
+ELEMENTS = {"b": bool, "u": int, "i": int, "f": float, "V": float}
 NESTED = re.compile(rb"\s*\[\s*\[")
 INDEX = re.compile(r"\$\[(\d+)\]")
 # A longer text, or more elements at once, would block the interpreter for too long.
@@ -123,8 +127,11 @@ def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
     """The elements in row order as JSON values, in lists of at most CHUNK."""
     flat = tensor.array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
-        values: list[Any] = flat[start : start + CHUNK].tolist()
-        yield [value.decode() for value in values] if tensor.datatype == BYTES else values
+        part = flat[start : start + CHUNK]
+        if tensor.datatype == BYTES:
+            yield [value.decode() for value in part]
+        else:
+            yield (part if part.dtype.kind in "biu" else widen(part)).tolist()
 
 
 def to_pieces(tensor: Tensor) -> Iterator[bytes]:
@@ -206,7 +213,8 @@ def _narrow(name: str, datatype: str, values: Array) -> Array:
     dtype = DTYPES[datatype]
     if dtype.kind == "b" or not values.size:
         return values.astype(dtype)
-    limits: Any = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    limits: Any
+    limits = np.iinfo(dtype) if dtype.kind in "iu" else ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
     # Compared as Python numbers, which are not rounded.
     number = ELEMENTS[dtype.kind]
     if values.dtype == object:
