@@ -1,0 +1,70 @@
+"""The golden file: every dtype goes through it; what does not fit the card is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+
+from stateserve.errors import CardMismatch
+from stateserve.model.architectures.code import sha256
+from stateserve.model.arrays import to_array
+from stateserve.model.model_card import GoldenFile, ModelCard
+from stateserve.model.packing.golden_file import encode_golden, read_golden
+from stateserve.model.signature import DTYPES, Dtype, Input, Output
+
+SHA = "0" * 64
+
+
+def card_of(dtype: Dtype) -> ModelCard:
+    return ModelCard.model_validate(
+        {
+            "name": "x",
+            "code": {"kind": "program", "file": "p.pt2", "sha256": SHA},
+            "inputs": [Input(name="a/b", dtype=dtype, shape=[-1, 2])],
+            "outputs": [Output(name="y", dtype="float32", shape=[-1])],
+            "state_sha256": SHA,
+        }
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arrays_of_every_dtype_are_read_as_written(tmp_path: Path, dtype: Dtype) -> None:
+    rows = to_array(torch.tensor([[0, 1], [1, 1], [0, 0]]).to(getattr(torch, dtype)))
+    out = np.arange(3, dtype=np.float32)
+    golden = {1: ({"a/b": rows[:1]}, {"y": out[:1]}), 3: ({"a/b": rows}, {"y": out})}
+    content, entry = encode_golden(golden, "m.golden.safetensors")
+    (tmp_path / entry.file).write_bytes(content)
+    card = card_of(dtype).model_copy(update={"golden": entry})
+    found = read_golden(tmp_path / "m.json", card)
+    assert found.keys() == {1, 3}
+    for count, (inputs, outputs) in found.items():
+        assert inputs["a/b"].dtype.name == dtype
+        assert inputs["a/b"].tobytes() == golden[count][0]["a/b"].tobytes()
+        assert (outputs["y"] == out[:count]).all()
+
+
+X, Y = torch.zeros(1, 2), torch.zeros(1)
+WRONG: dict[str, bytes] = {
+    "no tensor in it": save({}),
+    "'x' is not ROWS/inputs/NAME": save({"x": X}),
+    "is not ROWS/inputs/NAME": save({"1/weights/a/b": X}),
+    "'-1/inputs/a/b' is not": save({"-1/inputs/a/b": X}),
+    "1 rows: its tensors are not those of the card": save({"1/inputs/a/b": X}),
+    "of 2 rows is float32": save({"2/inputs/a/b": X, "2/outputs/y": Y}),
+    "is float64": save({"1/inputs/a/b": X.double(), "1/outputs/y": Y}),
+    "m.golden.safetensors: ": b"\xff" * 100,
+    "not": b"",
+}
+
+
+@pytest.mark.parametrize("reason", WRONG)
+def test_a_file_that_does_not_fit_the_card_is_refused(tmp_path: Path, reason: str) -> None:
+    (tmp_path / "m.golden.safetensors").write_bytes(WRONG[reason])
+    entry = GoldenFile(file="m.golden.safetensors", sha256=sha256(WRONG[reason]))
+    card = card_of("float32").model_copy(update={"golden": entry})
+    with pytest.raises(CardMismatch, match=reason) as caught:
+        read_golden(tmp_path / "m.json", card)
+    assert str(caught.value).startswith(f"{tmp_path}/m.golden.safetensors: ")
+    assert "\n" not in str(caught.value)
