@@ -1,4 +1,4 @@
-"""Names of tensors: selected by pattern, stripped of a prefix, renamed, matched with another's.
+"""Names of tensors: selected by pattern, stripped of a prefix, renamed.
 
 In a pattern, `*` stands for any text, dots included, `?` for one character, and `[abc]` for one
 of these. A pattern also selects every tensor below the module that it names: `encoder.*.attention`
@@ -7,20 +7,16 @@ selects `encoder.layers.0.attention.weight`.
 
 import difflib
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import translate
-from itertools import product
+from functools import partial
 from typing import TypeVar
 
 from stateserve.errors import InvalidNames
 
 T = TypeVar("T")
-# Of torch.compile, FullyShardedDataParallel and its checkpoint_wrapper, which may wrap any module
-# of a network. `module.` of DistributedDataParallel is only at the start.
-WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
-DEEPEST_PREFIX = 4
-MOST_PREFIXES = 8
 
 
 def select(names: Iterable[str], patterns: Sequence[str]) -> list[str]:
@@ -48,7 +44,7 @@ def strip_prefix(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
     """
     start = f"{prefix.removesuffix('.')}."
     if not any(name.startswith(start) for name in tensors):
-        raise InvalidNames(f"no tensor's name begins with {start!r:.200}{_first(tensors)}")
+        raise _Absent(f"no tensor's name begins with {start!r:.200}{_first(tensors)}")
     return _renamed(tensors, lambda name: name.removeprefix(start))
 
 
@@ -65,7 +61,7 @@ def rename(tensors: Mapping[str, T], old: str, new: str) -> dict[str, T]:
         rf"(?<![^.]){re.escape(old).replace(re.escape('*'), '(.+?)')}(?![^.])", re.DOTALL
     )
     if not any(map(pattern.search, tensors)):
-        raise InvalidNames(f"no tensor's name has {old!r:.200}{_nearest(old, tensors)}")
+        raise _Absent(f"no tensor's name has {old!r:.200}{_nearest(old, tensors)}")
     pieces = new.split("*")
 
     def replace(found: re.Match[str]) -> str:
@@ -79,61 +75,68 @@ def rename(tensors: Mapping[str, T], old: str, new: str) -> dict[str, T]:
     return _renamed(tensors, change)
 
 
-def change_names(
-    tensors: Mapping[str, T],
-    *,
-    prefixes: Sequence[str] = (),
-    renames: Sequence[str] = (),
-    only: Sequence[str] = (),
-) -> dict[str, T]:
-    """Strip prefixes, then rename by each "OLD=NEW" in order, then select. Raises InvalidNames."""
-    changed = dict(tensors)
-    for prefix in prefixes:
-        changed = strip_prefix(changed, prefix)
-    for each in renames:
-        old, equals, new = each.partition("=")
-        if not equals:
-            raise InvalidNames(f"{each!r:.200} is not OLD=NEW")
-        changed = rename(changed, old, new)
-    return {name: changed[name] for name in select(changed, only)}
+@dataclass(frozen=True)
+class NameChanges:
+    """Prefixes to strip, then renamings "OLD=NEW" in order, then patterns that select."""
+
+    prefixes: Sequence[str] = ()
+    renames: Sequence[str] = ()
+    only: Sequence[str] = ()
+
+    def apply(self, tensors: Mapping[str, T]) -> dict[str, T]:
+        """Raises InvalidNames, also for a change that fits no name."""
+        changed = dict(tensors)
+        for prefix in self.prefixes:
+            changed = strip_prefix(changed, prefix)
+        for old, new in self._pairs():
+            changed = rename(changed, old, new)
+        return _chosen(changed, set(select(changed, self.only)))
+
+    def apply_both(
+        self, first: Mapping[str, T], second: Mapping[str, T]
+    ) -> tuple[dict[str, T], dict[str, T]]:
+        """Each change must fit a name of one of the two. Raises InvalidNames."""
+        pair = (dict(first), dict(second))
+        for prefix in self.prefixes:
+            pair = _either(pair, partial(strip_prefix, prefix=prefix))
+        for old, new in self._pairs():
+            pair = _either(pair, partial(rename, old=old, new=new))
+        if self.only:
+            chosen = set(select({**pair[0], **pair[1]}, self.only))
+            first, second = (
+                {n: each for n, each in state.items() if n in chosen} for state in pair
+            )
+            return first, second
+        return pair
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        for each in self.renames:
+            old, equals, new = each.partition("=")
+            if not equals:
+                raise InvalidNames(f"{each!r:.200} is not OLD=NEW")
+            yield old, new
 
 
-def match_names(first: Iterable[str], second: Iterable[str]) -> tuple[str, str]:
-    """The prefixes of the two that, stripped, give the most names in common: "" for none.
-
-    Such a prefix is that of a module around the same network: `module.` of DistributedDataParallel,
-    `_orig_mod.` of torch.compile, `model.` of many training programs, or any other.
-    """
-    ones, others = _strippings(list(first)), _strippings(list(second))
-    # Of equally good pairs the one that strips least.
-    return max(
-        product(ones, others),
-        key=lambda pair: (len(ones[pair[0]] & others[pair[1]]), -len(pair[0] + pair[1])),
-    )
+class _Absent(InvalidNames):
+    """No name has what is to be changed."""
 
 
-def without_wrappers(tensors: Mapping[str, T]) -> dict[str, T]:
-    """Names without the parts that WRAPPERS put into them; unchanged where two become equal."""
+def _chosen(tensors: Mapping[str, T], names: Container[str]) -> dict[str, T]:
+    return {name: tensor for name, tensor in tensors.items() if name in names}
+
+
+def _either(
+    pair: tuple[dict[str, T], dict[str, T]], change: Callable[[Mapping[str, T]], dict[str, T]]
+) -> tuple[dict[str, T], dict[str, T]]:
+    """Change both, or the one that has what is to be changed."""
+    first, second = pair
     try:
-        return _renamed(
-            tensors, lambda name: ".".join(part for part in name.split(".") if part not in WRAPPERS)
-        )
-    except InvalidNames:
-        return dict(tensors)
-
-
-def _strippings(names: list[str]) -> dict[str, set[str]]:
-    """The names without each of the prefixes that most of them have."""
-    counts: Counter[str] = Counter()
-    for name in names:
-        parts = name.split(".", DEEPEST_PREFIX)[:-1]
-        counts.update(".".join(parts[: depth + 1]) + "." for depth in range(len(parts)))
-    stripped = {"": set(names)}
-    for prefix, _ in counts.most_common(MOST_PREFIXES):
-        shorter = {name.removeprefix(prefix) for name in names}
-        if len(shorter) == len(stripped[""]):
-            stripped[prefix] = shorter
-    return stripped
+        first = change(first)
+    except _Absent:
+        return first, change(second)
+    with suppress(_Absent):
+        second = change(second)
+    return first, second
 
 
 def _renamed(tensors: Mapping[str, T], change: Callable[[str], str]) -> dict[str, T]:

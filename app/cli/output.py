@@ -8,6 +8,7 @@ import typer
 from rich.table import Column, Table
 
 from stateserve.console import PlainConsole
+from stateserve.errors import StateserveError
 from stateserve.text import printable, printable_json, shortest, shortest_float32
 
 # In a pipe, lines are not folded, so that grep finds whole names.
@@ -38,6 +39,13 @@ def figure(number: float | None, dtype: str = "float64") -> str:
 
 def print_json(value: object) -> None:
     print(printable_json(json.dumps(value, indent=2)))
+
+
+def reason(error: StateserveError | OSError) -> str:
+    """One line for an expected error."""
+    if isinstance(error, StateserveError):
+        return str(error)
+    return f"{error.filename or ''}: {error.strerror or error}"
 
 
 def warn(text: str) -> None:

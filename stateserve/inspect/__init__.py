@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.inspect.alignment import Aligned as Aligned
+    from stateserve.inspect.alignment import align as align
+    from stateserve.inspect.changes import ModuleChange as ModuleChange
+    from stateserve.inspect.changes import Unchanged as Unchanged
+    from stateserve.inspect.changes import by_change as by_change
+    from stateserve.inspect.changes import module_changes as module_changes
+    from stateserve.inspect.changes import unchanged as unchanged
     from stateserve.inspect.difference import Comparison as Comparison
+    from stateserve.inspect.difference import Difference as Difference
     from stateserve.inspect.difference import Outline as Outline
     from stateserve.inspect.difference import compare_states as compare_states
+    from stateserve.inspect.difference import exceeding as exceeding
     from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
     from stateserve.inspect.entries import Entry as Entry
     from stateserve.inspect.entries import EntryOutline as EntryOutline
@@ -48,7 +57,8 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "difference": ("Comparison", "Outline", "compare_states"),
+        "alignment": ("Aligned", "align"),
+        "difference": ("Comparison", "Difference", "Outline", "compare_states", "exceeding"),
         "entries": (
             "Entry",
             "EntryOutline",
@@ -70,6 +80,13 @@ __getattr__ = lazy_exports(
         "initialisations": (
             "Initialisation",
             "initialisation",
+        ),
+        "changes": (
+            "ModuleChange",
+            "Unchanged",
+            "by_change",
+            "module_changes",
+            "unchanged",
         ),
         "optimizer": (
             "OptimizerState",

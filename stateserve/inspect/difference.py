@@ -13,6 +13,9 @@ from stateserve.inspect.statistics import SAFE_EXPONENT, real
 # Elements that are copied to float64 at a time: 2 MiB, for a state of any size.
 CHUNK = 2**18
 
+# The dtypes of numbers whose squares may be beyond float64.
+WIDE = {"float64", "complex128"}
+
 
 @dataclass(frozen=True)
 class Outline:
@@ -35,15 +38,22 @@ class Recast:
 class Difference:
     """Second minus first, for tensors of one shape, in float64 over elements finite in both.
 
-    `changed` counts elements whose values differ (NaN equals NaN), `non_finite` those that
-    are NaN or infinite in either state. relative_norm is |second - first| / |first| in
-    Euclidean norms. A figure is None if it is undefined (no finite elements, division by a
-    norm of zero) or too large for float64. Of complex numbers the magnitudes are compared.
+    `changed` counts elements whose values differ (NaN equals NaN), `share` is their part of
+    `elements`. `non_finite` counts those that are NaN or infinite in either state, and
+    `non_finite_changed` those of them that differ. `distance` is |second - first| and `norm`
+    |first| in Euclidean norms; relative_norm is their ratio. A figure is None if it is undefined
+    (no finite elements, division by a norm of zero) or too large for float64. Of complex numbers
+    the magnitudes are compared.
     """
 
     name: str
+    elements: int
     changed: int
+    share: float
     non_finite: int
+    non_finite_changed: int
+    distance: float | None
+    norm: float | None
     max_absolute: float | None
     mean_absolute: float | None
     relative_norm: float | None
@@ -77,6 +87,22 @@ def compare_states(first: Mapping[str, Values], second: Mapping[str, Values]) ->
     return Comparison(not moved, added, removed, recast, differences)
 
 
+def exceeding(comparison: Comparison, tolerance: float) -> list[str]:
+    """Names of tensors that are in one state only, or differ by more than `tolerance`.
+
+    A tensor differs by more if its shapes differ, if |second - first| > tolerance x |first|, or
+    if elements changed that are NaN or infinite in either state. dtypes may differ.
+    """
+    outlines = [*comparison.removed, *comparison.added]
+    reshaped = [each.first for each in comparison.recast if each.first.shape != each.second.shape]
+    return [outline.name for outline in (*outlines, *reshaped)] + [
+        each.name
+        for each in comparison.differences
+        if each.non_finite_changed
+        or (each.changed and (each.relative_norm is None or each.relative_norm > tolerance))
+    ]
+
+
 def _outline(name: str, state: Mapping[str, Values]) -> Outline:
     tensor = state[name]
     return Outline(name, list(tensor.shape), dtype_name(tensor))
@@ -85,7 +111,7 @@ def _outline(name: str, state: Mapping[str, Values]) -> Outline:
 # Infinities, and numbers whose difference float64 cannot represent, are counted, not warned of.
 @np.errstate(all="ignore")
 def _difference(name: str, first: Values, second: Values) -> Difference:
-    changed = finite = 0
+    changed = finite = finite_changed = 0
     largest = 0.0
     shift = _shift(first, second)
     same_dtype = dtype_name(first) == dtype_name(second)
@@ -97,6 +123,7 @@ def _difference(name: str, first: Values, second: Values) -> Difference:
         unequal = x != y if same_dtype else a != b
         changed += int(np.count_nonzero(unequal & ~(np.isnan(a) & np.isnan(b))))
         both = np.isfinite(a) & np.isfinite(b)
+        finite_changed += int(np.count_nonzero(unequal & both))
         a, b = a[both], b[both]
         delta = b - a
         if delta.size:
@@ -108,10 +135,16 @@ def _difference(name: str, first: Values, second: Values) -> Difference:
                 delta = b - a
             sums += [np.abs(delta).sum(), delta @ delta, a @ a, b @ b, a @ b]
     total, delta_squared, a_squared, b_squared, dot = sums.tolist()
+    elements = math.prod(first.shape)
     return Difference(
         name=name,
+        elements=elements,
         changed=changed,
-        non_finite=math.prod(first.shape) - finite,
+        share=changed / elements if elements else 0.0,
+        non_finite=elements - finite,
+        non_finite_changed=changed - finite_changed,
+        distance=_ratio(_unscaled(math.sqrt(delta_squared), shift), float(finite > 0)),
+        norm=_ratio(_unscaled(math.sqrt(a_squared), shift), float(finite > 0)),
         max_absolute=_ratio(largest, float(finite > 0)),
         mean_absolute=_ratio(_unscaled(total, shift), finite),
         relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
@@ -121,6 +154,8 @@ def _difference(name: str, first: Values, second: Values) -> Difference:
 
 def _shift(first: Values, second: Values) -> int:
     """The exponent of the largest finite number of both; 0 if its square is safe."""
+    if not {dtype_name(first), dtype_name(second)} & WIDE:
+        return 0
     largest = 0.0
     for tensor in (first, second):
         for chunk in value_chunks(tensor, CHUNK):

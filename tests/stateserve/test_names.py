@@ -3,19 +3,15 @@
 from contextlib import suppress
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
 from stateserve.errors import InvalidNames
 from stateserve.names import (
-    change_names,
-    match_names,
+    NameChanges,
     rename,
     select,
     strip_prefix,
-    without_wrappers,
 )
 
 NAMES = ["encoder.0.weight", "encoder.0.bias", "encoder.10.weight", "head.weight", "head.bias"]
@@ -89,10 +85,10 @@ def test_a_renaming_that_does_not_fit_is_refused(old: str, new: str, reason: str
 
 def test_changes_come_in_order_and_the_selection_is_of_new_names() -> None:
     state = {"module.fc.weight": 1, "module.fc.bias": 2, "module.x": 3}
-    found = change_names(state, prefixes=["module"], renames=["fc=head", "head=top"], only=["top"])
+    found = NameChanges(["module"], ["fc=head", "head=top"], ["top"]).apply(state)
     assert found == {"top.weight": 1, "top.bias": 2}
     with pytest.raises(InvalidNames, match="'fc' is not OLD=NEW"):
-        change_names(state, renames=["fc"])
+        NameChanges(renames=["fc"]).apply(state)
 
 
 words = st.text("ab.*?[]\\^$(", max_size=6)
@@ -107,25 +103,13 @@ def test_any_text_is_a_pattern_or_a_renaming_or_refused(
             assert len(change()) <= len(state)
 
 
-def test_the_wrapper_around_one_of_two_states_is_found() -> None:
-    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
-    averaged = torch.optim.swa_utils.AveragedModel(net)
-    plain = list(net.state_dict())
-    assert match_names(averaged.state_dict(), plain) == ("module.", "")
-    assert match_names(plain, [f"module._orig_mod.{name}" for name in plain]) == (
-        "",
-        "module._orig_mod.",
-    )
-    lightning = [*(f"model.{name}" for name in plain), "loss.weight"]
-    assert match_names(lightning, [f"_orig_mod.{name}" for name in plain]) == (
-        "model.",
-        "_orig_mod.",
-    )
-    assert match_names(plain, plain) == match_names(plain, ["x"]) == match_names([], []) == ("", "")
-
-
-def test_wrappers_within_names_are_removed_unless_names_become_equal() -> None:
-    state = {"a._orig_mod.b": 1, "a._fsdp_wrapped_module.layers.0.c": 2}
-    assert without_wrappers(state) == {"a.b": 1, "a.layers.0.c": 2}
-    clash = {"a._orig_mod.b": 1, "a.b": 2}
-    assert without_wrappers(clash) == clash
+def test_a_change_of_two_states_must_fit_one_of_them() -> None:
+    first, second = {"module.fc.w": 1, "module.x": 2}, {"head.w": 3}
+    found = NameChanges(["module"], ["fc=head"], ["head"]).apply_both(first, second)
+    assert found == ({"head.w": 1}, {"head.w": 3})
+    assert NameChanges(["module"], ["fc=head"]).apply_both(second, first)[1]["head.w"] == 1
+    for changes in (NameChanges(["model"]), NameChanges(renames=["y=z"]), NameChanges(only=["y"])):
+        with pytest.raises(InvalidNames):
+            changes.apply_both(first, second)
+    with pytest.raises(InvalidNames, match="would both be named"):
+        NameChanges(renames=["a=b"]).apply_both({"x": 1}, {"a": 1, "b": 2})

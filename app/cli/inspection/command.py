@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.checkpoints import Key
+from app.cli.names_options import Only
 from app.cli.output import AsJson, print_json
 from stateserve.errors import StateMismatch
 
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 BINS = 20
 # A state of so many bytes is read without being asked: its values take a tenth of a second.
 READ_AT_ONCE = 2**25
-
-Only = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="PATTERN",
-        help="Only these tensors: a module, or a pattern such as '*.weight'. May be repeated.",
-    ),
-]
 
 
 def inspect(

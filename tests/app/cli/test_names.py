@@ -76,8 +76,8 @@ def test_the_names_of_tensors_and_files_are_shown_escaped(
     _, out = run(command, path, *([other] if command == "diff" else []))
     assert SHOWN in out
     assert not [c for c in out.replace("\n", "") if is_obeyed(c)]
-    code, _ = run(command, tmp_path / f"{HOSTILE}.none", *([other] if command == "diff" else []))
-    assert SHOWN in str(code)
+    code, out = run(command, tmp_path / f"{HOSTILE}.none", *([other] if command == "diff" else []))
+    assert SHOWN in f"{code}{out}"
     _, out = run(command, path, *([other] if command == "diff" else []), "--json")
     assert json.dumps(HOSTILE)[1:-1] in json.dumps(json.loads(out))
     assert not [c for c in out.replace("\n", "") if is_obeyed(c)]
