@@ -9,7 +9,6 @@ import typer
 from app.cli.output import AsJson, console, figure, print_json, table
 from app.cli.sources import read_source
 from app.errors import TensorNotFound
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from stateserve.checkpoint import Array, State
@@ -54,7 +53,11 @@ def state(
     """Print every entry of a file or a running service, or the values of one tensor."""
     if slice is not None and tensor is None:
         raise typer.BadParameter("--slice goes with --tensor")
-    found = read_source(source or str(Settings.read().model))
+    if source is None:
+        from app.settings import Settings
+
+        source = str(Settings.read().model)
+    found = read_source(source)
     if tensor is None:
         _show_entries(found, as_json)
     else:

@@ -20,7 +20,6 @@ from app.cli.pack import pack
 from app.cli.predict import predict
 from app.monitor import LINES, configure_logging
 from app.process import end_on_signals
-from app.settings import Settings, variable
 from stateserve.errors import MissingExtra
 
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -49,6 +48,8 @@ def stateserve(version: Version = False) -> None:
 )
 def serve(context: typer.Context) -> None:
     """Load the model and serve it; `stateserve serve --help` lists the options."""
+    from app.settings import Settings
+
     settings = Settings.read(context.args)
     configure_logging(settings.log_level)
     end_on_signals(LINES.flush)
@@ -85,6 +86,8 @@ def train(context: typer.Context) -> None:
 @cli.command(name="settings")
 def show_settings(as_json: AsJson = False) -> None:
     """List every setting: environment variable, value in force, meaning."""
+    from app.settings import Settings, variable
+
     current = Settings.read()
     rows = [
         (variable(name), str(getattr(current, name)), field.description)

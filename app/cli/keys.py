@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.api.auth import Scope, new_key
+from app.api.auth import Scope
 
 keys = typer.Typer(no_args_is_help=True)
 
@@ -25,6 +25,8 @@ def new(
 
     stateserve key new dashboard --scope predict >> keys.toml
     """
+    from app.api.auth import new_key
+
     made, entry = new_key(name, scope, rate)
     print(entry)
     print(f"The key, which is kept nowhere: {made}", file=sys.stderr)

@@ -2,10 +2,12 @@
 
 import csv
 import json
-
-from pydantic import JsonValue
+from typing import TYPE_CHECKING
 
 from app.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 
 def names(option: str, text: str) -> list[str]:
@@ -20,7 +22,7 @@ def names(option: str, text: str) -> list[str]:
     return found
 
 
-def json_object(option: str, text: str | None) -> dict[str, JsonValue] | None:
+def json_object(option: str, text: str | None) -> "dict[str, JsonValue] | None":
     if text is None:
         return None
     try:

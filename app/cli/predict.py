@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from app.cli.output import AsJson, console, short, table, warn
 from app.cli.sources import open_source
-from stateserve.client import Novelty, Prediction, RangeWarning
 from stateserve.text import printable_json, shortest
 
 if TYPE_CHECKING:
     from app.cli.flowers import Table
+    from stateserve.client import Novelty, Prediction, RangeWarning
 
 
 def predict(
@@ -45,6 +44,8 @@ def predict(
     If one more column of the file has the true classes, the accuracy is shown.
     """
     # A checkpoint by default: it needs no running service, and gives the same answer.
+    import msgspec
+
     from app.cli.flowers import Table, read_options, read_table
 
     given = arguments or []
@@ -72,7 +73,7 @@ def predict(
         typer.echo(_accuracy(instances.labels, predictions), err=as_json)
 
 
-def _show_one(prediction: Prediction) -> None:
+def _show_one(prediction: "Prediction") -> None:
     """Print every class, the most probable first."""
     logs = prediction.log_probabilities or {}
     rows = table("class", "probability", *(["log-probability"] if logs else []))
@@ -86,7 +87,7 @@ def _show_one(prediction: Prediction) -> None:
         console.print(_text(warning))
 
 
-def _show_table(instances: "Table", predictions: list[Prediction]) -> None:
+def _show_table(instances: "Table", predictions: "list[Prediction]") -> None:
     """Print the rows as given, each with its class and that class's probability."""
     first = predictions[0]
     columns = {
@@ -106,7 +107,7 @@ def _show_table(instances: "Table", predictions: list[Prediction]) -> None:
     console.print(rows)
 
 
-def _cells(label: str, prediction: Prediction) -> dict[str, str]:
+def _cells(label: str, prediction: "Prediction") -> dict[str, str]:
     logs, novelty = prediction.log_probabilities, prediction.novelty
     warnings = [_text(warning) for warning in prediction.warnings]
     if novelty and novelty.out_of_distribution:
@@ -121,17 +122,17 @@ def _cells(label: str, prediction: Prediction) -> dict[str, str]:
     }
 
 
-def _accuracy(labels: list[str], predictions: list[Prediction]) -> str:
+def _accuracy(labels: list[str], predictions: "list[Prediction]") -> str:
     pairs = zip(labels, predictions, strict=True)
     right = sum(label == prediction.label for label, prediction in pairs)
     return f"accuracy {short(right / len(labels))}: {right} of {len(labels)} rows"
 
 
-def _distance(novelty: Novelty) -> str:
+def _distance(novelty: "Novelty") -> str:
     place = f"at least as far as {novelty.training_share:.1%} of the training rows"
     outside = ", out of distribution" if novelty.out_of_distribution else ""
     return f"distance to the nearest class mean {short(novelty.distance)}, {place}{outside}"
 
 
-def _text(warning: RangeWarning) -> str:
+def _text(warning: "RangeWarning") -> str:
     return f"{warning.feature} {shortest(warning.value)} is {warning.detail}"

@@ -10,12 +10,9 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
-from app.settings import KEY_VARIABLE, Settings
-from stateserve.client import Details, Flower, Prediction, decode_predictions, encode_flowers
-
 if TYPE_CHECKING:
     from stateserve.checkpoint import State
-    from stateserve.client import Client
+    from stateserve.client import Client, Details, Flower, Prediction
     from stateserve.model import Card
 
 # Shorter than for programs, since a person waits: enough for a restart of the service.
@@ -28,8 +25,8 @@ class Source(Protocol):
     def card(self) -> "Card": ...
 
     def predict(
-        self, flowers: Sequence[Flower], **details: Unpack[Details]
-    ) -> list[Prediction]: ...
+        self, flowers: "Sequence[Flower]", **details: "Unpack[Details]"
+    ) -> "list[Prediction]": ...
 
 
 class Checkpoint:
@@ -47,8 +44,11 @@ class Checkpoint:
     def card(self) -> "Card":
         return self._predictor.card
 
-    def predict(self, flowers: Sequence[Flower], **details: Unpack[Details]) -> list[Prediction]:
+    def predict(
+        self, flowers: "Sequence[Flower]", **details: "Unpack[Details]"
+    ) -> "list[Prediction]":
         from app.predict import Options
+        from stateserve.client import decode_predictions, encode_flowers
 
         instances = self._format.decode(encode_flowers(flowers))
         parts = self._pipeline.predict_chunks(instances.rows)
@@ -59,6 +59,9 @@ class Checkpoint:
 def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
     """The service at `url`, else the checkpoint `model`, else the checkpoint in the settings."""
     if url is None:
+        # Imports pydantic-settings, as long as all the rest of a command that looks at a file.
+        from app.settings import Settings
+
         yield Checkpoint(model or Settings.read().model)
         return
     if model is not None:
@@ -78,6 +81,7 @@ def read_source(source: str) -> "State":
 
 
 def _client(url: str) -> "Client":
+    from app.settings import KEY_VARIABLE
     from stateserve.client import Client
 
     # Not an option, since other users of the machine can see the arguments of a command.

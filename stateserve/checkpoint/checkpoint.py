@@ -1,5 +1,6 @@
 """A checkpoint: an opened file, its content as a tree, and the states in it."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,9 @@ from stateserve.checkpoint.readers.safetensors_file import read_safetensors
 from stateserve.checkpoint.sources import Memory
 from stateserve.checkpoint.tensors import LazyTensor, Storage
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.text import printable
 
+logger = logging.getLogger("stateserve.checkpoint")
 MOST_LISTED = 20
 
 
@@ -41,10 +44,9 @@ class Checkpoint:
         CheckpointError, one line that begins with the path.
         """
         found = find_in_folder(path) if follow and path.is_dir() else path
-        files = OpenFiles(found.parent, follow=follow)
-        source = files.open(found.name)
+        files = OpenFiles(found, follow=follow)
         try:
-            return cls(path, files.read(source), files)
+            return cls(path, files.read(), files)
         except CheckpointError as error:
             raise type(error)(f"{found}: {error}") from None
         except MemoryError:
@@ -188,17 +190,31 @@ class Checkpoint:
 def read_state(path: Path, key: str | None = None) -> State:
     """Read the state in `path` at `key`, or its only one: arrays that own their memory.
 
-    Raises CheckpointError, one line that begins with the path.
+    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
+    the path.
     """
-    return Checkpoint.open(path).read(key)
+    checkpoint = Checkpoint.open(path)
+    _log_notes(checkpoint)
+    state = checkpoint.state(key)
+    if key is None and state.key:
+        logger.warning("%s: took the state at %r", printable(str(path)), state.key)
+    return checkpoint.read(state.key if key is None else key)
 
 
 def read_plain_state(path: Path) -> State:
     """Read a file that is a state_dict of plain tensors, and nothing else: such may be served.
 
-    Raises CheckpointError, one line that begins with the path.
+    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
+    the path.
     """
-    return Checkpoint.open(path, follow=False).read_plain()
+    checkpoint = Checkpoint.open(path, follow=False)
+    _log_notes(checkpoint)
+    return checkpoint.read_plain()
+
+
+def _log_notes(checkpoint: Checkpoint) -> None:
+    for note in checkpoint.notes:
+        logger.warning("%s: %s", printable(str(checkpoint.path)), note)
 
 
 def decode_safetensors(content: bytes) -> State:

@@ -14,6 +14,7 @@ from PIL import Image
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import card_path
+from tests.fuzz.checkpoint_seeds import CHECKPOINT_SEEDS
 from tests.pictures import oriented, saved, with_exif
 from tests.programs import PROGRAM, entries, packed, small_archive
 
@@ -124,6 +125,7 @@ SEEDS: dict[str, list[bytes]] = {
     "safetensors": _encoded(".safetensors"),
     "program": [packed(entries(small_archive()))],
     "program-graph": [entries(small_archive())[PROGRAM]],
+    **CHECKPOINT_SEEDS,
     "card": [card_path(IRIS).read_bytes()],
     "json": [text.encode() for text in JSON],
     "npy": [

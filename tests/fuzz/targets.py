@@ -4,6 +4,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from app.errors import RequestError
@@ -18,6 +19,7 @@ from app.predict.pictures.multipart_body import read_files
 from app.predict.pictures.picture_file import PictureError
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.content import describe
+from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state
@@ -25,6 +27,7 @@ from stateserve.model.architectures.exported_program import read_program
 from stateserve.model.card import card_path
 from stateserve.model.predictor import Predictor
 from stateserve.model.signature import ImageInput, Input
+from tests.fuzz.checkpoint_seeds import PIECES, SHARD
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor
 from tests.pictures import chunk
 from tests.programs import PROGRAM, small_archive, with_entry
@@ -35,6 +38,10 @@ LIMIT = 100
 MAX_PIXELS = 10**6
 # The folder of checkpoints; a target may write only there.
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
+LOOKED = FOLDER / "looked"
+LOOKED.mkdir()
+(LOOKED / "shard.safetensors").write_bytes(SHARD)
+(LOOKED / "__0_0.distcp").write_bytes(PIECES)
 
 
 def load(content: bytes, suffix: str) -> None:
@@ -49,6 +56,17 @@ def load(content: bytes, suffix: str) -> None:
     describe_state(state)
     encode_state(state, Path("any.safetensors"))
     Predictor.load(path)
+
+
+def look(content: bytes, name: str) -> None:
+    """Look at a file as `stateserve inspect` does, and read all values in it."""
+    path = LOOKED / name
+    path.write_bytes(content)
+    checkpoint = Checkpoint.open(path)
+    for node in checkpoint.walk():
+        describe(node.value)
+    for state in checkpoint.states.values():
+        state_sha256(checkpoint.read(state.key))
 
 
 def load_card(content: bytes) -> None:
@@ -123,6 +141,15 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
     "safetensors": lambda content: load(content, ".safetensors"),
     "program": load_program,
     "program-graph": lambda content: load_program(with_entry(small_archive(), PROGRAM, content)),
+    **{
+        name: partial(look, name=file)
+        for name, file in {
+            **{"legacy": "model.pt", "script": "model.pt", "program-weights": "model.pt2"},
+            **{"npz": "a.npz", "onnx": "model.onnx", "gguf": "model.gguf"},
+            **{"container": "model.pkl", "index": "model.safetensors.index.json"},
+            "distributed": ".metadata",
+        }.items()
+    },
     "card": load_card,
     "json": decode_json,
     "npy": NPY.decode,

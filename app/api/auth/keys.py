@@ -6,28 +6,19 @@ import math
 import secrets
 import tomllib
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from app.api.auth.rate_limits import SECONDS, Quota, Rates
+from app.api.auth.scope import Scope
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
 
 # The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "ssk_"
 RANDOM_BYTES = 32
-
-
-class Scope(StrEnum):
-    """The rights of a key. No scope includes another."""
-
-    PREDICT = "predict"
-    INSPECT = "inspect"
-    ADMIN = "admin"
-    METRICS = "metrics"
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

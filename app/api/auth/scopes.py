@@ -8,7 +8,8 @@ from typing import Any
 
 from fastapi import Request
 
-from app.api.auth.keys import Key, Keys, Scope
+from app.api.auth.keys import Key, Keys
+from app.api.auth.scope import Scope
 from app.predict import Headers, RawHeader
 from app.settings import Settings
 from stateserve.errors import StateserveError

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Key, Opaque
 from stateserve.checkpoint.sources import Source
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from stateserve.text import printable
 
 # A tensor takes about forty steps, its two states in an optimizer a hundred.
 MAX_STEPS = 5_000_000
@@ -223,7 +224,8 @@ class _Machine:
 
     def load_global(self, path: str) -> None:
         module, _, name = path.partition(" ")
-        name = f"{OLD_MODULES.get(module, module)}.{name}"
+        # In one line, since it is shown.
+        name = printable(f"{OLD_MODULES.get(module, module)}.{name}")
         if name not in self._globals:
             self.spend(len(name) + 200)
             self._globals[name] = Global(name)

@@ -39,8 +39,9 @@ def read_npy(source: Source) -> LazyTensor | Opaque:
         shape, columns_first, dtype = parse(stream)
         data = Part(source, stream.tell(), source.size - stream.tell())
         return _array(data, dtype, shape, columns_first=columns_first)
-    except (ValueError, TypeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:
+        # numpy parses the header as Python text, which fails in many ways.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UnreadableCheckpoint(f"not a whole .npy file ({reason:.200})") from None
 
 

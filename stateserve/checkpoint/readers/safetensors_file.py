@@ -6,6 +6,7 @@ from typing import Any
 from stateserve.checkpoint.sources import Part, Source, read
 from stateserve.checkpoint.tensors import LazyTensor, Storage
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.text import printable
 
 # safetensors allows headers of 100 MB, which take a gigabyte to parse.
 MAX_HEADER_BYTES = 2**23
@@ -70,7 +71,7 @@ def _tensor(name: str, fields: Any, part: Part) -> LazyTensor:
     shape, kind = fields["shape"], fields["dtype"]
     if type(shape) is not list or type(kind) is not str:
         raise ValueError(f"{name!r:.100} has no shape or dtype")
-    dtype = DTYPES.get(kind, kind)
+    dtype = DTYPES.get(kind, printable(kind[:20]))
     tensor = LazyTensor(Storage(part, dtype), dtype, shape)
     if tensor.nbytes != part.size:
         raise ValueError(f"{name!r:.100} has {part.size} bytes for its shape {shape}")

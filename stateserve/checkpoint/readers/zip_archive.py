@@ -16,7 +16,7 @@ from stateserve.errors import UnreadableCheckpoint
 # Each takes 46 bytes of the file, and about 600 of memory.
 MAX_ENTRIES = 50_000
 # Of all entries once inflated: this, and a multiple of the file.
-MAX_INFLATED = 2**26
+MAX_INFLATED = 2**24
 MAX_RATIO = 32
 END, END_BYTES = b"PK\x05\x06", 22
 LOCATOR, LOCATOR_BYTES = b"PK\x06\x07", 20

@@ -17,6 +17,8 @@ from torch import nn
 from stateserve.checkpoint.checkpoint import Checkpoint, read_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.arrays import to_tensors
+from stateserve.model.predictor import Predictor
+from tests.project import IRIS
 
 MODULE = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 2)).eval()
 STATE = MODULE.state_dict()
@@ -104,6 +106,16 @@ def test_a_suffix_of_another_format_is_noted(tmp_path: Path) -> None:
     assert notes == ["a torch.save archive with the suffix .safetensors"]
     torch.save(STATE, tmp_path / "model.bin")
     assert Checkpoint.open(tmp_path / "model.bin").notes == []
+
+
+def test_a_model_with_a_wrong_suffix_is_served_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "iris.pth"
+    path.write_bytes(safetensors.torch.save(torch.load(IRIS)))
+    predictor = Predictor.load(path)
+    assert predictor.state_sha256 == Predictor.load(IRIS).state_sha256
+    assert caplog.messages == [f"{path}: a safetensors file with the suffix .pth"]
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
