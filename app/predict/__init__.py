@@ -9,7 +9,7 @@ from app.predict.endpoint import AnyEndpoint, Endpoint
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
 from app.predict.large_requests import HeldMemory, LargeRequests
-from app.predict.media_types import JSON, NPY, SAFETENSORS, MediaType, choose_media_type
+from app.predict.media_types import JSON, MULTIPART, NPY, SAFETENSORS, MediaType, choose_media_type
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint
 from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
 from app.predict.options import DEFAULT_OPTIONS, Options
@@ -37,6 +37,7 @@ __all__ = [
     "MAX_BATCHED_ROWS",
     "MAX_LOOP_BYTES",
     "MOST_DIGITS",
+    "MULTIPART",
     "NPY",
     "PARAMETER",
     "REQUEST_ID",

@@ -9,13 +9,15 @@ from typing import NamedTuple, Self
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import JsonValue
 
 from app.api.openapi.key_schema import require_keys
-from app.api.openapi.schemas import Schema, complete
+from app.api.openapi.records import Schema
+from app.api.openapi.schemas import complete
 from app.api.service import Service
-from app.predict import JSON, Endpoint
+from app.predict import Endpoint
 from stateserve.errors import StateserveError
-from stateserve.model import AnyCard, AnyModel
+from stateserve.model import AnyCard, AnyModel, TensorModel, example_json
 
 
 class _Described(NamedTuple):
@@ -25,11 +27,26 @@ class _Described(NamedTuple):
     version: str
     card: AnyCard
     media_types: Sequence[str]
+    answer_types: Sequence[str]
+    example: JsonValue
 
     @classmethod
     def of(cls, endpoint: Endpoint) -> Self:
         model = endpoint.model
-        return cls(title_of(model), model.version, model.card, endpoint.media_types())
+        example = None
+        if isinstance(model, TensorModel):
+            # Pictures have examples of their own.
+            plain = [each for each in model.signature.inputs if each.image is None]
+            given = model.signature.model_copy(update={"inputs": plain})
+            example = example_json(given, model.example)
+        return cls(
+            title_of(model),
+            model.version,
+            model.card,
+            endpoint.media_types(),
+            endpoint.answer_types(),
+            example,
+        )
 
 
 class _Written(NamedTuple):
@@ -78,8 +95,14 @@ class Document:
         document = deepcopy(self._of_routes())
         document["info"]["title"] = described.title
         document["info"]["version"] = described.version
-        binary_types = [name for name in described.media_types if name != JSON]
-        complete(document, described.card, self._service.settings.max_instances, binary_types)
+        complete(
+            document,
+            described.card,
+            described.example,
+            self._service.settings.max_instances,
+            described.media_types,
+            described.answer_types,
+        )
         require_keys(document, self._needs)
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         return _Written(described, document, content, hashlib.sha256(content).hexdigest())

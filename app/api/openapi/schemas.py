@@ -1,15 +1,18 @@
 """OpenAPI schemas of /predict, made from the model card, and of problem details."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from copy import deepcopy
 
+from pydantic import JsonValue
+
+from app.api.openapi.records import Schema, record
+from app.api.openapi.tensor_schemas import tensor_content, tensor_example, tensor_schemas
 from app.api.problems import PROBLEM_TYPE
 from app.predict import JSON
 from app.predict.codecs import LARGEST
 from stateserve.model import AnyCard, Card, Feature
 from stateserve.text import shortest
-
-Schema = dict[str, Any]
 
 PROBLEM: Schema = {
     "type": "object",
@@ -31,6 +34,14 @@ SHARE = "share of the training rows that are at most as far from their nearest c
 OUT_OF_DISTRIBUTION = "farther from the nearest class mean than 99 % of the training rows"
 SCHEMAS = "#/components/schemas/"
 BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
+# For a path with {model}, whose signature is not known.
+ANY_SCHEMAS: dict[str, Schema] = {
+    "Problem": PROBLEM,
+    "AnyInstance": {"type": ["object", "array", "number", "boolean"]},
+    "AnyInstances": record({"instances": {"type": "array", "minItems": 1}}),
+    "AnyPrediction": {"type": "object"},
+    "AnyPredictions": {"type": "object"},
+}
 
 
 def reference(name: str) -> Schema:
@@ -45,7 +56,7 @@ def problems(*statuses: int | str) -> dict[int | str, Schema]:
 
 PREDICTION_RESPONSES: dict[int | str, Schema] = {
     200: {
-        "description": "One answer for one flower, a list of answers for `instances`.",
+        "description": "One answer for one instance, a list of answers for `instances`.",
         "content": {
             JSON: {"schema": {"anyOf": [reference("Prediction"), reference("Predictions")]}}
         },
@@ -53,17 +64,31 @@ PREDICTION_RESPONSES: dict[int | str, Schema] = {
 }
 
 
-def complete(document: Schema, card: AnyCard, max_instances: int, binary_types: list[str]) -> None:
-    """Add the parts that depend on the card and the installed packages to `document`."""
+def complete(
+    document: Schema,
+    card: AnyCard,
+    example: JsonValue,
+    max_instances: int,
+    media_types: Sequence[str],
+    answer_types: Sequence[str],
+) -> None:
+    """Add the parts that depend on the model and the installed packages to `document`.
+
+    `example` is an instance of a model with any module, or None.
+    """
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(_schemas(card, max_instances) if isinstance(card, Card) else _any(max_instances))
-    binary = dict.fromkeys(binary_types, BINARY)
+    schemas.update(ANY_SCHEMAS)
+    if isinstance(card, Card):
+        schemas.update(_schemas(card, max_instances))
+    else:
+        schemas.update(tensor_schemas(card, max_instances))
+    body, answers = _contents(card, example, media_types), dict.fromkeys(answer_types, BINARY)
+    del answers[JSON]
     for path, operations in document["paths"].items():
         if path.endswith("/predict"):
             predict = operations["post"]
-            predict["requestBody"] = _request_body(card if isinstance(card, Card) else None)
-            predict["requestBody"]["content"] |= binary
-            predict["responses"]["200"]["content"] |= binary
+            predict["requestBody"] = deepcopy(body)
+            predict["responses"]["200"]["content"] |= answers
         if "{model}" in path:
             document["paths"][path] = _of_any_model(operations)
 
@@ -80,77 +105,53 @@ def _of_any_model(operations: Schema) -> Schema:
     return generic
 
 
-def _request_body(card: Card | None) -> Schema:
-    features = card.features if card else []
-    example = {feature.name: feature.example or 0.0 for feature in features}
-    return {
-        "required": True,
-        "content": {
-            JSON: {
-                "schema": {"anyOf": [reference("Instance"), reference("Instances")]},
-                "examples": {
-                    "one": {"summary": "One instance", "value": example},
-                    "many": {"summary": "Many instances", "value": {"instances": [example] * 2}},
-                },
-            }
-        },
-    }
-
-
-def _any(max_instances: int) -> dict[str, Schema]:
-    many = {"type": "array", "minItems": 1, "maxItems": max_instances}
-    names = ("Prediction", "Predictions", "AnyPrediction", "AnyPredictions")
-    return {
-        "Problem": PROBLEM,
-        **{name: {} for name in ("Instance", "AnyInstance")},
-        **{name: _record({"instances": many}) for name in ("Instances", "AnyInstances")},
-        **{name: {"type": "object"} for name in names},
-    }
+def _contents(card: AnyCard, example: JsonValue, media_types: Sequence[str]) -> Schema:
+    """The body of a request, as JSON with examples or in another format."""
+    others = [name for name in media_types if name != JSON]
+    content: Schema = {"schema": {"anyOf": [reference("Instance"), reference("Instances")]}}
+    if isinstance(card, Card):
+        example = {feature.name: feature.example or 0.0 for feature in card.features}
+        binary = dict.fromkeys(others, BINARY)
+    else:
+        example = tensor_example(card, example)
+        binary = tensor_content(card, others)
+    if example is not None:
+        content["examples"] = {
+            "one": {"summary": "One instance", "value": example},
+            "many": {"summary": "Many instances", "value": {"instances": [example] * 2}},
+        }
+    return {"required": True, "content": {JSON: content, **binary}}
 
 
 def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
-    by_class = _record({}, {name: {"type": "number"} for name in card.classes})
+    by_class = record({}, {name: {"type": "number"} for name in card.classes})
     warning = {"feature": {"type": "string"}, "value": {"type": "number"}}
     answer: Schema = {
         "class": {"enum": card.classes},
         "index": {"type": "integer", "minimum": 0, "maximum": len(card.classes) - 1},
         "probabilities": by_class,
-        "warnings": {"type": "array", "items": _record(warning | {"detail": {"type": "string"}})},
+        "warnings": {"type": "array", "items": record(warning | {"detail": {"type": "string"}})},
     }
     novelty: dict[str, Schema] = {
         "distance": {"type": "number", "minimum": 0, "description": DISTANCE},
         "training_share": {"type": "number", "minimum": 0, "maximum": 1, "description": SHARE},
         "out_of_distribution": {"type": "boolean", "description": OUT_OF_DISTRIBUTION},
     }
-    optional = {"log_probabilities": by_class, "novelty": _record(novelty)}
+    optional = {"log_probabilities": by_class, "novelty": record(novelty)}
     model = {name: {"type": "string"} for name in ("name", "version", "state_sha256")}
     many = {"type": "array", "minItems": 1, "items": reference("Instance")}
     return {
-        "Problem": PROBLEM,
-        "Instance": _record({feature.name: _number(feature) for feature in card.features}),
-        "Instances": _record({"instances": many | {"maxItems": max_instances}}),
-        "AnyInstance": {"type": "object", "additionalProperties": {"type": "number"}},
-        "AnyInstances": _record({"instances": many | {"items": reference("AnyInstance")}}),
-        "AnyPrediction": {"type": "object"},
-        "AnyPredictions": {"type": "object"},
-        "Answer": _record(answer, optional),
-        "Model": _record(model),
-        "Prediction": _record(answer | {"model": reference("Model")}, optional),
-        "Predictions": _record(
+        "Instance": record({feature.name: _number(feature) for feature in card.features}),
+        "Instances": record({"instances": many | {"maxItems": max_instances}}),
+        "Answer": record(answer, optional),
+        "Model": record(model),
+        "Prediction": record(answer | {"model": reference("Model")}, optional),
+        "Predictions": record(
             {
                 "predictions": {"type": "array", "items": reference("Answer")},
                 "model": reference("Model"),
             }
         ),
-    }
-
-
-def _record(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
-    return {
-        "type": "object",
-        "properties": required | (optional or {}),
-        "required": list(required),
-        "additionalProperties": False,
     }
 
 
