@@ -1,16 +1,17 @@
 """The common part of the endpoints of one version of a model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from functools import partial
+from functools import cached_property, partial
 from pkgutil import resolve_name
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 from app.errors import NotProvided
+from app.predict.codecs.json_answer import model_reference
 from app.predict.codecs.v2_model import V2Model
 from app.predict.deadline import Deadline
-from app.predict.headers import Body
+from app.predict.headers import Body, RawHeader
 from app.predict.instances import Instances
 from app.predict.media_types import JSON
 from app.predict.observer import Observer
@@ -104,6 +105,11 @@ class ModelEndpoint(ABC, Generic[Rows, Predicted]):
         """The media types of this model's answers; the first is the default."""
         return self.media_types()
 
+    @cached_property
+    def echoed_types(self) -> Collection[str]:
+        """The media types of bodies whose answers have the same type by default."""
+        return frozenset(self.media_types()) & frozenset(self.answer_types())
+
     def reader(self, media_type: str) -> Reader[Rows]:
         """The reader of one of `media_types`."""
         if media_type not in self.readers:
@@ -122,6 +128,19 @@ class ModelEndpoint(ABC, Generic[Rows, Predicted]):
             kind = resolve_name(self.formats[media_type])
             found = self._formats[media_type] = kind(self.model, self._max_instances)
         return found
+
+    @abstractmethod
+    def fits(self, rows: Rows) -> bool:
+        """Whether the rows of a request may join a pass as they are, and be answered at once."""
+
+    @cached_property
+    def identity(self) -> list[RawHeader]:
+        """The headers of answers that have no place for the model's name."""
+        reference = model_reference(self.model)
+        return [
+            (f"x-model-{name}".replace("_", "-").encode(), value.encode())
+            for name, value in reference.items()
+        ]
 
     def choose(self, _request_id: bytes | None) -> Self:
         return self

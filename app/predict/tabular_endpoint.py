@@ -42,13 +42,16 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
     def media_types(self) -> list[str]:
         return [name for name in self.formats if name != ARROW or find_spec("pyarrow")]
 
+    def fits(self, rows: FloatArray) -> bool:
+        return len(rows) <= MAX_BATCHED_ROWS
+
     async def serve(
         self, call: Call[Result], _request_id: bytes | None, deadline: Deadline | None
     ) -> Result:
         found: Instances[FloatArray] | None = None
         if call.size <= MAX_LOOP_BYTES:
             found = call.read(self)
-            if len(found.rows) <= MAX_BATCHED_ROWS:
+            if self.fits(found.rows):
                 predictions = [await self.pipeline.predict(found.rows, deadline)]
                 content = call.write(self, predictions, found)
                 self._hold(predictions)

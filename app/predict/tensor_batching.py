@@ -1,5 +1,6 @@
 """Batches requests of any module: rows of one shape share a pass of a bounded size and time."""
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from app.errors import DeadlineExceeded
 from app.predict.batching import MARGIN, Batch, TickBatcher, Waiter
 from app.predict.pipeline import Item
+from app.predict.returning_callers import ReturningCallers
 from app.predict.shape_queue import ShapeQueue, TensorEntry
 from app.predict.tensor_forward import TensorForward
 from app.predict.tensor_prediction import TensorPrediction
@@ -14,7 +16,7 @@ from app.predict.tensor_rows import TensorRows
 
 # Several rows share a pass if it takes no longer: meanwhile deadlines pass, and other models of
 # the process have less of the processor.
-PASS_SECONDS = 0.05
+PASS_SECONDS = 0.1
 # More rows in a pass would not become cheaper.
 MAX_ROWS = 256
 # Of the inputs and outputs of a pass.
@@ -36,6 +38,9 @@ class TensorBatcher(TickBatcher[Item[TensorRows], TensorPrediction]):
     def __init__(self, forward: TensorForward, max_pending: int) -> None:
         super().__init__(forward.together, ShapeQueue(forward.key_of), max_pending)
         self._cost = forward.cost
+        self._returning = ReturningCallers()
+        # Bytes of inputs in the pass that runs.
+        self._size = 0
 
     def most_rows(self, row_bytes: int) -> int:
         """The number of rows, of this size each, that a request should add to a pass."""
@@ -47,6 +52,21 @@ class TensorBatcher(TickBatcher[Item[TensorRows], TensorPrediction]):
         # Rows may join even a longer pass if they cost nearly nothing more.
         seconds = max(PASS_SECONDS, MARGIN * self._cost.expected(first))
         return min(self._cost.size_within(seconds), MAX_PASS_BYTES / (1 + self._cost.output_ratio))
+
+    def _flush(self) -> None:
+        if not self._returning.awaited(len(self._pending)):
+            super()._flush()
+
+    def _resume(
+        self,
+        waiters: list[Waiter[TensorPrediction]],
+        done: "asyncio.Future[Sequence[TensorPrediction | Exception]]",
+    ) -> None:
+        each = max(1, self._size // len(waiters))
+        together = len(waiters) + len(self._pending)
+        most = min(together, int(self._most_bytes(each) / each))
+        self._returning.expect(most, self._cost.expected(most * each), self._flush)
+        super()._resume(waiters, done)
 
     def _take(self) -> Batch[Item[TensorRows], TensorPrediction]:
         items: list[Item[TensorRows]] = []
@@ -80,6 +100,7 @@ class TensorBatcher(TickBatcher[Item[TensorRows], TensorPrediction]):
             return True
 
         self._pending.take(fits)
+        self._size = size
         return items, waiters, self._cost.expected(size) if items else 0.0
 
     def _attempt(self, items: list[Item[TensorRows]]) -> Sequence[TensorPrediction | Exception]:

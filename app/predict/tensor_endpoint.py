@@ -53,6 +53,9 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
     def warm_up(self) -> None:
         self.pipeline.warm_up()
 
+    def fits(self, rows: TensorRows) -> bool:
+        return self.pipeline.fits(rows)
+
     async def serve(
         self, call: Call[Result], _request_id: bytes | None, deadline: Deadline | None
     ) -> Result:

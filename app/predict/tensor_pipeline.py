@@ -12,6 +12,9 @@ from app.predict.tensor_prediction import TensorPrediction
 from app.predict.tensor_rows import TensorRows
 from stateserve.model import TensorModel
 
+# Larger outputs may block the event loop for too long while they are encoded.
+MOST_OUTPUT_BYTES = 16 * 1024
+
 
 class TensorPipeline(Pipeline[TensorRows, TensorPrediction]):
     """Predicts rows of one group; `predict_all` predicts those of any request.
@@ -34,6 +37,14 @@ class TensorPipeline(Pipeline[TensorRows, TensorPrediction]):
     def warm_up(self) -> None:
         """Measure the forward pass, as the first request would."""
         self._forward.prepare()
+
+    def fits(self, rows: TensorRows) -> bool:
+        """Whether these rows are one part of a pass, with outputs of a few kilobytes."""
+        return (
+            len(rows.groups) == 1
+            and rows.nbytes * self._forward.cost.output_ratio <= MOST_OUTPUT_BYTES
+            and (len(rows) == 1 or len(rows) <= self.most_rows(rows))
+        )
 
     def most_rows(self, rows: TensorRows) -> int:
         """The number of these rows, of one group, that should join the next pass."""

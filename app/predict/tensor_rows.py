@@ -1,36 +1,37 @@
 """The named input arrays of some instances."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 from stateserve.model import Arrays
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class TensorRows:
     """The inputs of instances. The arrays of a group have one instance on each place of axis 0.
 
     Instances whose variable axes have different lengths are in different groups. `places` are
     the positions of the instances in the request, group after group; None for their own order.
-    `last` is false for a part that other rows of the request follow.
+    `last` is false for a part that other rows of the request follow. `nbytes` is the memory of
+    all arrays.
     """
 
     groups: Sequence[Arrays]
     places: Sequence[int] | None = None
     last: bool = True
+    nbytes: int = field(init=False)
+    _count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Not on demand: a batch reads them several times.
+        self._count = self.nbytes = 0
+        for group in self.groups:
+            self._count += _count(group)
+            for array in group.values():
+                self.nbytes += array.nbytes
 
     def __len__(self) -> int:
         return self._count
-
-    @cached_property
-    def _count(self) -> int:
-        return sum(map(_count, self.groups))
-
-    @cached_property
-    def nbytes(self) -> int:
-        """The memory of all arrays."""
-        return sum(array.nbytes for group in self.groups for array in group.values())
 
     @property
     def arrays(self) -> Arrays:

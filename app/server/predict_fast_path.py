@@ -14,30 +14,36 @@ from typing import Any
 
 from app.api import Service, service_error
 from app.api.auth import Guard
-from app.api.endpoints import PATH, is_ordinary
+from app.api.endpoints import PATH, answer_headers, ordinary_type
 from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds, TrustedHosts
 from app.errors import DeadlineExceeded, Overloaded
 from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import (
     DEFAULT_OPTIONS,
     IN_SCOPE,
-    MAX_BATCHED_ROWS,
+    JSON,
     MAX_LOOP_BYTES,
+    NPY,
     REQUEST_ID,
+    AnyEndpoint,
     Deadline,
     Endpoint,
     Headers,
+    Instances,
     Prediction,
-    TabularEndpoint,
+    TensorPrediction,
 )
 from app.predict import HEADER as TIMEOUT
-from app.predict.codecs import TableRows
 from app.server.http_answer import Exchange, header_lines
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
-HEADERS = b"content-length: %d\r\ncontent-type: application/json\r\nx-request-id: %b\r\n"
+LENGTH = b"content-length"
+LENGTH_AND_ID = b"content-length: %d\r\nx-request-id: %b\r\n"
+HEADERS = LENGTH_AND_ID + b"content-type: application/json\r\n"
 OVERLOAD = (Overloaded, DeadlineExceeded)
+# Beyond it uvicorn stops reading until the application asks for more.
+MAX_NPY_BYTES = 64 * 1024
 HandOn = Callable[[Exchange], None]
 
 
@@ -64,7 +70,10 @@ class Express:
         self._model = service.registry.repository.default
         self._logged = service.log is not None
         self._request_ids = request_ids
-        self._most_bytes = min(MAX_LOOP_BYTES, settings.max_body_bytes)
+        self._most_bytes = {
+            media_type: min(most, settings.max_body_bytes)
+            for media_type, most in ((JSON, MAX_LOOP_BYTES), (NPY, MAX_NPY_BYTES))
+        }
         # The requests of this tick with a deadline.
         self._waiting: list[tuple[FastRequest, Deadline]] = []
 
@@ -73,8 +82,9 @@ class Express:
         started = time.perf_counter()
         scope: Any = exchange.scope
         headers: Headers = dict(scope["headers"])
+        media_type = self._media_type(headers)
         # A repeated header is not ordinary: two checks could read different values.
-        if len(headers) != len(scope["headers"]) or not self._is_ordinary(headers):
+        if media_type is None or len(headers) != len(scope["headers"]):
             return None
         deadline = None
         try:
@@ -86,7 +96,7 @@ class Express:
             self._guard.admit(scope, headers, self._scope)
         except StateserveError:
             return None
-        return FastRequest(self, exchange, headers, started, deadline)
+        return FastRequest(self, exchange, headers, media_type, started, deadline)
 
     def answer(self, request: "FastRequest", hand_on: HandOn) -> None:
         """Answer a request whose body is complete; `hand_on` gets the exchange if this fails."""
@@ -97,11 +107,16 @@ class Express:
             request.request_id = ids.make() if given is None else ids.of(headers.items())
             endpoint = self.service.registry.current(self._model)
             model = endpoint.choose(given or request.request_id)
-            if not isinstance(model, TabularEndpoint):
+            if request.media_type == JSON:
+                instances: Instances[Any] = model.json.decode(request.exchange.body)
+            elif request.media_type not in model.echoed_types:
                 request.leave()
                 return
-            instances = model.json.decode(request.exchange.body)
-            if len(instances.rows) > MAX_BATCHED_ROWS:
+            else:
+                # A copy: the arrays are views of it, and the connection clears its own.
+                body = bytes(request.exchange.body)
+                instances = model.format(request.media_type).decode(body)
+            if not model.fits(instances.rows):
                 request.leave()
                 return
             request.endpoint, request.model, request.instances = endpoint, model, instances
@@ -117,14 +132,11 @@ class Express:
         except Exception as error:
             request.leave(error)
 
-    def _is_ordinary(self, headers: Headers) -> bool:
-        length = headers.get(b"content-length")
-        return (
-            length is not None
-            and int(length) <= self._most_bytes
-            and is_ordinary(headers)
-            and UNRECORDED[0] not in headers
-        )
+    def _media_type(self, headers: Headers) -> str | None:
+        media_type = ordinary_type(headers)
+        if media_type is None or LENGTH not in headers or UNRECORDED[0] in headers:
+            return None
+        return media_type if int(headers[LENGTH]) <= self._most_bytes[media_type] else None
 
     def _watch(self, request: "FastRequest", deadline: Deadline) -> None:
         if not self._waiting:
@@ -152,15 +164,16 @@ class FastRequest:
         "hand_on",
         "headers",
         "instances",
+        "media_type",
         "model",
         "prediction_id",
         "request_id",
         "started",
     )
     endpoint: Endpoint
-    model: TabularEndpoint
+    model: AnyEndpoint
     hand_on: HandOn
-    instances: TableRows
+    instances: Instances[Any]
     request_id: bytes
 
     def __init__(
@@ -168,12 +181,14 @@ class FastRequest:
         express: Express,
         exchange: Exchange,
         headers: Headers,
+        media_type: str,
         started: float,
         deadline: Deadline | None,
     ) -> None:
         self.express = express
         self.exchange = exchange
         self.headers = headers
+        self.media_type = media_type
         self.started = started
         self.deadline = deadline
         self.prediction_id = b""
@@ -183,7 +198,7 @@ class FastRequest:
     def done(self) -> bool:
         return self.ended
 
-    def set_result(self, prediction: Prediction) -> None:
+    def set_result(self, prediction: Prediction | TensorPrediction) -> None:
         try:
             self._finish(prediction)
         except Exception as error:
@@ -220,20 +235,30 @@ class FastRequest:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _finish(self, prediction: Prediction) -> None:
+    def _finish(self, prediction: Any) -> None:
         if self.deadline is not None:
             self.deadline.require()
         self._end()
         exchange, status = self.exchange, CLIENT_CLOSED_REQUEST
         if not exchange.disconnected:
             status = 200
-            content = self.model.json.encode([prediction], self.instances, DEFAULT_OPTIONS)
-            headers = HEADERS % (len(content), self.request_id)
+            if self.media_type == JSON:
+                content = self.model.json.encode([prediction], self.instances, DEFAULT_OPTIONS)
+                headers = HEADERS % (len(content), self.request_id)
+            else:
+                content, headers = self._encode(prediction)
             if self.prediction_id:
                 headers += b"%b: %b\r\n" % (PREDICTION_ID, self.prediction_id)
             self._send(status, headers, content)
             self.model.pipeline.answered(self, prediction)
         self._log(status, time.perf_counter() - self.started)
+
+    def _encode(self, prediction: Any) -> tuple[bytes | memoryview, bytes]:
+        """The body of an answer that is not JSON, and its header lines."""
+        model, media_type = self.model, self.media_type
+        content = model.format(media_type).encode([prediction], self.instances, DEFAULT_OPTIONS)
+        lines = header_lines(answer_headers(model, media_type, prediction.rows_outside()))
+        return content, LENGTH_AND_ID % (len(content), self.request_id) + lines
 
     def _shed(self, error: Overloaded | DeadlineExceeded) -> None:
         response = service_error(PATH, error)

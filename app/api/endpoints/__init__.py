@@ -1,8 +1,9 @@
 """One module for the endpoints of one path."""
 
-from app.api.endpoints.predict import PATH, is_ordinary
+from app.api.endpoints.predict import PATH, answer_headers, ordinary_type
 
 __all__ = [
     "PATH",
-    "is_ordinary",
+    "answer_headers",
+    "ordinary_type",
 ]

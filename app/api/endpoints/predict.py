@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.body import JSON_BYTES, PLAIN_JSON, media_type_of, read_body
+from app.api.body import PLAIN_JSON, media_type_of, read_body
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.schemas import PREDICTION_RESPONSES, problems
 from app.predict import (
     IN_SCOPE,
     JSON,
+    NPY,
     PARAMETER,
     REQUEST_ID,
     Body,
@@ -23,14 +24,28 @@ from app.predict import (
     ModelEndpoint,
     Options,
     Predicted,
+    RawHeader,
     Rows,
     choose_media_type,
 )
-from app.predict.codecs import model_reference
+from stateserve.model import AnyModel
 
 PATH = "/predict"
 # For formats without warnings: the number of instances with a value beyond the training range.
 OUT_OF_RANGE_ROWS = b"x-out-of-range-rows"
+ORDINARY: dict[bytes | None, str] = {media_type.encode(): media_type for media_type in (JSON, NPY)}
+
+
+class Identified(Protocol):
+    """A model whose headers name it."""
+
+    @property
+    def model(self) -> AnyModel: ...
+
+    @property
+    def identity(self) -> list[RawHeader]: ...
+
+
 router = APIRouter(tags=["predict"])
 
 
@@ -50,7 +65,7 @@ async def predict(
     deadline = request.scope.get(IN_SCOPE)
     deadline = deadline or Deadline.of(headers, settings.request_timeout_seconds)
     source, target = PLAIN_JSON, JSON
-    if not is_ordinary(headers):
+    if ordinary_type(headers) != JSON:
         source = media_type_of(headers, endpoint.media_types())
         accept = headers.get(b"accept", b"*/*")
         target = _answer_type(accept, source.essence, endpoint.answer_types())
@@ -60,13 +75,24 @@ async def predict(
     return await endpoint.serve(call, headers.get(REQUEST_ID), deadline)
 
 
-def is_ordinary(headers: Headers) -> bool:
-    """Whether body and answer are plain JSON, as in nearly all requests."""
-    return (
-        headers.get(b"content-type") == JSON_BYTES
-        and headers.get(b"accept", b"*/*") == b"*/*"
-        and b"content-encoding" not in headers
-    )
+def ordinary_type(headers: Headers) -> str | None:
+    """The media type of body and answer, if they have the same and nothing is unusual."""
+    given = headers.get(b"content-type")
+    if given not in ORDINARY or b"content-encoding" in headers:
+        return None
+    accepted = b"accept" not in headers or headers[b"accept"] in (b"*/*", given)
+    return ORDINARY[given] if accepted else None
+
+
+def answer_headers(model: Identified, media_type: str, outside: int) -> list[RawHeader]:
+    """The headers of an answer besides its length; `outside` counts the rows beyond the ranges."""
+    headers = [(b"content-type", media_type.encode())]
+    if media_type != JSON:
+        # Other formats have no place for the model and for warnings.
+        headers += model.identity
+        if model.model.features:
+            headers.append((OUT_OF_RANGE_ROWS, b"%d" % outside))
+    return headers
 
 
 def _answer_type(accept: bytes, source: str, offered: Sequence[str]) -> str:
@@ -97,10 +123,6 @@ class _Call:
         predictions: Iterable[Predicted],
         instances: Instances[Rows],
     ) -> Response:
-        encode = model.format(self.target).encode
-        if self.target == JSON:
-            content = encode(predictions, instances, self.options)
-            return _Content(content, JSON, [])
         outside = 0
 
         def counted() -> Iterator[Predicted]:
@@ -109,28 +131,17 @@ class _Call:
                 outside += prediction.rows_outside()
                 yield prediction
 
-        content = encode(counted(), instances, self.options)
-        # These formats have no place for the model and for warnings.
-        identity = [
-            (f"x-model-{name}".replace("_", "-").encode(), value.encode())
-            for name, value in model_reference(model.model).items()
-        ]
-        if model.model.features:
-            identity.append((OUT_OF_RANGE_ROWS, b"%d" % outside))
-        return _Content(content, self.target, identity)
+        # JSON has the warnings of each row.
+        read = predictions if self.target == JSON else counted()
+        content = model.format(self.target).encode(read, instances, self.options)
+        return _Content(content, answer_headers(model, self.target, outside))
 
 
 class _Content(Response):
     """A Response whose headers are set directly, which is faster than Starlette's."""
 
-    def __init__(
-        self, body: bytes | memoryview, media_type: str, extra: list[tuple[bytes, bytes]]
-    ) -> None:
+    def __init__(self, body: bytes | memoryview, headers: list[RawHeader]) -> None:
         self.status_code = 200
         self.body = body
         self.background = None
-        self.raw_headers = [
-            (b"content-length", b"%d" % len(body)),
-            (b"content-type", media_type.encode()),
-            *extra,
-        ]
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), *headers]

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Generator, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +75,7 @@ def stream_npy(array: Array) -> Stream:
     return Stream(_file_chunks(header, [array]), len(header) + array.nbytes)
 
 
+@lru_cache(maxsize=256)
 def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     """The header of a .npy file whose elements follow in row-major order."""
     descr = np.lib.format.dtype_to_descr(dtype)

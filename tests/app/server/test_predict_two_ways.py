@@ -4,13 +4,17 @@ Two servers with the same settings get the same requests. The requests of the se
 header twice, which is not ordinary: all of them take the application.
 """
 
+import io
 import json
 import re
+import runpy
 import sqlite3
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import torch
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -81,14 +85,32 @@ bodies = st.one_of(
     odd_rows.map(json.dumps),
     st.sampled_from(["", "null", "{", "[]", '{"x0": NaN}', '{"x0":1,"x0":1,"x1":1,"x2":1,"x3":1}']),
 ).map(str.encode) | st.binary(max_size=20)
+
+
+def npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def npy_bodies(row: list[int]) -> st.SearchStrategy[bytes]:
+    """Arrays of this row shape, as one instance or many, and bodies that are none."""
+    right = st.sampled_from([row, [1, *row], [3, *row], [70, *row], [0, *row], [2, 2], [5]])
+
+    def body(shape: list[int], dtype: str, value: float) -> bytes:
+        with np.errstate(all="ignore"):
+            return npy(np.full(shape, value).astype(dtype))
+
+    arrays = st.builds(
+        body,
+        right,
+        st.sampled_from(["<f4", "<f4", "<f8", ">f4", "<i4", "?", "<c8"]),
+        st.floats(-100, 100, width=32) | st.sampled_from([np.inf, 1e39]),
+    )
+    return arrays | arrays.map(lambda body: body[:-1]) | st.binary(max_size=20)
+
+
 headers = st.tuples(
-    mostly(
-        b"Content-Type: application/json",
-        None,
-        b"content-type: text/plain",
-        b"CONTENT-TYPE: application/json; charset=utf-8",
-        b"Content-Type: application/x-npy",
-    ),
     mostly(
         b"Host: models.test",
         b"hOST: MODELS.test:80",
@@ -118,7 +140,14 @@ headers = st.tuples(
         b"X-Request-Timeout:",
         b"X-Request-Timeout: 86401",
     ),
-    mostly(None, b"Accept: */*", b"Accept: text/html", b"Accept: application/x-npy", b"Accept:"),
+    mostly(
+        None,
+        b"Accept: */*",
+        b"Accept: text/html",
+        b"Accept: application/json",
+        b"Accept: application/x-npy",
+        b"Accept:",
+    ),
     mostly(None, b"Content-Encoding: gzip", b"Content-Encoding: identity"),
     mostly(None, b"Origin: https://app.test", b"Origin: https://evil.com"),
     mostly(None, b"X-Prediction-Log: off", b"X-Prediction-Log: on"),
@@ -132,6 +161,27 @@ headers = st.tuples(
         b"Content-Type: text/plain",
     ),
 ).map(lambda given: tuple(each for each in given if each is not None))
+json_types = mostly(
+    b"Content-Type: application/json",
+    None,
+    b"content-type: text/plain",
+    b"CONTENT-TYPE: application/json; charset=utf-8",
+    b"Content-Type: application/x-npy",
+)
+npy_types = mostly(b"Content-Type: application/x-npy", b"Content-Type: application/json")
+
+
+def requests_of(
+    typed_bodies: st.SearchStrategy[tuple[bytes | None, bytes]],
+) -> st.SearchStrategy[Sent]:
+    return st.tuples(typed_bodies, requests).map(
+        lambda drawn: drawn[1]._replace(
+            body=drawn[0][1],
+            headers=(*([] if drawn[0][0] is None else [drawn[0][0]]), *drawn[1].headers),
+        )
+    )
+
+
 requests = st.builds(
     Sent,
     mostly(b"POST", b"GET", b"HEAD", b"PUT", b"post"),
@@ -152,7 +202,7 @@ requests = st.builds(
     ),
     mostly(b"1.1", b"1.0"),
     headers,
-    bodies,
+    st.just(b""),
     st.sampled_from([False] * 9 + [True]),
     st.integers(0, 400),
 )
@@ -209,29 +259,27 @@ def recorded(path: Path) -> list[tuple[object, ...]]:
     return sorted(found)
 
 
-def test_both_ways_answer_count_and_log_the_same(tmp_path: Path) -> None:
-    for version in (1, 2):
-        (tmp_path / "models" / "made" / f"{version}").mkdir(parents=True)
-        save_model(tmp_path / "models" / "made" / f"{version}" / "made.pth", seed=version)
+def run_both_ways(
+    tmp_path: Path, sent: st.SearchStrategy[Sent], examples_: int, options: list[str]
+) -> tuple[set[object], list[dict[str, object]]]:
+    """The statuses and the log lines of requests that two servers answer alike."""
     (tmp_path / "keys.toml").write_text("\n".join(entry for _, entry in (RIGHT, FEW, OTHER)))
-    options = ["--models", f"{tmp_path}/models", "--model", "made", "--version-policy", "all"]
-    options += ["--canary", "made:1=0.5", "--api-keys", f"{tmp_path}/keys.toml"]
+    options = [*options, "--api-keys", f"{tmp_path}/keys.toml"]
     options += ["--trusted-hosts", "models.test,*.internal", "--request-timeout-seconds", "60"]
-    databases = [tmp_path / f"{number}.db" for number in range(2)]
-    numbers_sent, statuses = iter(range(10**6)), set()
+    numbers_sent, statuses = iter(range(10**6)), set[object]()
     with ExitStack() as stack:
         fast, routed = [
             stack.enter_context(
                 running_server(
-                    tmp_path / f"{path.stem}.log", *options, "--prediction-log", f"sqlite:///{path}"
+                    tmp_path / f"{number}.log", *(each.format(number) for each in options)
                 )
             )
-            for path in databases
+            for number in range(2)
         ]
 
-        @given(requests)
+        @given(sent)
         @examples(
-            max_examples=300,
+            max_examples=examples_,
             deadline=None,
             database=None,
             derandomize=True,
@@ -245,10 +293,53 @@ def test_both_ways_answer_count_and_log_the_same(tmp_path: Path) -> None:
             assert answer[0] != 200 or may_be_answered(sent), sent
 
         answered_alike()
-        assert statuses >= {200, 400, 401, 415, 421, 422, 429}
         assert metrics(fast) == metrics(routed)
         assert fast.stop() == routed.stop() == 0
     assert logged(fast) == logged(routed)
-    assert len(logged(fast)) > 200
-    assert recorded(databases[0]) == recorded(databases[1])
-    assert recorded(databases[0])
+    return statuses, logged(fast)
+
+
+def test_both_ways_answer_count_and_log_the_same(tmp_path: Path) -> None:
+    for version in (1, 2):
+        (tmp_path / "models" / "made" / f"{version}").mkdir(parents=True)
+        save_model(tmp_path / "models" / "made" / f"{version}" / "made.pth", seed=version)
+    options = ["--models", f"{tmp_path}/models", "--model", "made", "--version-policy", "all"]
+    options += ["--canary", "made:1=0.5", "--prediction-log", f"sqlite:///{tmp_path}/{{}}.db"]
+    json_or_npy = st.tuples(json_types, bodies) | st.tuples(npy_types, npy_bodies([4]))
+    statuses, lines = run_both_ways(tmp_path, requests_of(json_or_npy), 400, options)
+    assert statuses >= {200, 400, 401, 415, 421, 422, 429}
+    assert len(lines) > 200
+    assert recorded(tmp_path / "0.db") == recorded(tmp_path / "1.db")
+    assert recorded(tmp_path / "0.db")
+
+
+NETS = """
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten())
+        self.head = nn.Linear(2 * 2 * 3, 3)
+
+    def forward(self, x):
+        return self.head(self.body(x)).log_softmax(1)
+"""
+
+
+def test_both_ways_answer_the_same_for_any_module(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text(NETS)
+    torch.save(runpy.run_path(f"{tmp_path}/nets.py")["Net"]().state_dict(), tmp_path / "net.pth")
+    np.save(tmp_path / "x.npy", np.zeros((2, 1, 4, 5), np.float32))
+    options = ["--model", f"{tmp_path}/net.pth", "--code", f"{tmp_path}/nets.py:Net"]
+    options += ["--example", f"{tmp_path}/x.npy"]
+    row = st.floats(-100, 100, width=32).map(lambda value: np.full((1, 4, 5), value).tolist())
+    instances = st.lists(row, max_size=3).map(lambda rows: {"instances": rows})
+    json_bodies = (
+        (row | instances | st.sampled_from([[], None, {}])).map(json.dumps).map(str.encode)
+    )
+    json_or_npy = st.tuples(json_types, json_bodies) | st.tuples(npy_types, npy_bodies([1, 4, 5]))
+    statuses, lines = run_both_ways(tmp_path, requests_of(json_or_npy), 150, options)
+    assert statuses >= {200, 401, 421, 422}
+    assert len(lines) > 100

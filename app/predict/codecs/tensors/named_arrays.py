@@ -73,7 +73,7 @@ def output_arrays(
 
     Raises InvalidQuery for options, and for outputs of different shapes.
     """
-    if options != DEFAULT_OPTIONS:
+    if options is not DEFAULT_OPTIONS and options != DEFAULT_OPTIONS:
         raise InvalidQuery(f"{media_type} has no place for the parts that the query asks for")
     parts = list(predictions)
     places = instances.rows.places

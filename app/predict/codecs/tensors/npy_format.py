@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from app.predict.codecs.npy import read_npy
+from app.predict.codecs.tensors.known_npy import KnownNpy
 from app.predict.codecs.tensors.named_arrays import output_arrays, read_arrays
 from app.predict.headers import Body
 from app.predict.instances import Instances
@@ -31,10 +32,16 @@ class TensorNpy:
         self._inputs = model.signature.inputs
         self._outputs = model.signature.outputs
         self._limit = max_instances
+        self._known = KnownNpy(self._inputs[0])
 
     def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
         """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
-        return read_arrays({self._inputs[0].name: npy_array(body)}, self._inputs, self._limit)
+        found = self._known.read(body)
+        if found is None:
+            arrays = {self._inputs[0].name: npy_array(body)}
+            found = read_arrays(arrays, self._inputs, self._limit)
+            self._known.remember(found)
+        return found
 
     def encode(
         self,
