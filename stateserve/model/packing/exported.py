@@ -1,5 +1,6 @@
 """Export a module as a program of torch.export, with a dynamic batch axis."""
 
+import inspect
 import io
 import warnings
 from collections.abc import Mapping
@@ -23,14 +24,16 @@ def export_program(module: nn.Module, signature: Signature, rows: Mapping[str, A
         for each in signature.inputs
     }
     by_name = takes_by_name(module, names)
+    args, kwargs = ((), tensors) if by_name else (tuple(tensors.values()), {})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # By parameter of forward: all of `*args` are one.
+            bound = inspect.signature(module.forward).bind(
+                *([] if by_name else dynamic.values()), **(dynamic if by_name else {})
+            )
             program = torch.export.export(
-                module,
-                () if by_name else tuple(tensors.values()),
-                tensors if by_name else None,
-                dynamic_shapes=dynamic if by_name else tuple(dynamic.values()),
+                module, args, kwargs, dynamic_shapes=dict(bound.arguments)
             )
             content = io.BytesIO()
             torch.export.save(program, content)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from stateserve import LoadOptions, load_model, save_model
-from stateserve.errors import CardMismatch, CheckpointError, CodeFailed
+from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, StateMismatch
 from stateserve.model import TensorModel
 from tests.project import ROOT
 from tests.user_code import write_code
@@ -206,8 +206,39 @@ def test_a_script_without_a_guard_saves_its_class_and_its_neighbours(tmp_path: P
     assert set(model.card.files) == {"train.py", "layers.py", "model.golden.safetensors"}
 
 
+class Several(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("unit", torch.ones(1))
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        return first * self.unit + others[0] - others[1]
+
+
+class ByName(Several):
+    def forward(self, x: Tensor, mask: Tensor | None = None, *, scale: Tensor) -> Tensor:
+        return x * scale * self.unit
+
+
+@pytest.mark.parametrize("program", [False, True])
+def test_several_inputs_are_passed_as_forward_takes_them(tmp_path: Path, program: bool) -> None:
+    model = loaded(save_model(Several(), (X, X, X), tmp_path / "a/1", program=program))
+    names = [each.name for each in model.signature.inputs]
+    arrays = {name: np.full((1, 6), 2.0**n, np.float32) for n, name in enumerate(names)}
+    assert (model.run(arrays)["output"] == 1 + 2 - 4).all()
+    inputs = {"scale": X * 0 + 3, "x": X}
+    model = loaded(save_model(ByName(), inputs, tmp_path / "b/1", program=program))
+    found = model.run({"x": X.numpy(), "scale": np.full((4, 6), 3, np.float32)})
+    assert found["output"] == pytest.approx(X.numpy() * 3)
+
+
+def test_a_module_without_a_state_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StateMismatch, match="neither parameters nor buffers"):
+        save_model(nn.Flatten(), X, tmp_path / "m/1", program=True)
+
+
 def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
-    class Branch(nn.Module):
+    class Branch(Several):
         def forward(self, x: Tensor) -> Tensor:
             return x if x.sum() > 0 else -x
 
