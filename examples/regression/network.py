@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Progression(nn.Module):
-    """Map float32 (rows, n_features), in the units of the table, to float32 (rows, 1)."""
+    """Map float32 (rows, n_features), in the units of the table, to `progression`, float32 (rows,)."""
 
     mean: Tensor
     std: Tensor
@@ -17,5 +17,5 @@ class Progression(nn.Module):
         self.register_buffer("std", torch.ones(n_features))
         self.layers = nn.Sequential(nn.Linear(n_features, 16), nn.ReLU(), nn.Linear(16, 1))
 
-    def forward(self, rows: Tensor) -> Tensor:
-        return self.layers((rows - self.mean) / self.std)  # type: ignore[no-any-return]
+    def forward(self, rows: Tensor) -> dict[str, Tensor]:
+        return {"progression": self.layers((rows - self.mean) / self.std).squeeze(1)}

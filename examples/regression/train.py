@@ -21,7 +21,7 @@ torch.manual_seed(0)
 
 table = load_diabetes(scaled=False)
 rows = torch.tensor(table.data, dtype=torch.float32)
-target = torch.tensor(table.target, dtype=torch.float32).unsqueeze(1)
+target = torch.tensor(table.target, dtype=torch.float32)
 x, x_test, y, y_test = train_test_split(rows, target, test_size=0.3, random_state=0)
 
 model = Progression(n_features=x.shape[1])
@@ -32,14 +32,14 @@ nn.init.constant_(model.layers[-1].bias, y.mean().item())
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.01)
 for _ in range(60):
     for batch in torch.randperm(len(x)).split(32):
-        loss = nn.functional.mse_loss(model(x[batch]), y[batch])
+        loss = nn.functional.mse_loss(model(x[batch])["progression"], y[batch])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 model.eval()
 with torch.inference_mode():
-    errors = model(x_test) - y_test
+    errors = model(x_test)["progression"] - y_test
 r2 = 1 - (errors.square().sum() / (y_test - y_test.mean()).square().sum()).item()
 print(f"R2 on {len(x_test)} test rows: {r2:.2f}")
 
@@ -49,7 +49,6 @@ save_model(
     folder / "models" / "diabetes" / "1",
     kwargs={"n_features": x.shape[1]},
     features=table.feature_names,
-    outputs=["progression"],
     metrics={"test_r2": r2},
 )
 patient = {name: round(x, 2) for name, x in zip(table.feature_names, x_test[0].tolist(), strict=True)}
