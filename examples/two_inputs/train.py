@@ -16,6 +16,8 @@ from stateserve import save_model
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/two_inputs")
 torch.manual_seed(0)
+# So small a network is faster with one thread.
+torch.set_num_threads(1)
 
 # A user likes the items of the same parity, and everything on a day off (context 0).
 ids = torch.stack([torch.randint(40, (4000,)), torch.randint(60, (4000,))], dim=1)
