@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Progression(nn.Module):
-    """Map float32 (rows, n_features), in the units of the table, to `progression`, float32 (rows,)."""
+    """Map float32 (rows, n_features), in the table's units, to `progression`, float32 (rows,)."""
 
     mean: Tensor
     std: Tensor

@@ -53,7 +53,8 @@ save_model(
     features=table.feature_names,
     metrics={"test_r2": r2},
 )
-patient = {name: round(x, 2) for name, x in zip(table.feature_names, x_test[0].tolist(), strict=True)}
+values = [round(value, 2) for value in x_test[0].tolist()]
+patient = dict(zip(table.feature_names, values, strict=True))
 print(f"""
 stateserve serve --models {folder}/models --model diabetes --allow-code
 curl --json '{json.dumps(patient)}' localhost:8000/predict""")
