@@ -9,6 +9,8 @@ from watchfiles import awatch
 from app.registry.registry import Registry
 
 logger = logging.getLogger("app.hot_reload")
+# It logs each change; where the log is a file of the models folder, that is a change again.
+logging.getLogger("watchfiles").setLevel(logging.WARNING)
 # A pause of this length ends a burst of changes: a checkpoint and its card are two changes.
 QUIET_MILLISECONDS = 200
 

@@ -82,6 +82,16 @@ async def test_a_model_served_alone_is_watched_alone(tmp_path: Path) -> None:
         assert [each.name for each in registry.statuses()] == ["wine"]
 
 
+async def test_a_change_writes_no_line_that_would_be_a_change_of_the_folder_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        async with watched(Repository(tmp_path, "a")) as registry:
+            path = save_model(tmp_path / "a.pth", seed=1)
+            await until(serves(registry, "a", path))
+    assert {record.name for record in caplog.records} == {"app.registry"}
+
+
 async def test_half_a_replacement_is_refused_and_the_whole_is_served(tmp_path: Path) -> None:
     path = save_model(tmp_path / "wine.pth", seed=1)
     new = save_model(tmp_path / "elsewhere/new.pth", seed=2)
