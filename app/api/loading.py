@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from app.api.problems import status_of
 from app.api.service import Service
 from app.monitor import Metrics, ModelMetrics, ModelSpans, RolloutCounts, open_prediction_log
-from app.monitor.prediction_log import PredictionLog, PredictionRecorder
+from app.monitor.prediction_log import PredictionLog, PredictionRecorder, TensorRecorder
 from app.predict import (
     AnyEndpoint,
     LargeRequests,
@@ -83,6 +83,8 @@ class _Build:
     def _tensor(self, model: TensorModel) -> TensorEndpoint:
         settings = self._settings
         observers: list[Observer[TensorPrediction]] = [ModelMetrics(self._metrics, model)]
+        if self._log:
+            observers.append(TensorRecorder(model, self._log.append))
         if self._tracing:
             observers.append(ModelSpans(self._tracing.tracer, model))
         pipeline = TensorPipeline(model, observers, settings.max_queued_requests)

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.dependencies import PredictorDep, ServiceDep
+from app.api.dependencies import ModelDep, ServiceDep
 from app.api.endpoints.explain import ModelReference
 from app.api.openapi.schemas import problems
 from app.monitor import Level
 from app.monitor.prediction_log import Judged, Summary, summarize
 from app.predict import PARAMETER, Deadline
 from app.predict.codecs import model_reference
-from stateserve.model import Card
+from stateserve.model import AnyCard, Card
 
 router = APIRouter(tags=["monitoring"])
 HOUR_SECONDS = 3600
@@ -68,11 +68,21 @@ class DriftView(BaseModel):
 
 
 class FeedbackSummary(BaseModel):
-    """`confusion[i][j]` is the number of rows of true class i predicted as class j."""
+    """`confusion[i][j]` is the number of rows of true class i predicted as class j; empty for
+    more than 1000 classes."""
 
     count: int
     accuracy: float | None
     confusion: list[list[int]]
+
+
+class ValueErrorsView(BaseModel):
+    """The errors of the first output without classes, over the newest `count` rows with a true
+    value."""
+
+    count: int
+    mean_absolute: float
+    root_mean_squared: float
 
 
 class OtherState(BaseModel):
@@ -87,7 +97,7 @@ class OtherState(BaseModel):
 class Monitoring(BaseModel):
     """All fields but `other_states` describe the state served now: `model.state_sha256`.
 
-    `drift` is null if the model card has no histograms.
+    `drift` is null if the model card has no histograms, `values` without feedback on values.
     """
 
     model: ModelReference
@@ -96,6 +106,7 @@ class Monitoring(BaseModel):
     classes: list[ClassCount]
     drift: DriftView | None
     feedback: FeedbackSummary
+    values: ValueErrorsView | None
     other_states: list[OtherState]
 
 
@@ -108,7 +119,7 @@ class Monitoring(BaseModel):
 async def read_monitoring(
     request: Request,
     service: ServiceDep,
-    predictor: PredictorDep,
+    model: ModelDep,
     query: Annotated[MonitoringQuery, Query()],
 ) -> Monitoring:
     log, settings = service.require_log(), service.settings
@@ -116,19 +127,20 @@ async def read_monitoring(
     end = time.time()
     start = end - query.window_hours * HOUR_SECONDS
     summary = await log.ask(
-        deadline.at if deadline else None, summarize, log.database, predictor, start
+        deadline.at if deadline else None, summarize, log.database, model, start
     )
     return Monitoring(
-        model=ModelReference(**model_reference(predictor)),
+        model=ModelReference(**model_reference(model)),
         window=Window(
             hours=query.window_hours,
             start=datetime.fromtimestamp(start, UTC),
             end=datetime.fromtimestamp(end, UTC),
         ),
-        predictions=sum(summary.predicted),
-        classes=_classes(summary, predictor.card),
-        drift=_drift(summary, predictor.card),
+        predictions=summary.predictions,
+        classes=_classes(summary, model.classes),
+        drift=_drift(summary, model.card),
         feedback=_feedback(summary),
+        values=ValueErrorsView(**vars(summary.values)) if summary.values else None,
         other_states=[_other(*each) for each in summary.others.items()],
     )
 
@@ -142,16 +154,16 @@ def _other(state_sha256: str | None, judged: Judged) -> OtherState:
     )
 
 
-def _classes(summary: Summary, card: Card) -> list[ClassCount]:
+def _classes(summary: Summary, classes: list[str]) -> list[ClassCount]:
     total = sum(summary.predicted)
     return [
         ClassCount(**{"class": label}, count=count, share=count / total if total else None)
-        for label, count in zip(card.classes, summary.predicted, strict=True)
+        for label, count in zip(classes, summary.predicted, strict=True)
     ]
 
 
-def _drift(summary: Summary, card: Card) -> DriftView | None:
-    if summary.drift is None or card.histograms is None:
+def _drift(summary: Summary, card: AnyCard) -> DriftView | None:
+    if summary.drift is None or not isinstance(card, Card) or card.histograms is None:
         return None
     features = []
     columns = zip(card.features, card.histograms, summary.drift, strict=True)

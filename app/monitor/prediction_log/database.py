@@ -53,11 +53,16 @@ class LogDatabase:
         with self._transaction("reading") as connection:
             return list(connection.execute(query))
 
-    def attach(self, id: str, true_class: str, time: float) -> None:
-        """Set the true class of all rows of a prediction."""
+    def attach(
+        self, id: str, true_class: str | None, true_value: list[float] | None, time: float
+    ) -> None:
+        """Set the true class or value of all rows of a prediction."""
         change = update(predictions).where(_c.id == id)
+        given: dict[str, Any] = {"true_class": true_class}
+        if true_value is not None:
+            given = {"true_value": true_value}
         with self._transaction("writing") as connection:
-            connection.execute(change.values(true_class=true_class, feedback_time=time))
+            connection.execute(change.values(given | {"feedback_time": time}))
 
     def count(self, model: str, version: str, since: float) -> list[Count]:
         groups = (_c.state_sha256, _c.predicted, _c.true_class)
@@ -73,6 +78,16 @@ class LogDatabase:
         query = query.where(_c.state_sha256 == state_sha256)
         with self._transaction("reading") as connection:
             return list(connection.scalars(query.order_by(_c.time.desc()).limit(limit)))
+
+    def values(
+        self, model: str, version: str, state_sha256: str, since: float, limit: int
+    ) -> list[tuple[dict[str, Any], list[float]]]:
+        """Outputs and true values of the newest rows that have both, at most `limit`."""
+        query = select(_c.outputs, _c.true_value).where(*_in_window(model, version, since))
+        query = query.where(_c.state_sha256 == state_sha256, _c.true_value.is_not(None))
+        with self._transaction("reading") as connection:
+            found = connection.execute(query.order_by(_c.time.desc()).limit(limit))
+            return [(row[0], row[1]) for row in found]
 
     def purge(self, before: float) -> bool:
         """Delete a portion of the older rows; returns whether there may be more."""

@@ -1,5 +1,6 @@
-"""Feedback: the true class of a logged prediction."""
+"""Feedback: the true class, or the true value, of a logged prediction."""
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -8,25 +9,28 @@ from typing import Any, NamedTuple
 
 from app.errors import InvalidFeedback, PredictionNotFound
 from app.monitor.prediction_log.queue import PredictionLog
-from app.predict.codecs import MAX_FAULTS, JsonObject, describe, escape, parse_json
+from app.predict.codecs import LARGEST, MAX_FAULTS, JsonObject, describe, escape, parse_json
 from stateserve.errors import Fault
 
 # The id of the answer, and the number of the instance; in rows of an older release, the caller's
 # request id.
 PREDICTION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}:[0-9]{1,9}")
-FIELDS = ("prediction_id", "class")
-WANTED = 'an object with "prediction_id" and "class"'
+FIELDS = ("prediction_id", "class", "value")
+WANTED = 'an object with "prediction_id", and "class" or "value"'
 
 
 class Feedback(NamedTuple):
-    """`true_class` is a name, which must be a class of the prediction's model."""
+    """Either a class of the prediction's model, or the values of its first output without classes,
+    flat."""
 
     prediction_id: str
-    true_class: str
+    true_class: str | None = None
+    true_value: list[float] | None = None
 
 
 def parse_feedback(body: bytes | bytearray) -> Feedback:
-    """Parse `{"prediction_id": ..., "class": ...}`, both strings.
+    """Parse `{"prediction_id": ..., "class": ...}`, both strings, or with "value" instead of
+    "class": a number, or a list of numbers or lists.
 
     Raises MalformedBody, or InvalidFeedback with a JSON pointer for each fault.
     """
@@ -36,7 +40,20 @@ def parse_feedback(body: bytes | bytearray) -> Feedback:
     if faults := list(islice(_faults(value), MAX_FAULTS)):
         raise InvalidFeedback(faults)
     given = dict(value)
-    return Feedback(*map(given.__getitem__, FIELDS))
+    if "value" in given:
+        return Feedback(given["prediction_id"], true_value=list(_numbers(given["value"])))
+    return Feedback(given["prediction_id"], given["class"])
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """The numbers in nested lists; NaN for what is none."""
+    if isinstance(value, list) and not isinstance(value, JsonObject):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield float(value) if abs(value) < LARGEST else math.nan
+    else:
+        yield math.nan
 
 
 def _faults(value: JsonObject) -> Iterator[Fault]:
@@ -46,6 +63,10 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
             yield Fault(f"/{escape(name)}", f"unknown field; {WANTED} belongs here")
         elif name in seen:
             yield Fault(f"/{name}", "stands twice")
+        elif name == "value":
+            if not all(map(math.isfinite, _numbers(given))):
+                detail = f"{describe(given)} where finite numbers belong"
+                yield Fault("/value", detail)
         # type(), not isinstance: the parser's mark for NaN is a subclass of str.
         elif type(given) is not str:
             yield Fault(f"/{name}", f"{describe(given)} where a string belongs")
@@ -53,16 +74,18 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
             detail = "send the answer's X-Prediction-ID, a colon, and the instance's number from 0"
             yield Fault("/prediction_id", detail)
         seen.add(name)
-    for name in FIELDS:
-        if name not in seen:
-            yield Fault(f"/{name}", "missing; a string is needed")
+    if "prediction_id" not in seen:
+        yield Fault("/prediction_id", "missing; a string is needed")
+    if len(seen & {"class", "value"}) != 1:
+        detail = "missing; a string is needed" if "value" not in seen else "not with value"
+        yield Fault("/class", detail)
 
 
 def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
-    """Set the true class of a prediction, and return its rows from before.
+    """Set the true class or value of a prediction, and return its rows from before.
 
-    Raises PredictionNotFound, InvalidFeedback for a class that the model does not have, or
-    LogUnavailable.
+    Raises PredictionNotFound, InvalidFeedback for a class or a value that the model does not
+    have, or LogUnavailable.
     """
     rows = log.find(feedback.prediction_id)
     if not rows:
@@ -71,9 +94,32 @@ def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
             f"is there {log.flush_seconds:g} s later"
         )
     for row in rows:
-        if feedback.true_class not in row.probabilities:
-            classes = ", ".join(row.probabilities)
-            detail = f"{row.model} has no class {feedback.true_class!r}; there is {classes}"
-            raise InvalidFeedback([Fault("/class", detail)])
-    log.database.attach(feedback.prediction_id, feedback.true_class, time.time())
+        if fault := _misfit(row, feedback):
+            raise InvalidFeedback([fault])
+    log.database.attach(*feedback, time.time())
     return rows
+
+
+def _misfit(row: Any, feedback: Feedback) -> Fault | None:
+    """Why a logged row cannot have this feedback; None if it can."""
+    if feedback.true_value is not None:
+        count = len(logged_values(row.outputs) or ())
+        if not count:
+            return Fault("/value", f"{row.model} has no output of values in the log; send a class")
+        if count != len(feedback.true_value):
+            return Fault("/value", f"{len(feedback.true_value)} numbers; the output has {count}")
+        return None
+    # Of many classes, only the most probable are in the log.
+    cut = any(isinstance(each, dict) and "classes" in each for each in (row.outputs or {}).values())
+    if feedback.true_class in row.probabilities or cut:
+        return None
+    classes = ", ".join(row.probabilities) or "none; send a value"
+    return Fault("/class", f"{row.model} has no class {feedback.true_class!r}; there is {classes}")
+
+
+def logged_values(outputs: dict[str, Any] | None) -> list[float] | None:
+    """The numbers of the first output without classes, flat, if they are in the log."""
+    for value in (outputs or {}).values():
+        if not isinstance(value, dict):
+            return list(_numbers(value))
+    return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from app.errors import DeadlineExceeded, LogUnavailable, Overloaded, RejectedRows
 from app.monitor.metrics import Metrics
 from app.monitor.prediction_log.daemon_threads import DaemonThreads
-from app.monitor.prediction_log.records import Record, to_rows
+from app.monitor.prediction_log.records import AnyRecord, to_rows
 
 if TYPE_CHECKING:
     # Not at run time: SQLAlchemy is an extra.
@@ -57,18 +57,18 @@ class PredictionLog:
             reason: metrics.log_dropped.labels(reason)
             for reason in ("queue_full", "rejected", "shutdown")
         }
-        self._queue: deque[Record] = deque()
+        self._queue: deque[AnyRecord] = deque()
         self._waiting = 0
         self._counting = threading.Lock()
         # Taken from the queue and not yet written; the holder of `_writing` owns it.
-        self._batch: list[Record] = []
+        self._batch: list[AnyRecord] = []
         self._writing = threading.Lock()
         self._hurry = threading.Event()
         self._stopped = threading.Event()
         self._next_purge = 0.0
         self._asking = 0
 
-    def append(self, record: Record) -> None:
+    def append(self, record: AnyRecord) -> None:
         """Never waits and never raises."""
         count = record.size
         with self._counting:
@@ -160,7 +160,7 @@ class PredictionLog:
                 self._stopped.wait(self.flush_seconds)
         self.flush()
 
-    def _take(self) -> list[Record]:
+    def _take(self) -> list[AnyRecord]:
         rows = 0
         while self._queue and rows < BATCH_ROWS:
             record = self._queue.popleft()
@@ -168,7 +168,7 @@ class PredictionLog:
             rows += record.size
         return self._batch
 
-    def _write(self, batch: list[Record]) -> None:
+    def _write(self, batch: list[AnyRecord]) -> None:
         rows = sum(record.size for record in batch)
         try:
             self.database.write(to_rows(batch))

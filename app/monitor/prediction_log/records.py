@@ -1,8 +1,8 @@
 """Records of predictions in memory, and their rows for the database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -18,8 +18,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 # Id, the request's id, model, version, the state's hash, time, inputs and probabilities as JSON,
-# predicted class.
-Row = tuple[str, str, str, str, str, float, str, str, str]
+# predicted class, and the outputs without classes as JSON.
+Row = tuple[str, str, str, str, str, float, str, str, str, str | None]
 # One request in a Record: its prediction id, its request id, the number of its first instance,
 # and the number of instances.
 Share = tuple[bytes, bytes, int, int]
@@ -37,21 +37,54 @@ class Rows:
     def of(self, records: Sequence["Record"]) -> Iterator[Row]:
         arrays = zip(*map(Record.arrays, records), strict=True)
         inputs, found, indices = map(np.concatenate, arrays)
-        shares = [share for each in records for share in each.shares]
         return zip(
-            [
-                f"{prediction_id.decode()}:{number}"
-                for prediction_id, _, first, size in shares
-                for number in range(first, first + size)
-            ],
-            chain.from_iterable(repeat(share[1].decode(), share[3]) for share in shares),
-            *(repeat(each, len(indices)) for each in self._identity),
-            chain.from_iterable(repeat(each.time, each.size) for each in records),
+            *identities(self._identity, records),
             map(_to_json, map(self._inputs, *shortest(inputs).T.tolist())),
             map(_to_json, map(self._probabilities, *found.T.tolist())),
             map(self._classes.__getitem__, indices.tolist()),
+            repeat(None, len(indices)),
             strict=True,
         )
+
+
+class AnyRecord(Protocol):
+    """Some rows of one version, with their requests; `time` is in seconds since the epoch."""
+
+    @property
+    def rows(self) -> "AnyRows": ...
+
+    @property
+    def time(self) -> float: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def shares(self) -> list[Share]: ...
+
+
+class AnyRows(Protocol):
+    """How the rows of one version are written."""
+
+    def of(self, records: Any, /) -> Iterator[Row]: ...
+
+
+def identities(
+    identity: tuple[str, str, str], records: Sequence[AnyRecord]
+) -> tuple[Iterable[Any], ...]:
+    """The columns of a Row from the id to the time, for the rows of `records`."""
+    shares = [share for each in records for share in each.shares]
+    ids = [
+        f"{prediction_id.decode()}:{number}"
+        for prediction_id, _, first, size in shares
+        for number in range(first, first + size)
+    ]
+    return (
+        ids,
+        chain.from_iterable(repeat(share[1].decode(), share[3]) for share in shares),
+        *(repeat(each, len(ids)) for each in identity),
+        chain.from_iterable(repeat(each.time, each.size) for each in records),
+    )
 
 
 # Not tracked by the garbage collector, and with few tracked objects, since many wait.
@@ -76,8 +109,8 @@ class Record(msgspec.Struct, gc=False):
         return self.inputs[own], self.probabilities[own], self.indices[own]
 
 
-def to_rows(records: Sequence[Record]) -> Iterator[Row]:
-    by_version: dict[Rows, list[Record]] = {}
+def to_rows(records: Sequence[AnyRecord]) -> Iterator[Row]:
+    by_version: dict[AnyRows, list[AnyRecord]] = {}
     for record in records:
         by_version.setdefault(record.rows, []).append(record)
     return chain.from_iterable(rows.of(each) for rows, each in by_version.items())

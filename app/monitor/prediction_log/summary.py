@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.monitor.drift import Drift, measure_drift
-from stateserve.model import Predictor
+from app.monitor.prediction_log.feedback import logged_values
+from stateserve.model import AnyModel, Predictor
 
 if TYPE_CHECKING:
     # Not at run time: SQLAlchemy is an extra.
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # Enough to detect a drift of one row in a hundred, and read in a tenth of a second.
 MAX_DRIFT_ROWS = 20_000
+# With more classes there is no confusion, whose size is the square.
+MAX_CONFUSED = 1000
 
 
 @dataclass
@@ -27,8 +30,17 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class ValueErrors:
+    """The errors of the newest `count` rows whose true values are known."""
+
+    count: int
+    mean_absolute: float
+    root_mean_squared: float
+
+
+@dataclass(frozen=True)
 class Summary:
-    """Counts by class in the order of the card.
+    """Counts by class in the order of the card; `predictions` counts all rows.
 
     `confusion` (n_classes, n_classes) counts rows with feedback, by true and by predicted
     class. `drift` has a Drift for each feature over the newest `drift_rows`, or None without
@@ -36,32 +48,59 @@ class Summary:
     the same version, by their hashes.
     """
 
+    predictions: int
     predicted: list[int]
     confusion: list[list[int]]
     drift_rows: int
     drift: list[Drift | None] | None
     others: dict[str | None, Judged]
+    values: ValueErrors | None
 
 
-def summarize(database: "LogDatabase", predictor: Predictor, since: float) -> Summary:
+def summarize(database: "LogDatabase", model: AnyModel, since: float) -> Summary:
     """Summarise the rows since a time, in seconds since the epoch. Raises LogUnavailable."""
-    card, version = predictor.card, (predictor.name, predictor.version)
-    places = {label: index for index, label in enumerate(card.classes)}
+    version = model.name, model.version
+    places = {label: index for index, label in enumerate(model.classes)}
+    total = 0
     # By true class (the last is for none), then by predicted class.
     pairs = np.zeros((len(places) + 1, len(places)), np.int64)
     others: dict[str | None, Judged] = defaultdict(Judged)
     for state_sha256, label, true_class, count in database.count(*version, since):
         # A file may have been replaced by another state under the same version.
-        if state_sha256 != predictor.state_sha256:
+        if state_sha256 != model.state_sha256:
             other = others[state_sha256]
             other.predictions += count
             other.with_feedback += count if true_class is not None else 0
             other.right += count if true_class == label else 0
-        elif label in places and (true_class is None or true_class in places):
+            continue
+        total += count
+        if label in places and (true_class is None or true_class in places):
             row = -1 if true_class is None else places[true_class]
             pairs[row, places[label]] += count
-    rows, drift = _drift(database, predictor, since)
-    return Summary(pairs.sum(axis=0).tolist(), pairs[:-1].tolist(), rows, drift, others)
+    rows, drift, values = 0, None, None
+    if isinstance(model, Predictor):
+        rows, drift = _drift(database, model, since)
+    else:
+        values = _value_errors(database, model, since)
+    predicted = pairs.sum(axis=0).tolist()
+    confusion = pairs[:-1].tolist() if len(places) <= MAX_CONFUSED else []
+    return Summary(total, predicted, confusion, rows, drift, others, values)
+
+
+def _value_errors(database: "LogDatabase", model: AnyModel, since: float) -> ValueErrors | None:
+    identity = model.name, model.version, model.state_sha256
+    pairs = [
+        (logged_values(outputs), true)
+        for outputs, true in database.values(*identity, since, MAX_DRIFT_ROWS)
+    ]
+    errors = [
+        np.subtract(found, true) for found, true in pairs if found and len(found) == len(true)
+    ]
+    if not errors:
+        return None
+    flat = np.concatenate(errors)
+    squares = float(np.sqrt(np.square(flat).mean()))
+    return ValueErrors(len(errors), float(np.abs(flat).mean()), squares)
 
 
 def _drift(

@@ -43,10 +43,13 @@ predictions = Table(
     Column("class", Text, nullable=False, key="predicted"),
     Column("true_class", Text),
     Column("feedback_time", Double),
+    # Of a model with any module: its outputs without classes, and their true values.
+    Column("outputs", JSON(none_as_null=True)),
+    Column("true_value", JSON(none_as_null=True)),
 )
 _c = predictions.c
 # A table of an older release lacks them; its rows then have null.
-ADDED = (_c.request_id, _c.state_sha256)
+ADDED = (_c.request_id, _c.state_sha256, _c.outputs, _c.true_value)
 # Covers the counts of /monitoring; time is first, for the deletion of old rows.
 by_time = Index(
     "predictions_by_time",
@@ -57,7 +60,7 @@ by_time = Index(
 # The columns of a Row, in the order of the table, which SQLAlchemy keeps.
 COLUMNS = (
     *("id", "request_id", "model", "version", "state_sha256"),
-    *("time", "inputs", "probabilities", "predicted"),
+    *("time", "inputs", "probabilities", "predicted", "outputs"),
 )
 # Rows of one statement in SQLite, whose limit is 32,766 parameters.
 CHUNK = 128

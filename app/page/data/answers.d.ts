@@ -224,6 +224,7 @@ export interface Monitoring {
   predictions: number;
   classes: ClassCount[];
   feedback: Feedback;
+  values: { count: number; mean_absolute: number } | null;
   drift: { rows: number; features: FeatureDrift[] } | null;
   window: { end: string };
   other_states: { predictions: number }[];

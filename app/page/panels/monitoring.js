@@ -50,13 +50,17 @@ export class MonitoringView {
   }
 
   /** @param {Monitoring} answer */
-  #show({ predictions, classes, feedback, drift, window: { end }, other_states: others }) {
+  #show({ predictions, classes, feedback, values, drift, window: { end }, other_states: others }) {
     const time = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     this.#say(
       `${predictions.toLocaleString("en")} predictions, as of ${time}. What this page asks does not count.${earlier(others)}`,
     );
     part("monitoring-classes").replaceChildren(...classes.map((each, index) => classBar(each, index)));
     this.#showFeedback(feedback);
+    if (values) {
+      const error = `Mean absolute error ${short(values.mean_absolute, 3)}`;
+      part("monitoring-accuracy").textContent = `${error} over ${values.count.toLocaleString("en")} true values.`;
+    }
     this.#showDrift(drift);
   }
 

@@ -92,7 +92,14 @@ HOSTILE = {
     b'{"prediction_id": "a:0"': (400, "at byte 23"),
     b"\xff": (400, "invalid UTF-8 at byte 0"),
     b"[" * 4000: (400, "nested too deeply"),
-    b"[]": (422, 'the body: a list where an object with "prediction_id" and "class" belongs'),
+    b"[]": (
+        422,
+        'the body: a list where an object with "prediction_id", and "class" or "value" belongs',
+    ),
+    b'{"prediction_id": "a:0", "value": NaN}': (422, "/value: NaN where finite numbers belong"),
+    b'{"prediction_id": "a:0", "value": [1, ["2"]]}': (422, "/value: a list where finite"),
+    b'{"prediction_id": "a:0", "value": {}}': (422, "/value: an object where finite"),
+    b'{"prediction_id": "a:0", "value": 1, "class": "x"}': (422, "/class: not with value"),
     b"{}": (422, "/prediction_id: missing; a string is needed (and 1 more)"),
     b'{"prediction_id": "a:0", "class": NaN}': (422, "/class: NaN where a string belongs"),
     b'{"prediction_id": {}, "class": "x"}': (422, "/prediction_id: an object where a string"),
@@ -155,13 +162,20 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
         feedback = parse_feedback(body)
     except RequestError:
         return
-    assert json.loads(body) == {"prediction_id": feedback[0], "class": feedback[1]}
+    if feedback.true_value is None:
+        assert json.loads(body) == {"prediction_id": feedback[0], "class": feedback[1]}
 
 
 @given(st.from_regex(PREDICTION_ID, fullmatch=True), st.text())
 def test_a_right_body_is_read(id: str, true_class: str) -> None:
     body = json.dumps({"class": true_class, "prediction_id": id}).encode()
-    assert parse_feedback(body) == (id, true_class)
+    assert parse_feedback(body) == (id, true_class, None)
+
+
+@given(st.lists(st.lists(st.floats(-1e30, 1e30)), min_size=1))
+def test_right_values_are_read_flat(values: list[list[float]]) -> None:
+    body = json.dumps({"prediction_id": "a:0", "value": values}).encode()
+    assert parse_feedback(body) == ("a:0", None, [each for part in values for each in part])
 
 
 async def test_without_a_log_there_is_no_feedback() -> None:

@@ -48,7 +48,7 @@ async def test_what_was_answered_is_what_is_logged(settings: Make, address: str)
     # The shortest decimal number that is the same float32.
     assert as_object(inputs) == SETOSA | {"petal_width": 0.3}
     assert as_object(probabilities) == answer.json()["probabilities"]
-    assert judged == ["setosa", None, None]
+    assert judged == ["setosa", None, None, None, None]
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False)))
