@@ -10,9 +10,9 @@ from torch import nn
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
+from stateserve.model.architectures.code_folders import folders_of
 from stateserve.model.architectures.code_import import (
     ImportedCode,
-    folders_of,
     import_code,
     read_source,
 )

@@ -13,11 +13,10 @@ from torch import nn
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code import ClassFile
+from stateserve.model.architectures.code_folders import folders_of, without_installation
 from stateserve.model.architectures.code_import import (
     ImportedCode,
-    folders_of,
     import_code,
-    without_installation,
 )
 from stateserve.model.architectures.user_class import ORDINARY
 from stateserve.model.packing.class_source import class_source

@@ -7,7 +7,8 @@ import pytest
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code import open_code
-from stateserve.model.architectures.code_import import folders_of, import_code
+from stateserve.model.architectures.code_folders import folders_of
+from stateserve.model.architectures.code_import import import_code
 from stateserve.model.architectures.user_class import split_code
 from tests.user_code import lenet_state, write_code
 
