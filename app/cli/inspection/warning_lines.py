@@ -7,6 +7,8 @@ from app.cli.output import figure
 from stateserve.inspect import Dead, Found, ValueReport, is_slot
 
 MOST_NAMES = 5
+# Of fewer elements, a sample looks like any law.
+FEWEST = 32
 
 
 def warning_lines(state: ChosenState) -> Iterator[str]:
@@ -18,7 +20,7 @@ def warning_lines(state: ChosenState) -> Iterator[str]:
     yield from _limited("equal, but not tied", map(_listed, state.values.copies))
     unread = (f"{name}: {reason}" for name, reason in state.values.unread.items())
     yield from _limited("not read", unread)
-    yield from _initialisations(state.values)
+    yield from _initialisations(state)
 
 
 def _findings(values: ValueReport, dtypes: Mapping[str, str]) -> Iterator[str]:
@@ -45,12 +47,18 @@ def _findings(values: ValueReport, dtypes: Mapping[str, str]) -> Iterator[str]:
     yield from _several("constant", constants)
 
 
-def _initialisations(values: ValueReport) -> Iterator[str]:
+def _initialisations(state: ChosenState) -> Iterator[str]:
+    values = state.values or ValueReport()
     compared = values.initialisations
+    elements = {entry.name: entry.elements for entry in state.entries}
     collapsed = (name for name, found in compared.items() if found.state == "collapsed")
     yield from _several("collapsed, nearly constant", collapsed)
     # Biases and norms stay as they were more often than weights, and their ones prove little.
-    random = [name for name, found in compared.items() if found.law != "constant"]
+    random = [
+        name
+        for name, found in compared.items()
+        if found.law != "constant" and elements[name] >= FEWEST
+    ]
     new = [name for name in random if _new(values, name)]
     if new and len(new) == len(random):
         yield f"as torch initialises them: all {len(new)} weights and biases; not trained?"
