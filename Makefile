@@ -18,6 +18,8 @@ serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
 train: .venv/train  ## retrain models/iris-model.pth
 	$(BIN)/python -m training
 
+# Without its cache of compiled modules each process would compile them again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: .venv/dev .venv/kserve-client  ## run the tests
 	# Three on two cores: many tests wait for a process.
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal

@@ -8,8 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import jsonschema
-import kubernetes_validate
 import pytest
 
 from tests.deploy.manifests import DEPLOY, KUBERNETES, Manifest, of_kind, read, settings_of
@@ -71,6 +69,10 @@ def extension() -> Manifest:
 
 def require_valid(service: Manifest, extension: Manifest) -> None:
     """Raises ValidationError unless the pod fits Kubernetes' schema, and the rest KServe's."""
+    # Imported here: it takes seconds, which only a process that runs these tests should take.
+    import jsonschema
+    import kubernetes_validate
+
     jsonschema.validate(service, AROUND)
     predictor = service["spec"]["predictor"]
     jsonschema.validate(predictor, {"properties": extension})
@@ -110,9 +112,11 @@ def empty(predictor: Manifest) -> None:
 
 @pytest.mark.parametrize("spoil", [misname, mistype, mismeasure, misprobe, empty])
 def test_the_check_finds_mistakes(spoil: Callable[[Manifest], None], extension: Manifest) -> None:
+    from jsonschema import ValidationError
+
     spoiled = copy.deepcopy(read(PATH))
     spoil(spoiled["spec"]["predictor"])
-    with pytest.raises(jsonschema.ValidationError):
+    with pytest.raises(ValidationError):
         require_valid(spoiled, extension)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -42,10 +41,17 @@ def container() -> Manifest:
     return only
 
 
+def require_valid(resource: Manifest, version: str = VERSIONS[-1]) -> None:
+    # Imported here: it takes seconds, which only a process that runs these tests should take.
+    import kubernetes_validate
+
+    kubernetes_validate.validate(resource, version, strict=True)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("resource", resources(), ids=lambda resource: resource["kind"])
 def test_a_manifest_is_valid(resource: Manifest, version: str) -> None:
-    kubernetes_validate.validate(resource, version, strict=True)
+    require_valid(resource, version)
 
 
 def misname(found: Manifest) -> None:
@@ -66,10 +72,12 @@ def unname(found: Manifest) -> None:
 
 @pytest.mark.parametrize("spoil", [misname, misplace, mistype, unname])
 def test_the_check_finds_mistakes(spoil: Callable[[Manifest], None]) -> None:
+    from kubernetes_validate import ValidationError
+
     spoiled = copy.deepcopy(of_kind("Deployment"))
     spoil(spoiled["spec"]["template"]["spec"]["containers"][0])
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(spoiled, VERSIONS[-1], strict=True)
+    with pytest.raises(ValidationError):
+        require_valid(spoiled)
 
 
 def test_kustomize_builds_them(tmp_path: Path) -> None:
@@ -82,7 +90,7 @@ def test_kustomize_builds_them(tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all(built.stdout))
     assert len(documents) == len(resources())
     for document in documents:
-        kubernetes_validate.validate(document, VERSIONS[-1], strict=True)
+        require_valid(document)
     (deployment,) = [each for each in documents if each["kind"] == "Deployment"]
     image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
     assert image == f"stateserve:{__version__}"
