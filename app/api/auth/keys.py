@@ -19,6 +19,8 @@ from app.settings import Settings
 # The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "ssk_"
 RANDOM_BYTES = 32
+# The most Authorization headers that are remembered as accepted.
+REMEMBERED = 4096
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -67,6 +69,10 @@ class Keys:
     def __init__(self, entries: Mapping[str, Entry], rates: Rates | None = None) -> None:
         self.rates = rates = rates or Rates()
         self._keys: dict[str, Key] = {}
+        # Keys by Authorization headers that were accepted. The time of this lookup, too, reveals
+        # nothing: Python compares bytes only if their hashes are equal, and the hashes depend on
+        # a random number of this process.
+        self._accepted: dict[bytes, Key] = {}
         self.scopes = frozenset[Scope]().union(*(entry.scopes for entry in entries.values()))
         for name, entry in entries.items():
             if same := self._keys.get(entry.sha256):
@@ -85,6 +91,19 @@ class Keys:
             )
         return cls(entries, rates)
 
+    def require_header(self, authorization: bytes | None, scope: Scope) -> Key:
+        """Like `require`, for the value of a request's only Authorization header."""
+        if authorization is None:
+            return self.require(None, scope)
+        key = self._accepted.get(authorization)
+        if key is not None:
+            key.require(scope)
+            return key
+        key = self.require(_bearer(authorization), scope)
+        if len(self._accepted) < REMEMBERED:
+            self._accepted[authorization] = key
+        return key
+
     def require(self, given: bytes | None, scope: Scope) -> Key:
         """Count one request of the `given` key, and return the key.
 
@@ -97,6 +116,12 @@ class Keys:
             raise UnknownKey("no such key")
         key.require(scope)
         return key
+
+
+def _bearer(authorization: bytes) -> bytes | None:
+    """The key in `Bearer KEY`, or None."""
+    scheme, _, key = authorization.partition(b" ")
+    return key.strip() or None if scheme.lower() == b"bearer" else None
 
 
 def digest(key: bytes) -> str:

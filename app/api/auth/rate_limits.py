@@ -78,7 +78,9 @@ class Rates:
         # Without a context manager, which would cost more than the rest of this method.
         locked = self._file is not None and self._lock(slot)
         try:
-            arrival = max(self._table[2 * slot + 1], now) + interval
+            arrival = self._table[2 * slot + 1]
+            # Without `max`, which takes longer.
+            arrival = (arrival if arrival > now else now) + interval
             early = arrival - now - room
             if early > 0:
                 return early

@@ -118,7 +118,7 @@ class Guard:
         scope = self.needs(route)
         if scope is not None:
             given = [value for name, value in headers if name == AUTHORIZATION]
-            key = self._keys.require(_bearer(given[0]) if len(given) == 1 else None, scope)
+            key = self._keys.require_header(given[0] if len(given) == 1 else None, scope)
             if scope is Scope.ADMIN:
                 _record(key, request_id, path)
 
@@ -128,8 +128,7 @@ class Guard:
         `found` is its ASGI scope; no header is repeated. Raises the errors of `require`.
         """
         if scope is not None:
-            given = headers.get(AUTHORIZATION)
-            self._keys.require(None if given is None else _bearer(given), scope)
+            self._keys.require_header(headers.get(AUTHORIZATION), scope)
             found[ADMITTED] = scope
 
 
@@ -137,9 +136,3 @@ def _record(key: Key, request_id: bytes, path: str) -> None:
     """Log the key of a request that changes the served versions."""
     extra = {"request_id": request_id.decode(), "key": key.name, "path": path}
     logger.info("admin", extra=extra)
-
-
-def _bearer(authorization: bytes) -> bytes | None:
-    """The key in `Bearer KEY`, or None."""
-    scheme, _, key = authorization.partition(b" ")
-    return key.strip() or None if scheme.lower() == b"bearer" else None

@@ -18,6 +18,8 @@ from stateserve.text import shown
 NAME = re.compile(rf"({HOST})(?::[0-9]*)?".encode())
 # An orchestrator probes a process by its IP address, and these paths show nothing of the model.
 HEALTH = ("/health/", "/v2/health/")
+# The most Host headers that are remembered as trusted.
+REMEMBERED = 256
 
 
 class TrustedHosts:
@@ -26,15 +28,18 @@ class TrustedHosts:
     def __init__(self, patterns: Sequence[str]) -> None:
         self._names = frozenset(patterns)
         self._suffixes = tuple(name[1:] for name in self._names if name.startswith("*"))
+        self._trusted: set[bytes] = set()
 
     def require(self, given: bytes) -> None:
         """Raise UntrustedHost unless a Host header of this value names the service."""
-        if not self._names:
+        if not self._names or given in self._trusted:
             return
         match = NAME.fullmatch(given.lower())
         host = match[1].decode() if match else ""
         if host not in self._names and not host.endswith(self._suffixes):
             raise UntrustedHost(f"not the service of {shown(given.decode('latin-1'))}")
+        if len(self._trusted) < REMEMBERED:
+            self._trusted.add(given)
 
 
 class HostMiddleware:
