@@ -21,8 +21,9 @@ from stateserve.text import printable
 
 # A tensor takes about forty steps, its two states in an optimizer a hundred.
 MAX_STEPS = 5_000_000
-# Estimated bytes of all values: this, and six times the bytes of the file.
-SPARE_BYTES = 2**24
+# Estimated bytes of all values: this, and a multiple of the bytes of the file. A tensor of one
+# element takes about 2,000 bytes, and 140 of a file of torch before 1.6.
+SPARE_BYTES, MAX_RATIO = 2**24, 16
 MAX_KEY_PARTS = 32
 # Longer bytes stay in the file.
 BLOB_BYTES = 2**12
@@ -34,7 +35,11 @@ LENGTHS = {
     **dict.fromkeys((b"\x8d", b"\x8e", b"\x96"), 8),
 }
 TEXTS, OLD_TEXTS, BYTES = (b"X", b"\x8c", b"\x8d"), (b"U", b"T"), (b"B", b"C", b"\x8e", b"\x96")
-SIZES = {"EMPTY_DICT": 72, "EMPTY_LIST": 64, "EMPTY_SET": 220, "REDUCE": 150, "NEWOBJ": 150}
+SIZES = {
+    **{"EMPTY_DICT": 72, "EMPTY_LIST": 64, "EMPTY_SET": 220, "REDUCE": 150, "NEWOBJ": 150},
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"), 40),
+    **dict.fromkeys(("FLOAT", "BINFLOAT"), 32),
+}
 # Names of Python 2.
 OLD_MODULES = {"copy_reg": "copyreg", "__builtin__": "builtins", "cPickle": "pickle"}
 
@@ -44,19 +49,22 @@ def read_pickle(
     source: Source,
     calls: Mapping[str, Call],
     persistent_load: Callable[[Any], object] | None = None,
+    size: int = 0,
 ) -> Any:
     """Read one pickle of `stream`, which reads `source`; `stream` is left at its end.
+
+    Its values may take memory in proportion to `size`, the bytes of a file around it.
 
     `calls` maps the functions and classes, "module.name", that the pickle may call to those of
     this project. `persistent_load` maps a persistent id to its object. Raises
     UnreadableCheckpoint for a damaged pickle.
     """
-    machine = _Machine(calls, persistent_load, SPARE_BYTES + 6 * source.size)
+    machine = _Machine(calls, persistent_load, SPARE_BYTES + MAX_RATIO * max(size, source.size))
     try:
         for count, (name, argument) in enumerate(_operations(stream, source)):
             if count == MAX_STEPS:
                 raise UnreadableCheckpoint(f"the pickle has more than {MAX_STEPS} steps")
-            machine.spend(SIZES.get(name, 24))
+            machine.spend(SIZES.get(name, 8))
             STEPS[name](machine, argument)
         return machine.pop(1)[0]
     except CheckpointError:
@@ -123,8 +131,9 @@ class _Machine:
         self._persistent_load = persistent_load
         self._memory = memory
         self._marks: list[int] = []
-        # A dict, since an index may be any number.
-        self._memo: dict[int, Any] = {}
+        # Indices count up, but in a damaged file one may be any number.
+        self._memo: list[Any] = []
+        self._odd_memo: dict[int, Any] = {}
         self._globals: dict[str, Global] = {}
 
     def spend(self, count: int) -> None:
@@ -143,11 +152,16 @@ class _Machine:
         self.push(text)
 
     def put(self, index: int | None) -> None:
-        self.spend(60)
-        self._memo[len(self._memo) if index is None else index] = self.stack[-1]
+        if index is None or index == len(self._memo):
+            self.spend(10)
+            self._memo.append(self.stack[-1])
+        else:
+            self.spend(100)
+            self._odd_memo[index] = self.stack[-1]
 
     def get(self, index: int) -> None:
-        self.push(self._memo[index])
+        odd = index in self._odd_memo
+        self.push(self._odd_memo[index] if odd or index < 0 else self._memo[index])
 
     def mark(self, _: Any) -> None:
         self._marks.append(len(self.stack))

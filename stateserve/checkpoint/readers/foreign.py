@@ -27,7 +27,10 @@ MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format 3\x00", "an SQLite database, not a checkpoint"),
     (0, b"\x7fELF", "a program or library of Linux, not a checkpoint"),
     (0, b"ZF", "a file of joblib's, compressed; load it with joblib and save the arrays as .npz"),
-    (0, b"x\x9c", "compressed by zlib, as of joblib; load it with joblib and save arrays as .npz"),
+    *(
+        (0, magic, "compressed by zlib, as of joblib; load it with joblib and save arrays as .npz")
+        for magic in (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+    ),
 )
 LFS = b"version https://git-lfs.github.com/spec/"
 PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body")

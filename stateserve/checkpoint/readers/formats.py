@@ -52,6 +52,7 @@ SUFFIXES = {
     GGUF: (".gguf",),
 }
 HEAD_BYTES = 512
+JOBLIB, JOBLIB_BYTES = b"joblib.numpy_pickle", 2**16
 # The pickle of the magic number, in any protocol.
 _MAGICS = tuple(pickle.dumps(MAGIC_NUMBER, protocol) for protocol in range(6))
 _JSON = (b"{", b"[")
@@ -100,7 +101,7 @@ def read_content(source: Source, open_file: Open) -> Content:
 def _read_unmarked(source: Source, head: bytes, open_file: Open) -> Content:
     """A format without a magic number: a pickle ends with a full stop, and ONNX is the rest."""
     if head.startswith(b"\x80") and head[1:2] <= b"\x05":
-        return Content(PICKLE, read_pickled(source))
+        return Content(PICKLE, _read_pickle(source))
     if head[:1] in OPCODES and read(source, source.size - 1, 1) == b".":
         try:
             return Content(PICKLE, read_pickled(source))
@@ -110,6 +111,18 @@ def _read_unmarked(source: Source, head: bytes, open_file: Open) -> Content:
     if head.startswith(b"\x08"):
         return Content(ONNX, *read_onnx(source, open_file))
     raise UnreadableCheckpoint(name_text(source) or "not a checkpoint of a known format")
+
+
+def _read_pickle(source: Source) -> object:
+    try:
+        return read_pickled(source)
+    except UnreadableCheckpoint:
+        # Arrays follow their places in the pickle, as no pickle has them.
+        if JOBLIB in read(source, 0, min(JOBLIB_BYTES, source.size)):
+            raise UnreadableCheckpoint(
+                "a file of joblib's; load it with joblib and save the arrays as .npz"
+            ) from None
+        raise
 
 
 def _read_shard(source: Source) -> object:

@@ -27,9 +27,8 @@ MAX_NAME = 100
 def read_archive_pickle(archive: ZipArchive, name: str, folder: str) -> object:
     """Read the pickle `name` of an archive of torch, whose storages are in `folder`."""
     content = archive.read(name, MAX_PICKLE_BYTES)
-    return read_pickle(
-        io.BytesIO(content), Memory(content), _calls(), _ArchiveStorages(archive, folder).load
-    )
+    load = _ArchiveStorages(archive, folder).load
+    return read_pickle(io.BytesIO(content), Memory(content), _calls(), load, archive.size)
 
 
 def data_pickles(archive: ZipArchive) -> list[str]:

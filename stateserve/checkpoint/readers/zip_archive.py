@@ -44,7 +44,7 @@ class ZipArchive:
     """The entries of an archive by name. Raises UnreadableCheckpoint for any other file."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self._source, self.size = source, source.size
         self.entries: dict[str, Entry] = {}
         for entry in self._directory():
             if entry.name in self.entries:

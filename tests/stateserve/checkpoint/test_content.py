@@ -174,6 +174,20 @@ def test_a_container_says_how_its_state_is_served(tmp_path: Path) -> None:
         checkpoint.read_plain()
 
 
+@pytest.mark.parametrize("archive", [True, False])
+def test_an_optimizer_of_thousands_of_small_tensors_is_read(tmp_path: Path, archive: bool) -> None:
+    entry = {"step": 1.0, "exp_avg": 0, "exp_avg_sq": 0}
+    state = {
+        index: {name: torch.full((1,), float(value)) for name, value in entry.items()}
+        for index in range(1000)
+    }
+    content = {"optimizer": {"state": state, "param_groups": []}, "loss": [0.1] * 100_000}
+    torch.save(content, tmp_path / "a.pt", _use_new_zipfile_serialization=archive)
+    found = Checkpoint.open(tmp_path / "a.pt").states["optimizer"].tensors
+    assert len(found) == 3000
+    assert found["999.step"].array().tolist() == [1]
+
+
 def read(content: object) -> object:
     saved = pickle.dumps(content)
     return read_pickled(Memory(saved))

@@ -16,7 +16,7 @@ from stateserve.checkpoint.dtypes import PLAIN
 from stateserve.checkpoint.pickles.reader import MAX_STEPS, read_pickle
 from stateserve.checkpoint.pickles.tensors import CALLS
 from stateserve.checkpoint.readers.formats import read_content
-from stateserve.checkpoint.sources import Memory
+from stateserve.checkpoint.sources import File, Memory
 from stateserve.checkpoint.writers.pickle import CLASSES
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.arrays import to_tensor
@@ -38,8 +38,12 @@ plain = st.recursive(
 )
 
 
+def no_files(name: str) -> File:
+    raise UnreadableCheckpoint(name)
+
+
 def read(content: bytes) -> object:
-    return read_content(Memory(content)).root
+    return read_content(Memory(content), no_files).root
 
 
 @given(plain, st.sampled_from(range(6)))

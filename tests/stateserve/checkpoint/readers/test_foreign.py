@@ -8,6 +8,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import joblib
+import numpy as np
 import pytest
 import torch
 
@@ -52,9 +54,15 @@ FILES = {
     "a text, not a checkpoint; it begins with 'learning_rate: 0.1.'": b"learning_rate: 0.1.",
     r"a JSON file, but not the index of a checkpoint \(no weight_map\)": b'{"a": 1}',
     "not a checkpoint of a known format": bytes(range(200, 256)) * 4,
-    "a picture": b"\x89PNG\r\n\x1a\n",
+    "a PNG picture": b"\x89PNG\r\n\x1a\n",
 }
-FILES["a PNG picture"] = FILES.pop("a picture")
+
+
+def test_a_file_of_joblib_is_named(tmp_path: Path) -> None:
+    for compress in (0, 3):
+        joblib.dump({"a": np.ones(300)}, tmp_path / "model.pkl", compress=compress)
+        with pytest.raises(UnreadableCheckpoint, match="joblib and save"):
+            Checkpoint.open(tmp_path / "model.pkl")
 
 
 @pytest.mark.parametrize("reason", FILES)
