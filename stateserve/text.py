@@ -59,3 +59,12 @@ def shown(given: str | bytes) -> str:
     """A caller's text or header for an error message: quoted, and cut to MOST_SHOWN."""
     text = given if isinstance(given, str) else given.decode("latin-1")
     return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
+
+
+def first_line(error: BaseException) -> str:
+    """The type of an error and the first line of its text; a class of a user may have none."""
+    try:
+        lines = str(error).strip().splitlines()
+    except Exception:
+        lines = []
+    return f"{type(error).__name__}: {''.join(lines[:1]):.300}"

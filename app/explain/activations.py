@@ -9,7 +9,7 @@ from torch import nn
 
 from app.errors import InvalidQuery
 from stateserve.inspect import Statistics, describe_state, json_values
-from stateserve.model import TensorModel, replicate, tensors_of, to_array
+from stateserve.model import TensorModel, replicate, takes_hooks, tensors_of, to_array
 
 EVERY = "*"
 # The most values of a tensor that are shown.
@@ -38,7 +38,7 @@ def read_activations(
     """
     # Hooks on the served module would see the passes of other threads.
     replica = replicate(model.module)
-    layers = dict(replica.named_modules())
+    layers = {name: each for name, each in replica.named_modules() if takes_hooks(each)}
     if chosen != EVERY:
         layers = {chosen: _layer(layers, chosen)}
     found: list[Activation] = []

@@ -112,8 +112,6 @@ class Checkpoint:
             raise UnsafeCheckpoint(f"{self.path}: {self._why_unsafe(self.root)}")
         if not isinstance(self.root, dict):
             raise StateMismatch(f"{self.path}: {_what(self.root)}, not a state_dict")
-        if not self.root:
-            raise StateMismatch(f"{self.path}: holds an empty state_dict")
         for name, value in self.root.items():
             self._require_tensor(name, value)
         return self._read(self.root)

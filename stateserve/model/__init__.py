@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.replica import replicate as replicate
+    from stateserve.model.replica import takes_hooks as takes_hooks
     from stateserve.model.signature import ANY as ANY
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "replica": ("replicate",),
+        "replica": ("replicate", "takes_hooks"),
         "module_call": (
             "describe_failure",
             "named_outputs",

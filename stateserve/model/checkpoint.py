@@ -50,6 +50,8 @@ def load_checkpoint(path: Path) -> tuple[TensorState, Card]:
 def read_finite_state(path: Path) -> tuple[TensorState, str]:
     """A state whose weights are all finite, and its hash. Raises CheckpointError."""
     state = read_plain_state(path)
+    if not state:
+        raise StateMismatch(f"{path}: holds an empty state_dict")
     for name, array in state.items():
         if wrong := _count_non_finite(array):
             raise StateMismatch(f"{path}: {name!r:.100} has {wrong} NaN or infinite values")

@@ -33,7 +33,7 @@ def _lengths(given: Input) -> list[int]:
 
 
 def example_json(signature: Signature, inputs: Mapping[str, Array]) -> JsonValue:
-    """The first instance of `inputs` as an object by input name.
+    """The first instance of `inputs` as an object by input name: a body of /predict.
 
     None if it has more than MAX_NUMBERS numbers, or numbers that JSON lacks.
     """
@@ -42,7 +42,9 @@ def example_json(signature: Signature, inputs: Mapping[str, Array]) -> JsonValue
         return None
     if not all(np.isfinite(row).all() for row in rows.values()):
         return None
-    return {each.name: _values(each, rows[each.name]) for each in signature.inputs}
+    instance = {each.name: _values(each, rows[each.name]) for each in signature.inputs}
+    # Alone, it would be read as a list of instances.
+    return {"instances": [instance]} if "instances" in instance else instance
 
 
 def _values(given: Input, row: Array) -> JsonValue:

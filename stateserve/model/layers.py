@@ -6,7 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from stateserve.model.model_view import Layer
-from stateserve.model.replica import replicate
+from stateserve.model.replica import replicate, takes_hooks
 
 # Nested outputs deeper than this are not looked at.
 MAX_DEPTH = 8
@@ -29,10 +29,11 @@ def describe_layers(module: nn.Module, run: Callable[[nn.Module], object]) -> li
 
 def _output_shapes(module: nn.Module, run: Callable[[nn.Module], object]) -> Mapping[str, Shapes]:
     found: dict[str, Shapes] = {}
-    replica = replicate(module)
-    for name, each in replica.named_modules():
-        each.register_forward_hook(partial(_note, found, name))
     try:
+        replica = replicate(module)
+        for name, each in replica.named_modules():
+            if takes_hooks(each):
+                each.register_forward_hook(partial(_note, found, name))
         run(replica)
     # A module of any user may raise anything; its layers are described all the same.
     except Exception:
@@ -48,9 +49,12 @@ def _note(
 
 
 def tensors_of(returned: object, depth: int = 0) -> Iterator[Tensor]:
-    """The tensors in what a layer returned: a tensor, or tuples, lists and dicts of tensors."""
+    """The tensors in what a layer returned: a tensor, or tuples, lists and dicts of tensors.
+
+    One of rows of several lengths, as torch's transformer makes it from a mask, is filled with 0.
+    """
     if isinstance(returned, Tensor):
-        yield returned
+        yield returned.to_padded_tensor(0.0) if returned.is_nested else returned
     elif depth < MAX_DEPTH and isinstance(returned, Mapping | tuple | list):
         for each in returned.values() if isinstance(returned, Mapping) else returned:
             yield from tensors_of(each, depth + 1)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
-from stateserve.model.arrays import to_tensor
+from stateserve.model.arrays import to_array, to_tensor
+from stateserve.text import first_line
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -22,8 +23,8 @@ class ModuleCall:
         self._module, self._names, self._device = module, names, device
         self._by_name = takes_by_name(module, names)
 
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
-        """The tensors that the module returned, by name. Raises ForwardFailed.
+    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The arrays of the tensors that the module returned, by name. Raises ForwardFailed.
 
         The arrays are writable, and may be changed by the module.
         """
@@ -34,10 +35,13 @@ class ModuleCall:
                     returned = self._module(**tensors)
                 else:
                     returned = self._module(*tensors.values())
+            found = named_outputs(returned)
+        except ForwardFailed:
+            raise
         # A module of the user may call sys.exit, which must not end the server.
         except BaseException as error:
             raise ForwardFailed(describe_failure(error)) from error
-        return named_outputs(returned)
+        return {name: _to_array(name, tensor) for name, tensor in found.items()}
 
 
 def forward_parameters(module: nn.Module) -> list[inspect.Parameter]:
@@ -61,8 +65,15 @@ def takes_by_name(module: nn.Module, names: Sequence[str]) -> bool:
 
 def describe_failure(error: BaseException) -> str:
     """The first line of an error that a module has raised."""
-    first = str(error).strip().splitlines()[:1]
-    return f"the model's forward raised {type(error).__name__}: {''.join(first):.300}"
+    return f"the model's forward raised {first_line(error)}"
+
+
+def _to_array(name: str, tensor: Tensor) -> Array:
+    try:
+        return to_array(tensor)
+    except Exception as error:
+        # For instance a meta or a quantized tensor, or a failure of a device.
+        raise ForwardFailed(f"output {name:.100} has no values: {first_line(error)}") from error
 
 
 def named_outputs(returned: object) -> dict[str, Tensor]:
@@ -71,22 +82,8 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     The names are those of a dict, a named tuple or a dataclass; else `output`, or `output_0` and
     so on. Raises ForwardFailed for anything but tensors.
     """
-    if isinstance(returned, Tensor):
-        return {"output": returned}
-    if isinstance(returned, Mapping):
-        found = dict(returned)
-    elif isinstance(returned, tuple) and hasattr(returned, "_fields"):
-        found = dict(zip(returned._fields, returned, strict=True))
-    elif isinstance(returned, tuple | list):
-        found = {f"output_{index}": each for index, each in enumerate(returned)}
-        if len(found) == 1:
-            found = {"output": found["output_0"]}
-    elif dataclasses.is_dataclass(returned):
-        found = {each.name: getattr(returned, each.name) for each in dataclasses.fields(returned)}
-    else:
-        raise ForwardFailed(f"the model returned a {type(returned).__name__}; tensors are served")
     tensors = {}
-    for name, each in found.items():
+    for name, each in _by_name(returned).items():
         # Models of some libraries return None for what was not asked for.
         if each is None:
             continue
@@ -94,5 +91,23 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
             raise ForwardFailed(
                 f"output {name!s:.100} is a {type(each).__name__}; tensors are served"
             )
+        if str(name) in tensors:
+            raise ForwardFailed(f"two outputs have the name {name!s:.100}")
         tensors[str(name)] = each
     return tensors
+
+
+def _by_name(returned: object) -> Mapping[object, object]:
+    if isinstance(returned, Tensor):
+        return {"output": returned}
+    if isinstance(returned, Mapping):
+        return returned
+    if isinstance(returned, tuple) and hasattr(returned, "_fields"):
+        return dict(zip(returned._fields, returned, strict=True))
+    if isinstance(returned, tuple | list):
+        if len(returned) == 1:
+            return {"output": returned[0]}
+        return {f"output_{index}": each for index, each in enumerate(returned)}
+    if dataclasses.is_dataclass(returned) and not isinstance(returned, type):
+        return {each.name: getattr(returned, each.name) for each in dataclasses.fields(returned)}
+    raise ForwardFailed(f"the model returned a {type(returned).__name__}; tensors are served")

@@ -2,6 +2,7 @@
 
 from copy import copy
 
+import torch
 from torch import nn
 
 # The dicts of hooks, parameters and submodules that every module has.
@@ -18,12 +19,18 @@ def replicate(module: nn.Module) -> nn.Module:
     replicas: dict[nn.Module, nn.Module] = {}
     for original in module.modules():
         replica = replicas[original] = object.__new__(type(original))
-        replica.__dict__ = {
-            name: copy(value) if name in _OWN else value for name, value in vars(original).items()
-        }
+        # Not by __setattr__, which a module of TorchScript or of a user defines.
+        vars(replica).update(
+            (name, copy(value) if name in _OWN else value) for name, value in vars(original).items()
+        )
         for name, buffer in original._buffers.items():
             replica._buffers[name] = None if buffer is None else buffer.clone()
     for replica in replicas.values():
         for name, child in replica._modules.items():
             replica._modules[name] = None if child is None else replicas[child]
     return replicas[module]
+
+
+def takes_hooks(module: nn.Module) -> bool:
+    """Whether a forward hook can be registered: not on a module of TorchScript."""
+    return not isinstance(module, torch.jit.ScriptModule)

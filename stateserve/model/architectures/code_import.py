@@ -20,6 +20,7 @@ from types import ModuleType
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CodeFailed, UnreadableCheckpoint
+from stateserve.text import first_line
 
 PREFIX = "_stateserve_code_"
 MAX_BYTES = 2**23
@@ -83,10 +84,7 @@ class ImportedCode:
             raise
         # A file may call sys.exit.
         except BaseException as error:
-            reason = "".join(str(error).strip().splitlines()[:1])
-            raise CodeFailed(
-                f"{self._place(error)}: {what} raised {type(error).__name__}: {reason:.300}"
-            ) from None
+            raise CodeFailed(f"{self._place(error)}: {what} raised {first_line(error)}") from None
 
     def unchanged(self) -> bool:
         """Whether the files are still those that were run."""

@@ -9,6 +9,7 @@ from torch.nn.parameter import is_lazy
 
 from stateserve.errors import StateMismatch
 from stateserve.model.architectures.state_keys import key_faults, outline, shortened
+from stateserve.text import first_line
 
 # torch.optim.swa_utils.AveragedModel has it beside the module, whose names begin with "module.".
 AVERAGED = "n_averaged"
@@ -26,7 +27,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
     try:
         found = module.load_state_dict(dict(state), strict=False)
     except Exception as error:
-        faults = _shape_faults(expected, state, ties) or [_first_line(error)]
+        faults = _shape_faults(expected, state, ties) or [first_line(error)]
     else:
         # A module may define load_state_dict itself, and return anything.
         missing = set(getattr(found, "missing_keys", ())) - _tied_to(ties, state)
@@ -129,8 +130,3 @@ def _prefix_hint(expected: Mapping[str, object], state: Mapping[str, Tensor]) ->
                 f"every name begins with {prefix!r}{source}; --strip-prefix {prefix} takes it off"
             )
     return ""
-
-
-def _first_line(error: Exception) -> str:
-    first = str(error).strip().splitlines()[:1]
-    return f"{type(error).__name__}: {''.join(first):.300}"

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from copy import deepcopy
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
-from stateserve.model.arrays import to_array
 from stateserve.model.backends.backend import Arrays
 from stateserve.model.module_call import ModuleCall
 from stateserve.model.signature import Output, Signature
@@ -40,10 +39,9 @@ class Eager:
         }
 
 
-def _checked(output: Output, tensor: Tensor | None, rows: int) -> Array:
-    if tensor is None:
+def _checked(output: Output, array: Array | None, rows: int) -> Array:
+    if array is None:
         raise ForwardFailed(f"the model returned no output {output.name!r}")
-    array = to_array(tensor)
     if str(array.dtype) != output.dtype or not output.fits(array.shape) or len(array) != rows:
         raise ForwardFailed(
             f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "

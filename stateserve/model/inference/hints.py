@@ -92,7 +92,7 @@ def made(form: type[Part], /, **fields: object) -> Part:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         reason = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{fields.get('name', 'the signature')}: {reason}") from None
+        raise ValueError(f"{fields.get('name') or 'the signature'}: {reason}") from None
 
 
 def by_name(what: str, given: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
 from stateserve.model.arrays import is_float, numpy_dtype
 from stateserve.model.inference.example import Example, name_inputs
-from stateserve.model.inference.hints import Hints, by_name
+from stateserve.model.inference.hints import Hints, by_name, made
 from stateserve.model.inference.kinds import kind_of
 from stateserve.model.inference.proof import Golden, NotServable, Runner, Stage, prove
 from stateserve.model.inference.rows import GOLDEN_ROWS, Rows, random_rows, repeats, resized
@@ -50,7 +50,12 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
             dynamic = by_name("dynamic", hints.dynamic, list(named))
             changed = _changed_axes(run, golden[GOLDEN_ROWS], dynamic)
         inputs = [
-            Input(name=name, dtype=_dtype(name, each), shape=_shape(each, dynamic.get(name, ())))
+            made(
+                Input,
+                name=name,
+                dtype=_dtype(name, each),
+                shape=_shape(each, dynamic.get(name, ())),
+            )
             for name, each in rows.items()
         ]
         outputs = _outputs(run, rows, golden, changed)
@@ -157,7 +162,7 @@ def _outputs(
         fits = name in more and more[name].shape[1:] == array.shape[1:]
         kind = kind_of([array, more[name]] if fits else [array])
         shape = _shape(array, changed.get(name, ()))
-        found.append(Output(name=name, dtype=_dtype(name, array), shape=shape, kind=kind))
+        found.append(made(Output, name=name, dtype=_dtype(name, array), shape=shape, kind=kind))
     return found
 
 

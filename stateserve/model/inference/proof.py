@@ -8,7 +8,7 @@ from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
-from stateserve.model.arrays import is_float, to_array
+from stateserve.model.arrays import is_float
 from stateserve.model.inference.rows import GOLDEN_ROWS, Rows, golden_rows
 from stateserve.model.module_call import ModuleCall
 from stateserve.model.signature import DTYPES
@@ -50,10 +50,11 @@ class Runner:
     def __call__(self, rows: Mapping[str, Array]) -> Rows:
         """Raises ForwardFailed."""
         copies = {name: array.copy() for name, array in rows.items()}
-        found = {name: to_array(each) for name, each in self._call(copies).items()}
+        found = self._call(copies)
         for name, array in found.items():
             if array.dtype.name not in DTYPES:
-                raise ForwardFailed(f"output {name} is {array.dtype}; served are {DTYPES}")
+                served = ", ".join(DTYPES)
+                raise ForwardFailed(f"output {name} is {array.dtype}; served are {served}")
         if not found:
             raise ForwardFailed("the model returned no tensor")
         return found

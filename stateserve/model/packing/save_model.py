@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
 from stateserve.model.architectures.code import OpenCode, open_code
@@ -114,6 +115,11 @@ def _state_of(module: nn.Module) -> TensorState:
     for name, each in module.state_dict().items():
         if not isinstance(each, Tensor):
             raise StateMismatch(f"{name!r:.100} of the state is a {type(each).__name__}")
+        if is_lazy(each) or each.is_meta:
+            raise StateMismatch(
+                f"{name!r:.100} of the state has no values: it is on the meta device, or of a lazy "
+                "module before its first forward"
+            )
         state[name] = each.detach().cpu().clone(memory_format=torch.contiguous_format)
     return state
 

@@ -190,3 +190,31 @@ async def test_a_question_that_does_not_fit_is_refused(query: dict[str, str], st
     assert answer.status_code == status
     assert two.json()["errors"][0]["pointer"] == "/instances"
     assert late.status_code == 504
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+async def test_activations_of_rows_of_several_lengths_are_filled_with_0() -> None:
+    # With a mask, torch runs the layers of its transformer on nested tensors.
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            found: Tensor = self.encoder(x, src_key_padding_mask=x[..., 0] == 0)
+            return found.sum(1)
+
+    rows = torch.rand(1, 4, 8, generator=torch.Generator().manual_seed(0))
+    rows[0, 3] = 0
+    model = model_of(
+        Encoder(),
+        [Input(name="x", dtype="float32", shape=[-1, 4, 8])],
+        [Output(name="output", dtype="float32", shape=[-1, 8])],
+        {"x": rows},
+    )
+    async with open_models(model) as client:
+        params = {"method": "none", "activations": "encoder.layers.0"}
+        answer = await client.post("/explain", params=params, json=rows[0].tolist())
+    (found,) = answer.json()["activations"]
+    assert found["shape"] == [1, 3, 8]

@@ -56,6 +56,24 @@ async def test_the_example_is_a_body_that_predict_takes(make: Callable[[], Tenso
     assert answer["card"]["schema_version"] == 2
 
 
+async def test_the_example_of_an_input_named_instances_is_a_list_of_them() -> None:
+    model = one_input(nn.Identity(), "instances")
+    async with open_models(model) as client:
+        example = (await client.get("/model")).json()["example"]
+        predicted = await client.post("/predict", json=example)
+    assert len(example["instances"]) == 1
+    assert predicted.json()["predictions"] == [{"outputs": {"output": [0.5, 0.25]}}]
+
+
+def one_input(module: nn.Module, name: str = "x") -> TensorModel:
+    return model_of(
+        module,
+        [Input(name=name, dtype="float32", shape=[-1, 2])],
+        [Output(name="output", dtype="float32", shape=[-1, 2])],
+        {name: torch.tensor([[0.5, 0.25]])},
+    )
+
+
 class Odd(nn.Module):
     """Cannot be printed, has a submodule that never runs, and returns from another twice."""
 
@@ -73,13 +91,7 @@ class Odd(nn.Module):
 
 
 async def test_a_module_that_cannot_be_printed_is_described() -> None:
-    model = model_of(
-        Odd(),
-        [Input(name="x", dtype="float32", shape=[-1, 2])],
-        [Output(name="output", dtype="float32", shape=[-1, 2])],
-        {"x": torch.rand(2, 2)},
-    )
-    async with open_models(model) as client:
+    async with open_models(one_input(Odd())) as client:
         answer = (await client.get("/model")).json()
     assert answer["architecture"] == "Odd()"
     assert [
@@ -89,6 +101,18 @@ async def test_a_module_that_cannot_be_printed_is_described() -> None:
         ("unused", 6, None),
         ("twice", 0, [[1, 2]]),
     ]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+async def test_layers_beside_one_of_torchscript_are_described_and_explained() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), torch.jit.script(nn.Linear(2, 2)), nn.ReLU())
+    async with open_models(one_input(module)) as client:
+        layers = (await client.get("/model")).json()["layers"]
+        params = {"method": "none", "activations": "*"}
+        answer = await client.post("/explain", params=params, json=[0.5, 0.25])
+    shapes = {each["name"]: each["output_shapes"] for each in layers}
+    assert shapes == {"0": [[1, 2]], "1": None, "2": [[1, 2]]}
+    assert {each["layer"] for each in answer.json()["activations"]} == {"", "0", "2"}
 
 
 async def test_a_forward_that_fails_leaves_the_shapes_out() -> None:

@@ -40,6 +40,15 @@ def forward(function: Callable[..., object]) -> nn.Module:
     return Calls(function).eval()
 
 
+class NoText(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def fail(_: Tensor) -> Tensor:
+    raise NoText
+
+
 def embed(ids: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
     found = nn.functional.one_hot(ids, 20).float()
     if mask is not None:
@@ -207,7 +216,20 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     "output output is NaN for the example": (forward(lambda x: x / 0 * 0), X, Hints()),
     "returned a str; tensors are served": (forward(lambda x: "a"), X, Hints()),
     "returned no tensor": (forward(lambda x: {}), X, Hints()),
-    "output output is complex64": (forward(lambda x: x + 0j), X, Hints()),
+    "returned a type; tensors are served": (forward(lambda x: Fields), X, Hints()),
+    "output output has no values: NotImplementedError": (
+        forward(lambda x: x.to("meta")),
+        X,
+        Hints(),
+    ),
+    "two outputs have the name 1": (forward(lambda x: {1: x, "1": x}), X, Hints()),
+    "the signature: name: String should have at least 1 character": (
+        forward(lambda x: {"": x}),
+        X,
+        Hints(),
+    ),
+    "forward raised NoText: $": (forward(fail), X, Hints()),
+    "output output is complex64; served are bool, uint8": (forward(lambda x: x + 0j), X, Hints()),
     "forward also needs mask": (forward(lambda x, mask: x), X, Hints()),
     "forward has no argument 'y'; it takes x": (forward(lambda x: x), {"y": X}, Hints()),
     "forward takes x; the example has 2 arrays": (forward(lambda x: x), (X, X), Hints()),

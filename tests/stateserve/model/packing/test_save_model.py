@@ -246,3 +246,21 @@ def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
         save_model(Branch(), X.abs(), tmp_path / "m/1", program=True)
     assert "torch.export: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_module_without_a_state_is_saved_and_loaded(tmp_path: Path) -> None:
+    class Twice(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x * 2
+
+    model = loaded(save_model(Twice(), X, tmp_path / "twice/1", program=True))
+    assert (model.run({"x": X.numpy().copy()})["output"] == X.numpy() * 2).all()
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules:UserWarning")
+@pytest.mark.parametrize("make", [lambda: nn.LazyLinear(3), lambda: nn.Linear(6, 3, device="meta")])
+def test_a_module_whose_state_has_no_values_is_refused(
+    make: Callable[[], nn.Module], tmp_path: Path
+) -> None:
+    with pytest.raises(StateMismatch, match="'weight' of the state has no values"):
+        save_model(make(), X, tmp_path / "m/1", program=True)
