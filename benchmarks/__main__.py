@@ -13,6 +13,7 @@ from benchmarks import (
     single,
     start,
     state,
+    tensors,
     training,
     workers,
 )
@@ -35,6 +36,7 @@ def bench(
     ratios += workers.measure(rounds, seconds)
     ratios += training.measure(rounds)
     ratios += state.measure(rounds)
+    ratios += tensors.measure(rounds, seconds)
     print_table(ratios)
 
 

@@ -74,3 +74,10 @@ class ResNet18(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         scores: Tensor = self.classifier(self.body(image))
         return scores
+
+
+# Each with the shape of a row.
+NETWORKS: dict[str, tuple[type[nn.Module], tuple[int, ...]]] = {
+    "LeNet": (LeNet, (1, 28, 28)),
+    "ResNet18": (ResNet18, (3, 32, 32)),
+}

@@ -1,0 +1,96 @@
+"""Networks with binary bodies from 32 connections: the service relative to a bare forward and to
+FastAPI's usual endpoint, all on the same core in turn."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+import typer
+
+from benchmarks import echo, networks
+from benchmarks.load import run_load
+from benchmarks.ratio import Ratio, print_table
+from benchmarks.request import Request
+from benchmarks.server import SERVER_CORE, free_ports, running_server
+from benchmarks.single import service_command
+from benchmarks.turns import take_turns
+from stateserve import save_model
+
+CONNECTIONS = 32
+RAW_GOALS = {"LeNet": "at least 0.85", "ResNet18": "at least 0.90"}
+USUAL_GOALS = {"LeNet": "at least 3.5", "ResNet18": ""}
+
+
+def measure(rounds: int, seconds: int) -> list[Ratio]:
+    return [ratio for name in networks.NETWORKS for ratio in _measure(name, rounds, seconds)]
+
+
+def _measure(name: str, rounds: int, seconds: int) -> list[Ratio]:
+    kind, shape = networks.NETWORKS[name]
+    ports = free_ports(2)
+    with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
+        torch.manual_seed(0)
+        code = shutil.copy(networks.__file__, folder)
+        models = Path(folder) / "models"
+        example = torch.rand(3, *shape)
+        state = save_model(kind().eval(), example, models / name / "1", code=f"{code}:{name}")
+        options = ("--models", str(models), "--model", name, "--allow-code")
+        usual = [sys.executable, "-m", "uvicorn", "benchmarks.usual_endpoint:app"]
+        commands = {
+            "service": service_command(ports[0], *options),
+            "usual": [*usual, *echo.SETTINGS, "--port", str(ports[1])],
+        }
+        environment = {"NETWORK": name, "STATE": str(state)}
+        requests = {}
+        for (server, command), port in zip(commands.items(), ports, strict=True):
+            request = _request(port, shape)
+            log = Path(folder) / f"{server}.log"
+            stack.enter_context(
+                running_server(command, request.send, log=log, environment=environment)
+            )
+            run_load(request, connections=CONNECTIONS, seconds=1)
+            requests[server] = request
+        to_raw, to_usual, best = [], [], 0.0
+        for _ in range(rounds):
+            before = _raw(name)
+            turns = take_turns(requests, connections=CONNECTIONS, seconds=seconds)
+            found = turns["service"].throughput
+            to_raw.append(2 * found / (before + _raw(name)))
+            to_usual.append(found / turns["usual"].throughput)
+            best = max(best, found)
+    title = f"{name}, {CONNECTIONS} connections"
+    return [
+        Ratio(f"{title}: to the best bare forward (best {best:.0f}/s)", to_raw, RAW_GOALS[name]),
+        Ratio(f"{title}: to FastAPI's usual endpoint", to_usual, USUAL_GOALS[name]),
+    ]
+
+
+def _request(port: int, shape: tuple[int, ...]) -> Request:
+    body = io.BytesIO()
+    np.save(body, np.random.default_rng(0).random((1, *shape), np.float32))
+    headers = {"Content-Type": "application/x-npy"}
+    return Request(f"http://127.0.0.1:{port}/predict", body.getvalue(), headers)
+
+
+def _raw(name: str) -> float:
+    """Rows a second of the network alone, on the servers' core."""
+    command = [sys.executable, "-m", "benchmarks.raw_forward", name]
+    pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
+    done = subprocess.run(pinned, check=True, capture_output=True, text=True, env=os.environ)
+    return float(done.stdout)
+
+
+def main(rounds: int = 3, seconds: int = 3) -> None:
+    """Measure these ratios alone."""
+    print_table(measure(rounds, seconds))
+
+
+if __name__ == "__main__":
+    typer.run(main)
