@@ -19,7 +19,7 @@ from app.api.endpoints.tensor_explain import (
 )
 from app.api.openapi.schemas import BINARY, problems, reference
 from app.api.service import Service
-from app.errors import InvalidInstances, NotProvided
+from app.errors import InvalidInstances, InvalidQuery
 from app.explain import FOUND, NONE_FOUND, Counterfactual, Explanation, Neighbour, explain
 from app.predict import JSON, NPY, PARAMETER, Deadline
 from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
@@ -121,7 +121,7 @@ async def explain_one(
         return await explain_instance(request, service, endpoint.model, query)
     if query.model_fields_set:
         names = ", ".join(sorted(query.model_fields_set))
-        raise NotProvided(f"{names}: the explanation of a tabular classifier has no choices")
+        raise InvalidQuery(f"{names}: the explanation of a tabular classifier has no choices")
     return await _explain_flower(request, service, endpoint.predictor)
 
 

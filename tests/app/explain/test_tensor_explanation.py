@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
+from tests.project import IRIS, SETOSA
 from tests.tensor_models import lenet, model_of, open_models, tokens, two_inputs
 
 PICTURE = torch.rand(1, 8, 8, generator=torch.Generator().manual_seed(1))
@@ -218,3 +219,11 @@ async def test_activations_of_rows_of_several_lengths_are_filled_with_0() -> Non
         answer = await client.post("/explain", params=params, json=rows[0].tolist())
     (found,) = answer.json()["activations"]
     assert found["shape"] == [1, 3, 8]
+
+
+async def test_the_explanation_of_a_table_has_no_choices() -> None:
+    async with open_models(lenet()) as client:
+        path = f"/models/{IRIS.stem}/explain"
+        answer = await client.post(path, params={"target": "setosa"}, json=SETOSA)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("target: ")
