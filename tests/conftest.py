@@ -18,6 +18,8 @@ from tests.project import IRIS
 if TYPE_CHECKING:
     from stateserve.model.architectures.multiclass import Multiclass
 
+# Read when torch is imported: its threads that wait would otherwise keep the cores busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # Deterministic, and without a deadline, which busy cores would exceed.
 hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 hypothesis_settings.register_profile("thorough", deadline=None, max_examples=1000)
