@@ -45,15 +45,17 @@ TAIL = re.compile(rb"\][ \t\n\r]*\}[ \t\n\r]*\Z")
 class ListReader(Generic[Row, Part]):
     """Reads instances in slices.
 
-    `between` matches the end of most instances that a comma follows, `most_bytes` are those of
-    one instance that `decode` does not accept. `read` adds the errors of an instance to the list,
+    `between` matches the end of most instances that a comma follows. An instance that `decode`
+    does not accept has up to `most_bytes_read`, and one that it accepts `most_bytes`; if this is
+    None, `decode` accepts any length. `read` adds the errors of an instance to the list,
     and `join` makes a part of rows without errors.
     """
 
     decode: DecodeList[Part]
     read: Callable[[Any, str, list[Fault]], Row]
     join: Callable[[list[Row]], Part]
-    most_bytes: int
+    most_bytes_read: int
+    most_bytes: int | None
     between: re.Pattern[bytes] = BETWEEN_OBJECTS
 
 
@@ -70,11 +72,12 @@ def read_large(
     def read(value: object, pointer: str, faults: list[Fault]) -> list[float]:
         return read_flower(value, names, pointer, faults)
 
-    reader = ListReader(decode, read, partial(np.array, dtype=np.float32), most_bytes_of_one(card))
+    most = most_bytes_of_one(card)
+    reader = ListReader(decode, read, partial(np.array, dtype=np.float32), most, most)
     parts = read_list(body, reader, limit, slice_bytes)
     if parts is not None:
         return TableRows(np.concatenate(parts), False)
-    cursor = JsonCursor(body, max(most_bytes_of_one(card), min(WHOLE_BYTES, slice_bytes)))
+    cursor = JsonCursor(body, max(most, min(WHOLE_BYTES, slice_bytes)))
     value = cursor.value("")
     cursor.require_end()
     return read_value(value, card, limit)
@@ -87,7 +90,7 @@ def read_list(
 
     Raises MalformedBody, InvalidInstances or BodyTooLarge.
     """
-    cursor = JsonCursor(body, max(reader.most_bytes, min(WHOLE_BYTES, slice_bytes)))
+    cursor = JsonCursor(body, max(reader.most_bytes_read, min(WHOLE_BYTES, slice_bytes)))
     cursor.require_no_mark()
     # Token by token, because space may stand between tokens.
     if not all(map(cursor.takes, (b"{", b'"instances"', b":", b"["))):
@@ -108,6 +111,7 @@ class _List(Generic[Row, Part]):
         self._faults: list[Fault] = []
         self._parts: list[Part] = []
         self._count = 0
+        self._last = False
 
     def read(self, limit: int) -> list[Part]:
         cursor = self._cursor
@@ -131,13 +135,8 @@ class _List(Generic[Row, Part]):
     def _read_slice(self, until: int) -> bool:
         """Read the instances up to about `until` in one call; False if any may be invalid."""
         body, start = self._body, self._cursor.position
-        if until < len(body):
-            most = max(self._slice_bytes, self._reader.most_bytes)
-            found = self._reader.between.search(body, until, until + most)
-            end = found.end() if found else None
-        else:
-            found = TAIL.search(body, max(start, len(body) - TAIL_BYTES))
-            end = found.start() if found else None
+        inside = until < len(body) and not self._last
+        end = self._end_of_instance(until) if inside else self._end_of_list(start)
         rows = None if end is None else self._reader.decode(b"[" + body[start:end] + b"]")
         if end is None or rows is None:
             return False
@@ -145,6 +144,25 @@ class _List(Generic[Row, Part]):
         self._parts.append(rows)
         self._count += len(rows)
         return True
+
+    def _end_of_instance(self, start: int) -> int | None:
+        """The end of the first instance that ends after `start`, if it is found nearby."""
+        body, search = self._body, self._reader.between.search
+        if self._reader.most_bytes is not None:
+            found = search(body, start, start + max(self._slice_bytes, self._reader.most_bytes))
+            return found.end() if found else None
+        step = max(self._slice_bytes, WHOLE_BYTES)
+        for first in range(start, len(body), step):
+            # The end itself may lie on the border of two steps.
+            if found := search(body, first, first + step + TAIL_BYTES):
+                return found.end()
+        # Not searched again: a search of the whole body takes long.
+        self._last = True
+        return self._end_of_list(start)
+
+    def _end_of_list(self, start: int) -> int | None:
+        found = TAIL.search(self._body, max(start, len(self._body) - TAIL_BYTES))
+        return found.start() if found else None
 
     def _read_each(self, until: int) -> None:
         """Read the instances up to about `until` one by one."""

@@ -161,12 +161,14 @@ class _InputDecoder:
         """The array of all values, a list of arrays if their shapes differ, or None."""
         if isinstance(values[0], msgspec.Raw):
             return self._of_texts(values)
+        columns: list[list[Any]] = []
         if isinstance(values[0], msgspec.Struct):
             if not all(isinstance(each, msgspec.Struct) for each in values):
                 return None
-            values = [[value_of(each) for value_of in self._columns] for each in values]
+            columns = [list(map(value_of, values)) for value_of in self._columns]
         try:
-            return self._checked(self._to_array(values))
+            array = self._to_array(columns).T if columns else self._to_array(values)
+            return self._checked(np.ascontiguousarray(array))
         except OverflowError:
             return None
         except ValueError:

@@ -46,6 +46,7 @@ class TensorJson:
             self._reader.read,
             self._rows,
             most_bytes_of_one(self._inputs),
+            None,
             end_of_instance(self._inputs),
         )
         self._answers = AnswerWriter(model)
@@ -65,7 +66,7 @@ class TensorJson:
         return found
 
     def _parse(self, body: Body) -> Instances[TensorRows]:
-        cursor = JsonCursor(body, max(self._list.most_bytes, WHOLE_BYTES))
+        cursor = JsonCursor(body, max(self._list.most_bytes_read, WHOLE_BYTES))
         cursor.require_no_mark()
         value = cursor.value("", len(body))
         cursor.require_end()

@@ -1,7 +1,7 @@
 """Puts instances into groups of equal shapes, and their answers back into order."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -12,12 +12,18 @@ from stateserve.model import Arrays
 Answer = TypeVar("Answer")
 
 
-def group(instances: Iterable[Arrays]) -> TensorRows:
+def group(instances: Sequence[Arrays]) -> TensorRows:
     """The rows of instances, whose arrays have no batch axis."""
-    parts = [
-        TensorRows([{name: array[None] for name, array in each.items()}]) for each in instances
+    places: dict[object, list[int]] = defaultdict(list)
+    for place, arrays in enumerate(instances):
+        places[tuple(array.shape for array in arrays.values())].append(place)
+    groups = [
+        {name: np.stack([instances[place][name] for place in found]) for name in instances[0]}
+        for found in places.values()
     ]
-    return join(parts)
+    if len(groups) == 1:
+        return TensorRows(groups)
+    return TensorRows(groups, [place for found in places.values() for place in found])
 
 
 def join(parts: Sequence[TensorRows]) -> TensorRows:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from app.errors import InvalidInstances, RequestError
-from app.predict.codecs.tensors.json_format import TensorJson
+from app.errors import BodyTooLarge, InvalidInstances, RequestError
+from app.predict.codecs.tensors.json_format import MOST_BYTES, TensorJson
 from app.predict.codecs.tensors.value_rule import dtype_of
 from stateserve.model import Feature, TensorModel
 from tests import signature_models
@@ -329,3 +329,16 @@ def test_a_valid_list_has_the_values_of_pythons_parser(dtype: str, data: st.Data
     values = data.draw(st.lists(st.floats(-60000, 60000), min_size=1, max_size=40))
     found = read(signature_models.same(dtype, [-1, -1]), {"instances": [values]})["x"][0]
     assert found == np.array(values).astype(dtype_of(dtype)).astype(object).tolist()
+
+
+def test_a_valid_instance_may_be_longer_than_one_that_is_searched_for_errors() -> None:
+    model = signature_models.same("float32", [-1, -1])
+    long = np.arange(600_000) / 8
+    body = json.dumps({"instances": [[1.5], long.tolist(), [2.5]]}).encode()
+    assert len(body) > MOST_BYTES
+    found = TensorJson(model, 1000).decode(body).rows
+    assert [group["x"].shape for group in found.groups] == [(2, 1), (1, 600_000)]
+    assert found.places == [0, 2, 1]
+    np.testing.assert_array_equal(found.groups[1]["x"][0], long)
+    with pytest.raises(BodyTooLarge, match="/instances/1"):
+        TensorJson(model, 1000).decode(body.replace(b"[0.0,", b'["0",'))
