@@ -132,6 +132,7 @@ def end_of_instance(inputs: Sequence[Input]) -> re.Pattern[bytes]:
     depth = len(inputs[0].row_shape)
     ends = [rb"\}" + SPACE + rb"(?=," + SPACE + rb"\{)"]
     if len(inputs) == 1:
-        last = rb"(?:\]%b){%d}" % (SPACE, depth) if depth else rb"[0-9a-z]" + SPACE
-        ends.append(last + rb"(?=,)")
+        # Alternatives that begin with one character are searched for several times faster.
+        more = rb"(?:%b\]){%d}" % (SPACE, depth - 1) if depth else b""
+        ends.append((rb"\]" if depth else rb"[0-9a-z]") + more + SPACE + rb"(?=,)")
     return re.compile(b"|".join(ends))
