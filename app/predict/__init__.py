@@ -19,8 +19,8 @@ from app.predict.prediction import ForwardPass, Prediction
 from app.predict.tabular_endpoint import TabularEndpoint
 from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline
 from app.predict.tensor_endpoint import TensorEndpoint
-from app.predict.tensor_pipeline import TensorPipeline
-from app.predict.tensor_prediction import (
+from app.predict.tensors.pipeline import TensorPipeline
+from app.predict.tensors.prediction import (
     TensorPass,
     TensorPrediction,
     classified_output,

@@ -11,9 +11,9 @@ from app.predict.deadline import Deadline
 from app.predict.large_requests import HeldMemory, LargeRequests, NeedsThread
 from app.predict.media_types import JPEG, JSON, MULTIPART, NPY, NPZ, PNG, SAFETENSORS
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
-from app.predict.tensor_pipeline import TensorPipeline
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.pipeline import TensorPipeline
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 
 Made = TypeVar("Made")
 

@@ -9,8 +9,8 @@ from app.predict.codecs.v2_model import TensorInfo, V2Model
 from app.predict.codecs.v2_tensors import BYTES, DTYPES, Array, Tensor
 from app.predict.instances import Instances
 from app.predict.pictures import decode_pictures
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 from stateserve.model import Input, Output, TensorModel
 
 DATATYPES = {"bool": "BOOL", "float16": "FP16", "bfloat16": "BF16"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.predict.tensor_batching import MAX_ROWS
+from app.predict.tensors.batching import MAX_ROWS
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.tensor_models import model_of, open_models

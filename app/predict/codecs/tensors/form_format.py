@@ -13,7 +13,7 @@ from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.media_types import MULTIPART, MediaType
 from app.predict.pictures import read_files
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.errors import Fault
 from stateserve.model import TensorModel
 

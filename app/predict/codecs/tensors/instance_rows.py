@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from app.predict.codecs.tensors.json_reader import EncodedPicture, InstanceInputs
 from app.predict.codecs.tensors.row_groups import group
 from app.predict.pictures import decode_pictures
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.model import Arrays, Input
 

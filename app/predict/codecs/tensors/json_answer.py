@@ -13,8 +13,8 @@ from app.predict.codecs.tensors.row_groups import in_order
 from app.predict.codecs.tensors.short_floats import widen
 from app.predict.instances import Instances
 from app.predict.options import Options
-from app.predict.tensor_prediction import TensorPrediction, log_probabilities
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.prediction import TensorPrediction, log_probabilities
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.model import Output, TensorModel
 

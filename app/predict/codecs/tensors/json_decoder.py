@@ -17,7 +17,7 @@ from app.predict.codecs.tensors.number_list import read_number_list
 from app.predict.codecs.tensors.row_groups import group
 from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from app.predict.instances import Instances
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.model import ANY, Input
 

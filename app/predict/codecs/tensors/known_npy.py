@@ -5,7 +5,7 @@ import numpy as np
 from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from app.predict.headers import Body
 from app.predict.instances import Instances
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array, npy_header
 from stateserve.model import Input
 

@@ -10,8 +10,8 @@ from app.predict.codecs.json_text import escape
 from app.predict.codecs.tensors.input_values import as_input, describe_shape
 from app.predict.instances import Instances
 from app.predict.options import DEFAULT_OPTIONS, Options
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import Arrays, Input, Output

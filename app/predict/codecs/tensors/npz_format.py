@@ -13,8 +13,8 @@ from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.media_types import NPZ
 from app.predict.options import Options
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import TensorModel

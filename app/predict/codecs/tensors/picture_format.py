@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.pictures import decode_pictures
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.model import TensorModel
 
 

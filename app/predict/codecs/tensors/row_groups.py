@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.rows import TensorRows
 from stateserve.model import Arrays
 
 Answer = TypeVar("Answer")

@@ -15,7 +15,7 @@ from app.monitor.prediction_log.records import to_rows
 from app.monitor.prediction_log.tensor_recorder import TensorRecorder
 from app.monitor.prediction_log.tensor_records import MOST_CLASSES
 from app.predict.pending_answer import PendingAnswer
-from app.predict.tensor_prediction import TensorPass, TensorPrediction
+from app.predict.tensors.prediction import TensorPass, TensorPrediction
 from stateserve.model.signature import Input, Output
 from tests.tensor_models import model_of, open_models, tokens, two_inputs
 

@@ -16,7 +16,7 @@ from app.grpc.proto_tensors import describe_inputs, read_inputs
 from app.predict.codecs.tensors.value_rule import dtype_of
 from app.predict.codecs.v2_model import WantedOutput
 from app.predict.codecs.v2_tensor import TensorV2
-from app.predict.tensor_prediction import TensorPass, TensorPrediction
+from app.predict.tensors.prediction import TensorPass, TensorPrediction
 from stateserve.model import TensorModel
 from tests import signature_models
 from tests.pictures import saved

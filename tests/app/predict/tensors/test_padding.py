@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from app.predict.padding import Padding
-from app.predict.tensor_pipeline import TensorPipeline
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.padding import Padding
+from app.predict.tensors.pipeline import TensorPipeline
+from app.predict.tensors.rows import TensorRows
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.tensor_models import model_of

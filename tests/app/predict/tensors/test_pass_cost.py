@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.predict.pass_cost import PassCost
+from app.predict.tensors.pass_cost import PassCost
 
 seconds = st.floats(1e-5, 1.0)
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Hashable
 
 from app.predict.batching import Entry
 from app.predict.pipeline import Item
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 
 TensorEntry = Entry[Item[TensorRows], TensorPrediction]
 

@@ -1,6 +1,6 @@
 """A network behind FastAPI, as most people write it: a forward for each request, in a thread.
 
-The environment variable NETWORK names a class of benchmarks.networks, STATE a file of its state.
+The variable NETWORK names a class of benchmarks.tensors.networks, STATE a file of its state.
 Followed: FastAPI's documentation, "Using the Request Directly" and "Custom Response".
 """
 
@@ -12,7 +12,7 @@ import torch
 from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from benchmarks import networks
+from benchmarks.tensors import networks
 
 torch.set_num_threads(1)
 app = FastAPI()

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from app.errors import DeadlineExceeded
 from app.predict.batching import MARGIN, Batch, TickBatcher, Waiter
 from app.predict.pipeline import Item
-from app.predict.returning_callers import ReturningCallers
-from app.predict.shape_queue import ShapeQueue, TensorEntry
-from app.predict.tensor_forward import TensorForward
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.forward import TensorForward
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.returning_callers import ReturningCallers
+from app.predict.tensors.rows import TensorRows
+from app.predict.tensors.shape_queue import ShapeQueue, TensorEntry
 
 # Several rows share a pass if it takes no longer: meanwhile deadlines pass, and other models of
 # the process have less of the processor.

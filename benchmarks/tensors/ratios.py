@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import typer
 
-from benchmarks import echo, networks
+from benchmarks import echo
 from benchmarks.load import run_load
 from benchmarks.ratio import Ratio, print_table
 from benchmarks.request import Request
 from benchmarks.server import SERVER_CORE, free_ports, running_server
 from benchmarks.single import service_command
+from benchmarks.tensors import networks
 from benchmarks.turns import take_turns
 from stateserve import save_model
 
@@ -42,7 +42,7 @@ def _measure(name: str, rounds: int, seconds: int) -> list[Ratio]:
         example = torch.rand(3, *shape)
         state = save_model(kind().eval(), example, models / name / "1", code=f"{code}:{name}")
         options = ("--models", str(models), "--model", name, "--allow-code")
-        usual = [sys.executable, "-m", "uvicorn", "benchmarks.usual_endpoint:app"]
+        usual = [sys.executable, "-m", "uvicorn", "benchmarks.tensors.usual_endpoint:app"]
         commands = {
             "service": service_command(ports[0], *options),
             "usual": [*usual, *echo.SETTINGS, "--port", str(ports[1])],
@@ -81,7 +81,7 @@ def _request(port: int, shape: tuple[int, ...]) -> Request:
 
 def _raw(name: str) -> float:
     """Rows a second of the network alone, on the servers' core."""
-    command = [sys.executable, "-m", "benchmarks.raw_forward", name]
+    command = [sys.executable, "-m", "benchmarks.tensors.raw_forward", name]
     pinned = ["taskset", "--cpu-list", str(SERVER_CORE), *command]
     done = subprocess.run(pinned, check=True, capture_output=True, text=True, env=os.environ)
     return float(done.stdout)
@@ -90,7 +90,3 @@ def _raw(name: str) -> float:
 def main(rounds: int = 3, seconds: int = 3) -> None:
     """Measure these ratios alone."""
     print_table(measure(rounds, seconds))
-
-
-if __name__ == "__main__":
-    typer.run(main)

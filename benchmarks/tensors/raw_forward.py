@@ -1,4 +1,4 @@
-"""`python -m benchmarks.raw_forward NETWORK`: prints the best rows a second of plain forwards.
+"""`python -m benchmarks.tensors.raw_forward NETWORK`: the best rows a second of plain forwards.
 
 On one thread, at each batch that 32 callers can fill.
 """
@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from benchmarks.networks import NETWORKS
+from benchmarks.tensors.networks import NETWORKS
 
 BATCHES = (1, 2, 4, 8, 16, 32)
 SECONDS = 0.3

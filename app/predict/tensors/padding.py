@@ -8,8 +8,7 @@ import numpy as np
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateserveError
-from stateserve.model import Arrays, TensorModel, require_close
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Arrays, TensorModel, require_close
 
 logger = logging.getLogger("app.predict")
 SHORTEST_BUCKET = 8

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.predict.returning_callers import MOST_SKIPPED, ReturningCallers
+from app.predict.tensors.returning_callers import MOST_SKIPPED, ReturningCallers
 from tests.process import HANG_SECONDS
 
 

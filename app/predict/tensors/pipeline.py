@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from app.predict.deadline import Deadline
 from app.predict.observer import Observer
 from app.predict.pipeline import Pipeline
-from app.predict.tensor_batching import TensorBatcher
-from app.predict.tensor_forward import TensorForward
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.batching import TensorBatcher
+from app.predict.tensors.forward import TensorForward
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 from stateserve.model import TensorModel
 
 # Larger outputs may block the event loop for too long while they are encoded.

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import DeadlineExceeded, Overloaded
-from app.predict.tensor_batching import MAX_ROWS
-from app.predict.tensor_pipeline import TensorPipeline
-from app.predict.tensor_prediction import TensorPrediction
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.batching import MAX_ROWS
+from app.predict.tensors.pipeline import TensorPipeline
+from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.rows import TensorRows
 from stateserve.errors import ForwardFailed
 from stateserve.model.signature import Input, Output
 from tests.process import HANG_SECONDS

@@ -8,14 +8,13 @@ import numpy as np
 
 from app.errors import InvalidInstances
 from app.predict.observer import Observer, PassRecord, QueuedRequest
-from app.predict.padding import Padding
-from app.predict.pass_cost import PassCost
 from app.predict.pipeline import Item
-from app.predict.tensor_prediction import TensorPass, TensorPrediction, classified_output
-from app.predict.tensor_rows import TensorRows
+from app.predict.tensors.padding import Padding
+from app.predict.tensors.pass_cost import PassCost
+from app.predict.tensors.prediction import TensorPass, TensorPrediction, classified_output
+from app.predict.tensors.rows import TensorRows
 from stateserve.errors import Fault
-from stateserve.model import Arrays, TensorModel
-from stateserve.model.signature import ANY
+from stateserve.model import ANY, Arrays, TensorModel
 
 Items = Sequence[Item[TensorRows]]
 
