@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,8 +52,10 @@ def diff(
         keys: Sequence[str | None] = key or [None]
         a, verify_a = _open(first, keys[0])
         b, verify_b = _open(second, keys[-1])
-        changes = NameChanges(strip_prefix or [], rename or [], only or [])
-        aligned = align(*changes.apply_both(a, b))
+        aligned = align(*NameChanges(strip_prefix or [], rename or []).apply_both(a, b))
+        # Of the names without what wraps a network.
+        a, b = NameChanges(only=only or []).apply_both(aligned.first, aligned.second)
+        aligned = replace(aligned, first=a, second=b)
         comparison = compare_states(aligned.first, aligned.second)
         verify_a()
         verify_b()

@@ -52,23 +52,26 @@ def matrix_shape(shape: Iterable[int]) -> tuple[int, int] | None:
     return sides[0], math.prod(sides[1:])
 
 
-def require_small(rows: int, columns: int) -> None:
+def require_small(rows: int, columns: int, operations: int = MAX_OPERATIONS) -> None:
     """Raise StateMismatch if the singular values would take too much memory or time."""
     held = columns**2 if rows > columns else rows * columns
-    if held > MAX_ELEMENTS or rows * columns * min(rows, columns) > MAX_OPERATIONS:
+    if held > MAX_ELEMENTS or rows * columns * min(rows, columns) > operations:
         raise StateMismatch(
             f"no singular values of {rows} x {columns}: more than {MAX_ELEMENTS} elements in "
-            f"memory or {MAX_OPERATIONS} multiplications"
+            f"memory or {operations} multiplications"
         )
 
 
-def spectrum(rows: int, columns: int, chunks: Iterable[NDArray[Any]]) -> Spectrum:
+def spectrum(
+    rows: int, columns: int, chunks: Iterable[NDArray[Any]], operations: int = MAX_OPERATIONS
+) -> Spectrum:
     """The spectrum of a matrix whose elements `chunks` yields, flat, in row-major order.
 
     Of a tall matrix only a few chunks and a square of `columns` are in memory. Raises
-    StateMismatch for NaN and infinity, and for a matrix that is too large.
+    StateMismatch for NaN and infinity, and for a matrix that is too large or needs more
+    multiplications than `operations`, as rows x columns x the smaller of them.
     """
-    require_small(rows, columns)
+    require_small(rows, columns, operations)
     blocks = _blocks(columns, chunks)
     matrix = _triangle(columns, blocks) if rows > columns else np.concatenate(list(blocks))
     values = np.linalg.svd(matrix, compute_uv=False)

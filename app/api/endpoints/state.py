@@ -3,6 +3,7 @@
 import difflib
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -17,18 +18,32 @@ from app.api.negotiation import unless_known
 from app.api.openapi.schemas import BINARY, problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.predict import choose_media_type
-from stateserve.checkpoint import Array, stream_npy, stream_safetensors
+from stateserve.checkpoint import CHUNK, Array, stream_npy, stream_safetensors, value_chunks
+from stateserve.errors import StateMismatch
 from stateserve.inspect import (
     MAX_BINS,
     MAX_JSON_VALUES,
     Entry,
+    Findings,
     Histogram,
+    Node,
+    Spectrum,
     Totals,
+    find,
     histogram,
     json_values,
+    matrix_shape,
+    module_tree,
+    spectrum,
     take_slice,
     totals,
 )
+from stateserve.names import select
+
+# Of a page of entries.
+MOST_ENTRIES = 10_000
+# For singular values, about a second of one core.
+MOST_OPERATIONS = 5 * 10**9
 
 # Endpoints are plain functions: FastAPI runs them in a thread, off the event loop.
 router = APIRouter(tags=["state"])
@@ -39,15 +54,21 @@ router.include_router(downloads.router)
 @dataclass(frozen=True)
 class EntryView(Entry):
     values: Any = None
+    href: str | None = None
 
 
 @dataclass(frozen=True)
 class StateView:
-    """The whole state_dict: hash, totals, and entries in order."""
+    """The state_dict: hash, totals of the selected entries, and a page of them in order.
+
+    `next` is the path of the next page. With `tree` there are no entries.
+    """
 
     state_sha256: str
     totals: Totals
     entries: list[EntryView]
+    next: str | None = None
+    tree: Node | None = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +76,11 @@ class TensorView(EntryView):
     slice: str | None = None
     slice_shape: list[int] | None = None
     histogram: Histogram | None = None
+    spectrum: Spectrum | None = None
+    findings: Findings | None = None
 
 
-class StateQuery(BaseModel):
+class ValuesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     values: bool | None = Field(
@@ -65,10 +88,21 @@ class StateQuery(BaseModel):
     )
 
 
-class TensorQuery(StateQuery):
+class StateQuery(ValuesQuery):
+    only: list[str] = Field(
+        default=[], description="names: a module, or a pattern such as `*.weight`", max_length=100
+    )
+    offset: int = Field(default=0, ge=0, le=MOST_ENTRIES)
+    limit: int = Field(default=1000, ge=1, le=MOST_ENTRIES, description="entries in the answer")
+    tree: bool = Field(default=False, description="modules with their sums instead of entries")
+
+
+class TensorQuery(ValuesQuery):
     slice: str | None = Field(default=None, description="in NumPy's notation: `0:2,1`")
     histogram: int | None = Field(default=None, ge=1, le=MAX_BINS, description="number of bins")
     format: Literal["json", "npy", "safetensors"] | None = None
+    singular_values: bool = Field(default=False, description="of a matrix: with its ranks")
+    dead: bool = Field(default=False, description="rows and columns of zeros, NaN, constants")
 
 
 @router.get(
@@ -84,16 +118,26 @@ def read_state(
     entries: EntriesDep,
     query: Annotated[StateQuery, Query()],
 ) -> Response:
+    chosen = set(select([entry.name for entry in entries], query.only))
+    entries = [entry for entry in entries if entry.name in chosen]
+
     def make() -> Response:
         limit = service.settings.state_values_limit
         sums = totals(entries)
+        if query.tree:
+            return _json(StateView(model.state_sha256, sums, [], tree=module_tree(entries)))
+        page = entries[query.offset : query.offset + query.limit]
         if query.values:
-            _require_few(sums.elements, limit)
+            _require_few(totals(page).elements, limit)
         views = [
-            EntryView(**vars(entry), values=_values(model.arrays[entry.name], query.values, limit))
-            for entry in entries
+            EntryView(
+                **vars(entry),
+                values=_values(model.arrays[entry.name], query.values, limit),
+                href=f"{request.url.path}/{quote(entry.name, safe='')}",
+            )
+            for entry in page
         ]
-        return _json(StateView(model.state_sha256, sums, views))
+        return _json(StateView(model.state_sha256, sums, views, next=_next(request, query, sums)))
 
     return unless_known(request, model.state_sha256, make)
 
@@ -119,8 +163,9 @@ def read_tensor(
     if query.slice is not None:
         array = take_slice(array, query.slice)
     chosen = query.format or _format_for(request)
-    if query.histogram and chosen != "json":
-        raise InvalidQuery(f"histogram: only in JSON, not in {chosen}")
+    for name_of_option in ("histogram", "singular_values", "dead"):
+        if getattr(query, name_of_option) and chosen != "json":
+            raise InvalidQuery(f"{name_of_option}: only in JSON, not in {chosen}")
 
     def make() -> Response:
         if chosen == "json":
@@ -133,6 +178,8 @@ def read_tensor(
                 slice=query.slice,
                 slice_shape=list(array.shape) if query.slice is not None else None,
                 histogram=histogram(array, query.histogram) if query.histogram else None,
+                spectrum=_spectrum(array) if query.singular_values else None,
+                findings=find(array) if query.dead else None,
             )
             return _json(view)
         stream = stream_npy(_plain(array)) if chosen == "npy" else stream_safetensors({name: array})
@@ -144,6 +191,23 @@ def read_tensor(
 def _plain(array: Array) -> Array:
     """bfloat16 and float8, which the npy format lacks, as float32, which has all their values."""
     return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
+
+
+def _next(request: Request, query: StateQuery, sums: Totals) -> str | None:
+    end = query.offset + query.limit
+    if end >= sums.entries:
+        return None
+    return f"{request.url.path}?{request.url.include_query_params(offset=end).query}"
+
+
+def _spectrum(array: Array) -> Spectrum:
+    sides = matrix_shape(array.shape)
+    if sides is None:
+        raise InvalidQuery("singular_values: of a tensor with two axes or more, and elements")
+    try:
+        return spectrum(*sides, value_chunks(array, CHUNK), MOST_OPERATIONS)
+    except StateMismatch as error:
+        raise InvalidQuery(f"singular_values: {error}") from None
 
 
 def _format_for(request: Request) -> str:

@@ -60,7 +60,7 @@ def _initialisations(state: ChosenState) -> Iterator[str]:
         if found.law != "constant" and elements[name] >= FEWEST
     ]
     new = [name for name in random if _new(values, name)]
-    if new and len(new) == len(random):
+    if len(new) == len(random) > 1:
         yield f"as torch initialises them: all {len(new)} weights and biases; not trained?"
     else:
         yield from _several("as torch initialises them", new)

@@ -112,6 +112,8 @@ def test_by_module(run: Run, tuned: Path) -> None:
     _, _, header, row, _ = run("diff", IRIS, tuned, "--by-module")[1].splitlines()
     assert header.split()[:3] == ["module", "changed", "tensors"]
     assert row.split()[:5] == ["output", "2", "of", "2", "1"]
+    # Of the names without the prefix.
+    assert run("diff", IRIS, tuned, "--only", "hidden")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,42 @@ async def test_what_does_not_fit_is_named(
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert detail in response.json()["detail"]
+
+
+async def test_the_state_as_a_tree_of_modules(client: httpx.AsyncClient) -> None:
+    state = (await client.get("/state", params={"tree": True})).json()
+    assert state["entries"] == []
+    assert [module["name"] for module in state["tree"]["children"]] == ["hidden", "output"]
+    assert state["tree"]["elements"] == state["totals"]["elements"] == 67
+    assert state["tree"]["children"][0]["dtypes"] == {"float32": 40}
+
+
+async def test_entries_are_selected_by_pattern_and_in_pages(client: httpx.AsyncClient) -> None:
+    biases = (await client.get("/state", params={"only": "*.bias"})).json()
+    assert [entry["name"] for entry in biases["entries"]] == ["hidden.bias", "output.bias"]
+    assert biases["totals"]["elements"] == 11
+    names, path = [], "/state?limit=1&only=hidden&only=output.bias"
+    while path:
+        page = (await client.get(path)).json()
+        names += [entry["name"] for entry in page["entries"]]
+        path = page["next"]
+    assert names == ["hidden.weight", "hidden.bias", "output.bias"]
+    none = await client.get("/state", params={"only": "x"})
+    assert (none.status_code, "no tensor matches 'x'" in none.text) == (422, True)
+
+
+async def test_every_entry_has_a_link_of_its_own(client: httpx.AsyncClient) -> None:
+    for entry in (await client.get("/state")).json()["entries"]:
+        assert (await client.get(entry["href"])).json()["sha256"] == entry["sha256"]
+
+
+async def test_singular_values_and_dead_rows(client: httpx.AsyncClient) -> None:
+    asked = {"singular_values": True, "dead": True}
+    found = (await client.get("/state/hidden.weight", params=asked)).json()
+    expected = torch.linalg.svdvals(WEIGHTS["hidden.weight"].double())
+    assert found["spectrum"]["singular_values"] == pytest.approx(expected.tolist())
+    assert found["findings"]["dead_rows"] is found["findings"]["nan"] is None
+    bias = await client.get("/state/hidden.bias", params=asked)
+    assert (bias.status_code, "singular_values: of a tensor" in bias.text) == (422, True)
+    binary = await client.get("/state/hidden.weight", params=asked | {"format": "npy"})
+    assert binary.status_code == 422
