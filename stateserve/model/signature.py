@@ -181,7 +181,7 @@ class Output(Tensor):
     @property
     def classifies(self) -> bool:
         """Whether each row of this output has a most probable class."""
-        return self.kind in CLASS_KINDS and len(self.shape) == 2
+        return self.kind in CLASS_KINDS and len(self.shape) == 2 and self.shape[1] > 0
 
     @property
     def labels(self) -> list[str]:

@@ -1,20 +1,28 @@
 """The golden file: inputs and the outputs that the model must give for them, in safetensors."""
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from stateserve.checkpoint import Array, decode_safetensors, read_regular_file, stream_safetensors
 from stateserve.errors import CardMismatch, CheckpointError, UnreadableCheckpoint
 from stateserve.model.model_card import GoldenFile, ModelCard
-from stateserve.model.signature import Tensor
+from stateserve.model.signature import Kind, Output, Tensor
 
 Golden = dict[int, tuple[dict[str, Array], dict[str, Array]]]
 GOLDEN_SUFFIX = ".golden.safetensors"
 MAX_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20
 SIDES = ("inputs", "outputs")
+# With room for the rounding of bfloat16.
+BOUNDS: dict[Kind, tuple[float, float]] = {
+    "probabilities": (-0.01, 1.01),
+    "log_probabilities": (-math.inf, 0.01),
+}
 
 
 def golden_path(checkpoint: Path) -> Path:
@@ -72,6 +80,8 @@ def _sorted_out(tensors: Mapping[str, Array], card: ModelCard) -> Golden:
                 raise ValueError(f"{count} rows: its tensors are not those of the card")
             for each in wanted:
                 _require_fit(each, arrays[each.name], count)
+        for output in card.outputs:
+            _require_kind(output, outputs[output.name])
     return dict(found)
 
 
@@ -82,3 +92,10 @@ def _require_fit(tensor: Tensor, array: Array, rows: int) -> None:
             f"{tensor.name!r:.100} of {rows} rows is {array.dtype} {list(array.shape)}; "
             f"the card says {tensor.dtype} {tensor.shape}"
         )
+
+
+def _require_kind(output: Output, array: Array) -> None:
+    low, high = BOUNDS.get(output.kind, (-math.inf, math.inf))
+    values = array.astype(np.float64)
+    if ((values < low) | (values > high)).any():
+        raise ValueError(f"{output.name!r:.100} has values that are no {output.kind}")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint import encode_state, state_sha256
-from stateserve.errors import CheckpointError, CodeFailed, StateMismatch
+from stateserve.errors import CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
@@ -75,8 +75,6 @@ class Packing:
         self.code = code
         self.module: nn.Module = code.module_of(state)
         self.state = dict(self.module.state_dict()) if state is None else state
-        if not self.state:
-            raise StateMismatch("the module has neither parameters nor buffers: no state to save")
         self.found: Inferred = infer(
             self.module, example_of(self.module, self._example), self._hints
         )

@@ -233,7 +233,7 @@ CARDS: dict[str, dict[str, object]] = {
     "1 rows: its tensors are not those of the card": {
         "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 10]}]
     },
-    "schema_version: Input should be 1": {"schema_version": 3},
+    "schema_version: 3; 1 and 2 are read": {"schema_version": 3},
 }
 
 

@@ -68,3 +68,14 @@ def test_a_file_that_does_not_fit_the_card_is_refused(tmp_path: Path, reason: st
         read_golden(tmp_path / "m.json", card)
     assert str(caught.value).startswith(f"{tmp_path}/m.golden.safetensors: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "log_probabilities"])
+def test_a_kind_that_the_golden_outputs_contradict_is_refused(tmp_path: Path, kind: str) -> None:
+    output = {"name": "y", "dtype": "float32", "shape": [-1, 2], "kind": kind}
+    content = save({"1/inputs/a/b": X, "1/outputs/y": torch.tensor([[-1.0, 2.0]])})
+    entry = GoldenFile(file="m.golden.safetensors", sha256=sha256(content))
+    (tmp_path / entry.file).write_bytes(content)
+    card = card_of("float32").model_dump() | {"outputs": [output], "golden": entry}
+    with pytest.raises(CardMismatch, match=f"'y' has values that are no {kind}"):
+        read_golden(tmp_path / "m.json", ModelCard.model_validate(card))

@@ -232,11 +232,6 @@ def test_several_inputs_are_passed_as_forward_takes_them(tmp_path: Path, program
     assert found["output"] == pytest.approx(X.numpy() * 3)
 
 
-def test_a_module_without_a_state_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StateMismatch, match="neither parameters nor buffers"):
-        save_model(nn.Flatten(), X, tmp_path / "m/1", program=True)
-
-
 def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
     class Branch(Several):
         def forward(self, x: Tensor) -> Tensor:

@@ -11,14 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch import nn
 
 from app.errors import BodyTooLarge, InvalidInstances, RequestError
 from app.predict.codecs.tensors.json_format import MOST_BYTES, TensorJson
 from app.predict.codecs.tensors.value_rule import dtype_of
 from stateserve.model import Feature, TensorModel
+from stateserve.model.signature import Input, Output
 from tests import signature_models
 from tests.pictures import saved
-from tests.tensor_models import open_models
+from tests.tensor_models import model_of, open_models
 
 
 async def post(model: TensorModel, body: Any, query: str = "", **changes: Any) -> httpx.Response:
@@ -101,6 +103,17 @@ async def test_an_output_that_classifies_beside_others_is_written_as_its_class()
         {"dog": float(wanted[1]), "emu": float(wanted[2])}
     )
     assert answer["outputs"]["embedding"] == [2, 6, 4]
+
+
+async def test_probabilities_of_any_number_are_a_nested_list() -> None:
+    model = model_of(
+        nn.Softmax(1),
+        [Input(name="x", dtype="float32", shape=[-1, -1])],
+        [Output(name="output", dtype="float32", shape=[-1, -1], kind="probabilities")],
+        {"x": torch.zeros(1, 4)},
+    )
+    answer = (await post(model, {"instances": [[0, 0], [1, 1, 1, 1]]})).json()
+    assert [each["outputs"]["output"] for each in answer["predictions"]] == [[0.5] * 2, [0.25] * 4]
 
 
 async def test_a_table_is_given_by_its_features() -> None:
