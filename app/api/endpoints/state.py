@@ -19,7 +19,7 @@ from app.api.openapi.schemas import BINARY, problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.predict import choose_media_type
 from stateserve.checkpoint import CHUNK, Array, stream_npy, stream_safetensors, value_chunks
-from stateserve.errors import StateMismatch
+from stateserve.errors import InvalidNames, StateMismatch
 from stateserve.inspect import (
     MAX_BINS,
     MAX_JSON_VALUES,
@@ -109,7 +109,7 @@ class TensorQuery(ValuesQuery):
     "/state",
     summary="Every entry of the state_dict",
     response_model=StateView,
-    responses=NOT_MODIFIED | problems(422),
+    responses=NOT_MODIFIED | problems(404, 422),
 )
 def read_state(
     request: Request,
@@ -118,8 +118,7 @@ def read_state(
     entries: EntriesDep,
     query: Annotated[StateQuery, Query()],
 ) -> Response:
-    chosen = set(select([entry.name for entry in entries], query.only))
-    entries = [entry for entry in entries if entry.name in chosen]
+    entries = _selected(entries, query.only)
 
     def make() -> Response:
         limit = service.settings.state_values_limit
@@ -191,6 +190,14 @@ def read_tensor(
 def _plain(array: Array) -> Array:
     """bfloat16 and float8, which the npy format lacks, as float32, which has all their values."""
     return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
+
+
+def _selected(entries: list[Entry], patterns: list[str]) -> list[Entry]:
+    try:
+        chosen = set(select([entry.name for entry in entries], patterns))
+    except InvalidNames as error:
+        raise TensorNotFound(str(error)) from None
+    return [entry for entry in entries if entry.name in chosen]
 
 
 def _next(request: Request, query: StateQuery, sums: Totals) -> str | None:
