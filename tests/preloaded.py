@@ -14,6 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def main() -> None:
 
 
 def answer(listener: socket.socket, connection: socket.socket) -> None:
-    """Start the command and wait for it."""
+    """Start the command and wait for it; end it if the client has ended."""
     listener.detach()
     start, streams, *_ = socket.recv_fds(connection, 65536, 3)
     with connection.makefile("rb") as rest:
@@ -51,6 +52,9 @@ def answer(listener: socket.socket, connection: socket.socket) -> None:
         os.close(stream)
     with suppress(BrokenPipeError):
         connection.sendall((command.pid or 0).to_bytes(4))
+        # The client sends nothing more, so only its end can be read.
+        if connection in wait([connection, command.sentinel]):
+            command.kill()
         command.join()
         connection.sendall((command.exitcode or 0).to_bytes(4, signed=True))
 
