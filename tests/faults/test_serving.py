@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
@@ -204,8 +205,10 @@ def test_without_file_descriptors_those_who_are_in_are_served(tmp_path: Path, mo
         with under_load(server.url) as load, rest.client(server.url) as inside:
             assert inside.get("/health/live").is_success
             before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-            used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, before[1]))
+            used = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+            # The kernel would give the first free number to the next file.
+            free = next(number for number in itertools.count() if number not in used)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, before[1]))
             headers = {"Authorization": f"Bearer {TOKEN}"}
             refused = inside.post(f"/models/{IRIS.stem}/load", headers=headers)
             with connected(server.url, timeout=0.5) as outside:
