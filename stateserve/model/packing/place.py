@@ -43,6 +43,8 @@ class Place:
 
         With `replace`, the files of an older model with this state's name go.
         """
+        if self.folder.exists() and not self.folder.is_dir():
+            raise FileExistsError(17, "a file, where a folder belongs", str(self.folder))
         if self.whole and not self._has_files():
             self._write_folder(files)
             return [self.folder / name for name in files]

@@ -259,3 +259,9 @@ def test_a_module_whose_state_has_no_values_is_refused(
 ) -> None:
     with pytest.raises(StateMismatch, match="'weight' of the state has no values"):
         save_model(make(), X, tmp_path / "m/1", program=True)
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nets.py").write_text("")
+    with pytest.raises(FileExistsError, match="a file, where a folder belongs"):
+        save_model(nn.Linear(6, 2), X, tmp_path / "nets.py", program=True)
