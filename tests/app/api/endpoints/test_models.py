@@ -132,11 +132,11 @@ async def test_a_bad_file_leaves_the_old_one_serving(
     (tmp_path / "toy" / "3" / "model.pth").write_bytes(b"not a checkpoint")
     response = await toys.post("/models/toy/load", headers=ADMIN)
     assert response.status_code == 409
-    assert "not a whole archive" in response.json()["detail"]
+    assert "a text, not a checkpoint" in response.json()["detail"]
     assert (await answer(toys, "/predict"))[0] == "2"
     refused = (await toys.get("/models/toy")).json()["versions"][2]
     assert (refused["version"], refused["state"]) == ("3", "UNAVAILABLE")
-    assert "not a whole archive" in refused["reason"]
+    assert "a text, not a checkpoint" in refused["reason"]
     metrics = (await toys.get("/metrics")).text
     assert 'model_reloads_total{model="toy",result="refused"} 1.0' in metrics
 

@@ -356,6 +356,6 @@ def test_a_version_that_cannot_take_part_stops_the_start(
 def test_a_broken_canary_stops_the_start_and_says_why(folder: Path) -> None:
     (folder / "wine/2/model.pth").write_bytes(b"PK")
     with pytest.raises(
-        SettingsError, match=r"STATESERVE_CANARY: no version '2' .*not a whole arch"
+        SettingsError, match=r"STATESERVE_CANARY: no version '2' .*a text, not a checkpoint"
     ):
         create_app(Settings(models=folder, model="wine", canary="wine:2=0.1"))
