@@ -132,7 +132,7 @@ def test_a_broken_highest_version_leaves_its_place_to_the_next(
     assert states(registry) == {"1": "UNAVAILABLE", "2": "READY", "3": "UNAVAILABLE"}
     assert default(registry) == "2"
     reason = str(registry.statuses()[2].reason)
-    assert reason.startswith(f"{tmp_path}/wine/3/model.pth: not a whole archive")
+    assert reason.startswith(f"{tmp_path}/wine/3/model.pth: a text, not a checkpoint")
     assert "refused version 3 of wine" in caplog.text
     assert "Traceback" not in caplog.text
 
