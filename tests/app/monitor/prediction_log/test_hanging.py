@@ -115,11 +115,12 @@ async def test_a_server_that_stands_still(
             await until(lambda: FAILS in caplog.text)
             await is_refused(client)
             assert (await client.post("/predict", json=SETOSA)).status_code == 200
+            # Not later: on a busy machine a connection may time out once more.
+            assert caplog.text.count(FAILS) == 1
         await until(lambda: WORKS in caplog.text)
         await written(client, 3)
         assert (await client.get("/monitoring")).json()["predictions"] == 3
         assert await metric(client, "prediction_log_dropped_total") == 0
-    assert caplog.text.count(FAILS) == 1
     assert {"before:0", "during:0"} < set(names(address))
 
 
@@ -144,10 +145,10 @@ async def test_a_proxy_that_swallows(cluster: Cluster, caplog: pytest.LogCapture
             await predict(client, "during")
             await is_refused(client)
             await until(lambda: FAILS in caplog.text)
+            assert caplog.text.count(FAILS) == 1
             swallow(False)
             await until(lambda: WORKS in caplog.text)
             await written(client, 2)
-    assert caplog.text.count(FAILS) == 1
 
 
 async def test_a_port_that_takes_no_connection() -> None:
