@@ -117,7 +117,8 @@ class PredictionLog:
     def find(self, id: str) -> list[Any]:
         """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
         found = self.database.find(id)
-        if not found and self._waiting:
+        if not found:
+            # Whether or not rows wait now: they may have been added or written meanwhile.
             self.flush()
             found = self.database.find(id)
         return found

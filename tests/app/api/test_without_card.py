@@ -156,7 +156,7 @@ def test_a_state_of_another_network_is_outlined(tmp_path: Path) -> None:
         Predictor.load(tmp_path / "resnet.pth")
     text = str(caught.value)
     assert "it has 5 entries: layer1 2, layer2 2, fc 1" in text
-    assert text.endswith("this version serves no other network, and takes no code for one")
+    assert "to serve another network, bring its code: --code FILE.py:CLASS --example x.npy" in text
     assert "\n" not in text
 
 

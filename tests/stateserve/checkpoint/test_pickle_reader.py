@@ -194,7 +194,8 @@ def look(content: bytes) -> None:
 def test_a_small_archive_takes_little_time_and_memory(case: tuple[bytes, ...]) -> None:
     content = archive(*case)
 
-    assert peak_growth(lambda: look(content)) < 4 * len(content) + SPARE
+    # The stack and the memo hold a few references for each byte that is read.
+    assert peak_growth(lambda: look(content)) < 16 * len(content) + SPARE
 
 
 PICKLES = {
