@@ -137,6 +137,8 @@ class PredictionLog:
             raise DeadlineExceeded
         self._asking += 1
         try:
+            # Answers are reported at the end of their tick; the question may be about one of them.
+            await asyncio.sleep(0)
             future = asyncio.wrap_future(self._threads.submit(question, *arguments))
             answer: Result = await asyncio.wait_for(future, min(left, self._timeout))
             return answer
