@@ -1,10 +1,13 @@
 """The build context of the image is enough to serve. Needs no container engine."""
 
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -61,11 +64,22 @@ def test_what_the_dockerfile_copies_is_sent() -> None:
 
 
 def packages(folder: Path) -> Path:
-    """The installed packages without this project's installation."""
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if not entry.name.lower().startswith(("stateserve", "__editable__")):
-            (folder / entry.name).symlink_to(entry)
+    """The packages that serving needs: those of the image without its extra, `images`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    locks = "".join((ROOT / f"{name}.lock").read_text() for name in ("requirements", "torch"))
+    needed = set(map(normalised, re.findall(r"^([\w.-]+)==", locks, re.MULTILINE)))
+    needed -= set(map(normalised, project["optional-dependencies"]["images"]))
+    purelib = Path(sysconfig.get_path("purelib"))
+    for installed in distributions(path=[str(purelib)]):
+        if normalised(installed.name) in needed:
+            for name in {file.parts[0] for file in installed.files or ()} - {"..", "__pycache__"}:
+                (folder / name).symlink_to(purelib / name)
     return folder
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +97,7 @@ def test_what_is_sent_serves_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert rest.get(f"{server.url}/v2").json()["version"] == __version__
         for method, path, body in endpoints(server.url):
             found = rest.request(method, server.url + path, json=body, timeout=60)
-            # 501: the image has no extra `log`, and so no prediction log.
+            # 501: without the extras there is no prediction log and no explanation.
             assert found.status_code in (200, 501), (path, found.text)
         assert server.stop() == 0
 

@@ -5,15 +5,18 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from google.protobuf.message import Message
 from torch import nn
 
 from stateserve.checkpoint import Array, read_regular_file
 from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
 from stateserve.model.arrays import to_tensor
 from stateserve.model.signature import ANY, Signature
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
 
 INSTALL = "pip install 'stateserve[onnx]'"
 ONNX_SUFFIX = ".onnx"
@@ -89,7 +92,7 @@ def require_self_contained(content: bytes) -> None:
             raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
 
 
-def _messages(message: Message) -> Iterator[Message]:
+def _messages(message: "Message") -> "Iterator[Message]":
     yield message
     for field, value in message.ListFields():
         if field.message_type is not None:
