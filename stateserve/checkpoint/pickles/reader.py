@@ -21,6 +21,8 @@ from stateserve.text import printable
 
 # A tensor takes about forty steps, its two states in an optimizer a hundred.
 MAX_STEPS = 5_000_000
+# Python's pickler adds the items of a list or dict by thousands; only a tuple has all at once.
+MAX_STACK = 1_000_000
 # Estimated bytes of all values: this, and a multiple of the bytes of the file. A tensor of one
 # element takes about 2,000 bytes, and 140 of a file of torch before 1.6.
 SPARE_BYTES, MAX_RATIO = 2**24, 16
@@ -64,6 +66,8 @@ def read_pickle(
         for count, (name, argument) in enumerate(_operations(stream, source)):
             if count == MAX_STEPS:
                 raise UnreadableCheckpoint(f"the pickle has more than {MAX_STEPS} steps")
+            if len(machine.stack) > MAX_STACK:
+                raise UnreadableCheckpoint(f"over {MAX_STACK} values wait on the pickle's stack")
             machine.spend(SIZES.get(name, 8))
             STEPS[name](machine, argument)
         return machine.pop(1)[0]

@@ -79,6 +79,12 @@ def test_weights_that_are_not_finite_are_refused(write_model: WriteModel, value:
         load_checkpoint(path)
 
 
+def test_an_empty_state_is_refused_where_no_code_makes_sense_of_it(tmp_path: Path) -> None:
+    torch.save({}, tmp_path / "model.pth")
+    with pytest.raises(StateMismatch, match="holds an empty state_dict"):
+        load_checkpoint(tmp_path / "model.pth")
+
+
 def test_keys_that_do_not_fit_are_listed_sorted() -> None:
     state = Multiclass().state_dict()
     state["zeta"] = state.pop("output.bias")
