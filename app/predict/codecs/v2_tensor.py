@@ -26,11 +26,7 @@ class TensorV2(V2Model[TensorRows, TensorPrediction]):
         signature = model.signature
         self._declared = signature.inputs
         self._limit = max_instances
-        classes = {
-            output.name: output.classes or [str(i) for i in range(output.shape[1])]
-            for output in signature.outputs
-            if output.classifies
-        }
+        classes = {each.name: each.labels for each in signature.outputs if each.classifies}
         inputs, outputs = (
             [TensorInfo(each.name, datatype_of(each), each.shape) for each in tensors]
             for tensors in (signature.inputs, signature.outputs)

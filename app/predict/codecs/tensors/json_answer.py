@@ -31,11 +31,7 @@ class AnswerWriter:
 
     def __init__(self, model: TensorModel) -> None:
         self._outputs = model.signature.outputs
-        self._classes = {
-            output.name: output.classes or [str(index) for index in range(output.shape[1])]
-            for output in self._outputs
-            if output.classifies
-        }
+        self._classes = {each.name: each.labels for each in self._outputs if each.classifies}
         about: dict[str, Any] = {"model": msgspec.Raw(_encode(model_reference(model)))}
         units = {output.name: output.unit for output in self._outputs if output.unit}
         self._about = {"units": units, **about} if units else about

@@ -1,5 +1,6 @@
 """Arrays by name: those of a request's body as instances, and the outputs of an answer."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -8,13 +9,50 @@ from app.errors import InvalidInstances, InvalidQuery
 from app.predict.codecs.json_request import MAX_FAULTS, require_at_most
 from app.predict.codecs.json_text import escape
 from app.predict.codecs.tensors.input_values import as_input, describe_shape
+from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.options import DEFAULT_OPTIONS, Options
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Arrays, Input, Output
+from stateserve.model import Arrays, Input, Output, TensorModel
+
+
+class NamedArraysFormat(ABC):
+    """In: all inputs by name, with a batch axis, or without it for one instance.
+
+    Out: all outputs by name, with a batch axis if the inputs have it.
+    """
+
+    media_type: str
+
+    def __init__(self, model: TensorModel, max_instances: int) -> None:
+        self._inputs = model.signature.inputs
+        self._outputs = model.signature.outputs
+        self._limit = max_instances
+
+    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
+        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+        return read_arrays(self._read(body), self._inputs, self._limit)
+
+    def encode(
+        self,
+        predictions: Iterable[TensorPrediction],
+        instances: Instances[TensorRows],
+        options: Options,
+        /,
+    ) -> bytes:
+        """Raises InvalidQuery."""
+        found = output_arrays(predictions, instances, self._outputs, options, self.media_type)
+        return self._write(found)
+
+    @abstractmethod
+    def _read(self, body: Body) -> Mapping[str, Array]:
+        """The arrays of all inputs. Raises as `decode` does."""
+
+    @abstractmethod
+    def _write(self, found: Arrays) -> bytes: ...
 
 
 def require_names(names: Sequence[str], inputs: Sequence[Input]) -> None:

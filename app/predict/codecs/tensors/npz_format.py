@@ -3,21 +3,16 @@
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
 from app.predict.codecs.json_text import escape
-from app.predict.codecs.tensors.named_arrays import output_arrays, read_arrays, require_names
+from app.predict.codecs.tensors.named_arrays import NamedArraysFormat, require_names
 from app.predict.codecs.tensors.npy_format import npy_array, npy_content
 from app.predict.headers import Body
-from app.predict.instances import Instances
 from app.predict.media_types import NPZ
-from app.predict.options import Options
-from app.predict.tensors.prediction import TensorPrediction
-from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import TensorModel
+from stateserve.model import Arrays
 from stateserve.text import MOST_SHOWN, printable
 
 # Of all arrays together, decompressed.
@@ -39,21 +34,12 @@ BROKEN = (
 )
 
 
-class TensorNpz:
-    """In: all inputs by name, with a batch axis, or without it for one instance.
-
-    Out: all outputs by name, with a batch axis if the inputs have it.
-    """
+class TensorNpz(NamedArraysFormat):
+    """A zip archive with a `.npy` file for each array."""
 
     media_type = NPZ
 
-    def __init__(self, model: TensorModel, max_instances: int) -> None:
-        self._inputs = model.signature.inputs
-        self._outputs = model.signature.outputs
-        self._limit = max_instances
-
-    def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
-        """Raises MalformedBody, InvalidInstances or BodyTooLarge."""
+    def _read(self, body: Body) -> Arrays:
         _require_short_directory(body)
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
@@ -61,23 +47,14 @@ class TensorNpz:
                 names = [entry.filename.removesuffix(SUFFIX) for entry in entries]
                 require_names(names, self._inputs)
                 _require_plain(entries)
-                arrays = {
+                return {
                     name: _read(archive, name, entry)
                     for name, entry in zip(names, entries, strict=True)
                 }
         except BROKEN as error:
             raise MalformedBody(printable(str(error)[:MOST_SHOWN]), 0, "npz") from None
-        return read_arrays(arrays, self._inputs, self._limit)
 
-    def encode(
-        self,
-        predictions: Iterable[TensorPrediction],
-        instances: Instances[TensorRows],
-        options: Options,
-        /,
-    ) -> bytes:
-        """Raises InvalidQuery."""
-        found = output_arrays(predictions, instances, self._outputs, options, NPZ)
+    def _write(self, found: Arrays) -> bytes:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for name, array in found.items():
