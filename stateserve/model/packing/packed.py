@@ -67,8 +67,7 @@ class Packing:
     ) -> None:
         """Raises CheckpointError: one line that says why the model cannot be packed."""
         self._code, self._hints, self._example = code, hints, example
-        # The name and the content of the ONNX graph.
-        self._graph: tuple[str, bytes] | None = None
+        self._graph: bytes | None = None
         self._set(code, state)
 
     def _set(self, code: OpenCode, state: TensorState | None) -> None:
@@ -90,18 +89,23 @@ class Packing:
         self._set(ProgramFile(Path(stem + PROGRAM_SUFFIX), content), state)
         self.found.notes[:0] = notes
 
-    def add_graph(self, stem: str) -> None:
+    def add_graph(self) -> None:
         """Add the ONNX graph of the module. Raises CardMismatch or MissingExtra."""
         rows, _ = self.found.golden[GOLDEN_ROWS]
-        self._graph = f"{stem}{ONNX_SUFFIX}", export_onnx(self.module, self.found.signature, rows)
+        self._graph = export_onnx(self.module, self.found.signature, rows)
 
     def write(self, place: Place, name: str | None, record: Record, *, replace: bool) -> Packed:
         """Write the files to `place`, once a copy of them has been loaded. Raises CheckpointError,
         or OSError."""
         state = Path(place.state)
         golden, entry = encode_golden(self.found.golden, golden_path(state).name)
-        graphs = dict([self._graph]) if self._graph else {}
-        onnx = next((OnnxFile(file=each, sha256=_sha256(graphs[each])) for each in graphs), None)
+        graph, onnx = {}, None
+        if self._graph is not None:
+            onnx = OnnxFile(
+                file=state.with_suffix(ONNX_SUFFIX).name,
+                sha256=hashlib.sha256(self._graph).hexdigest(),
+            )
+            graph = {onnx.file: self._graph}
         card = ModelCard(
             name=name or place.name,
             code=self.code.entry,
@@ -118,13 +122,13 @@ class Packing:
         files = {
             **self.code.files,
             entry.file: golden,
-            **graphs,
+            **graph,
             place.state: encode_state(self.state, state),
             card_path(state).name: card.to_json(),
         }
         with staged(place.folder.parent, files) as folder:
             try:
-                backend = BackendChoice("onnxruntime" if graphs else "eager")
+                backend = BackendChoice("onnxruntime" if onnx else "eager")
                 options = LoadOptions(allow_code=True, backend=backend)
                 load_model(folder / place.state, options=options)
             except CheckpointError as error:
@@ -158,9 +162,5 @@ def pack_model(
         if program and not isinstance(code, ProgramFile):
             packing.export(Path(place.state).stem)
         if onnx:
-            packing.add_graph(Path(place.state).stem)
+            packing.add_graph()
         return packing.write(place, name, Record(), replace=replace)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

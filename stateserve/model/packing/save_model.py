@@ -80,7 +80,7 @@ def save_model(
         if program:
             packing.export(Path(place.state).stem)
         if onnx:
-            packing.add_graph(Path(place.state).stem)
+            packing.add_graph()
         _require_same_outputs(live, packing.found)
     return packing.write(place, name, record, replace=True).state
 
