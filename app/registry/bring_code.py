@@ -24,6 +24,11 @@ def load_options(settings: Settings) -> LoadOptions:
             f"setting {variable('code')}: it is for a single model, and {variable('models')} is "
             "set; models in a folder have a card that names their code (stateserve pack)"
         )
+    if settings.backend == "onnxruntime" and settings.device != "cpu":
+        raise SettingsError(
+            f"setting {variable('device')}: ONNX Runtime runs on cpu alone; for {settings.device} "
+            f"set {variable('backend')} to eager"
+        )
     given = [name for name in ONLY_WITH_CODE if getattr(settings, name) is not None]
     if given and code is None and settings.model.suffix != PROGRAM_SUFFIX:
         raise SettingsError(f"setting {variable(given[0])}: it needs {variable('code')}")

@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 import torch
 
 from stateserve.checkpoint import Array
-from stateserve.errors import DeviceNotFound
+from stateserve.errors import DeviceNotFound, ForwardFailed
+from stateserve.model.signature import Output
 
 Arrays = dict[str, Array]
 BackendName = Literal["auto", "eager", "onnxruntime"]
@@ -21,6 +22,18 @@ class Backend(Protocol):
 
     def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
         """Map the arrays of all inputs, with one batch axis, to those of all outputs."""
+
+
+def checked(output: Output, array: Array | None, rows: int) -> Array:
+    """The array of an output. Raises ForwardFailed unless it is as the model card says."""
+    if array is None:
+        raise ForwardFailed(f"the model returned no output {output.name!r}")
+    if array.dtype.name != output.dtype or not output.fits(array.shape) or len(array) != rows:
+        raise ForwardFailed(
+            f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
+            f"the model card says {output.dtype} {output.shape}"
+        )
+    return array
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint import Array
-from stateserve.errors import ForwardFailed
-from stateserve.model.backends.backend import Arrays
+from stateserve.model.backends.backend import Arrays, checked
 from stateserve.model.module_call import ModuleCall
-from stateserve.model.signature import Output, Signature
+from stateserve.model.signature import Signature
 
 
 class Eager:
@@ -35,16 +34,5 @@ class Eager:
         rows = len(inputs[self._first])
         found = self._call(inputs)
         return {
-            output.name: _checked(output, found.get(output.name), rows) for output in self._outputs
+            output.name: checked(output, found.get(output.name), rows) for output in self._outputs
         }
-
-
-def _checked(output: Output, array: Array | None, rows: int) -> Array:
-    if array is None:
-        raise ForwardFailed(f"the model returned no output {output.name!r}")
-    if str(array.dtype) != output.dtype or not output.fits(array.shape) or len(array) != rows:
-        raise ForwardFailed(
-            f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
-            f"the model card says {output.dtype} {output.shape}"
-        )
-    return array

@@ -14,6 +14,7 @@ from stateserve.checkpoint import Array, read_regular_file
 from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
 from stateserve.model.arrays import to_tensor
 from stateserve.model.signature import ANY, Signature
+from stateserve.text import first_line
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -56,8 +57,8 @@ def export_onnx(module: nn.Module, signature: Signature, example: Mapping[str, A
                 verbose=False,
             )
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise CardMismatch(f"torch exports no ONNX graph of this module: {first:.300}") from None
+        reason = first_line(error)
+        raise CardMismatch(f"torch exports no ONNX graph of this module: {reason}") from None
     finally:
         exporter.setLevel(level)
     if program is None:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed, MissingExtra
+from stateserve.model.backends.backend import Arrays, checked
 from stateserve.model.backends.onnx_graph import INSTALL, require_self_contained
 from stateserve.model.signature import Signature
+from stateserve.text import first_line
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -35,32 +35,25 @@ class OnnxRuntime:
         # A graph does not list the inputs that its outputs do not depend on.
         self._inputs = sorted(found)
 
-    def __call__(self, inputs: Mapping[str, Array], /) -> dict[str, Array]:
+    def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
         try:
             arrays = self._session.run(self._names, {name: inputs[name] for name in self._inputs})
         except Exception as error:
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            raise ForwardFailed(f"ONNX Runtime: {first:.300}") from error
+            raise ForwardFailed(f"ONNX Runtime: {first_line(error)}") from error
         rows = len(next(iter(inputs.values())))
-        for output, array in zip(self._outputs, arrays, strict=True):
-            if (
-                array.dtype != np.dtype(output.dtype)
-                or not output.fits(array.shape)
-                or len(array) != rows
-            ):
-                raise ForwardFailed(
-                    f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
-                    f"the model card says {output.dtype} {output.shape}"
-                )
-        return dict(zip(self._names, arrays, strict=True))
+        return {
+            output.name: checked(output, array, rows)
+            for output, array in zip(self._outputs, arrays, strict=True)
+        }
 
 
 def _open(content: bytes, threads: int) -> "InferenceSession":
     try:
         import onnxruntime
+
+        require_self_contained(content)
     except ModuleNotFoundError:
         raise MissingExtra(f"the backend onnxruntime needs more packages: {INSTALL}") from None
-    require_self_contained(content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -70,5 +63,4 @@ def _open(content: bytes, threads: int) -> "InferenceSession":
     try:
         return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CardMismatch(f"ONNX Runtime does not load the graph: {first:.300}") from None
+        raise CardMismatch(f"ONNX Runtime does not load the graph: {first_line(error)}") from None

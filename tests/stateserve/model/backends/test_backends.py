@@ -1,5 +1,6 @@
 """Which backend runs a packed model, and what it answers."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,16 @@ import torch
 from torch import Tensor
 
 from app.api.app import create_app
+from app.errors import SettingsError
+from app.registry.bring_code import load_options
 from app.settings.settings import Settings
-from stateserve.errors import CardMismatch, DeviceNotFound, ForwardFailed, UnsafeCheckpoint
+from stateserve.errors import (
+    CardMismatch,
+    DeviceNotFound,
+    ForwardFailed,
+    MissingExtra,
+    UnsafeCheckpoint,
+)
 from stateserve.model.backends.backend import BackendChoice, require_device
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.loading.load import load_model
@@ -78,6 +87,24 @@ def test_a_graph_that_is_not_the_cards_is_not_used_and_that_is_said(
             load(packed, BackendChoice("onnxruntime"))
     finally:
         path.write_bytes(graph)
+
+
+def test_a_graph_that_cannot_be_checked_is_not_used(
+    packed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # ONNX Runtime is installed without the package that reads graphs.
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    model = load(packed, BackendChoice())
+    assert model.backend_name == "eager"
+    assert "the ONNX graph is not used: the backend onnxruntime needs" in model.warnings[-1]
+    with pytest.raises(MissingExtra, match=r"stateserve\[onnx\]"):
+        load(packed, BackendChoice("onnxruntime"))
+
+
+def test_onnx_runtime_on_a_device_ends_the_start(packed: Path) -> None:
+    settings = Settings(model=packed, allow_code=True, backend="onnxruntime", device="cuda")
+    with pytest.raises(SettingsError, match="DEVICE: ONNX Runtime runs on cpu alone"):
+        load_options(settings)
 
 
 def test_a_model_without_a_graph_cannot_run_on_onnx_runtime(tmp_path: Path) -> None:
