@@ -16,7 +16,7 @@ class Service:
     metrics: Metrics
     registry: Registry
     large: LargeRequests
-    # If it is set, every prediction is logged, so no code may bypass TabularPipeline.
+    # If it is set, every prediction is logged, so no code may bypass the pipeline.
     log: PredictionLog | None = None
     verbs: Verbs = field(init=False)
     warmed_up: bool = field(default=False, init=False)
@@ -52,10 +52,11 @@ class Service:
 
     def warm_up(self) -> None:
         """Run golden inputs again: of the default, to warm up caches for the first request, and
-        of every tensor model, to open its backend in this process."""
-        self.endpoint().warm_up()
+        of every tensor model, to open its backend in this process. Raises CardMismatch."""
+        default = self.endpoint()
+        default.warm_up()
         for endpoint in self.registry.served():
-            if isinstance(endpoint, TensorEndpoint):
+            if isinstance(endpoint, TensorEndpoint) and endpoint.model is not default.model:
                 endpoint.warm_up()
         self.warmed_up = True
 

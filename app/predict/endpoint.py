@@ -27,7 +27,10 @@ class Endpoint(Protocol):
     def v2_model(self) -> V2Description: ...
 
     def warm_up(self) -> None:
-        """Run the golden inputs again, to warm up caches for the first request."""
+        """Run the golden inputs again, to warm up caches for the first request.
+
+        Raises CardMismatch if a tensor model does not reproduce its golden outputs in this process.
+        """
 
     def media_types(self) -> Sequence[str]:
         """The media types of the bodies of /predict."""

@@ -51,6 +51,8 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         return [name for name in self.formats if name != NPY or len(outputs) == 1]
 
     def warm_up(self) -> None:
+        # Loading has checked another backend than that of this process.
+        self.pipeline.model.require_golden_outputs()
         self.pipeline.warm_up()
 
     def fits(self, rows: TensorRows) -> bool:

@@ -89,7 +89,10 @@ class Repository:
         return self._file is None
 
     def scan(self) -> "Listing":
-        """List names and times, without reading files. Raises UnreadableCheckpoint."""
+        """List names and times; of the files, only changed cards are read.
+
+        Raises UnreadableCheckpoint.
+        """
         listing = Listing(self.folder, self._cards)
         if self._file is not None:
             stamp = listing.stamp([self._file], self._beside)

@@ -1,4 +1,4 @@
-"""POST /predict: classes and probabilities of one flower or many."""
+"""POST /predict: the outputs of the model for one instance or many."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ router = APIRouter(tags=["predict"])
 
 @router.post(
     PATH,
-    summary="Classify one flower or many",
+    summary="Predict one instance or many",
     responses=PREDICTION_RESPONSES | problems(400, 406, 413, 415, 422, 501, 503, 504),
     openapi_extra={"parameters": [PARAMETER]},
 )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from app.predict.tensors.batching import MAX_ROWS
+from stateserve.errors import CardMismatch
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.tensor_models import model_of, open_models
@@ -40,6 +41,15 @@ def odd(forward: Callable[[Tensor, int], object]) -> TensorModel:
     # The golden row is of the right shape, whatever the module returns later.
     model = model_of(nn.Identity(), [INPUT], [OUTPUT], {"x": torch.zeros(1, 2)})
     return TensorModel(Odd(forward), model.card, "made")
+
+
+async def test_another_answer_than_at_loading_ends_the_start() -> None:
+    # As a device that computes wrongly would.
+    model = model_of(nn.Identity(), [INPUT], [OUTPUT], {"x": torch.ones(1, 2)})
+    wrong = TensorModel(Odd(lambda x, _call: x + 1), model.card, "made", golden=model.golden)
+    with pytest.raises(CardMismatch, match="'output' of 1 rows is off by up to 1"):
+        async with open_models(wrong):
+            pass
 
 
 async def ask(client: httpx.AsyncClient, *values: float) -> list[httpx.Response]:
