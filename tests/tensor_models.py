@@ -70,7 +70,8 @@ def model_of(
     for count in sorted({1, len(next(iter(rows.values())))}):
         given = {key: tensor[:count].clone() for key, tensor in rows.items()}
         with torch.inference_mode():
-            found = named_outputs(module(*given.values()))
+            # Copies, since a module may change its inputs.
+            found = named_outputs(module(*(tensor.clone() for tensor in given.values())))
         arrays = [{key: to_array(each) for key, each in part.items()} for part in (given, found)]
         golden[count] = arrays[0], arrays[1]
     card = ModelCard(
