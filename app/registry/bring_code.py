@@ -43,7 +43,7 @@ def load_options(settings: Settings) -> LoadOptions:
     )
 
 
-def files_beside(settings: Settings) -> list[Path]:
+def named_files(settings: Settings) -> list[Path]:
     """The files that the settings name for the model, besides its checkpoint and card."""
     code = settings.code.partition(":")[0] if settings.code else None
     return [Path(each) for each in (code, settings.example, settings.classes) if each]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from app.registry.bring_code import files_beside
+from app.registry.bring_code import named_files
 from app.registry.card_files import CardFiles, Times, times
 from app.settings import Settings, is_version
 from stateserve.checkpoint import CODECS
@@ -58,16 +58,16 @@ class Candidate:
 class Repository:
     """Every model in `folder`, or `file` alone; `default` is the name of /predict's model.
 
-    `beside` are files that are loaded with `file`, such as its code.
+    `named` are files that are loaded with `file`, such as its code.
     """
 
     def __init__(
-        self, folder: Path, default: str, file: Path | None = None, beside: Sequence[Path] = ()
+        self, folder: Path, default: str, file: Path | None = None, named: Sequence[Path] = ()
     ) -> None:
         self.folder = folder
         self.default = default
         self._file = file
-        self._beside = beside
+        self._named = named
         self._cards = CardFiles()
 
     @classmethod
@@ -81,7 +81,7 @@ class Repository:
             return cls(settings.models, name)
         if not settings.model_fields_set & {"model", "code"}:
             return cls(model.parent, name)
-        return cls(model.parent, name, model, files_beside(settings))
+        return cls(model.parent, name, model, named_files(settings))
 
     @property
     def nested(self) -> bool:
@@ -95,7 +95,7 @@ class Repository:
         """
         listing = Listing(self.folder, self._cards)
         if self._file is not None:
-            stamp = listing.stamp([self._file], self._beside)
+            stamp = listing.stamp([self._file], self._named)
             candidate = Candidate(self.default, "1", self._file, stamp)
             listing.models[self.default] = {"1": candidate}
             return listing
@@ -118,12 +118,12 @@ class Repository:
 
 @dataclass
 class Listing:
-    """The candidates by name and version; `strays` has a line for each misplaced file."""
+    """The candidates by name and version; `not_served` has a line for each misplaced file."""
 
     folder: Path
     cards: CardFiles = field(default_factory=CardFiles)
     models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
-    strays: list[str] = field(default_factory=list)
+    not_served: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._root = f"{os.path.realpath(self.folder).rstrip(os.sep)}{os.sep}"
@@ -174,14 +174,14 @@ class Listing:
         fault = self._fault(paths)
         versions[version] = Candidate(name, version, paths[0], self.stamp(paths), fault)
 
-    def stamp(self, paths: list[Path], beside: Sequence[Path] = ()) -> Stamp:
+    def stamp(self, paths: list[Path], named: Sequence[Path] = ()) -> Stamp:
         files = [each for path in paths for each in (path, card_path(path))]
-        named = [each for path in paths for each in self.cards.of(path)]
-        return tuple(map(times, [*files, *named, *beside]))
+        of_cards = [each for path in paths for each in self.cards.of(path)]
+        return tuple(map(times, [*files, *of_cards, *named]))
 
     def report(self, path: Path, reason: str) -> None:
         # repr, because the name may be unprintable.
-        self.strays.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
+        self.not_served.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
 
     def _fault(self, paths: list[Path]) -> str | None:
         if len(paths) > 1:

@@ -21,11 +21,6 @@ logger = logging.getLogger("app.registry")
 Rollout = Callable[[AnyEndpoint, Mapping[str, AnyEndpoint], Endpoint | None], Endpoint]
 
 
-def only_default(default: AnyEndpoint, *_: object) -> AnyEndpoint:
-    """The Rollout of a service without canaries and shadows."""
-    return default
-
-
 class Registry:
     """Holds the endpoint that `build` makes of each predictor; `build` may run in a thread.
 
@@ -48,7 +43,7 @@ class Registry:
         options: Callable[[], LoadOptions] = LoadOptions,
     ) -> None:
         self.repository = repository
-        self.strays: list[str] = []
+        self.not_served: list[str] = []
         self._loader = Loader(build, metrics, turn, options)
         self._default_version = metrics.default_version
         self._policy = policy
@@ -206,7 +201,7 @@ class Registry:
         try:
             return self.repository.scan()
         except UnreadableCheckpoint as error:
-            return Listing(self.repository.folder, strays=[str(error)])
+            return Listing(self.repository.folder, not_served=[str(error)])
 
     def _look_for_changes(
         self, seen: Mapping[str, Mapping[str, Candidate] | None]
@@ -217,11 +212,11 @@ class Registry:
         return listing, [n for n in names if listing.models.get(n, {}) != seen.get(n)]
 
     def _report(self, listing: Listing) -> None:
-        known = set(self.strays)
-        for stray in listing.strays:
-            if stray not in known:
-                logger.warning("not served: %s", stray)
-        self.strays = listing.strays
+        known = set(self.not_served)
+        for line in listing.not_served:
+            if line not in known:
+                logger.warning("not served: %s", line)
+        self.not_served = listing.not_served
 
     async def _find(self, name: str) -> tuple[Versions, Mapping[str, Candidate]]:
         listing = await asyncio.to_thread(self.repository.scan)

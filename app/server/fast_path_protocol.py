@@ -4,27 +4,28 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from app.server.fast_request import FastRequest
 from app.server.http_answer import Exchange
 from app.server.http_protocol import Protocol
-from app.server.predict_fast_path import Express, FastRequest
+from app.server.predict_fast_path import FastPath
 
 
-class ExpressProtocol(Protocol):
+class FastPathProtocol(Protocol):
     """A Protocol that holds an ordinary request until its body is complete, then answers it."""
 
-    def __init__(self, *args: Any, express: Express, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fast_path: FastPath, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._express = express
+        self._fast_path = fast_path
         self._held: FastRequest | None = None
 
     def start(self, exchange: Exchange) -> None:
         if (
-            self.url == self._express.url
+            self.url == self._fast_path.url
             and exchange.scope["method"] == "POST"
             and not exchange.waiting_for_100_continue
             and not self.flow.write_paused
         ):
-            self._held = self._express.begin(exchange)
+            self._held = self._fast_path.begin(exchange)
             if self._held is not None:
                 return
         super().start(exchange)
@@ -34,7 +35,7 @@ class ExpressProtocol(Protocol):
         # After the whole packet is parsed: bytes after the request may be malformed.
         if self._held is not None and not self._held.exchange.more_body:
             held, self._held = self._held, None
-            self._express.answer(held, super().start)
+            self._fast_path.answer(held, super().start)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

@@ -24,10 +24,10 @@ from app.addresses import bind, name_of, remove_stale
 from app.api import Service
 from app.api.auth import Guard
 from app.monitor import LINES
-from app.server.fast_path_protocol import ExpressProtocol
+from app.server.fast_path_protocol import FastPathProtocol
 from app.server.http_protocol import Protocol
 from app.server.listeners import Listeners
-from app.server.predict_fast_path import Express
+from app.server.predict_fast_path import FastPath
 from app.settings import Settings
 from stateserve.errors import MissingExtra
 
@@ -98,7 +98,8 @@ class Server(uvicorn.Server):
         await self._listeners.share()
         if self._bound:
             self.announce(self._bound)
-        await self._rpc.start()
+        if self._rpc is not None:
+            await self._rpc.start()
 
     def announce(self, bound: Sequence[socket.socket]) -> None:
         urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]
@@ -113,7 +114,8 @@ class Server(uvicorn.Server):
         await self._wait_for_requests_on_their_way()
         for connection in list(self.server_state.connections):
             connection.shutdown()
-        await self._rpc.stop(self._drain_timeout)
+        if self._rpc is not None:
+            await self._rpc.stop(self._drain_timeout)
         left = self._drain_timeout - (time.monotonic() - begun)
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
@@ -161,19 +163,9 @@ class Server(uvicorn.Server):
 _is_idle = attrgetter("is_idle")
 
 
-class _NoRpc:
-    """Replaces RpcServer where gRPC is off."""
-
-    async def start(self) -> None:
-        pass
-
-    async def stop(self, seconds: float) -> None:
-        pass
-
-
-def _open_rpc(service: Service, guard: Guard) -> "RpcServer | _NoRpc":
+def _open_rpc(service: Service, guard: Guard) -> "RpcServer | None":
     if service.settings.grpc_port is None:
-        return _NoRpc()
+        return None
     try:
         # Imported here, because only gRPC needs these packages.
         from app.grpc import RpcServer
@@ -187,8 +179,8 @@ def _protocol(app: FastAPI, settings: Settings) -> Any:
     if settings.tracing or settings.cors_origins:
         return partial(Protocol, settings=settings)
     state, access = app.state, app.state.access
-    express = Express(state.service, state.hosts, state.guard, access.log, access.request_ids)
-    return partial(ExpressProtocol, settings=settings, express=express)
+    fast_path = FastPath(state.service, state.hosts, state.guard, access.log, access.request_ids)
+    return partial(FastPathProtocol, settings=settings, fast_path=fast_path)
 
 
 def raise_file_limit() -> None:

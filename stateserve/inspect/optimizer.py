@@ -1,4 +1,4 @@
-"""The tensors that an optimizer keeps, told apart by the names that torch.optim gives them."""
+"""The tensors that an optimizer keeps, recognized by the names that torch.optim gives them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -84,7 +84,7 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     """
     tensors = {}
     for name, each in _by_name(returned).items():
-        # Models of some libraries return None for what was not asked for.
+        # Models of some libraries return None for outputs that the caller did not request.
         if each is None:
             continue
         if not isinstance(each, Tensor):

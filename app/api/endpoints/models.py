@@ -46,11 +46,11 @@ class ModelListing(BaseModel):
 
 
 class Listing(BaseModel):
-    """`default` answers at /predict and /state. `strays` are misplaced files."""
+    """`default` answers at /predict and /state. `not_served` are misplaced files."""
 
     default: str
     models: list[ModelListing]
-    strays: list[str]
+    not_served: list[str]
 
 
 class DiffQuery(BaseModel):
@@ -65,9 +65,9 @@ async def list_models(service: ServiceDep) -> Response:
     registry = service.registry
     by_name = groupby(registry.statuses(), key=lambda status: status.name)
     models = [_outline(name, list(statuses)) for name, statuses in by_name]
-    default, strays = registry.repository.default, registry.strays
+    default, not_served = registry.repository.default, registry.not_served
     # msgspec encodes a thousand versions in 1 ms; pydantic would block the event loop for 30 ms.
-    content = _encode({"default": default, "models": models, "strays": strays})
+    content = _encode({"default": default, "models": models, "not_served": not_served})
     return Response(content, media_type=JSON)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stateserve.inspect import Spectrum
 
 BINS = 20
-# A state of so many bytes is read without being asked: its values take a tenth of a second.
+# The values of a state of up to so many bytes are always read: they take a tenth of a second.
 READ_AT_ONCE = 2**25
 
 

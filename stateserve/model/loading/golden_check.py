@@ -10,8 +10,8 @@ from stateserve.model.tensor_model import TensorModel
 def checked(model: TensorModel) -> TensorModel:
     """The model; its golden outputs were reproduced by a backend that is not kept.
 
-    If its ONNX graph does not reproduce them, and was not asked for, the model is returned
-    without it. Raises CardMismatch, UnsafeCheckpoint or MissingExtra.
+    If its ONNX graph does not reproduce them, and the operator did not choose it, the model is
+    returned without it. Raises CardMismatch, UnsafeCheckpoint or MissingExtra.
     """
     choice = model.choice
     if choice.name == "onnxruntime" and model.graph is None:

@@ -29,8 +29,7 @@ from app.predict.tabular_pipeline import TabularPipeline
 from app.settings.settings import Settings
 from stateserve.model.architectures.compiled import Forward
 from stateserve.model.predictor import Predictor
-from tests.express import Service as Connections
-from tests.express import answers
+from tests.connections import Connections, answers
 from tests.process import HANG_SECONDS
 from tests.project import IRIS, SETOSA
 from tests.wire import FLOWER, post

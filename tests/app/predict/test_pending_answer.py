@@ -10,7 +10,7 @@ import pytest
 from app.settings.settings import Settings
 from tests.app.monitor.prediction_log.conftest import names, predict, query
 from tests.checkpoints import save_model
-from tests.express import serving, tick
+from tests.connections import serving, tick
 from tests.project import IRIS, SETOSA
 from tests.service import open_client
 from tests.wire import FLOWER, post

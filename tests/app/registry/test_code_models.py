@@ -65,7 +65,7 @@ async def test_a_folder_serves_packed_models_with_permission_and_no_other_file_o
     Path("models/net.pt2").write_bytes(small_archive())
     pack_model(None, Path("models/named.pth"), LoadOptions(code="models/net.pt2"))
     registry = registry_of("--models", "models", "--model", "digits", "--allow-code")
-    assert registry.strays == []
+    assert registry.not_served == []
     served = {(each.name, each.state) for each in registry.statuses()}
     assert served == {(name, "READY") for name in ("alone", "digits", "named", "pair")}
     assert model_of(registry, "digits").classes == []

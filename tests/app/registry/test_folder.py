@@ -16,7 +16,7 @@ from tests.checkpoints import save_model
 def scan(folder: Path) -> dict[str, dict[str, str]]:
     """Each version's file within the folder, by name and version; nothing may be wrong."""
     listing = Repository(folder, "made").scan()
-    assert listing.strays == []
+    assert listing.not_served == []
     return {
         name: {version: str(each.path.relative_to(folder)) for version, each in versions.items()}
         for name, versions in listing.models.items()
@@ -89,15 +89,15 @@ def test_a_file_out_of_place_is_reported_and_the_others_are_served(
     (tmp_path / path).touch()
     listing = Repository(tmp_path, "iris").scan()
     assert list(listing.models) == ["iris"]
-    [stray] = listing.strays
-    assert reason in stray
-    assert "\n" not in stray
-    assert str(tmp_path) not in stray
+    [line] = listing.not_served
+    assert reason in line
+    assert "\n" not in line
+    assert str(tmp_path) not in line
 
 
 def test_a_folder_without_a_version_is_reported(tmp_path: Path) -> None:
     (tmp_path / "wine").mkdir()
-    assert Repository(tmp_path, "iris").scan().strays == [
+    assert Repository(tmp_path, "iris").scan().not_served == [
         "'wine': no version in it; one lies in NAME/VERSION/"
     ]
 
@@ -123,7 +123,7 @@ def test_a_version_folder_is_served_or_reported_by_its_name(
     listing = Repository(folder, "wine").scan()
     is_integer = name.isascii() and name.isdigit() and name[0] != "0" and len(name) <= 18
     assert list(listing.models.get("wine", {})) == ([name] if is_integer else [])
-    assert len(listing.strays) == (not is_integer)
+    assert len(listing.not_served) == (not is_integer)
 
 
 def test_two_claims_to_one_version_are_a_fault(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_folder_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     listing = Repository(tmp_path, "iris").scan()
     (tmp_path / "wine/1").chmod(0o700)
     assert list(listing.models) == ["iris"]
-    assert listing.strays == ["'wine': Permission denied"]
+    assert listing.not_served == ["'wine': Permission denied"]
 
 
 def test_without_a_folder_set_the_model_is_served_alone(tmp_path: Path) -> None:

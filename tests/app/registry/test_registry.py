@@ -143,7 +143,7 @@ def test_a_broken_model_leaves_the_others_in_service(tmp_path: Path) -> None:
     save_model(tmp_path / "two words.pth")
     registry = make_registry(tmp_path)
     assert default(registry, "iris") == "1"
-    assert [each.split(":")[0] for each in registry.strays] == ["'two words.pth'"]
+    assert [each.split(":")[0] for each in registry.not_served] == ["'two words.pth'"]
     with pytest.raises(ModelUnavailable, match=r"wine\.json: name: Field required"):
         registry.current("wine")
 

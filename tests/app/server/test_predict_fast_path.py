@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from app.api.auth.keys import Scope, new_key
-from app.server.predict_fast_path import Express
+from app.server.predict_fast_path import FastPath
 from stateserve.model.architectures.multiclass import Multiclass
 from tests.calls import count_calls
 from tests.checkpoints import save_model
-from tests.express import answers, serving, tick
+from tests.connections import answers, serving, tick
 from tests.wire import FLOWER, post
 
 # Python and C calls from a packet to the end of its tick, when its answer is counted: without
@@ -175,7 +175,7 @@ async def test_a_client_that_leaves_is_logged_and_harms_nobody() -> None:
     assert f"{label % 200} 1.0" in metrics
 
 
-class Broken(Express):
+class Broken(FastPath):
     """An internal error, between the parser and the answer."""
 
     def __init__(self) -> None:
@@ -188,7 +188,7 @@ class Broken(Express):
 async def test_an_exchange_that_cannot_begin_is_refused_and_ended() -> None:
     async with serving() as service:
         protocol = service.connect()
-        protocol._express = Broken()
+        protocol._fast_path = Broken()
         protocol.data_received(post(FLOWER))
         assert protocol.wire.statuses() == [500]
         assert protocol.transport.is_closing()

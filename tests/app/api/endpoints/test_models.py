@@ -55,7 +55,7 @@ async def test_models_are_listed(toys: httpx.AsyncClient) -> None:
     listing = (await toys.get("/models")).json()
     ready = [{"version": v, "state": "READY", "reason": None} for v in ("1", "2")]
     toy = {"name": "toy", "default_version": "2", "versions": ready}
-    assert listing == {"default": "toy", "models": [toy], "strays": []}
+    assert listing == {"default": "toy", "models": [toy], "not_served": []}
     assert (await toys.get("/models/toy")).json() == toy
 
 

@@ -51,8 +51,8 @@ class Wire(asyncio.Transport):
         return [int(write.split(b" ", 2)[1]) for write in self.writes]
 
 
-class Service:
-    """An application with a server's connections."""
+class Connections:
+    """An application, and connections of a server to it."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         self.app = app
@@ -71,11 +71,11 @@ class Service:
 
 
 @asynccontextmanager
-async def serving(**changes: object) -> AsyncIterator[Service]:
+async def serving(**changes: object) -> AsyncIterator[Connections]:
     settings = Settings(**{"model": IRIS} | changes)
     app = create_app(settings)
     async with app.router.lifespan_context(app):
-        yield Service(app, settings)
+        yield Connections(app, settings)
 
 
 async def tick() -> None:
