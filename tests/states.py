@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from stateserve.checkpoint.checkpoint import read_plain_state
+from stateserve.checkpoint.read import read_plain_state
 from stateserve.model.arrays import to_tensors
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.arrays import value_chunks as value_chunks
     from stateserve.checkpoint.atomic_write import write_atomically as write_atomically
     from stateserve.checkpoint.checkpoint import Checkpoint as Checkpoint
-    from stateserve.checkpoint.checkpoint import decode_safetensors as decode_safetensors
-    from stateserve.checkpoint.checkpoint import read_plain_state as read_plain_state
-    from stateserve.checkpoint.checkpoint import read_state as read_state
     from stateserve.checkpoint.content import FoundState as FoundState
     from stateserve.checkpoint.content import Node as Node
-    from stateserve.checkpoint.content import describe as describe
+    from stateserve.checkpoint.description import describe as describe
     from stateserve.checkpoint.dtypes import DTYPES as DTYPES
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
     from stateserve.checkpoint.pickles.objects import Opaque as Opaque
+    from stateserve.checkpoint.read import read_plain_state as read_plain_state
+    from stateserve.checkpoint.read import read_state as read_state
+    from stateserve.checkpoint.readers.safetensors_file import (
+        decode_safetensors as decode_safetensors,
+    )
     from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
@@ -57,12 +59,15 @@ __getattr__ = lazy_exports(
             "value_chunks",
         ),
         "atomic_write": ("write_atomically",),
-        "checkpoint": ("Checkpoint", "decode_safetensors", "read_plain_state", "read_state"),
-        "content": ("FoundState", "Node", "describe"),
+        "checkpoint": ("Checkpoint",),
+        "content": ("FoundState", "Node"),
+        "description": ("describe",),
         "dtypes": ("DTYPES",),
         "writers.encode": ("CODECS", "encode_state"),
         "files": ("read_regular_file",),
         "pickles.objects": ("Opaque",),
+        "read": ("read_plain_state", "read_state"),
+        "readers.safetensors_file": ("decode_safetensors",),
         "readers.torch_file": ("MAGIC_NUMBER",),
         "sha256": ("state_sha256", "tensor_sha256"),
         "writers.stream": ("Chunks", "Stream", "npy_header", "stream_npy", "stream_safetensors"),

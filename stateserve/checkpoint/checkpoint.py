@@ -1,25 +1,22 @@
 """A checkpoint: an opened file, its content as a tree, and the states in it."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from stateserve.checkpoint.arrays import Array, State
-from stateserve.checkpoint.content import FoundState, Node, describe, find_states, flatten, walk
+from stateserve.checkpoint.content import FoundState, Node, find_states, flatten, walk
+from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.dtypes import PLAIN
 from stateserve.checkpoint.open_files import OpenFiles
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.folder import find_in_folder
 from stateserve.checkpoint.readers.formats import SUFFIXES, Content
-from stateserve.checkpoint.readers.safetensors_file import read_safetensors
-from stateserve.checkpoint.sources import Memory
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
-from stateserve.text import printable
 
-logger = logging.getLogger("stateserve.checkpoint")
 MOST_LISTED = 20
 
 
@@ -183,45 +180,6 @@ class Checkpoint:
                 file.require_unchanged()
         except CheckpointError as error:
             raise type(error)(f"{self.path}: {error}") from None
-
-
-def read_state(path: Path, key: str | None = None) -> State:
-    """Read the state in `path` at `key`, or its only one: arrays that own their memory.
-
-    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
-    the path.
-    """
-    checkpoint = Checkpoint.open(path)
-    _log_notes(checkpoint)
-    state = checkpoint.state(key)
-    if key is None and state.key:
-        logger.warning("%s: took the state at %r", printable(str(path)), state.key)
-    return checkpoint.read(state.key if key is None else key)
-
-
-def read_plain_state(path: Path) -> State:
-    """Read a file that is a state_dict of plain tensors, and nothing else: such may be served.
-
-    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
-    the path.
-    """
-    checkpoint = Checkpoint.open(path, follow=False)
-    _log_notes(checkpoint)
-    return checkpoint.read_plain()
-
-
-def _log_notes(checkpoint: Checkpoint) -> None:
-    for note in checkpoint.notes:
-        logger.warning("%s: %s", printable(str(checkpoint.path)), note)
-
-
-def decode_safetensors(content: bytes) -> State:
-    """The tensors of a safetensors file in memory, in the file's order.
-
-    Raises UnreadableCheckpoint or StateMismatch.
-    """
-    tensors, _ = read_safetensors(Memory(content))
-    return {name: tensor.array() for name, tensor in tensors.items()}
 
 
 def _what(root: object) -> str:

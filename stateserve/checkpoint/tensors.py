@@ -1,66 +1,17 @@
 """Tensors of a file that are read when they are asked for: by their place in the file."""
 
 import math
-import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES, DType
-from stateserve.checkpoint.sources import Source
-from stateserve.errors import StateMismatch, UnreadableCheckpoint
+from stateserve.checkpoint.storage import Storage
+from stateserve.errors import StateMismatch
 
 MAX_DIMENSIONS = 64
-PORTION_BYTES = 2**20
-
-
-@dataclass(eq=False)
-class Storage:
-    """Bytes of a file that tensors are views of; the same object for tensors that share memory.
-
-    `crc` is the checksum of all bytes, where the file has one.
-    """
-
-    source: Source
-    dtype: str | None = None
-    big_endian: bool = False
-    crc: int | None = None
-    _verified: bool = field(default=False, init=False)
-
-    @property
-    def nbytes(self) -> int:
-        return self.source.size
-
-    def read_into(self, start: int, target: memoryview) -> None:
-        """Raises UnreadableCheckpoint, also if all bytes are read and their checksum is wrong."""
-        whole = self.crc is not None and start == 0 and len(target) == self.nbytes
-        crc = 0
-        for begin in range(0, len(target), PORTION_BYTES):
-            portion = target[begin : begin + PORTION_BYTES]
-            self.source.read_into(start + begin, portion)
-            if whole:
-                crc = zlib.crc32(portion, crc)
-        if whole:
-            self._require_crc(crc)
-
-    def verify(self) -> None:
-        """Read all bytes once, unless that is done. Raises UnreadableCheckpoint."""
-        if self.crc is None or self._verified:
-            return
-        crc, buffer = 0, memoryview(bytearray(min(PORTION_BYTES, self.nbytes)))
-        for start in range(0, self.nbytes, PORTION_BYTES):
-            portion = buffer[: self.nbytes - start]
-            self.source.read_into(start, portion)
-            crc = zlib.crc32(portion, crc)
-        self._require_crc(crc)
-
-    def _require_crc(self, crc: int) -> None:
-        if crc != self.crc:
-            raise UnreadableCheckpoint("damaged: Bad CRC-32 of a tensor's bytes")
-        self._verified = True
 
 
 class LazyTensor:

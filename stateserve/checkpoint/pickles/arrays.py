@@ -11,7 +11,8 @@ import numpy as np
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Opaque
 from stateserve.checkpoint.sources import Memory, Source
-from stateserve.checkpoint.tensors import LazyTensor, Storage, row_major
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor, row_major
 
 _NUMBER = re.compile(r"[<>=|]?[biufc]\d{1,2}")
 

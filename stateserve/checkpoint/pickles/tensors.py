@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from stateserve.checkpoint.pickles.arrays import NUMPY_CALLS, PickledArray
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Opaque
 from stateserve.checkpoint.sources import Memory, Source
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 
 STORAGE_DTYPES = {
     "DoubleStorage": "float64",

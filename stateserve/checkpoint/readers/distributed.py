@@ -14,7 +14,8 @@ from stateserve.checkpoint.pickles.objects import Global, Key, Opaque
 from stateserve.checkpoint.readers.torch_file import read_archive, read_pickled
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import File, Memory, Part, Source
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 METADATA = ".metadata"

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.sources import Part, Source, SourceStream
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 MAGIC = b"GGUF"

@@ -8,7 +8,8 @@ from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Part, Source, read
-from stateserve.checkpoint.tensors import LazyTensor, Storage, row_major
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor, row_major
 from stateserve.errors import UnreadableCheckpoint
 
 MAGIC = b"\x93NUMPY"

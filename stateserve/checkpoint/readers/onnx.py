@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Message, varint
 from stateserve.checkpoint.sources import File, Memory, Part, Source
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 DATA_TYPES = {

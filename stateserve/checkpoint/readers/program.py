@@ -9,7 +9,8 @@ from typing import Any
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.torch_file import read_archive
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 MAX_CONFIG_BYTES = 2**24

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
-from stateserve.checkpoint.sources import Part, Source, read
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.arrays import State
+from stateserve.checkpoint.sources import Memory, Part, Source, read
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.text import printable
 
@@ -31,6 +33,15 @@ def read_safetensors(source: Source) -> tuple[dict[str, LazyTensor], dict[str, s
         return _read(source)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UnreadableCheckpoint(f"not a whole safetensors file ({error!s:.200})") from None
+
+
+def decode_safetensors(content: bytes) -> State:
+    """The tensors of a safetensors file in memory, in the file's order.
+
+    Raises UnreadableCheckpoint or StateMismatch.
+    """
+    tensors, _ = read_safetensors(Memory(content))
+    return {name: tensor.array() for name, tensor in tensors.items()}
 
 
 def _read(source: Source) -> tuple[dict[str, LazyTensor], dict[str, str]]:

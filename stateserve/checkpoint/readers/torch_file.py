@@ -14,7 +14,7 @@ from stateserve.checkpoint.pickles.reader import read_pickle
 from stateserve.checkpoint.pickles.tensors import CALLS, WIDTHS, as_source, storage_dtype
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Memory, Part, Source, SourceStream, read
-from stateserve.checkpoint.tensors import Storage
+from stateserve.checkpoint.storage import Storage
 from stateserve.errors import UnreadableCheckpoint
 
 # Source: torch.serialization.MAGIC_NUMBER, of the format before zip archives.

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint.checkpoint import Checkpoint
-from stateserve.checkpoint.content import MAX_DEPTH, describe, find_states, walk
+from stateserve.checkpoint.content import MAX_DEPTH, find_states, walk
+from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.torch_file import read_pickled
 from stateserve.checkpoint.sources import Memory

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from stateserve.checkpoint.arrays import CHUNK
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.sources import Memory
-from stateserve.checkpoint.tensors import LazyTensor, Storage
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.inspect.findings import Dead, Found, find
 
 few = st.sampled_from([0.0, 0.0, 0.0, -0.0, 1.0, np.nan, np.inf, -np.inf])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stateserve.checkpoint.checkpoint import read_state
+from stateserve.checkpoint.read import read_state
 from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import CODECS
 from stateserve.errors import CardMismatch, CheckpointError, StateMismatch

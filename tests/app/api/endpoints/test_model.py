@@ -4,7 +4,7 @@ import json
 
 import httpx
 
-from stateserve.checkpoint.checkpoint import read_state
+from stateserve.checkpoint.read import read_state
 from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.model.architectures.multiclass import Multiclass
 from tests.project import IRIS

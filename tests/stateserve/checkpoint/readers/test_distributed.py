@@ -18,7 +18,8 @@ from torch.distributed.checkpoint.metadata import (
     TensorStorageMetadata,
 )
 
-from stateserve.checkpoint.checkpoint import Checkpoint, read_state
+from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.read import read_state
 from stateserve.errors import UnreadableCheckpoint
 
 

@@ -14,7 +14,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from stateserve.checkpoint.checkpoint import Checkpoint, read_state
+from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.read import read_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.arrays import to_tensors
 from stateserve.model.predictor import Predictor

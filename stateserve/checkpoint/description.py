@@ -1,0 +1,57 @@
+"""Values of a checkpoint as short texts: scalars as Python writes them, others by kind and size."""
+
+from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.pickles.arrays import PickledArray, PickledDtype
+from stateserve.checkpoint.pickles.objects import Blob, Global, Key, Opaque
+from stateserve.checkpoint.storage import Storage
+from stateserve.checkpoint.tensors import LazyTensor
+
+MAX_SHOWN_BITS = 4000
+
+
+def key_text(key: object) -> str:
+    """A key of a dict as text."""
+    if isinstance(key, str):
+        return key
+    return key_text(describe(key.value)) if isinstance(key, Key) else describe(key)
+
+
+def describe(value: object) -> str:
+    """A short text for any value: scalars as Python writes them, others by kind and size."""
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 200 else f"{value[:200]!r}... ({len(value)} characters)"
+    if isinstance(value, int) and value.bit_length() > MAX_SHOWN_BITS:
+        return f"a number of {value.bit_length()} bits"
+    if value is None or isinstance(value, bool | int | float):
+        return repr(value)
+    if isinstance(value, PickledArray) and value.shape == () and value.dtype in DTYPES:
+        return f"{value.array().item()!r} ({value.dtype})"
+    if isinstance(value, LazyTensor):
+        return f"{value.dtype} {list(value.shape)}"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    if isinstance(value, Blob):
+        return f"{value.source.size} bytes"
+    if isinstance(value, Storage):
+        return f"a storage of {value.nbytes} bytes"
+    return _describe_container(value)
+
+
+def _describe_container(value: object) -> str:
+    if isinstance(value, dict | list | tuple):
+        return f"{type(value).__name__} of {len(value)}"
+    if isinstance(value, Opaque):
+        return _describe_opaque(value)
+    if isinstance(value, Global):
+        return value.name
+    if isinstance(value, PickledDtype):
+        return f"dtype {value.text}"
+    return type(value).__name__
+
+
+def _describe_opaque(value: Opaque) -> str:
+    """The class, with its arguments if they are few and plain, as of torch.device('cpu')."""
+    plain = (str, int, float, bool, type(None))
+    if len(value.arguments) <= 8 and all(type(part) in plain for part in value.arguments):
+        return f"{value.name}({', '.join(describe(part) for part in value.arguments)})"
+    return value.name

@@ -1,0 +1,40 @@
+"""Read the whole state of a file at once; what is unusual about the file is logged."""
+
+import logging
+from pathlib import Path
+
+from stateserve.checkpoint.arrays import State
+from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.text import printable
+
+logger = logging.getLogger("stateserve.checkpoint")
+
+
+def read_state(path: Path, key: str | None = None) -> State:
+    """Read the state in `path` at `key`, or its only one: arrays that own their memory.
+
+    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
+    the path.
+    """
+    checkpoint = Checkpoint.open(path)
+    _log_notes(checkpoint)
+    state = checkpoint.state(key)
+    if key is None and state.key:
+        logger.warning("%s: took the state at %r", printable(str(path)), state.key)
+    return checkpoint.read(state.key if key is None else key)
+
+
+def read_plain_state(path: Path) -> State:
+    """Read a file that is a state_dict of plain tensors, and nothing else: such may be served.
+
+    What is unusual about the file is logged. Raises CheckpointError, one line that begins with
+    the path.
+    """
+    checkpoint = Checkpoint.open(path, follow=False)
+    _log_notes(checkpoint)
+    return checkpoint.read_plain()
+
+
+def _log_notes(checkpoint: Checkpoint) -> None:
+    for note in checkpoint.notes:
+        logger.warning("%s: %s", printable(str(checkpoint.path)), note)
