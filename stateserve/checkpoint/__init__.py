@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.arrays import Array as Array
     from stateserve.checkpoint.arrays import State as State
     from stateserve.checkpoint.arrays import Values as Values
-    from stateserve.checkpoint.arrays import array_chunks as array_chunks
     from stateserve.checkpoint.arrays import as_array as as_array
     from stateserve.checkpoint.arrays import dtype_name as dtype_name
     from stateserve.checkpoint.arrays import value_chunks as value_chunks
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
     from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
+    from stateserve.checkpoint.tensors import array_chunks as array_chunks
     from stateserve.checkpoint.writers.encode import CODECS as CODECS
     from stateserve.checkpoint.writers.encode import encode_state as encode_state
     from stateserve.checkpoint.writers.stream import Chunks as Chunks
@@ -53,7 +53,6 @@ __getattr__ = lazy_exports(
             "CHUNK",
             "State",
             "Values",
-            "array_chunks",
             "as_array",
             "dtype_name",
             "value_chunks",
@@ -71,7 +70,7 @@ __getattr__ = lazy_exports(
         "readers.torch_file": ("MAGIC_NUMBER",),
         "sha256": ("state_sha256", "tensor_sha256"),
         "writers.stream": ("Chunks", "Stream", "npy_header", "stream_npy", "stream_safetensors"),
-        "tensors": ("LazyTensor",),
+        "tensors": ("LazyTensor", "array_chunks"),
         "writers.torch_file": ("stream_legacy_pth", "stream_pickle", "stream_pth"),
     },
 )

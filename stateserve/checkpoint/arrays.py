@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.checkpoint.tensors import LazyTensor, array_chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,10 +63,3 @@ def value_chunks(values: Values, elements: int) -> Iterator[NDArray[Any]]:
     flat = array.reshape(-1)
     for start in range(0, flat.size, elements):
         yield flat[start : start + elements]
-
-
-def array_chunks(array: Array, elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:
-    """Yield the array in row-major order, for any strides; a chunk is valid until the next."""
-    flags: Any = ("external_loop", "buffered", "zerosize_ok")
-    chunks: Any = np.nditer(array, flags, op_dtypes=dtype, order="C", buffersize=elements)
-    yield from chunks

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES, DType
 from stateserve.checkpoint.storage import Storage
@@ -85,8 +85,13 @@ class LazyTensor:
 
         Raises StateMismatch, UnreadableCheckpoint or MemoryError.
         """
-        dtype = self.numpy_dtype
         self.require_held()
+        view = self._view()
+        return view if self.contiguous else view.copy(order="C")
+
+    def _view(self) -> NDArray[Any]:
+        """The values, read into memory with the strides that they have in the file."""
+        dtype = self.numpy_dtype
         if self.size == 0:
             return np.empty(self.shape, dtype)
         start, end = self._extent()
@@ -94,8 +99,7 @@ class LazyTensor:
         if self.contiguous:
             return raw.reshape(self.shape)
         strides = [stride * dtype.itemsize for stride in self.strides]
-        view = np.lib.stride_tricks.as_strided(raw, self.shape, strides, writeable=False)
-        return view.copy(order="C")
+        return np.lib.stride_tricks.as_strided(raw, self.shape, strides)
 
     def require_held(self) -> None:
         """Raise StateMismatch if the file has fewer elements than the tensor."""
@@ -108,8 +112,7 @@ class LazyTensor:
         dtype = self.numpy_dtype
         self.require_held()
         if not self.contiguous:
-            flat = self.array().reshape(-1)
-            yield from (flat[at : at + elements] for at in range(0, flat.size, elements))
+            yield from array_chunks(self._view(), elements, dtype)
             return
         start = self.offset * dtype.itemsize
         for at in range(0, self.size, elements):
@@ -144,3 +147,10 @@ def _require_counts(numbers: Sequence[object], what: str) -> None:
     # Checked by type, since they are from a pickle, where a bool or a list may take their place.
     if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
         raise ValueError(f"not a tensor: its {what} has a number below 0 or above 2**63")
+
+
+def array_chunks(array: NDArray[Any], elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:
+    """Yield the array in row-major order, for any strides; a chunk is valid until the next."""
+    flags: Any = ("external_loop", "buffered", "zerosize_ok")
+    chunks: Any = np.nditer(array, flags, op_dtypes=dtype, order="C", buffersize=elements)
+    yield from chunks

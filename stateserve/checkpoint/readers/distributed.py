@@ -43,6 +43,9 @@ class JoinedTensor(LazyTensor):
 
     def array(self) -> NDArray[Any]:
         self.require_held()
+        return self._view()
+
+    def _view(self) -> NDArray[Any]:
         joined = np.empty(self.shape, self.numpy_dtype)
         count = 0
         for start, source in self._pieces:
