@@ -96,7 +96,7 @@ class Model(ABC, Generic[Module, CardType]):
 
     @cached_property
     def arrays(self) -> dict[str, Array]:
-        """The state_dict's tensors as NumPy arrays over the same memory."""
+        """The state_dict's tensors as C-contiguous NumPy arrays, over its memory where it is."""
         return {name: to_array(tensor) for name, tensor in self.module.state_dict().items()}
 
 

@@ -39,6 +39,8 @@ class TensorModel(Model[nn.Module, ModelCard]):
     )
     notes: Sequence[str] = ()
     choice: BackendChoice = field(default_factory=BackendChoice, compare=False)
+    # The memory format of the module's parameters of four axes.
+    channels_last: bool = False
     # The packed ONNX graph, and why it is not used.
     graph: Path | None = None
     graph_fault: str | None = None
@@ -68,7 +70,12 @@ class TensorModel(Model[nn.Module, ModelCard]):
 
     @property
     def backend_name(self) -> str:
-        return OnnxRuntime.name if self._runs_graph else Eager.name_on(self.choice.device)
+        """`onnxruntime`, or `eager` with what differs from the module as it was trained."""
+        if self._runs_graph:
+            return "onnxruntime"
+        if self.channels_last:
+            return "eager, channels_last"
+        return "eager" if self.choice.device == "cpu" else f"eager on {self.choice.device}"
 
     @property
     def _runs_graph(self) -> bool:

@@ -16,9 +16,7 @@ BackendName = Literal["auto", "eager", "onnxruntime"]
 
 
 class Backend(Protocol):
-    """Runs the forward pass; `name` is shown to users of the model."""
-
-    name: str
+    """Runs the forward pass."""
 
     def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
         """Map the arrays of all inputs, with one batch axis, to those of all outputs."""
@@ -38,7 +36,8 @@ def checked(output: Output, array: Array | None, rows: int) -> Array:
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """`auto` is ONNX Runtime for a model with a packed graph on the processor, else eager.
+    """`auto` is ONNX Runtime for a model with a packed graph on the processor, else eager with
+    the weights of convolutions in the memory format channels_last if the module takes it.
 
     `threads` is the number of threads of one pass, `device` one of torch's: cpu, cuda:0, mps.
     """
@@ -52,6 +51,10 @@ class BackendChoice:
         if self.name == "auto":
             return self.device == "cpu" and find_spec("onnxruntime") is not None
         return self.name == "onnxruntime"
+
+    def may_change_format(self) -> bool:
+        """Whether the memory format of weights may change, which changes the rounding."""
+        return self.name == "auto" and self.device == "cpu"
 
 
 def require_device(device: str) -> None:

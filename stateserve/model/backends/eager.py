@@ -16,7 +16,6 @@ class Eager:
     """Runs a module. On another device than the processor it runs a copy of it."""
 
     def __init__(self, module: nn.Module, signature: Signature, device: str = "cpu") -> None:
-        self.name = self.name_on(device)
         if device != "cpu":
             # Rounding like the processor's; TensorFloat-32 keeps 10 bits of 23.
             torch.backends.cudnn.allow_tf32 = False
@@ -25,10 +24,6 @@ class Eager:
         self._first = names[0]
         self._call = ModuleCall(module, names, device)
         self._outputs = signature.outputs
-
-    @staticmethod
-    def name_on(device: str) -> str:
-        return "eager" if device == "cpu" else f"eager on {device}"
 
     def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
         rows = len(inputs[self._first])

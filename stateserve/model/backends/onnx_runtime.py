@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 class OnnxRuntime:
     """Runs the graph on the processor, with `threads` threads for one pass."""
 
-    name = "onnxruntime"
-
     def __init__(self, content: bytes, signature: Signature, threads: int = 1) -> None:
         """Raises MissingExtra, UnsafeCheckpoint or CardMismatch."""
         self._session = _open(content, threads)

@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import torch
+
 from stateserve.errors import CardMismatch, StateserveError
 from stateserve.model.backends.eager import Eager
+from stateserve.model.backends.memory_format import has_images, set_memory_format
 from stateserve.model.tensor_model import TensorModel
 
 
@@ -24,6 +27,18 @@ def checked(model: TensorModel) -> TensorModel:
             if choice.name == "onnxruntime":
                 raise
             model = replace(model, graph_fault=str(error))
-    # On the processor: a device would not survive a fork. The first use checks the device.
-    model.require_golden_outputs(Eager(model.module, model.signature))
+    if choice.may_change_format() and has_images(model.module):
+        set_memory_format(model.module, torch.channels_last)
+        try:
+            _check_on_processor(model)
+            return replace(model, channels_last=True)
+        except CardMismatch:
+            # Such as a module that calls `view` where only `reshape` takes this format.
+            set_memory_format(model.module, torch.contiguous_format)
+    _check_on_processor(model)
     return model
+
+
+def _check_on_processor(model: TensorModel) -> None:
+    # A device would not survive a fork. The first use checks the device.
+    model.require_golden_outputs(Eager(model.module, model.signature))
