@@ -1,7 +1,9 @@
 """Text for messages: control characters escaped, numbers in their shortest form."""
 
+import difflib
 import json
 import re
+from collections.abc import Iterable
 from ctypes import c_float
 
 MOST_SHOWN = 128
@@ -59,6 +61,13 @@ def shown(given: str | bytes) -> str:
     """A caller's text or header for an error message: quoted, and cut to MOST_SHOWN."""
     text = given if isinstance(given, str) else given.decode("latin-1")
     return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'image'?`, or nothing if no known name is similar."""
+    # The comparison's time grows with the name's length, which the caller of a service chooses.
+    near = difflib.get_close_matches(name[:MOST_SHOWN], known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def first_line(error: BaseException) -> str:

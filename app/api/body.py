@@ -6,7 +6,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
-from app.predict import JSON, MOST_DIGITS, Body, Headers, HeldMemory, MediaType
+from app.predict import (
+    JSON,
+    MOST_DIGITS,
+    PNG,
+    UNDECLARED,
+    UNDECLARED_TYPES,
+    Body,
+    Headers,
+    HeldMemory,
+    MediaType,
+)
 from stateserve.text import shown
 
 JSON_BYTES = JSON.encode()
@@ -15,11 +25,16 @@ CURL = f"-H 'Content-Type: {JSON}'"
 
 
 def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
-    """The body's media type, one of `accepted`. Raises UnsupportedContent."""
+    """The body's media type, one of `accepted`; UNDECLARED where that may be a picture.
+
+    Raises UnsupportedContent.
+    """
     require_plain(headers)
     given = headers.get(b"content-type", b"")
     if given == JSON_BYTES:
         return PLAIN_JSON
+    if PNG in accepted and given in UNDECLARED_TYPES:
+        return MediaType(UNDECLARED, {})
     takes = f"send {' or '.join(accepted)}"
     if not given:
         raise UnsupportedContent(f"no Content-Type; {takes} (curl: {CURL})")

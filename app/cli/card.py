@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.option_values import names
 from app.cli.output import AsJson, console, print_json, warn
+from app.option_values import names
 from stateserve.text import printable_json
 
 

@@ -1,12 +1,14 @@
 """`stateserve pack`: from code, state and an example to files that serve."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.option_values import axes, json_object, names, pairs
 from app.cli.output import AsJson, console, print_json, table
+from app.option_values import axes, json_object, names, pairs
 
 if TYPE_CHECKING:
     from stateserve.model import Packed
@@ -89,9 +91,11 @@ def pack(
         hints=hints,
         strip_prefix=strip_prefix,
     )
-    packed = pack_model(
-        state, output, options, name=name, program=program, onnx=onnx, replace=force
-    )
+    # Standard output is for the result; the module's forward may write there, too.
+    with redirect_stdout(sys.stderr):
+        packed = pack_model(
+            state, output, options, name=name, program=program, onnx=onnx, replace=force
+        )
     if as_json:
         print_json(_described(packed))
     else:

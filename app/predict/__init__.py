@@ -9,7 +9,17 @@ from app.predict.endpoint import AnyEndpoint, Endpoint
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
 from app.predict.large_requests import HeldMemory, LargeRequests
-from app.predict.media_types import JSON, MULTIPART, NPY, SAFETENSORS, MediaType, choose_media_type
+from app.predict.media_types import (
+    JSON,
+    MULTIPART,
+    NPY,
+    PNG,
+    SAFETENSORS,
+    UNDECLARED,
+    UNDECLARED_TYPES,
+    MediaType,
+    choose_media_type,
+)
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint
 from app.predict.observer import Answered, AnsweredRequest, Observer, PassRecord, QueuedRequest
 from app.predict.options import DEFAULT_OPTIONS, Options
@@ -40,8 +50,11 @@ __all__ = [
     "MULTIPART",
     "NPY",
     "PARAMETER",
+    "PNG",
     "REQUEST_ID",
     "SAFETENSORS",
+    "UNDECLARED",
+    "UNDECLARED_TYPES",
     "Answered",
     "AnsweredRequest",
     "AnyEndpoint",

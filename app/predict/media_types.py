@@ -17,6 +17,9 @@ PNG = "image/png"
 JPEG = "image/jpeg"
 MULTIPART = "multipart/form-data"
 SAFETENSORS = "application/vnd.safetensors"
+# Of a body that its sender did not describe; also what curl and HTTP libraries say by default.
+UNDECLARED = "application/octet-stream"
+UNDECLARED_TYPES = (b"", UNDECLARED.encode(), b"application/x-www-form-urlencoded")
 # About 40 media types; a browser's Accept has 150 bytes.
 MOST_ACCEPT = 1024
 # "application/vnd.apache.arrow.stream; charset=utf-8" has 50 bytes.

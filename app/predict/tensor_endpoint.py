@@ -9,7 +9,16 @@ from app.errors import BodyTooLarge
 from app.predict.codecs.v2_tensor import TensorV2
 from app.predict.deadline import Deadline
 from app.predict.large_requests import HeldMemory, LargeRequests, NeedsThread
-from app.predict.media_types import JPEG, JSON, MULTIPART, NPY, NPZ, PNG, SAFETENSORS
+from app.predict.media_types import (
+    JPEG,
+    JSON,
+    MULTIPART,
+    NPY,
+    NPZ,
+    PNG,
+    SAFETENSORS,
+    UNDECLARED,
+)
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
 from app.predict.tensors.pipeline import TensorPipeline
 from app.predict.tensors.prediction import TensorPrediction
@@ -31,6 +40,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
     readers: ClassVar = {
         PNG: "app.predict.codecs.tensors.picture_format:TensorPicture",
         JPEG: "app.predict.codecs.tensors.picture_format:TensorPicture",
+        UNDECLARED: "app.predict.codecs.tensors.picture_format:UndeclaredPicture",
         MULTIPART: "app.predict.codecs.tensors.form_format:TensorForm",
     }
 

@@ -1,19 +1,21 @@
 """The settings that bring the code of a model: what loading gets, and the files to watch."""
 
-import json
 from pathlib import Path
 
 from app.errors import SettingsError
+from app.option_values import axes, json_object, names, pairs
 from app.settings import Settings, variable
 from stateserve.model import (
     PROGRAM_SUFFIX,
     BackendChoice,
     Hints,
     LoadOptions,
+    hints_of,
     parse_classes,
 )
 
-ONLY_WITH_CODE = ("kwargs", "example", "classes", "strip_prefix")
+HINTS = ("classes", "image", "tokens", "features", "units", "dynamic")
+ONLY_WITH_CODE = ("kwargs", "example", "strip_prefix", *HINTS)
 
 
 def load_options(settings: Settings) -> LoadOptions:
@@ -21,26 +23,45 @@ def load_options(settings: Settings) -> LoadOptions:
     code = settings.code
     if code is not None and settings.models is not None:
         raise SettingsError(
-            f"setting {variable('code')}: it is for a single model, and {variable('models')} is "
+            f"{_setting('code')}: it is for a single model, and {variable('models')} is "
             "set; models in a folder have a card that names their code (stateserve pack)"
+        )
+    if code is not None and "model" not in settings.model_fields_set:
+        raise SettingsError(
+            f"{_setting('model')}: {code} needs its state; name the checkpoint, --model FILE"
         )
     if settings.backend == "onnxruntime" and settings.device != "cpu":
         raise SettingsError(
-            f"setting {variable('device')}: ONNX Runtime runs on cpu alone; for {settings.device} "
+            f"{_setting('device')}: ONNX Runtime runs on cpu alone; for {settings.device} "
             f"set {variable('backend')} to eager"
         )
     given = [name for name in ONLY_WITH_CODE if getattr(settings, name) is not None]
     if given and code is None and settings.model.suffix != PROGRAM_SUFFIX:
-        raise SettingsError(f"setting {variable(given[0])}: it needs {variable('code')}")
+        raise SettingsError(f"{_setting(given[0])}: it needs {variable('code')}")
     return LoadOptions(
         code=code,
-        kwargs=json.loads(settings.kwargs) if settings.kwargs else {},
+        kwargs=json_object(_setting("kwargs"), settings.kwargs) or {},
         example=settings.example,
-        hints=Hints(classes=parse_classes(settings.classes) if settings.classes else None),
+        hints=_hints(settings),
         allow_code=settings.allow_code,
         strip_prefix=settings.strip_prefix or "",
         backend=BackendChoice(settings.backend, settings.device, settings.threads),
     )
+
+
+def _hints(settings: Settings) -> Hints:
+    return hints_of(
+        classes=parse_classes(settings.classes) if settings.classes else None,
+        image=json_object(_setting("image"), settings.image),
+        tokens=json_object(_setting("tokens"), settings.tokens),
+        features=names(_setting("features"), settings.features) if settings.features else None,
+        units=pairs(_setting("units"), settings.units),
+        dynamic=axes(_setting("dynamic"), settings.dynamic),
+    )
+
+
+def _setting(name: str) -> str:
+    return f"setting {variable(name)}"
 
 
 def named_files(settings: Settings) -> list[Path]:

@@ -1,13 +1,12 @@
 """Every setting, declared once, for the variables and the options of `stateserve serve`."""
 
 import difflib
-import json
 import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, CliImplicitFlag, SettingsConfigDict
 from pydantic_settings import SettingsError as CommandLineError
 
@@ -25,16 +24,6 @@ KEY_VARIABLE = "STATESERVE_KEY"
 
 def _require_policy(text: str) -> str:
     VersionPolicy.parse(text)
-    return text
-
-
-def _require_kwargs(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
     return text
 
 
@@ -63,7 +52,7 @@ class Settings(BaseSettings):
         description="code of a model without a card, FILE.py:CLASS, which is run, or FILE.pt2 of "
         "torch.export",
     )
-    kwargs: Annotated[str, AfterValidator(_require_kwargs)] | None = Field(
+    kwargs: str | None = Field(
         default=None, description='arguments of the class, as JSON: {"n_classes": 10}'
     )
     example: Path | None = Field(
@@ -75,6 +64,31 @@ class Settings(BaseSettings):
         min_length=1,
         description="classes of a model without a card: a file with a name on each line, or names "
         "separated by commas",
+    )
+    image: str | None = Field(
+        default=None,
+        description="how a picture becomes an input of a model without a card, as JSON: "
+        '{"mode": "L", "resize": [28, 28]}',
+    )
+    tokens: str | None = Field(
+        default=None,
+        description='input of token ids of a model without a card, as JSON: {"vocabulary": 1000}',
+    )
+    features: str | None = Field(
+        default=None,
+        min_length=1,
+        description='columns of the input of a model without a card: "length (cm),width (cm)"',
+    )
+    units: str | None = Field(
+        default=None,
+        min_length=1,
+        description="unit of the output of a model without a card, or NAME=UNIT,...",
+    )
+    dynamic: str | None = Field(
+        default=None,
+        min_length=1,
+        description="axes of any length of a model without a card, besides the batch: INPUT:AXIS,"
+        "...",
     )
     strip_prefix: str | None = Field(
         default=None,
@@ -233,6 +247,14 @@ class Settings(BaseSettings):
     drain_timeout_seconds: int = Field(
         default=30, ge=1, description="longest wait for requests in flight after SIGTERM"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_state_of_program(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """A program of torch.export has a state of its own: without `model` it is the model."""
+        code = str(given.get("code"))
+        alone = not given.keys() & {"model", "models"}
+        return given | {"model": code} if alone and code.endswith(".pt2") else given
 
     @property
     def targets(self) -> list[Target]:

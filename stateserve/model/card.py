@@ -212,7 +212,7 @@ def first_fault(error: ValidationError) -> str:
     """Field and reason of the first error, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"])) or "the card"
-    return f"{where:.200}: {first['msg']:.1000}"
+    return f"{where:.200}: {first['msg'].removeprefix('Value error, '):.1000}"
 
 
 def _missing(card: Card) -> str | None:

@@ -1,19 +1,40 @@
 """Schema version 2 of the model card: code, state and signature of any PyTorch model."""
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from stateserve.model.card import on_lines
 from stateserve.model.signature import Input, Output, Signature
 from stateserve.model.training_data import Frozen, Name, Text
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+def _matching(pattern: str, words: str) -> AfterValidator:
+    """A rule that says in words what is accepted; pydantic's own shows the pattern."""
+
+    def require(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"{text!r:.100} is not {words}")
+        return text
+
+    return AfterValidator(require)
+
+
 _PART = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
-# The name of a file in the card's own folder.
-FileName = Annotated[str, Field(max_length=255, pattern=f"^{_PART}$")]
-# A file in the card's folder or below it, such as nets.py or models/nets.py.
-CodePath = Annotated[str, Field(max_length=1000, pattern=rf"^({_PART}/){{0,9}}{_PART}\.py$")]
+Sha256 = Annotated[str, _matching("[0-9a-f]{64}", "a SHA-256 of 64 hexadecimal digits")]
+FileName = Annotated[
+    str, Field(max_length=255), _matching(_PART, "the name of a file in the card's folder")
+]
+CodePath = Annotated[
+    str,
+    Field(max_length=1000),
+    _matching(
+        rf"({_PART}/){{0,9}}{_PART}\.py",
+        "a Python file in the card's folder or below it, such as nets.py or models/nets.py",
+    ),
+]
+ClassName = Annotated[str, Field(max_length=200), _matching(r"[^\W\d]\w*", "a name of Python")]
 Scalar = bool | int | float | Text
 
 
@@ -25,7 +46,7 @@ class UserClass(Frozen):
 
     kind: Literal["class"] = "class"
     file: CodePath
-    name: Annotated[str, Field(max_length=200, pattern=r"^[^\W\d]\w*$")]
+    name: ClassName
     kwargs: dict[Name, JsonValue] = Field(default={}, max_length=100)
     sha256: Sha256
     modules: dict[CodePath, Sha256] = Field(default={}, max_length=100)

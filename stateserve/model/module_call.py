@@ -2,7 +2,8 @@
 
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from stateserve.errors import ForwardFailed
 from stateserve.model.arrays import to_array, to_tensor
 from stateserve.text import first_line
 
+SERVED = "tensors are served, also in dicts, lists, tuples and dataclasses"
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -80,34 +82,48 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     """The tensors that a module returned, by name.
 
     The names are those of a dict, a named tuple or a dataclass; else `output`, or `output_0` and
-    so on. Raises ForwardFailed for anything but tensors.
+    so on. In a nested structure the path follows: `hidden.0`. Raises ForwardFailed for anything
+    but tensors.
     """
+    if isinstance(returned, Tensor):
+        return {"output": returned}
+    if (parts := _parts(returned)) is None:
+        raise ForwardFailed(f"the model returned a {type(returned).__name__}; {SERVED}")
+    if isinstance(returned, tuple | list) and not hasattr(returned, "_fields"):
+        alone = len(returned) == 1 and isinstance(returned[0], Tensor)
+        parts = {"output" if alone else f"output_{key}": each for key, each in parts.items()}
+    return _flat(parts)
+
+
+def _flat(parts: Mapping[Any, object]) -> dict[str, Tensor]:
     tensors = {}
-    for name, each in _by_name(returned).items():
-        # Models of some libraries return None for outputs that the caller did not request.
-        if each is None:
-            continue
+    for name, each in _leaves(parts):
         if not isinstance(each, Tensor):
-            raise ForwardFailed(
-                f"output {name!s:.100} is a {type(each).__name__}; tensors are served"
-            )
-        if str(name) in tensors:
-            raise ForwardFailed(f"two outputs have the name {name!s:.100}")
-        tensors[str(name)] = each
+            raise ForwardFailed(f"output {name:.100} is a {type(each).__name__}; {SERVED}")
+        if name in tensors:
+            raise ForwardFailed(f"two outputs have the name {name:.100}")
+        tensors[name] = each
     return tensors
 
 
-def _by_name(returned: object) -> Mapping[object, object]:
-    if isinstance(returned, Tensor):
-        return {"output": returned}
-    if isinstance(returned, Mapping):
-        return returned
-    if isinstance(returned, tuple) and hasattr(returned, "_fields"):
-        return dict(zip(returned._fields, returned, strict=True))
-    if isinstance(returned, tuple | list):
-        if len(returned) == 1:
-            return {"output": returned[0]}
-        return {f"output_{index}": each for index, each in enumerate(returned)}
-    if dataclasses.is_dataclass(returned) and not isinstance(returned, type):
-        return {each.name: getattr(returned, each.name) for each in dataclasses.fields(returned)}
-    raise ForwardFailed(f"the model returned a {type(returned).__name__}; tensors are served")
+def _leaves(parts: Mapping[Any, object], before: str = "") -> Iterator[tuple[str, object]]:
+    """Each part that is no structure, by its path after `before`."""
+    for key, each in parts.items():
+        inner = None if isinstance(each, Tensor) else _parts(each)
+        if inner is not None:
+            yield from _leaves(inner, f"{before}{key}.")
+        # Models of some libraries return None for outputs that the caller did not request.
+        elif each is not None:
+            yield f"{before}{key}", each
+
+
+def _parts(structure: object) -> Mapping[Any, object] | None:
+    """The parts of a structure, by key, field or position; None if it is none."""
+    if isinstance(structure, Mapping):
+        return structure
+    if isinstance(structure, tuple | list):
+        names = getattr(structure, "_fields", range(len(structure)))
+        return dict(zip(names, structure, strict=True))
+    if dataclasses.is_dataclass(structure) and not isinstance(structure, type):
+        return {each.name: getattr(structure, each.name) for each in dataclasses.fields(structure)}
+    return None

@@ -1,6 +1,7 @@
 """The signature of a model: its named inputs and outputs, with dtypes and shapes."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, get_args
@@ -29,6 +30,18 @@ Dtype = Literal[
     "float64",
 ]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+
+
+def _shown(name: str) -> str:
+    if found := _CONTROL.search(name):
+        raise ValueError(f"{name!r:.100} has a control character, {found[0]!r}")
+    return name
+
+
+# C0, DEL and C1, line and paragraph separators, halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Names of tensors and classes stand in messages, headers of files and log lines.
+ShownName = Annotated[Name, AfterValidator(_shown)]
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
 Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 Kind = Literal["log_probabilities", "logits", "probabilities", "values", "embedding", "tensor"]
@@ -101,7 +114,7 @@ def _batched(shape: list[int]) -> list[int]:
 class Tensor(Frozen):
     """A named tensor. In `shape`, -1 means any length; axis 0 is the batch axis, always -1."""
 
-    name: Name
+    name: ShownName
     dtype: Dtype
     shape: Annotated[
         list[Annotated[int, Field(ge=ANY, le=MAX_AXIS)]],
@@ -139,7 +152,7 @@ class Input(Tensor):
         if sum(part is not None for part in (self.features, self.image, self.tokens)) > 1:
             raise ValueError("features, image and tokens exclude each other")
         if self.features:
-            _require_distinct("features", [feature.name for feature in self.features])
+            _require_distinct("features", [_shown(feature.name) for feature in self.features])
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
         if self.image:
@@ -164,7 +177,7 @@ class Output(Tensor):
     """An output. `classes` name its last axis, `unit` is that of its values."""
 
     kind: Kind = "tensor"
-    classes: Annotated[list[Name], Field(max_length=MAX_CLASSES, fail_fast=True)] | None = None
+    classes: Annotated[list[ShownName], Field(max_length=MAX_CLASSES, fail_fast=True)] | None = None
     unit: Text | None = None
 
     @model_validator(mode="after")

@@ -53,7 +53,7 @@ class NpyFormat:
         if shape[-1:] != (width,) or len(shape) > 2 or not shape[0]:
             columns = ", ".join(self._features[:MOST_LISTED])
             wanted = f"(rows, {width}) or ({width},), columns {columns}"
-            found = str(shape)[:MOST_SHOWN]
+            found = f"{str(shape)[:MOST_SHOWN]}{' without rows' if shape[:1] == (0,) else ''}"
             raise InvalidInstances([Fault("", f"an array of shape {found}, not {wanted}")])
         # Reshaped only now: NumPy cannot make an array of some shapes that pass the header check.
         rows = numbers.reshape((-1, width), order=order)

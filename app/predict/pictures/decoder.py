@@ -113,12 +113,13 @@ def _require_few_pixels(files: list[PictureFile], image: ImageInput, at: Sequenc
 def _common_shape(files: list[PictureFile], spec: Input, pointers: Sequence[str]) -> Shape:
     """The shape of each instance, which `spec` and all pictures must have."""
     image = image_of(spec)
+    hint = "" if image.resize or image.crop else "; with resize in its `image`, any size is"
     shapes = [instance_shape(cropped(resized(file.size, image), image), image) for file in files]
 
     def require_common(index: int) -> None:
         found = list(shapes[index])
         if not spec.fits([1, *found]):
-            accepted = f"{spec.row_shape} is accepted"
+            accepted = f"{spec.row_shape} is accepted{hint}"
         elif shapes[index] != shapes[0]:
             accepted = f"that of the first picture is {list(shapes[0])}"
         else:

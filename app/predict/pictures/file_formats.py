@@ -22,6 +22,11 @@ OTHERS = {
 }
 
 
+def is_picture(content: Body) -> bool:
+    """Whether the first bytes are those of a PNG or JPEG file."""
+    return content.startswith(tuple(READERS))
+
+
 def read_picture_file(content: Body) -> PictureFile:
     """Raises PictureError for all but one whole PNG or JPEG file of one picture."""
     for start, read in READERS.items():

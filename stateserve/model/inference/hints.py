@@ -16,6 +16,7 @@ from stateserve.model.signature import (
     TokensInput,
 )
 from stateserve.model.training_data import Frozen
+from stateserve.text import printable
 
 Value = TypeVar("Value")
 Part = TypeVar("Part", bound=Frozen)
@@ -91,8 +92,10 @@ def made(form: type[Part], /, **fields: object) -> Part:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        reason = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{fields.get('name') or 'the signature'}: {reason}") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = f"{where}: {reason}" if where else reason
+        name = printable(str(fields.get("name") or "the signature"))
+        raise ValueError(f"{name:.200}: {reason}") from None
 
 
 def by_name(what: str, given: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:

@@ -71,6 +71,14 @@ def test_json_is_the_only_output_of_a_file_that_prints(
     assert packed().card.name == "Digits"
 
 
+def test_what_a_forward_writes_is_not_in_the_output(run: Run) -> None:
+    written = "import sys; sys.stdout.write('written'); x = torch.relu"
+    write_code(Path("nets.py"), NETS.replace("x = torch.relu", written))
+    code, out = pack(run, "--json")
+    assert code == 0
+    assert json.loads(out[: out.index("written")])["files"]
+
+
 def test_files_are_replaced_only_if_told(run: Run) -> None:
     assert pack(run)[0] == 0
     assert pack(run)[0] == 0, "the same files again change nothing"

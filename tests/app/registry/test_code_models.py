@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.errors import ModelUnavailable, SettingsError
+from app.errors import InvalidInput, ModelUnavailable, SettingsError
 from app.monitor.metrics import Metrics
 from app.registry.bring_code import load_options
 from app.registry.folder import Repository
@@ -138,6 +138,18 @@ async def test_classes_are_read_again_with_their_file() -> None:
     assert model_of(registry, "lenet").classes == list("klmnopqrst")
 
 
+async def test_settings_describe_what_an_example_does_not_show() -> None:
+    registry = registry_of(*SERVE, "--image", '{"mode": "L", "resize": [8, 8]}', "--units", "V")
+    signature = model_of(registry, "lenet").signature
+    assert signature.inputs[0].image is not None
+    assert signature.outputs[0].unit == "V"
+
+
+async def test_a_program_alone_is_the_model() -> None:
+    Path("small.pt2").write_bytes(small_archive())
+    assert model_of(registry_of("--code", "small.pt2"), "small").signature.inputs[0].name == "x"
+
+
 REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
     ("--models", "models", "--code", "nets.py"): (
         SettingsError,
@@ -147,8 +159,12 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
         SettingsError,
         "setting STATESERVE_EXAMPLE: it needs STATESERVE_CODE",
     ),
-    (*SERVE, "--kwargs", "[]"): (SettingsError, "STATESERVE_KWARGS: .*not a JSON object"),
-    (*SERVE, "--kwargs", "{"): (SettingsError, "STATESERVE_KWARGS: .*not JSON"),
+    SERVE[2:]: (SettingsError, "STATESERVE_MODEL: nets.py:LeNet needs its state; .* --model FILE"),
+    (*SERVE, "--image", "{"): (InvalidInput, "STATESERVE_IMAGE: .*not JSON"),
+    (*SERVE, "--image", '{"mode": "X"}'): (CheckpointError, "image: mode: Input should be"),
+    (*SERVE, "--dynamic", "x"): (InvalidInput, "STATESERVE_DYNAMIC: .*is not INPUT:AXIS"),
+    (*SERVE, "--kwargs", "[]"): (InvalidInput, "STATESERVE_KWARGS: .*not a JSON object"),
+    (*SERVE, "--kwargs", "{"): (InvalidInput, "STATESERVE_KWARGS: .*not JSON"),
     (*SERVE, "--kwargs", '{"n": 1}'): (CodeFailed, "no argument 'n'"),
     (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes name no axis"),
     ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),

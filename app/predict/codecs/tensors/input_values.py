@@ -31,8 +31,10 @@ def as_input(given: Input, array: Array, at: str) -> Array:
         return np.ascontiguousarray(array, wanted)
 
 
-def require_shape(given: Input, shape: Sequence[int], at: str) -> None:
+def require_shape(given: Input, shape: tuple[int, ...], at: str) -> None:
     """Raise InvalidInstances unless an array of this shape, batch axis included, is this input."""
+    if shape[:1] == (0,):
+        raise _fault(at, f"no rows; at least one of {describe_shape(given)} is needed")
     if not given.fits(shape) or has_nothing(given, shape):
         wanted = describe_shape(given)
         found = str(list(shape))[:MOST_SHOWN]

@@ -15,7 +15,7 @@ from app.predict.pictures import decode_base64
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import ANY, Input
-from stateserve.text import MOST_SHOWN
+from stateserve.text import MOST_SHOWN, did_you_mean
 
 PICTURE = "b64"
 
@@ -83,7 +83,9 @@ class InstanceReader:
         for name, each in value:
             pointer = f"{at}/{escape(name)}"
             if name not in self._readers:
-                faults.append(Fault(pointer, f"unknown input; the inputs are {self._listed}"))
+                hint = did_you_mean(name, self._readers)
+                detail = f"unknown input; the inputs are {self._listed}{hint}"
+                faults.append(Fault(pointer, detail))
             elif name in found:
                 faults.append(Fault(pointer, "stands twice"))
             else:

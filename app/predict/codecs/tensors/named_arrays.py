@@ -17,6 +17,7 @@ from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import Arrays, Input, Output, TensorModel
+from stateserve.text import did_you_mean
 
 
 class NamedArraysFormat(ABC):
@@ -63,7 +64,8 @@ def require_names(names: Sequence[str], inputs: Sequence[Input]) -> None:
     seen: set[str] = set()
     for name in names:
         if name not in known:
-            faults.append(Fault(f"/{escape(name)}", f"unknown input; the inputs are {listed}"))
+            detail = f"unknown input; the inputs are {listed}{did_you_mean(name, known)}"
+            faults.append(Fault(f"/{escape(name)}", detail))
         elif name in seen:
             faults.append(Fault(f"/{escape(name)}", "stands twice"))
         seen.add(name)

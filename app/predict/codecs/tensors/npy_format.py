@@ -59,9 +59,11 @@ class TensorNpy:
 def npy_array(body: Body) -> Array:
     """The array in a `.npy` file, over its memory. Raises MalformedBody or InvalidInstances."""
     shape, order, numbers = read_npy(body, KINDS)
-    # An array has at most as many elements as the body has bytes, but a shape with a 0 may have
-    # other sizes that no array can have.
-    return numbers.reshape(shape, order=order) if numbers.size else np.empty(0, numbers.dtype)
+    try:
+        return numbers.reshape(shape, order=order)
+    except ValueError:
+        # Without elements, the other lengths may be larger than those of any array.
+        return np.empty((0,) * len(shape), numbers.dtype)
 
 
 def npy_content(array: Array) -> bytes:

@@ -256,7 +256,8 @@ def test_sizes_that_do_not_fit_are_named_with_their_place() -> None:
         decode_pictures(contents, fixed, ["/a", "/b", "/c"])
     assert [fault.pointer for fault in caught.value.faults] == ["/b", "/c"]
     reason = "2 x 3 pixels become a tensor of [3, 3, 2]; [3, 2, 3] is accepted"
-    assert caught.value.faults[0].detail == reason
+    hint = "; with resize in its `image`, any size is"
+    assert caught.value.faults[0].detail == reason + hint
     with pytest.raises(InvalidInstances, match="that of the first picture is \\[3, 2, 3\\]"):
         decode_pictures(contents[:2], spec(mode="RGB"), ["/a", "/b"])
 

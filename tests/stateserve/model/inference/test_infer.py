@@ -92,6 +92,16 @@ SHAPES: dict[str, tuple[nn.Module, Example, list[str]]] = {
     ),
     "a dataclass with None": (forward(lambda x: Fields(x)), X, ["output score float32 [-1, 4]"]),
     "a tuple": (forward(lambda x: (x, x.argmax(1))), X, ["output_1 int64 [-1]"]),
+    "nested, with parts that are None": (
+        forward(lambda x: {"logits": x, "hidden": (x.exp(), [Named(x, None)]), "cache": None}),
+        X,
+        ["output logits", "output hidden.0 float32 [-1, 4]", "output hidden.1.0.mean float32"],
+    ),
+    "a tuple of structures": (
+        forward(lambda x: (Fields(x), {"a": x, 2: (x,)})),
+        X,
+        ["output output_0.score float", "output output_1.a float", "output output_1.2.0 float"],
+    ),
     "any number of arguments": (
         forward(lambda *xs: xs[0] + xs[1]),
         (X, X),
@@ -214,6 +224,27 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     "forward raised RuntimeError: mat1 and mat2": (nn.Linear(5, 2), X, Hints()),
     "forward raised SystemExit": (forward(lambda x: exit(2)), X, Hints()),
     "output output is NaN for the example": (forward(lambda x: x / 0 * 0), X, Hints()),
+    "output a.0 is a str; tensors are served, also in dicts": (
+        forward(lambda x: {"a": ["x"]}),
+        X,
+        Hints(),
+    ),
+    "two outputs have the name a.0": (forward(lambda x: {"a": [x], "a.0": x}), X, Hints()),
+    r"a\\nb: name: 'a\\nb' has a control character": (
+        forward(lambda x: {"a\nb": x}),
+        X,
+        Hints(),
+    ),
+    r"classes.1: 'b\\x85' has a control character": (
+        forward(lambda x: x),
+        X,
+        Hints(classes=["a", "b\x85", "c", "d"]),
+    ),
+    r"x: 'b\\n' has a control character": (
+        forward(lambda x: x),
+        X,
+        hints_of(features=["a", "b\n", "c", "d"]),
+    ),
     "returned a str; tensors are served": (forward(lambda x: "a"), X, Hints()),
     "returned no tensor": (forward(lambda x: {}), X, Hints()),
     "returned a type; tensors are served": (forward(lambda x: Fields), X, Hints()),

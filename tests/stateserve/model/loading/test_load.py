@@ -203,14 +203,16 @@ def change_card(card: Path, **changes: object) -> None:
 
 
 CARDS: dict[str, dict[str, object]] = {
-    "code.class.file: String should match": {"code__file": "../nets.py"},
-    "code.class.file: String should": {"code__file": "/etc/passwd.py"},
-    "golden.file: String should match": {"golden__file": "../model.golden.safetensors"},
+    "code.class.file: '../nets.py' is not a Python file in": {"code__file": "../nets.py"},
+    "code.class.file: '/etc/passwd.py' is not": {"code__file": "/etc/passwd.py"},
+    "is not the name of a file in the card's folder": {
+        "golden__file": "../model.golden.safetensors"
+    },
     "nets.py: not the code of the model card": {"code__sha256": "0" * 64},
-    "code.class.sha256: String should match": {"code__sha256": "0"},
+    "code.class.sha256: '0' is not a SHA-256": {"code__sha256": "0"},
     "golden file of the card, whose SHA-256 differs": {"golden__sha256": "0" * 64},
     "the card is of state 000000000000, but model.pth holds": {"state_sha256": "0" * 64},
-    "code.class.name: String should match": {"code__name": "os.system"},
+    "code.class.name: 'os.system' is not a name of Python": {"code__name": "os.system"},
     "no class Other; it has LeNet": {"code__name": "Other"},
     "nets.py:LeNet has no argument 'n'": {"code__kwargs": {"n": 1}},
     "code.class.kwargs: Dictionary should have at most 100": {

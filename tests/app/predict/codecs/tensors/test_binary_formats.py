@@ -22,6 +22,7 @@ from PIL import Image
 from app.errors import StateserveError
 from app.predict.codecs.tensors.npz_format import TensorNpz
 from app.predict.codecs.tensors.safetensors_format import TensorSafetensors
+from stateserve.checkpoint.writers.stream import npy_header
 from stateserve.model import TensorModel
 from tests import signature_models
 from tests.pictures import saved
@@ -179,6 +180,15 @@ async def test_a_wrong_value_or_shape_is_named(
     assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
 
 
+@pytest.mark.parametrize("shape", [(0, 2), (0, 3), (0, 2**62)])
+async def test_an_array_without_rows_is_named(shape: tuple[int, ...]) -> None:
+    answer = await post(
+        signature_models.same("float32", [-1, 2]), npy_header(np.dtype("<f4"), shape), NPY
+    )
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("the body: no rows; at least one of float32")
+
+
 async def test_nan_is_accepted_if_the_signature_says_so() -> None:
     model = signature_models.same("float32", [-1, 1], finite=False)
     answer = await post(model, npy(np.array([[np.nan], [np.inf]], "f4")), NPY, "application/json")
@@ -292,6 +302,19 @@ async def test_a_picture_is_a_body(media_type: str) -> None:
     assert array.shape == (5,)
     assert (await post(model, b"GIF89a", media_type)).status_code == 422
     assert (await post(model, FILES[0], media_type, media_type)).status_code == 406
+
+
+@pytest.mark.parametrize(
+    "media_type", ["", "application/x-www-form-urlencoded", "application/octet-stream"]
+)
+async def test_a_picture_needs_no_media_type(media_type: str) -> None:
+    model = signature_models.pictures()
+    wanted = (await post(model, FILES[0], "image/png")).content
+    assert (await post(model, FILES[0], media_type)).content == wanted
+    other = await post(model, b'{"instances": []}', media_type)
+    assert other.status_code == 415
+    assert "JSON needs the Content-Type application/json" in other.json()["detail"]
+    assert (await post(signature_models.tokens(), FILES[0], media_type)).status_code == 415
 
 
 async def test_a_form_has_a_file_for_each_instance() -> None:

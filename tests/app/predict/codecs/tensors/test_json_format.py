@@ -198,6 +198,7 @@ def test_a_value_that_is_not_of_the_dtype_is_named_by_its_place(
         ([[[1], [2]]], "/0/0", "a list where a finite number belongs"),
         ("text", "", "a string where a list belongs (float32 of shape [any, 2])"),
         ({"y": []}, "/y", "unknown input; the inputs are x (float32 of shape [any, 2])"),
+        ({"xs": []}, "/xs", "unknown input; the inputs are x (float32 of shape [any, 2]); did you"),
         ({}, "/x", "missing; float32 of shape [any, 2] is needed"),
         ({"x": [[1, 2]], "instances": []}, "/x", "unknown field"),
         ({"instances": []}, "/instances", "empty; at least one instance is needed"),
