@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stateserve.checkpoint.pickles.reader import OPCODES
+from stateserve.checkpoint.pickles.operations import OPCODES
 from stateserve.checkpoint.readers import gguf, numpy_file
 from stateserve.checkpoint.readers.foreign import name_archive, name_foreign, name_text
 from stateserve.checkpoint.readers.onnx import read_onnx

@@ -1,0 +1,211 @@
+"""The pickle machine: a stack of values, which each operation of a pickle changes.
+
+Nothing is imported, and only functions of this project are called. Objects of unknown classes
+become Opaque. The estimated memory of all values is limited.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Key, Opaque
+from stateserve.errors import UnreadableCheckpoint
+from stateserve.text import printable
+
+MAX_KEY_PARTS = 32
+# Names of Python 2.
+OLD_MODULES = {"copy_reg": "copyreg", "__builtin__": "builtins", "cPickle": "pickle"}
+
+
+class Machine:
+    """Stack, marks and memo, and a method for each kind of opcode.
+
+    `memory` is the limit of the estimated bytes of all values; beyond it, a method raises
+    UnreadableCheckpoint.
+    """
+
+    def __init__(
+        self,
+        calls: Mapping[str, Call],
+        persistent_load: Callable[[Any], object] | None,
+        memory: int,
+    ) -> None:
+        self.stack: list[Any] = []
+        self._calls = calls
+        self._persistent_load = persistent_load
+        self._memory = memory
+        self._marks: list[int] = []
+        # Indices count up, but in a damaged file one may be any number.
+        self._memo: list[Any] = []
+        self._odd_memo: dict[int, Any] = {}
+        self._globals: dict[str, Global] = {}
+
+    def spend(self, count: int) -> None:
+        self._memory -= count
+        if self._memory < 0:
+            raise UnreadableCheckpoint("the pickle has far more values than bytes")
+
+    def skip(self, _: Any) -> None:
+        pass
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def push_text(self, text: str | bytes | Blob) -> None:
+        self.spend(100 if isinstance(text, Blob) else len(text) + 30)
+        self.push(text)
+
+    def put(self, index: int | None) -> None:
+        if index is None or index == len(self._memo):
+            self.spend(10)
+            self._memo.append(self.stack[-1])
+        else:
+            self.spend(100)
+            self._odd_memo[index] = self.stack[-1]
+
+    def get(self, index: int) -> None:
+        odd = index in self._odd_memo
+        self.push(self._odd_memo[index] if odd or index < 0 else self._memo[index])
+
+    def mark(self, _: Any) -> None:
+        self._marks.append(len(self.stack))
+
+    def above_mark(self) -> list[Any]:
+        return self.pop(len(self.stack) - self._marks.pop())
+
+    def pop(self, count: int) -> list[Any]:
+        if count > len(self.stack) - (self._marks[-1] if self._marks else 0):
+            raise ValueError("nothing is left on the stack")
+        start = len(self.stack) - max(0, count)
+        items = self.stack[start:]
+        del self.stack[start:]
+        return items
+
+    def drop(self, _: Any) -> None:
+        if self._marks and self._marks[-1] == len(self.stack):
+            self._marks.pop()
+        else:
+            self.pop(1)
+
+    def drop_to_mark(self, _: Any) -> None:
+        self.above_mark()
+
+    def push_tuple(self, items: list[Any]) -> None:
+        self.spend(40 + 8 * len(items))
+        self.push(tuple(items))
+
+    def push_list(self, items: list[Any]) -> None:
+        self.spend(40 + 8 * len(items))
+        self.push(items)
+
+    def push_dict(self, items: list[Any]) -> None:
+        self.push({})
+        self.set_items(items)
+
+    def push_set(self, items: list[Any]) -> None:
+        # The elements of a set would have to be hashed.
+        self.push(Opaque("builtins.set", items=items))
+
+    def append(self, items: list[Any]) -> None:
+        self.spend(8 * len(items))
+        target = self.stack[-1]
+        if type(target) is Opaque:
+            if target.items is None:
+                target.items = []
+            target = target.items
+        if type(target) is not list:
+            raise ValueError("items without a list")
+        target.extend(items)
+
+    def set_items(self, items: list[Any]) -> None:
+        self.spend(50 * len(items))
+        target = self.stack[-1]
+        if type(target) is Opaque:
+            if target.items is None:
+                target.items = {}
+            target = target.items
+        if type(target) is not dict:
+            raise ValueError("entries without a dict")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            target[_hashable(key)] = value
+
+    def build(self, _: Any) -> None:
+        (state,) = self.pop(1)
+        target = self.stack[-1]
+        if type(target) is Opaque:
+            target.state = state
+        elif hasattr(target, "set_state"):
+            target.set_state(state)
+        elif type(target) not in (dict, list, Global):
+            raise ValueError(f"a {type(target).__name__} with attributes")
+        # The attributes of a state_dict are its versions: no tensor is in them.
+
+    def load_global(self, path: str) -> None:
+        module, _, name = path.partition(" ")
+        # In one line, since it is shown.
+        name = printable(f"{OLD_MODULES.get(module, module)}.{name}")
+        if name not in self._globals:
+            self.spend(len(name) + 200)
+            self._globals[name] = Global(name)
+        self.push(self._globals[name])
+
+    def load_stacked_global(self, _: Any) -> None:
+        module, name = self.pop(2)
+        if type(module) is not str or type(name) is not str:
+            raise ValueError("a global without a name")
+        self.load_global(f"{module} {name}")
+
+    def call(self, _: Any) -> None:
+        function, arguments = self.pop(2)
+        if type(arguments) is not tuple:
+            raise ValueError("a call without arguments")
+        self._call(function, arguments)
+
+    def _call(self, function: object, arguments: tuple[Any, ...]) -> None:
+        if type(function) is Global and function.name in self._calls:
+            self.spend(200 + sum(map(_length, arguments)))
+            self.push(self._calls[function.name](*arguments))
+        else:
+            self.push(Opaque(_callee(function), arguments))
+
+    def make_old_instance(self, path: str) -> None:
+        arguments = tuple(self.above_mark())
+        self.load_global(path)
+        self._call(self.pop(1)[0], arguments)
+
+    def make_old_object(self, _: Any) -> None:
+        function, *arguments = self.above_mark()
+        self._call(function, tuple(arguments))
+
+    def make_with_keywords(self, _: Any) -> None:
+        function, arguments, keywords = self.pop(3)
+        self.push(Opaque(_callee(function), (arguments, keywords)))
+
+    def load_persistent(self, _: Any) -> None:
+        self.load_persistent_text(self.pop(1)[0])
+
+    def load_persistent_text(self, persistent_id: Any) -> None:
+        if self._persistent_load is None:
+            self.push(Opaque("a persistent id", (persistent_id,)))
+        else:
+            self.spend(300)
+            self.push(self._persistent_load(persistent_id))
+
+
+def _callee(function: object) -> str:
+    if isinstance(function, Global | Opaque):
+        return function.name
+    raise ValueError("a call of what is no function")
+
+
+def _length(value: object) -> int:
+    """What a call of this project may copy."""
+    return 60 * len(value) if type(value) in (list, tuple, dict) else 0  # type: ignore[arg-type]
+
+
+def _hashable(key: object) -> object:
+    # Hashing a nested tuple may never end, or overflow the C stack.
+    if type(key) in (str, int, bool, float, type(None)):
+        return key
+    if type(key) is tuple and len(key) <= MAX_KEY_PARTS:
+        return key if all(type(part) in (str, int) for part in key) else Key(key)
+    return Key(key)
