@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.arrays import value_chunks as value_chunks
     from stateserve.checkpoint.atomic_write import write_atomically as write_atomically
     from stateserve.checkpoint.checkpoint import Checkpoint as Checkpoint
-    from stateserve.checkpoint.content import FoundState as FoundState
     from stateserve.checkpoint.content import Node as Node
     from stateserve.checkpoint.description import describe as describe
     from stateserve.checkpoint.dtypes import DTYPES as DTYPES
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
+    from stateserve.checkpoint.found_states import FoundState as FoundState
     from stateserve.checkpoint.pickles.objects import Opaque as Opaque
     from stateserve.checkpoint.read import read_plain_state as read_plain_state
     from stateserve.checkpoint.read import read_state as read_state
@@ -59,11 +59,12 @@ __getattr__ = lazy_exports(
         ),
         "atomic_write": ("write_atomically",),
         "checkpoint": ("Checkpoint",),
-        "content": ("FoundState", "Node"),
+        "content": ("Node",),
         "description": ("describe",),
         "dtypes": ("DTYPES",),
         "writers.encode": ("CODECS", "encode_state"),
         "files": ("read_regular_file",),
+        "found_states": ("FoundState",),
         "pickles.objects": ("Opaque",),
         "read": ("read_plain_state", "read_state"),
         "readers.safetensors_file": ("decode_safetensors",),

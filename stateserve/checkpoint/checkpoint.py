@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Self
 
 from stateserve.checkpoint.arrays import Array, State
-from stateserve.checkpoint.content import FoundState, Node, find_states, flatten, walk
+from stateserve.checkpoint.content import Node, walk
 from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.dtypes import PLAIN
+from stateserve.checkpoint.found_states import FoundState, find_states, flatten
 from stateserve.checkpoint.open_files import OpenFiles
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.folder import find_in_folder
 from stateserve.checkpoint.readers.formats import SUFFIXES, Content
+from stateserve.checkpoint.refusals import listing, why_no_state, why_no_tensor, why_unsafe
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
-
-MOST_LISTED = 20
 
 
 class Checkpoint:
@@ -76,7 +76,7 @@ class Checkpoint:
                 tensors, others = flatten(node.value)
                 if tensors:
                     return FoundState(key, "state", tensors, others)
-        raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {self._listing()}")
+        raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {listing(self.states)}")
 
     def _only_state(self) -> FoundState:
         if "" in self.states:
@@ -84,17 +84,10 @@ class Checkpoint:
         wanted = [state for state in self.states.values() if state.kind != "optimizer"]
         wanted = wanted or list(self.states.values())
         if not wanted and isinstance(self.root, Opaque):
-            raise UnsafeCheckpoint(f"{self.path}: {self._why_unsafe(self.root)}")
+            raise UnsafeCheckpoint(f"{self.path}: {why_unsafe(self.root, self.states)}")
         if len(wanted) != 1:
-            raise StateMismatch(f"{self.path}: {_what(self.root)}; {self._listing()}")
+            raise StateMismatch(f"{self.path}: {why_no_state(self.root, self.states)}")
         return wanted[0]
-
-    def _listing(self) -> str:
-        keys = [f"{key!r:.100}" for key in self.states]
-        if not keys:
-            return "it holds no state_dict"
-        more = f" and {len(keys) - MOST_LISTED} more" if len(keys) > MOST_LISTED else ""
-        return f"its states are at {', '.join(keys[:MOST_LISTED])}{more}: choose one with --key"
 
     def read(self, key: str | None = None) -> State:
         """Read the state at `key`: arrays that own their memory. Raises CheckpointError."""
@@ -106,23 +99,12 @@ class Checkpoint:
         Raises UnsafeCheckpoint, StateMismatch or UnreadableCheckpoint.
         """
         if isinstance(self.root, Opaque):
-            raise UnsafeCheckpoint(f"{self.path}: {self._why_unsafe(self.root)}")
+            raise UnsafeCheckpoint(f"{self.path}: {why_unsafe(self.root, self.states)}")
         if not isinstance(self.root, dict):
-            raise StateMismatch(f"{self.path}: {_what(self.root)}, not a state_dict")
+            raise StateMismatch(f"{self.path}: {why_no_state(self.root, self.states)}")
         for name, value in self.root.items():
             self._require_tensor(name, value)
         return self._read(self.root)
-
-    def _why_unsafe(self, root: Opaque) -> str:
-        if self.states:
-            return (
-                f"holds a whole module, {root.name:.200}, not a state_dict. Its code is not run; "
-                "for its state alone: stateserve convert IN OUT"
-            )
-        return (
-            f"holds a {root.name:.200}, not a state_dict. If you trust the file: stateserve "
-            "convert --trust-pickle IN OUT runs the code in it"
-        )
 
     def _require_tensor(self, name: object, value: object) -> None:
         if isinstance(name, str) and isinstance(value, LazyTensor):
@@ -133,10 +115,7 @@ class Checkpoint:
                 f"{where} is a {value.name:.200}, which only the file's own code could make, not a "
                 "tensor: this is not a state_dict"
             )
-        kind = "tensor" if isinstance(value, LazyTensor) else type(value).__name__
-        wanted = [key for key, state in self.states.items() if key and state.kind == "state"]
-        hint = f"; for one in it: stateserve convert --key {wanted[0]} IN OUT" if wanted else ""
-        raise StateMismatch(f"{where} is a {kind}, not a tensor: this is not a state_dict{hint}")
+        raise StateMismatch(f"{where} {why_no_tensor(value, self.states)}")
 
     def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
         for name, tensor in tensors.items():
@@ -180,10 +159,6 @@ class Checkpoint:
                 file.require_unchanged()
         except CheckpointError as error:
             raise type(error)(f"{self.path}: {error}") from None
-
-
-def _what(root: object) -> str:
-    return f"holds a {describe(root)}" if not isinstance(root, LazyTensor) else "holds one tensor"
 
 
 def _suffix_notes(path: Path, found: str) -> list[str]:

@@ -1,7 +1,9 @@
 """Values of a checkpoint as short texts: scalars as Python writes them, others by kind and size."""
 
+from collections.abc import Sequence
+
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.pickles.arrays import PickledArray, PickledDtype
+from stateserve.checkpoint.pickles.arrays import PickledDtype, PickledScalar
 from stateserve.checkpoint.pickles.objects import Blob, Global, Key, Opaque
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
@@ -24,7 +26,7 @@ def describe(value: object) -> str:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    if isinstance(value, PickledArray) and value.shape == () and value.dtype in DTYPES:
+    if isinstance(value, PickledScalar) and value.dtype in DTYPES:
         return f"{value.array().item()!r} ({value.dtype})"
     if isinstance(value, LazyTensor):
         return f"{value.dtype} {list(value.shape)}"
@@ -51,7 +53,12 @@ def _describe_container(value: object) -> str:
 
 def _describe_opaque(value: Opaque) -> str:
     """The class, with its arguments if they are few and plain, as of torch.device('cpu')."""
-    plain = (str, int, float, bool, type(None))
-    if len(value.arguments) <= 8 and all(type(part) in plain for part in value.arguments):
+    if is_plain(value.arguments):
         return f"{value.name}({', '.join(describe(part) for part in value.arguments)})"
     return value.name
+
+
+def is_plain(arguments: Sequence[object]) -> bool:
+    """Whether they are few and short, so that an object is described with them."""
+    plain = (str, int, float, bool, type(None))
+    return len(arguments) <= 8 and all(type(each) in plain for each in arguments)

@@ -78,11 +78,14 @@ def _from_buffer(content: object, dtype: object, shape: object, order: object) -
     return array
 
 
+class PickledScalar(PickledArray):
+    """A NumPy scalar, such as the best accuracy: an array of no dimensions, but no tensor."""
+
+
 def _scalar(dtype: object, content: object = b"") -> object:
-    """A NumPy scalar, as an array of no dimensions."""
     if not isinstance(dtype, PickledDtype) or not isinstance(content, bytes | str):
         return Opaque("numpy.generic", (dtype, content))
-    array = PickledArray()
+    array = PickledScalar()
     array.fill((), dtype, False, content)
     return array
 

@@ -5,6 +5,7 @@ Source: torch/_utils.py and torch/storage.py.
 
 from collections.abc import Mapping, Sequence
 
+from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.arrays import NUMPY_CALLS, PickledArray
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Opaque
 from stateserve.checkpoint.sources import Memory, Source
@@ -28,6 +29,11 @@ STORAGE_DTYPES = {
     "QUInt8Storage": "quint8",
     "QInt32Storage": "qint32",
     "UntypedStorage": "uint8",
+}
+# The place of the values among the parts of a sparse tensor, behind one index or two.
+SPARSE = {
+    "torch.sparse_coo": 1,
+    **dict.fromkeys([f"torch.sparse_{kind}" for kind in ("csr", "csc", "bsr", "bsc")], 2),
 }
 WIDTHS = {"qint8": 1, "quint8": 1, "qint32": 4}
 
@@ -60,6 +66,33 @@ def rebuild(
     # The seventh argument of _v2 is metadata, that of _v3 the dtype.
     name = dtype.name.removeprefix("torch.") if isinstance(dtype, Global) else storage.dtype
     return LazyTensor(storage, name, size, stride, offset)
+
+
+def _rebuild_quantised(
+    storage: object, offset: int, size: Sequence[int], stride: Sequence[int], *_: object
+) -> LazyTensor:
+    """torch._utils._rebuild_qtensor: a tensor of integers, of which the scale is not read."""
+    return rebuild(storage, offset, size, stride)
+
+
+def _rebuild_sparse(layout: object, parts: object) -> LazyTensor:
+    """A sparse tensor is listed; its dtype is such as "sparse_coo float32", its bytes are those
+    of the values that it has."""
+    name = layout.arguments[0] if isinstance(layout, Opaque) and layout.arguments else None
+    if name not in SPARSE or type(parts) is not tuple:
+        raise ValueError("a sparse tensor without its parts")
+    values, size = parts[SPARSE[name] : SPARSE[name] + 2]
+    if not isinstance(values, LazyTensor) or type(size) not in (tuple, list):
+        raise ValueError("a sparse tensor without values or a shape")
+    return LazyTensor(values.storage, f"{name.removeprefix('torch.')} {values.dtype}", size)
+
+
+def _rebuild_meta(dtype: object, size: Sequence[int], *_: object) -> LazyTensor:
+    """A tensor on the device "meta": a shape and a dtype without values."""
+    if not isinstance(dtype, Global) or type(size) not in (tuple, list):
+        raise ValueError("a tensor without a dtype or a shape")
+    name = dtype.name.removeprefix("torch.")
+    return LazyTensor(Storage(Memory(b"")), f"meta {name if name in DTYPES else 'unknown'}", size)
 
 
 def _rebuild_parameter(data: object, *_: object) -> object:
@@ -111,6 +144,10 @@ REBUILD: dict[str, Call] = {
     "torch._utils._rebuild_parameter": _rebuild_parameter,
     "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
     "torch._utils._rebuild_device_tensor_from_numpy": _rebuild_from_numpy,
+    "torch._utils._rebuild_qtensor": _rebuild_quantised,
+    "torch._utils._rebuild_sparse_tensor": _rebuild_sparse,
+    "torch._utils._rebuild_sparse_csr_tensor": _rebuild_sparse,
+    "torch._utils._rebuild_meta_tensor_no_storage": _rebuild_meta,
     "torch.nn.parameter.Parameter": _parameter,
     "torch.nn.parameter.Buffer": _parameter,
 }

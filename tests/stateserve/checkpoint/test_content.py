@@ -16,8 +16,9 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint.checkpoint import Checkpoint
-from stateserve.checkpoint.content import MAX_DEPTH, find_states, walk
+from stateserve.checkpoint.content import MAX_DEPTH, walk
 from stateserve.checkpoint.description import describe
+from stateserve.checkpoint.found_states import find_states
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.torch_file import read_pickled
 from stateserve.checkpoint.sources import Memory
@@ -120,7 +121,7 @@ def test_states_are_found_at_any_depth_and_optimizers_told_apart(tmp_path: Path)
         checkpoint.state()
     # Any part of the content has a key.
     assert list(checkpoint.state("nets/ema").tensors) == ["shadow.weight", "shadow.bias"]
-    assert list(checkpoint.state("rng").tensors) == [""]
+    assert list(checkpoint.state("rng").tensors) == ["tensor"]
     with pytest.raises(StateMismatch, match="no tensors at 'net'; its states are at"):
         checkpoint.state("net")
 

@@ -165,9 +165,9 @@ def test_a_view_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
 
 EXOTIC: dict[str, Callable[[], torch.Tensor]] = {
     "'weight' is complex64, which is not": lambda: torch.zeros(2, dtype=torch.complex64),
-    "_rebuild_sparse_tensor": lambda: torch.eye(2).to_sparse(),
-    "_rebuild_qtensor": lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
-    "_rebuild_meta_tensor_no_storage": lambda: torch.zeros(2, device="meta"),
+    "is sparse_coo float32, which is not": lambda: torch.eye(2).to_sparse(),
+    "is qint8, which is not": lambda: torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8),
+    "is meta float32, which is not": lambda: torch.zeros(2, device="meta"),
     "float4_e2m1fn_x2": lambda: torch.zeros(2, dtype=torch.uint8).view(torch.float4_e2m1fn_x2),
 }
 

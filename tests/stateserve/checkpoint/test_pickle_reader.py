@@ -11,9 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stateserve.checkpoint.content import find_states, walk
+from stateserve.checkpoint.content import walk
 from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.dtypes import PLAIN
+from stateserve.checkpoint.found_states import find_states
 from stateserve.checkpoint.pickles.reader import MAX_STEPS, read_pickle
 from stateserve.checkpoint.pickles.tensors import CALLS
 from stateserve.checkpoint.readers.formats import read_content

@@ -1,0 +1,83 @@
+"""Why the content of a file is no state_dict, and how to get one from it."""
+
+from collections.abc import Mapping
+
+from stateserve.checkpoint.content import walk
+from stateserve.checkpoint.description import describe
+from stateserve.checkpoint.found_states import FoundState
+from stateserve.checkpoint.pickles.arrays import PickledArray
+from stateserve.checkpoint.pickles.objects import Blob, Opaque
+from stateserve.checkpoint.tensors import LazyTensor
+
+MOST_LISTED = 20
+# Libraries whose objects are no modules of torch.
+OTHER_LIBRARIES = {
+    *("sklearn", "xgboost", "lightgbm", "catboost", "pandas", "numpy", "scipy", "joblib", "keras"),
+    *("tensorflow", "jax", "jaxlib", "flax", "builtins", "collections", "argparse", "pathlib"),
+}
+
+
+def why_no_state(root: object, states: Mapping[str, FoundState]) -> str:
+    """Of content in which no state is found, or several."""
+    return f"holds {_what(root)}; {listing(states)}"
+
+
+def listing(states: Mapping[str, FoundState]) -> str:
+    if not states:
+        return "it holds no state_dict"
+    keys = [f"{key!r:.100}" for key in states]
+    more = f" and {len(keys) - MOST_LISTED} more" if len(keys) > MOST_LISTED else ""
+    return f"its states are at {', '.join(keys[:MOST_LISTED])}{more}: choose one with --key"
+
+
+def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
+    """Of an object where a state_dict belongs. Its code is not run.
+
+    --trust-pickle is named only if that code may make a module or a state_dict.
+    """
+    name = f"{root.name:.200}"
+    if states:
+        kind = "whole module, " if "" in states and states[""].kind == "module" else ""
+        return (
+            f"holds a {kind}{name}, not a state_dict. Its code is not run; for its state alone: "
+            "stateserve convert IN OUT"
+        )
+    if name.startswith("__torch__."):
+        return (
+            "a TorchScript module without parameters: torch.jit.freeze has made constants of them; "
+            "take the module that it was made from"
+        )
+    if isinstance(root.state, dict) and "_modules" in root.state:
+        return f"holds a whole module, {name}, without parameters that can be read as data"
+    if root.name.partition(".")[0] in OTHER_LIBRARIES or not _may_hide_tensors(root):
+        return f"holds a {name}, which is neither a state_dict nor a module of torch"
+    return (
+        f"holds a {name}, not a state_dict. If you trust the file: stateserve convert "
+        "--trust-pickle IN OUT runs the code in it"
+    )
+
+
+def _may_hide_tensors(root: Opaque) -> bool:
+    """Whether tensors of torch are in it, or bytes that its code could make tensors of."""
+    values = (node.value for node in walk(root))
+    return any(
+        isinstance(value, bytes | Blob)
+        or (isinstance(value, LazyTensor) and not isinstance(value, PickledArray))
+        for value in values
+    )
+
+
+def why_no_tensor(value: object, states: Mapping[str, FoundState]) -> str:
+    """Of an entry where each is to be a tensor."""
+    kind = "tensor" if isinstance(value, LazyTensor) else type(value).__name__
+    wanted = [key for key, state in states.items() if key and state.kind == "state"]
+    hint = f"; for one in it: stateserve convert --key {wanted[0]} IN OUT" if wanted else ""
+    return f"is a {kind}, not a tensor: this is not a state_dict{hint}"
+
+
+def _what(root: object) -> str:
+    if isinstance(root, dict | list | tuple) and not root:
+        return f"an empty {type(root).__name__}"
+    if isinstance(root, dict | list | tuple | Opaque):
+        return f"a {describe(root)}"
+    return describe(root)
