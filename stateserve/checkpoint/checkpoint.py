@@ -134,7 +134,7 @@ class Checkpoint:
     def _require_readable(self, name: str, tensor: LazyTensor) -> None:
         try:
             if tensor.dtype not in PLAIN:
-                raise StateMismatch(f"is {tensor.dtype}, which is not served or shown")
+                raise StateMismatch(f"is {tensor.dtype}, which is not served or converted")
             tensor.require_held()
         except CheckpointError as error:
             raise type(error)(f"{self.path}: {name!r:.100} {error}") from None

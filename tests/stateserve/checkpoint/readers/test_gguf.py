@@ -50,7 +50,7 @@ def test_tensors_and_metadata_are_read(tmp_path: Path) -> None:
     tensors = checkpoint.states[""].tensors
     np.testing.assert_array_equal(tensors["w"].array(), np.arange(6).reshape(2, 3))
     assert (tensors["q"].dtype, tensors["q"].shape, tensors["q"].nbytes) == ("Q8_0", (2, 64), 136)
-    with pytest.raises(StateMismatch, match="'q' is Q8_0, which is not served or shown"):
+    with pytest.raises(StateMismatch, match="'q' is Q8_0, which is not served or converted"):
         checkpoint.read()
 
 
