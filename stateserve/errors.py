@@ -6,6 +6,7 @@ StateserveError
 │   ├── UnsafeCheckpoint       loading it would run the pickle's own code
 │   ├── CodeFailed             the model's code is missing, changed, or raises an error
 │   │   └── CodeNotAllowed     loading the model would run a Python file without permission
+│   ├── InvalidConversion      options of a conversion that do not fit the state or the format
 │   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
 ├── DeviceNotFound             this machine has no such device
@@ -42,6 +43,10 @@ class CodeFailed(CheckpointError):
 
 
 class CodeNotAllowed(CodeFailed):
+    pass
+
+
+class InvalidConversion(CheckpointError):
     pass
 
 

@@ -1,7 +1,6 @@
-"""The commands convert and state."""
+"""The command state, and an option that others share."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,26 +16,6 @@ Key = Annotated[
     str | None,
     typer.Option(help="The state's place in a file of several, such as model/state_dict."),
 ]
-
-
-def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN")],
-    target: Annotated[Path, typer.Argument(metavar="OUT")],
-    key: Key = None,
-    trust_pickle: Annotated[
-        bool,
-        typer.Option("--trust-pickle", help="Run the code in IN, for what cannot be read as data."),
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write a checkpoint in another format: .pth, .safetensors or .pickle, by suffix."""
-    from stateserve.model import convert as convert_checkpoint
-
-    written = convert_checkpoint(source, target, key=key, trust_pickle=trust_pickle)
-    if as_json:
-        print_json({"file": str(target), "tensors": len(written)})
-    else:
-        console.print(f"wrote {target}: {len(written)} tensors")
 
 
 def state(

@@ -11,7 +11,8 @@ import typer
 
 from app import __version__
 from app.cli.card import card
-from app.cli.checkpoints import convert, state
+from app.cli.checkpoints import state
+from app.cli.convert import convert
 from app.cli.diff import diff
 from app.cli.inspection.command import inspect
 from app.cli.keys import keys

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.atomic_write import write_atomically as write_atomically
     from stateserve.checkpoint.checkpoint import Checkpoint as Checkpoint
     from stateserve.checkpoint.content import Node as Node
+    from stateserve.checkpoint.conversion.conversion import Conversion as Conversion
+    from stateserve.checkpoint.conversion.conversion import Converted as Converted
+    from stateserve.checkpoint.conversion.convert import convert as convert
+    from stateserve.checkpoint.conversion.options import AS_IT_IS as AS_IT_IS
+    from stateserve.checkpoint.conversion.options import ConvertOptions as ConvertOptions
+    from stateserve.checkpoint.conversion.source_state import SourceState as SourceState
     from stateserve.checkpoint.description import describe as describe
     from stateserve.checkpoint.dtypes import DTYPES as DTYPES
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
+    from stateserve.checkpoint.shared_memory import ties as ties
     from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
     from stateserve.checkpoint.tensors import array_chunks as array_chunks
     from stateserve.checkpoint.writers.encode import CODECS as CODECS
@@ -60,6 +67,13 @@ __getattr__ = lazy_exports(
         "atomic_write": ("write_atomically",),
         "checkpoint": ("Checkpoint",),
         "content": ("Node",),
+        "conversion.conversion": ("Conversion", "Converted"),
+        "conversion.convert": ("convert",),
+        "conversion.options": (
+            "AS_IT_IS",
+            "ConvertOptions",
+        ),
+        "conversion.source_state": ("SourceState",),
         "description": ("describe",),
         "dtypes": ("DTYPES",),
         "writers.encode": ("CODECS", "encode_state"),
@@ -71,6 +85,7 @@ __getattr__ = lazy_exports(
         "readers.torch_file": ("MAGIC_NUMBER",),
         "sha256": ("state_sha256", "tensor_sha256"),
         "writers.stream": ("Chunks", "Stream", "npy_header", "stream_npy", "stream_safetensors"),
+        "shared_memory": ("ties",),
         "tensors": ("LazyTensor", "array_chunks"),
         "writers.torch_file": ("stream_legacy_pth", "stream_pickle", "stream_pth"),
     },

@@ -2,15 +2,19 @@
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 
-def write_atomically(files: Mapping[Path, bytes]) -> None:
-    """Write each file to a temporary file in its folder, fsync all, then rename all.
+def write_atomically(
+    files: Mapping[Path, bytes | Iterable[bytes | memoryview]],
+    confirm: Callable[[], object] = lambda: None,
+) -> None:
+    """Write each file to a temporary file in its folder, fsync all, then rename all in order.
 
-    An error before the first rename (disk full, fsync) leaves the old files whole and no
-    temporary file behind. Raises OSError.
+    A content may be an iterable of its parts. `confirm` is called before the first rename. An
+    error until then (disk full, fsync, of a content or of `confirm`) leaves the old files whole
+    and no temporary file behind. Raises OSError.
     """
     staged: list[tuple[str, Path]] = []
     try:
@@ -18,12 +22,8 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             staged.append((temporary, path))
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                # mkstemp sets mode 0600, but a server under another user reads the model.
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
+            _write(descriptor, path, (content,) if isinstance(content, bytes) else content)
+        confirm()
         for temporary, path in staged:
             os.replace(temporary, path)
     finally:
@@ -31,6 +31,20 @@ def write_atomically(files: Mapping[Path, bytes]) -> None:
             Path(temporary).unlink(missing_ok=True)
     for folder in {path.parent for path in files}:
         _sync_folder(folder)
+
+
+def _write(descriptor: int, path: Path, parts: Iterable[bytes | memoryview]) -> None:
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            # mkstemp sets mode 0600, but a server under another user reads the model.
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

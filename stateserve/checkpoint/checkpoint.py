@@ -119,25 +119,29 @@ class Checkpoint:
 
     def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
         for name, tensor in tensors.items():
-            self._require_readable(name, tensor)
-        # Two tensors may share one storage, such as tied embeddings; many may not.
-        if sum(tensor.nbytes for tensor in tensors.values()) > 2 * self._size():
-            raise StateMismatch(f"{self.path}: the tensors claim more than twice the file's bytes")
+            if tensor.dtype not in PLAIN:
+                raise StateMismatch(
+                    f"{self.path}: {name!r:.100} is {tensor.dtype}, which is not served or converted"
+                )
+        self.require_held(tensors)
         state = {name: self.read_tensor(name, tensor) for name, tensor in tensors.items()}
         self.verify({tensor.storage for tensor in tensors.values()})
         return state
 
+    def require_held(self, tensors: Mapping[str, LazyTensor]) -> None:
+        """Raise StateMismatch if the tensors claim more elements than the file has."""
+        for name, tensor in tensors.items():
+            try:
+                tensor.require_held()
+            except CheckpointError as error:
+                raise type(error)(f"{self.path}: {name!r:.100} {error}") from None
+        # Two tensors may share one storage, such as tied embeddings; many may not.
+        if sum(tensor.nbytes for tensor in tensors.values()) > 2 * self._size():
+            raise StateMismatch(f"{self.path}: the tensors claim more than twice the file's bytes")
+
     def _size(self) -> int:
         """The bytes of all files, once inflated."""
         return max(self._inflated, sum(file.size for file in self._files.opened.values()))
-
-    def _require_readable(self, name: str, tensor: LazyTensor) -> None:
-        try:
-            if tensor.dtype not in PLAIN:
-                raise StateMismatch(f"is {tensor.dtype}, which is not served or converted")
-            tensor.require_held()
-        except CheckpointError as error:
-            raise type(error)(f"{self.path}: {name!r:.100} {error}") from None
 
     def read_tensor(self, name: str, tensor: LazyTensor) -> Array:
         """Raises CheckpointError, one line with the path and the name."""

@@ -40,7 +40,7 @@ class LazyTensor:
         _require_counts((self.offset,), "offset")
         if not len(self.strides) == len(self.shape) <= MAX_DIMENSIONS:
             raise ValueError("not a tensor: shape and strides of different lengths")
-        if self.dtype in DTYPES and self.size and self._extent()[1] > self.storage.nbytes:
+        if self.dtype in DTYPES and self.size and self.extent()[1] > self.storage.nbytes:
             raise ValueError(
                 f"a tensor of shape {list(self.shape)} past the end of its storage of "
                 f"{self.storage.nbytes} bytes"
@@ -94,7 +94,7 @@ class LazyTensor:
         dtype = self.numpy_dtype
         if self.size == 0:
             return np.empty(self.shape, dtype)
-        start, end = self._extent()
+        start, end = self.extent()
         raw = self._read(start, end - start, dtype)
         if self.contiguous:
             return raw.reshape(self.shape)
@@ -119,7 +119,7 @@ class LazyTensor:
             count = min(elements, self.size - at)
             yield self._read(start + at * dtype.itemsize, count * dtype.itemsize, dtype)
 
-    def _extent(self) -> tuple[int, int]:
+    def extent(self) -> tuple[int, int]:
         """The first byte of the elements, and the one after the last."""
         width = self.numpy_dtype.itemsize
         last = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))

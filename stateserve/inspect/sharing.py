@@ -1,29 +1,10 @@
-"""Tensors that share memory, and tensors of equal values."""
+"""Tensors of equal values that are not tied."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 
-import numpy as np
-
-from stateserve.checkpoint import LazyTensor, Values, dtype_name
-
-
-def ties(state: Mapping[str, Values]) -> list[list[str]]:
-    """Names of the same elements of the same storage, as of tied embeddings. Reads no values."""
-    places: defaultdict[Hashable, list[str]] = defaultdict(list)
-    for name, values in state.items():
-        if 0 not in values.shape:
-            place = (dtype_name(values), tuple(values.shape), _place(values))
-            places[place].append(name)
-    return [names for names in places.values() if len(names) > 1]
-
-
-def _place(values: Values) -> Hashable:
-    if isinstance(values, LazyTensor):
-        return id(values.storage), values.offset, values.strides
-    if isinstance(values, np.ndarray):
-        return values.__array_interface__["data"][0], values.strides
-    return values.data_ptr(), values.stride()
+from stateserve.checkpoint import Values, dtype_name
+from stateserve.checkpoint import ties as ties
 
 
 def equal_tensors(state: Mapping[str, Values], hashes: Mapping[str, str]) -> list[list[str]]:

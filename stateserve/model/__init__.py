@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from stateserve.model.backends.backend import Arrays as Arrays
     from stateserve.model.backends.backend import BackendChoice as BackendChoice
     from stateserve.model.backends.backend import require_device as require_device
-    from stateserve.model.card import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
     from stateserve.model.card import Golden as Golden
-    from stateserve.model.card import card_path as card_path
+    from stateserve.model.card_location import CARD_SUFFIX as CARD_SUFFIX
+    from stateserve.model.card_location import card_path as card_path
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
-    from stateserve.model.conversion.convert import convert as convert
+    from stateserve.model.conversion.convert import convert_model as convert_model
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.inference.hint_forms import hints_of as hints_of
@@ -92,12 +92,13 @@ __getattr__ = lazy_exports(
             "to_tensors",
         ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
-        "card": ("Architecture", "CARD_SUFFIX", "Card", "Golden", "card_path"),
+        "card": ("Architecture", "Card", "Golden"),
+        "card_location": ("CARD_SUFFIX", "card_path"),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
-        "conversion.convert": ("convert",),
+        "conversion.convert": ("convert_model",),
         "feature": ("Feature",),
         "layers": (
             "describe_architecture",

@@ -32,7 +32,6 @@ from stateserve.model.training_record import MAX_CLASSES, Hyperparameters, Metri
 
 # Far more than the training rows that a card may hold; checked in about a second.
 MAX_BYTES = 2**23
-CARD_SUFFIX = ".json"
 MAX_FEATURES = 10_000
 NUMBERS = re.compile(r"\[\n([^\[\]{}\"]+)\n *\]")
 NO_CARD = (
@@ -171,10 +170,6 @@ def on_lines(text: str) -> bytes:
     # A JSON string has no line break, so names do not change.
     text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
     return (text + "\n").encode()
-
-
-def card_path(checkpoint: Path) -> Path:
-    return checkpoint.with_suffix(CARD_SUFFIX)
 
 
 def read_card(path: Path) -> Card:

@@ -1,6 +1,5 @@
 """The command inspect and its options."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ import typer
 from app.cli.checkpoints import Key
 from app.cli.names_options import Only
 from app.cli.output import AsJson, print_json
+from app.cli.progress import progress
 from stateserve.errors import StateMismatch
 
 if TYPE_CHECKING:
@@ -131,11 +131,13 @@ def _spectra(tensors: "Mapping[str, LazyTensor]") -> "dict[str, Spectrum | str]"
 def _progress(
     what: str, tensors: "Mapping[str, LazyTensor]"
 ) -> "Iterator[Callable[[str], object]]":
-    """A bar on standard error, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
+    """A bar that goes on with the name of each tensor."""
+    total, done = sum(tensor.nbytes for tensor in tensors.values()), 0
 
-    hidden = not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=hidden) as bar:
-        task = bar.add_task(what, total=sum(tensor.nbytes for tensor in tensors.values()))
-        yield lambda name: bar.advance(task, tensors[name].nbytes)
+    def advance(name: str) -> None:
+        nonlocal done
+        done += tensors[name].nbytes
+        update(done, total)
+
+    with progress(what) as update:
+        yield advance

@@ -4,9 +4,9 @@ import pickle
 import struct
 from collections.abc import Callable, Mapping
 
-from stateserve.checkpoint.arrays import Values, as_array, dtype_name
+from stateserve.checkpoint.arrays import Values, dtype_name
 from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER
-from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.writers.pickle import (
     CLASSES,
     STOP,
@@ -60,19 +60,12 @@ def _pickled(state: Mapping[str, Values], storage: Callable[[str], bytes]) -> by
 def _storage_keys(state: Mapping[str, Values]) -> dict[str, str]:
     """A key for each name; names of the same elements of the same memory have the same key."""
     keys: dict[object, str] = {}
+    for name, tensor in state.items():
+        element_bytes(name, tensor)
     return {
-        name: keys.setdefault(_identity(name, tensor), str(len(keys)))
+        name: keys.setdefault(identity(name, tensor), str(len(keys)))
         for name, tensor in state.items()
     }
-
-
-def _identity(name: str, tensor: Values) -> object:
-    element_bytes(name, tensor)
-    if isinstance(tensor, LazyTensor):
-        return id(tensor.storage), tensor.dtype, tensor.shape, tensor.strides, tensor.offset
-    array = as_array(tensor)
-    place = array.__array_interface__["data"][0]
-    return (place, array.dtype, array.shape, array.strides) if array.size else name
 
 
 def stream_legacy_pth(state: Mapping[str, Values]) -> Stream:

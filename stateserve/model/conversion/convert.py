@@ -1,43 +1,58 @@
-"""Convert a checkpoint to another format, without torch and without running code in it."""
+"""Convert a checkpoint and its model card; without torch, unless the file's code is to be run."""
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 from stateserve.checkpoint import (
-    State,
-    encode_state,
+    AS_IT_IS,
+    Conversion,
+    Converted,
+    ConvertOptions,
+    SourceState,
     read_regular_file,
-    read_state,
-    write_atomically,
 )
-from stateserve.model.card import card_path
-from stateserve.model.loading.card_file import read_any_card
-from stateserve.model.model_card import ModelCard
+from stateserve.errors import CardMismatch
+from stateserve.model.card_location import card_path
 
 
-def convert(
-    source: Path, target: Path, *, key: str | None = None, trust_pickle: bool = False
-) -> State:
-    """Write the state of `source` at `key`, or its only one, to `target`; the card goes along.
+def convert_model(
+    source: Path,
+    target: Path,
+    options: ConvertOptions = AS_IT_IS,
+    *,
+    trust_pickle: bool = False,
+    done: Callable[[int, int], object] = lambda *_: None,
+) -> Converted:
+    """Write the state of `source` to `target` as stateserve.checkpoint.convert does, and its card.
 
-    The format of `target` is that of its suffix. With `trust_pickle`, the code in `source` is
-    run, to take the state of a module that cannot be read as data. Raises CheckpointError or
-    OSError.
+    The card goes along unless names or dtypes change, since it is of the state before. With
+    `trust_pickle`, the code in `source` is run, to take the state of a module that cannot be read
+    as data. `done` is called with the bytes that are written and all bytes. Raises
+    CheckpointError, InvalidNames or OSError.
     """
-    if not target.parent.is_dir():
-        # Creating the folder would hide a misspelt path.
-        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
-    state = _unpickle_trusted(source) if trust_pickle else read_state(source, key)
-    files = {target: encode_state(state, target)}
-    if card_path(source).exists() and card_path(source) != card_path(target):
-        files |= _card_files(source, target)
-    write_atomically(files)
-    return state
+    state = _unpickle_trusted(source) if trust_pickle else SourceState.open(source, options.key)
+    conversion = Conversion(state, target, options)
+    card, extra = card_path(source), {}
+    # An index of several files has the suffix of a card.
+    if card != source and card.exists():
+        if conversion.alters_state:
+            state.notes.append(f"{card.name} is the card of the state before the changes")
+        elif card != card_path(target):
+            try:
+                extra = _card_files(card, target)
+            except CardMismatch as error:
+                state.notes.append(f"no card is copied: {error}")
+    return conversion.write(extra, done)
 
 
 def _card_files(source: Path, target: Path) -> dict[Path, bytes]:
     """The card of `target`, and in another folder the code and golden file that it names."""
-    card = read_any_card(card_path(source))
+    # Imports pydantic, as long as the rest of a conversion of a small file takes.
+    from stateserve.model.loading.card_file import read_any_card
+    from stateserve.model.model_card import ModelCard
+
+    card = read_any_card(source)
     files = {card_path(target): card.to_json()}
     if isinstance(card, ModelCard) and target.parent.resolve() != source.parent.resolve():
         for name in card.files:
@@ -48,8 +63,8 @@ def _card_files(source: Path, target: Path) -> dict[Path, bytes]:
     return files
 
 
-def _unpickle_trusted(path: Path) -> State:
+def _unpickle_trusted(path: Path) -> SourceState:
     # The code of the file needs torch, and nothing else here does.
     from stateserve.model.conversion.trusted_pickle import unpickle_state
 
-    return unpickle_state(path)
+    return SourceState.of(unpickle_state(path))

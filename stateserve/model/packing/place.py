@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from stateserve.checkpoint import CODECS, write_atomically
-from stateserve.model.card import card_path
+from stateserve.model.card_location import card_path
 from stateserve.model.loading.card_file import card_files
 from stateserve.text import printable
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import card_path
+from stateserve.model.card_location import card_path
 from stateserve.model.checkpoint import load_checkpoint
 from tests import rest
 from tests.checkpoints import save_model

@@ -12,9 +12,9 @@ from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import CODECS
 from stateserve.errors import CardMismatch, CheckpointError, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import card_path
+from stateserve.model.card_location import card_path
 from stateserve.model.checkpoint import load_checkpoint, save_checkpoint
-from stateserve.model.conversion.convert import convert
+from stateserve.model.conversion.convert import convert_model
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
 from tests.project import IRIS
@@ -38,7 +38,7 @@ def test_a_conversion_through_every_format_keeps_state_card_and_hash(tmp_path: P
     source = IRIS
     for suffix in [".safetensors", ".pickle", ".pth"]:
         target = tmp_path / f"iris{suffix}"
-        convert(source, target)
+        convert_model(source, target)
         source = target
         assert Predictor.load(target).state_sha256 == state_sha256(torch.load(IRIS))
 
@@ -134,7 +134,7 @@ def test_convert_takes_the_state_of_a_whole_module_without_its_code(tmp_path: Pa
     module, source = Multiclass(batch_norm=True), tmp_path / "module.pth"
     torch.save(module, source)
     target = tmp_path / "state.safetensors"
-    convert(source, target)
+    convert_model(source, target)
     found, wanted = read_tensors(target), module.state_dict()
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
@@ -158,9 +158,9 @@ def test_convert_runs_the_code_of_a_file_only_when_trusted(tmp_path: Path) -> No
     source, target = tmp_path / "custom.pth", tmp_path / "state.pth"
     torch.save(Custom({"weight": torch.ones(2)}), source)
     with pytest.raises(CheckpointError, match=r"holds a .*_restored.*--trust-pickle IN OUT runs"):
-        convert(source, target)
+        convert_model(source, target)
     assert not target.exists()
-    convert(source, target, trust_pickle=True)
+    convert_model(source, target, trust_pickle=True)
     assert read_tensors(target)["weight"].tolist() == [1, 1]
 
 
@@ -170,7 +170,7 @@ def test_a_trusted_pickle_of_a_scripts_own_class_is_converted(tmp_path: Path) ->
     (tmp_path / "module.pickle").write_bytes(
         content.replace(b"stateserve.model.architectures.multiclass", b"__main__")
     )
-    convert(tmp_path / "module.pickle", tmp_path / "state.pth", trust_pickle=True)
+    convert_model(tmp_path / "module.pickle", tmp_path / "state.pth", trust_pickle=True)
     assert len(read_state(tmp_path / "state.pth")) == 4
 
 

@@ -21,7 +21,7 @@ from stateserve.errors import (
     StateMismatch,
     UnreadableCheckpoint,
 )
-from stateserve.model import Predictor, TensorModel, convert, pack_model
+from stateserve.model import Predictor, TensorModel, convert_model, pack_model
 from tests.checkpoints import save_model as save_classifier
 from tests.programs import small, small_archive
 from tests.user_code import lenet_outputs, lenet_state, write_code
@@ -93,13 +93,13 @@ def test_a_packed_folder_is_loaded_with_permission(folder: Path) -> None:
 
 
 def test_a_conversion_takes_the_card_and_its_files_along(folder: Path, tmp_path: Path) -> None:
-    convert(folder / "model.pth", folder / "model.safetensors")
+    convert_model(folder / "model.pth", folder / "model.safetensors")
     Path("other").mkdir()
-    convert(folder / "model.pth", Path("other/digits.safetensors"))
+    convert_model(folder / "model.pth", Path("other/digits.safetensors"))
     assert loaded("other/digits.safetensors").signature == loaded(folder / "model.pth").signature
     write_code(Path("other/nets.py"), "# of another model\n")
     with pytest.raises(FileExistsError, match="another file is there already"):
-        convert(folder / "model.pth", Path("other/digits.safetensors"))
+        convert_model(folder / "model.pth", Path("other/digits.safetensors"))
     assert Path("other/nets.py").read_text() == "# of another model\n"
 
 
