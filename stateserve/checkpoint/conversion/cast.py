@@ -66,10 +66,12 @@ class CastTensor(LazyTensor):
             raise UnreadableCheckpoint(f"{self._label}: {error.strerror or error}") from None
 
     def _cast(self, chunk: NDArray[Any], at: int) -> NDArray[Any]:
-        cast = _as_torch(chunk, self.numpy_dtype)
-        infinite = np.isinf(cast)
-        if infinite.any():
-            self._count_overflow(chunk, infinite & np.isfinite(chunk), at)
+        # bfloat16 warns of NaN, and each dtype of overflow, which is counted.
+        with np.errstate(all="ignore"):
+            cast = _as_torch(chunk, self.numpy_dtype)
+            infinite = np.isinf(cast)
+            if infinite.any():
+                self._count_overflow(chunk, infinite & np.isfinite(chunk), at)
         return cast
 
     def _count_overflow(self, chunk: NDArray[Any], infinite: NDArray[np.bool_], at: int) -> None:
@@ -101,8 +103,7 @@ def cast_tensors(
 
 
 def _as_torch(chunk: NDArray[Any], dtype: DType) -> NDArray[Any]:
-    with np.errstate(over="ignore", invalid="ignore"):
-        if dtype.itemsize == 2:
-            # torch rounds float64 to float32 first, which is another result.
-            chunk = chunk.astype(np.float32, copy=False)
-        return chunk.astype(dtype)
+    if dtype.itemsize == 2:
+        # torch rounds float64 to float32 first, which is another result.
+        chunk = chunk.astype(np.float32, copy=False)
+    return chunk.astype(dtype)

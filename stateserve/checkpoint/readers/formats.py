@@ -125,13 +125,14 @@ def _read_pickle(source: Source) -> object:
         raise
 
 
-def _read_shard(source: Source) -> object:
-    """One of several files. Raises CheckpointError."""
+def _read_shard(source: Source) -> tuple[object, dict[str, str]]:
+    """Tensors and metadata of one of several files. Raises CheckpointError."""
 
     def refuse(name: str) -> File:
         raise UnreadableCheckpoint(f"it refers to another file, {name!r:.100}")
 
-    return read_content(source, refuse).root
+    content = read_content(source, refuse)
+    return content.root, content.metadata
 
 
 def _read_archive(archive: ZipArchive) -> Content:

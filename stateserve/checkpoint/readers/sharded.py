@@ -13,17 +13,24 @@ from stateserve.errors import CheckpointError, UnreadableCheckpoint
 
 MAX_INDEX_BYTES = 2**25
 MAX_FILES = 1000
+ReadFile = Callable[[Source], tuple[object, dict[str, str]]]
 
 
 def read_sharded(
-    source: Source, open_file: Callable[[str], File], read_file: Callable[[Source], object]
+    source: Source, open_file: Callable[[str], File], read_file: ReadFile
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """The tensors in the order of the index, and its metadata. Raises CheckpointError."""
+    """The tensors in the order of the index, and the metadata of all files.
+
+    Raises CheckpointError.
+    """
     weights, metadata = _read_index(source)
     names = dict.fromkeys(weights.values())
     if len(names) > MAX_FILES:
         raise UnreadableCheckpoint(f"the index names more than {MAX_FILES} files")
-    shards = {name: _read_shard(name, open_file, read_file) for name in names}
+    shards: dict[str, dict[str, Any]] = {}
+    for name in names:
+        shards[name], text = _read_shard(name, open_file, read_file)
+        metadata = {**text, **metadata}
     found: dict[str, object] = {}
     for tensor, name in weights.items():
         if not isinstance(shards[name].get(tensor), LazyTensor):
@@ -49,12 +56,12 @@ def _read_index(source: Source) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _read_shard(
-    name: str, open_file: Callable[[str], File], read_file: Callable[[Source], object]
-) -> dict[str, Any]:
+    name: str, open_file: Callable[[str], File], read_file: ReadFile
+) -> tuple[dict[str, Any], dict[str, str]]:
     try:
-        root = read_file(open_file(name))
+        root, metadata = read_file(open_file(name))
     except CheckpointError as error:
         raise type(error)(f"a shard cannot be read: {error}") from None
     if not isinstance(root, dict):
         raise UnreadableCheckpoint(f"the shard {name!r:.100} is not a state_dict")
-    return root
+    return root, metadata

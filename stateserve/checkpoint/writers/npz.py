@@ -8,6 +8,7 @@ from stateserve.checkpoint.writers.stream import (
     Chunks,
     Stream,
     element_bytes,
+    is_unicode,
     npy_header,
     raw_chunks,
 )
@@ -44,7 +45,7 @@ def _chunks(header: bytes, values: Values) -> Chunks:
 
 
 def _require_name(name: str, state: Mapping[str, Values]) -> None:
-    if "\0" in name or len(name.encode(errors="replace")) > MAX_NAME_BYTES:
+    if "\0" in name or not is_unicode(name) or len(name.encode()) > MAX_NAME_BYTES:
         raise StateMismatch(f"{name!r:.100} is no name in a zip archive")
     if f"{name}.npy" in state:
         raise StateMismatch(f"numpy.load takes {name!r:.100} and {name + '.npy'!r:.100} for one")

@@ -33,7 +33,7 @@ def stream_safetensors(
 ) -> Stream:
     """A safetensors file of tensors, arrays or both; contiguous ones are not copied.
 
-    Raises StateMismatch for a dtype that the format lacks. Source:
+    Raises StateMismatch for a dtype or name that the format lacks. Source:
     github.com/huggingface/safetensors, "Format".
     """
     # The widest dtypes first, so that each tensor is aligned if a reader maps the file.
@@ -41,6 +41,7 @@ def stream_safetensors(
     fields: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
     end = 0
     for name in order:
+        _require_name(name)
         tensor = tensors[name]
         start, end = end, end + tensor.nbytes
         fields[name] = {
@@ -52,6 +53,22 @@ def stream_safetensors(
     text += b" " * (-len(text) % 8)
     header = len(text).to_bytes(8, "little") + text
     return Stream(_file_chunks(header, [tensors[name] for name in order]), len(header) + end)
+
+
+def _require_name(name: str) -> None:
+    if name == "__metadata__":
+        raise StateMismatch(f"{name!r} is the name of safetensors' metadata, so of no tensor")
+    if not is_unicode(name):
+        raise StateMismatch(f"{name!r:.100} is no Unicode text, as names in safetensors are")
+
+
+def is_unicode(name: str) -> bool:
+    """A name in a pickle may have half of a pair of UTF-16, which no other format has."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _written_dtype(name: str, tensor: Values) -> str:

@@ -1,7 +1,6 @@
 """The commands that show or rewrite a checkpoint."""
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,57 +13,6 @@ from stateserve.model.architectures.multiclass import Multiclass
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS
-
-
-@pytest.mark.parametrize("suffix", [".safetensors", ".pickle", ".pth"])
-def test_convert_keeps_every_tensor(run: Run, tmp_path: Path, suffix: str) -> None:
-    target, back = tmp_path / f"other{suffix}", tmp_path / "back.pth"
-    assert run("convert", IRIS, target) == (0, f"wrote {target}: 4 tensors\n")
-    assert run("convert", target, back)[0] == 0
-    expected = torch.load(IRIS)
-    for name, tensor in torch.load(back).items():
-        assert torch.equal(tensor, expected[name])
-
-
-def test_convert_takes_a_whole_module_without_its_code(run: Run, tmp_path: Path) -> None:
-    whole, target = tmp_path / "whole.pth", tmp_path / "state.pth"
-    module = Multiclass()
-    torch.save(module, whole)
-    assert run("convert", whole, target)[0] == 0
-    assert torch.equal(torch.load(target)["hidden.weight"], module.hidden.weight)
-    assert run("convert", whole, target, "--trust-pickle")[0] == 0
-    assert torch.equal(torch.load(target)["hidden.weight"], module.hidden.weight)
-
-
-def test_the_state_of_a_container_is_chosen_by_its_key(run: Run, tmp_path: Path) -> None:
-    source, target = tmp_path / "gan.pth", tmp_path / "state.pth"
-    torch.save({"generator": {"w": torch.ones(2)}, "discriminator": {"w": torch.ones(3)}}, source)
-    code, _ = run("convert", source, target)
-    assert "its states are at 'generator', 'discriminator': choose one with --key" in str(code)
-    assert run("convert", source, target, "--key", "discriminator")[0] == 0
-    assert torch.load(target)["w"].tolist() == [1, 1, 1]
-    code, out = run("inspect", source, "--key", "generator")
-    assert code == 0
-    assert "[2]" in out
-
-
-def test_convert_refuses_a_suffix_that_it_cannot_write(run: Run, tmp_path: Path) -> None:
-    code, _ = run("convert", IRIS, tmp_path / "state.onnx")
-    assert ".safetensors" in str(code)
-
-
-def test_convert_makes_no_folder(run: Run, tmp_path: Path) -> None:
-    code, _ = run("convert", IRIS, tmp_path / "misspelt" / "state.pth")
-    assert code == f"stateserve: {tmp_path}/misspelt: No such folder"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_trusting_a_pickle_that_holds_no_state(run: Run, tmp_path: Path) -> None:
-    source = tmp_path / "list.pickle"
-    source.write_bytes(pickle.dumps([1, 2]))
-    code, _ = run("convert", source, tmp_path / "state.pth", "--trust-pickle")
-    assert "list" in str(code)
-    assert "\n" not in str(code)
 
 
 def test_state_prints_every_entry_and_the_totals(run: Run) -> None:
@@ -81,12 +29,6 @@ def test_state_prints_every_entry_and_the_totals(run: Run) -> None:
         assert row.split()[-4:] == [str(np.float32(number.item())) for number in numbers]
         assert "parameter" in row
     assert "67 parameters, 0 buffers, 268 bytes" in out
-
-
-def test_convert_for_programs(run: Run, tmp_path: Path) -> None:
-    target = tmp_path / "other.safetensors"
-    code, out = run("convert", IRIS, target, "--json")
-    assert (code, json.loads(out)) == (0, {"file": str(target), "tensors": 4})
 
 
 def test_state_of_a_service_is_that_of_its_file(run: Run, server: Process) -> None:
