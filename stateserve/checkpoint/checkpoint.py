@@ -120,9 +120,8 @@ class Checkpoint:
     def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
         for name, tensor in tensors.items():
             if tensor.dtype not in PLAIN:
-                raise StateMismatch(
-                    f"{self.path}: {name!r:.100} is {tensor.dtype}, which is not served or converted"
-                )
+                what = f"{name!r:.100} is {tensor.dtype}, which is not served or converted"
+                raise StateMismatch(f"{self.path}: {what}")
         self.require_held(tensors)
         state = {name: self.read_tensor(name, tensor) for name, tensor in tensors.items()}
         self.verify({tensor.storage for tensor in tensors.values()})
