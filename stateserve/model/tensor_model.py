@@ -60,6 +60,10 @@ class TensorModel(Model[nn.Module, ModelCard]):
         return next((each.labels for each in self.signature.outputs if each.classifies), [])
 
     @property
+    def features(self) -> list[str]:
+        return [each.name for given in self.signature.inputs for each in given.features or ()]
+
+    @property
     def warnings(self) -> list[str]:
         fault = f"the ONNX graph is not used: {self.graph_fault}"
         return [*self.card.warnings, *([fault] if self.graph_fault else [])]

@@ -68,7 +68,8 @@ class TensorExplanationView(BaseModel):
     """Attributions of the element `index` of the flat output, whose class is `class`.
 
     Integrated gradients sum to `score` - `baseline_score` + `convergence_delta`; the baseline is
-    all zeros. `attributions` are null if they are too many for JSON, and with `method=none`.
+    all zeros. `attributions` are by input, those of a table by the names of its columns; null if
+    they are too many for JSON, and with `method=none`.
     """
 
     output: str
@@ -176,11 +177,21 @@ def _pixels(given: Input, layout: str, instance: Array) -> Pixels:
     return pixels
 
 
+def _by_feature(given: Input, values: Any) -> Any:
+    """The values of an instance; those of a table by the names of its columns."""
+    names = [feature.name for feature in given.features or ()]
+    return dict(zip(names, values, strict=True)) if names else values
+
+
 def _view(found: TensorExplanation, query: ExplainQuery, model: TensorModel) -> dict[str, Any]:
     gradients = found.gradients
     values = None
     if gradients and sum(each.size for each in gradients.values.values()) <= MOST_VALUES:
-        values = {name: json_values(each) for name, each in gradients.values.items()}
+        values = {
+            each.name: _by_feature(each, json_values(gradients.values[each.name]))
+            for each in model.signature.inputs
+            if each.name in gradients.values
+        }
     scores = ("score", "baseline_score", "convergence_delta")
     return {
         "output": found.output.name,

@@ -1,4 +1,4 @@
-"""The schema of a JSON object with fixed fields."""
+"""Schemas of JSON objects with fixed fields."""
 
 from typing import Any
 
@@ -12,3 +12,12 @@ def record(required: dict[str, Schema], optional: dict[str, Schema] | None = Non
         "required": list(required),
         "additionalProperties": False,
     }
+
+
+# Of values outside of their training range.
+WARNINGS: Schema = {
+    "type": "array",
+    "items": record(
+        {"feature": {"type": "string"}, "value": {"type": "number"}, "detail": {"type": "string"}}
+    ),
+}

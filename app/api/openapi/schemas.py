@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from pydantic import JsonValue
 
-from app.api.openapi.records import Schema, record
+from app.api.openapi.records import WARNINGS, Schema, record
 from app.api.openapi.tensor_schemas import tensor_content, tensor_example, tensor_schemas
 from app.api.problems import PROBLEM_TYPE
 from app.predict import JSON
@@ -125,12 +125,11 @@ def _contents(card: AnyCard, example: JsonValue, media_types: Sequence[str]) -> 
 
 def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
     by_class = record({}, {name: {"type": "number"} for name in card.classes})
-    warning = {"feature": {"type": "string"}, "value": {"type": "number"}}
     answer: Schema = {
         "class": {"enum": card.classes},
         "index": {"type": "integer", "minimum": 0, "maximum": len(card.classes) - 1},
         "probabilities": by_class,
-        "warnings": {"type": "array", "items": record(warning | {"detail": {"type": "string"}})},
+        "warnings": WARNINGS,
     }
     novelty: dict[str, Schema] = {
         "distance": {"type": "number", "minimum": 0, "description": DISTANCE},

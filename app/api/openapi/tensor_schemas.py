@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from app.api.openapi.records import Schema, record
+from app.api.openapi.records import WARNINGS, Schema, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
 from stateserve.model import ANY, ImageInput, Input, ModelCard, Output
@@ -15,6 +15,7 @@ from stateserve.model import ANY, ImageInput, Input, ModelCard, Output
 KINDS = {bool: "boolean", int: "integer", float: "number"}
 # The sides of a picture of any size.
 OPEN_PIXELS = 32
+NO_WARNINGS: Schema = {"type": "array", "maxItems": 0}
 NUMBER: Schema = {"type": "number"}
 ANSWERS = {
     "log_probabilities": NUMBER,
@@ -33,11 +34,12 @@ def tensor_schemas(card: ModelCard, max_instances: int) -> dict[str, Schema]:
     about: dict[str, Schema] = {"model": {"$ref": "#/components/schemas/Model"}}
     about |= {"units": record(units)} if units else {}
     alone = len(card.outputs) == 1 and card.outputs[0].classifies
-    answer = (
-        _class(card.outputs[0], {"warnings": {"type": "array", "maxItems": 0}})
-        if alone
-        else record({"outputs": record({each.name: _output(each) for each in card.outputs})})
-    )
+    ranges = any(column.range for each in card.inputs for column in each.features or ())
+    if alone:
+        answer = _class(card.outputs[0], {"warnings": WARNINGS if ranges else NO_WARNINGS})
+    else:
+        outputs = record({each.name: _output(each) for each in card.outputs})
+        answer = record({"outputs": outputs} | ({"warnings": WARNINGS} if ranges else {}))
     answers = {"type": "array", "items": {"$ref": "#/components/schemas/Answer"}}
     return {
         "Instance": instance,

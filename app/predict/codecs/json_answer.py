@@ -42,7 +42,9 @@ class JsonFormat:
         self._predictor = predictor
         self._classes = predictor.card.classes
         self._by_class = record_type(predictor.card.classes)
-        self._ranges = [(feature.name, _range(feature)) for feature in predictor.card.features]
+        self._ranges = [
+            (feature.name, outside_range(feature)) for feature in predictor.card.features
+        ]
         self._model = msgspec.Raw(_encode(model_reference(predictor)))
         # An answer holds a few values for each class.
         self._rows_at_once = max(1, VALUES_AT_ONCE // len(self._classes))
@@ -137,7 +139,8 @@ def model_reference(model: AnyModel) -> dict[str, str]:
     }
 
 
-def _range(feature: Feature) -> str:
+def outside_range(feature: Feature) -> str:
+    """The text of a warning about a value of this feature."""
     unit = f" {feature.unit}" if feature.unit else ""
     low, high = feature.range or (-math.inf, math.inf)
     return f"outside the training range {shortest(low)} to {shortest(high)}{unit}"

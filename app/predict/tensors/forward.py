@@ -13,6 +13,7 @@ from app.predict.tensors.padding import Padding
 from app.predict.tensors.pass_cost import PassCost
 from app.predict.tensors.prediction import TensorPass, TensorPrediction, classified_output
 from app.predict.tensors.rows import TensorRows
+from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.errors import Fault
 from stateserve.model import ANY, Arrays, TensorModel
 
@@ -38,6 +39,7 @@ class TensorForward:
         self._finite = [output.name for output in outputs if output.kind != "tensor"]
         classified = classified_output(outputs)
         self._classified = classified.name if classified else None
+        self._ranges = TrainingRanges.of(model.signature.inputs)
 
     def prepare(self) -> None:
         """Measure the forward pass and try padding, in the process that serves the model."""
@@ -116,11 +118,11 @@ class TensorForward:
                     self._share_of(self._padding.cut(outputs, slice(*own), length or 0), part)
                     for own, length, part in zip(rows, lengths, parts, strict=True)
                 ]
-        whole = TensorPass(parts, outputs, self._classified)
+        whole = TensorPass(parts, outputs, self._classified, self._ranges)
         return [TensorPrediction(whole, start, end) for start, end in rows]
 
     def _share_of(self, outputs: Arrays, part: Arrays) -> TensorPrediction:
-        whole = TensorPass([part], outputs, self._classified)
+        whole = TensorPass([part], outputs, self._classified, self._ranges)
         return TensorPrediction(whole, 0, len(next(iter(outputs.values()))))
 
     def _checked(

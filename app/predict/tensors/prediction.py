@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.checkpoint import Array
 from stateserve.model import Arrays, Output
 
@@ -19,13 +20,17 @@ class TensorPass:
     parts: Sequence[Arrays]
     outputs: Arrays
     classified: str | None
-    # No model of this kind has training ranges.
-    outside: None = None
+    ranges: TrainingRanges | None = None
 
     @cached_property
     def inputs(self) -> Arrays:
         """The inputs of all requests, as they were sent: a module may change its own."""
         return {name: np.concatenate([part[name] for part in self.parts]) for name in self.parts[0]}
+
+    @cached_property
+    def outside(self) -> NDArray[np.bool_] | None:
+        """As in TrainingRanges.outside; None without ranges."""
+        return self.ranges.outside(self.inputs) if self.ranges else None
 
     @cached_property
     def indices(self) -> NDArray[np.int64] | None:
@@ -54,7 +59,9 @@ class TensorPrediction(NamedTuple):
         return sum(array[:1].nbytes * rows for array in self.whole.outputs.values())
 
     def rows_outside(self) -> int:
-        return 0
+        """The number of rows with a value beyond the training range."""
+        outside = self.whole.outside
+        return 0 if outside is None else int(outside[self.start : self.end].any(axis=1).sum())
 
 
 def log_probabilities(output: Output, values: Array) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
 from stateserve.model.arrays import is_float, numpy_dtype
 from stateserve.model.inference.example import Example, name_inputs
+from stateserve.model.inference.feature_ranges import with_ranges
 from stateserve.model.inference.hints import Hints, by_name, made
 from stateserve.model.inference.kinds import kind_of
 from stateserve.model.inference.proof import Golden, NotServable, Runner, Stage, prove
@@ -60,6 +61,8 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
         ]
         outputs = _outputs(run, rows, golden, changed)
         signature = hints.apply(inputs, outputs)
+        signature, ranges = with_ranges(signature, rows)
+        notes += ranges
     except (ValueError, NotServable) as error:
         raise CardMismatch(str(error)) from None
     return Inferred(signature, golden, notes)

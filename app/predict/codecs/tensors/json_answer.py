@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotProvided
-from app.predict.codecs.json_answer import VALUES_AT_ONCE, model_reference
+from app.predict.codecs.json_answer import VALUES_AT_ONCE, model_reference, outside_range
 from app.predict.codecs.tensors.row_groups import in_order
 from app.predict.codecs.tensors.short_floats import widen
 from app.predict.instances import Instances
 from app.predict.options import Options
 from app.predict.tensors.prediction import TensorPrediction, log_probabilities
 from app.predict.tensors.rows import TensorRows
+from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.checkpoint import Array
+from stateserve.client import RangeWarning
 from stateserve.model import Output, TensorModel
 
 _encode = msgspec.json.Encoder().encode
@@ -23,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 class AnswerWriter:
     """An output that classifies is written as class, index and probabilities, others as nested
-    lists; NaN and infinity as null.
+    lists; NaN and infinity as null. Values outside of their training range give warnings.
 
     A model whose one output classifies answers that object; else `{"outputs": {name: ...}}`, and
     `units` of the outputs that have one.
@@ -36,6 +38,7 @@ class AnswerWriter:
         units = {output.name: output.unit for output in self._outputs if output.unit}
         self._about = {"units": units, **about} if units else about
         self._alone = len(self._outputs) == 1 and bool(self._classes)
+        self._ranges = TrainingRanges.of(model.signature.inputs)
 
     def write(
         self,
@@ -94,9 +97,24 @@ class AnswerWriter:
             )
         if self._alone:
             (answers,) = columns.values()
-            return [answer | {"warnings": []} for answer in answers]
-        rows = zip(*columns.values(), strict=True)
-        return [{"outputs": dict(zip(columns, row, strict=True))} for row in rows]
+        else:
+            rows = zip(*columns.values(), strict=True)
+            answers = [{"outputs": dict(zip(columns, row, strict=True))} for row in rows]
+        if self._alone or self._ranges:
+            for answer, warnings in zip(answers, self._warnings(prediction), strict=True):
+                answer["warnings"] = warnings
+        return answers
+
+    def _warnings(self, prediction: TensorPrediction) -> list[list[RangeWarning]]:
+        whole, start, end = prediction
+        warnings: list[list[RangeWarning]] = [[] for _ in range(start, end)]
+        if self._ranges is not None and whole.outside is not None:
+            for row, number in np.argwhere(whole.outside[start:end]).tolist():
+                name, place, feature = self._ranges.columns[number]
+                # The shortest text that reads back as the same number: 5.1, not 5.0999999.
+                value = float(str(whole.inputs[name][start + row, place]))
+                warnings[row].append(RangeWarning(feature.name, value, outside_range(feature)))
+        return warnings
 
 
 def _classify(

@@ -324,6 +324,18 @@ def test_features_and_units_and_tokens_are_kept() -> None:
     assert tokens.tokens.vocabulary == 20
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int64", "bool"])
+def test_an_example_of_many_rows_has_the_training_ranges(dtype: str) -> None:
+    rows = (np.arange(40).reshape(20, 2) / 10).astype(dtype)
+    found = infer(forward(lambda x: x), rows, hints_of(features=["a", "b (cm)"]))
+    ranges = [each.range for each in found.signature.inputs[0].features or []]
+    wanted: dict[str, list[object]] = {"int64": [(0, 3), (0, 3)], "bool": [None, None]}
+    assert ranges == wanted.get(dtype, [(0, 3.8), (0.1, 3.9)])
+    assert any("ranges of x are those of the 20 rows" in n for n in found.notes) == bool(ranges[0])
+    few = infer(forward(lambda x: x), rows[:19], hints_of(features=["a", "b"]))
+    assert [each.range for each in few.signature.inputs[0].features or []] == [None, None]
+
+
 @pytest.mark.parametrize(
     ("form", "reason"),
     [
