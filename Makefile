@@ -49,8 +49,9 @@ proto: .venv/protoc  ## write app/grpc/open_inference_pb2.py from its .proto
 bench: .venv/dev  ## measure the service as ratios (8 min, 4 GB; needs wrk and taskset)
 	$(BIN)/python -m benchmarks
 
-bench-peers: .venv/dev  ## compare with other servers, each in its own environment (20 min, 10 GB)
-	$(BIN)/python -m benchmarks.peers
+bench-peers: .venv/dev  ## compare with other servers, each in its own environment (35 min, 10 GB)
+	$(BIN)/python -m benchmarks.peers iris
+	$(BIN)/python -m benchmarks.peers lenet
 
 soak: .venv/dev  ## ten minutes at 80% of capacity: memory, errors, latency (needs wrk and taskset)
 	$(BIN)/python -m benchmarks.soak

@@ -13,11 +13,11 @@ from benchmarks import (
     single,
     start,
     state,
-    tensors,
     training,
     workers,
 )
 from benchmarks.ratio import Ratio, print_table
+from benchmarks.tensors import ratios as tensors
 
 
 def bench(

@@ -1,15 +1,15 @@
-"""`python -m benchmarks.peers`: install all, measure all in one run, write table and plot."""
+"""`python -m benchmarks.peers [iris|lenet]`: install all, measure all, write table and plot."""
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from benchmarks.load import LOAD_CORE, LoadFailed
+from benchmarks.peers import contenders, lenet_contenders
 from benchmarks.peers.contender import Contender
-from benchmarks.peers.contenders import CONTENDERS, ECHO
 from benchmarks.peers.environment import InstallFailed, install, install_bytes, prepare
 from benchmarks.peers.measurement import Measurement, measure
 from benchmarks.peers.results import Results
@@ -19,20 +19,25 @@ console = Console(highlight=False, soft_wrap=True)
 RESULTS = Path(__file__).parents[1] / "results"
 
 
+CONTENDERS = {"iris": contenders.CONTENDERS, "lenet": lenet_contenders.CONTENDERS}
+
+
 def run(
+    model: Annotated[Literal["iris", "lenet"], typer.Argument()] = "iris",
     only: Annotated[
         list[str] | None, typer.Option(help="A server's name; may be repeated.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1)] = 5,
     seconds: Annotated[int, typer.Option(min=1, max=60, help="Of each load.")] = 4,
-    output: Annotated[Path, typer.Option(help="Folder for peers.csv, .md and .png.")] = RESULTS,
+    output: Annotated[Path, typer.Option(help="Folder for the .csv, .md and .png.")] = RESULTS,
 ) -> None:
     """Compare this service with its peers on one core, in units of a bare ASGI echo."""
-    names = [contender.name for contender in CONTENDERS]
+    known = CONTENDERS[model]
+    names = [contender.name for contender in known]
     if unknown := sorted(set(only or ()) - set(names)):
         raise typer.BadParameter(f"no {', '.join(unknown)}; there are {', '.join(names)}")
-    chosen = [c for c in CONTENDERS if not only or c.name in only or c is ECHO]
-    results = Results(chosen, rounds, seconds)
+    chosen = [c for c in known if not only or c.name in only or c.name == contenders.ECHO.name]
+    results = Results(chosen, rounds, seconds, model=model)
     for contender in chosen:
         _install(contender, results)
     # From here on: probes and wrk share a core, and the server has the other to itself.

@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.request import FLOWER, Request
 from benchmarks.server import ServerFailed
@@ -27,9 +26,9 @@ PINNED = ("-r", "requirements.txt", "-c", "constraints.txt")
 class Contender:
     """`start`, `prepare` and `environment` are templates over {bin}, {root}, {built}, {ports}.
 
-    `class_of` reads the class's name from the JSON answer. `pip` are the arguments of pip's
-    install, run in `folder`; none means this very environment. `prepare` runs once before
-    the rounds and writes to {built}.
+    `class_of` reads the class's name from the answer, which must be `right`. `pip` are the
+    arguments of pip's install, run in `folder`; none means this very environment. `prepare`
+    runs once before the rounds and writes to {built}.
     """
 
     name: str
@@ -37,8 +36,10 @@ class Contender:
     start: str
     path: str
     settings: str
-    body: Any = field(default_factory=lambda: FLOWER)
-    class_of: Callable[[Any], str] = lambda answer: str(answer["class"])
+    body: bytes = json.dumps(FLOWER).encode()
+    content_type: str = "application/json"
+    class_of: Callable[[bytes], str] = lambda answer: str(json.loads(answer)["class"])
+    right: str = SPECIES
     pip: tuple[str, ...] = PINNED
     prepare: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -65,13 +66,14 @@ class Contender:
         return self.common_variables() | filled
 
     def request(self, port: int) -> Request:
-        return Request(f"http://127.0.0.1:{port}{self.path}", json.dumps(self.body).encode())
+        headers = {"Content-Type": self.content_type}
+        return Request(f"http://127.0.0.1:{port}{self.path}", self.body, headers)
 
     def require_right_answer(self, answer: bytes) -> None:
-        """Raise ServerFailed unless the class in the answer is the flower's."""
+        """Raise ServerFailed unless the class in the answer is the right one."""
         try:
-            found = self.class_of(json.loads(answer))
-        except (ValueError, LookupError, TypeError):
+            found = self.class_of(answer)
+        except (ValueError, LookupError, TypeError, EOFError):
             found = "nothing that can be read"
-        if found != SPECIES:
-            raise ServerFailed(f"answered {found}, not {SPECIES}: {answer[:200]!r}")
+        if found != self.right:
+            raise ServerFailed(f"answered {found}, not {self.right}: {answer[:200]!r}")

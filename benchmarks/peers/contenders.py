@@ -1,7 +1,7 @@
-"""The servers of the comparison. Each peer's files name the page of its documentation."""
+"""The servers of the comparison with iris. Each peer's files name the page of its documentation."""
 
+import json
 import sys
-from typing import Any
 
 from benchmarks import echo
 from benchmarks.peers.contender import HERE, ROOT, SPECIES, Contender
@@ -9,15 +9,16 @@ from benchmarks.request import FLOWER
 
 CLASSES = ("setosa", "versicolor", "virginica")
 ROW = list(FLOWER.values())
-V2 = {"inputs": [{"name": "input-0", "shape": [1, 4], "datatype": "FP32", "data": ROW}]}
+_TENSOR = {"name": "input-0", "shape": [1, 4], "datatype": "FP32", "data": ROW}
+V2 = json.dumps({"inputs": [_TENSOR]}).encode()
 
 
-def _v2_class(answer: Any) -> str:
-    return str(answer["outputs"][0]["data"][0])
+def _v2_class(answer: bytes) -> str:
+    return str(json.loads(answer)["outputs"][0]["data"][0])
 
 
-def _mlflow_class(answer: Any) -> str:
-    row = answer["predictions"][0]
+def _mlflow_class(answer: bytes) -> str:
+    row = json.loads(answer)["predictions"][0]
     return CLASSES[row.index(max(row))]
 
 
@@ -29,7 +30,7 @@ ECHO = Contender(
     "--port {ports[0]}",
     path="/",
     # It has no classes: the correct answer is the request.
-    class_of=lambda answer: SPECIES if answer == FLOWER else str(answer),
+    class_of=lambda answer: SPECIES if json.loads(answer) == FLOWER else repr(answer),
     settings="the unit: a bare ASGI application on uvicorn, no model",
     connections=(32, 1, 200),
 )
@@ -47,6 +48,16 @@ _MLSERVER = {
     "MLSERVER_HTTP_PORT": "{ports[0]}",
     "MLSERVER_GRPC_PORT": "{ports[1]}",
     "MLSERVER_METRICS_PORT": "{ports[2]}",
+}
+RAY = {"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_HA_PROXY": "1"}
+TORCHSERVE = {
+    "TS_INFERENCE_ADDRESS": "http://127.0.0.1:{ports[0]}",
+    "TS_MANAGEMENT_ADDRESS": "http://127.0.0.1:{ports[1]}",
+    "TS_METRICS_ADDRESS": "http://127.0.0.1:{ports[2]}",
+    "TS_GRPC_INFERENCE_PORT": "{ports[3]}",
+    "TS_GRPC_MANAGEMENT_PORT": "{ports[4]}",
+    "LOG_LOCATION": "{built}",
+    "METRICS_LOCATION": "{built}",
 }
 PEERS = (
     Contender(
@@ -68,8 +79,8 @@ PEERS = (
         folder=HERE / "bentoml",
         start="{bin}/bentoml serve service:Iris --host 127.0.0.1 --port {ports[0]}",
         path="/predict",
-        body={"flowers": [FLOWER]},
-        class_of=lambda answer: str(answer[0]["class"]),
+        body=json.dumps({"flowers": [FLOWER]}).encode(),
+        class_of=lambda answer: str(json.loads(answer)[0]["class"]),
         settings="1 worker, adaptive batching up to 32, no access log",
     ),
     Contender(
@@ -77,7 +88,7 @@ PEERS = (
         folder=HERE / "ray_serve",
         start="{bin}/python server.py {ports[0]}",
         path="/predict",
-        environment={"RAY_SERVE_THROUGHPUT_OPTIMIZED": "1", "RAY_SERVE_ENABLE_HA_PROXY": "1"},
+        environment=RAY,
         settings="1 replica, batches of 32 within 1 ms, high throughput mode with HAProxy, "
         "no access log",
     ),
@@ -114,15 +125,7 @@ PEERS = (
         start="{bin}/torchserve --start --foreground --ncs --model-store {built} "
         "--models iris=iris.mar --ts-config config.properties --log-config log4j2.xml",
         path="/predictions/iris",
-        environment={
-            "TS_INFERENCE_ADDRESS": "http://127.0.0.1:{ports[0]}",
-            "TS_MANAGEMENT_ADDRESS": "http://127.0.0.1:{ports[1]}",
-            "TS_METRICS_ADDRESS": "http://127.0.0.1:{ports[2]}",
-            "TS_GRPC_INFERENCE_PORT": "{ports[3]}",
-            "TS_GRPC_MANAGEMENT_PORT": "{ports[4]}",
-            "LOG_LOCATION": "{built}",
-            "METRICS_LOCATION": "{built}",
-        },
+        environment=TORCHSERVE,
         settings="eager handler, 1 worker, batches of 32 within 1 ms, no access log",
     ),
     Contender(
@@ -132,7 +135,7 @@ PEERS = (
         start="{bin}/mlflow models serve -m {built} --env-manager local "
         "-h 127.0.0.1 -p {ports[0]} -w 1",
         path="/invocations",
-        body={"inputs": [ROW]},
+        body=json.dumps({"inputs": [ROW]}).encode(),
         class_of=_mlflow_class,
         settings="PyTorch flavour (pt2), 1 worker; it has no batching, and logs each request",
     ),

@@ -26,6 +26,7 @@ class Results:
     contenders: list[Contender]
     rounds: int
     seconds: int
+    model: str = "iris"
     measurements: list[Measurement] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     install_bytes: dict[str, int | None] = field(default_factory=dict)
@@ -49,13 +50,14 @@ class Results:
         return [ratio for ratio in found if ratio is not None]
 
     def write(self, folder: Path) -> None:
-        """Write peers.csv, peers.md and peers.png atomically."""
+        """Write a .csv, a .md and a .png atomically: peers for iris, else peers-MODEL."""
         folder.mkdir(parents=True, exist_ok=True)
         ratios = {c.name: self.ratios(c.name, 32) for c in self.contenders}
-        files = {"peers.csv": self.csv(), "peers.md": self.markdown()}
+        stem = "peers" if self.model == "iris" else f"peers-{self.model}"
+        files = {f"{stem}.csv": self.csv(), f"{stem}.md": self.markdown()}
         contents = {folder / name: text.encode() for name, text in files.items()}
         plot = draw_ratios({name: found for name, found in ratios.items() if found})
-        write_atomically(contents | {folder / "peers.png": plot})
+        write_atomically(contents | {folder / f"{stem}.png": plot})
 
     def csv(self) -> str:
         text = io.StringIO()
@@ -80,8 +82,9 @@ class Results:
             "Memory is PSS of all the server's processes after the loads, start is to the first "
             f"good answer. The machine's load average before the run was {self.load_average:.1f}.\n"
         )
-        tables = [self._table(connections, title) for connections, title in LOADS.items()]
-        return "\n".join(["# This service and its peers, serving iris\n", head, *tables])
+        loads = {each for contender in self.contenders for each in contender.connections}
+        tables = [self._table(each, title) for each, title in LOADS.items() if each in loads]
+        return "\n".join([f"# This service and its peers, serving {self.model}\n", head, *tables])
 
     def _table(self, connections: int, title: str) -> str:
         head = "server | requests/s | ratio | p50 ms | p99 ms | memory MiB | start s | install MiB"

@@ -1,5 +1,1 @@
-"""Ratios of models with any module: against bare forward passes, and FastAPI's usual endpoint."""
-
-from benchmarks.tensors.ratios import measure
-
-__all__ = ["measure"]
+"""Ratios of models with any module: to bare forward passes, and to FastAPI's usual endpoint."""

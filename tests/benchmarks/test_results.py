@@ -8,6 +8,7 @@ import pytest
 from benchmarks.load import Load
 from benchmarks.peers.contender import Contender
 from benchmarks.peers.contenders import CONTENDERS, ECHO, OURS
+from benchmarks.peers.lenet_contenders import CONTENDERS as LENET_CONTENDERS
 from benchmarks.peers.measurement import Measurement
 from benchmarks.peers.plot import draw_ratios
 from benchmarks.peers.results import Results
@@ -53,8 +54,8 @@ def test_the_plot_is_a_png() -> None:
     assert draw_ratios({"echo": [1.0, 1.0], "other": [0.6, 0.8]}).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: str(contender.name))
-@pytest.mark.parametrize("answer", [b"[]", b"{}", b"<html>", b'{"class": "virginica"}'])
+@pytest.mark.parametrize("contender", [*CONTENDERS, *LENET_CONTENDERS], ids=lambda c: str(c.name))
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b"<html>", b'{"class": "virginica"}', b""])
 def test_an_answer_without_the_right_class_is_refused(contender: Contender, answer: bytes) -> None:
-    with pytest.raises(ServerFailed, match="not setosa"):
+    with pytest.raises(ServerFailed, match=f"not {contender.right}"):
         contender.require_right_answer(answer)
