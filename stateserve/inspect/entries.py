@@ -9,9 +9,10 @@ from types import EllipsisType
 
 import numpy as np
 
-from stateserve.checkpoint import Array, Values, dtype_name, tensor_sha256
+from stateserve.checkpoint import DTYPES, Array, Values, dtype_name, tensor_sha256
 from stateserve.errors import InvalidSlice
 from stateserve.inspect.optimizer import is_slot
+from stateserve.inspect.sharing import ties
 from stateserve.inspect.statistics import Statistics, statistics
 
 # JSON takes ten times the size of the numbers; for larger tensors there are binary formats.
@@ -26,7 +27,11 @@ USUAL_PARAMETER = re.compile(
 
 @dataclass(frozen=True)
 class EntryOutline:
-    """One entry of a state_dict without its values. `trainable`: an optimizer would change it."""
+    """One entry of a state_dict without its values.
+
+    `trainable`: an optimizer would change it. `tied_to`: the first name of the same elements of
+    the same storage, if this is another.
+    """
 
     name: str
     kind: str
@@ -35,6 +40,7 @@ class EntryOutline:
     dtype: str
     elements: int
     bytes: int
+    tied_to: str | None
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,15 @@ class Entry(EntryOutline):
 
 @dataclass(frozen=True)
 class Totals:
+    """Sums of elements, and of their bytes. Those of tied entries count once, as in torch's
+    Module.parameters(); `tied` counts the elements that are left out for that."""
+
     entries: int
     parameters: int
     buffers: int
     elements: int
     bytes: int
+    tied: int
 
 
 def describe_state(
@@ -75,6 +85,7 @@ def outline_state(
     torch.optim give tensors of these names and dtypes, and "unknown" for other names.
     """
     entries = []
+    firsts = {name: names[0] for names in ties(state) for name in names[1:]}
     for name, tensor in state.items():
         if trainable is None:
             kind = _usual_kind(name, dtype_name(tensor))
@@ -82,7 +93,7 @@ def outline_state(
         else:
             kind = "parameter" if name in trainable else "buffer"
             trained = trainable.get(name, False)
-        entries.append(_outline(name, tensor, kind, trained))
+        entries.append(_outline(name, tensor, kind, trained, firsts.get(name)))
     return entries
 
 
@@ -90,12 +101,14 @@ def _usual_kind(name: str, dtype: str) -> str:
     last = name.rpartition(".")[2]
     if is_slot(name):
         return "optimizer"
-    if last in USUAL_BUFFERS or not dtype.startswith(("float", "bfloat", "complex")):
+    if last in USUAL_BUFFERS or (dtype in DTYPES and DTYPES[dtype].kind in "iub"):
         return "buffer"
     return "parameter" if USUAL_PARAMETER.fullmatch(last) else "unknown"
 
 
-def _outline(name: str, tensor: Values, kind: str, trainable: bool) -> EntryOutline:
+def _outline(
+    name: str, tensor: Values, kind: str, trainable: bool, tied_to: str | None
+) -> EntryOutline:
     return EntryOutline(
         name=name,
         kind=kind,
@@ -104,20 +117,24 @@ def _outline(name: str, tensor: Values, kind: str, trainable: bool) -> EntryOutl
         dtype=dtype_name(tensor),
         elements=math.prod(tensor.shape),
         bytes=tensor.nbytes,
+        tied_to=tied_to,
     )
 
 
 def totals(entries: Sequence[EntryOutline]) -> Totals:
     """Elements by kind: parameters, which an optimizer trains, and buffers."""
+    names = {entry.name for entry in entries}
+    distinct = [entry for entry in entries if entry.tied_to not in names]
     by_kind: Counter[str] = Counter()
-    for entry in entries:
+    for entry in distinct:
         by_kind[entry.kind] += entry.elements
     return Totals(
         entries=len(entries),
         parameters=by_kind["parameter"],
         buffers=by_kind["buffer"],
         elements=sum(by_kind.values()),
-        bytes=sum(entry.bytes for entry in entries),
+        bytes=sum(entry.bytes for entry in distinct),
+        tied=sum(entry.elements for entry in entries) - sum(by_kind.values()),
     )
 
 

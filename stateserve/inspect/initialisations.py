@@ -18,8 +18,8 @@ State = Literal["as initialised", "trained", "collapsed"]
 Law = Literal["uniform", "normal", "constant"]
 # Standard errors: a sample of the law itself exceeds this once in 15,000 tensors.
 MOST_ERRORS = 4.0
-# Of the expected standard deviation or constant.
-COLLAPSED = 0.05
+# Of the expected standard deviation or constant. Embeddings are usually initialised with 0.02.
+COLLAPSED = {"uniform": 0.05, "normal": 0.001, "constant": 0.05}
 # float16 and bfloat16 round a bound by at most 2**-8 of it.
 ROUNDING = 1 + 2.0**-8
 TINY = 1e-300
@@ -89,7 +89,7 @@ def _compare(expected: Expected, size: int, found: Statistics) -> Initialisation
     bound = expected.std * math.sqrt(3) * ROUNDING
     within = expected.law == "normal" or max(-low, high) <= bound
     state: State = "trained"
-    if std / expected.std < COLLAPSED and size > 1:
+    if std / expected.std < COLLAPSED[expected.law] and size > 1:
         state = "collapsed"
     elif errors <= MOST_ERRORS and within:
         state = "as initialised"
@@ -101,7 +101,7 @@ def _compare_constant(expected: Expected, low: float, high: float, size: float) 
     state: State = "trained"
     if low == high == value:
         state = "as initialised"
-    elif max(-low, high) < COLLAPSED * value:
+    elif max(-low, high) < COLLAPSED["constant"] * value:
         state = "collapsed"
     ratio = size / value if value else None
     return Initialisation(expected.layer, "constant", value, ratio, None, state)

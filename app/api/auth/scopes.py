@@ -58,7 +58,7 @@ SCOPES: dict[str, Scope | None] = {
     "/v2/health/ready": None,
     "/": None,
     "/page/service.json": None,
-    "/page/{path:path}": None,
+    "/page/{path}": None,
     "/docs": None,
     "/docs/{name}": None,
     "/openapi.json": None,
@@ -67,8 +67,13 @@ SCOPES: dict[str, Scope | None] = {
 
 @cache
 def below_model(route: str) -> str:
-    """The route without model and version, as SCOPES has it."""
-    return OF_A_MODEL.sub("", route)
+    """The route without model and version, as SCOPES and the OpenAPI document have it."""
+    return OF_A_MODEL.sub("", without_convertors(route))
+
+
+def without_convertors(route: str) -> str:
+    """ "/state/{name}" for "/state/{name:text}"."""
+    return re.sub(r":\w+}", "}", route)
 
 
 class Guard:

@@ -10,6 +10,7 @@ import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.convertors import Convertor, register_url_convertor
 
 from app.api.dependencies import EntriesDep, ModelDep, ServiceDep
 from app.api.endpoints import downloads
@@ -44,6 +45,21 @@ from stateserve.names import select
 MOST_ENTRIES = 10_000
 # For singular values, about a second of one core.
 MOST_OPERATIONS = 5 * 10**9
+
+
+class _Text(Convertor[str]):
+    """Any text: a name may have slashes, as those of JAX, and line breaks."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("text", _Text())
 
 # Endpoints are plain functions: FastAPI runs them in a thread, off the event loop.
 router = APIRouter(tags=["state"])
@@ -127,7 +143,7 @@ def read_state(
             return _json(StateView(model.state_sha256, sums, [], tree=module_tree(entries)))
         page = entries[query.offset : query.offset + query.limit]
         if query.values:
-            _require_few(totals(page).elements, limit)
+            _require_few(sum(entry.elements for entry in page), limit)
         views = [
             EntryView(
                 **vars(entry),
@@ -142,7 +158,7 @@ def read_state(
 
 
 @router.get(
-    "/state/{name}",
+    "/state/{name:text}",
     summary="One tensor",
     response_model=TensorView,
     responses={200: {"content": {FORMATS["npy"]: BINARY, FORMATS["safetensors"]: BINARY}}}

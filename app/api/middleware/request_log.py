@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
+from app.api.auth.scopes import without_convertors
 from app.api.middleware.request_id import RequestIds
 from app.api.problems import served_path, unexpected_error
 from app.api.service import Service
@@ -125,7 +126,7 @@ def _declared_path(scope: Scope) -> str:
     # A route lacks its router's prefix; FastAPI adds the whole path to the scope after a match.
     matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
     path: str = getattr(matched, "path", UNMATCHED)
-    return path
+    return without_convertors(path)
 
 
 def _left(scope: Scope) -> int:

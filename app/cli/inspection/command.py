@@ -87,6 +87,9 @@ def inspect(
         print_json(as_json(view))
     else:
         show(view, stats=stats)
+    if not checkpoint.states and key is None:
+        # Its error says why there is none.
+        checkpoint.state()
 
 
 def _with_values(

@@ -1,10 +1,11 @@
 """A file as `stateserve inspect` shows it: one object for the text and for --json."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import TypeGuard
 
 from stateserve.checkpoint import Checkpoint, FoundState, Opaque, describe
-from stateserve.errors import StateMismatch
+from stateserve.errors import StateMismatch, UnsafeCheckpoint
 from stateserve.inspect import (
     EntryOutline,
     Histogram,
@@ -24,6 +25,7 @@ from stateserve.inspect import (
 from stateserve.names import select
 
 MOST_OTHERS = 1000
+MOST_IN_LINE = 8
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class ChosenState:
 class FileView:
     """`others` are the values that are in no state, by their paths, as text.
 
-    `state` is None if the file has several states and no key chooses one.
+    `state` is None if the file has no state, or several and no key chooses one.
     """
 
     file: str
@@ -106,11 +108,11 @@ def _view_state(found: FoundState) -> StateView:
 
 
 def choose(checkpoint: Checkpoint, key: str | None) -> FoundState | None:
-    """The state to show; None where the file has several, and no key is given."""
+    """The state to show; None where the file has none or several, and no key is given."""
     try:
         return checkpoint.state(key)
-    except StateMismatch:
-        if key is None and checkpoint.states:
+    except (StateMismatch, UnsafeCheckpoint):
+        if key is None:
             return None
         raise
 
@@ -150,5 +152,20 @@ def _others(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
             continue
         if parent in states and str(node.path[-1]) in states[parent].tensors:
             continue
-        if isinstance(node.value, Opaque) or not isinstance(node.value, dict | list | tuple):
+        if _is_short(node.value):
+            whole.add(path)
+            yield path, _list_text(node.value)
+        elif isinstance(node.value, Opaque) or not isinstance(node.value, dict | list | tuple):
             yield path, describe(node.value)
+
+
+def _is_short(value: object) -> TypeGuard[Sequence[object]]:
+    """Whether it is a list of numbers and texts, which is shown in one line."""
+    plain = (int, float, str, bool, type(None))
+    return isinstance(value, list | tuple) and all(type(each) in plain for each in value)
+
+
+def _list_text(values: Sequence[object]) -> str:
+    shown = ", ".join(map(describe, values[:MOST_IN_LINE]))
+    more = f", ... {len(values)} values" if len(values) > MOST_IN_LINE else ""
+    return f"[{shown}{more}]"

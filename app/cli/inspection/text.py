@@ -44,13 +44,13 @@ def _head(view: FileView) -> Iterator[str]:
     for name, text in view.metadata.items():
         yield f"  metadata: {name}: {text[:MOST_METADATA]}"
     for state in view.states:
-        if state.key or len(view.states) > 1:
+        if state.key or len(view.states) > 1 or state.kind != "state":
             yield f"  {_state(state)}"
     for path, text in list(view.others.items())[:MOST_OTHERS]:
         yield f"  {path or 'content'}: {text}"
     if len(view.others) > MOST_OTHERS:
         yield f"  and {len(view.others) - MOST_OTHERS} values more: --json has them"
-    if view.state is None:
+    if view.state is None and view.states:
         yield f"several states: choose one with --key, such as --key {view.states[0].key}"
 
 
@@ -59,7 +59,8 @@ def _state(state: StateView) -> str:
     optimizer = ""
     if state.optimizer is not None:
         slots = ", ".join(f"{slot.name} ({slot.tensors})" for slot in state.optimizer.slots)
-        optimizer = f"; {state.optimizer.optimizer or 'unknown'}: {slots}"
+        name = state.optimizer.optimizer or "unknown"
+        optimizer = f"; {name}: {slots}" if slots else "; it has made no step"
     sizes = ", ".join(
         (counted(state.tensors, "tensor"), counted(state.elements, "element"), size(state.bytes))
     )
@@ -73,9 +74,9 @@ def _totals(state: ChosenState) -> Iterator[str]:
     where = f" at {state.key}" if state.key else ""
     unread = "" if state.values is not None else "; values not read, --stats reads them"
     yield f"{counted(sums.entries, 'tensor')}{where}, structure {state.fingerprint}"
-    yield (
-        f"{sums.parameters} parameters, {sums.buffers} buffers{more}, {sums.bytes} bytes{unread}"
-    )
+    tied = f"; {sums.tied} elements more are tied to these" if sums.tied else ""
+    counts = f"{sums.parameters} parameters, {sums.buffers} buffers{more}, {sums.bytes} bytes"
+    yield f"{counts}{tied}{unread}"
 
 
 def _show_statistics(entries: list[EntryOutline], values: ValueReport) -> None:

@@ -51,7 +51,11 @@ def _initialisations(state: ChosenState) -> Iterator[str]:
     values = state.values or ValueReport()
     compared = values.initialisations
     elements = {entry.name: entry.elements for entry in state.entries}
-    collapsed = (name for name, found in compared.items() if found.state == "collapsed")
+    collapsed = (
+        name
+        for name, found in compared.items()
+        if found.state == "collapsed" and values.findings[name].constant is None
+    )
     yield from _several("collapsed, nearly constant", collapsed)
     # Biases and norms stay as they were more often than weights, and their ones prove little.
     random = [

@@ -64,6 +64,7 @@ export interface Totals {
   parameters: number;
   buffers: number;
   bytes: number;
+  tied: number;
 }
 
 /** GET /model */

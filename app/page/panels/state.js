@@ -31,7 +31,8 @@ export class StateBrowser {
   constructor(api, card, { totals, entries }) {
     this.#api = api;
     this.#card = card;
-    const counts = `${totals.parameters} parameters, ${totals.buffers} buffers, ${totals.bytes} bytes. `;
+    const tied = totals.tied ? `${totals.tied} elements more are tied to these. ` : "";
+    const counts = `${totals.parameters} parameters, ${totals.buffers} buffers, ${totals.bytes} bytes. ${tied}`;
     const files = [".pth", ".safetensors"].flatMap((suffix) => [download(api, `state${suffix}`, suffix), " "]);
     part("state-totals").replaceChildren(counts, "Download all: ", ...files);
     const buttons = entries.map((entry) => this.#button(entry));

@@ -21,6 +21,7 @@ FOREIGN = {
     "checkpoint": "a TensorFlow checkpoint, which is not read; load it with TensorFlow",
     "latest": "a DeepSpeed checkpoint; its zero_to_fp32.py makes one file of it",
     "_CHECKPOINT_METADATA": "an Orbax checkpoint, which is not read; load it with Orbax",
+    "Manifest.json": "a Core ML package, which is not read; take the checkpoint it was made from",
     "data.pkl": "the unpacked content of a torch.save archive; pack it again: zip -0 -r model.pth",
 }
 MOST_NAMES = 10_000
@@ -30,9 +31,10 @@ MOST_LISTED = 8
 def find_in_folder(folder: Path) -> Path:
     """The file to read. Raises UnreadableCheckpoint, which says what the folder is."""
     try:
-        names = sorted(path.name for path in islice(folder.iterdir(), MOST_NAMES))
+        paths = sorted(islice(folder.iterdir(), MOST_NAMES))
     except OSError as error:
         raise UnreadableCheckpoint(f"{folder}: {error.strerror or error}") from None
+    names = [path.name for path in paths]
     if DISTRIBUTED in names:
         return folder / DISTRIBUTED
     indices = [name for name in names if name.endswith(INDEX)]
@@ -46,10 +48,17 @@ def find_in_folder(folder: Path) -> Path:
             raise UnreadableCheckpoint(f"{folder}: {text}")
     if len(candidates) == 1:
         return folder / candidates[0]
-    if not candidates:
-        raise UnreadableCheckpoint(f"{folder}: a folder without a checkpoint in it")
-    more = f" and {len(candidates) - MOST_LISTED} more" if len(candidates) > MOST_LISTED else ""
-    raise UnreadableCheckpoint(
-        f"{folder}: a folder of {len(candidates)} checkpoints; choose one: "
-        f"{', '.join(name[:100] for name in candidates[:MOST_LISTED])}{more}"
-    )
+    if candidates:
+        text = f"a folder of {len(candidates)} checkpoints; choose one: {_listed(candidates)}"
+    elif any(".data-00000-of-" in name for name in names):
+        text = FOREIGN["checkpoint"]
+    elif inner := [path.name for path in paths if path.is_dir()]:
+        text = f"a folder without a checkpoint; there are folders in it: {_listed(inner)}"
+    else:
+        text = "a folder without a checkpoint in it"
+    raise UnreadableCheckpoint(f"{folder}: {text}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"{', '.join(name[:100] for name in names[:MOST_LISTED])}{more}"

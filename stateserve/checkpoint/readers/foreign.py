@@ -9,6 +9,7 @@ MAGICS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1f\x8b", f"compressed by gzip; {UNPACK}"),
     (0, b"BZh", f"compressed by bzip2; {UNPACK}"),
     (0, b"\xfd7zXZ\x00", f"compressed by xz; {UNPACK}"),
+    (0, b"]\x00\x00", f"compressed by LZMA; {UNPACK}"),
     (0, b"\x28\xb5\x2f\xfd", f"compressed by Zstandard; {UNPACK}"),
     (0, b"\x04\x22\x4d\x18", f"compressed by LZ4; {UNPACK}"),
     (0, b"7z\xbc\xaf\x27\x1c", f"a 7z archive; {UNPACK}"),
@@ -34,6 +35,8 @@ MAGICS: tuple[tuple[int, bytes, str], ...] = (
 )
 LFS = b"version https://git-lfs.github.com/spec/"
 PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<head", b"<body")
+# Of the index of a TensorFlow checkpoint: a table of LevelDB ends with this number.
+LEVELDB_END = 0xDB4775248B80FB57.to_bytes(8, "little")
 TEXT = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A, 0x0D}
 
 
@@ -52,9 +55,24 @@ def name_foreign(source: Source) -> str | None:
     for start, magic, text in MAGICS:
         if head[start : start + len(magic)] == magic:
             return text
+    if _is_message_pack(head):
+        return "a MessagePack file, as of Flax; load it with Flax and save it as .safetensors or .npz"
+    if source.size > 48 and read(source, source.size - 8, 8) == LEVELDB_END:
+        return "the index of a TensorFlow checkpoint, which is not read; load it with TensorFlow"
+    if b"com.github.apple.coremltools" in head:
+        return "a Core ML model, which is not read; take the checkpoint it was made from"
     if not any(head):
         return "the file begins with zeros alone, as after a download or a copy that broke off"
     return None
+
+
+def _is_message_pack(head: bytes) -> bool:
+    """Whether it begins with a map of one to 65,535 entries, whose first key is a short text."""
+    at = 1 if head[:1] and 0x81 <= head[0] <= 0x8F else 3 if head[:1] == b"\xde" else 0
+    if not at or len(head) <= at or not 0xA1 <= head[at] <= 0xBF:
+        return False
+    text = head[at + 1 : at + 1 + (head[at] & 0x1F)]
+    return len(text) == head[at] & 0x1F and TEXT.issuperset(text)
 
 
 def name_text(source: Source) -> str | None:
@@ -76,6 +94,15 @@ def name_archive(names: list[str]) -> str:
         return "a TensorFlow SavedModel in a zip archive, which is not read"
     if any("data/aotinductor/" in name for name in names):
         return "a package of AOTInductor, which holds native code and is not read"
+    if any(name.endswith("/.data/extern_modules") for name in names):
+        return (
+            "an archive of torch.package, which holds Python code; load it with torch.package and "
+            "save the state_dict"
+        )
+    if any(name.endswith(".data/serialization_id") for name in names):
+        return "an archive of torch.save without its data.pkl, as after a torch.save that failed"
+    if "schema.json" in names:
+        return "a file of skops's, with an estimator of scikit-learn, which is not read"
     if not names:
         return "an empty zip archive"
     shown = ", ".join(repr(name[:60]) for name in names[:3])

@@ -93,7 +93,7 @@ def read_content(source: Source, open_file: Open) -> Content:
         )
     if foreign := name_foreign(source):
         raise UnreadableCheckpoint(foreign)
-    if head.lstrip().startswith(_JSON):
+    if head.lstrip().startswith(_JSON) and b"\x00" not in head:
         return Content(SHARDED, *read_sharded(source, open_file, _read_shard))
     return _read_unmarked(source, head, open_file)
 
@@ -110,7 +110,9 @@ def _read_unmarked(source: Source, head: bytes, open_file: Open) -> Content:
                 raise
     if head.startswith(b"\x08"):
         return Content(ONNX, *read_onnx(source, open_file))
-    raise UnreadableCheckpoint(name_text(source) or "not a checkpoint of a known format")
+    raise UnreadableCheckpoint(
+        name_text(source) or f"not a checkpoint of a known format; it begins with {head[:8]!r}"
+    )
 
 
 def _read_pickle(source: Source) -> object:

@@ -23,7 +23,7 @@ TOKEN = "a-token-that-is-long"
 # The routes that are not in the OpenAPI, by an existing path.
 HIDDEN = {
     "/": "/",
-    "/page/{path:path}": "/page/main.js",
+    "/page/{path}": "/page/main.js",
     "/page/service.json": "/page/service.json",
     "/v2/": "/v2/",
 }

@@ -98,3 +98,48 @@ async def test_versions_with_odd_tensors_are_compared() -> None:
         answer = (await client.get("/models/made/diff?from=1&to=2")).json()
     assert answer["identical"]
     assert len(answer["differences"]) == len(Holder().state_dict())
+
+
+NAMES = ["a/b", "/", "//a", "a/", "%2f", "%", "a b", " ", "größe", "層", "?x#y", "\n", "\\", "🙂"]
+
+
+class OddlyNamed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        for number, name in enumerate(NAMES):
+            self.register_parameter(name, nn.Parameter(torch.full((2,), float(number))))
+        # Its name is "up/./x", and clients leave "/." out of a path unless it is encoded.
+        self.add_module("up/", nn.ParameterDict({"/x": nn.Parameter(torch.ones(1))}))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+async def test_a_name_of_any_characters_has_a_link_that_leads_to_it() -> None:
+    tensor = {"dtype": "float32", "shape": [-1, 2]}
+    inputs, outputs = [Input(name="x", **tensor)], [Output(name="output", **tensor)]
+    model = model_of(OddlyNamed(), inputs, outputs, {"x": torch.rand(2, 2)})
+    async with open_models(model) as client:
+        entries = (await client.get("/state")).json()["entries"]
+        assert [each["name"] for each in entries] == list(OddlyNamed().state_dict())
+        for entry in entries:
+            found = await client.get(entry["href"])
+            assert (found.status_code, found.json()["name"]) == (200, entry["name"])
+            below = await client.get(f"/models/made{entry['href']}?format=npy")
+            assert np.load(io.BytesIO(below.content)).tolist() == entry["values"]
+        # Slashes need no encoding.
+        assert (await client.get("/state/a/b")).json()["name"] == "a/b"
+        for unknown in ("/state/a/c", "/state/", "/state/%2e%2e", "/state/..%2f..%2fetc%2fpasswd"):
+            assert (await client.get(unknown)).status_code == 404
+
+
+async def test_totals_count_a_tied_parameter_once() -> None:
+    async with open_models(holder()) as client:
+        state = (await client.get("/state")).json()
+        alone = (await client.get("/state?only=tied")).json()
+    module = Holder()
+    assert state["totals"]["parameters"] == sum(each.numel() for each in module.parameters())
+    assert state["totals"]["tied"] == module.tied.numel()
+    tied = {each["name"]: each["tied_to"] for each in state["entries"] if each["tied_to"]}
+    assert tied == {"tied": "weight"}
+    assert (alone["totals"]["parameters"], alone["totals"]["tied"]) == (4, 0)
