@@ -56,7 +56,9 @@ def name_foreign(source: Source) -> str | None:
         if head[start : start + len(magic)] == magic:
             return text
     if _is_message_pack(head):
-        return "a MessagePack file, as of Flax; load it with Flax and save it as .safetensors or .npz"
+        return (
+            "a MessagePack file, as of Flax; load it with Flax and save it as .safetensors or .npz"
+        )
     if source.size > 48 and read(source, source.size - 8, 8) == LEVELDB_END:
         return "the index of a TensorFlow checkpoint, which is not read; load it with TensorFlow"
     if b"com.github.apple.coremltools" in head:
