@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, print_json, warn
+from app.cli.output import AsJson, print_json, print_line, warn
 from app.option_values import names
 from stateserve.text import printable_json
 
@@ -64,4 +64,4 @@ def card(
         print_json({"file": str(target), "features": n_features, "classes": n_classes})
     else:
         lacks = "" if made.metrics else "; metrics and reference data are not known"
-        console.print(f"wrote {target}: {n_features} features, {n_classes} classes{lacks}")
+        print_line(f"wrote {target}: {n_features} features, {n_classes} classes{lacks}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, figure, print_json, table
+from app.cli.output import AsJson, figure, print_json, print_line, print_table, table
 from app.cli.sources import read_source
 from app.errors import TensorNotFound
 
@@ -78,5 +78,5 @@ def _show_entries(state: "State", as_json: bool) -> None:
         )
         sizes = (str(entry.shape), entry.dtype, str(entry.elements))
         rows.add_row(entry.name, entry.kind, *sizes, *numbers)
-    console.print(rows)
-    console.print(f"{total.parameters} parameters, {total.buffers} buffers, {total.bytes} bytes")
+    print_table(rows)
+    print_line(f"{total.parameters} parameters, {total.buffers} buffers, {total.bytes} bytes")

@@ -16,14 +16,14 @@ from app.cli.convert import convert
 from app.cli.diff import diff
 from app.cli.inspection.command import inspect
 from app.cli.keys import keys
-from app.cli.output import AsJson, console, print_json, table
+from app.cli.output import AsJson, print_json, print_table, table
 from app.cli.pack import pack
+from app.cli.plain_command import PlainCommand, PlainGroup
 from app.cli.predict import predict
-from app.monitor import LINES, configure_logging
 from app.process import end_on_signals
 from stateserve.errors import MissingExtra
 
-cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, cls=PlainGroup)
 
 
 def _show_version(wanted: bool) -> None:
@@ -49,6 +49,7 @@ def stateserve(version: Version = False) -> None:
 )
 def serve(context: typer.Context) -> None:
     """Load the model and serve it; `stateserve serve --help` lists the options."""
+    from app.monitor import LINES, configure_logging
     from app.settings import Settings
 
     settings = Settings.read(context.args)
@@ -101,11 +102,11 @@ def show_settings(as_json: AsJson = False) -> None:
     listed = table(*columns)
     for row in rows:
         listed.add_row(*row)
-    console.print(listed)
+    print_table(listed)
 
 
 # Unknown options are the features of the model.
 cli.command(context_settings={"ignore_unknown_options": True})(predict)
 for command in (state, inspect, diff, convert, card, pack):
-    cli.command()(command)
+    cli.command(cls=PlainCommand)(command)
 cli.add_typer(keys, name="key")

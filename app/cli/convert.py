@@ -7,7 +7,7 @@ import typer
 
 from app.cli.checkpoints import Key
 from app.cli.names_options import Only, Rename, StripPrefix
-from app.cli.output import AsJson, console, print_json
+from app.cli.output import AsJson, print_json, print_line
 from app.cli.progress import progress
 
 
@@ -68,6 +68,6 @@ def convert(
         print_json({**fields, "notes": written.notes})
         return
     more = f" and {len(parts)} files" if parts else ""
-    console.print(f"wrote {first}{more}: {written.tensors} tensors")
+    print_line(f"wrote {first}{more}: {written.tensors} tensors")
     for note in written.notes:
-        console.print(note)
+        print_line(note)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.names_options import Only, Rename, StripPrefix
-from app.cli.output import AsJson, console, figure, print_json, reason, short, table, warn
+from app.cli.output import (
+    AsJson,
+    figure,
+    print_json,
+    print_line,
+    print_table,
+    reason,
+    short,
+    table,
+    warn,
+)
 from app.cli.sources import read_source
 from stateserve.errors import StateserveError
 
@@ -65,7 +75,7 @@ def diff(
         else:
             _show(aligned, comparison, by_module=by_module)
             if above is not None:
-                console.print(_within(above, tolerance))
+                print_line(_within(above, tolerance))
     if above if above is not None else not comparison.identical:
         raise typer.Exit(DIFFERENT)
 
@@ -111,22 +121,22 @@ def _show(aligned: "Aligned[Values]", comparison: "Comparison", *, by_module: bo
     from stateserve.inspect import by_change
 
     for line in (*aligned.notes, _structure(aligned)):
-        console.print(line)
+        print_line(line)
     changed = by_change(comparison.differences)
     if changed and by_module:
         _show_modules(comparison.differences)
     elif changed:
         _show_tensors(changed)
     for line in _unchanged(comparison.differences):
-        console.print(line)
+        print_line(line)
     for outline in comparison.removed:
-        console.print(f"only in A: {_text(outline)}")
+        print_line(f"only in A: {_text(outline)}")
     for outline in comparison.added:
-        console.print(f"only in B: {_text(outline)}")
+        print_line(f"only in B: {_text(outline)}")
     for recast in comparison.recast:
-        console.print(f"recast: {_text(recast.first)} -> {_text(recast.second)}")
+        print_line(f"recast: {_text(recast.first)} -> {_text(recast.second)}")
     if comparison.identical:
-        console.print("identical")
+        print_line("identical")
 
 
 def _structure(aligned: "Aligned[Values]") -> str:
@@ -145,7 +155,7 @@ def _show_tensors(changed: "list[Difference]") -> None:
         # In float64, since float32 would round the cosine of different directions to 1.
         cosine = figure(each.cosine)
         rows.add_row(each.name, str(each.changed), short(each.share), *numbers, cosine)
-    console.print(rows)
+    print_table(rows)
 
 
 def _show_modules(differences: "list[Difference]") -> None:
@@ -159,7 +169,7 @@ def _show_modules(differences: "list[Difference]") -> None:
             ]
             count = f"{each.changed_tensors} of {each.tensors}"
             rows.add_row(each.name, count, short(each.share), *numbers)
-    console.print(rows)
+    print_table(rows)
 
 
 def _unchanged(differences: "list[Difference]") -> Iterator[str]:

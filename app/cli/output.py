@@ -2,23 +2,36 @@
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Column, Table
 
-from stateserve.console import PlainConsole
 from stateserve.errors import StateserveError
 from stateserve.text import printable, printable_json, shortest, shortest_float32
 
-# In a pipe, lines are not folded, so that grep finds whole names.
-console = PlainConsole(width=None if sys.stdout.isatty() else 1000)
+if TYPE_CHECKING:
+    from rich.table import Table
+
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-def table(name: str, *columns: str) -> Table:
+def table(name: str, *columns: str) -> "Table":
     """An empty table without lines, whose first column is never truncated."""
+    # Imported where a table is made, as rich takes a fifth of the start.
+    from rich.table import Column, Table
+
     return Table(Column(name, overflow="fold"), *columns, box=None, pad_edge=False)
+
+
+def print_table(rows: "Table") -> None:
+    from stateserve.console import PlainConsole
+
+    # In a pipe, lines are not folded, so that grep finds whole names.
+    PlainConsole(width=None if sys.stdout.isatty() else 1000).print(rows)
+
+
+def print_line(line: str) -> None:
+    print(printable(line))
 
 
 def short(number: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, print_json, table
+from app.cli.output import AsJson, print_json, print_line, print_table, table
 from app.option_values import axes, json_object, names, pairs
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def _show(packed: "Packed") -> None:
         rows.add_row(
             output.name, output.dtype, str(output.shape), f"output, {output.kind}{classes}"
         )
-    console.print(rows)
+    print_table(rows)
     for note in packed.notes:
-        console.print(note)
+        print_line(note)
     files = ", ".join(path.name for path in packed.files)
-    console.print(f"wrote {packed.state.parent}: {files}")
-    console.print(f"to serve it: {packed.serve}")
+    print_line(f"wrote {packed.state.parent}: {files}")
+    print_line(f"to serve it: {packed.serve}")

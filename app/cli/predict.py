@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.output import AsJson, console, short, table, warn
+from app.cli.output import AsJson, print_line, print_table, short, table, warn
 from app.cli.sources import open_source
 from stateserve.text import printable_json, shortest
 
@@ -80,11 +80,11 @@ def _show_one(prediction: "Prediction") -> None:
     ranked = sorted(prediction.probabilities.items(), key=lambda item: item[1], reverse=True)
     for label, probability in ranked:
         rows.add_row(label, short(probability), *([short(logs[label])] if logs else []))
-    console.print(rows)
+    print_table(rows)
     if novelty := prediction.novelty:
-        console.print(_distance(novelty))
+        print_line(_distance(novelty))
     for warning in prediction.warnings:
-        console.print(_text(warning))
+        print_line(_text(warning))
 
 
 def _show_table(instances: "Table", predictions: "list[Prediction]") -> None:
@@ -104,7 +104,7 @@ def _show_table(instances: "Table", predictions: "list[Prediction]") -> None:
         cells = _cells(label, prediction)
         shown = (cells[name] for name in columns if columns[name])
         rows.add_row(*map(shortest, flower.values()), *shown)
-    console.print(rows)
+    print_table(rows)
 
 
 def _cells(label: str, prediction: "Prediction") -> dict[str, str]:

@@ -5,7 +5,6 @@ import sys
 
 from app.cli.commands import cli
 from app.cli.output import reason
-from app.monitor import LINES
 from stateserve.errors import StateserveError
 from stateserve.text import printable
 
@@ -19,7 +18,10 @@ def run(*, as_json: bool) -> None:
     except (StateserveError, OSError) as error:
         _fail(reason(error), as_json)
     finally:
-        LINES.flush()
+        if as_json:
+            from app.monitor import LINES
+
+            LINES.flush()
 
 
 def _fail(text: str, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from app.cli.inspection.bars import bars
 from app.cli.inspection.file_view import ChosenState, FileView, StateView
 from app.cli.inspection.tree_table import counted, size, tree_table
 from app.cli.inspection.warning_lines import warning_lines
-from app.cli.output import console, figure, short, table
+from app.cli.output import figure, print_line, print_table, short, table
 from stateserve.inspect import EntryOutline, Spectrum, ValueReport
 
 MOST_OTHERS = 20
@@ -15,26 +15,26 @@ MOST_METADATA = 200
 
 def show(view: FileView, *, stats: bool) -> None:
     for line in _head(view):
-        console.print(line)
+        print_line(line)
     if view.state is None:
         return
     state = view.state
-    console.print("")
+    print_line("")
     if stats and state.values is not None:
         _show_statistics(state.entries, state.values)
     else:
-        console.print(tree_table(state.tree))
-    console.print("")
+        print_table(tree_table(state.tree))
+    print_line("")
     for line in warning_lines(state):
-        console.print(line)
+        print_line(line)
     if state.spectra:
         _show_spectra(state.spectra)
     for name, histogram in state.histograms.items():
-        console.print(name)
+        print_line(name)
         for line in bars(histogram):
-            console.print(line)
+            print_line(line)
     for line in _totals(state):
-        console.print(line)
+        print_line(line)
 
 
 def _head(view: FileView) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _show_statistics(entries: list[EntryOutline], values: ValueReport) -> None:
             short(compared.ratio) if compared else "",
             compared.state if compared else "",
         )
-    console.print(rows)
+    print_table(rows)
 
 
 def _show_spectra(spectra: dict[str, Spectrum | str]) -> None:
@@ -111,4 +111,4 @@ def _show_spectra(spectra: dict[str, Spectrum | str]) -> None:
         sides = f"{found.rows} x {found.columns}"
         numbers = [short(number) for number in (*ranks, *extremes)]
         rows.add_row(name, sides, str(found.rank), *numbers, str(found.above_random))
-    console.print(rows)
+    print_table(rows)

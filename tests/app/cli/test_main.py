@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from app import __version__
 from app.settings.settings import Settings
@@ -82,3 +83,20 @@ def test_train_is_the_training_script(tmp_path: Path) -> None:
         forked("stateserve", "train", *options), check=True, cwd=ROOT, capture_output=True
     )
     assert {path.suffix for path in tmp_path.iterdir()} >= {".pth", ".json"}
+
+
+def test_looking_at_a_file_needs_no_pydantic(tmp_path: Path) -> None:
+    """Typer, the card and the settings need it; importing it takes as long as the command."""
+    script = (
+        "import sys; sys.argv = ['stateserve', *sys.argv[1:]]; from app.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as ended: sys.exit(str({'pydantic'} & sys.modules.keys() or ended))"
+    )
+    file = tmp_path / "a.pth"
+    torch.save({"w": torch.ones(2)}, file)
+    for command in (["inspect"], ["diff", file], ["convert", tmp_path / "b.npz"]):
+        arguments = [command[0], file, *command[1:]]
+        result = subprocess.run(
+            [sys.executable, "-c", script, *arguments], cwd=ROOT, capture_output=True, text=True
+        )
+        assert result.stderr == "0\n"
