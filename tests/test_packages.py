@@ -9,17 +9,21 @@ from tests.project import ROOT
 
 MOST_MODULES = 20
 MOST_LINES = 4
-TREES = {
-    path: ast.parse(path.read_text())
+MODULES = [
+    path
     for top in ("app", "stateserve", "training", "benchmarks")
     for path in sorted((ROOT / top).rglob("*.py"))
-}
-CONTRACTS = [path for path in TREES if path.name == "__init__.py"]
-FOLDERS = sorted({path.parent for path in [*TREES, *(ROOT / "app" / "page").rglob("*.js")]})
+]
+CONTRACTS = [path for path in MODULES if path.name == "__init__.py"]
+FOLDERS = sorted({path.parent for path in [*MODULES, *(ROOT / "app" / "page").rglob("*.js")]})
 
 
 def in_project(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -30,10 +34,10 @@ def imported(tree: ast.Module) -> set[str]:
     return {name for name in names if name}
 
 
-@pytest.mark.parametrize("path", TREES, ids=in_project)
+@pytest.mark.parametrize("path", MODULES, ids=in_project)
 def test_a_module_imports_from_another_package_what_its_init_exports(path: Path) -> None:
     package = path.relative_to(ROOT).parts[:2]
-    for name in imported(TREES[path]):
+    for name in imported(parsed(path)):
         parts = tuple(name.split("."))
         # All packages of app may import modules such as app.errors.
         inner = len(parts) > 2 and ROOT.joinpath(*parts).with_suffix(".py").exists()
@@ -42,7 +46,7 @@ def test_a_module_imports_from_another_package_what_its_init_exports(path: Path)
 
 @pytest.mark.parametrize("path", CONTRACTS, ids=in_project)
 def test_a_package_states_its_contract_in_a_few_lines(path: Path) -> None:
-    contract = ast.get_docstring(TREES[path])
+    contract = ast.get_docstring(parsed(path))
     assert contract
     assert len(contract.splitlines()) <= MOST_LINES
 
@@ -51,7 +55,7 @@ def test_a_package_states_its_contract_in_a_few_lines(path: Path) -> None:
 def test_the_names_that_a_package_loads_are_those_that_its_types_show(path: Path) -> None:
     shown: dict[str, set[str]] = {}
     loaded: dict[str, set[str]] = {}
-    for node in ast.walk(TREES[path]):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             for line in node.body:
                 assert isinstance(line, ast.ImportFrom)

@@ -10,7 +10,6 @@ from benchmarks.peers.contender import Contender
 from benchmarks.peers.contenders import CONTENDERS, ECHO, OURS
 from benchmarks.peers.lenet_contenders import CONTENDERS as LENET_CONTENDERS
 from benchmarks.peers.measurement import Measurement
-from benchmarks.peers.plot import draw_ratios
 from benchmarks.peers.results import Results
 from benchmarks.server import ServerFailed
 
@@ -51,6 +50,9 @@ def test_a_load_with_errors_is_named_in_the_table() -> None:
 
 
 def test_the_plot_is_a_png() -> None:
+    # Imported here: matplotlib takes a second, in each process that collects the tests.
+    from benchmarks.peers.plot import draw_ratios
+
     assert draw_ratios({"echo": [1.0, 1.0], "other": [0.6, 0.8]}).startswith(b"\x89PNG")
 
 

@@ -47,9 +47,10 @@ def run_one(name: str, arguments: list[str]) -> None:
 
     with atheris.instrument_imports(include=INSTRUMENTED):
         from tests.fuzz.invariant import require
-        from tests.fuzz.seeds import SEEDS
-        from tests.fuzz.targets import TARGETS
-    for number, seed in enumerate(SEEDS[name]):
+        from tests.fuzz.seeds import seeds
+        from tests.fuzz.targets import TARGETS, prepare
+    prepare()
+    for number, seed in enumerate(seeds(name)):
         (Path(arguments[0]) / f"seed-{number}").write_bytes(seed)
     atheris.Setup([sys.argv[0], *arguments], lambda content: require(TARGETS[name], content))
     atheris.Fuzz()

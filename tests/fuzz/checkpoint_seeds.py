@@ -1,4 +1,7 @@
-"""Checkpoints of formats that are looked at, small, written by the libraries that make them."""
+"""Checkpoints of formats that are looked at, small, written by the libraries that make them.
+
+They are made when they are used: making them takes seconds.
+"""
 
 import argparse
 import io
@@ -7,12 +10,13 @@ import pickle
 import struct
 import tempfile
 import warnings
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import nn
 
 MODULE = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).eval()
@@ -35,7 +39,10 @@ def _arrays(save: object) -> bytes:
 
 def _script() -> bytes:
     written = io.BytesIO()
-    torch.jit.save(torch.jit.trace(MODULE, torch.ones(1, 2)), written)
+    with warnings.catch_warnings():
+        # TorchScript is deprecated.
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.trace(MODULE, torch.ones(1, 2)), written)
     return written.getvalue()
 
 
@@ -45,9 +52,14 @@ def _program() -> bytes:
     return written.getvalue()
 
 
-def _distributed() -> tuple[bytes, bytes]:
+@cache
+def distributed() -> tuple[bytes, bytes]:
     """The pickle of places, and the file of tensors."""
-    with tempfile.TemporaryDirectory() as folder:
+    import torch.distributed.checkpoint as dcp
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # It warns of what does not matter here.
+        warnings.simplefilter("ignore")
         dcp.save({"model": STATE, "step": 3}, checkpoint_id=folder, no_dist=True)
         return Path(folder, ".metadata").read_bytes(), Path(folder, "__0_0.distcp").read_bytes()
 
@@ -71,11 +83,6 @@ def _gguf(kind: int) -> bytes:
     return head + bytes(-len(head) % 32) + struct.pack("<2f", 1, 2) + bytes(24 + 128)
 
 
-with warnings.catch_warnings():
-    # TorchScript is deprecated, and the others warn of what does not matter here.
-    warnings.simplefilter("ignore")
-    METADATA, PIECES = _distributed()
-    SCRIPT, PROGRAM = _script(), _program()
 CONTAINER = {
     "epoch": 3,
     "state_dict": STATE,
@@ -85,15 +92,15 @@ CONTAINER = {
     "module": MODULE,
     "seen": {1, (2, "a")},
 }
-CHECKPOINT_SEEDS = {
-    "legacy": [_saved(content, archive=False) for content in (STATE, CONTAINER)],
-    "script": [SCRIPT, _saved(CONTAINER, archive=True)],
-    "program-weights": [PROGRAM],
-    "npz": [_arrays(np.savez), _arrays(np.savez_compressed)],
-    "onnx": [_onnx()],
+CHECKPOINT_SEEDS: dict[str, Callable[[], list[bytes]]] = {
+    "legacy": lambda: [_saved(content, archive=False) for content in (STATE, CONTAINER)],
+    "script": lambda: [_script(), _saved(CONTAINER, archive=True)],
+    "program-weights": lambda: [_program()],
+    "npz": lambda: [_arrays(np.savez), _arrays(np.savez_compressed)],
+    "onnx": lambda: [_onnx()],
     # float32, and a quantised dtype whose values are not read.
-    "gguf": [_gguf(0), _gguf(8)],
-    "container": [pickle.dumps(CONTAINER, protocol) for protocol in range(6)],
-    "index": [json.dumps(INDEX).encode()],
-    "distributed": [METADATA],
+    "gguf": lambda: [_gguf(0), _gguf(8)],
+    "container": lambda: [pickle.dumps(CONTAINER, protocol) for protocol in range(6)],
+    "index": lambda: [json.dumps(INDEX).encode()],
+    "distributed": lambda: [distributed()[0]],
 }

@@ -27,8 +27,8 @@ from stateserve.model.architectures.exported_program import read_program
 from stateserve.model.card_location import card_path
 from stateserve.model.predictor import Predictor
 from stateserve.model.signature import ImageInput, Input
-from tests.fuzz.checkpoint_seeds import PIECES, SHARD
-from tests.fuzz.seeds import IRIS, archive, pickled_tensor
+from tests.fuzz.checkpoint_seeds import SHARD, distributed
+from tests.fuzz.seeds import IRIS, archive, pickled_tensor, seeds
 from tests.pictures import chunk
 from tests.programs import PROGRAM, small_archive, with_entry
 
@@ -39,9 +39,18 @@ MAX_PIXELS = 10**6
 # The folder of checkpoints; a target may write only there.
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 LOOKED = FOLDER / "looked"
-LOOKED.mkdir()
-(LOOKED / "shard.safetensors").write_bytes(SHARD)
-(LOOKED / "__0_0.distcp").write_bytes(PIECES)
+
+
+def prepare() -> None:
+    """Write the files that others name, and import the modules that are imported late.
+
+    To be called before a target runs: neither is the target's memory or code.
+    """
+    LOOKED.mkdir()
+    (LOOKED / "shard.safetensors").write_bytes(SHARD)
+    (LOOKED / "__0_0.distcp").write_bytes(distributed()[1])
+    load_program(small_archive())
+    decode_image(seeds("picture")[0])
 
 
 def load(content: bytes, suffix: str) -> None:
@@ -128,8 +137,6 @@ def load_program(content: bytes) -> None:
     read_program(content, "any.pt2")
 
 
-# So that torch.export's own imports are no part of a target's memory.
-load_program(small_archive())
 NPY = NpyFormat(MODEL, LIMIT)
 ARROW = ArrowFormat(MODEL, LIMIT)
 TARGETS: dict[str, Callable[[bytes], object]] = {

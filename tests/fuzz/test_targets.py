@@ -7,16 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fuzz.invariant import BrokenInvariant, require
-from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import REFUSALS, TARGETS
+from tests.fuzz.seeds import seeds
+from tests.fuzz.targets import REFUSALS, TARGETS, prepare
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*/*"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared() -> None:
+    prepare()
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_seeds_hold_and_reach_what_they_are_seeds_of(name: str) -> None:
     read = 0
-    for seed in SEEDS[name]:
+    for seed in seeds(name):
         require(TARGETS[name], seed)
         try:
             TARGETS[name](seed)
@@ -47,7 +52,7 @@ def mutations(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 @pytest.mark.parametrize("name", TARGETS)
 @given(data=st.data())
 def test_mutations_of_the_seeds_hold(name: str, data: st.DataObject) -> None:
-    require(TARGETS[name], data.draw(mutations(SEEDS[name])))
+    require(TARGETS[name], data.draw(mutations(seeds(name))))
 
 
 def test_the_invariant_notices_what_it_is_for(tmp_path: Path) -> None:

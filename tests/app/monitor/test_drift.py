@@ -5,8 +5,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from scipy.special import kolmogorov
-from scipy.stats import ks_2samp
 
 from app.monitor.drift import measure_drift
 from stateserve.model.card import read_card
@@ -34,6 +32,9 @@ def binned(histogram: FeatureHistogram, values: np.ndarray) -> np.ndarray:
 
 @given(columns, columns)
 def test_the_statistic_is_scipys_over_the_bins(trained, seen) -> None:
+    # Imported here: it takes a second, in each process that collects the tests.
+    from scipy.stats import ks_2samp
+
     histogram = histogram_of(trained)
     assume(histogram.edges[0] < histogram.edges[-1])
     found = measure_drift(histogram, seen)
@@ -43,6 +44,8 @@ def test_the_statistic_is_scipys_over_the_bins(trained, seen) -> None:
 
 @given(columns, columns)
 def test_the_p_value_is_kolmogorovs_limit(trained, seen) -> None:
+    from scipy.special import kolmogorov
+
     found = measure_drift(histogram_of(trained), seen)
     size = len(trained) * len(seen) / (len(trained) + len(seen))
     assert found.p_value == pytest.approx(kolmogorov(found.ks * np.sqrt(size)), abs=1e-9)

@@ -5,7 +5,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from scipy.spatial.distance import mahalanobis
 
 from stateserve.model.card import read_card
 from stateserve.model.certainty import NoveltyDetector, calibrate
@@ -37,6 +36,9 @@ def test_calibration_takes_float32_and_any_distance_between_classes() -> None:
 
 @given(rows)
 def test_the_distance_is_scipys_to_the_nearest_mean(given_rows) -> None:
+    # Imported here: it takes half a second, in each process that collects the tests.
+    from scipy.spatial.distance import mahalanobis
+
     means, precision = CARD.mahalanobis.class_means, np.array(CARD.mahalanobis.precision)
     wanted = [min(mahalanobis(row, mean, precision) for mean in means) for row in given_rows]
     np.testing.assert_allclose(DETECTOR.distances(given_rows), wanted, rtol=1e-6, atol=1e-6)

@@ -4,7 +4,6 @@ import base64
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 
 from stateserve.model import TensorModel
@@ -28,6 +27,13 @@ MODELS = {
 }
 
 
+def validate(value: Any, schema: Any) -> None:
+    # Imported here: it takes seconds, in each process that collects the tests.
+    import jsonschema
+
+    jsonschema.validate(value, schema)
+
+
 def whole(document: Any, name: str) -> Any:
     return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
 
@@ -48,13 +54,13 @@ async def test_each_example_is_valid_and_so_is_its_answer(name: str) -> None:
         for example, schemas in (("one", "Instance Prediction"), ("many", "Instances Predictions")):
             given, answered = schemas.split()
             value = examples[example]["value"]
-            jsonschema.validate(value, whole(document, given))
+            validate(value, whole(document, given))
             answer = await client.post("/predict", json=value)
             assert answer.is_success, answer.text
-            jsonschema.validate(answer.json(), whole(document, answered))
+            validate(answer.json(), whole(document, answered))
         if model.classes:
             logs = await client.post("/predict?log_probabilities=true&top=1", json=value)
-            jsonschema.validate(logs.json(), whole(document, answered))
+            validate(logs.json(), whole(document, answered))
         of_any = document["paths"]["/models/{model}/predict"]["post"]["requestBody"]["content"]
         assert of_any.keys() == predict["requestBody"]["content"].keys()
         for media_type in predict["responses"]["200"]["content"]:

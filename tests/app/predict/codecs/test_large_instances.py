@@ -1,6 +1,7 @@
 """Large bodies are read in slices, with the same result as in one call."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -134,22 +135,22 @@ def test_a_large_body_is_read_exactly() -> None:
 
 
 MIB = 2**20
-HUGE = {
-    "names": b"{" + b",".join(b'"%d":1' % number for number in range(MIB)) + b"}",
-    "names in a list": b'{"instances":[{' + b'"a":1,' * MIB + b'"a":1}]}',
-    "a name": b'{"' + b"a" * 9 * MIB + b'":1}',
-    "a string": b'{"sepal_length":"' + b"\\u0000" * MIB + b'"}',
-    "lists": b'{"sepal_length":[' + b"[]," * MIB + b"[]]}",
-    "digits": b'{"sepal_length":0.' + b"0" * 9 * MIB + b"}",
-    "space": b'{"sepal_length":' + b" " * 9 * MIB + b"1}",
-    "after the list": many([FLOWER])[:-1] + b',"' + b"a" * 9 * MIB + b'":1}',
+HUGE: dict[str, Callable[[], bytes]] = {
+    "names": lambda: b"{" + b",".join(b'"%d":1' % number for number in range(MIB)) + b"}",
+    "names in a list": lambda: b'{"instances":[{' + b'"a":1,' * MIB + b'"a":1}]}',
+    "a name": lambda: b'{"' + b"a" * 9 * MIB + b'":1}',
+    "a string": lambda: b'{"sepal_length":"' + b"\\u0000" * MIB + b'"}',
+    "lists": lambda: b'{"sepal_length":[' + b"[]," * MIB + b"[]]}",
+    "digits": lambda: b'{"sepal_length":0.' + b"0" * 9 * MIB + b"}",
+    "space": lambda: b'{"sepal_length":' + b" " * 9 * MIB + b"1}",
+    "after the list": lambda: many([FLOWER])[:-1] + b',"' + b"a" * 9 * MIB + b'":1}',
 }
 
 
-@pytest.mark.parametrize("body", HUGE.values(), ids=HUGE)
-def test_what_no_instance_needs_is_refused_before_it_is_parsed(body: bytes) -> None:
+@pytest.mark.parametrize("make", HUGE.values(), ids=HUGE)
+def test_what_no_instance_needs_is_refused_before_it_is_parsed(make: Callable[[], bytes]) -> None:
     with pytest.raises(BodyTooLarge, match="more than the 65536 bytes that one instance may have"):
-        read(body)
+        read(make())
 
 
 def test_many_mistakes_are_told_without_looking_at_the_rest() -> None:

@@ -71,6 +71,7 @@ async def test_a_long_request_is_answered_row_for_row(
 
 COUNT = ROWS.size
 LONG = "[" + "0.5," * COUNT
+ALIKE = "[" + ", ".join(["[0.5, 0.5, 0.5, 0.5]"] * len(ROWS)) + "]"
 BAD = {
     "a text": (LONG[:-1].replace("0.5", '"0.5"', 1) + "]", "beside the numbers of data"),
     "one late": (
@@ -82,8 +83,14 @@ BAD = {
     "far too many": ("[" + "1," * 9 * COUNT + "1]", "more data than its shape"),
     "no end": (LONG[:-1], "beside the numbers of data"),
     "a comma at the end": (LONG[:-1] + ",]", "data: JSON is malformed"),
-    "rows too long": (json.dumps([[0.5] * 5] * len(ROWS)), f"data of shape [{len(ROWS)}, 5]"),
-    "rows unlike": (json.dumps([[0.5] * 4] * (len(ROWS) - 1) + [[1]]), "rows that are not as long"),
+    "rows too long": (
+        ALIKE.replace("0.5]", "0.5, 0.5]"),
+        f"data of shape [{len(ROWS)}, 5]",
+    ),
+    "rows unlike": (
+        ALIKE[:-1] + ", [1]]",
+        "rows that are not as long",
+    ),
     "a long row": ("[[1],[" + "1," * MAX_OTHER_BYTES * 9 + "1]]", "an element of more than"),
     "digits": ("[0." + "1" * 9 * MAX_OTHER_BYTES + "]", "an element of more than"),
     "brackets": ("[" * 5 * MAX_OTHER_BYTES, "beside the numbers of data"),

@@ -3,6 +3,7 @@
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
@@ -56,32 +57,33 @@ def heic() -> bytes:
     return b"\0\0\0\x18ftypheic" + bytes(64)
 
 
-OTHER_FORMATS = {
-    "GIF": animated("GIF"),
-    "WebP": saved(PICTURE, "WEBP"),
-    "BMP": saved(PICTURE, "BMP"),
-    "TIFF": saved(PICTURE, "TIFF"),
-    "HEIC": heic(),
-    "PDF": saved(PICTURE, "PDF"),
-    "PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n" + bytes(64),
-    "SVG": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-    "data:": b"data:image/png;base64,iVBORw0KGgo=",
-    "another format": b"8BPS" + bytes(64),
-    "no bytes": b"",
+OTHER_FORMATS: dict[str, Callable[[], bytes]] = {
+    "GIF": lambda: animated("GIF"),
+    "WebP": lambda: saved(PICTURE, "WEBP"),
+    "BMP": lambda: saved(PICTURE, "BMP"),
+    "TIFF": lambda: saved(PICTURE, "TIFF"),
+    "HEIC": heic,
+    "PDF": lambda: saved(PICTURE, "PDF"),
+    "PostScript": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n" + bytes(64),
+    "SVG": lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "data:": lambda: b"data:image/png;base64,iVBORw0KGgo=",
+    "another format": lambda: b"8BPS" + bytes(64),
+    "no bytes": bytes,
 }
 
 
 @pytest.mark.parametrize("name", OTHER_FORMATS)
 def test_another_format_is_named_with_those_that_are_accepted(name: str) -> None:
-    text = refusal(OTHER_FORMATS[name])
+    text = refusal(OTHER_FORMATS[name]())
     assert name in text
     assert text.endswith("; PNG and JPEG are accepted")
 
 
 def test_no_format_besides_png_and_jpeg_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow's reader of EPS runs another program."""
+    others = [made() for made in OTHER_FORMATS.values()]
     before = set(sys.modules)
-    for content in [*OTHER_FORMATS.values(), PNG[:40], JPEG[:40], b"\xff\xd8" + bytes(64)]:
+    for content in [*others, PNG[:40], JPEG[:40], b"\xff\xd8" + bytes(64)]:
         refusal(content)
     assert not {name for name in set(sys.modules) - before if name.startswith("PIL.")}
 

@@ -1,4 +1,7 @@
-"""Folders of torch.distributed.checkpoint, written by it."""
+"""Folders of torch.distributed.checkpoint, written by it.
+
+It is imported where it is used: that takes seconds, in each process that collects the tests.
+"""
 
 import pickle
 from pathlib import Path
@@ -6,17 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
 from torch import nn
-from torch.distributed.checkpoint.filesystem import _StorageInfo
-from torch.distributed.checkpoint.metadata import (
-    BytesStorageMetadata,
-    ChunkStorageMetadata,
-    Metadata,
-    MetadataIndex,
-    TensorProperties,
-    TensorStorageMetadata,
-)
 
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.read import read_state
@@ -25,6 +18,8 @@ from stateserve.errors import UnreadableCheckpoint
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 def test_a_folder_of_nested_states_is_read_as_one_tree(tmp_path: Path) -> None:
+    import torch.distributed.checkpoint as dcp
+
     module = nn.Linear(3, 2)
     optimizer = torch.optim.Adam(module.parameters())
     module(torch.ones(1, 3)).sum().backward()
@@ -46,6 +41,15 @@ def test_a_folder_of_nested_states_is_read_as_one_tree(tmp_path: Path) -> None:
 
 def write_pieces(folder: Path, starts: list[tuple[int, int]], name: str = "__0_0.distcp") -> None:
     """A tensor of [4, 2] in pieces of [2, 2], as ranks write them."""
+    from torch.distributed.checkpoint.filesystem import _StorageInfo
+    from torch.distributed.checkpoint.metadata import (
+        ChunkStorageMetadata,
+        Metadata,
+        MetadataIndex,
+        TensorProperties,
+        TensorStorageMetadata,
+    )
+
     whole = torch.arange(8.0).reshape(4, 2)
     places, chunks, content = {}, [], b""
     for at, start in enumerate(starts):
@@ -83,8 +87,10 @@ def test_pieces_that_are_no_tensor_are_refused(
         read_state(tmp_path)
 
 
-@pytest.mark.parametrize("content", [{}, Metadata({"w": BytesStorageMetadata()})])
-def test_a_metadata_file_that_is_none_is_refused(tmp_path: Path, content: object) -> None:
-    (tmp_path / ".metadata").write_bytes(pickle.dumps(content))
-    with pytest.raises(UnreadableCheckpoint, match=r"\.metadata is damaged"):
-        read_state(tmp_path)
+def test_a_metadata_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    from torch.distributed.checkpoint.metadata import BytesStorageMetadata, Metadata
+
+    for content in ({}, Metadata({"w": BytesStorageMetadata()})):
+        (tmp_path / ".metadata").write_bytes(pickle.dumps(content))
+        with pytest.raises(UnreadableCheckpoint, match=r"\.metadata is damaged"):
+            read_state(tmp_path)
