@@ -1,8 +1,8 @@
 """Runs commands in forks of this process, which has imported their modules: that saves seconds.
 
-Its arguments are the path of the socket that is its standard input, and the modules. A client
-sends its standard streams and a line of JSON; it receives the id of the command's process, and the
-status at the end.
+Its arguments are the id of a process with which it ends, the path of the socket that is its
+standard input, and the modules. A client sends its standard streams and a line of JSON; it
+receives the id of the command's process, and the status at the end.
 """
 
 import json
@@ -12,6 +12,7 @@ import runpy
 import shutil
 import socket
 import sys
+import types
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import wait
@@ -19,24 +20,31 @@ from pathlib import Path
 from typing import Any
 
 FORK = multiprocessing.get_context("fork")
-PARENT_POLL_SECONDS = 1
+POLL_SECONDS = 1
 
 
 def main() -> None:
-    parent = os.getppid()
     # As `stateserve serve` sets it, before NumPy is imported.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
-    folder, modules = Path(sys.argv[1]).parent, sys.argv[2:]
+    parent, path, *modules = sys.argv[1:]
     for module in modules:
         import_module(module)
     with socket.socket(fileno=0) as listener:
-        listener.settimeout(PARENT_POLL_SECONDS)
-        while os.getppid() == parent:
+        listener.settimeout(POLL_SECONDS)
+        while _is_running(int(parent)):
             with suppress(TimeoutError), listener.accept()[0] as connection:
                 FORK.Process(target=answer, args=(listener, connection)).start()
             # Asks for the status of those that have ended.
             FORK.active_children()
-    shutil.rmtree(folder)
+    shutil.rmtree(Path(path).parent)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def answer(listener: socket.socket, connection: socket.socket) -> None:
@@ -70,7 +78,24 @@ def run(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
-    program, *arguments = request["command"]
+    try:
+        become(request["command"])
+    except Exception:
+        # As Python does; multiprocessing would print the error itself.
+        sys.excepthook(*sys.exc_info())
+        sys.exit(1)
+
+
+def become(command: list[str]) -> None:
+    """Run `stateserve`, a module, or after `-c` a text, as Python would run it."""
+    program, *arguments = command
+    if program == "-c":
+        script, *sys.argv[1:] = arguments
+        sys.argv[0] = program
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = main
+        exec(script, vars(main))
+        return
     sys.argv[1:] = arguments
     if program == "stateserve":
         sys.argv[0] = str(Path(sys.executable).with_name(program))

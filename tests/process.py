@@ -22,6 +22,9 @@ from tests.project import ROOT
 # A limit for hangs, not for speed: a busy machine may be slow.
 HANG_SECONDS = 120
 SERVING = ("app.api.app", "app.cli.run", "app.server.server", "app.server.workers")
+TRAINING = ("training.__main__",)
+# Before a test changes it.
+TEMPORARY = tempfile.gettempdir()
 
 
 def wait_until(condition: Callable[[], object]) -> None:
@@ -58,35 +61,67 @@ class Process:
 
 
 def forked(program: str, *arguments: object) -> list[str]:
-    """The command line of a fork of `stateserve`, or of `python -m` with app or training."""
-    server = _preloaded(("training.__main__",) if program == "training" else SERVING)
+    """The command line of a fork of `stateserve`, of `python -m PROGRAM`, or of `python -c`."""
+    server = _preloaded(TRAINING if "training" in (program, *arguments) else SERVING)
     script = str(ROOT / "tests" / "forked.py")
     return [sys.executable, "-IS", script, server, program, *map(str, arguments)]
 
 
+def start_forked(*command: str, stdout: int = 1, stderr: int = 2, cwd: Path = ROOT) -> Forked:
+    """The same without the process of a command line: its standard streams are descriptors."""
+    return Forked(_preloaded(SERVING), command, str(cwd), [0, stdout, stderr])
+
+
 @functools.cache
 def _preloaded(modules: tuple[str, ...]) -> str:
-    """Start the process that has imported them; returns its socket. It ends soon after this one."""
-    path = f"{tempfile.mkdtemp(prefix='preloaded-')}/socket"
+    """The socket of the process that has imported them; starts it if there is none.
+
+    All processes of pytest-xdist share it; it ends soon after the process that started them.
+    """
+    run, session = os.environ.get("PYTEST_XDIST_TESTRUNUID"), os.getppid()
+    if run is None:
+        run, session = f"alone-{os.getpid()}", os.getpid()
+    path = Path(TEMPORARY) / f"preloaded-{run[-12:]}-{modules[0]}" / "socket"
+    try:
+        path.parent.mkdir()
+    except FileExistsError:
+        wait_until(path.exists)
+        return str(path)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        command = [sys.executable, "-P", "-m", "tests.preloaded", path, *modules]
+        # It has its name when others can connect to it.
+        listener.bind(f"{path}.new")
+        listener.listen(64)
+        path.with_name("socket.new").rename(path)
+        command = [sys.executable, "-P", "-m", "tests.preloaded", str(session), str(path), *modules]
         as_input = [(os.POSIX_SPAWN_DUP2, listener.fileno(), 0)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         os.posix_spawn(sys.executable, command, environment, file_actions=as_input)
-    return path
+    return str(path)
 
 
 @contextmanager
 def running_server(
-    log: Path, *arguments: str, python: tuple[str, ...] = (), cwd: Path = ROOT
+    log: Path,
+    *arguments: str,
+    python: tuple[str, ...] = (),
+    restriction: tuple[str, ...] = (),
+    cwd: Path = ROOT,
 ) -> Iterator[Process]:
     """`stateserve serve` on a free port, ready when its log names the address.
 
-    A fork of one process for all tests; with `python` a process that this command starts.
+    A fork of one process for all tests, with a restriction of `tests.restricted` if one is given;
+    with `python` a process that this command starts.
     """
-    process = _start(python, log, ("--port", "0", *arguments), cwd)
+    command = ("app", "serve", "--port", "0", *arguments)
+    if restriction:
+        command = ("tests.restricted", *restriction, "--", *command)
+    log.write_bytes(b"")
+    process: subprocess.Popen[bytes] | Forked
+    with log.open("ab") as stderr:
+        if python:
+            process = subprocess.Popen([*python, "-m", *command], cwd=cwd, stderr=stderr)
+        else:
+            process = start_forked(*command, stderr=stderr.fileno(), cwd=cwd)
     deadline = time.monotonic() + HANG_SECONDS
     try:
         while not (match := re.search(r"running on ([^ \"]+)", log.read_text())):
@@ -97,14 +132,3 @@ def running_server(
     finally:
         process.kill()
         process.wait()
-
-
-def _start(
-    python: tuple[str, ...], log: Path, arguments: tuple[str, ...], cwd: Path
-) -> subprocess.Popen[bytes] | Forked:
-    log.write_bytes(b"")
-    with log.open("ab") as stderr:
-        command = ["app", "serve", *arguments]
-        if not python:
-            return Forked(_preloaded(SERVING), command, str(cwd), [0, 1, stderr.fileno()])
-        return subprocess.Popen([*python, "-m", *command], cwd=cwd, stderr=stderr)

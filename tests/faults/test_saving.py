@@ -1,9 +1,7 @@
 """A full or failing disk: the old files stay whole, no other files are left, status 1."""
 
-import os
 import platform
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,24 +9,15 @@ import pytest
 from stateserve.model.checkpoint import load_checkpoint
 from tests.checkpoints import save_model
 from tests.faults.refused import NUMBERS
+from tests.process import forked
 from tests.project import IRIS, ROOT
+from tests.restricted import skip_without
 
-# In a mount namespace, so that only this process sees the small disk, which ends with it. The
-# remaining files are copied to a folder that the test can read.
-ON_A_SMALL_DISK = """
-mount -t tmpfs -o size=256k none "$1" && cp "$2"/* "$1" || exit 77
-head -c 1M /dev/zero > "$1/filler" 2>/dev/null
-rm "$1/filler" && head -c "$3" /dev/zero > "$1/filler"
-disk=$1 result=$4; shift 4
-"$@"; status=$?
-cp -a "$disk/." "$result"
-exit $status
-"""
-TRAINING = ["-m", "training", "--seeds", "0", "--epochs", "1", "--name", "model", "--output"]
+TRAINING = ["training", "--seeds", "0", "--epochs", "1", "--name", "model", "--output"]
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+def run(*command: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(forked(*command), capture_output=True, text=True, cwd=ROOT, timeout=120)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -44,8 +33,8 @@ def old(tmp_path: Path) -> Path:
 
 def commands(folder: Path) -> dict[str, list[str]]:
     return {
-        "convert": [sys.executable, "-m", "app", "convert", str(IRIS), str(folder / "model.pth")],
-        "train": [sys.executable, *TRAINING, str(folder)],
+        "convert": ["stateserve", "convert", str(IRIS), str(folder / "model.pth")],
+        "train": [*TRAINING, str(folder)],
     }
 
 
@@ -58,18 +47,15 @@ def require_refused(done: subprocess.CompletedProcess[str], reason: str) -> None
 
 @pytest.mark.parametrize("name", ["convert", "train"])
 def test_a_full_disk(tmp_path: Path, old: Path, name: str) -> None:
+    skip_without("mount")
     disk, result = tmp_path / "disk", tmp_path / "result"
     disk.mkdir()
     result.mkdir()
     before = contents(old)
-    # The old files take 12 of 256 KiB; the rest is enough for the state, but not for the card.
-    free = 8192
-    size = 256 * 1024 - sum(-(-len(content) // 4096) * 4096 for content in before.values()) - free
-    script = ["sh", "-c", ON_A_SMALL_DISK, "sh", str(disk), str(old), str(size), str(result)]
-    rights = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    done = run("unshare", *rights, "--mount", *script, *commands(disk)[name])
-    if done.returncode == 77 or done.stderr.startswith("unshare: "):
-        pytest.skip(f"no right to mount a disk: {done.stderr}")
+    # 8 KiB are enough for the state, but not for the card.
+    done = run(
+        "tests.restricted", "full_disk", disk, 8192, old, result, "--", *commands(disk)[name]
+    )
     require_refused(done, "No space left on device")
     assert contents(result) == before
 
@@ -79,9 +65,8 @@ def test_a_full_disk(tmp_path: Path, old: Path, name: str) -> None:
     ("call", "error"), [("fsync", "EIO"), ("fsync", "ENOSPC"), ("rename", "EROFS")]
 )
 def test_a_call_that_the_kernel_refuses(old: Path, call: str, error: str) -> None:
-    refused = [sys.executable, "-m", "tests.faults.refused", call, error]
     before = contents(old)
-    done = run(*refused, *commands(old)["convert"])
+    done = run("tests.restricted", "refuse", call, error, "--", *commands(old)["convert"])
     reasons = {"EIO": "Input/output error", "ENOSPC": "No space left on device"}
     require_refused(done, reasons.get(error, "Read-only file system"))
     assert contents(old) == before

@@ -4,7 +4,6 @@ import contextlib
 import io
 import itertools
 import json
-import os
 import re
 import resource
 import shutil
@@ -28,8 +27,6 @@ from tests.wire import FLOWER, LIVE, connected, post, require_alive
 
 TOKEN = "a token of the tests"
 MIB = 2**20
-# As root, without root's right to read files against their permissions.
-WITHOUT_RIGHTS = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
@@ -85,8 +82,7 @@ def test_models_that_cannot_be_read_are_served_on(
     tmp_path: Path, models: Path, case: tuple[Change, Change, str]
 ) -> None:
     break_it, mend, reason = case
-    python = (*WITHOUT_RIGHTS, sys.executable)
-    with running_server(tmp_path / "log", python=python) as server:
+    with running_server(tmp_path / "log", restriction=("without_rights",)) as server:
         with under_load(server.url) as load:
             break_it(models)
             try:

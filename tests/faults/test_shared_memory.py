@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,40 +15,26 @@ import pytest
 from app.monitor.metric_files import INITIAL_BYTES, AllocatedDict
 from tests import rest
 from tests.checkpoints import save_model
-from tests.process import Process, running_server, wait_until
+from tests.process import Process, forked, running_server, wait_until
 from tests.project import ROOT, SETOSA
+from tests.restricted import skip_without
 from tests.workers import metric, workers_of
 
 TOKEN = "a-token-that-no-one-guesses"
-# In a mount namespace of its own: only this process sees it, and it ends with it.
-SMALL = """
-mount -t tmpfs -o size="$1" none /dev/shm || exit 77
-if [ -n "$2" ]; then mount -t tmpfs -o size="$2" none "$TMPDIR" || exit 77; fi
-shift 2
-exec "$@"
-"""
-
-
-def with_small_memory(shared: str, temporary: str = "") -> tuple[str, ...]:
-    """A command that runs Python with limited space in /dev/shm and TMPDIR."""
-    rights = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    prefix = ("unshare", *rights, "--mount", "sh", "-c", SMALL, "sh", shared, temporary)
-    tried = subprocess.run([*prefix, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"no right to mount: {tried.stderr}")
-    return *prefix, sys.executable
 
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "temporary"
     folder.mkdir()
+    skip_without("mount")
     monkeypatch.setenv("TMPDIR", str(folder))
     return folder
 
 
 def test_without_room_anywhere_one_line_says_what_is_needed(temporary: Path) -> None:
-    command = [*with_small_memory("64k", "64k"), "-m", "app", "serve", "--workers", "2"]
+    small = ("tests.restricted", "small_disks", "/dev/shm=64k", f"{temporary}=64k")
+    command = forked(*small, "--", "app", "serve", "--workers", "2")
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
@@ -63,8 +48,8 @@ def test_without_room_anywhere_one_line_says_what_is_needed(temporary: Path) -> 
 def test_where_dev_shm_is_too_small_workers_share_temporary_files(
     tmp_path: Path, temporary: Path
 ) -> None:
-    python = with_small_memory("64k")
-    with running_server(tmp_path / "log", "--workers", "2", python=python) as service:
+    small = ("small_disks", "/dev/shm=64k")
+    with running_server(tmp_path / "log", "--workers", "2", restriction=small) as service:
         for _ in range(16):
             assert rest.post(f"{service.url}/predict", json=SETOSA, timeout=30).is_success
         assert metric(service, "predictions_total{") == 16
@@ -93,12 +78,12 @@ def load(service: Process, name: str) -> httpx.Response:
 
 
 def test_where_dev_shm_becomes_full_predictions_go_on_and_verbs_say_why(tmp_path: Path) -> None:
-    models, python = tmp_path / "models", with_small_memory("4m")
+    models, small = tmp_path / "models", ("small_disks", "/dev/shm=4m")
     save_model(models / "wine.pth")
     row = {f"x{index}": 0.5 for index in range(4)}
     arguments = ("--models", str(models), "--model", "wine", "--admin-token", TOKEN)
     options = (*arguments, "--workers", "2")
-    with running_server(tmp_path / "log", *options, python=python) as service:
+    with running_server(tmp_path / "log", *options, restriction=small) as service:
         wait_until(lambda: service.log.read_text().count("Application startup complete") == 2)
         workers = workers_of(service)
         with full(service):

@@ -10,31 +10,37 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from tests import rest
-from tests.process import Process, wait_until
+from tests.forked import Forked
+from tests.process import Process, forked, start_forked, wait_until
 from tests.project import ROOT, SETOSA
 
-COMMAND = [sys.executable, "-m", "app", "serve", "--port", "0", "--log-level", "debug"]
+SERVE = ("app", "serve", "--port", "0", "--log-level", "debug")
+# The limit is soon reached; lines of several workers stay whole up to PIPE_BUF, 4096 bytes.
+LONG = "/" + "x" * 3500
 
 
 @contextmanager
-def served(*options: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A server whose log is a pipe that is not read after the line with the address."""
-    with subprocess.Popen([*COMMAND, *options], cwd=ROOT, stderr=subprocess.PIPE) as process:
+def served(*options: str) -> Iterator[tuple[Forked, BinaryIO, str]]:
+    """A server, and its log: a pipe that is not read after the line with the address."""
+    reading, writing = os.pipe()
+    process = start_forked(*SERVE, *options, stderr=writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as log:
         try:
-            while not (match := re.search(rb"running on (http://[\d.]+:\d+)", line_of(process))):
+            while not (match := re.search(rb"running on (http://[\d.]+:\d+)", line_of(log))):
                 pass
-            yield process, match[1].decode()
+            yield process, log, match[1].decode()
         finally:
             process.kill()
 
 
-def line_of(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stderr is not None
-    line: bytes = process.stderr.readline()
+def line_of(log: BinaryIO) -> bytes:
+    line = log.readline()
     assert line, "it ended"
     return line
 
@@ -57,18 +63,15 @@ def dropped(url: str) -> float:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
-    # Lines of two kilobytes: the limit is soon reached.
-    path = "/" + "x" * 2000
-    with served("--workers", workers) as (process, url), rest.client(url) as client:
+    with served("--workers", workers) as (process, log, url), rest.client(url) as client:
         while not dropped(url):
             for _ in range(200):
-                assert client.get(path, timeout=60).status_code == 404
+                assert client.get(LONG, timeout=60).status_code == 404
         assert client.post("/predict", json=SETOSA, timeout=60).json()["class"] == "setosa"
         assert client.get("/health/live", timeout=60).is_success
         lost = dropped(url)
-        assert process.stderr is not None
         lines: list[bytes] = []
-        reading = threading.Thread(target=lambda: lines.extend(process.stderr or ()))
+        reading = threading.Thread(target=lambda: lines.extend(log))
         reading.start()
         wait_until(lambda: any(b"log lines dropped" in line for line in list(lines)))
         process.send_signal(signal.SIGTERM)
@@ -81,9 +84,9 @@ def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
 
 
 def test_while_nobody_reads_it_ends_all_the_same() -> None:
-    with served() as (process, url), rest.client(url) as client:
-        for _ in range(400):
-            client.get("/" + "x" * 2000, timeout=60)
+    with served() as (process, _, url), rest.client(url) as client:
+        for _ in range(200):
+            client.get(LONG, timeout=60)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=120) == 0
 
@@ -96,9 +99,8 @@ def test_no_line_has_the_escapes_of_a_terminal(server: Process) -> None:
 
 
 def test_a_reader_that_is_gone_harms_nobody() -> None:
-    with served("--workers", "2") as (process, url):
-        assert process.stderr is not None
-        process.stderr.close()
+    with served("--workers", "2") as (process, log, url):
+        log.close()
         for _ in range(20):
             assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
         wait_until(lambda: dropped(url) > 0)
@@ -110,7 +112,7 @@ def test_a_reader_that_is_gone_harms_nobody() -> None:
 def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str) -> None:
     script = f'exec "$@" {closed}'
     # No log contains the port, so it is found by the sockets of the process.
-    command = ["sh", "-c", script, "sh", *COMMAND, "--workers", workers]
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", *SERVE, "--workers", workers]
     with subprocess.Popen(command, cwd=ROOT) as process:
         try:
             wait_until(lambda: len(ports_of(process.pid)) > 0)
@@ -145,7 +147,7 @@ main()
 
 
 def test_what_nobody_caught_is_a_line_of_json() -> None:
-    command = [sys.executable, "-c", FAULTY, "serve", "--port", "0"]
+    command = forked("-c", FAULTY, "serve", "--port", "0")
     result = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
     )

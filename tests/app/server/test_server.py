@@ -8,7 +8,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests import rest
-from tests.process import Process, forked, running_server, wait_until
+from tests.process import Process, forked, running_server, start_forked, wait_until
 from tests.project import ROOT, SETOSA
 from tests.wire import open_request, refuses
 
@@ -55,7 +54,7 @@ def test_a_bad_checkpoint_stops_the_start_in_one_line(write_model: Callable[...,
 
 def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("STATESERVE_MODEL", str(tmp_path / "absent.pth"))
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"]
+    command = forked("uvicorn", "--factory", "app.main:create_app", "--port", "0")
     result = subprocess.run(
         command, capture_output=True, text=True, timeout=120, cwd=ROOT, check=False
     )
@@ -159,14 +158,18 @@ def count_left(server: Process) -> float:
 
 def test_a_terminal_is_told_which_address_to_open(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "app", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=theirs, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
-        os.close(theirs)
+    with Path(os.devnull).open("wb") as nothing:
+        streams = {"stdout": theirs, "stderr": nothing.fileno()}
+        running = start_forked("app", "serve", "--port", "0", **streams)
+    os.close(theirs)
+    try:
         with os.fdopen(ours, encoding="utf-8") as screen:
             said = re.fullmatch(
                 r"Open (http://127\.0\.0\.1:\d+) in a browser\.\n", screen.readline()
             )
             assert said is not None
             assert rest.get(f"{said[1]}/health/live").status_code == 200
-            running.terminate()
+            running.send_signal(signal.SIGTERM)
             assert running.wait(60) == 0
+    finally:
+        running.kill()

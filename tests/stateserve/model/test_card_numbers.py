@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.settings.settings import Settings
@@ -86,6 +86,8 @@ def refusal(path: Path) -> str | None:
     return None
 
 
+# Each example starts an application.
+@settings(max_examples=settings().max_examples // 3)
 @given(st.sampled_from(PLACES), CHANGES, st.sampled_from([(), TRAINED]))
 def test_a_card_that_loads_answers_everywhere(
     tmp_path_factory: pytest.TempPathFactory,
