@@ -8,20 +8,31 @@ from pathlib import Path
 
 import httpx
 
+from app.api.auth.keys import Scope, new_key
 from app.settings.settings import Settings
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.checkpoint import save_checkpoint
 from tests.checkpoints import make_card
-from tests.process import Process
+from tests.process import running_server
 from tests.project import IRIS, ROOT
 from tests.service import open_client
 
 
-def test_every_endpoint_keeps_its_schema(server: Process, tmp_path: Path) -> None:
-    command = [Path(sys.executable).with_name("schemathesis"), "--no-color"]
-    command += ["--config-file", ROOT / "tests" / "schemathesis.toml", "run"]
-    command += [f"{server.url}/openapi.json", "--max-examples", "10", "--seed", "1"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+def test_every_endpoint_keeps_its_schema(tmp_path: Path) -> None:
+    """With a prediction log and keys: none may answer without a key, nor with an invented one."""
+    # All operations but the admin verbs.
+    scopes = [scope for scope in Scope if scope != Scope.ADMIN]
+    key, entry = new_key("most", scopes, None)
+    (tmp_path / "keys.toml").write_text(entry)
+    options = ["--api-keys", str(tmp_path / "keys.toml")]
+    options += ["--prediction-log", f"sqlite:///{tmp_path}/log.db"]
+    with running_server(tmp_path / "log", *options) as server:
+        command = [Path(sys.executable).with_name("schemathesis"), "--no-color"]
+        command += ["--config-file", ROOT / "tests" / "schemathesis.toml", "run"]
+        command += [f"{server.url}/openapi.json", "--max-examples", "4", "--seed", "1"]
+        command += ["--request-timeout", "60", "--header", f"Authorization: Bearer {key}"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert server.stop() == 0
     assert result.returncode == 0, result.stdout + result.stderr
 
 
