@@ -1,10 +1,9 @@
 """The folders in which the modules that a model's code imports are looked for."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-# The folder of this library: its packages are imported under their own names.
 INSTALLATION = Path(__file__).parents[3]
+OWN = [INSTALLATION / name for name in ("app", "stateserve", "training")]
 
 
 def folders_of(file: Path) -> list[Path]:
@@ -17,9 +16,9 @@ def folders_of(file: Path) -> list[Path]:
     if ".." not in file.parts and file.absolute().is_relative_to(here):
         inside = [each for each in file.parents if each.absolute().is_relative_to(here)]
         above += inside[len(above) :]
-    return [above[0], *without_installation(above[1:])]
+    return above
 
 
-def without_installation(folders: Sequence[Path]) -> list[Path]:
-    """A model that imports this library gets it, not a copy."""
-    return [each for each in folders if each.resolve() != INSTALLATION]
+def is_own(module: Path) -> bool:
+    """Whether a file or folder is of this project: a model that imports it gets no copy."""
+    return any(module.resolve().is_relative_to(each) for each in OWN)

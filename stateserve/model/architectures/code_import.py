@@ -20,6 +20,7 @@ from types import ModuleType
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CodeFailed, UnreadableCheckpoint
+from stateserve.model.architectures.code_folders import is_own
 from stateserve.text import first_line
 
 PREFIX = "_stateserve_code_"
@@ -160,6 +161,8 @@ class ImportedCode:
         )
 
     def _file_of(self, module: Path) -> Path | None:
+        if is_own(module):
+            return None
         for file in (module / "__init__.py", module.with_name(f"{module.name}.py")):
             if self._exists(file):
                 return file
@@ -169,6 +172,8 @@ class ImportedCode:
         return path.is_file() if self.content is None else path in self.content
 
     def _is_folder(self, path: Path) -> bool:
+        if is_own(path):
+            return False
         if self.content is None:
             return path.is_dir()
         return any(path in each.parents for each in self.content)

@@ -13,7 +13,7 @@ from torch import nn
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code import ClassFile
-from stateserve.model.architectures.code_folders import folders_of, without_installation
+from stateserve.model.architectures.code_folders import folders_of
 from stateserve.model.architectures.code_import import (
     ImportedCode,
     import_code,
@@ -68,7 +68,7 @@ def _import(path: Path, home: ModuleType) -> ImportedCode:
     if module.parts[-len(parts) :] != tuple(parts):
         return import_code(path, folders_of(path))
     root = module.parents[len(parts) - 1]
-    return import_code(path, list(dict.fromkeys([*without_installation([root]), path.parent])))
+    return import_code(path, list(dict.fromkeys([root, path.parent])))
 
 
 def _attributes(module: nn.Module) -> dict[str, JsonValue]:

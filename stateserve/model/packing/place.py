@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -56,7 +56,15 @@ class Place:
         write_atomically(new)
         for path in old - new.keys():
             path.unlink(missing_ok=True)
+            self._remove_empty_folders(path.parent)
         return list(new)
+
+    def _remove_empty_folders(self, folder: Path) -> None:
+        """Those of a package of code that is no longer there."""
+        with suppress(OSError):
+            while folder != self.folder:
+                folder.rmdir()
+                folder = folder.parent
 
     def path(self, names: list[str]) -> Path:
         return self.folder / sorted(names)[0]

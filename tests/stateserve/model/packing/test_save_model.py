@@ -107,7 +107,8 @@ def test_a_checkpoint_and_its_files_lie_side_by_side(tmp_path: Path, suffix: str
         f"net{suffix}",
         "net.json",
         "net.golden.safetensors",
-        Path(__file__).name,
+        # The class's file, in the folder of its package.
+        "tests",
     }
     assert loaded(path).card.metrics == {"accuracy": 0.9}
 
