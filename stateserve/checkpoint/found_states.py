@@ -94,6 +94,10 @@ def _state_at(value: object) -> FoundState | None:
     if isinstance(value, Opaque):
         if isinstance(value.state, dict) and value.state.keys() >= {"state", "param_groups"}:
             return _optimizer_state(value.state, value.name)
+        if isinstance(value.items, dict):
+            # A subclass of dict, such as of OrderedDict.
+            found = _state_at(value.items)
+            return found and replace(found, class_name=value.name)
         return _module_state(value)
     if not isinstance(value, dict):
         return None
