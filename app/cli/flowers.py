@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.errors import InvalidInput
-from stateserve.client import Flower
-from stateserve.model import Card, Feature
+from stateserve.client import Instance
+from stateserve.model import Feature
 
 # The options of `stateserve predict` itself (app/cli/predict.py).
 OWN_OPTIONS = {
     *("--model", "--url", "--json", "--help"),
-    *("--log-probabilities", "--calibrated", "--out-of-distribution"),
+    *("--log-probabilities", "--calibrated", "--out-of-distribution", "--top", "--allow-code"),
 }
 
 
-def read_options(arguments: list[str], features: list[Feature]) -> Flower:
+def read_options(arguments: list[str], features: list[Feature]) -> Instance:
     """Parse `--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
     names = _options(features)
     flower: dict[str, float] = {}
@@ -61,24 +61,24 @@ def _option(name: str) -> str:
 class Table(NamedTuple):
     """Rows of a CSV file; `labels` are their true classes, or None if the file has none."""
 
-    flowers: list[Flower]
+    flowers: list[Instance]
     labels: list[str] | None = None
 
 
-def read_table(path: Path, card: Card) -> Table:
+def read_table(path: Path, features: list[Feature], classes: list[str]) -> Table:
     """Read one instance from each row; the header names every feature.
 
-    One more column, of any name, has the true classes. A column's name may contain the unit, as
-    in training: "petal length (cm)". Raises InvalidInput, which names column and row (the header
-    is row 1), or OSError.
+    One more column, of any name, has the true classes, if the model has classes. A column's name
+    may contain the unit, as in training: "petal length (cm)". Raises InvalidInput, which names
+    column and row (the header is row 1), or OSError.
     """
     rows = _rows(path)
     _, header = next(rows, (1, []))
     if not header:
         raise InvalidInput(f"{path}: the file is empty")
-    names = _columns(path, header, card.features)
+    names = _columns(path, header, features, scored=bool(classes))
     columns = [cell.strip() for cell in header]
-    flowers: list[Flower] = []
+    flowers: list[Instance] = []
     labels: list[str] = []
     for row, cells in rows:
         if len(cells) != len(names):
@@ -88,7 +88,7 @@ def read_table(path: Path, card: Card) -> Table:
         for name, column, cell in zip(names, columns, cells, strict=True):
             where = f"{path}: column {name or column!r}, row {row}"
             if name is None:
-                labels.append(_label(cell, card.classes, where))
+                labels.append(_label(cell, classes, where))
             else:
                 flower[name] = _number(cell, where)
         flowers.append(flower)
@@ -113,7 +113,9 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InvalidInput(f"{path}: row {row + 1}: {error}") from None
 
 
-def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str | None]:
+def _columns(
+    path: Path, header: list[str], features: list[Feature], *, scored: bool
+) -> list[str | None]:
     """The feature of each column; None for the column of the true classes."""
     known = {f"{feature.name} ({feature.unit})": feature.name for feature in features}
     known |= {feature.name: feature.name for feature in features}
@@ -122,7 +124,7 @@ def _columns(path: Path, header: list[str], features: list[Feature]) -> list[str
     names = [known.get(column, known.get(column.strip())) for column in header]
     unknown = [column for column, name in zip(header, names, strict=True) if name is None]
     # If a feature is missing, the extra column is more likely that feature, misspelt.
-    complete = set(names) >= {feature.name for feature in features}
+    complete = scored and set(names) >= {feature.name for feature in features}
     if unknown and not (complete and len(unknown) == 1):
         more = "; one more column may hold the classes" if complete else ""
         raise InvalidInput(

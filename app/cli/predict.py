@@ -1,32 +1,54 @@
-"""The command predict: classes for one instance or a CSV file of them."""
+"""The command predict: the answers of a model for one instance or for files of them."""
 
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from app.cli.output import AsJson, print_line, print_table, short, table, warn
-from app.cli.sources import open_source
+from app.cli.input_files import MEDIA_TYPES, media_type_of
+from app.cli.output import AsJson, short, warn
+from app.cli.sources import Source, open_source
+from app.errors import InvalidInput
+from stateserve.errors import StateserveError
 from stateserve.text import printable_json, shortest
 
 if TYPE_CHECKING:
-    from app.cli.flowers import Table
-    from stateserve.client import Novelty, Prediction, RangeWarning
+    from stateserve.client import Details, Prediction
+    from stateserve.model import AnyCard, Feature
+
+
+class Answers(NamedTuple):
+    """Predictions, and the cells that show what each is of: none for the only one. `labels` are
+    the true classes, if a table has them."""
+
+    given: Sequence[Mapping[str, str]]
+    predictions: "list[Prediction]"
+    labels: list[str] | None = None
 
 
 def predict(
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="FILE.csv | --FEATURE NUMBER ...",
-            help="A table with a column per feature, or one option per feature of the model: "
+            metavar="FILE ... | --FEATURE NUMBER ...",
+            help="A CSV file with a column per feature; .json, .npy, .npz or .safetensors as "
+            "/predict takes them; pictures. Or one option per feature of the model: "
             "--sepal-length 5.1 ...; without any, those missing are listed.",
         ),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="Checkpoint to ask; unless given, the settings'.")
+        Path | None,
+        typer.Option(help="Checkpoint, or folder of a packed model; unless given, the settings'."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Service to ask instead.")] = None,
+    allow_code: Annotated[
+        bool, typer.Option("--allow-code", help="Run the Python file that the model card names.")
+    ] = False,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Show only this number of most probable classes.")
+    ] = None,
     log_probabilities: Annotated[
         bool, typer.Option("--log-probabilities", help="Show these too.")
     ] = False,
@@ -39,100 +61,98 @@ def predict(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Classify one instance given as options, or each row of a CSV file.
+    """Predict one instance given as options, or those of files.
 
-    If one more column of the file has the true classes, the accuracy is shown.
+    If one more column of a CSV file has the true classes, the accuracy is shown.
     """
-    # A checkpoint by default: it needs no running service, and gives the same answer.
-    import msgspec
+    # A local model by default: it needs no running service, and gives the same answer.
+    details: Details = {
+        "log_probabilities": log_probabilities,
+        "calibrated": calibrated,
+        "out_of_distribution": out_of_distribution,
+    }
+    if top is not None:
+        details["top"] = top
+    with open_source(model, url, allow_code=allow_code) as source:
+        for warning in source.card().warnings:
+            warn(warning)
+        answers = _ask(source, arguments or [], details)
+    if as_json:
+        _print_lines(answers.predictions)
+    else:
+        _show(answers)
+    if answers.labels is not None:
+        # With --json to standard error: programs read the answers.
+        typer.echo(_accuracy(answers.labels, answers.predictions), err=as_json)
 
+
+def _ask(source: Source, arguments: list[str], details: "Details") -> Answers:
     from app.cli.flowers import Table, read_options, read_table
 
-    given = arguments or []
-    file = Path(given[0]) if len(given) == 1 and not given[0].startswith("-") else None
-    with open_source(model, url) as source:
-        card = source.card()
-        for warning in card.warnings:
-            warn(warning)
-        instances = read_table(file, card) if file else Table([read_options(given, card.features)])
-        predictions = source.predict(
-            instances.flowers,
-            log_probabilities=log_probabilities,
-            calibrated=calibrated,
-            out_of_distribution=out_of_distribution,
-        )
-    if as_json:
-        for prediction in predictions:
-            print(printable_json(msgspec.json.encode(prediction).decode()))
-    elif file:
-        _show_table(instances, predictions)
+    if not arguments or arguments[0].startswith("-"):
+        features, _ = _columns(source.card())
+        rows = Table([read_options(arguments, features)])
+        return Answers([{}], source.predict(rows.flowers, **details))
+    files = [Path(each) for each in arguments]
+    if len(files) == 1 and media_type_of(files[0]) is None:
+        rows = read_table(files[0], *_columns(source.card()))
+        given = [{name: shortest(each) for name, each in row.items()} for row in rows.flowers]
+        return Answers(given, source.predict(rows.flowers, **details), rows.labels)
+    return _ask_files(source, files, details)
+
+
+def _ask_files(source: Source, files: Sequence[Path], details: "Details") -> Answers:
+    types = [media_type_of(file) for file in files]
+    if None in types:
+        known = ", ".join(MEDIA_TYPES)
+        raise InvalidInput(f"{files[types.index(None)]}: of several files, each is one of {known}")
+    found: list[list[Prediction]] = []
+    for file, media_type in zip(files, types, strict=True):
+        try:
+            found.append(source.predict_body(file.read_bytes(), str(media_type), **details))
+        except StateserveError as error:
+            raise InvalidInput(f"{file}: {error}") from None
+    several = any(len(each) > 1 for each in found)
+    given = [
+        ({"file": str(file)} if len(files) > 1 else {}) | ({"row": str(row)} if several else {})
+        for file, each in zip(files, found, strict=True)
+        for row in range(len(each))
+    ]
+    return Answers(given, list(chain.from_iterable(found)))
+
+
+def _columns(card: "AnyCard") -> "tuple[list[Feature], list[str]]":
+    """The features and classes of a table. Raises InvalidInput for another model."""
+    from stateserve.model import ModelCard
+
+    if not isinstance(card, ModelCard):
+        return card.features, card.classes
+    if len(card.inputs) == 1 and card.inputs[0].features:
+        return card.inputs[0].features, card.outputs[0].classes or []
+    inputs = ", ".join(each.line for each in card.inputs)
+    raise InvalidInput(
+        f"the model has no named columns, but the inputs {inputs}; give a file, one of "
+        f"{', '.join(MEDIA_TYPES)}"
+    )
+
+
+def _print_lines(predictions: "Sequence[Prediction]") -> None:
+    import msgspec
+
+    for prediction in predictions:
+        print(printable_json(msgspec.json.encode(prediction).decode()))
+
+
+def _show(answers: Answers) -> None:
+    from app.cli.prediction_tables import show_one, show_rows
+
+    if answers.given[0]:
+        show_rows(answers.given, answers.labels, answers.predictions)
     else:
-        _show_one(predictions[0])
-    if instances.labels is not None:
-        # With --json to standard error: programs read the answers.
-        typer.echo(_accuracy(instances.labels, predictions), err=as_json)
-
-
-def _show_one(prediction: "Prediction") -> None:
-    """Print every class, the most probable first."""
-    logs = prediction.log_probabilities or {}
-    rows = table("class", "probability", *(["log-probability"] if logs else []))
-    ranked = sorted(prediction.probabilities.items(), key=lambda item: item[1], reverse=True)
-    for label, probability in ranked:
-        rows.add_row(label, short(probability), *([short(logs[label])] if logs else []))
-    print_table(rows)
-    if novelty := prediction.novelty:
-        print_line(_distance(novelty))
-    for warning in prediction.warnings:
-        print_line(_text(warning))
-
-
-def _show_table(instances: "Table", predictions: "list[Prediction]") -> None:
-    """Print the rows as given, each with its class and that class's probability."""
-    first = predictions[0]
-    columns = {
-        "true class": instances.labels is not None,
-        "class": True,
-        "probability": True,
-        "log-probability": first.log_probabilities is not None,
-        "distance": first.novelty is not None,
-        "warnings": True,
-    }
-    rows = table(*instances.flowers[0], *(name for name, shown in columns.items() if shown))
-    labels = instances.labels or [""] * len(predictions)
-    for flower, label, prediction in zip(instances.flowers, labels, predictions, strict=True):
-        cells = _cells(label, prediction)
-        shown = (cells[name] for name in columns if columns[name])
-        rows.add_row(*map(shortest, flower.values()), *shown)
-    print_table(rows)
-
-
-def _cells(label: str, prediction: "Prediction") -> dict[str, str]:
-    logs, novelty = prediction.log_probabilities, prediction.novelty
-    warnings = [_text(warning) for warning in prediction.warnings]
-    if novelty and novelty.out_of_distribution:
-        warnings.append("out of distribution")
-    return {
-        "true class": label,
-        "class": prediction.label,
-        "probability": short(prediction.probabilities[prediction.label]),
-        "log-probability": short(logs[prediction.label] if logs else None),
-        "distance": short(novelty.distance if novelty else None),
-        "warnings": "; ".join(warnings),
-    }
+        show_one(answers.predictions[0])
 
 
 def _accuracy(labels: list[str], predictions: "list[Prediction]") -> str:
     pairs = zip(labels, predictions, strict=True)
     right = sum(label == prediction.label for label, prediction in pairs)
     return f"accuracy {short(right / len(labels))}: {right} of {len(labels)} rows"
-
-
-def _distance(novelty: "Novelty") -> str:
-    place = f"at least as far as {novelty.training_share:.1%} of the training rows"
-    outside = ", out of distribution" if novelty.out_of_distribution else ""
-    return f"distance to the nearest class mean {short(novelty.distance)}, {place}{outside}"
-
-
-def _text(warning: "RangeWarning") -> str:
-    return f"{warning.feature} {shortest(warning.value)} is {warning.detail}"

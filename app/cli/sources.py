@@ -1,8 +1,7 @@
-"""The model of a command: a local checkpoint, or a running service."""
+"""The model of a command: a local model, or a running service."""
 
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ import typer
 
 if TYPE_CHECKING:
     from stateserve.checkpoint import State
-    from stateserve.client import Client, Details, Flower, Prediction
-    from stateserve.model import Card
+    from stateserve.client import Client, Details, Instance, Prediction
+    from stateserve.model import AnyCard
 
 # Shorter than for programs, since a person waits: enough for a restart of the service.
 PATIENCE_SECONDS = 2.0
@@ -22,47 +21,26 @@ PATIENCE_SECONDS = 2.0
 class Source(Protocol):
     """The methods that `stateserve predict` needs; stateserve.client.Client has them."""
 
-    def card(self) -> "Card": ...
+    def card(self) -> "AnyCard": ...
 
     def predict(
-        self, flowers: "Sequence[Flower]", **details: "Unpack[Details]"
+        self, instances: "Sequence[Instance]", **details: "Unpack[Details]"
+    ) -> "list[Prediction]": ...
+
+    def predict_body(
+        self, content: bytes, media_type: str, **details: "Unpack[Details]"
     ) -> "list[Prediction]": ...
 
 
-class Checkpoint:
-    """The service's path from request to answer, in this process, without HTTP."""
-
-    def __init__(self, path: Path) -> None:
-        from app.predict import TabularPipeline
-        from app.predict.codecs import JsonFormat
-        from stateserve.model import Predictor
-
-        self._predictor = Predictor.load(path)
-        self._pipeline = TabularPipeline(self._predictor)
-        self._format = JsonFormat(self._predictor, max_instances=sys.maxsize)
-
-    def card(self) -> "Card":
-        return self._predictor.card
-
-    def predict(
-        self, flowers: "Sequence[Flower]", **details: "Unpack[Details]"
-    ) -> "list[Prediction]":
-        from app.predict import Options
-        from stateserve.client import decode_predictions, encode_flowers
-
-        instances = self._format.decode(encode_flowers(flowers))
-        parts = self._pipeline.predict_chunks(instances.rows)
-        return decode_predictions(self._format.encode(parts, instances, Options(**details)))
-
-
 @contextmanager
-def open_source(model: Path | None, url: str | None) -> Iterator[Source]:
-    """The service at `url`, else the checkpoint `model`, else the checkpoint in the settings."""
+def open_source(model: Path | None, url: str | None, *, allow_code: bool) -> Iterator[Source]:
+    """The service at `url`, else the model `model`, else the model in the settings."""
     if url is None:
         # Imports pydantic-settings, as long as all the rest of a command that looks at a file.
+        from app.cli.local_model import LocalModel
         from app.settings import Settings
 
-        yield Checkpoint(model or Settings.read().model)
+        yield LocalModel(model or Settings.read().model, allow_code=allow_code)
         return
     if model is not None:
         raise typer.BadParameter("--model and --url exclude each other")

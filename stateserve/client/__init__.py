@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from stateserve.client.client import AsyncClient as AsyncClient
     from stateserve.client.client import Client as Client
     from stateserve.client.predictions import Details as Details
-    from stateserve.client.predictions import Flower as Flower
+    from stateserve.client.predictions import Instance as Instance
     from stateserve.client.predictions import Novelty as Novelty
     from stateserve.client.predictions import Prediction as Prediction
     from stateserve.client.predictions import RangeWarning as RangeWarning
+    from stateserve.client.predictions import decode_any as decode_any
     from stateserve.client.predictions import decode_predictions as decode_predictions
-    from stateserve.client.predictions import encode_flowers as encode_flowers
+    from stateserve.client.predictions import encode_instances as encode_instances
     from stateserve.client.predictions import record_type as record_type
 
 __getattr__ = lazy_exports(
@@ -25,12 +26,13 @@ __getattr__ = lazy_exports(
         "client": ("AsyncClient", "Client"),
         "predictions": (
             "Details",
-            "Flower",
+            "Instance",
             "Novelty",
             "Prediction",
             "RangeWarning",
+            "decode_any",
             "decode_predictions",
-            "encode_flowers",
+            "encode_instances",
             "record_type",
         ),
     },

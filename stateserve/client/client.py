@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
 from stateserve.checkpoint import Array
-from stateserve.client.predictions import Details, Flower, Prediction
+from stateserve.client.predictions import Details, Instance, Prediction, Values
 from stateserve.errors import ClientError, MissingExtra
-from stateserve.model import Card
+from stateserve.model import Card, ModelCard
 
 try:
     import anyio
@@ -61,27 +61,44 @@ class Client:
         self._turns = Turns(_most(limits), threading.Event)
 
     @overload
-    def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
+    def predict(self, instances: Instance, **details: Unpack[Details]) -> Prediction: ...
     @overload
     def predict(
-        self, flowers: Iterable[Flower], **details: Unpack[Details]
+        self, instances: Iterable[Instance], **details: Unpack[Details]
     ) -> list[Prediction]: ...
     def predict(
-        self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
+        self, instances: Instance | Iterable[Instance], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
-        """Classify one flower, or many; answers are in the order of the flowers."""
-        return self._run(self._exchanges.predict(flowers, details))
+        """Predict one instance, or many; answers are in the order of the instances.
 
-    def feedback(self, prediction: Prediction | str, true_class: str) -> None:
-        """Send the true class of a logged prediction; later feedback replaces earlier."""
-        self._run(self._exchanges.feedback(prediction, true_class))
+        Of a model with one input, the rows of an array are instances, too.
+        """
+        return self._run(self._exchanges.predict(instances, details))
+
+    def predict_body(
+        self, content: bytes, media_type: str, **details: Unpack[Details]
+    ) -> list[Prediction]:
+        """Predict a body in a media type of /predict, such as image/png or application/x-npy."""
+        return self._run(self._exchanges.predict_body(content, media_type, details))
+
+    def feedback(
+        self,
+        prediction: Prediction | str,
+        true_class: str | None = None,
+        *,
+        value: Values | None = None,
+    ) -> None:
+        """Send the true class of a logged prediction, or the true `value` or values of its first
+        output without classes; later feedback replaces earlier."""
+        self._run(self._exchanges.feedback(prediction, true_class, value))
 
     def model(self) -> "ModelView":
         """Name, version, architecture and model card. Imports torch, as the service does."""
         return self._run(self._exchanges.model())
 
-    def card(self) -> Card:
-        """The model card alone: features with units and ranges, classes, metrics."""
+    def card(self) -> Card | ModelCard:
+        """The model card alone: features with units and ranges, classes, metrics; of a model with
+        any module inputs and outputs."""
         return self._run(self._exchanges.card())
 
     def state(self) -> dict[str, "Tensor"]:
@@ -155,23 +172,34 @@ class AsyncClient:
         self._loop: EventLoopToken | None = None
 
     @overload
-    async def predict(self, flowers: Flower, **details: Unpack[Details]) -> Prediction: ...
+    async def predict(self, instances: Instance, **details: Unpack[Details]) -> Prediction: ...
     @overload
     async def predict(
-        self, flowers: Iterable[Flower], **details: Unpack[Details]
+        self, instances: Iterable[Instance], **details: Unpack[Details]
     ) -> list[Prediction]: ...
     async def predict(
-        self, flowers: Flower | Iterable[Flower], **details: Unpack[Details]
+        self, instances: Instance | Iterable[Instance], **details: Unpack[Details]
     ) -> Prediction | list[Prediction]:
-        return await self._run(self._exchanges.predict(flowers, details))
+        return await self._run(self._exchanges.predict(instances, details))
 
-    async def feedback(self, prediction: Prediction | str, true_class: str) -> None:
-        await self._run(self._exchanges.feedback(prediction, true_class))
+    async def predict_body(
+        self, content: bytes, media_type: str, **details: Unpack[Details]
+    ) -> list[Prediction]:
+        return await self._run(self._exchanges.predict_body(content, media_type, details))
+
+    async def feedback(
+        self,
+        prediction: Prediction | str,
+        true_class: str | None = None,
+        *,
+        value: Values | None = None,
+    ) -> None:
+        await self._run(self._exchanges.feedback(prediction, true_class, value))
 
     async def model(self) -> "ModelView":
         return await self._run(self._exchanges.model())
 
-    async def card(self) -> Card:
+    async def card(self) -> Card | ModelCard:
         return await self._run(self._exchanges.card())
 
     async def state(self) -> dict[str, "Tensor"]:

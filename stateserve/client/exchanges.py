@@ -17,15 +17,18 @@ from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.failures import no_answer
 from stateserve.client.predictions import (
     Details,
-    Flower,
+    Instance,
     Prediction,
+    Values,
+    decode_any,
     decode_prediction,
     decode_predictions,
-    encode_flowers,
+    encode_instances,
+    plain,
 )
 from stateserve.client.retries import Attempt, Exchange, T, persist
 from stateserve.errors import CheckpointError, ClientError, Fault, NoAnswer, Problem
-from stateserve.model import Card
+from stateserve.model import Card, ModelCard
 from stateserve.text import MOST_SHOWN
 
 if TYPE_CHECKING:
@@ -44,9 +47,9 @@ class Exchanges:
         self._patience = patience
 
     def predict(
-        self, flowers: Flower | Iterable[Flower], details: Details
+        self, instances: Instance | Iterable[Instance], details: Details
     ) -> Exchange[Prediction | list[Prediction]]:
-        single = isinstance(flowers, Mapping)
+        single = isinstance(instances, Mapping)
 
         def read(response: httpx.Response) -> Prediction | list[Prediction]:
             prediction_id = response.headers.get("x-prediction-id")
@@ -59,23 +62,40 @@ class Exchanges:
             read,
             "predict",
             method="POST",
-            params={name: "true" for name, wanted in details.items() if wanted},
-            content=encode_flowers(flowers),
+            params=_query(details),
+            content=encode_instances(instances),
             headers={"Content-Type": "application/json"},
         )
         return (yield from exchange)
 
-    def feedback(self, prediction: Prediction | str, true_class: str) -> Exchange[None]:
+    def predict_body(
+        self, content: bytes, media_type: str, details: Details
+    ) -> Exchange[list[Prediction]]:
+        return self._answer(
+            lambda response: decode_any(response.content, response.headers.get("x-prediction-id")),
+            "predict",
+            method="POST",
+            params=_query(details),
+            content=content,
+            headers={"Content-Type": media_type, "Accept": "application/json"},
+        )
+
+    def feedback(
+        self, prediction: Prediction | str, true_class: str | None, value: Values | None
+    ) -> Exchange[None]:
+        if (true_class is None) == (value is None):
+            raise ClientError("feedback is either a true class or a true value")
         prediction_id = prediction if isinstance(prediction, str) else prediction.id
         if prediction_id is None:
             raise ClientError("the service did not log this prediction: it has no id")
-        body = {"prediction_id": prediction_id, "class": true_class}
+        truth = {"class": true_class} if value is None else {"value": value}
+        body = {"prediction_id": prediction_id, **truth}
         # Idempotent: it may be sent again.
         return self._ask(
             lambda _: None,
             "feedback",
             method="POST",
-            content=json.dumps(body).encode(),
+            content=json.dumps(body, default=plain).encode(),
             headers={"Content-Type": "application/json"},
         )
 
@@ -87,7 +107,7 @@ class Exchanges:
 
         return self._ask(TypeAdapter(ModelView).validate_json, "model")
 
-    def card(self) -> Exchange[Card]:
+    def card(self) -> Exchange[Card | ModelCard]:
         return self._ask(_read_card, "model")
 
     def state(self) -> Exchange[dict[str, "Tensor"]]:
@@ -174,8 +194,16 @@ def _read_tensors(content: bytes) -> dict[str, "Tensor"]:
     return to_tensors(decode_safetensors(content))
 
 
-def _read_card(content: bytes) -> Card:
-    return Card.model_validate(msgspec.json.decode(content)["card"])
+def _read_card(content: bytes) -> Card | ModelCard:
+    card = msgspec.json.decode(content)["card"]
+    kind = ModelCard if card.get("schema_version") == 2 else Card
+    return kind.model_validate(card)
+
+
+def _query(details: Details) -> dict[str, str]:
+    return {
+        name: str(wanted).lower() for name, wanted in details.items() if wanted not in (None, False)
+    }
 
 
 class _Fault(msgspec.Struct):

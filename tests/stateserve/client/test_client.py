@@ -156,11 +156,12 @@ def test_the_types_are_those_of_the_api(server: Process) -> None:
         (RangeWarning, warning),
         (Novelty, schemas["Answer"]["properties"]["novelty"]),
     ]:
-        # A prediction's id is in a header of its answer.
-        fields = [field for field in msgspec.structs.fields(struct) if field.name != "id"]
+        # A prediction's id is in a header of its answer; other models have outputs and units.
+        others = {"id", "outputs", "units"}
+        fields = [field for field in msgspec.structs.fields(struct) if field.name not in others]
         assert {field.encode_name for field in fields} == schema["properties"].keys()
         required = {field.encode_name for field in fields if field.required}
-        assert required == set(schema["required"])
+        assert required <= set(schema["required"])
 
 
 async def test_the_async_client_does_the_same(server: Process, iris: Client) -> None:
