@@ -112,7 +112,8 @@ class LazyTensor:
         dtype = self.numpy_dtype
         self.require_held()
         if not self.contiguous:
-            yield from array_chunks(self._view(), elements, dtype)
+            # A chunk that NumPy need not copy has the view's strides.
+            yield from map(np.ascontiguousarray, array_chunks(self._view(), elements, dtype))
             return
         start = self.offset * dtype.itemsize
         for at in range(0, self.size, elements):

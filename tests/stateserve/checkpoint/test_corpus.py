@@ -1,5 +1,6 @@
 """Files as training scripts and libraries leave them: read as their library does, or named."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.sha256 import tensor_sha256
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch
 from tests.corpus.case import Readable, Refused
@@ -34,6 +36,8 @@ def require_equal(found: LazyTensor, wanted: torch.Tensor) -> None:
     assert found.dtype == str(wanted.dtype).removeprefix("torch.")
     raw = wanted.detach().contiguous().reshape(-1).view(torch.uint8).numpy()
     assert found.array().tobytes() == raw.tobytes()
+    # As it is read in parts.
+    assert tensor_sha256(found) == hashlib.sha256(raw).hexdigest()
 
 
 @pytest.mark.parametrize("case", READABLE, ids=lambda case: case.file)
