@@ -68,6 +68,7 @@ def convert(
         print_json({**fields, "notes": written.notes})
         return
     more = f" and {len(parts)} files" if parts else ""
-    print_line(f"wrote {first}{more}: {written.tensors} tensors")
+    tensors = "1 tensor" if written.tensors == 1 else f"{written.tensors} tensors"
+    print_line(f"wrote {first}{more}: {tensors}")
     for note in written.notes:
         print_line(note)

@@ -79,9 +79,10 @@ class CastTensor(LazyTensor):
         if count and not self._allow_overflow:
             first = int(np.argmax(infinite))
             index = [int(each) for each in np.unravel_index(at + first, self.shape)]
+            other = "--dtype bfloat16 has the range of float32, and " * (self.dtype == "float16")
             raise InvalidConversion(
                 f"has {float(chunk[first]):g} at {index}, which {self.dtype} has only as infinity; "
-                "--dtype bfloat16 has the range of float32, --allow-overflow writes infinity"
+                f"{other}--allow-overflow writes infinity"
             )
         self.overflowed += count
 

@@ -133,7 +133,8 @@ class Conversion:
         infinite = [name for name, tensor in self._tensors.items() if tensor.overflowed]
         if infinite:
             count = sum(self._tensors[name].overflowed for name in infinite)
-            yield f"became infinite: {count} elements, in {listed(infinite)}"
+            elements = "1 element" if count == 1 else f"{count} elements"
+            yield f"became infinite: {elements}, in {listed(infinite)}"
 
     def _metadata_notes(self) -> Iterator[str]:
         lost = [name for name in self._metadata if name not in USUAL_METADATA]

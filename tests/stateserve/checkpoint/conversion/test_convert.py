@@ -35,7 +35,7 @@ SEED = torch.Generator().manual_seed(0)
 
 @st.composite
 def states(draw: st.DrawFn) -> State:
-    """Tensors of any names, some transposed, some tied."""
+    """Tensors of any names: some transposed, some parts of others, some tied."""
     state: State = {}
     for name in draw(st.lists(names, min_size=1, max_size=5, unique=True)):
         if state and draw(st.booleans()):
@@ -43,7 +43,10 @@ def states(draw: st.DrawFn) -> State:
             continue
         tensor = torch.randint(0, 2, draw(sizes), generator=SEED)
         tensor = tensor.to(draw(st.sampled_from(DTYPES)))
-        state[name] = tensor.mT if tensor.dim() > 1 and draw(st.booleans()) else tensor
+        view = draw(st.sampled_from(["whole", "turned", "part"]))
+        if tensor.dim() and view == "part":
+            tensor = tensor[..., 1::2]
+        state[name] = tensor.mT if tensor.dim() > 1 and view == "turned" else tensor
     return state
 
 
