@@ -58,14 +58,22 @@ def rebuild(
     metadata: object = None,
 ) -> LazyTensor:
     """torch._utils._rebuild_tensor, _v2 and _v3."""
-    del requires_grad, hooks, metadata
+    del requires_grad, hooks
     if not isinstance(storage, Storage) or storage.dtype is None:
         raise ValueError("a tensor without a storage")
     if type(size) not in (tuple, list) or type(stride) not in (tuple, list):
         raise ValueError("a tensor without a shape")
     # The seventh argument of _v2 is metadata, that of _v3 the dtype.
     name = dtype.name.removeprefix("torch.") if isinstance(dtype, Global) else storage.dtype
-    return LazyTensor(storage, name, size, stride, offset)
+    return LazyTensor(storage, f"{_unresolved(dtype, metadata)}{name}", size, stride, offset)
+
+
+def _unresolved(*metadata: object) -> str:
+    """The word before the dtype of a tensor whose bytes are those before conj() or a negation."""
+    bits = [
+        bit for each in metadata if type(each) is dict for bit in ("conj", "neg") if each.get(bit)
+    ]
+    return "".join(f"{bit} " for bit in bits)
 
 
 def _rebuild_quantised(

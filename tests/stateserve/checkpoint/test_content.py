@@ -229,3 +229,17 @@ def test_a_stream_with_two_pickles_is_read_to_the_first_end() -> None:
     pickle.dump({"a": 1}, content)
     pickle.dump({"b": 1}, content)
     assert read_pickled(Memory(content.getvalue())) == {"a": 1}
+
+
+def test_a_tensor_that_is_not_its_bytes_is_listed_but_not_read(tmp_path: Path) -> None:
+    """torch writes a conjugated tensor as it was before, and a word beside it."""
+    conjugated, other = (torch.ones(2, dtype=torch.complex64).conj() for _ in range(2))
+    torch.save({"c": conjugated, "n": other.imag, "w": torch.ones(2)}, tmp_path / "a.pth")
+    tensors = Checkpoint.open(tmp_path / "a.pth").state().tensors
+    assert {name: tensor.dtype for name, tensor in tensors.items()} == {
+        "c": "conj complex64",
+        "n": "neg float32",
+        "w": "float32",
+    }
+    with pytest.raises(StateMismatch, match="values of neg float32 are not read"):
+        tensors["n"].array()
