@@ -44,7 +44,7 @@ class TensorDecoder:
         if not self.works:
             return None
         if b'"instances"' not in body:
-            found = self.decode_list(b"[" + body + b"]")
+            found = self._decode_one(body)
             return None if found is None or len(found) > 1 else Instances(found, True)
         try:
             instances = self._list.many.decode(body).instances
@@ -52,6 +52,16 @@ class TensorDecoder:
             return None
         found = self._convert(instances, body, self._list, colons=1)
         return None if found is None else Instances(found, False)
+
+    def _decode_one(self, body: Text) -> TensorRows | None:
+        if len(body) <= STEP_BYTES or not self._raw.opens:
+            return self.decode_list(b"[" + body + b"]")
+        try:
+            # Not searched for its end: that of many megabytes would block the interpreter.
+            instance = self._raw.open(msgspec.Raw(body))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return self._convert([instance], body, self._raw, colons=0)
 
     def decode_list(self, text: Text) -> TensorRows | None:
         """The instances of a JSON list, or None unless it is surely valid."""
@@ -111,7 +121,9 @@ class _Typed:
             instance = only.type if only.features else only.nested | self.by_name
             if raw and not only.features:
                 instance = msgspec.Raw
-        self._opens = instance is msgspec.Raw
+        # A table has short instances.
+        self.opens = len(inputs) > 1 or not inputs[0].features
+        self._alone = instance is msgspec.Raw
         self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.by_name)
         many = msgspec.defstruct(
             "Many", [("instances", list[instance])], forbid_unknown_fields=True, gc=False
@@ -121,12 +133,12 @@ class _Typed:
 
     def decode(self, text: Text) -> list[Any]:
         instances: list[Any] = self._list.decode(text)
-        if not self._opens:
-            return instances
-        return [
-            self._one.decode(each) if bytes(memoryview(each)[:1]) == b"{" else each
-            for each in instances
-        ]
+        return list(map(self.open, instances)) if self._alone else instances
+
+    def open(self, text: msgspec.Raw) -> Any:
+        """The struct of an object; the value of the one input alone stays JSON."""
+        is_object = bytes(memoryview(text)[:STEP_BYTES]).lstrip()[:1] == b"{"
+        return self._one.decode(text) if is_object or not self._alone else text
 
 
 class _InputDecoder:

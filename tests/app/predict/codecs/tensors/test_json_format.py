@@ -356,3 +356,17 @@ def test_a_valid_instance_may_be_longer_than_one_that_is_searched_for_errors() -
     np.testing.assert_array_equal(found.groups[1]["x"][0], long)
     with pytest.raises(BodyTooLarge, match="/instances/1"):
         TensorJson(model, 1000).decode(body.replace(b"[0.0,", b'["0",'))
+
+
+def test_a_long_instance_alone_is_read_as_in_a_list() -> None:
+    values = np.arange(150_000) / 8
+    text = json.dumps(values.tolist())
+    one = signature_models.same("float64", [-1, -1])
+    for body in (text, f' {{"x" : {text}}} ', f'\n{{"instances": [{text}]}}'):
+        rows = TensorJson(one, 10).decode(body.encode()).rows
+        np.testing.assert_array_equal(rows.arrays["x"], values[None])
+    for body in (f"{text},", f"{text} {text}", f"[{text}]", f'{{"y": {text}}}', text[:-1]):
+        with pytest.raises(RequestError):
+            TensorJson(one, 10).decode(body.encode())
+    with pytest.raises(RequestError):
+        TensorJson(signature_models.two_inputs(), 10).decode(text.encode())
