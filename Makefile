@@ -15,8 +15,8 @@ predict: .venv/serve  ## classify one flower with models/iris-model.pth
 serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
 	$(BIN)/stateserve serve
 
-train: .venv/train  ## retrain models/iris-model.pth
-	$(BIN)/python -m training
+train: .venv/train  ## retrain models/iris-model.pth (TRAIN='--seeds 0' for a short run)
+	$(BIN)/python -m training $(TRAIN)
 
 # Without its cache of compiled modules each process would compile them again.
 test: export PYTHONDONTWRITEBYTECODE =
@@ -91,14 +91,18 @@ build/image: requirements.lock torch.lock
 	done
 	touch $@
 
-# .venv/dev means that '.[dev]' is installed. Serving needs no extra; fuzz and supply need dev, too.
+# .venv/dev means that '.[dev]' is installed, and with it what serve and train need. Serving needs
+# no extra; fuzz and supply need dev, too.
 EXTRAS = [$*]
+ALSO :=
 .venv/serve: EXTRAS :=
+.venv/dev: ALSO = .venv/train .venv/serve
 .venv/fuzz .venv/supply: EXTRAS = [dev,$*]
+.venv/fuzz .venv/supply: ALSO = .venv/dev .venv/train .venv/serve
 .venv/%: pyproject.toml constraints.txt | .venv
 	@echo 'Installing .$(EXTRAS) and PyTorch into .venv: a minute or two, once'
 	@$(BIN)/python -m pip install $(QUIET) --constraint constraints.txt --editable '.$(EXTRAS)'
-	@touch $@
+	@touch $@ $(ALSO)
 
 $(PAGE)/node_modules: $(PAGE)/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is not installed: it installs what checks app/page' >&2; exit 1; }

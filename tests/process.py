@@ -60,11 +60,11 @@ class Process:
         return self.process.wait(timeout=HANG_SECONDS)
 
 
-def forked(program: str, *arguments: object) -> list[str]:
-    """The command line of a fork of `stateserve`, of `python -m PROGRAM`, or of `python -c`."""
+def forked(program: object, *arguments: object) -> list[str]:
+    """The command line of a fork of `stateserve`, or of Python with a module or `-c`."""
     server = _preloaded(TRAINING if "training" in (program, *arguments) else SERVING)
     script = str(ROOT / "tests" / "forked.py")
-    return [sys.executable, "-IS", script, server, program, *map(str, arguments)]
+    return [sys.executable, "-IS", script, server, *map(str, (program, *arguments))]
 
 
 def start_forked(*command: str, stdout: int = 1, stderr: int = 2, cwd: Path = ROOT) -> Forked:

@@ -13,7 +13,7 @@ from app.cli import main
 from stateserve.model.architectures.multiclass import Multiclass
 from tests import rest
 from tests.app.cli.conftest import Run
-from tests.process import Process
+from tests.process import Process, forked
 from tests.project import IRIS, ROOT, SETOSA
 
 OPTIONS = ["--sepal-length", "5.1", "--sepal-width=3.5", "--petal_length", "1.4"]
@@ -317,7 +317,7 @@ def test_a_service_that_is_not_there_is_one_line(run: Run, url: str, reason: str
 
 def test_without_httpx_a_checkpoint_answers_and_a_service_needs_an_install() -> None:
     script = "import sys; sys.modules['httpx'] = None; from app.cli import main; main()"
-    command = [sys.executable, "-c", script, "predict", *OPTIONS]
+    command = forked("-c", script, "predict", *OPTIONS)
     result = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
     assert "setosa" in result.stdout
     result = subprocess.run(

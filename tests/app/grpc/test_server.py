@@ -6,7 +6,6 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -202,7 +201,7 @@ def test_two_services_cannot_share_a_port(hurried: RpcProcess) -> None:
 
 def test_without_grpcio_the_install_command_is_given() -> None:
     script = "import sys; sys.modules['grpc'] = None; from app.cli import main; main()"
-    result = serve("--grpc-port", "0", python=[sys.executable, "-c", script])
+    result = serve("--grpc-port", "0", python=forked("-c", script))
     assert result.returncode == 1
     last = json.loads(result.stderr.splitlines()[-1])
     assert last["message"] == "gRPC needs more packages: pip install '.[grpc]'"

@@ -4,7 +4,6 @@ import asyncio
 import http.server
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from app.errors import SettingsError
 from app.settings.settings import Settings
 from stateserve.model.architectures.multiclass import Multiclass
 from tests import rest
-from tests.process import running_server
+from tests.process import forked, running_server
 from tests.project import IRIS, ROOT, SETOSA
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -261,7 +260,7 @@ def test_without_the_extra_one_line_says_how_to_get_it() -> None:
         "from app.cli import main; sys.argv = ['stateserve', 'serve', '--tracing', 'true']; main()"
     )
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+        forked("-c", code), capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert result.returncode == 1
     message = json.loads(result.stderr)["message"]

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,8 +12,8 @@ import httpx
 import pytest
 
 from tests import rest
-from tests.process import Process, wait_until
-from tests.project import IRIS, ROOT, SETOSA
+from tests.process import Process, start_forked, wait_until
+from tests.project import IRIS, SETOSA
 from tests.workers import has_ended, metric, state_of, workers_of
 
 # Long enough that two busy cores do not count as a hang.
@@ -53,9 +52,9 @@ Supervisor(app, settings, str(folder)).run()
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("hangs")
     log = folder / "log"
-    command = [sys.executable, "-c", SLOW, IRIS, folder, str(TIMEOUT)]
     with log.open("wb") as stderr:
-        process = subprocess.Popen(command, cwd=ROOT, stderr=stderr)
+        command = ("-c", SLOW, str(IRIS), str(folder), str(TIMEOUT))
+        process = start_forked(*command, stderr=stderr.fileno())
     try:
         wait_until(lambda: re.search(r"running on (http://[\d.]+:\d+)", log.read_text()))
         wait_until(lambda: log.read_text().count("Application startup complete") == 2)

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -216,7 +215,7 @@ except WorkerError as error:
 def test_a_worker_that_dies_at_every_start_is_given_up(tmp_path: Path) -> None:
     model = ROOT / "models" / "iris-model.pth"
     result = subprocess.run(
-        [sys.executable, "-c", DIES_AT_START, model, tmp_path],
+        forked("-c", DIES_AT_START, model, tmp_path),
         capture_output=True,
         text=True,
         timeout=120,

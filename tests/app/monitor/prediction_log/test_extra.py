@@ -1,8 +1,8 @@
 """Without SQLAlchemy the service runs; only a log needs it."""
 
 import subprocess
-import sys
 
+from tests.process import forked
 from tests.project import ROOT
 
 CODE = """
@@ -21,7 +21,7 @@ except MissingExtra as error:
 
 
 def test_only_a_log_needs_sqlalchemy() -> None:
-    command = [sys.executable, "-c", CODE]
+    command = forked("-c", CODE)
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.stdout == "the prediction log needs SQLAlchemy: pip install '.[log]'\n"
     assert result.stderr == ""

@@ -18,6 +18,7 @@ from app.predict.pictures.png_file import MAX_CHUNKS
 from stateserve.model import ImageInput, Input
 from tests.memory import MIB, peak_growth
 from tests.pictures import SIGNATURE, chunk, png, saved, segment
+from tests.process import forked
 from tests.project import ROOT
 
 SPEC = Input(
@@ -215,7 +216,7 @@ for read in (lambda: decode_picture(b"", spec), lambda: read_files(b"", MediaTyp
 
 
 def test_without_the_extra_the_refusal_says_how_to_install_it() -> None:
-    command = [sys.executable, "-c", CODE]
+    command = forked("-c", CODE)
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert result.stderr == ""
     lines = result.stdout.splitlines()
