@@ -23,8 +23,8 @@ OTHERS = {
 
 
 def is_picture(content: Body) -> bool:
-    """Whether the first bytes are those of a PNG or JPEG file."""
-    return content.startswith(tuple(READERS))
+    """Whether the first bytes are those of a picture, accepted or not."""
+    return content.startswith((*READERS, *OTHERS))
 
 
 def read_picture_file(content: Body) -> PictureFile:

@@ -29,7 +29,7 @@ class UndeclaredPicture(TensorPicture):
     def decode(self, body: Body, _parameters: Mapping[str, str] = {}, /) -> Instances[TensorRows]:
         if not is_picture(body):
             raise UnsupportedContent(
-                "no Content-Type says what the body is, and it is no PNG or JPEG file; JSON needs "
-                f"the Content-Type {JSON}"
+                "no Content-Type says what the body is, and it is no picture; JSON needs the "
+                f"Content-Type {JSON}"
             )
         return super().decode(body)

@@ -314,6 +314,7 @@ async def test_a_picture_needs_no_media_type(media_type: str) -> None:
     other = await post(model, b'{"instances": []}', media_type)
     assert other.status_code == 415
     assert "JSON needs the Content-Type application/json" in other.json()["detail"]
+    assert "a GIF; PNG and JPEG" in (await post(model, b"GIF89a", media_type)).json()["detail"]
     assert (await post(signature_models.tokens(), FILES[0], media_type)).status_code == 415
 
 
