@@ -12,6 +12,7 @@ from stateserve.errors import InvalidConversion
 
 T = TypeVar("T", bound=LazyTensor)
 DONE = {"keep": "kept in one storage", "copy": "copied", "omit": "only the first written"}
+PARTLY = "share memory in part, copied"
 # Of the bytes without copies: unless copies are asked for, a small file makes no huge one.
 MAX_COPIES = 32
 
@@ -40,7 +41,7 @@ def untie(tensors: Mapping[str, T], policy: str | None, *, shares: bool) -> Unti
             "share memory; --ties copy writes both, --ties omit the first"
         )
     chosen = policy or ("keep" if shares else "copy")
-    notes = [*_note(f"tied, {DONE[chosen]}", groups), *_note(_PARTLY, overlaps(tensors))]
+    notes = [*_note(f"tied, {DONE[chosen]}", groups), *_note(PARTLY, overlaps(tensors))]
     if chosen == "omit":
         omitted = {name: names[0] for names in groups for name in names[1:]}
         left = {name: tensor for name, tensor in tensors.items() if name not in omitted}
@@ -54,9 +55,6 @@ def untie(tensors: Mapping[str, T], policy: str | None, *, shares: bool) -> Unti
             notes,
         )
     return Untied(dict(tensors), notes)
-
-
-_PARTLY = "share memory in part, copied"
 
 
 def _note(what: str, groups: Iterable[Iterable[str]]) -> list[str]:

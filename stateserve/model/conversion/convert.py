@@ -33,9 +33,9 @@ def convert_model(
     """
     state = _unpickle_trusted(source) if trust_pickle else SourceState.open(source, options.key)
     conversion = Conversion(state, target, options)
-    card, extra = card_path(source), {}
-    # An index of several files has the suffix of a card.
-    if card != source and card.exists():
+    extra = {}
+    # A folder has no card beside it, and an index of several files has the suffix of a card.
+    if source.is_file() and (card := card_path(source)) != source and card.exists():
         if conversion.alters_state:
             state.notes.append(f"{card.name} is the card of the state before the changes")
         elif card != card_path(target):

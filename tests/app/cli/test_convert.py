@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from stateserve.model.architectures.multiclass import Multiclass
 from tests.app.cli.conftest import Run
@@ -146,3 +146,15 @@ def test_a_gguf_file_is_only_looked_at(run: Run, tmp_path: Path) -> None:
     source.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
     code, _ = run("convert", source, tmp_path / "a.pth")
     assert str(code).startswith(f"stateserve: {source}: a GGUF file, which is only looked at: ")
+
+
+def test_the_folder_at_hand_is_a_source(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_file({"a": torch.ones(9), "b": torch.ones(9)}, tmp_path / "in.safetensors")
+    (tmp_path / "parts").mkdir()
+    target = tmp_path / "parts" / "model.safetensors"
+    run("convert", tmp_path / "in.safetensors", target, "--max-shard-size", "40")
+    monkeypatch.chdir(tmp_path / "parts")
+    assert run("convert", ".", "whole.pth") == (0, "wrote whole.pth: 2 tensors\n")
+    assert torch.load("whole.pth").keys() == {"a", "b"}

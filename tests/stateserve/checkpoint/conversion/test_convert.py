@@ -118,6 +118,10 @@ def test_ties_are_kept_or_copied(tmp_path: Path, suffix: str) -> None:
         assert (found["z.embed"].data_ptr() == found["head"].data_ptr()) == tied
         how = "kept in one storage" if tied else "copied"
         assert f"tied, {how}: head = z.embed" in written.notes
+        if suffix == ".pth":
+            convert(source, target, ConvertOptions(ties=ties, legacy=True))
+            found = torch.load(target)
+            assert (found["z.embed"].data_ptr() == found["head"].data_ptr()) == tied
         assert "share memory in part, copied: head = turned" in written.notes
 
 
