@@ -5,8 +5,7 @@ the tests need none of them. Files that they wrote got the same messages: Keras 
 2.21, Flax 0.12, coremltools 9.0, ExecuTorch 1.5, Orbax 0.12 and skops 0.16.
 """
 
-import joblib
-from sklearn.linear_model import LogisticRegression
+from pathlib import Path
 
 from tests.corpus.case import Refused
 from tests.corpus.network import pickled
@@ -14,8 +13,25 @@ from tests.corpus.writers import archive, content, folder
 
 UNPACK = "unpack it and take the file inside"
 KERAS = "load it with Keras and save the weights as .npz or .safetensors"
-ESTIMATOR = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
 LEVELDB_END = bytes.fromhex("57fb808b247547db")
+
+
+def write_estimator(path: Path) -> None:
+    pickled(_estimator(), 4)(path)
+
+
+def write_with_joblib(path: Path, compress: int = 0) -> None:
+    import joblib
+
+    joblib.dump(_estimator(), path, compress=compress)
+
+
+def _estimator() -> object:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+
+
 LIBRARY_FILES = [
     Refused(
         "model.mar",
@@ -65,18 +81,18 @@ LIBRARY_FILES = [
     Refused(
         "estimator.joblib",
         "a file of joblib's; load it with joblib and save the arrays as .npz",
-        lambda path: joblib.dump(ESTIMATOR, path),
+        write_with_joblib,
     ),
     Refused(
         "compressed.joblib",
         "compressed by zlib, as of joblib; load it with joblib and save arrays as .npz",
-        lambda path: joblib.dump(ESTIMATOR, path, compress=3),
+        lambda path: write_with_joblib(path, compress=3),
     ),
     Refused(
         "estimator.pkl",
         "holds a sklearn.linear_model._logistic.LogisticRegression, which is neither a state_dict "
         "nor a module of torch",
-        pickled(ESTIMATOR, 4),
+        write_estimator,
     ),
     Refused(
         "saved_model",

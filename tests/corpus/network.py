@@ -1,6 +1,9 @@
 """The network whose states are in most files of the corpus, and ways to write them."""
 
 import pickle
+from functools import cache
+from pathlib import Path
+from types import FunctionType
 
 import torch
 from torch import nn
@@ -34,12 +37,25 @@ def stepped(kind: type[torch.optim.Optimizer], **options: object) -> torch.optim
     return optimizer
 
 
-ADAM = stepped(torch.optim.AdamW)
-SGD = stepped(torch.optim.SGD, lr=0.1, momentum=0.9)
+# Made when a file is written: the first step of an optimizer takes seconds of imports.
+@cache
+def adam() -> torch.optim.Optimizer:
+    return stepped(torch.optim.AdamW)
+
+
+@cache
+def sgd() -> torch.optim.Optimizer:
+    return stepped(torch.optim.SGD, lr=0.1, momentum=0.9)
 
 
 def saved(content: object, *, archive: bool = True) -> Write:
-    return lambda path: torch.save(content, path, _use_new_zipfile_serialization=archive)
+    """Write the content, or that which a function makes."""
+
+    def write(path: Path) -> None:
+        made = content() if isinstance(content, FunctionType) else content
+        torch.save(made, path, _use_new_zipfile_serialization=archive)
+
+    return write
 
 
 def pickled(content: object, protocol: int) -> Write:

@@ -4,16 +4,12 @@ import json
 import warnings
 from pathlib import Path
 
-import gguf
 import numpy as np
-import onnx
 import safetensors.torch
 import torch
-import torch.distributed.checkpoint as dcp
-from onnx import numpy_helper
 
 from tests.corpus.case import Readable, Tensors
-from tests.corpus.network import ADAM, NET, STATE, saved
+from tests.corpus.network import NET, STATE, adam, saved
 
 SAFETENSORS, SHARDED = "safetensors file", "checkpoint in several files"
 X = torch.rand(2, 4)
@@ -48,9 +44,11 @@ def write_folder(path: Path) -> None:
 
 
 def write_distributed(path: Path) -> None:
+    import torch.distributed.checkpoint as dcp
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        content = {"model": STATE, "optim": ADAM.state_dict(), "step": 7}
+        content = {"model": STATE, "optim": adam().state_dict(), "step": 7}
         dcp.save(content, checkpoint_id=path, no_dist=True)
 
 
@@ -69,6 +67,9 @@ def write_program(path: Path) -> None:
 
 def write_onnx(path: Path) -> None:
     """A graph of one MatMul: torch.onnx.export takes seconds."""
+    import onnx
+    from onnx import numpy_helper
+
     weight = numpy_helper.from_array(np.arange(12, dtype=np.float32).reshape(4, 3), "fc.weight")
     sizes = [("x", ["n", 4]), ("y", ["n", 3])]
     ends = [onnx.helper.make_tensor_value_info(name, 1, shape) for name, shape in sizes]
@@ -78,6 +79,9 @@ def write_onnx(path: Path) -> None:
 
 
 def load_onnx(path: Path, _: str) -> Tensors:
+    import onnx
+    from onnx import numpy_helper
+
     tensors = onnx.load(path).graph.initializer
     return {each.name: torch.from_numpy(numpy_helper.to_array(each).copy()) for each in tensors}
 
@@ -89,6 +93,8 @@ def load_numpy(path: Path, _: str) -> Tensors:
 
 def write_gguf(path: Path) -> None:
     """As llama.cpp's convert script does: metadata, and tensors of which one is quantised."""
+    import gguf
+
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(1)
     writer.add_token_list(["a", "b"])
@@ -104,6 +110,8 @@ def write_gguf(path: Path) -> None:
 
 def load_gguf(path: Path, _: str) -> Tensors:
     """The values of quantised tensors are not compared."""
+    import gguf
+
     found = {each.name: each for each in gguf.GGUFReader(path).tensors}
     return {
         name: torch.from_numpy(np.array(each.data, np.float32).reshape(tuple(each.shape[::-1])))

@@ -17,7 +17,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from tests.corpus.case import Readable
-from tests.corpus.network import ADAM, NET, OTHER, SGD, STATE, pickled, saved
+from tests.corpus.network import NET, OTHER, STATE, adam, pickled, saved, sgd
 
 ZIP, LEGACY = "torch.save archive", "torch.save file of before torch 1.6"
 
@@ -54,7 +54,7 @@ def _lightning() -> dict[str, object]:
         "state_dict": {f"net.{name}": tensor for name, tensor in STATE.items()},
         "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 1}}}},
         "callbacks": {"ModelCheckpoint{'monitor': 'loss', 'mode': 'min'}": callback},
-        "optimizer_states": [ADAM.state_dict()],
+        "optimizer_states": [adam().state_dict()],
         "lr_schedulers": [{"base_lrs": [0.01], "_last_lr": [0.001]}],
         "hparams_name": "kwargs",
         "hyper_parameters": {"rate": 0.1, "path": Path("a/b")},
@@ -89,12 +89,11 @@ def _with_objects() -> dict[str, object]:
     }
 
 
-GAN = {
-    "generator": STATE,
-    "discriminator": OTHER,
-    "opt_g": ADAM.state_dict(),
-    "opt_d": SGD.state_dict(),
-}
+def _gan() -> dict[str, object]:
+    optimizers = {"opt_g": adam().state_dict(), "opt_d": sgd().state_dict()}
+    return {"generator": STATE, "discriminator": OTHER, **optimizers}
+
+
 MODEL_AND_OPTIMIZER = {"model": "state", "optimizer": "optimizer"}
 DYNAMO = {f"_orig_mod.{name}": tensor for name, tensor in STATE.items()}
 CONTAINERS = [
@@ -106,13 +105,13 @@ CONTAINERS = [
     _one("deepspeed_mp_rank_00.pt", {"module": STATE, "optimizer": None}, "module"),
     _many(
         "beside_an_optimizer.ckpt",
-        {"model": STATE, "optimizer": ADAM.state_dict(), "epoch": 1},
+        lambda: {"model": STATE, "optimizer": adam().state_dict(), "epoch": 1},
         MODEL_AND_OPTIMIZER,
         "model",
     ),
     _many(
         "gan.pt",
-        GAN,
+        _gan,
         {
             **{"generator": "state", "discriminator": "state"},
             **{"opt_g": "optimizer", "opt_d": "optimizer"},
@@ -133,7 +132,7 @@ CONTAINERS = [
     ),
     _many(
         "lightning.ckpt",
-        _lightning(),
+        _lightning,
         {"state_dict": "state", "optimizer_states/0": "optimizer"},
         "state_dict",
     ),
@@ -144,8 +143,8 @@ CONTAINERS = [
     _one("averaged_model.pth", AveragedModel(NET).state_dict()),
     _one("data_parallel.pth", nn.DataParallel(NET).state_dict()),
     _one("compiled.pth", DYNAMO),
-    _one("optimizer.pt", ADAM.state_dict(), kind="optimizer"),
-    _one("optimizer_itself.pt", ADAM, kind="optimizer"),
+    _one("optimizer.pt", lambda: adam().state_dict(), kind="optimizer"),
+    _one("optimizer_itself.pt", lambda: adam(), kind="optimizer"),
     _one("list_of_parameters.pt", list(STATE.values())),
     _one("one_tensor.pt", torch.arange(6.0).reshape(2, 3)),
     _one("whole_module.pth", NET, kind="module"),

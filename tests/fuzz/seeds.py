@@ -17,6 +17,7 @@ from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card_location import card_path
 from tests.fuzz.checkpoint_seeds import CHECKPOINT_SEEDS
+from tests.fuzz.model_seeds import MODEL_SEEDS
 from tests.pictures import oriented, saved, with_exif
 from tests.programs import PROGRAM, entries, packed, small_archive
 
@@ -154,6 +155,7 @@ SEEDS: dict[str, Callable[[], list[bytes]]] = {
     "program-graph": lambda: [entries(small_archive())[PROGRAM]],
     **CHECKPOINT_SEEDS,
     "card": lambda: [card_path(IRIS).read_bytes()],
+    **MODEL_SEEDS,
     "json": lambda: [text.encode() for text in JSON],
     "npy": lambda: [
         *map(_npy, (ROWS, ROWS.astype("f4"), ROWS.astype(">i2", order="F"), ROWS[0], ROWS[:0])),

@@ -28,6 +28,14 @@ from stateserve.model.card_location import card_path
 from stateserve.model.predictor import Predictor
 from stateserve.model.signature import ImageInput, Input
 from tests.fuzz.checkpoint_seeds import SHARD, distributed
+from tests.fuzz.model_targets import (
+    INSTANCES,
+    INSTANCES_OF_ANY_LENGTH,
+    NPZ,
+    SAFETENSORS,
+    load_model_card,
+    read_signature,
+)
 from tests.fuzz.seeds import IRIS, archive, pickled_tensor, seeds
 from tests.pictures import chunk
 from tests.programs import PROGRAM, small_archive, with_entry
@@ -137,7 +145,7 @@ def load_program(content: bytes) -> None:
     read_program(content, "any.pt2")
 
 
-NPY = NpyFormat(MODEL, LIMIT)
+ROWS = NpyFormat(MODEL, LIMIT)
 ARROW = ArrowFormat(MODEL, LIMIT)
 TARGETS: dict[str, Callable[[bytes], object]] = {
     "pth": lambda content: load(content, ".pth"),
@@ -158,8 +166,14 @@ TARGETS: dict[str, Callable[[bytes], object]] = {
         }.items()
     },
     "card": load_card,
+    "model-card": lambda content: load_model_card(content, FOLDER),
+    "signature": read_signature,
+    "instances": INSTANCES.decode,
+    "instances-any-length": INSTANCES_OF_ANY_LENGTH.decode,
+    "instances-npz": NPZ.decode,
+    "instances-safetensors": SAFETENSORS.decode,
     "json": decode_json,
-    "npy": NPY.decode,
+    "npy": ROWS.decode,
     "arrow": ARROW.decode,
     "picture": decode_image,
     "picture-chunks": lambda content: decode_image(with_checksums(content)),
