@@ -89,7 +89,9 @@ function show({ api, tabular, ...loaded }, choice, versions) {
 function arrange(tabular) {
   for (const id of ["map", "network", "explanation", "batch", "code"]) reveal(id, tabular);
   for (const id of ["curves", "sliders", "slider-buttons"]) part(id).hidden = !tabular;
-  part("json").hidden = tabular;
+  for (const id of ["json", "json-more"]) part(id).hidden = tabular;
+  reveal("layers", !tabular);
+  if (tabular) part("picture").hidden = true;
 }
 
 function present() {

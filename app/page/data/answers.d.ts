@@ -52,12 +52,33 @@ export interface Output {
   shape: number[];
   kind: string;
   classes: string[] | null;
+  unit: string | null;
+}
+
+export interface Image {
+  resize: number | number[] | null;
+  crop: number[] | null;
+  scale: number;
+  mean: number[] | null;
+  std: number[] | null;
+  layout: "CHW" | "HWC" | "HW";
 }
 
 export interface Input {
   name: string;
   dtype: string;
   shape: number[];
+  image: Image | null;
+}
+
+export interface Layer {
+  name: string;
+  type: string;
+  text: string;
+  parameters: number;
+  buffers: number;
+  /** For one instance; null if the layer did not run. */
+  output_shapes: number[][] | null;
 }
 
 export interface Totals {
@@ -76,6 +97,9 @@ export interface Model {
   card: Card;
   warnings: string[];
   signature: { inputs: Input[]; outputs: Output[] };
+  layers: Layer[];
+  trainable: number;
+  backend: string;
   /** A valid body of /predict; null if it would be large. */
   example: object | null;
 }

@@ -15,6 +15,7 @@ import { decodeNpy, encodeNpy } from "./npy.js";
 
 const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
+const PNG = "image/png";
 // The page is for experiments and repeats requests, so they are not for the prediction log.
 const TRIED = { "X-Prediction-Log": "off" };
 
@@ -92,9 +93,13 @@ export class Api {
     return this.#post(withQuery("predict", query), instance, TRIED);
   }
 
-  /** @param {string} body  JSON as the user wrote it, since numbers may be longer than JavaScript's. @param {number | null} top @returns {Promise<AnyPrediction>} */
-  predictText(body, top) {
-    const headers = { "Content-Type": JSON_TYPE, Accept: JSON_TYPE, ...TRIED };
+  /**
+   * @param {string | Blob} body  A picture; or JSON as the user wrote it, since numbers may be longer than JavaScript's.
+   * @param {number | null} top
+   * @returns {Promise<AnyPrediction>}
+   */
+  predictBody(body, top) {
+    const headers = { "Content-Type": typeof body === "string" ? JSON_TYPE : body.type, Accept: JSON_TYPE, ...TRIED };
     return this.#ask(top ? `predict?top=${top}` : "predict", { method: "POST", headers, body });
   }
 
@@ -124,6 +129,13 @@ export class Api {
   /** @param {Input} instance @returns {Promise<Explanation>} */
   explain(instance) {
     return this.#post("explain", instance);
+  }
+
+  /** The attributions of a picture's pixels, over the picture. @param {Blob} picture @returns {Promise<ImageBitmap>} */
+  heatmap(picture) {
+    const headers = { "Content-Type": picture.type, Accept: PNG };
+    const read = async (/** @type {Response} */ response) => createImageBitmap(await response.blob());
+    return this.#ask("explain", { method: "POST", headers, body: picture }, read);
   }
 
   /** Every entry of the state_dict, without values. @returns {Promise<State>} */

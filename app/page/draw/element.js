@@ -47,7 +47,7 @@ export function partOf(kind, id) {
   return instanceOf(kind, document.getElementById(id));
 }
 
-/** @template {Element} Kind @param {new () => Kind} kind @param {unknown} found */
+/** @template Kind @param {new () => Kind} kind @param {unknown} found @returns {Kind} */
 export function instanceOf(kind, found) {
   if (found instanceof kind) return found;
   throw new TypeError(`${found} is no ${kind.name}`);

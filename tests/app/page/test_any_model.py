@@ -52,7 +52,7 @@ def test_any_model_is_asked_in_json(visit: OpenPage, pictures: Process) -> None:
     expect(page.locator("#probabilities li")).to_have_count(10)
     for hidden in ("#map", "#curves", "#network", "#explanation", "#batch", "#sliders"):
         expect(page.locator(hidden)).to_be_hidden()
-    assert page.locator("nav a:visible").all_inner_texts() == ["State", "API"]
+    assert page.locator("nav a:visible").all_inner_texts() == ["Layers", "State", "API"]
     expect_no_violations(page)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 

@@ -1,0 +1,43 @@
+/** The pixels of a picture that mattered for the answer, as the service draws them. */
+
+import { RequestQueue, sparing } from "../data/request_queue.js";
+import { instanceOf, part, partOf } from "../draw/element.js";
+
+/** @import { Api } from "../data/api.js" */
+
+export class HeatmapView {
+  #wanted = partOf(HTMLInputElement, "picture-explain");
+  #canvas = partOf(HTMLCanvasElement, "picture-heatmap");
+  #asking;
+  /** @type {Blob | null} */
+  #picture = null;
+
+  /** @param {Api} api @param {(error: Error) => void} fail */
+  constructor(api, fail) {
+    this.#asking = new RequestQueue(
+      sparing((/** @type {Blob} */ picture) => api.heatmap(picture)),
+      (heatmap, picture) => picture === this.#picture && this.#draw(heatmap),
+      fail,
+    );
+    this.#wanted.addEventListener("change", () => this.show(this.#picture));
+  }
+
+  /** Explain the answer to a picture, if that is wanted. @param {Blob | null} picture */
+  show(picture) {
+    this.#picture = picture;
+    if (picture && this.#wanted.checked) this.#asking.want(picture);
+    else this.#reveal(false);
+  }
+
+  /** @param {ImageBitmap} heatmap */
+  #draw(heatmap) {
+    Object.assign(this.#canvas, { width: heatmap.width, height: heatmap.height });
+    instanceOf(CanvasRenderingContext2D, this.#canvas.getContext("2d")).drawImage(heatmap, 0, 0);
+    this.#reveal(true);
+  }
+
+  /** @param {boolean} shown */
+  #reveal(shown) {
+    for (const id of ["picture-heatmap", "picture-heat"]) part(id).hidden = !shown;
+  }
+}
