@@ -16,10 +16,11 @@ from stateserve.model import (
     Hyperparameters,
     Metrics,
     Split,
+    histograms,
 )
 from training.data import Dataset
 from training.fit import Fitted, Settings
-from training.reference import histograms, keep_rows, mahalanobis, scales, shortest
+from training.reference import keep_rows, mahalanobis, scales, shortest
 
 GOLDEN_ROWS = 3
 

@@ -3,14 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.model import FeatureHistogram, Mahalanobis, NoveltyDetector, TrainingRows
+from stateserve.model import Mahalanobis, NoveltyDetector, TrainingRows
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]
 # A card has up to so many training rows, or, if they are narrow, up to so many numbers.
 MAX_ROWS = 500
 MAX_NUMBERS = 40_000
-BINS = 10
 # Relative to the training range: the least standard deviation in any direction, so that the
 # covariance stays invertible with a constant or copied feature.
 NARROWEST = 1e-3
@@ -41,20 +40,6 @@ def mahalanobis(rows: FloatArray, labels: IntArray, n_classes: int) -> Mahalanob
     unranked = Mahalanobis(**parts, percentiles=[0.0] * 101)
     distances = NoveltyDetector.from_card(unranked).distances(rows)
     return Mahalanobis(**parts, percentiles=np.percentile(distances, range(101)).tolist())
-
-
-def histograms(rows: FloatArray) -> list[FeatureHistogram]:
-    """One histogram for each feature, over its deciles."""
-    return [_histogram(column) for column in rows.T]
-
-
-def _histogram(values: FloatArray) -> FeatureHistogram:
-    # Edges are observed values, not values between two, so float32 comparisons are exact.
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, BINS + 1), method="nearest"))
-    if len(edges) == 1:
-        edges = np.repeat(edges, 2)
-    counts, _ = np.histogram(values, bins=edges)
-    return FeatureHistogram(edges=shortest(edges), counts=counts.tolist())
 
 
 def keep_rows(rows: FloatArray, labels: IntArray, limit: int | None = None) -> TrainingRows:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.inference.hint_forms import hints_of as hints_of
     from stateserve.model.inference.hints import Hints as Hints
+    from stateserve.model.inference.histograms import histograms as histograms
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
@@ -104,6 +105,7 @@ __getattr__ = lazy_exports(
             "describe_architecture",
             "tensors_of",
         ),
+        "inference.histograms": ("histograms",),
         "inference.hint_forms": ("hints_of",),
         "inference.hints": ("Hints",),
         "loading.load": ("load_model",),

@@ -15,10 +15,12 @@ from stateserve.inspect import Entry, describe_state
 from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
 from stateserve.model.card import Card
+from stateserve.model.feature import Feature
 from stateserve.model.layers import describe_layers
 from stateserve.model.model_card import ModelCard
 from stateserve.model.model_view import Layer
 from stateserve.model.signature import Signature
+from stateserve.model.training_data import FeatureHistogram
 
 Module = TypeVar("Module", bound=nn.Module, covariant=True)
 
@@ -69,6 +71,11 @@ class Model(ABC, Generic[Module, CardType]):
     @property
     def features(self) -> list[str]:
         """The names of the columns; empty for a model of other inputs than a table."""
+        return []
+
+    @property
+    def reference(self) -> list[tuple[Feature, FeatureHistogram]]:
+        """The columns of a table with their values in training; empty if these are not known."""
         return []
 
     @property

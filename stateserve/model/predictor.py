@@ -16,9 +16,11 @@ from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.card import Card
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
+from stateserve.model.feature import Feature
 from stateserve.model.generated_card import golden_prediction, sizes
 from stateserve.model.model import Model
 from stateserve.model.signature import Input, Output, Signature
+from stateserve.model.training_data import FeatureHistogram
 from stateserve.text import printable
 
 # The golden prediction may be from another CPU, whose kernels round differently.
@@ -76,6 +78,10 @@ class Predictor(Model[Multiclass, Card]):
     @property
     def classes(self) -> list[str]:
         return self.card.classes
+
+    @property
+    def reference(self) -> list[tuple[Feature, FeatureHistogram]]:
+        return list(zip(self.card.features, self.card.histograms or (), strict=False))
 
     @property
     def features(self) -> list[str]:

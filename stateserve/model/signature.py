@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, model_validator
 
 from stateserve.model.feature import Feature
-from stateserve.model.training_data import Frozen, Name, Text
+from stateserve.model.training_data import FeatureHistogram, Frozen, Name, Text
 from stateserve.model.training_record import MAX_CLASSES
 
 # -1 in a shape: any length. Axis 0 is the batch axis.
@@ -140,9 +140,11 @@ class Tensor(Frozen):
 
 
 class Input(Tensor):
-    """An input. `features` name the columns of a table; `finite` refuses NaN and infinity."""
+    """An input. `features` name the columns of a table, and `histograms` have their values in
+    training; `finite` refuses NaN and infinity."""
 
     features: Annotated[list[Feature], Field(min_length=1, max_length=10_000)] | None = None
+    histograms: Annotated[list[FeatureHistogram], Field(fail_fast=True)] | None = None
     image: ImageInput | None = None
     tokens: TokensInput | None = None
     finite: bool = True
@@ -155,6 +157,8 @@ class Input(Tensor):
             _require_distinct("features", [_shown(feature.name) for feature in self.features])
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
+        if self.histograms is not None and len(self.histograms) != len(self.features or ()):
+            raise ValueError(f"{len(self.histograms)} histograms do not fit the features")
         if self.image:
             self._require_image(self.image)
         if self.tokens and not self.dtype.startswith(("int", "uint")):

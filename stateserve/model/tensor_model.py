@@ -15,9 +15,11 @@ from stateserve.model.backends.eager import Eager
 from stateserve.model.backends.onnx_graph import read_packed
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.example import zeros
+from stateserve.model.feature import Feature
 from stateserve.model.model import Model
 from stateserve.model.model_card import ModelCard
 from stateserve.model.signature import Signature
+from stateserve.model.training_data import FeatureHistogram
 
 # Another CPU, another number of rows or another backend rounds differently.
 GOLDEN_TOLERANCE = 1e-4
@@ -62,6 +64,14 @@ class TensorModel(Model[nn.Module, ModelCard]):
     @property
     def features(self) -> list[str]:
         return [each.name for given in self.signature.inputs for each in given.features or ()]
+
+    @property
+    def reference(self) -> list[tuple[Feature, FeatureHistogram]]:
+        """Those of the first table that has histograms."""
+        for each in self.signature.inputs:
+            if each.features and each.histograms:
+                return list(zip(each.features, each.histograms, strict=True))
+        return []
 
     @property
     def warnings(self) -> list[str]:

@@ -8,10 +8,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from stateserve.model.card import read_card
 from stateserve.model.certainty import NoveltyDetector
+from stateserve.model.inference.histograms import histograms
 from tests.project import IRIS
 from training.data import iris
 from training.fit import Settings, split_rows
-from training.reference import histograms, keep_rows, mahalanobis
+from training.reference import keep_rows, mahalanobis
 
 SPLIT = split_rows(iris(), Settings())
 ROWS, LABELS = SPLIT.train_rows.numpy(), SPLIT.train_labels.numpy()

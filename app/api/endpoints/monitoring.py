@@ -14,7 +14,7 @@ from app.monitor import Level
 from app.monitor.prediction_log import Judged, Summary, summarize
 from app.predict import PARAMETER, Deadline
 from app.predict.codecs import model_reference
-from stateserve.model import AnyCard, Card
+from stateserve.model import AnyModel
 
 router = APIRouter(tags=["monitoring"])
 HOUR_SECONDS = 3600
@@ -138,7 +138,7 @@ async def read_monitoring(
         ),
         predictions=summary.predictions,
         classes=_classes(summary, model.classes),
-        drift=_drift(summary, model.card),
+        drift=_drift(summary, model),
         feedback=_feedback(summary),
         values=ValueErrorsView(**vars(summary.values)) if summary.values else None,
         other_states=[_other(*each) for each in summary.others.items()],
@@ -162,12 +162,11 @@ def _classes(summary: Summary, classes: list[str]) -> list[ClassCount]:
     ]
 
 
-def _drift(summary: Summary, card: AnyCard) -> DriftView | None:
-    if summary.drift is None or not isinstance(card, Card) or card.histograms is None:
+def _drift(summary: Summary, model: AnyModel) -> DriftView | None:
+    if summary.drift is None:
         return None
     features = []
-    columns = zip(card.features, card.histograms, summary.drift, strict=True)
-    for feature, histogram, drift in columns:
+    for (feature, histogram), drift in zip(model.reference, summary.drift, strict=True):
         total = sum(histogram.counts)
         features.append(
             FeatureDrift(

@@ -1,8 +1,9 @@
 """The report on one version over a period: class shares, drift and accuracy."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -77,11 +78,9 @@ def summarize(database: "LogDatabase", model: AnyModel, since: float) -> Summary
         if label in places and (true_class is None or true_class in places):
             row = -1 if true_class is None else places[true_class]
             pairs[row, places[label]] += count
-    rows, drift, values = 0, None, None
-    if isinstance(model, Predictor):
-        rows, drift = _drift(database, model, since)
-    else:
-        values = _value_errors(database, model, since)
+    rows, drift = _drift(database, model, since) if model.reference else (0, None)
+    tabular = isinstance(model, Predictor)
+    values = None if tabular else _value_errors(database, model, since)
     predicted = pairs.sum(axis=0).tolist()
     confusion = pairs[:-1].tolist() if len(places) <= MAX_CONFUSED else []
     return Summary(total, predicted, confusion, rows, drift, others, values)
@@ -104,20 +103,22 @@ def _value_errors(database: "LogDatabase", model: AnyModel, since: float) -> Val
 
 
 def _drift(
-    database: "LogDatabase", predictor: Predictor, since: float
-) -> tuple[int, list[Drift | None] | None]:
-    card = predictor.card
-    if card.histograms is None:
-        return 0, None
-    names = [feature.name for feature in card.features]
-    wanted = set(names)
-    identity = predictor.name, predictor.version, predictor.state_sha256
-    found = database.inputs(*identity, since, MAX_DRIFT_ROWS)
-    rows = [[row[name] for name in names] for row in found if row.keys() == wanted]
+    database: "LogDatabase", model: AnyModel, since: float
+) -> tuple[int, list[Drift | None]]:
+    names = [feature.name for feature, _ in model.reference]
+    identity = model.name, model.version, model.state_sha256
+    found = [_table(row, set(names)) for row in database.inputs(*identity, since, MAX_DRIFT_ROWS)]
+    rows = [[row[name] for name in names] for row in found if row]
     if not rows:
         return 0, [None] * len(names)
     columns = np.array(rows, np.float32).T
     return len(rows), [
-        measure_drift(histogram, column)
-        for histogram, column in zip(card.histograms, columns, strict=True)
+        measure_drift(histogram, known) if len(known := column[~np.isnan(column)]) else None
+        for (_, histogram), column in zip(model.reference, columns, strict=True)
     ]
+
+
+def _table(row: Mapping[str, Any], names: set[str]) -> Mapping[str, Any] | None:
+    """The values with these names: the logged row, or one of the inputs in it."""
+    tables = (row, *(each for each in row.values() if isinstance(each, dict)))
+    return next((each for each in tables if each.keys() == names), None)

@@ -6,6 +6,7 @@ import numpy as np
 
 from stateserve.checkpoint import Array
 from stateserve.model.feature import Feature
+from stateserve.model.inference.histograms import histograms
 from stateserve.model.signature import Input, Signature
 from stateserve.model.training_data import LARGEST
 
@@ -14,12 +15,17 @@ FEWEST_ROWS = 20
 
 
 def with_ranges(signature: Signature, rows: Mapping[str, Array]) -> tuple[Signature, list[str]]:
-    """The signature, whose features have the ranges of an example of many rows, and notes."""
+    """The signature, whose features have the ranges and histograms of an example of many rows,
+    and notes."""
     inputs, notes = [], []
     for given in signature.inputs:
         example = rows[given.name]
         if given.features and given.dtype != "bool" and len(example) >= FEWEST_ROWS:
-            given = given.model_copy(update={"features": _ranged(given, example)})
+            changes: dict[str, object] = {"features": _ranged(given, example)}
+            rows32 = example.astype(np.float32)
+            if np.isfinite(rows32).all() and np.abs(rows32).max() <= LARGEST:
+                changes["histograms"] = histograms(rows32)
+            given = given.model_copy(update=changes)
             notes.append(
                 f"the training ranges of {given.name} are those of the {len(example)} rows of the "
                 "example"

@@ -8,9 +8,9 @@ from hypothesis.extra import numpy as npst
 
 from app.monitor.drift import measure_drift
 from stateserve.model.card import read_card
+from stateserve.model.inference.histograms import histograms
 from stateserve.model.training_data import FeatureHistogram
 from tests.project import IRIS
-from training.reference import histograms
 
 CARD = read_card(IRIS.with_suffix(".json"))
 ROWS = np.array(CARD.training_rows.rows, dtype=np.float32)

@@ -16,6 +16,8 @@ from app.monitor.prediction_log.tensor_recorder import TensorRecorder
 from app.monitor.prediction_log.tensor_records import MOST_CLASSES
 from app.predict.pending_answer import PendingAnswer
 from app.predict.tensors.prediction import TensorPass, TensorPrediction
+from stateserve.model.feature import Feature
+from stateserve.model.inference.histograms import histograms
 from stateserve.model.signature import Input, Output
 from tests.tensor_models import model_of, open_models, tokens, two_inputs
 
@@ -37,6 +39,35 @@ def rows_of(address: str) -> list[dict[str, Any]]:
         dict(row) | {name: json.loads(row[name]) for name in texts if row[name] is not None}
         for row in found
     ]
+
+
+async def test_a_table_drifts_from_its_training_rows(address: str) -> None:
+    trained = np.random.default_rng(0).normal(size=(200, 2)).astype("f4")
+    features = [Feature(name="a", unit="cm"), Feature(name="b")]
+    table = Input(
+        name="x",
+        dtype="float32",
+        shape=[-1, 2],
+        features=features,
+        histograms=histograms(trained),
+        finite=False,
+    )
+    output = Output(name="output", dtype="float32", shape=[-1, 2])
+    model = model_of(nn.Identity(), [table], [output], {"x": torch.rand(3, 2)})
+    async with open_models(model, prediction_log=address) as client:
+        before = (await client.get("/monitoring")).json()["drift"]
+        rows = [{"a": float(a), "b": float(b) + 3} for a, b in trained]
+        answer = await client.post("/predict", json={"instances": rows})
+        # Feedback waits until the predictions are written.
+        about = {"prediction_id": f"{answer.headers['x-prediction-id']}:0", "value": [0, 0]}
+        await client.post("/feedback", json=about)
+        drift = (await client.get("/monitoring")).json()["drift"]
+    assert (before["rows"], before["features"][0]["psi"]) == (0, None)
+    assert drift["rows"] == 200
+    same, moved = drift["features"]
+    assert (same["name"], same["unit"], same["level"]) == ("a", "cm", "none")
+    assert same["psi"] == pytest.approx(0, abs=1e-3)
+    assert (moved["level"], moved["above"] > 0.4) == ("major", True)
 
 
 async def test_classes_of_short_inputs_are_stored_and_judged(address: str) -> None:

@@ -332,6 +332,8 @@ def test_an_example_of_many_rows_has_the_training_ranges(dtype: str) -> None:
     wanted: dict[str, list[object]] = {"int64": [(0, 3), (0, 3)], "bool": [None, None]}
     assert ranges == wanted.get(dtype, [(0, 3.8), (0.1, 3.9)])
     assert any("ranges of x are those of the 20 rows" in n for n in found.notes) == bool(ranges[0])
+    counted = [sum(each.counts) for each in found.signature.inputs[0].histograms or []]
+    assert counted == ([] if dtype == "bool" else [20, 20])
     few = infer(forward(lambda x: x), rows[:19], hints_of(features=["a", "b"]))
     assert [each.range for each in few.signature.inputs[0].features or []] == [None, None]
 
