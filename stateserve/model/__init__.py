@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from stateserve.model.card import Architecture as Architecture
     from stateserve.model.card import Card as Card
     from stateserve.model.card import Golden as Golden
-    from stateserve.model.card_location import CARD_SUFFIX as CARD_SUFFIX
-    from stateserve.model.card_location import card_path as card_path
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
+    from stateserve.model.loading.card_location import CARD_SUFFIX as CARD_SUFFIX
+    from stateserve.model.loading.card_location import card_path as card_path
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.options import LoadOptions as LoadOptions
     from stateserve.model.loading.options import parse_classes as parse_classes
@@ -94,7 +94,7 @@ __getattr__ = lazy_exports(
         ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "card": ("Architecture", "Card", "Golden"),
-        "card_location": ("CARD_SUFFIX", "card_path"),
+        "loading.card_location": ("CARD_SUFFIX", "card_path"),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "example": ("example_json",),

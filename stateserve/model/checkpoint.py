@@ -19,8 +19,8 @@ from stateserve.checkpoint import (
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.arrays import TensorState, to_tensors
 from stateserve.model.card import Card, read_card
-from stateserve.model.card_location import card_path
 from stateserve.model.generated_card import multiclass_of, neutral_card
+from stateserve.model.loading.card_location import card_path
 from stateserve.text import printable
 
 

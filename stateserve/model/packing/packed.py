@@ -15,9 +15,9 @@ from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
-from stateserve.model.card_location import card_path
 from stateserve.model.inference import Example, Hints, Inferred, example_of, infer
 from stateserve.model.inference.rows import GOLDEN_ROWS
+from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.card import TRAINED, Card, read_card
-from stateserve.model.card_location import card_path
+from stateserve.model.loading.card_location import card_path
 from stateserve.model.naming import card_like, card_of_names, split_unit
 from stateserve.model.predictor import Predictor
 from stateserve.text import printable
