@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.model.architectures.replica import replicate as replicate
+    from stateserve.model.architectures.replica import takes_hooks as takes_hooks
     from stateserve.model.architectures.user_class import PROGRAM_SUFFIX as PROGRAM_SUFFIX
     from stateserve.model.arrays import is_float as is_float
     from stateserve.model.arrays import to_array as to_array
@@ -55,8 +57,6 @@ if TYPE_CHECKING:
     from stateserve.model.packing.packed import pack_model as pack_model
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.predictor import Predictor as Predictor
-    from stateserve.model.replica import replicate as replicate
-    from stateserve.model.replica import takes_hooks as takes_hooks
     from stateserve.model.signature import ANY as ANY
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "replica": ("replicate", "takes_hooks"),
+        "architectures.replica": ("replicate", "takes_hooks"),
         "module_call": (
             "describe_failure",
             "named_outputs",

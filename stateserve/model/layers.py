@@ -5,8 +5,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from stateserve.model.architectures.replica import replicate, takes_hooks
 from stateserve.model.model_view import Layer
-from stateserve.model.replica import replicate, takes_hooks
 
 # Nested outputs deeper than this are not looked at.
 MAX_DEPTH = 8
