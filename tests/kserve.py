@@ -23,12 +23,12 @@ def require_true_answers(program: str, address: str) -> None:
     command = [sys.executable, path, address, json.dumps(ROWS.tolist())]
     found = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120)
     assert found.returncode == 0, found.stderr.decode()
-    told = json.loads(found.stdout)
-    assert told["live"] is told["ready"] is told["model ready"] is True
-    assert "the one input; given: none" in told["error"]
-    assert len(told["answers"]) == 2
+    printed = json.loads(found.stdout)
+    assert printed["live"] is printed["ready"] is printed["model ready"] is True
+    assert "the one input; given: none" in printed["error"]
+    assert len(printed["answers"]) == 2
     wanted = expected(ROWS)
-    for answer in told["answers"]:
+    for answer in printed["answers"]:
         assert answer["id"] == "mine"
         probabilities = np.array(answer["probabilities"]).reshape(wanted.shape)
         np.testing.assert_allclose(probabilities, wanted, rtol=1e-5, atol=1e-7)

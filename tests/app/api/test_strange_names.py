@@ -97,9 +97,9 @@ def test_a_table_may_name_any_column(run: Run, strange: Path, tmp_path: Path) ->
     (tmp_path / "rows.csv").write_bytes(stream.getvalue().encode())
     code, out = run("predict", tmp_path / "rows.csv", "--model", strange, "--json")
     assert code == 0
-    answer, _, told = out.partition("\n")
+    answer, _, rest = out.partition("\n")
     assert list(json.loads(answer)["probabilities"]) == NAMES
-    assert told.startswith("accuracy")
+    assert rest.startswith("accuracy")
 
 
 def test_features_without_an_option_of_their_own_are_named(run: Run, strange: Path) -> None:  # noqa: F811

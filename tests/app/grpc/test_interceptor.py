@@ -89,10 +89,10 @@ def test_a_verb_that_is_not_served(channel: grpc.Channel) -> None:
 def test_the_callers_id_comes_back_and_is_in_the_log(
     rpc: RpcProcess, channel: grpc.Channel, content: bytes
 ) -> None:
-    asked = f"mine-{len(content)}"
-    status, _, _, trailing = ask(channel, content, metadata=[("x-request-id", asked)])
-    assert trailing["x-request-id"] == asked
-    line = rpc.server.wait_for_record(request_id=asked)
+    request_id = f"mine-{len(content)}"
+    status, _, _, trailing = ask(channel, content, metadata=[("x-request-id", request_id)])
+    assert trailing["x-request-id"] == request_id
+    line = rpc.server.wait_for_record(request_id=request_id)
     assert (line["logger"], line["message"], line["method"]) == ("app.access", "request", "gRPC")
     assert (line["path"], line["status"]) == (f"{PATH}ModelInfer", status.name)
     assert line["milliseconds"] > 0

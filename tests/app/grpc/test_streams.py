@@ -56,7 +56,7 @@ def test_more_watchers_than_are_taken_are_told_to_come_later(channel: grpc.Chann
             list(ask(channel, b""))
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     stub = health_pb2_grpc.HealthStub(channel)
-    asked = health_pb2.HealthCheckRequest()
-    assert stub.Check(asked, timeout=60).status == health_pb2.HealthCheckResponse.SERVING
+    request = health_pb2.HealthCheckRequest()
+    assert stub.Check(request, timeout=60).status == health_pb2.HealthCheckResponse.SERVING
     for each in watchers:
         each.cancel()

@@ -75,18 +75,18 @@ def test_a_large_batch_and_many_at_once(client: triton.InferenceServerClient) ->
     result = client.infer(MODEL, given(rows), outputs=outputs)
     assert result.as_numpy("index").tolist() == expected(rows).argmax(1).tolist()
     assert result.as_numpy("label") is None
-    told: list[tuple[int, object, object]] = []
+    results: list[tuple[int, object, object]] = []
     for row in [0, 1, 2] * 5:
         client.async_infer(
             MODEL,
             given(ROWS[row : row + 1]),
-            lambda result, error, row=row: told.append((row, result, error)),
+            lambda result, error, row=row: results.append((row, result, error)),
         )
-    while len(told) < 15:
+    while len(results) < 15:
         client.is_server_live()
-    assert all(error is None for _, _, error in told)
+    assert all(error is None for _, _, error in results)
     wanted = expected(ROWS).argmax(1)
-    assert all(result.as_numpy("index").item() == wanted[row] for row, result, _ in told)
+    assert all(result.as_numpy("index").item() == wanted[row] for row, result, _ in results)
 
 
 def test_the_highest_classes_as_text(client: triton.InferenceServerClient) -> None:
@@ -97,7 +97,7 @@ def test_the_highest_classes_as_text(client: triton.InferenceServerClient) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "message"),
+    ("changes", "status", "message"),
     [
         ({"model_name": "other"}, "NOT_FOUND", "no model 'other'"),
         ({"model_version": "9"}, "NOT_FOUND", "no version '9'"),
@@ -109,10 +109,10 @@ def test_the_highest_classes_as_text(client: triton.InferenceServerClient) -> No
     ],
 )
 def test_its_errors_have_a_status_and_say_what_was_wrong(
-    client: triton.InferenceServerClient, asked: dict, status: str, message: str
+    client: triton.InferenceServerClient, changes: dict, status: str, message: str
 ) -> None:
     with pytest.raises(triton.InferenceServerException) as caught:
-        client.infer(**({"model_name": MODEL, "inputs": given(ROWS)} | asked))
+        client.infer(**({"model_name": MODEL, "inputs": given(ROWS)} | changes))
     assert caught.value.status() == f"StatusCode.{status}"
     assert message in caught.value.message()
 

@@ -1,6 +1,5 @@
 """The page in a real Chromium, without errors in the console or requests to other origins."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,19 +10,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.checkpoint import save_checkpoint
+from tests.browser import ARGUMENTS, find_chromium
 from tests.checkpoints import make_card
 from tests.process import Process, running_server
 
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # The browser also logs this on the console; an exception here cannot be missed.
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
@@ -33,10 +23,10 @@ addEventListener("securitypolicyviolation", (event) =>
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium: `apt-get install chromium`. Playwright's own is never downloaded."""
+    """Debian's Chromium. Playwright's own is never downloaded."""
     path = find_chromium()
     if path is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
+        pytest.skip("no Chromium is installed: apt-get install chromium-headless-shell")
     # One module long: an event loop stays set while it runs, and async tests need their own.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -51,11 +41,6 @@ def modules(browser: Browser, server: Process) -> Iterator[Page]:
     page.goto(f"{server.url}/page/icon.svg")
     yield page
     page.close()
-
-
-def find_chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
 
 
 @dataclass

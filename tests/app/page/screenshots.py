@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from stateserve.model.card import read_card
 from tests import rest
-from tests.app.page.conftest import ARGUMENTS, find_chromium
+from tests.browser import ARGUMENTS, find_chromium
 from tests.process import running_server
 from tests.project import IRIS, ROOT
 

@@ -30,8 +30,8 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
     share = percent(answer["novelty"]["training_share"])
     beyond = f"at least as far as {share} of the training rows"
     expect(page.locator("#novelty")).to_contain_text(beyond)
-    told = page.locator("#novelty").inner_text().startswith("Out of distribution")
-    assert told == answer["novelty"]["out_of_distribution"]
+    shown = page.locator("#novelty").inner_text().startswith("Out of distribution")
+    assert shown == answer["novelty"]["out_of_distribution"]
 
 
 def percent(probability: float) -> str:

@@ -153,12 +153,12 @@ def test_the_difference_is_that_of_the_states(visit: OpenPage, versions: Process
     assert box is not None
     canvas.click(position={"x": box["width"] * 2.5 / 4, "y": box["height"] * 3.5 / 8})
     now, before = (state["hidden.weight"][3, 2].item() for state in (second, first))
-    told = places.first.locator("output")
-    expect(told).to_contain_text("hidden.weight[3, 2], hidden 3 from x2")
+    output = places.first.locator("output")
+    expect(output).to_contain_text("hidden.weight[3, 2], hidden 3 from x2")
     numbers = [
         float(text)
         for text in re.findall(
-            r"[-+]?\d[\d.]*(?:e-?\d+)?", told.inner_text().split(" = ")[1].replace("−", "-")
+            r"[-+]?\d[\d.]*(?:e-?\d+)?", output.inner_text().split(" = ")[1].replace("−", "-")
         )
     ]
     assert numbers == pytest.approx([now, before, now - before], rel=1e-3)

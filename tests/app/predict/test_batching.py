@@ -187,8 +187,8 @@ async def test_where_no_thread_can_be_started_callers_are_told_and_the_next_are_
     # No thread starts after this, as on a system without free threads.
     batcher.close()
     waiting = [batcher.submit(2), batcher.submit(3)]
-    told = await asyncio.gather(*waiting, return_exceptions=True)
-    assert all(isinstance(error, RuntimeError) for error in told)
-    assert len(told) == 2
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(error, RuntimeError) for error in outcomes)
+    assert len(outcomes) == 2
     with pytest.raises(RuntimeError):
         await batcher.submit(4)

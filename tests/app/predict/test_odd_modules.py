@@ -53,8 +53,8 @@ async def test_another_answer_than_at_loading_ends_the_start() -> None:
 
 
 async def ask(client: httpx.AsyncClient, *values: float) -> list[httpx.Response]:
-    asked = [client.post("/predict", json=[value, 0.0]) for value in values]
-    return await asyncio.gather(*asked)
+    answers = [client.post("/predict", json=[value, 0.0]) for value in values]
+    return await asyncio.gather(*answers)
 
 
 def raise_if_bad(error: BaseException) -> Callable[[Tensor, int], Tensor]:

@@ -12,10 +12,11 @@ import pytest
 from playwright.sync_api import Error, sync_playwright
 
 from tests import rest
+from tests.browser import ARGUMENTS, find_chromium
 from tests.process import Process
 from tests.proxies import HAPROXY, NGINX, haproxy_before, nginx_before
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = find_chromium()
 LARGE = b" " * (40 * 2**20)
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="needs nginx")
 
@@ -50,16 +51,16 @@ def test_nothing_below_a_prefix_leads_out_of_it(nginx: str) -> None:
 
 
 @needs_nginx
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_the_documentation_works_below_a_prefix(nginx: str) -> None:
-    asked: list[str] = []
+    urls: list[str] = []
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         except Error as error:
             pytest.skip(f"Chromium does not start: {error}")
         page = browser.new_page()
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: urls.append(request.url))
         page.goto(f"{nginx}/prefix/docs")
         operation = page.locator("#operations-operations-live_health_live_get")
         operation.click(timeout=60_000)
@@ -68,8 +69,8 @@ def test_the_documentation_works_below_a_prefix(nginx: str) -> None:
         operation.locator(".live-responses-table .response-col_status").first.wait_for()
         assert "200" in operation.locator(".live-responses-table").inner_text()
         browser.close()
-    assert f"{nginx}/prefix/health/live" in asked
-    assert all(url.startswith((f"{nginx}/prefix/", "data:")) for url in asked), asked
+    assert f"{nginx}/prefix/health/live" in urls
+    assert all(url.startswith((f"{nginx}/prefix/", "data:")) for url in urls), urls
 
 
 CHECKS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.processes import Process as Memory
 from tests.hostile import BODIES, FLOODS, FRAMING
 from tests.hostile import HEADS as ANSWERED
-from tests.process import Process, running_server
+from tests.process import HANG_SECONDS, Process, running_server
 from tests.wire import LIVE, Wire, connected, require_alive
 
 MIB = 2**20
@@ -84,10 +84,10 @@ def test_without_file_descriptors_the_server_goes_on_when_some_are_free(tmp_path
                 wire.socket.settimeout(0.01)
                 wire.send(LIVE)
             # The connection is accepted; the time of its answer depends on the machine.
-            wires[0].socket.settimeout(10)
+            wires[0].socket.settimeout(HANG_SECONDS)
             assert answered(wires[0])
             assert not all(map(answered, wires[1:]))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG_SECONDS
         while True:
             with connected(running.url, timeout=1) as wire:
                 wire.send(LIVE)

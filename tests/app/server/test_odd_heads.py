@@ -29,7 +29,7 @@ PARSED = [
     b"traceparent",
     b"tracestate",
 ]
-ASKED = [
+TARGETS = [
     (b"POST", b"/predict"),
     (b"POST", b"/predict?calibrated=true"),
     (b"POST", b"/explain"),
@@ -69,24 +69,24 @@ def head(method: bytes, path: bytes, headers: dict[bytes, bytes]) -> bytes:
 ZEROS = b"0" * 4400
 
 
-@given(asked=st.sampled_from(ASKED), name=st.sampled_from(PARSED), value=values())
-@example(asked=ASKED[0], name=b"Content-Length", value=ZEROS + b"%d" % len(FLOWER))
-@example(asked=ASKED[2], name=b"Content-Length", value=ZEROS + b"%d" % len(FLOWER))
-@example(asked=ASKED[0], name=b"Content-Type", value=b"application/json" + b";" * 30_000)
-@example(asked=ASKED[0], name=b"Content-Type", value=b"application/json;1*")
-@example(asked=ASKED[0], name=b"Content-Type", value=b"application/json" + b"(" * 5000)
-@example(asked=ASKED[0], name=b"Content-Type", value=b"application/json; charset*=0''%ff")
-@example(asked=ASKED[6], name=b"Cookie", value=b'a="' + b"\\" * 29_000 + b'"')
-@example(asked=ASKED[0], name=b"X-Request-Timeout", value=b"9" * 4400)
-@example(asked=ASKED[4], name=b"Inference-Header-Content-Length", value=b"\xb2")
+@given(target=st.sampled_from(TARGETS), name=st.sampled_from(PARSED), value=values())
+@example(target=TARGETS[0], name=b"Content-Length", value=ZEROS + b"%d" % len(FLOWER))
+@example(target=TARGETS[2], name=b"Content-Length", value=ZEROS + b"%d" % len(FLOWER))
+@example(target=TARGETS[0], name=b"Content-Type", value=b"application/json" + b";" * 30_000)
+@example(target=TARGETS[0], name=b"Content-Type", value=b"application/json;1*")
+@example(target=TARGETS[0], name=b"Content-Type", value=b"application/json" + b"(" * 5000)
+@example(target=TARGETS[0], name=b"Content-Type", value=b"application/json; charset*=0''%ff")
+@example(target=TARGETS[6], name=b"Cookie", value=b'a="' + b"\\" * 29_000 + b'"')
+@example(target=TARGETS[0], name=b"X-Request-Timeout", value=b"9" * 4400)
+@example(target=TARGETS[4], name=b"Inference-Header-Content-Length", value=b"\xb2")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_of_a_header_is_answered(
-    server: Process, asked: tuple[bytes, bytes], name: bytes, value: bytes
+    server: Process, target: tuple[bytes, bytes], name: bytes, value: bytes
 ) -> None:
     # The server would wait for a longer body.
     assume(name != b"Content-Length" or not 0 < len(value.strip()) <= MOST_DIGITS)
     with connected(server.url, timeout=60) as wire:
-        wire.send(head(*asked, {name: value}))
+        wire.send(head(*target, {name: value}))
         reply = wire.reply()
         assert reply is not None
         assert reply.status != 500, reply

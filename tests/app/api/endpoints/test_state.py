@@ -160,10 +160,10 @@ async def send_in_pieces(app: FastAPI, path: str, pieces: int) -> tuple[dict[byt
     headers: dict[bytes, bytes] = {}
     received: list[bytes] = []
     gone = asyncio.Event()
-    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive() -> dict:
-        if (message := next(asked, None)) is None:
+        if (message := next(messages, None)) is None:
             await gone.wait()
             return {"type": "http.disconnect"}
         return message
@@ -283,12 +283,12 @@ async def test_every_entry_has_a_link_of_its_own(client: httpx.AsyncClient) -> N
 
 
 async def test_singular_values_and_dead_rows(client: httpx.AsyncClient) -> None:
-    asked = {"singular_values": True, "dead": True}
-    found = (await client.get("/state/hidden.weight", params=asked)).json()
+    options = {"singular_values": True, "dead": True}
+    found = (await client.get("/state/hidden.weight", params=options)).json()
     expected = torch.linalg.svdvals(WEIGHTS["hidden.weight"].double())
     assert found["spectrum"]["singular_values"] == pytest.approx(expected.tolist())
     assert found["findings"]["dead_rows"] is found["findings"]["nan"] is None
-    bias = await client.get("/state/hidden.bias", params=asked)
+    bias = await client.get("/state/hidden.bias", params=options)
     assert (bias.status_code, "singular_values: of a tensor" in bias.text) == (422, True)
-    binary = await client.get("/state/hidden.weight", params=asked | {"format": "npy"})
+    binary = await client.get("/state/hidden.weight", params=options | {"format": "npy"})
     assert binary.status_code == 422

@@ -88,7 +88,7 @@ def test_the_highest_classes_as_text(client: triton.InferenceServerClient) -> No
 
 
 @pytest.mark.parametrize(
-    ("asked", "message"),
+    ("changes", "message"),
     [
         ({"model_name": "other"}, "no model 'other'"),
         ({"model_version": "9"}, "no version '9'"),
@@ -98,10 +98,10 @@ def test_the_highest_classes_as_text(client: triton.InferenceServerClient) -> No
     ],
 )
 def test_its_errors_say_what_was_wrong(
-    client: triton.InferenceServerClient, asked: dict, message: str
+    client: triton.InferenceServerClient, changes: dict, message: str
 ) -> None:
     with pytest.raises(triton.InferenceServerException) as caught:
-        client.infer(**({"model_name": MODEL, "inputs": given(ROWS)} | asked))
+        client.infer(**({"model_name": MODEL, "inputs": given(ROWS)} | changes))
     assert message in caught.value.message()
 
 

@@ -153,22 +153,22 @@ class Portions:
 
     def __init__(self, portions: int) -> None:
         self.left = portions
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         self.goes_on = threading.Event()
         self.begun = threading.Event()
 
     def purge(self, before: float) -> bool:
-        self.asked.append("purge")
+        self.calls.append("purge")
         self.begun.set()
         assert self.goes_on.wait(30)
         self.left -= 1
         return self.left > 0
 
     def write(self, rows: object) -> None:
-        self.asked.append("write")
+        self.calls.append("write")
 
     def close(self) -> None:
-        self.asked.append("close")
+        self.calls.append("close")
 
 
 def test_the_end_does_not_wait_for_all_that_is_old() -> None:
@@ -179,5 +179,5 @@ def test_the_end_does_not_wait_for_all_that_is_old() -> None:
     assert database.begun.wait(30)
     database.goes_on.set()
     log.close(30)
-    assert database.asked[-1] == "close"
+    assert database.calls[-1] == "close"
     assert 0 < database.left < 1_000_000

@@ -7,7 +7,7 @@ HEADER = "sepal_length,sepal_width,petal_length,petal_width\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "the file is empty"),
         (HEADER, "no rows below the header"),
@@ -23,7 +23,7 @@ HEADER = "sepal_length,sepal_width,petal_length,petal_width\n"
         (HEADER + '1,2,"3"x,4', "row 2: text after a closing quote"),
     ],
 )
-def test_a_wrong_table_is_told_where(modules: Page, text: str, told: str) -> None:
+def test_a_wrong_table_is_refused_with_the_place(modules: Page, text: str, message: str) -> None:
     script = """async ([text, features]) => {
         const { parseCsv } = await import("/page/data/csv.js");
         const { readTable } = await import("/page/data/dataset.js");
@@ -31,4 +31,4 @@ def test_a_wrong_table_is_told_where(modules: Page, text: str, told: str) -> Non
         try { return readTable(parseCsv(text), card); } catch (error) { return error.message; }
     }"""
     features = [{"name": name, "unit": "cm"} for name in HEADER.strip().split(",")]
-    assert modules.evaluate(script, [text, features]) == told
+    assert modules.evaluate(script, [text, features]) == message

@@ -105,9 +105,9 @@ def test_another_time_is_asked_for_by_choice_and_by_button(
     expect(page.locator("#monitoring-status")).to_contain_text("predictions")
     page.get_by_label("Over the last").select_option("week")
     wait_until(page, lambda: f"{logged.url}/monitoring?window_hours=168" in opened.requests)
-    asked = len(opened.requests)
+    before = len(opened.requests)
     page.get_by_role("button", name="Refresh").click()
-    wait_until(page, lambda: len(opened.requests) > asked)
+    wait_until(page, lambda: len(opened.requests) > before)
     assert opened.requests[-1] == f"{logged.url}/monitoring?window_hours=168"
 
 

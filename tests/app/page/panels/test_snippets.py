@@ -39,5 +39,5 @@ def test_names_and_quotes_survive_both_languages(page: Page) -> None:
         check=True,
     )
     assert json.loads(printed.stdout.splitlines()[-1]) == instance
-    asked = python.partition("client.predict(")[2].partition(")\n\nprint")[0]
-    assert eval(asked) == instance
+    argument = python.partition("client.predict(")[2].partition(")\n\nprint")[0]
+    assert eval(argument) == instance

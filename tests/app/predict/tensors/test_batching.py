@@ -88,10 +88,10 @@ def rows_of(*values: float, length: int = 1) -> TensorRows:
 async def test_waiting_rows_of_one_shape_share_a_pass() -> None:
     made = Fixture()
     first = await made.hold()
-    asked = [made.ask(*range(count), length=length) for count, length in ((1, 1), (2, 3), (3, 1))]
+    futures = [made.ask(*range(count), length=length) for count, length in ((1, 1), (2, 3), (3, 1))]
     await asyncio.sleep(0)
     made.module.may_end.set()
-    for future, (count, length) in zip(asked, ((1, 1), (2, 3), (3, 1)), strict=True):
+    for future, (count, length) in zip(futures, ((1, 1), (2, 3), (3, 1)), strict=True):
         expected = 2 * np.repeat(np.arange(count, dtype=np.float32)[:, None], length, 1)
         np.testing.assert_array_equal((await future).output("output"), expected)
     await first
@@ -101,10 +101,10 @@ async def test_waiting_rows_of_one_shape_share_a_pass() -> None:
 async def test_a_pass_takes_about_as_long_as_it_may() -> None:
     made = Fixture(seconds=0.02, fixed=0.0)
     first = await made.hold()
-    asked = [made.ask(value) for value in range(12)]
+    futures = [made.ask(value) for value in range(12)]
     await asyncio.sleep(0)
     made.module.may_end.set()
-    await asyncio.gather(first, *asked)
+    await asyncio.gather(first, *futures)
     assert made.module.passes == [[1, 1], [5, 1], [5, 1], [2, 1]]
 
 
@@ -118,10 +118,10 @@ async def test_a_model_of_slow_rows_runs_row_by_row() -> None:
 async def test_slow_passes_whose_rows_cost_nothing_are_shared() -> None:
     made = Fixture(seconds=0.0, fixed=0.3)
     first = await made.hold()
-    asked = [made.ask(value) for value in range(20)]
+    futures = [made.ask(value) for value in range(20)]
     await asyncio.sleep(0)
     made.module.may_end.set()
-    await asyncio.gather(first, *asked)
+    await asyncio.gather(first, *futures)
     assert made.module.passes == [[1, 1], [20, 1]]
 
 
@@ -152,8 +152,8 @@ async def test_a_request_of_many_rows_gives_others_their_turn() -> None:
 async def test_one_bad_row_fails_alone(seconds: float) -> None:
     made = Fixture(fixed=seconds)
     made.module.bad = lambda x: bool((x == 13).any())
-    asked = [made.ask(value) for value in range(32)]
-    found = await asyncio.gather(*asked, return_exceptions=True)
+    futures = [made.ask(value) for value in range(32)]
+    found = await asyncio.gather(*futures, return_exceptions=True)
     assert [isinstance(each, ForwardFailed) for each in found] == [
         value == 13 for value in range(32)
     ]
@@ -164,8 +164,8 @@ async def test_one_bad_row_fails_alone(seconds: float) -> None:
 
 async def test_a_row_whose_output_is_not_finite_fails_alone() -> None:
     made = Fixture()
-    asked = [made.ask(1, 2), made.ask(3, np.inf, 4), made.ask(5)]
-    found = await asyncio.gather(*asked, return_exceptions=True)
+    futures = [made.ask(1, 2), made.ask(3, np.inf, 4), made.ask(5)]
+    found = await asyncio.gather(*futures, return_exceptions=True)
     assert [type(each).__name__ for each in found] == [
         "TensorPrediction",
         "InvalidInstances",
@@ -186,13 +186,13 @@ async def test_requests_that_are_late_or_left_are_not_computed() -> None:
     now = time.monotonic()
     # The pass is expected to take a second.
     deadlines = [now, now + 1000, now + 1, None, now + 1000]
-    asked = [
+    futures = [
         made.pipeline._batcher.submit((rows_of(value), 0.0, None), deadline)
         for value, deadline in enumerate(deadlines)
     ]
-    asked[3].cancel()
+    futures[3].cancel()
     made.module.may_end.set()
-    found = await asyncio.gather(first, *asked, return_exceptions=True)
+    found = await asyncio.gather(first, *futures, return_exceptions=True)
     kinds = [DeadlineExceeded, TensorPrediction, DeadlineExceeded, asyncio.CancelledError]
     assert [type(each) for each in found[1:]] == [*kinds, TensorPrediction]
     assert made.module.rows == [-1, 1, 4]
@@ -201,12 +201,12 @@ async def test_requests_that_are_late_or_left_are_not_computed() -> None:
 async def test_a_full_queue_refuses_before_any_work() -> None:
     made = Fixture(max_pending=2)
     first = await made.hold()
-    asked = [made.ask(value, length=value + 1) for value in range(2)]
+    futures = [made.ask(value, length=value + 1) for value in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await made.ask(3)
     made.module.may_end.set()
-    await asyncio.gather(first, *asked)
+    await asyncio.gather(first, *futures)
 
 
 async def test_rows_of_a_rare_shape_do_not_wait_for_all_others() -> None:

@@ -211,8 +211,8 @@ def test_grpc_answers_datatypes_without_a_field_raw(dtype: str) -> None:
     arrays = {name: array.copy() for name, array in rows.arrays.items()}
     prediction = TensorPrediction(TensorPass(arrays, model.run(arrays), None), 0, 1)
     outputs = v2_model.tensors([prediction], [WantedOutput("output")])
-    for asked in (request, pb.ModelInferRequest(inputs=[given])):
-        content = pb.ModelInferResponse.FromString(proto_answer(asked, v2_model, outputs))
-        raw = bool(asked.raw_input_contents) or datatype in ("FP16", "BF16")
+    for message in (request, pb.ModelInferRequest(inputs=[given])):
+        content = pb.ModelInferResponse.FromString(proto_answer(message, v2_model, outputs))
+        raw = bool(message.raw_input_contents) or datatype in ("FP16", "BF16")
         assert list(content.raw_output_contents) == ([values.tobytes()] if raw else [])
         assert content.outputs[0].datatype == datatype
