@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from app.api.service import Service
 from app.predict import Endpoint
 from stateserve.inspect import Entry
-from stateserve.model import AnyModel, Layer, Predictor
+from stateserve.model import AnyModel, Layer
 
 
 async def _service(request: Request) -> Service:
@@ -19,10 +19,6 @@ async def _endpoint(request: Request, service: Annotated[Service, Depends(_servi
     """The model that the path names, or the default model; chosen once for each request."""
     named = request.path_params
     return service.endpoint(named.get("model"), named.get("version"))
-
-
-async def _predictor(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> Predictor:
-    return endpoint.predictor
 
 
 async def _model(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> AnyModel:
@@ -42,6 +38,5 @@ async def _layers(model: Annotated[AnyModel, Depends(_model)]) -> list[Layer]:
 ServiceDep = Annotated[Service, Depends(_service)]
 EndpointDep = Annotated[Endpoint, Depends(_endpoint)]
 ModelDep = Annotated[AnyModel, Depends(_model)]
-PredictorDep = Annotated[Predictor, Depends(_predictor)]
 EntriesDep = Annotated[list[Entry], Depends(_entries)]
 LayersDep = Annotated[list[Layer], Depends(_layers)]
