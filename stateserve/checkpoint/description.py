@@ -1,12 +1,14 @@
 """Values of a checkpoint as short texts: scalars as Python writes them, others by kind and size."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.pickles.arrays import PickledDtype, PickledScalar
+from stateserve.checkpoint.pickles.arrays import PickledDtype
 from stateserve.checkpoint.pickles.objects import Blob, Global, Key, Opaque
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.errors import CheckpointError
 
 MAX_SHOWN_BITS = 4000
 
@@ -26,10 +28,8 @@ def describe(value: object) -> str:
         return f"a number of {value.bit_length()} bits"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    if isinstance(value, PickledScalar) and value.dtype in DTYPES:
-        return f"{value.array().item()!r} ({value.dtype})"
     if isinstance(value, LazyTensor):
-        return f"{value.dtype} {list(value.shape)}"
+        return _describe_tensor(value)
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     if isinstance(value, Blob):
@@ -37,6 +37,14 @@ def describe(value: object) -> str:
     if isinstance(value, Storage):
         return f"a storage of {value.nbytes} bytes"
     return _describe_container(value)
+
+
+def _describe_tensor(value: LazyTensor) -> str:
+    """The value of a tensor without axes, such as a loss."""
+    if value.shape == () and value.dtype in DTYPES:
+        with suppress(CheckpointError):
+            return f"{value.array()[()]!s} ({value.dtype})"
+    return f"{value.dtype} {list(value.shape)}"
 
 
 def _describe_container(value: object) -> str:

@@ -49,7 +49,7 @@ def _head(view: FileView) -> Iterator[str]:
     for path, text in list(view.others.items())[:MOST_OTHERS]:
         yield f"  {path or 'content'}: {text}"
     if len(view.others) > MOST_OTHERS:
-        yield f"  and {len(view.others) - MOST_OTHERS} values more: --json has them"
+        yield f"  and {counted(len(view.others) - MOST_OTHERS, 'value')} more: --json has all"
     if view.state is None and view.states:
         yield f"several states: choose one with --key, such as --key {view.states[0].key}"
 
