@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_iris
 
 from stateserve.model import split_unit
-
-
-class DataError(Exception):
-    """The data cannot be used; the text is one line that names column and row."""
+from training.errors import DataError
 
 
 @dataclass(frozen=True)

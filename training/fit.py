@@ -10,7 +10,8 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from stateserve.model.architectures import Multiclass
-from training.data import DataError, Dataset
+from training.data import Dataset
+from training.errors import DataError
 
 
 @dataclass(frozen=True)

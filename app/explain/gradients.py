@@ -67,6 +67,11 @@ def attribute(
     names = [name for name, array in inputs.items() if is_float(array)]
     if not names:
         raise NotProvided("the inputs are integers; a gradient needs an input of floats")
+    if tables := [each.name for each in model.signature.inputs if not each.plain]:
+        raise NotProvided(
+            f"input {tables[0]!r} has categories, booleans or missing values, which have no "
+            "gradient; method=none gives the activations"
+        )
     score = _Score(model, names, output, index, check)
     given, rest = (
         tuple(to_tensor(inputs[name].copy()) for name in part)

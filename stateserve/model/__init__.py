@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stateserve.model.conversion.convert import convert_model as convert_model
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import Feature as Feature
+    from stateserve.model.feature import named_values as named_values
     from stateserve.model.inference.hint_forms import hints_of as hints_of
     from stateserve.model.inference.hints import Hints as Hints
     from stateserve.model.inference.histograms import histograms as histograms
@@ -43,7 +44,9 @@ if TYPE_CHECKING:
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
+    from stateserve.model.model_card import ColumnRecord as ColumnRecord
     from stateserve.model.model_card import ModelCard as ModelCard
+    from stateserve.model.model_card import TableRecord as TableRecord
     from stateserve.model.model_view import Layer as Layer
     from stateserve.model.model_view import ModelView as ModelView
     from stateserve.model.module_call import describe_failure as describe_failure
@@ -100,7 +103,7 @@ __getattr__ = lazy_exports(
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),
-        "feature": ("Feature",),
+        "feature": ("Feature", "named_values"),
         "layers": (
             "describe_architecture",
             "tensors_of",
@@ -111,7 +114,7 @@ __getattr__ = lazy_exports(
         "loading.load": ("load_model",),
         "loading.options": ("LoadOptions", "parse_classes"),
         "model": ("AnyCard", "AnyModel", "Model"),
-        "model_card": ("ModelCard",),
+        "model_card": ("ColumnRecord", "ModelCard", "TableRecord"),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names", "split_unit"),
         "packing.golden_file": ("GOLDEN_SUFFIX",),

@@ -92,6 +92,8 @@ def _distinct_classes(classes: list[str]) -> list[str]:
 
 def _distinct_features(features: list[Feature]) -> list[Feature]:
     _require_distinct([feature.name for feature in features])
+    if others := [feature.name for feature in features if not feature.plain]:
+        raise ValueError(f"{others[0]} is no number; schema version 2 has columns of other kinds")
     return features
 
 

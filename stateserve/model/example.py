@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from stateserve.checkpoint import Array
 from stateserve.model.arrays import to_array
+from stateserve.model.feature import named_values
 from stateserve.model.signature import ANY, Input, Signature
 
 # The lengths of axes that the signature leaves open.
@@ -33,18 +34,28 @@ def _lengths(given: Input) -> list[int]:
 
 
 def example_json(signature: Signature, inputs: Mapping[str, Array]) -> JsonValue:
-    """The first instance of `inputs` as an object by input name: a body of /predict.
+    """The first instance of `inputs` as an object by input name, or by the names of the columns of
+    a table: a body of /predict.
 
     None if it has more than MAX_NUMBERS numbers, or numbers that JSON lacks.
     """
     rows = {each.name: inputs[each.name][0] for each in signature.inputs}
     if sum(row.size for row in rows.values()) > MAX_NUMBERS:
         return None
-    if not all(np.isfinite(row).all() for row in rows.values()):
+    if not all(_is_json(each, rows[each.name]) for each in signature.inputs):
         return None
     instance = {each.name: _values(each, rows[each.name]) for each in signature.inputs}
+    if len(signature.inputs) == 1 and not signature.inputs[0].plain:
+        # A row of a table stands for itself.
+        (values,) = instance.values()
+        instance = values if isinstance(values, dict) else instance
     # Alone, it would be read as a list of instances.
     return {"instances": [instance]} if "instances" in instance else instance
+
+
+def _is_json(given: Input, row: Array) -> bool:
+    """Whether all numbers are finite, or missing values of a table."""
+    return bool(np.isfinite(row).all()) or not given.plain
 
 
 def _values(given: Input, row: Array) -> JsonValue:
@@ -52,7 +63,7 @@ def _values(given: Input, row: Array) -> JsonValue:
         wide = row if row.dtype == np.float64 else row.astype(np.float32)
         # The shortest text that reads back as the same number: 5.1, not 5.099999904632568.
         row = wide.astype(str).astype(np.float64)
+    if given.features:
+        return named_values(given.features, row.tolist())
     values: JsonValue = row.tolist()
-    if given.features and isinstance(values, list):
-        return dict(zip([feature.name for feature in given.features], values, strict=True))
     return values

@@ -1,20 +1,37 @@
-"""A named input column, with its unit and training range."""
+"""A named input column: its kind, its values, its unit and its training range."""
 
-from typing import Self
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from stateserve.model.training_data import Frozen, Name, Number
 
+MAX_VALUES = 10_000
+
 
 class Feature(Frozen):
-    """One input column: its name, and, if known, its unit and its training range."""
+    """One input column: its name, and, if known, its unit and its training range.
+
+    A column of the kind `number` is a number in the tensor. One of the kind `boolean` is 0 or 1;
+    one of the kind `category` is the place of a text in `values`, or their number for a text that
+    is not one of them, if `other` accepts such. A missing value, if `missing` accepts it, is NaN.
+    """
 
     name: Name
     unit: str | None = Field(default=None, max_length=100)
     minimum: Number | None = None
     maximum: Number | None = None
     example: Number | None = None
+    kind: Literal["number", "boolean", "category"] = Field(
+        default="number", exclude_if=lambda kind: kind == "number"
+    )
+    values: Annotated[list[Name], Field(min_length=1, max_length=MAX_VALUES)] | None = Field(
+        default=None, exclude_if=lambda values: values is None
+    )
+    other: bool = Field(default=False, exclude_if=lambda other: not other)
+    missing: bool = Field(default=False, exclude_if=lambda missing: not missing)
 
     @model_validator(mode="after")
     def _require_range(self) -> Self:
@@ -25,9 +42,49 @@ class Feature(Frozen):
             raise ValueError(f"the minimum {self.range[0]!r} is over the maximum {self.range[1]!r}")
         return self
 
+    @model_validator(mode="after")
+    def _require_values(self) -> Self:
+        if (self.kind == "category") != (self.values is not None):
+            raise ValueError("values belong to a category, and a category has values")
+        if self.other and self.kind != "category":
+            raise ValueError("other belongs to a category")
+        if self.values and len(set(self.values)) < len(self.values):
+            raise ValueError("values has a text twice")
+        if self.kind != "number" and self.range:
+            raise ValueError("a range belongs to a number")
+        return self
+
     @property
     def range(self) -> tuple[float, float] | None:
         """Smallest and largest value in training."""
         if self.minimum is None or self.maximum is None:
             return None
         return self.minimum, self.maximum
+
+    @property
+    def plain(self) -> bool:
+        """Whether every value is a finite number."""
+        return self.kind == "number" and not self.missing
+
+    @property
+    def codes(self) -> int:
+        """The number of values in the tensor of a boolean or a category; 0 of a number."""
+        if self.values is None:
+            return 2 if self.kind == "boolean" else 0
+        return len(self.values) + self.other
+
+    def value_of(self, number: float) -> JsonValue:
+        """The JSON value of a number in the tensor; null where there is none."""
+        if math.isnan(number):
+            return None
+        if self.kind == "number":
+            return number
+        if self.kind == "boolean":
+            return number != 0
+        place = int(number)
+        return self.values[place] if self.values and 0 <= place < len(self.values) else None
+
+
+def named_values(features: Sequence[Feature], row: Sequence[float]) -> dict[str, JsonValue]:
+    """The JSON values of one row of a tensor, by the names of its columns."""
+    return {each.name: each.value_of(number) for each, number in zip(features, row, strict=True)}

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from stateserve.model.card import on_lines
 from stateserve.model.signature import Input, Output, Signature
-from stateserve.model.training_data import Frozen, Name, Text
+from stateserve.model.training_data import Count, Frozen, Name, Text
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -21,6 +21,7 @@ def _matching(pattern: str, words: str) -> AfterValidator:
     return AfterValidator(require)
 
 
+MAX_COLUMNS = 20_000
 _PART = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
 Sha256 = Annotated[str, _matching("[0-9a-f]{64}", "a SHA-256 of 64 hexadecimal digits")]
 FileName = Annotated[
@@ -60,7 +61,14 @@ class Program(Frozen):
     sha256: Sha256
 
 
-Code = Annotated[UserClass | Program, Field(discriminator="kind")]
+class BuiltIn(Frozen):
+    """A network of this library, whose sizes are those of the state. It needs no file."""
+
+    kind: Literal["built-in"] = "built-in"
+    name: Literal["Tabular"] = "Tabular"
+
+
+Code = Annotated[UserClass | Program | BuiltIn, Field(discriminator="kind")]
 
 
 class GoldenFile(Frozen):
@@ -79,6 +87,26 @@ class OnnxFile(Frozen):
 
     file: FileName
     sha256: Sha256
+
+
+class ColumnRecord(Frozen):
+    """A column of the training table, and what became of it: `number`, `dropped: constant`."""
+
+    name: Text
+    decision: Text
+
+
+class TableRecord(Frozen):
+    """The table of a training run: its target, its columns in order, and what was noticed."""
+
+    target: Text
+    task: Literal["classes", "values"]
+    rows: Count
+    train_rows: Count
+    validation_rows: Count
+    test_rows: Count
+    columns: Annotated[list[ColumnRecord], Field(max_length=MAX_COLUMNS, fail_fast=True)]
+    notes: list[Text] = Field(default=[], max_length=100)
 
 
 class ModelCard(Frozen):
@@ -101,6 +129,7 @@ class ModelCard(Frozen):
     hyperparameters: dict[Name, Scalar] = Field(default={}, max_length=100)
     metrics: dict[Name, float] = Field(default={}, max_length=100)
     libraries: dict[Text, Text] = Field(default={}, max_length=100)
+    table: TableRecord | None = None
 
     @model_validator(mode="after")
     def _require_signature(self) -> Self:
@@ -114,9 +143,10 @@ class ModelCard(Frozen):
     @property
     def files(self) -> list[str]:
         """The files of the model beside its state, relative to the card's folder."""
+        code = [] if isinstance(self.code, BuiltIn) else [self.code.file]
         modules = self.code.modules if isinstance(self.code, UserClass) else {}
         others = [each.file for each in (self.golden, self.onnx) if each]
-        return [self.code.file, *modules, *others]
+        return [*code, *modules, *others]
 
     @property
     def warnings(self) -> list[str]:

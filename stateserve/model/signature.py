@@ -157,6 +157,9 @@ class Input(Tensor):
             _require_distinct("features", [_shown(feature.name) for feature in self.features])
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
+            if not self.plain and self.dtype not in ("float32", "float64"):
+                kinds = "booleans, categories and missing values"
+                raise ValueError(f"{kinds} need a float32 tensor, not {self.dtype}")
         if self.histograms is not None and len(self.histograms) != len(self.features or ()):
             raise ValueError(f"{len(self.histograms)} histograms do not fit the features")
         if self.image:
@@ -164,6 +167,11 @@ class Input(Tensor):
         if self.tokens and not self.dtype.startswith(("int", "uint")):
             raise ValueError(f"token ids are integers, not {self.dtype}")
         return self
+
+    @property
+    def plain(self) -> bool:
+        """Whether no column of a table has booleans, categories or missing values."""
+        return all(feature.plain for feature in self.features or ())
 
     def _require_image(self, image: ImageInput) -> None:
         if len(self.row_shape) != len(image.layout):

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data import DataError, iris, read_csv
+from training.data import iris, read_csv
+from training.errors import DataError
 
 GOOD = """\
 petal length (cm),width,species

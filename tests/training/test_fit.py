@@ -6,7 +6,8 @@ import torch
 
 from tests.project import IRIS
 from tests.states import read_tensors
-from training.data import DataError, Dataset, iris
+from training.data import Dataset, iris
+from training.errors import DataError
 from training.fit import Settings, fit, split_rows
 
 

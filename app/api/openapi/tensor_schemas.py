@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from app.api.openapi.records import WARNINGS, Schema, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
-from stateserve.model import ANY, ImageInput, Input, ModelCard, Output
+from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output
 
 KINDS = {bool: "boolean", int: "integer", float: "number"}
 # The sides of a picture of any size.
@@ -80,6 +80,8 @@ def tensor_example(card: ModelCard, example: JsonValue) -> JsonValue:
     None if there is no short one.
     """
     given: Mapping[str, JsonValue] = example if isinstance(example, dict) else {}
+    if not card.inputs[0].plain:
+        return dict(given)
     found: dict[str, JsonValue] = {}
     for each in card.inputs:
         if each.image is not None:
@@ -98,15 +100,28 @@ def _input(given: Input) -> Schema:
         value |= {"minimum": rule.low, "maximum": rule.high}
     forms = [_nested(value, given.row_shape)]
     if given.features:
-        features = {feature.name: value for feature in given.features}
-        for feature in given.features:
-            if feature.unit:
-                features[feature.name] = value | {"description": f"in {feature.unit}"}
-        forms.insert(0, record(features))
+        columns = {each.name: _column(each, value) for each in given.features}
+        forms.insert(0, record(columns))
+        if not given.plain:
+            count = len(columns)
+            row: Schema = {"type": "array", "prefixItems": list(columns.values())}
+            forms[1:] = [row | {"minItems": count, "maxItems": count}]
     if given.image:
         text = {"type": "string", "contentEncoding": "base64"}
         forms.insert(0, record({"b64": text | {"description": "a PNG or JPEG file"}}))
     return forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _column(feature: Feature, number: Schema) -> Schema:
+    """The values of one column of a table."""
+    found = number
+    if feature.kind == "boolean":
+        found = {"type": "boolean"}
+    elif feature.values is not None:
+        found = {"type": "string", "minLength": 1} if feature.other else {"enum": feature.values}
+    if feature.missing:
+        found = {"anyOf": [found, {"type": "null"}]}
+    return found | ({"description": f"in {feature.unit}"} if feature.unit else {})
 
 
 def _nested(value: Schema, shape: list[int]) -> Schema:

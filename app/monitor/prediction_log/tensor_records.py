@@ -1,6 +1,7 @@
 """Records of predictions of a model with any module: small tensors whole, others as a summary."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from app.monitor.prediction_log.records import Row, Share, identities, shortest
 from app.predict import TensorPrediction, log_probabilities
 from stateserve.checkpoint import Array
 from stateserve.inspect import json_values
-from stateserve.model import Input, TensorModel
+from stateserve.model import Input, TensorModel, named_values
 
 # The most numbers of a tensor that are stored; of others a hash and figures.
 MOST_NUMBERS = 64
@@ -78,7 +79,9 @@ class TensorRecord(msgspec.Struct, gc=False):
 def _input(given: Input, row: Array) -> object:
     value = describe(row)
     if given.features and isinstance(value, list):
-        return dict(zip([each.name for each in given.features], value, strict=True))
+        # JSON has null where a value is missing.
+        numbers = [math.nan if each is None else each for each in value]
+        return named_values(given.features, numbers)
     return value
 
 

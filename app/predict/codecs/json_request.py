@@ -2,8 +2,8 @@
 
 import json
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -105,6 +105,13 @@ def _instances(value: JsonObject, limit: int) -> list[Any]:
     return flowers
 
 
+class Column(NamedTuple):
+    """What one field accepts: why a value is not accepted, or None, and `words` for an error."""
+
+    why_not: Callable[[Any], str | None]
+    words: str
+
+
 def why_not_a_float32(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{describe(value)} where a finite number belongs"
@@ -113,40 +120,40 @@ def why_not_a_float32(value: Any) -> str | None:
     return None
 
 
-def read_flower(
-    flower: Any,
-    names: list[str],
-    at: str,
-    faults: list[Fault],
-    why_not: Callable[[Any], str | None] = why_not_a_float32,
-) -> list[float]:
-    """The values of one instance, in the order of `names`; adds its errors to `faults`.
+def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
+    """The numbers of one instance, in the order of `names`; adds its errors to `faults`."""
+    columns = dict.fromkeys(names, Column(why_not_a_float32, "a finite number"))
+    values = read_fields(flower, columns, at, faults)
+    return [float(values.get(name, math.nan)) for name in names] if values else []
 
-    `why_not` returns the reason why a value is not accepted.
-    """
+
+def read_fields(
+    flower: Any, columns: Mapping[str, Column], at: str, faults: list[Fault]
+) -> dict[str, Any]:
+    """The accepted values of one instance by name; adds its errors to `faults`."""
+    names = list(columns)
     if not isinstance(flower, JsonObject):
         wanted = f"an object with {_listed(names)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
-        return []
-    values: dict[str, float] = {}
-    known = dict.fromkeys(names)
+        return {}
+    values: dict[str, Any] = {}
     seen: set[str] = set()
     for name, value in flower:
         pointer = f"{at}/{escape(name)}"
-        if name not in known:
+        if name not in columns:
             faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
         elif name in seen:
             faults.append(Fault(pointer, "stands twice"))
-        elif reason := why_not(value):
+        elif reason := columns[name].why_not(value):
             faults.append(Fault(pointer, reason))
         else:
-            values[name] = float(value)
+            values[name] = value
         seen.add(name)
         if len(faults) >= MAX_FAULTS:
-            return []
+            return {}
     faults.extend(
-        Fault(f"{at}/{escape(name)}", "missing; a finite number is needed")
-        for name in names
+        Fault(f"{at}/{escape(name)}", f"missing; {column.words} is needed")
+        for name, column in columns.items()
         if name not in seen
     )
-    return [values.get(name, math.nan) for name in names]
+    return values

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from pydantic import JsonValue, ValidationError
 from torch import nn
@@ -18,6 +18,7 @@ from stateserve.model.architectures.code_import import (
 )
 from stateserve.model.architectures.exported_program import ProgramModule, read_program
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
+from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.architectures.user_class import (
     PROGRAM_SUFFIX,
     find_class,
@@ -26,7 +27,7 @@ from stateserve.model.architectures.user_class import (
 )
 from stateserve.model.arrays import TensorState
 from stateserve.model.card import first_fault
-from stateserve.model.model_card import Code, Program, UserClass
+from stateserve.model.model_card import BuiltIn, Code, Program, UserClass
 
 
 class OpenCode(Protocol):
@@ -103,6 +104,21 @@ class ProgramFile:
         return module
 
 
+class BuiltInCode:
+    """A network of this library."""
+
+    files: ClassVar[Mapping[str, bytes]] = {}
+
+    @property
+    def entry(self) -> BuiltIn:
+        return BuiltIn()
+
+    def module_of(self, state: TensorState | None) -> Tabular:
+        module = Tabular.from_state(state or {})
+        require_finite(module)
+        return module
+
+
 def open_code(text: str, kwargs: Mapping[str, JsonValue]) -> OpenCode:
     """Run `FILE.py:CLASS`, or read `FILE.pt2`. Raises CheckpointError."""
     file, name = split_code(text)
@@ -119,6 +135,8 @@ def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
 
     Raises CodeNotAllowed for a Python file without `allow_code`, or CodeFailed.
     """
+    if isinstance(entry, BuiltIn):
+        return BuiltInCode()
     file = folder / entry.file
     if isinstance(entry, Program):
         return ProgramFile(file, _verified(file, entry.sha256))

@@ -22,14 +22,15 @@ def hints_of(
     classes: Sequence[str] | None = None,
     image: Fields | None = None,
     tokens: Fields | None = None,
-    features: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    features: Sequence[str | Feature] | Mapping[str, Sequence[str | Feature]] | None = None,
     units: str | Mapping[str, str] | None = None,
     dynamic: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
 ) -> Hints:
     """Hints from plain values. Raises CardMismatch, one line.
 
     `image` has the fields of ImageInput and `tokens` those of TokensInput, or such an object for
-    each input. `features` names the columns of the only input, "petal length (cm)" with a unit.
+    each input. `features` are the columns of the only input, or their names: "petal length (cm)"
+    has a unit.
     """
     by_input = {"": features} if isinstance(features, Sequence) else features or {}
     return Hints(
@@ -53,9 +54,13 @@ def _parts(what: str, kind: type[Part], given: Fields | None) -> dict[str, Part]
         raise CardMismatch(f"{what}: {first_fault(error)}") from None
 
 
-def _features(headers: Sequence[str]) -> list[Feature]:
+def _features(headers: Sequence[str | Feature]) -> list[Feature]:
     try:
-        pairs = [split_unit(each) for each in headers]
-        return [Feature(name=name, unit=unit) for name, unit in pairs]
+        return [each if isinstance(each, Feature) else _feature(each) for each in headers]
     except ValidationError as error:
         raise CardMismatch(f"features: {first_fault(error)}") from None
+
+
+def _feature(header: str) -> Feature:
+    name, unit = split_unit(header)
+    return Feature(name=name, unit=unit)

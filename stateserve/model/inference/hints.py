@@ -25,7 +25,7 @@ Part = TypeVar("Part", bound=Frozen)
 @dataclass(frozen=True)
 class Hints:
     """`dynamic` has axes of any length, by input; `image`, `tokens` and `features` are by input,
-    `units` by output. The name "" means the only one.
+    `units` by output; an empty one means values without a unit. The name "" means the only one.
 
     `classes` name the last axis of an output.
     """
@@ -60,7 +60,7 @@ class Hints:
     def _named(self, outputs: Sequence[Output]) -> list[Output]:
         units = by_name("units", self.units, [each.name for each in outputs])
         with_units = [
-            each.model_copy(update={"kind": "values", "unit": units[each.name]})
+            each.model_copy(update={"kind": "values", "unit": units[each.name] or None})
             if each.name in units
             else each
             for each in outputs

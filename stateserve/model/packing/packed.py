@@ -21,7 +21,7 @@ from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
-from stateserve.model.model_card import ModelCard, OnnxFile, Program
+from stateserve.model.model_card import ModelCard, OnnxFile, TableRecord, UserClass
 from stateserve.model.packing.exported import export_program
 from stateserve.model.packing.golden_file import encode_golden, golden_path
 from stateserve.model.packing.place import Place, staged
@@ -34,6 +34,7 @@ class Record:
     dataset: str | None = None
     hyperparameters: Mapping[str, bool | int | float | str] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    table: TableRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Packed:
         folder = self.state.parent
         versioned = folder.name.isdecimal() and folder.parent.name
         what = f"--models {folder.parent.parent}" if versioned else f"--model {self.state}"
-        allowed = "" if isinstance(self.card.code, Program) else " --allow-code"
+        allowed = " --allow-code" if isinstance(self.card.code, UserClass) else ""
         return f"stateserve serve {what}{allowed}"
 
 
@@ -117,6 +118,7 @@ class Packing:
             dataset=record.dataset,
             hyperparameters=dict(record.hyperparameters),
             metrics=dict(record.metrics),
+            table=record.table,
             libraries={"torch": str(torch.__version__)},
         )
         files = {

@@ -12,12 +12,14 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
-from stateserve.model.architectures.code import OpenCode, open_code
+from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
+from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
+from stateserve.model.feature import Feature
 from stateserve.model.inference import Example, Inferred
 from stateserve.model.inference.hint_forms import Fields, hints_of
 from stateserve.model.inference.proof import Runner
-from stateserve.model.model_card import Code
+from stateserve.model.model_card import Code, TableRecord
 from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place
@@ -37,12 +39,13 @@ def save_model(
     classes: Sequence[str] | None = None,
     image: Fields | None = None,
     tokens: Fields | None = None,
-    features: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+    features: Sequence[str | Feature] | Mapping[str, Sequence[str | Feature]] | None = None,
     units: str | Mapping[str, str] | None = None,
     dynamic: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     dataset: str | None = None,
     hyperparameters: Mapping[str, bool | int | float | str] | None = None,
     metrics: Mapping[str, float] | None = None,
+    table: TableRecord | None = None,
 ) -> Path:
     """Write the module's state, code, card and golden file; returns the path of the state.
 
@@ -51,9 +54,9 @@ def save_model(
     forward: a tuple, or a mapping by name; axis 0 is the batch.
 
     The code is the file of the module's class, or `code`, `FILE.py:CLASS`; `kwargs` are the
-    arguments of the class. With `program`, it is a program of torch.export; with `onnx`, the ONNX
-    graph is written, too. `classes` name the last axis of an output; see hints_of for `image`,
-    `tokens`, `features`, `units` and `dynamic`.
+    arguments of the class. A Tabular needs no file. With `program`, it is a program of
+    torch.export; with `onnx`, the ONNX graph is written, too. `classes` name the last axis of an
+    output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
 
     The written model is loaded again, and must give the outputs of `module`. The module keeps its
     device and its mode. Raises CheckpointError, one line, or OSError.
@@ -68,14 +71,14 @@ def save_model(
         dynamic=dynamic,
     )
     place = Place.of(Path(path))
-    record = Record(dataset, hyperparameters or {}, metrics or {})
+    record = Record(dataset, hyperparameters or {}, metrics or {}, table)
     state = _state_of(module)
     with _in_evaluation(module) as live:
         opened: OpenCode
         if code is not None:
             opened = open_code(code, kwargs or {})
         else:
-            opened = LiveModule(live) if program else code_of(module, kwargs)
+            opened = LiveModule(live) if program else _code_of(module, kwargs)
         packing = Packing(opened, state, example_inputs, hints)
         if program:
             packing.export(Path(place.state).stem)
@@ -83,6 +86,10 @@ def save_model(
             packing.add_graph()
         _require_same_outputs(live, packing.found)
     return packing.write(place, name, record, replace=True).state
+
+
+def _code_of(module: nn.Module, kwargs: Mapping[str, JsonValue] | None) -> OpenCode:
+    return BuiltInCode() if isinstance(module, Tabular) else code_of(module, kwargs)
 
 
 class LiveModule:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from app.errors import InvalidInstances
+from app.predict.codecs.tensors.column_rule import wrong_columns
 from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
@@ -25,7 +26,10 @@ def as_input(given: Input, array: Array, at: str) -> Array:
     if not _converts(array, wanted):
         raise _fault(at, f"{array.dtype} values; {describe_shape(given)} is taken")
     rule = ValueRule.of(given)
-    if not rule.accepts_all(array):
+    if not given.plain:
+        for error in wrong_columns(given, array, at):
+            raise error
+    elif not rule.accepts_all(array):
         raise next(_wrong_values(rule, array, at))
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, wanted)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from app.predict.codecs.tensors.column_rule import ColumnRule
 from app.predict.codecs.tensors.input_values import has_nothing
 from app.predict.codecs.tensors.number_list import read_number_list
 from app.predict.codecs.tensors.row_groups import group
@@ -141,6 +142,11 @@ class _Typed:
         return self._one.decode(text) if is_object or not self._alone else text
 
 
+def _kind_of(rule: ColumnRule) -> Any:
+    kind: Any = {"number": rule.rule.kind, "boolean": bool}.get(rule.feature.kind, str)
+    return kind | None if rule.feature.missing else kind
+
+
 class _InputDecoder:
     def __init__(self, given: Input) -> None:
         self.given = given
@@ -156,15 +162,18 @@ class _InputDecoder:
         self.type = self.nested
         if self.features:
             fields = [f"f{index}" for index in range(len(self.features))]
+            self._rules = [] if given.plain else ColumnRule.each(given)
+            kinds = [_kind_of(each) for each in self._rules] or [self._rule.kind] * len(fields)
             self._struct = msgspec.defstruct(
                 "Features",
-                [(field, self._rule.kind) for field in fields],
+                list(zip(fields, kinds, strict=True)),
                 rename=dict(zip(fields, self.features, strict=True)),
                 forbid_unknown_fields=True,
                 gc=False,
             )
             self._columns = [attrgetter(field) for field in fields]
-            self.type = self.nested | self._struct
+            # A row in the order of the columns is left to the reader.
+            self.type = self.nested | self._struct if given.plain else self._struct
 
     def colons_of(self, value: object) -> int:
         return len(self.features) if isinstance(value, msgspec.Struct) else 0
@@ -178,6 +187,8 @@ class _InputDecoder:
             if not all(isinstance(each, msgspec.Struct) for each in values):
                 return None
             columns = [list(map(value_of, values)) for value_of in self._columns]
+        if columns and self._rules:
+            return self._of_table(columns)
         try:
             array = self._to_array(columns).T if columns else self._to_array(values)
             return self._checked(np.ascontiguousarray(array))
@@ -188,6 +199,19 @@ class _InputDecoder:
             if ANY not in self.given.row_shape:
                 return None
         return self._each(values, self._to_array)
+
+    def _of_table(self, columns: list[list[Any]]) -> Array | None:
+        """The numbers of the values of each column, or None."""
+        found = np.empty((len(columns[0]), len(columns)), np.float64)
+        for place, (rule, column) in enumerate(zip(self._rules, columns, strict=True)):
+            known = rule.numbers
+            try:
+                found[:, place] = [known[each] for each in column] if known else column
+            except KeyError:
+                return None
+            if rule.feature.kind == "number" and not rule.accepted(found[:, place]).all():
+                return None
+        return found.astype(self._dtype)
 
     def _of_texts(self, texts: list[Any]) -> Array | list[Array] | None:
         found = self._each(texts, self._of_text)

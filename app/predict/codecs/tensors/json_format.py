@@ -19,7 +19,7 @@ from app.predict.options import Options
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
 from stateserve.errors import Fault
-from stateserve.model import ANY, Input, TensorModel
+from stateserve.model import ANY, Feature, Input, TensorModel
 
 # A number has up to 25 characters; the rest is for spaces.
 BYTES_OF_A_NUMBER = 64
@@ -122,9 +122,13 @@ def most_bytes_of_one(inputs: Sequence[Input]) -> int:
         numbers = BYTES_OF_A_NUMBER
         for length in given.row_shape:
             numbers *= MOST_BYTES if length == ANY else length
-        names = sum(2 * len(feature.name) for feature in given.features or ())
+        names = sum(2 * len(each.name) + _longest(each) for each in given.features or ())
         total += MOST_BYTES if given.image else min(numbers, MOST_BYTES) + 8 * names
     return total
+
+
+def _longest(feature: Feature) -> int:
+    return max(map(len, feature.values), default=0) if feature.values else 0
 
 
 def end_of_instance(inputs: Sequence[Input]) -> re.Pattern[bytes]:

@@ -1,14 +1,15 @@
 """Reads JSON values as the input tensors of one instance, and names every error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.errors import InvalidInstances
-from app.predict.codecs.json_request import MAX_FAULTS, read_flower
+from app.predict.codecs.json_request import MAX_FAULTS, read_fields
 from app.predict.codecs.json_text import JsonObject, describe, escape
+from app.predict.codecs.tensors.column_rule import ColumnRule
 from app.predict.codecs.tensors.input_values import describe_shape
 from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
 from app.predict.pictures import decode_base64
@@ -107,16 +108,17 @@ class InputReader:
         self._rule = ValueRule.of(given)
         self._dtype = dtype_of(given.dtype)
         self._shape = describe_shape(given)
-        self._features = [feature.name for feature in given.features or ()]
+        rules = ColumnRule.each(given)
+        self._columns = {each.feature.name: each for each in rules}
+        self._fields = {name: each.column for name, each in self._columns.items()}
 
     def read(self, value: object, at: str, faults: list[Fault]) -> Array | EncodedPicture | None:
         before = len(faults)
-        if isinstance(value, JsonObject) and self._features:
-            read_flower(value, self._features, at, faults, self._rule.why_not)
-            if len(faults) == before:
-                fields = dict(value)
-                return np.array([fields[name] for name in self._features], self._dtype)
-            return None
+        if isinstance(value, JsonObject) and self._columns:
+            fields = read_fields(value, self._fields, at, faults)
+            return None if len(faults) > before else self._row(fields)
+        if _is_list(value) and not self.given.plain:
+            return self._read_row(value, at, faults)
         if isinstance(value, JsonObject) and self.given.image is not None:
             return _read_picture(value, at, faults)
         found: list[Any] = []
@@ -124,6 +126,26 @@ class InputReader:
         if len(faults) > before:
             return None
         return np.array(found, self._dtype).reshape(shape)
+
+    def _row(self, fields: Mapping[str, Any]) -> Array:
+        """The values of all columns. Those of a table of numbers alone keep their dtype."""
+        if self.given.plain:
+            return np.array([fields[name] for name in self._columns], self._dtype)
+        numbers = [each.number_of(fields[name]) for name, each in self._columns.items()]
+        return np.array(numbers, self._dtype)
+
+    def _read_row(self, values: Any, at: str, faults: list[Fault]) -> Array | None:
+        """A row of values in the order of the columns."""
+        before = len(faults)
+        if len(values) != len(self._columns):
+            faults.append(Fault(at, f"{len(values)} values, not {len(self._columns)}"))
+            return None
+        for place, (rule, value) in enumerate(zip(self._columns.values(), values, strict=True)):
+            if reason := rule.why_not(value):
+                faults.append(Fault(f"{at}/{place}", reason))
+        if len(faults) > before:
+            return None
+        return self._row(dict(zip(self._columns, values, strict=True)))
 
     def _read_list(
         self, value: Any, expected: list[int], at: str, found: list[Any], faults: list[Fault]

@@ -23,6 +23,7 @@ class KnownNpy:
         self._dtype = dtype_of(given.dtype)
         self._rule = ValueRule.of(given)
         # Without tokens, all integers of the dtype are valid.
+        self._plain = given.plain
         self._checked = given.tokens is not None
         self._shapes: dict[bytes, tuple[tuple[int, ...], bool, int]] = {}
 
@@ -30,7 +31,8 @@ class KnownNpy:
         """Know the header of a body with these instances."""
         (array,) = instances.rows.arrays.values()
         header = npy_header(array.dtype, array.shape[1:] if instances.single else array.shape)
-        if len(header) == HEADER_BYTES and len(self._shapes) < MOST_KNOWN:
+        # The columns of a table with categories each have a rule of their own.
+        if self._plain and len(header) == HEADER_BYTES and len(self._shapes) < MOST_KNOWN:
             self._shapes[header] = array.shape, instances.single, HEADER_BYTES + array.nbytes
 
     def read(self, body: Body) -> Instances[TensorRows] | None:

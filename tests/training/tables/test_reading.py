@@ -1,0 +1,250 @@
+"""Reads tables in all usual forms; each mistake is one line with file, column and row."""
+
+import gzip
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tables import penguins, write
+from training.errors import DataError
+from training.tables.columns import Choices
+from training.tables.table import Table, read_table
+
+EXPECTED = ["island", "bill_length_mm", "sex", "tagged", "year"]
+
+
+def read(path: Path, target: str = "species", **choices: list[str]) -> Table:
+    return read_table(path, target, Choices(**choices))
+
+
+def decisions(table: Table) -> dict[str, str]:
+    return {each.name: each.decision for each in table.decided}
+
+
+def assert_same(found: Table, wanted: Table) -> None:
+    assert found.features == wanted.features
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    assert found.target.classes == wanted.target.classes
+    np.testing.assert_array_equal(found.target.values, wanted.target.values)
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Table:
+    return read(write(tmp_path, penguins(), "plain.csv"))
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found(tmp_path: Path, plain: Table, separator: str) -> None:
+    assert_same(read(write(tmp_path, penguins(separator=separator))), plain)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+def test_the_encoding_is_found_and_a_guess_is_said(
+    tmp_path: Path, plain: Table, encoding: str
+) -> None:
+    path = tmp_path / "penguins.csv"
+    path.write_bytes(penguins().replace("Dream", "Dréam").encode(encoding))
+    found = read(path)
+    assert found.features[0].values == ["Biscoe", "Dréam", "Torgersen"]
+    np.testing.assert_array_equal(found.rows, plain.rows)
+    guessed = encoding in ("utf-16-le", "utf-16-be", "cp1252")
+    assert any("guessed" in note for note in found.notes) == guessed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: text.replace("\n", "\n\n"),
+        lambda text: text.rstrip("\n"),
+        lambda text: text.replace("\n", ",\n").replace("species,", "species,", 1),
+        lambda text: "\n".join(",".join(f'"{c}"' for c in r.split(",")) for r in text.split("\n")),
+        lambda text: text.replace("NA", "").replace("True", "TRUE"),
+        lambda text: "Penguins of the Palmer archipelago\n\n" + text,
+        lambda text: text + "source: somebody\n",
+        lambda text: text.replace(",", " , "),
+    ],
+)
+def test_harmless_differences_are_harmless(tmp_path: Path, plain: Table, change) -> None:  # type: ignore[no-untyped-def]
+    text = change(penguins())
+    found = read(write(tmp_path, text), drop=[""] if text.splitlines()[0].endswith(",") else [])
+    assert_same(found, plain)
+
+
+def test_gzip_parquet_feather_and_excel_are_the_same_table(tmp_path: Path, plain: Table) -> None:
+    packed = tmp_path / "penguins.csv.gz"
+    packed.write_bytes(gzip.compress(penguins().encode()))
+    assert_same(read(packed), plain)
+    frame = pd.read_csv(write(tmp_path, penguins()))
+    frame.to_parquet(tmp_path / "penguins.parquet")
+    frame.to_feather(tmp_path / "penguins.feather")
+    for suffix in ("parquet", "feather"):
+        assert_same(read(tmp_path / f"penguins.{suffix}"), plain)
+    pytest.importorskip("openpyxl")
+    frame.to_excel(tmp_path / "penguins.xlsx", index=False)
+    assert_same(read(tmp_path / "penguins.xlsx"), plain)
+
+
+@pytest.mark.parametrize(
+    ("cells", "numbers"),
+    [
+        (["1,5", "2,25", "-3", "1.234,5"], [1.5, 2.25, -3, 1234.5]),
+        (["0,125", "0,250", "1,000", "2,500"], [0.125, 0.25, 1, 2.5]),
+        (["1,234", "12,000", "7", "1,234,567.5"], [1234, 12000, 7, 1234567.5]),
+        (["5 %", "7%", "1.5 %", "0%"], [5, 7, 1.5, 0]),
+        (["$5", "$1,200.50", "$7", "$0"], [5, 1200.5, 7, 0]),
+        (["1e3", "-2E-2", "+4", "5."], [1000, -0.02, 4, 5]),
+    ],
+)
+def test_numbers_are_read_as_they_are_written(
+    tmp_path: Path, cells: list[str], numbers: list[float]
+) -> None:
+    rows = "".join(f'"{cell}";{"ab"[row % 2]}\n' for row, cell in enumerate(cells * 2))
+    separator = "," if "1,234" in cells or "$5" in cells else ";"
+    text = "x;y\n" + rows
+    table = read(write(tmp_path, text.replace(";", separator)), "y")
+    np.testing.assert_allclose(table.rows[:4, 0], numbers, rtol=1e-6)
+
+
+def test_each_column_gets_a_decision(tmp_path: Path) -> None:
+    rows = range(60)
+    frame = pd.DataFrame(
+        {
+            "": rows,
+            "customer_id": [f"K{row * 7}" for row in rows],
+            "country": "Chile",
+            "since": [f"2024-03-{row % 28 + 1:02}" for row in rows],
+            "remark": [f"note {row} of the visit" for row in rows],
+            "age": [20 + row % 9 for row in rows],
+            "nothing": "",
+            "plan": [("basic", "plus", "")[row % 3] for row in rows],
+            "active": [bool(row % 2) for row in rows],
+            "city": [f"city {row % 55}" for row in rows],
+            "price (EUR)": [row * 1.5 if row % 7 else "n.d." if row < 8 else 2 for row in rows],
+            "y": ["no", "yes"] * 30,
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table = read(tmp_path / "t.csv", "y")
+    assert decisions(table) == {
+        "": "dropped: an index, it counts the rows",
+        "customer_id": "dropped: an identifier, all values differ",
+        "country": "dropped: constant, always 'Chile'",
+        "since": "dropped: dates",
+        "remark": "dropped: an identifier, all 60 values differ",
+        "age": "number",
+        "nothing": "dropped: empty",
+        "plan": "category of 2 values, 20 missing: a value of their own",
+        "active": "boolean",
+        "city": "dropped: free text, 55 of 60 values differ",
+        "price (EUR)": "number, 2 missing: the median and an indicator",
+    }
+    assert table.features[-1].unit == "EUR"
+    assert "2 cells such as 'n.d.' (row 2) are no numbers" in " ".join(table.notes)
+    kept = read(tmp_path / "t.csv", "y", keep=["city"], drop=["age", "plan"], category=["active"])
+    assert [each.name for each in kept.features] == ["active", "city", "price"]
+    assert decisions(kept)["city"].startswith("category of the 50 most frequent of 55 values")
+    assert kept.features[0].values == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "classes"),
+    [
+        (["a", "b"], "classes", ["a", "b"]),
+        (["10", "9", "9.0"], "classes", ["9", "10"]),
+        (["True", "False"], "classes", ["False", "True"]),
+        (["0", "1", "2"], "classes", ["0", "1", "2"]),
+        ([str(row) for row in range(30)], "values", []),
+        (["0.5", "1.5"], "values", []),
+    ],
+)
+def test_the_task_follows_from_the_target(
+    tmp_path: Path, cells: list[str], task: str, classes: list[str]
+) -> None:
+    rows = "".join(f"{row},{cells[row % len(cells)]}\n" for row in range(60))
+    target = read(write(tmp_path, "x,y\n" + rows), "y").target
+    assert (target.task, target.classes) == (task, classes)
+
+
+def test_rows_without_a_target_and_lonely_classes_are_left_out_and_said(tmp_path: Path) -> None:
+    rows = "1,a\n2,b\n3,\n4,a\n5,b\n6,c\n"
+    table = read(write(tmp_path, "x,y\n" + rows), "y")
+    np.testing.assert_array_equal(table.rows[:, 0], [1, 2, 4, 5])
+    assert "1 rows without a target, such as row 4, are left out" in table.notes
+    assert any("class 'c' has only row 7" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the file is empty"),
+        ("x,y\n", "no rows below the header"),
+        ("y\na\nb\na\nb\n", "no column is left beside 'y': it is alone"),
+        ("x,x,y\n1,2,a\n", "column 'x' stands twice in the header"),
+        ("x,kind\n1,a\n", "--target: no column 'y'; the columns are x, kind"),
+        ("x,y\n1,a\n2,b,c\n3,a\n", "row 3: 3 cells for 2 columns"),
+        ("x,y,z\n1,a,2\n2,b\n3,a,2\n", "row 3: 2 cells for 3 columns"),
+        ("x,y\n1,a\ninf,b\n2,a\n1,b\n", "column 'x', row 3: inf is not a finite float32 number"),
+        ("x,y\n1,a\n1e39,b\n2,a\n1,b\n", "column 'x', row 3: 1e+39 is not a finite"),
+        ("x,y\n1,a\n2,a\n", "column 'y' has only one class, 'a'"),
+        ("x,y\n1,\n2,\n", "column 'y', the target, is empty"),
+        ("x,y\n1,a\n2,b\n3,c\n", "column 'y' has 3 different texts in 3 rows"),
+        ("x,y\n1,2.5\n2,2.5\n", "column 'y' has only one value, 2.5"),
+        ("c,y\n1,a\n1,b\n1,a\n1,b\n", "no column is left beside 'y': c is dropped: constant"),
+        ("a (m),a (s),y\n1,2,b\n3,1,c\n4,4,b\n1,3,c\n", "two columns are 'a' but for their unit"),
+        (",y\n0.5,a\n1,b\n3,a\n4,b\n", "a column has no name in the header"),
+        (f"x,y\n1,a\n{'9' * 5_000_000},b\n", "field larger than field limit"),
+        (",".join(f"c{n}" for n in range(20_001)) + "\n", "20001 columns; at most 20000 are read"),
+        ("x" * 5_000_000, "row 1 has more than 4 MiB"),
+        ("x,y\n1,a\n\0\1\2\3", "no text: a NUL at byte 8"),
+    ],
+)
+def test_each_mistake_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read(write(tmp_path, text), "y")
+    assert message in str(caught.value)
+    assert "penguins.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 2000
+
+
+def test_what_is_no_file_with_a_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket.csv"))
+    for name, message in (
+        ("absent.csv", "No such file"),
+        ("folder.csv", "a directory"),
+        ("pipe.csv", "no regular file"),
+        ("socket.csv", "no regular file"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read(tmp_path / name)
+    for name in ("t.parquet", "t.feather", "t.csv.gz"):
+        (tmp_path / name).write_bytes(b"\x1f\x8bxyz")
+        with pytest.raises(DataError, match=name):
+            read(tmp_path / name)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_table_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(("x,y\n" + text).encode("utf-8", "replace"))
+    message, rows = "", 1
+    try:
+        rows = len(read_table(path, "y").rows)
+    except DataError as error:
+        message = str(error)
+    assert rows
+    assert "\n" not in message

@@ -1,0 +1,131 @@
+"""The options of `stateserve train`: the article's recipe, or a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from training.data import iris, read_csv
+from training.fit import Settings
+from training.recipe import train_recipe
+from training.tables.columns import Choices
+from training.tables.command import train_table
+from training.tables.plan import Options
+from training.tables.target import Task
+
+RECIPE = Settings()
+
+
+def train(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DATA]",
+            help="A table: CSV and its relatives, .gz, .parquet, .feather or .xlsx; "
+            "without one, the article's recipe is trained on iris.",
+        ),
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The same as DATA.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="The column of classes, or of a number.")
+    ] = None,
+    task: Annotated[Task | None, typer.Option(help="What the target is; found if absent.")] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="A column to leave out; may stand several times.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="A column to keep that would be left out; may stand several times."),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(help="A column whose numbers are names; may stand several times."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the files; that of DATA if absent.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("models"),
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = RECIPE.seed,
+    seeds: Annotated[
+        int, typer.Option(min=0, help="Recipe: runs behind the mean accuracy; 0: none.")
+    ] = 20,
+    epochs: Annotated[int | None, typer.Option(min=1, help="By the size of the table.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="By the size of the table.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-12)] = None,
+    hidden: Annotated[
+        str | None,
+        typer.Option(help="Units of the hidden layers: 32,16; linear for none; chosen if absent."),
+    ] = None,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.99)] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
+    test_size: Annotated[
+        float | None, typer.Option(min=0.01, max=0.99, help="Share of the rows to test on.")
+    ] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Each class counts the same, however rare.")
+    ] = False,
+    recipe: Annotated[
+        bool, typer.Option("--recipe", help="The article's network, for a table of numbers.")
+    ] = False,
+    batch_norm: Annotated[
+        bool, typer.Option("--batch-norm", help="Recipe: normalise the inputs.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, write nothing.")] = False,
+) -> None:
+    """Train a network on a table, and write its state_dict and model card."""
+    if file is not None and data is not None:
+        raise typer.BadParameter("DATA and --data are the same; give one")
+    path = file or data
+    if (path is None) != (target is None):
+        raise typer.BadParameter("DATA and --target go together")
+    layers = _layers(hidden)
+    if path is not None and target is not None and not (recipe or batch_norm):
+        options = Options(
+            seed=seed,
+            hidden=layers,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            dropout=dropout,
+            weight_decay=weight_decay,
+            test_size=test_size or Options.test_size,
+            balance=balance,
+        )
+        stem = Path(name).name if name else path.name.split(".")[0] or "table"
+        choices = Choices(drop or (), keep or (), category or ())
+        train_table(path, target, output / f"{stem}.pth", choices, task, options, dry_run)
+        return
+    _require_no_table_options(task, drop, keep, category, dropout, weight_decay, balance)
+    if layers is not None and len(layers) != 1:
+        raise typer.BadParameter("the recipe has one hidden layer: --hidden 8")
+    settings = Settings(
+        seed,
+        epochs or RECIPE.epochs,
+        batch_size or RECIPE.batch_size,
+        learning_rate or RECIPE.learning_rate,
+        layers[0] if layers else RECIPE.hidden,
+        test_size or RECIPE.test_size,
+        batch_norm,
+    )
+    if batch_norm and settings.batch_size < 2:
+        raise typer.BadParameter("--batch-norm needs --batch-size 2 or more")
+    dataset = iris() if path is None or target is None else read_csv(path, target, path.stem)
+    train_recipe(dataset, settings, name, output, seeds, dry_run)
+
+
+def _layers(text: str | None) -> tuple[int, ...] | None:
+    """The numbers of units in "32,16"; none for "linear"."""
+    if text is None or text == "linear":
+        return None if text is None else ()
+    sizes = [part.strip() for part in text.split(",")]
+    if not all(size.isascii() and size.isdigit() and 0 < int(size) <= 65_536 for size in sizes):
+        raise typer.BadParameter(f"--hidden {text}: units such as 32,16, or linear")
+    return tuple(map(int, sizes))
+
+
+def _require_no_table_options(*given: object) -> None:
+    if any(given):
+        raise typer.BadParameter(
+            "--task, --drop, --keep, --category, --dropout, --weight-decay and --balance are of a "
+            "table: DATA --target COLUMN, without --recipe and --batch-norm"
+        )

@@ -1,0 +1,174 @@
+"""What becomes of each column: a number, a boolean, a category, or nothing."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from stateserve.model import Feature, split_unit
+from training.errors import DataError
+from training.tables.cells import Cells
+
+# A category has an input for each of its most frequent values, up to so many.
+MAX_VALUES = 50
+# A column of more different texts than this share of the rows is free text.
+FREE_TEXT = 0.5
+FEW_TEXTS = 20
+INDEX_NAMES = re.compile(r"|unnamed: \d+|index|row|row_?names|row_?(number|id|no)|no\.?|#|id", re.I)
+ID_NAMES = re.compile(r"(.*[\s_.-])?(id|ids|uuid|guid|key|nr|number|code)|.*[a-z]I[Dd]", re.I)
+LARGEST = 1e30
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as float32 (rows,), NaN where missing; `feature` describes it."""
+
+    feature: Feature
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`decision` says what became of the column called `name`; `column` is None if it is dropped.
+
+    `notes` say what was guessed on the way.
+    """
+
+    name: str
+    decision: str
+    column: Column | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says of columns, by their names in the header."""
+
+    drop: Collection[str] = ()
+    keep: Collection[str] = ()
+    category: Collection[str] = ()
+
+
+def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choices) -> Decided:
+    """Decide about a column. Raises DataError for a number that float32 lacks."""
+    if name in choices.drop:
+        return Decided(name, "dropped: --drop")
+    forced = name in choices.category
+    reason = None if forced else _reason_to_drop(name, cells)
+    if reason and (reason == "empty" or name not in choices.keep):
+        return Decided(name, f"dropped: {reason}")
+    if not name or len(name) > LONGEST_NAME:
+        what = f"the name {name[:40]!r}... is too long" if name else "a column has no name"
+        raise DataError(f"{path}: {what} in the header; change it, or --drop the column")
+    if forced or cells.numbers is None:
+        return _category(name, cells)
+    return _numeric(path, name, cells, cells.numbers, rows)
+
+
+def _reason_to_drop(name: str, cells: Cells) -> str | None:
+    known = ~cells.missing
+    if not known.any():
+        return "empty"
+    texts = cells.texts[known]
+    numbers = None if cells.numbers is None else cells.numbers[known]
+    different = int(texts.nunique() if numbers is None else len(np.unique(numbers)))
+    if different == 1 and known.all():
+        return f"constant, always {str(texts.iloc[0])[:40]!r}"
+    if _counts_rows(name, numbers, known):
+        return "an index, it counts the rows"
+    all_differ = different == len(texts) and len(texts) >= FEW_TEXTS
+    if all_differ and ID_NAMES.fullmatch(name) and (numbers is None or _whole(numbers)):
+        return "an identifier, all values differ"
+    if cells.is_date:
+        return "dates"
+    if numbers is None and different > max(FEW_TEXTS, FREE_TEXT * len(texts)):
+        what = "an identifier, all" if different == len(texts) else f"free text, {different} of"
+        return f"{what} {len(texts)} values differ"
+    return None
+
+
+def _counts_rows(name: str, numbers: np.ndarray | None, known: np.ndarray) -> bool:
+    """Whether the numbers are 0, 1, 2, ... or 1, 2, 3, ..."""
+    if numbers is None or not known.all() or len(numbers) < 3 or numbers[0] not in (0, 1):
+        return False
+    consecutive = bool((np.diff(numbers) == 1).all())
+    return consecutive and INDEX_NAMES.fullmatch(name) is not None
+
+
+def _whole(numbers: np.ndarray) -> bool:
+    return bool((numbers == np.floor(numbers)).all())
+
+
+def require_finite(path: Path, name: str, numbers: np.ndarray, rows: np.ndarray) -> None:
+    """Raise DataError for infinity, and for a number that float32 lacks."""
+    wrong = np.flatnonzero(np.isinf(numbers) | (np.abs(numbers) > LARGEST))
+    if len(wrong):
+        where = f"{path}: column {name!r}, row {rows[wrong[0]]}"
+        raise DataError(f"{where}: {numbers[wrong[0]]} is not a finite float32 number")
+
+
+def _numeric(path: Path, name: str, cells: Cells, exact: np.ndarray, rows: np.ndarray) -> Decided:
+    require_finite(path, name, exact, rows)
+    numbers = exact.astype(np.float32)
+    missing = np.isnan(numbers)
+    title, unit = split_unit(name)
+    about: dict[str, object] = {"name": title, "unit": unit, "missing": bool(missing.any())}
+    if cells.is_boolean:
+        decision, about["kind"] = "boolean", "boolean"
+    else:
+        known = np.sort(numbers[~missing])
+        low, middle, high = (float(str(known[place])) for place in (0, len(known) // 2, -1))
+        about |= {"minimum": low, "maximum": high, "example": middle}
+        decision = "number"
+    notes = [cells.note] if cells.note else []
+    if len(cells.stray):
+        first = cells.stray[0]
+        text = cells.texts.iloc[first]
+        notes.append(
+            f"{len(cells.stray)} cells such as {text[:40]!r} (row {rows[first]}) are no numbers, "
+            "and count as missing"
+        )
+    if missing.any():
+        decision += f", {missing.sum()} missing: the median and an indicator"
+    return Decided(name, decision, Column(Feature.model_validate(about), numbers), notes)
+
+
+def _category(name: str, cells: Cells) -> Decided:
+    texts = cells.texts.mask(pd.Series(cells.missing, index=cells.texts.index))
+    counts = texts.value_counts()
+    if not len(counts):
+        return Decided(name, "dropped: empty")
+    values = [str(value)[:200] for value in counts.index]
+    other = len(values) > MAX_VALUES
+    kept = sorted(values[:MAX_VALUES], key=class_order)
+    places = {value: place for place, value in enumerate(kept)}
+    codes = texts.map(places)
+    if other:
+        codes = codes.where(codes.notna() | texts.isna(), other=len(kept))
+    numbers = codes.to_numpy(dtype=np.float32, na_value=np.nan)
+    missing = int(np.isnan(numbers).sum())
+    decision = f"category of {len(kept)} values"
+    if other:
+        decision = f"category of the {len(kept)} most frequent of {len(values)} values, and others"
+    if missing:
+        decision += f", {missing} missing: a value of their own"
+    feature = Feature(
+        name=split_unit(name)[0],
+        kind="category",
+        values=kept,
+        other=other,
+        missing=missing > 0,
+    )
+    return Decided(name, decision, Column(feature, numbers))
+
+
+def class_order(name: str) -> tuple[bool, float, str]:
+    """Numbers first and by value, so that class "10" follows "9"."""
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name

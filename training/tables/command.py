@@ -1,0 +1,121 @@
+"""A training run of a table, from the file to the model, with what it says on the way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+
+from stateserve.console import PlainConsole
+from stateserve.text import printable
+from training.tables.columns import Choices
+from training.tables.evaluate import evaluate, recalls
+from training.tables.fit import LEVEL, Fit, Fitted
+from training.tables.loop import OnStep
+from training.tables.plan import Options, plans, steps
+from training.tables.save import save
+from training.tables.table import Table, read_table
+from training.tables.target import Task
+
+console = PlainConsole()
+# A run without a terminal prints a line after each of so many parts.
+PARTS = 10
+MOST_CLASSES_SHOWN = 20
+
+
+def train_table(
+    path: Path,
+    target: str,
+    output: Path,
+    choices: Choices,
+    task: Task | None,
+    options: Options,
+    dry_run: bool,
+) -> None:
+    """Read, train, report and write. Raises DataError, CheckpointError or OSError."""
+    table = read_table(path, target, choices, task)
+    announce(table)
+    rows = len(table.rows)
+    if dry_run:
+        console.print(f"dry run: nothing is trained; it would write {output}")
+        return
+    every = plans(round(rows * (1 - options.test_size)), options)
+    with _progress(steps(round(rows * (1 - options.test_size)), every)) as on_step:
+        fitted = Fit(table, options, on_step).run()
+    metrics = evaluate(fitted, table)
+    report(fitted, table, metrics)
+    written = save(fitted, table, options, metrics, output)
+    console.print(f"wrote {written}; serve it: stateserve serve --model {written}")
+
+
+def announce(table: Table) -> None:
+    """Print what was decided about the columns."""
+    target = table.target
+    grid = Grid("column", "decision", box=None, pad_edge=False)
+    for each in table.decided:
+        grid.add_row(printable(each.name), printable(each.decision))
+    console.print(grid)
+    for note in table.notes:
+        console.print(f"note: {printable(note)}")
+    what = f"{len(target.classes)} classes" if target.classes else "a number"
+    console.print(
+        f"{table.source}: {len(table.rows)} rows, {len(table.features)} columns; "
+        f"target {printable(target.name)}: {what}"
+    )
+
+
+def report(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
+    """Print the network and its figures on the test rows."""
+    plan, test = fitted.plan, len(fitted.parts.test)
+    if fitted.interrupted:
+        console.print("interrupted: the best network so far is kept")
+    if len(fitted.trials) > 1:
+        losses = ", ".join(
+            f"{_shape(trial.plan.hidden)} {trial.loss:.4f}" for trial in fitted.trials
+        )
+        console.print(f"loss on {fitted.held_out} held-out rows: {losses}")
+    console.print(f"network: {_shape(plan.hidden)}")
+    if not table.target.classes:
+        console.print(
+            f"on {test} test rows: R2 {metrics.get('test_r2', float('nan')):.4f}, "
+            f"root mean squared error {metrics['test_rmse']:.4g} "
+            f"({metrics['test_rmse_of_the_mean']:.4g} for the mean); the {LEVEL:.0%} interval "
+            f"from {fitted.held_out} held-out rows has "
+            f"{metrics['test_share_in_the_interval']:.1%} of them"
+        )
+        return
+    console.print(
+        f"on {test} test rows: accuracy {metrics['test_accuracy']:.4f} "
+        f"({metrics['test_share_of_the_most_frequent_class']:.4f} for the most frequent class), "
+        f"loss {metrics['test_loss']:.4f}"
+    )
+    for name, recall, support in recalls(fitted, table)[:MOST_CLASSES_SHOWN]:
+        shown = f"{recall:.3f}" if support else "unknown"
+        console.print(f"  {printable(name)}: recall {shown} of {support}")
+
+
+def _shape(hidden: tuple[int, ...]) -> str:
+    return f"hidden layers {', '.join(map(str, hidden))}" if hidden else "linear"
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[OnStep]:
+    """A bar with the remaining time on a terminal; in a pipe, a line for each tenth."""
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")),
+        *(TimeElapsedColumn(), TextColumn("remaining"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("training", total=total)
+        done = 0
+
+        def advance(steps: int, note: str) -> None:
+            nonlocal done
+            before, done = done, done + steps
+            if not bar.disable:
+                bar.update(task, advance=steps, description=note or "training")
+            elif done * PARTS // total > before * PARTS // total:
+                console.print(f"trained {min(100, 100 * done // total)} %")
+
+        yield advance

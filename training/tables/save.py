@@ -1,0 +1,76 @@
+"""Write a trained network with its card."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stateserve.model import ColumnRecord, TableRecord, save_model
+from training.tables.fit import LEVEL, Fitted
+from training.tables.plan import Options
+from training.tables.table import Table
+
+EXAMPLE_ROWS = 3
+MOST_NOTES = 100
+
+
+def save(
+    fitted: Fitted, table: Table, options: Options, metrics: dict[str, float], path: Path
+) -> Path:
+    """Write state, card and golden outputs to `path`. Raises CheckpointError or OSError."""
+    target, plan = table.target, fitted.plan
+    hyperparameters: dict[str, bool | int | float | str] = {
+        "seed": options.seed,
+        "hidden": ",".join(map(str, plan.hidden)),
+        "parts_of_ranges": plan.parts,
+        "dropout": plan.dropout,
+        "weight_decay": plan.weight_decay,
+        "epochs": plan.epochs,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "optimizer": "AdamW",
+        "loss": "cross_entropy" if target.classes else "mse_loss",
+        "class_weights": options.balance,
+        "held_out_rows": fitted.held_out,
+        "test_size": options.test_size,
+    }
+    if not target.classes:
+        hyperparameters["interval_level"] = LEVEL
+    units = {"value": target.unit or "", "interval": target.unit or ""}
+    return save_model(
+        fitted.module,
+        _example(table.rows[fitted.parts.train]),
+        path,
+        classes=target.classes or None,
+        features=table.features,
+        units=None if target.classes else units,
+        dataset=table.source,
+        hyperparameters=hyperparameters,
+        metrics=metrics,
+        table=_record(fitted, table),
+    )
+
+
+def _record(fitted: Fitted, table: Table) -> TableRecord:
+    notes = [note[:1000] for note in table.notes]
+    more = len(notes) - MOST_NOTES
+    if more > 0:
+        notes[MOST_NOTES - 1 :] = [f"and {more + 1} more notes"]
+    return TableRecord(
+        target=table.target.name,
+        task=table.target.task,
+        rows=len(table.rows),
+        train_rows=len(fitted.parts.train),
+        validation_rows=len(fitted.parts.validation),
+        test_rows=len(fitted.parts.test),
+        columns=[
+            ColumnRecord(name=each.name[:1000], decision=each.decision[:1000])
+            for each in table.decided
+        ],
+        notes=notes,
+    )
+
+
+def _example(rows: np.ndarray) -> np.ndarray:
+    """Rows with few missing values, as examples and golden inputs."""
+    order = np.argsort(np.isnan(rows).sum(axis=1), kind="stable")
+    return rows[order[:EXAMPLE_ROWS]].copy()

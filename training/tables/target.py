@@ -1,0 +1,114 @@
+"""The target column: classes, or values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from stateserve.model import split_unit
+from training.errors import DataError
+from training.tables.cells import Cells
+from training.tables.columns import class_order, require_finite
+
+Task = Literal["classes", "values"]
+# Whole numbers are classes if they are so few, each with so many rows in the mean.
+MOST_NUMBERS = 20
+ROWS_OF_EACH = 3
+MOST_CLASSES = 1000
+# A class with a smaller share is rare.
+RARE = 0.1
+
+
+@dataclass(frozen=True)
+class Target:
+    """`values` int64 (rows,) indices of `classes`, or float32 (rows,) numbers; `rows` int64 are
+    the places in the table of the rows that have a target."""
+
+    name: str
+    unit: str | None
+    task: Task
+    values: np.ndarray
+    rows: np.ndarray
+    classes: list[str]
+    notes: list[str]
+
+
+def read_target(
+    path: Path, name: str, cells: Cells, file_rows: np.ndarray, task: Task | None
+) -> Target:
+    """Read the target of each row; rows without one are left out. Raises DataError."""
+    rows = np.flatnonzero(~cells.missing)
+    notes = []
+    if left := len(cells.texts) - len(rows):
+        first = file_rows[np.flatnonzero(cells.missing)[0]]
+        notes.append(f"{left} rows without a target, such as row {first}, are left out")
+    if not len(rows):
+        raise DataError(f"{path}: column {name!r}, the target, is empty")
+    if (task or _guess(cells, rows)) == "values":
+        return _values(path, name, cells, rows, notes, file_rows)
+    return _classes(path, name, cells, rows, notes, file_rows)
+
+
+def _guess(cells: Cells, rows: np.ndarray) -> Task:
+    if cells.numbers is None or cells.is_boolean:
+        return "classes"
+    numbers = cells.numbers[rows]
+    few = len(np.unique(numbers)) <= min(MOST_NUMBERS, len(numbers) / ROWS_OF_EACH)
+    return "classes" if few and bool((numbers == np.floor(numbers)).all()) else "values"
+
+
+def _values(
+    path: Path, name: str, cells: Cells, rows: np.ndarray, notes: list[str], file_rows: np.ndarray
+) -> Target:
+    if cells.numbers is None:
+        text = cells.texts.iloc[rows[0]]
+        where = f"{path}: column {name!r}, row {file_rows[rows[0]]}"
+        raise DataError(f"{where}: {text!r} is no number; --task classes takes texts")
+    numbers = cells.numbers[rows]
+    require_finite(path, name, numbers, file_rows[rows])
+    if len(np.unique(numbers)) == 1:
+        raise DataError(f"{path}: column {name!r} has only one value, {numbers[0]:g}")
+    title, unit = split_unit(name)
+    return Target(title, unit, "values", numbers.astype(np.float32), rows, [], notes)
+
+
+def _classes(
+    path: Path, name: str, cells: Cells, rows: np.ndarray, notes: list[str], file_rows: np.ndarray
+) -> Target:
+    texts = cells.texts.iloc[rows]
+    if cells.numbers is not None and not cells.is_boolean:
+        # 1 and 1.0 are one class.
+        texts = pd.Series([f"{number:g}" for number in cells.numbers[rows]], dtype="str")
+    counts = texts.value_counts()
+    if len(counts) == 1:
+        raise DataError(f"{path}: column {name!r} has only one class, {counts.index[0]!r}")
+    lonely = counts.index[counts < 2]
+    if len(lonely) > len(counts) / 2 or len(counts) > MOST_CLASSES:
+        raise DataError(
+            f"{path}: column {name!r} has {len(counts)} different texts in {len(texts)} rows: "
+            "these are no classes"
+        )
+    if len(lonely):
+        place = int(np.flatnonzero((texts == lonely[0]).to_numpy())[0])
+        notes.append(
+            f"class {lonely[0]!r} has only row {file_rows[rows[place]]}"
+            + (f", and {len(lonely) - 1} more have one row" if len(lonely) > 1 else "")
+            + ": left out, since training and test need one each"
+        )
+        few = texts.isin(lonely).to_numpy(dtype=bool)
+        texts, rows, counts = texts[~few], rows[~few], counts.drop(lonely)
+    if len(counts) < 2:
+        raise DataError(f"{path}: column {name!r} has only one class with more than one row")
+    share = counts.iloc[-1] / len(texts)
+    if share < RARE / len(counts) * 2:
+        notes.append(
+            f"class {counts.index[-1]!r} is rare: {counts.iloc[-1]} rows, {share:.1%}; "
+            "--balance makes each class count the same in training"
+        )
+    classes = sorted(map(str, counts.index), key=class_order)
+    places = {label: place for place, label in enumerate(classes)}
+    labels = texts.map(places).to_numpy(dtype=np.int64)
+    title, unit = split_unit(name)
+    return Target(title, unit, "classes", labels, rows, classes, notes)
