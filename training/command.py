@@ -77,7 +77,7 @@ def train(
         raise typer.BadParameter("DATA and --data are the same; give one")
     path = file or data
     if (path is None) != (target is None):
-        raise typer.BadParameter("DATA and --target go together")
+        raise typer.BadParameter("--data and --target go together (DATA is the same as --data)")
     layers = _layers(hidden)
     if path is not None and target is not None and not (recipe or batch_norm):
         options = Options(

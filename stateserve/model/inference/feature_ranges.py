@@ -36,7 +36,7 @@ def with_ranges(signature: Signature, rows: Mapping[str, Array]) -> tuple[Signat
 
 def _ranged(given: Input, example: Array) -> list[Feature]:
     return [
-        feature if feature.range else _with_range(feature, column)
+        _with_range(feature, column) if feature.kind == "number" and not feature.range else feature
         for feature, column in zip(given.features or (), example.T, strict=True)
     ]
 
