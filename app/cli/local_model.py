@@ -23,8 +23,6 @@ from stateserve.client import Details, Instance, Prediction, decode_any, encode_
 from stateserve.model import AnyCard, LoadOptions, Predictor, TensorModel, card_path, load_model
 from stateserve.text import printable
 
-SUFFIXES = (*CODECS, ".pt2")
-
 
 class LocalModel:
     """A checkpoint with its card, or the folder of a packed model."""
@@ -70,7 +68,7 @@ def _checkpoint_in(path: Path) -> Path:
     """The checkpoint of a packed folder; another path as it is. Raises InvalidInput."""
     if not path.is_dir():
         return path
-    files = [each for each in path.iterdir() if each.suffix in SUFFIXES]
+    files = [each for each in path.iterdir() if each.suffix in CODECS]
     found = [each for each in files if card_path(each).is_file() and each.is_file()]
     if len(found) != 1:
         raise InvalidInput(f"{path}: {len(found)} models with a card; name one checkpoint")

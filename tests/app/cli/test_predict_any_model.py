@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from stateserve.model import Feature, ImageInput, Input, Output, TensorModel
 from tests.app.cli.conftest import Run
 from tests.process import Process
+from tests.programs import small_archive
 from tests.project import IRIS, SETOSA
 from tests.tensor_models import lenet, model_of, save_models, two_inputs
 
@@ -136,6 +137,16 @@ def test_an_input_that_does_not_fit_is_one_line(run: Run, arguments: tuple[str, 
     code, _ = run("predict", "--model", model, "--allow-code", *others)
     assert REFUSED[arguments] in str(code)
     assert "\n" not in str(code)
+
+
+def test_a_packed_program_needs_no_permission(run: Run) -> None:
+    Path("small.pt2").write_bytes(small_archive())
+    code, _ = run("pack", "small.pt2", "--output", "small/1")
+    assert code == 0
+    np.save("x.npy", np.ones((1, 4), "f4"))
+    code, out = run("predict", "--model", "small/1", "x.npy", "--json")
+    assert code == 0
+    assert json.loads(out)["model"]["name"] == "small"
 
 
 def test_the_file_of_a_class_runs_only_with_permission(run: Run) -> None:
