@@ -1,5 +1,6 @@
 """The command inspect and its options."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -88,7 +89,8 @@ def inspect(
     else:
         show(view, stats=stats)
     if not checkpoint.states and key is None:
-        # Its error says why there is none.
+        # Its error says why there is none, below what was shown.
+        sys.stdout.flush()
         checkpoint.state()
 
 
