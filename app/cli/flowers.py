@@ -7,11 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.errors import InvalidInput
 from stateserve.client import Instance
 from stateserve.model import Feature
+from stateserve.text import shortest
 
 # The options of `stateserve predict` itself (app/cli/predict.py).
 OWN_OPTIONS = {
@@ -19,11 +20,16 @@ OWN_OPTIONS = {
     *("--log-probabilities", "--calibrated", "--out-of-distribution", "--top", "--allow-code"),
 }
 
+# A cell of a table with one of these has no value, as in training.
+MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "#null!"}
+MOST_LISTED = 20
+
 
 def read_options(arguments: list[str], features: list[Feature]) -> Instance:
     """Parse `--sepal-length 5.1` or `--sepal_length=5.1` for each feature. Raises InvalidInput."""
     names = _options(features)
-    flower: dict[str, float] = {}
+    by_name = {feature.name: feature for feature in features}
+    flower: dict[str, Any] = {}
     left = list(arguments)
     while left:
         option, equals, text = left.pop(0).partition("=")
@@ -34,7 +40,8 @@ def read_options(arguments: list[str], features: list[Feature]) -> Instance:
             raise InvalidInput(f"{option} stands twice")
         if not equals and not left:
             raise InvalidInput(f"{option} needs a number")
-        flower[name] = _number(text if equals else left.pop(0), option)
+        cell = text if equals else left.pop(0)
+        flower[name] = _value(by_name[name], cell, option)
     if alone := [each.name for each in features if each.name not in names.values()]:
         raise InvalidInput(f"no option for {', '.join(alone)}; a CSV file in their place does")
     if missing := [option for option, name in names.items() if name not in flower]:
@@ -78,19 +85,20 @@ def read_table(path: Path, features: list[Feature], classes: list[str]) -> Table
         raise InvalidInput(f"{path}: the file is empty")
     names = _columns(path, header, features, scored=bool(classes))
     columns = [cell.strip() for cell in header]
+    by_name = {feature.name: feature for feature in features}
     flowers: list[Instance] = []
     labels: list[str] = []
     for row, cells in rows:
         if len(cells) != len(names):
             found = f"{len(cells)} cells for {len(names)} columns"
             raise InvalidInput(f"{path}: row {row}: {found}")
-        flower: dict[str, float] = {}
+        flower: dict[str, Any] = {}
         for name, column, cell in zip(names, columns, cells, strict=True):
             where = f"{path}: column {name or column!r}, row {row}"
             if name is None:
                 labels.append(_label(cell, classes, where))
             else:
-                flower[name] = _number(cell, where)
+                flower[name] = _value(by_name[name], cell, where)
         flowers.append(flower)
     if not flowers:
         raise InvalidInput(f"{path}: no rows below the header")
@@ -144,6 +152,33 @@ def _label(text: str, classes: list[str], where: str) -> str:
         what = f"{text!r} is no class of the model" if label else "missing value"
         raise InvalidInput(f"{where}: {what}; the classes are {', '.join(classes)}")
     return label
+
+
+def cell_text(value: Any) -> str:
+    """A value of an instance as it is shown; a missing one is empty."""
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, str | bool) else shortest(value)
+
+
+def _value(feature: Feature, text: str, where: str) -> Any:
+    """The JSON value of a cell. Raises InvalidInput."""
+    cell = text.strip()
+    if feature.missing and cell.lower() in MISSING:
+        return None
+    if feature.kind == "number":
+        return _number(text, where)
+    if not cell:
+        raise InvalidInput(f"{where}: missing value")
+    if feature.kind == "boolean":
+        if cell.lower() not in ("true", "false"):
+            raise InvalidInput(f"{where}: {text!r} is not true or false")
+        return cell.lower() == "true"
+    values = feature.values or []
+    if cell not in values and not feature.other:
+        known = ", ".join(values[:MOST_LISTED]) + (", ..." if values[MOST_LISTED:] else "")
+        raise InvalidInput(f"{where}: {text!r} is none of {known}")
+    return cell
 
 
 def _number(text: str, where: str) -> float:

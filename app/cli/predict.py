@@ -12,7 +12,7 @@ from app.cli.output import AsJson, short, warn
 from app.cli.sources import Source, open_source
 from app.errors import InvalidInput
 from stateserve.errors import StateserveError
-from stateserve.text import printable_json, shortest
+from stateserve.text import printable_json
 
 if TYPE_CHECKING:
     from stateserve.client import Details, Prediction
@@ -87,7 +87,7 @@ def predict(
 
 
 def _ask(source: Source, arguments: list[str], details: "Details") -> Answers:
-    from app.cli.flowers import Table, read_options, read_table
+    from app.cli.flowers import Table, cell_text, read_options, read_table
 
     if not arguments or arguments[0].startswith("-"):
         features, _ = _columns(source.card())
@@ -96,7 +96,7 @@ def _ask(source: Source, arguments: list[str], details: "Details") -> Answers:
     files = [Path(each) for each in arguments]
     if len(files) == 1 and media_type_of(files[0]) is None:
         rows = read_table(files[0], *_columns(source.card()))
-        given = [{name: shortest(each) for name, each in row.items()} for row in rows.flowers]
+        given = [{name: cell_text(each) for name, each in row.items()} for row in rows.flowers]
         return Answers(given, source.predict(rows.flowers, **details), rows.labels)
     return _ask_files(source, files, details)
 
