@@ -13,6 +13,8 @@ MODULES = [
     path
     for top in ("app", "stateserve", "training", "benchmarks")
     for path in sorted((ROOT / top).rglob("*.py"))
+    # Not the environments of other servers.
+    if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
 ]
 CONTRACTS = [path for path in MODULES if path.name == "__init__.py"]
 FOLDERS = sorted({path.parent for path in [*MODULES, *(ROOT / "app" / "page").rglob("*.js")]})

@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.api.problems import status_of
 from app.api.service import Service
+from app.errors import SettingsError
 from app.monitor import Metrics, ModelMetrics, ModelSpans, RolloutCounts, open_prediction_log
 from app.monitor.prediction_log import PredictionLog, PredictionRecorder, TensorRecorder
 from app.predict import (
@@ -23,7 +24,7 @@ from app.predict import (
     TensorPrediction,
 )
 from app.registry import Registry, Repository, load_options, require_targets, rollout_of, take_turn
-from app.settings import Settings, VersionPolicy
+from app.settings import Settings, VersionPolicy, variable
 from stateserve.model import Predictor, TensorModel
 
 if TYPE_CHECKING:
@@ -46,8 +47,26 @@ def load_service(
     repository, options = Repository.of(settings), partial(load_options, settings)
     registry = Registry(repository, build, metrics, policy, targets, rollout, turn, options)
     registry.load_all()
+    _choose_default(settings, registry)
     require_targets(settings, registry)
     return Service(settings, metrics, registry, build.large, log)
+
+
+def _choose_default(settings: Settings, registry: Registry) -> None:
+    """The only model of a folder is the default one, if the settings name none.
+
+    Raises SettingsError.
+    """
+    if settings.models is None or "model" in settings.model_fields_set:
+        return
+    names = sorted({status.name for status in registry.statuses()})
+    if not names:
+        raise SettingsError(f"{settings.models}: no model; one is NAME/VERSION/model.pth in it")
+    if len(names) == 1:
+        registry.repository.default = names[0]
+    elif registry.repository.default not in names:
+        listed = ", ".join(names)
+        raise SettingsError(f"setting {variable('model')}: which is the default? There is {listed}")
 
 
 class _Build:

@@ -4,13 +4,13 @@ import { RequestQueue } from "./data/request_queue.js";
 import { part, partOf } from "./draw/element.js";
 import { short } from "./draw/number_text.js";
 import { DifferenceView } from "./panels/difference.js";
-import { HeatmapView } from "./panels/heatmap_view.js";
-import { JsonInput } from "./panels/json_input.js";
-import { LayersView } from "./panels/layers.js";
 import { MonitoringView } from "./panels/monitoring.js";
-import { PictureInput, pictureOf } from "./panels/picture_input.js";
 import { PredictionView } from "./panels/prediction.js";
 import { StateBrowser } from "./panels/state.js";
+import { HeatmapView } from "./panels/tensors/heatmap_view.js";
+import { JsonInput } from "./panels/tensors/json_input.js";
+import { LayersView } from "./panels/tensors/layers.js";
+import { PictureInput, pictureOf } from "./panels/tensors/picture_input.js";
 import { introduce, showFailure } from "./version_page.js";
 
 /**

@@ -148,8 +148,13 @@ class Listing:
 
     def report_near_misses(self, entries: list[Path]) -> None:
         """Report files that look like a checkpoint or a card but are not served."""
-        stems = {path.stem for path in _files(entries)}
+        checkpoints = _files(entries)
+        stems = {path.stem for path in checkpoints}
+        # Such as the ONNX graph of a model.
+        named = {each for path in checkpoints for each in self.cards.of(path)}
         for path in entries:
+            if path in named:
+                continue
             if _is_near_miss(path):
                 self.report(path, f"no suffix that is served ({_SUFFIXES})")
             elif path.suffix == CARD_SUFFIX and path.stem not in stems:
@@ -218,7 +223,8 @@ def _scan_model(folder: Path, listing: Listing) -> None:
             listing.add(folder.name, inner.name, checkpoints)
         elif is_version(inner.name):
             listing.report(inner, f"no checkpoint in it ({_SUFFIXES})")
-    if not entries:
+    # A hidden entry is a model that is being written.
+    if not any(folder.iterdir()):
         listing.report(folder, "no version in it; one lies in NAME/VERSION/")
 
 

@@ -71,7 +71,9 @@ class Hints:
         fitting = [each for each in with_units if each.shape[1:] == [count] and count > 1]
         if not fitting:
             found = ", ".join(f"{each.name} {each.shape}" for each in outputs)
-            raise ValueError(f"{count} classes name no axis of the outputs, which are {found}")
+            raise ValueError(
+                f"{count} classes need an output of shape [rows, {count}]; the outputs are {found}"
+            )
         chosen = fitting[0]
         kind = chosen.kind if chosen.kind in CLASS_KINDS else "logits"
         named = made(

@@ -100,5 +100,5 @@ def _require_hash(path: Path, state: Mapping[str, Tensor], card: ModelCard) -> N
     if (found := state_sha256(state)) != card.state_sha256:
         raise CardMismatch(
             f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
-            f"but {path.name} holds state {found[:12]}"
+            f"but {path.name} holds state {found[:12]}; pack the new state as the next version"
         )

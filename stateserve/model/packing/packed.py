@@ -51,7 +51,8 @@ class Packed:
         """The command that serves it."""
         folder = self.state.parent
         versioned = folder.name.isdecimal() and folder.parent.name
-        what = f"--models {folder.parent.parent}" if versioned else f"--model {self.state}"
+        models = f"--models {folder.parent.parent} --model {folder.parent.name}"
+        what = models if versioned else f"--model {self.state}"
         allowed = " --allow-code" if isinstance(self.card.code, UserClass) else ""
         return f"stateserve serve {what}{allowed}"
 

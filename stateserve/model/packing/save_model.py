@@ -25,6 +25,8 @@ from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place
 from stateserve.model.tensor_model import require_close
 
+SAME_MODULE = "give the arguments of its class as kwargs, or save a program: program=True"
+
 
 def save_model(
     module: nn.Module,
@@ -79,7 +81,10 @@ def save_model(
             opened = open_code(code, kwargs or {})
         else:
             opened = LiveModule(live) if program else _code_of(module, kwargs)
-        packing = Packing(opened, state, example_inputs, hints)
+        try:
+            packing = Packing(opened, state, example_inputs, hints)
+        except StateMismatch as error:
+            raise StateMismatch(f"{error}; {SAME_MODULE}") from None
         if program:
             packing.export(Path(place.state).stem)
         if onnx:
@@ -154,5 +159,5 @@ def _require_same_outputs(live: nn.Module, found: Inferred) -> None:
         except (ForwardFailed, CardMismatch) as error:
             raise CardMismatch(
                 f"the module as made again from its code differs from the given one: {error}; "
-                "give the arguments of its class as kwargs, or save a program: program=True"
+                f"{SAME_MODULE}"
             ) from None

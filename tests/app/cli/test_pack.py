@@ -47,7 +47,7 @@ def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) ->
         "x is float32 as the module's parameters; the example is float64",
         "the example has no batch axis; one was put in front",
         "wrote models/digits/1: nets.py, model.golden.safetensors, model.pth, model.json",
-        "to serve it: stateserve serve --models models --allow-code",
+        "to serve it: stateserve serve --models models --model digits --allow-code",
         "imported",
         "imported",
     ]
@@ -63,7 +63,7 @@ def test_json_is_the_only_output_of_a_file_that_prints(
     code, out = pack(run, "--json", "--name", "Digits", "--units", "V")
     assert code == 0
     content = json.loads(out[: out.index("imported")])
-    assert content["serve"] == "stateserve serve --models models --allow-code"
+    assert content["serve"] == "stateserve serve --models models --model digits --allow-code"
     assert content["inputs"] == [
         {"name": "x", "dtype": "float32", "shape": [-1, 1, 8, 8], "finite": True}
     ]
@@ -111,7 +111,7 @@ def test_a_program_is_packed_and_takes_other_lengths(run: Run) -> None:
         "pack", "text.py", "text.pth", *arguments, *prefix, *tokens, *OUTPUT, "--program"
     )
     assert code == 0
-    assert "to serve it: stateserve serve --models models\n" in out
+    assert "to serve it: stateserve serve --models models --model digits\n" in out
     Path("text.py").unlink()
     model = packed()
     assert model.signature.lines[0] == "input ids int64 [-1, -1]"
@@ -131,7 +131,10 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("--image", '{"mode": "X"}'): "image: mode: Input should be 'L', 'RGB' or 'RGBA'",
     ("--image", '{"mode": "RGB"}'): "lenet.pth: x: the image gives [3, -1, -1], not [1, 8, 8]",
     ("--image", '{"y": {"mode": "L"}}'): "image: no 'y'; the names are x",
-    ("--classes", "a,b"): "lenet.pth: 2 classes name no axis of the outputs, which are output",
+    (
+        "--classes",
+        "a,b",
+    ): "lenet.pth: 2 classes need an output of shape [rows, 2]; the outputs are",
     ("--classes", "nowhere.txt"): "nowhere.txt: No such file",
     ("--dynamic", "x"): "--dynamic: 'x' is not INPUT:AXIS, such as ids:1",
     ("--dynamic", "x:1"): "lenet.pth: dynamic: the forward takes no other length",

@@ -166,7 +166,7 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
     (*SERVE, "--kwargs", "[]"): (InvalidInput, "STATESERVE_KWARGS: .*not a JSON object"),
     (*SERVE, "--kwargs", "{"): (InvalidInput, "STATESERVE_KWARGS: .*not JSON"),
     (*SERVE, "--kwargs", '{"n": 1}'): (CodeFailed, "no argument 'n'"),
-    (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes name no axis"),
+    (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes need an output of shape"),
     ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),
 }
 

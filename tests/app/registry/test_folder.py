@@ -1,16 +1,20 @@
 """The content of a folder with real files: models, versions, and misplaced files."""
 
+import json
 import os
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.registry.folder import Candidate, Repository
 from app.settings.settings import Settings
+from stateserve import save_model as pack_model
 from stateserve.errors import UnreadableCheckpoint
 from tests.checkpoints import save_model
+from tests.lenet import LeNet
 
 
 def scan(folder: Path) -> dict[str, dict[str, str]]:
@@ -207,3 +211,15 @@ def test_with_a_folder_the_model_setting_names_the_default(tmp_path: Path, model
 def test_a_folder_that_is_not_there_is_an_error_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UnreadableCheckpoint, match=r"nowhere: No such file or directory"):
         Repository(tmp_path / "nowhere", "iris").scan()
+
+
+def test_a_graph_that_a_card_names_is_not_out_of_place(tmp_path: Path) -> None:
+    path = pack_model(LeNet(), torch.rand(3, 1, 8, 8), tmp_path / "digits/1")
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["onnx"] = {"file": "model.onnx", "sha256": "0" * 64}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    path.with_suffix(".onnx").touch()
+    assert Repository(tmp_path, "digits").scan().not_served == []
+    (tmp_path / "digits/1/other.onnx").touch()
+    [line] = Repository(tmp_path, "digits").scan().not_served
+    assert "other.onnx" in line

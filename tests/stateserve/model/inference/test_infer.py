@@ -268,7 +268,7 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     "the example x has no elements": (forward(lambda x: x), X[:0], Hints()),
     "the example has no array": (forward(lambda x: x), {}, Hints()),
     "an array of <U1, not of numbers": (forward(lambda x: x), np.array(["a"]), Hints()),
-    "3 classes name no axis of the outputs, which are output": (
+    "3 classes need an output of shape": (
         forward(lambda x: x),
         X,
         Hints(classes=["a", "b", "c"]),

@@ -1,9 +1,9 @@
 /** The layers of any module: types, numbers of elements, and output shapes for one instance. */
 
-import { element, part, partOf, reveal } from "../draw/element.js";
-import { table } from "../draw/table.js";
+import { element, part, partOf, reveal } from "../../draw/element.js";
+import { table } from "../../draw/table.js";
 
-/** @import { Layer, Model } from "../data/answers.js" */
+/** @import { Layer, Model } from "../../data/answers.js" */
 
 const MOST = 200;
 

@@ -1,9 +1,9 @@
 /** A picture as the input: from a file, dropped, pasted, or drawn on a pad. */
 
-import { instanceOf, part, partOf } from "../draw/element.js";
-import { pixelsOf } from "../draw/pixels.js";
+import { instanceOf, part, partOf } from "../../draw/element.js";
+import { pixelsOf } from "../../draw/pixels.js";
 
-/** @import { Input, Model } from "../data/answers.js" */
+/** @import { Input, Model } from "../../data/answers.js" */
 
 const PEN_WIDTH = 20;
 const PAD = { width: 280, height: 280 };

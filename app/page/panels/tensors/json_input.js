@@ -1,9 +1,9 @@
 /** The input as JSON, with a valid example. */
 
-import { part, partOf } from "../draw/element.js";
+import { part, partOf } from "../../draw/element.js";
 
-/** @import { Model } from "../data/answers.js" */
-/** @import { Input } from "../data/api.js" */
+/** @import { Model } from "../../data/answers.js" */
+/** @import { Input } from "../../data/api.js" */
 
 /** The button dispatches "predict". */
 export class JsonInput extends EventTarget {

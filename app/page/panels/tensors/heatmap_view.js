@@ -1,9 +1,9 @@
 /** The pixels of a picture that mattered for the answer, as the service draws them. */
 
-import { RequestQueue, sparing } from "../data/request_queue.js";
-import { instanceOf, part, partOf } from "../draw/element.js";
+import { RequestQueue, sparing } from "../../data/request_queue.js";
+import { instanceOf, part, partOf } from "../../draw/element.js";
 
-/** @import { Api } from "../data/api.js" */
+/** @import { Api } from "../../data/api.js" */
 
 export class HeatmapView {
   #wanted = partOf(HTMLInputElement, "picture-explain");

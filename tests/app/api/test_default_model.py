@@ -1,0 +1,37 @@
+"""The default model of a folder: the only one, or the one that the settings name."""
+
+from pathlib import Path
+
+import pytest
+
+from app.errors import ModelNotFound, SettingsError
+from app.settings.settings import Settings
+from tests.checkpoints import save_model
+from tests.service import open_client
+
+pytestmark = pytest.mark.anyio
+
+
+async def default_of(**settings: object) -> str:
+    async with open_client(Settings(**settings)) as client:
+        return str((await client.get("/models")).json()["default"])
+
+
+async def test_the_only_model_of_a_folder_is_the_default(tmp_path: Path) -> None:
+    save_model(tmp_path / "wine/1/x.pth")
+    assert await default_of(models=tmp_path) == "wine"
+
+
+async def test_of_several_models_one_is_named(tmp_path: Path) -> None:
+    save_model(tmp_path / "wine/1/x.pth")
+    save_model(tmp_path / "insects.pth")
+    with pytest.raises(SettingsError, match=r"MODEL: which is the default\? .* insects, wine"):
+        await default_of(models=tmp_path)
+    assert await default_of(models=tmp_path, model="insects") == "insects"
+    with pytest.raises(ModelNotFound, match="no model 'insect'; did you mean insects"):
+        await default_of(models=tmp_path, model="insect")
+
+
+async def test_a_folder_without_models_says_where_one_lies(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"no model; one is NAME/VERSION/model\.pth in it"):
+        await default_of(models=tmp_path)
