@@ -11,7 +11,9 @@ from stateserve.checkpoint.dtypes import DTYPES, DType
 from stateserve.checkpoint.storage import Storage
 from stateserve.errors import StateMismatch
 
+# NumPy's limits: of axes, and of bytes, with elements of at most 16 bytes.
 MAX_DIMENSIONS = 64
+MAX_ELEMENTS = 2**59
 
 
 class LazyTensor:
@@ -27,18 +29,26 @@ class LazyTensor:
         shape: Sequence[int],
         strides: Sequence[int] | None = None,
         offset: int = 0,
+        *,
+        columns_first: bool = False,
     ) -> None:
-        """Raises ValueError for a view that is not within its storage."""
+        """Without `strides` the elements lie in row-major order, or in column-major order.
+
+        Raises ValueError for a shape that is none, or a view that is not within its storage.
+        """
         self.storage, self.dtype, self.offset = storage, dtype, offset
-        self.shape = tuple(shape)
-        _require_counts(self.shape, "shape")
-        self.strides = row_major(self.shape) if strides is None else tuple(strides)
+        self.shape = checked_shape(shape)
+        if strides is not None:
+            self.strides = _counts(strides, "strides")
+        elif columns_first:
+            self.strides = row_major(self.shape[::-1])[::-1]
+        else:
+            self.strides = row_major(self.shape)
         self._require_within()
 
     def _require_within(self) -> None:
-        _require_counts(self.strides, "strides")
-        _require_counts((self.offset,), "offset")
-        if not len(self.strides) == len(self.shape) <= MAX_DIMENSIONS:
+        _counts((self.offset,), "offset")
+        if len(self.strides) != len(self.shape):
             raise ValueError("not a tensor: shape and strides of different lengths")
         if self.dtype in DTYPES and self.size and self.extent()[1] > self.storage.nbytes:
             raise ValueError(
@@ -144,10 +154,28 @@ def row_major(shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def _require_counts(numbers: Sequence[object], what: str) -> None:
+def checked_shape(shape: object) -> tuple[int, ...]:
+    """The shape as a tuple. Raises ValueError for one that NumPy would refuse, also without data.
+
+    Every reader takes the shapes of files through this function, before any product or text of
+    them is made: a product of thousands of large numbers takes quadratic time.
+    """
+    found = _counts(shape, "shape")
+    if math.prod(max(1, length) for length in found) > MAX_ELEMENTS:
+        raise ValueError("not a tensor: its shape has more than 2**59 elements")
+    return found
+
+
+def _counts(numbers: object, what: str) -> tuple[int, ...]:
     # Checked by type, since they are from a pickle, where a bool or a list may take their place.
-    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
+    if type(numbers) not in (tuple, list):
+        raise ValueError(f"not a tensor: its {what} is no list of numbers")
+    found: tuple[Any, ...] = tuple(numbers)  # type: ignore[arg-type]
+    if len(found) > MAX_DIMENSIONS:
+        raise ValueError(f"not a tensor: its {what} has more than {MAX_DIMENSIONS} axes")
+    if not all(type(number) is int and 0 <= number < 2**63 for number in found):
         raise ValueError(f"not a tensor: its {what} has a number below 0 or above 2**63")
+    return found
 
 
 def array_chunks(array: NDArray[Any], elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:

@@ -12,8 +12,10 @@ from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Opaque
 from stateserve.checkpoint.sources import Memory, Source
 from stateserve.checkpoint.storage import Storage
-from stateserve.checkpoint.tensors import LazyTensor, row_major
+from stateserve.checkpoint.tensors import LazyTensor, checked_shape
+from stateserve.text import printable
 
+MAX_NAME = 50
 _NUMBER = re.compile(r"[<>=|]?[biufc]\d{1,2}")
 
 
@@ -21,7 +23,9 @@ class PickledDtype:
     """numpy.dtype, as a name, and its byte order."""
 
     def __init__(self, text: object, *_: object) -> None:
-        self.text = text.name if isinstance(text, Global) else text
+        # Checked by type: the text of nested tuples may never end.
+        name = text.name if isinstance(text, Global) else text
+        self.text = printable(name[:MAX_NAME]) if type(name) is str else "an unknown dtype"
         self.order = "="
 
     def set_state(self, state: object) -> None:
@@ -31,12 +35,12 @@ class PickledDtype:
     @property
     def numpy(self) -> np.dtype[np.generic]:
         """Raises ValueError for what is not a number."""
-        if isinstance(self.text, str) and self.text.startswith("ml_dtypes."):
+        if self.text.startswith("ml_dtypes."):
             name = self.text.rpartition(".")[2]
             if name in DTYPES:
                 return DTYPES[name]
-        if not isinstance(self.text, str) or not _NUMBER.fullmatch(self.text):
-            raise ValueError(f"an array of {self.text!r:.50}")
+        if not _NUMBER.fullmatch(self.text):
+            raise ValueError(f"an array of {self.text!r}")
         return np.dtype(self.text)
 
 
@@ -56,18 +60,16 @@ class PickledArray(LazyTensor):
     def fill(
         self, shape: object, dtype: PickledDtype, columns_first: bool, content: object
     ) -> None:
-        if type(shape) is not tuple:
-            raise ValueError("an array without a shape")
+        lengths = checked_shape(shape)
         try:
             name = dtype.numpy.name
         except ValueError:
             # Such as an array of objects: a list of them.
-            self.dtype = f"an array of {dtype.text!r:.50}"
-            self.shape, self.storage = shape, Storage(Memory(b""))
+            self.dtype = f"an array of {dtype.text!r}"
+            self.shape, self.storage = lengths, Storage(Memory(b""))
             return
         storage = Storage(_source(content), name, dtype.order == ">")
-        strides = row_major(shape[::-1])[::-1] if columns_first else row_major(shape)
-        super().__init__(storage, name, shape, strides)
+        super().__init__(storage, name, lengths, columns_first=columns_first)
 
 
 def _from_buffer(content: object, dtype: object, shape: object, order: object) -> PickledArray:
@@ -80,6 +82,11 @@ def _from_buffer(content: object, dtype: object, shape: object, order: object) -
 
 class PickledScalar(PickledArray):
     """A NumPy scalar, such as the best accuracy: an array of no dimensions, but no tensor."""
+
+    def set_state(self, state: object) -> None:
+        """Raises ValueError: only an array has its parts set."""
+        del state
+        raise ValueError("a scalar with the parts of an array")
 
 
 def _scalar(dtype: object, content: object = b"") -> object:

@@ -79,16 +79,18 @@ def read_pickle(
     calls: Mapping[str, Call],
     persistent_load: Callable[[Any], object] | None = None,
     size: int = 0,
+    spare: int = SPARE_BYTES,
 ) -> Any:
     """Read one pickle of `stream`, which reads `source`; `stream` is left at its end.
 
-    Its values may take memory in proportion to `size`, the bytes of a file around it.
+    Its values may take memory in proportion to `size`, the bytes of a file around it, and `spare`
+    bytes more.
 
     `calls` maps the functions and classes, "module.name", that the pickle may call to those of
     this project. `persistent_load` maps a persistent id to its object. Raises
     UnreadableCheckpoint for a damaged pickle.
     """
-    machine = Machine(calls, persistent_load, SPARE_BYTES + MAX_RATIO * max(size, source.size))
+    machine = Machine(calls, persistent_load, spare + MAX_RATIO * max(size, source.size))
     try:
         for count, (name, argument) in enumerate(operations(stream, source, STEPS)):
             if count == MAX_STEPS:

@@ -87,7 +87,7 @@ def _rebuild_sparse(layout: object, parts: object) -> LazyTensor:
     """A sparse tensor is listed; its dtype is such as "sparse_coo float32", its bytes are those
     of the values that it has."""
     name = layout.arguments[0] if isinstance(layout, Opaque) and layout.arguments else None
-    if name not in SPARSE or type(parts) is not tuple:
+    if type(name) is not str or name not in SPARSE or type(parts) is not tuple:
         raise ValueError("a sparse tensor without its parts")
     values, size = parts[SPARSE[name] : SPARSE[name] + 2]
     if not isinstance(values, LazyTensor) or type(size) not in (tuple, list):

@@ -9,7 +9,7 @@ from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Part, Source, read
 from stateserve.checkpoint.storage import Storage
-from stateserve.checkpoint.tensors import LazyTensor, row_major
+from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 MAGIC = b"\x93NUMPY"
@@ -52,9 +52,8 @@ def _array(
     if dtype.name not in DTYPES:
         # Of objects, which are a pickle, or of texts or dates.
         return Opaque(f"numpy.ndarray of {'objects' if dtype.hasobject else dtype.str}")
-    count = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if count != data.size:
-        raise ValueError(f"{data.size} bytes for an array of {count}")
     storage = Storage(data, dtype.name, big_endian=not dtype.isnative)
-    strides = row_major(shape[::-1])[::-1] if columns_first else row_major(shape)
-    return LazyTensor(storage, dtype.name, shape, strides)
+    array = LazyTensor(storage, dtype.name, shape, columns_first=columns_first)
+    if array.nbytes != data.size:
+        raise ValueError(f"{data.size} bytes for an array of {array.nbytes}")
+    return array

@@ -3,17 +3,18 @@
 Source: github.com/onnx/onnx, onnx/onnx.proto.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Message, varint
+from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Message, varints
 from stateserve.checkpoint.sources import File, Memory, Part, Source
 from stateserve.checkpoint.storage import Storage
-from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.checkpoint.tensors import MAX_DIMENSIONS, LazyTensor
 from stateserve.errors import UnreadableCheckpoint
 
 DATA_TYPES = {
@@ -28,6 +29,8 @@ GRAPH_INITIALISER = 5
 DIMS, DATA_TYPE, NAME, RAW, EXTERNAL = 1, 2, 8, 9, 13
 # Of values that are not raw: the dtype of the numbers as they are written.
 TYPED = {4: "<f4", 5: "varint", 7: "varint", 10: "<f8", 11: "varint"}
+# The dtypes that are written as floats; all others are written as integers.
+FLOATS = {"float32": "<f4", "complex64": "<f4", "float64": "<f8", "complex128": "<f8"}
 MAX_TYPED_BYTES = 2**26
 Numbers = NDArray[Any]
 Open = Callable[[str], File]
@@ -80,7 +83,9 @@ class _Initialiser:
 
     def _take(self, field: Field) -> None:
         if field.number == DIMS:
-            self._shape += self._numbers(field)
+            # One more than a tensor may have is refused once the name is known.
+            wanted = MAX_DIMENSIONS + 1 - len(self._shape)
+            self._shape += islice(self._numbers(field), wanted)
         elif field.number == DATA_TYPE and field.kind == VARINT:
             self._type = field.value
         elif field.number == NAME:
@@ -94,15 +99,11 @@ class _Initialiser:
         elif field.number in TYPED:
             self._typed.append((TYPED[field.number], field))
 
-    def _numbers(self, field: Field) -> list[int]:
+    def _numbers(self, field: Field) -> Iterator[int]:
         """One number, or several in one field."""
         if field.kind == VARINT:
-            return [field.value]
-        content, at, found = self._message.content(field, MAX_TYPED_BYTES), 0, []
-        while at < len(content):
-            value, at = varint(content, at)
-            found.append(value)
-        return found
+            return iter((field.value,))
+        return varints(self._message.content(field, MAX_TYPED_BYTES))
 
     def tensor(self, open_file: Open) -> tuple[str, LazyTensor]:
         dtype = DATA_TYPES.get(self._type, OTHERS.get(self._type, f"ONNX's type {self._type}"))
@@ -136,19 +137,19 @@ class _Initialiser:
         """The values that are written as numbers, one by one."""
         parts = []
         for kind, field in self._typed:
+            if kind != FLOATS.get(dtype, "varint"):
+                raise UnreadableCheckpoint(
+                    f"{self._name!r:.100} has values of another type than its {dtype}"
+                )
             if kind == "varint":
-                numbers = np.array(self._numbers(field), np.uint64).view(np.int64)
+                numbers = np.fromiter(self._numbers(field), np.uint64)
+                parts.append(_as_written(numbers.view(np.int64), dtype).tobytes())
             else:
-                content = self._message.content(field, MAX_TYPED_BYTES)
-                numbers = np.frombuffer(content, np.dtype(kind))
-            parts.append(_as_written(numbers, dtype).tobytes())
+                parts.append(self._message.content(field, MAX_TYPED_BYTES))
         return b"".join(parts)
 
 
 def _as_written(numbers: Numbers, dtype: str) -> Numbers:
     """In the dtype's own form; 16-bit and 8-bit floats are written as integers of their bits."""
     found = DTYPES[dtype]
-    if numbers.dtype.kind == "i" and found.kind not in "iub":
-        return numbers.astype(f"u{found.itemsize}")
-    width = "f4" if dtype == "complex64" else "f8" if dtype == "complex128" else found
-    return numbers.astype(width)
+    return numbers.astype(found if found.kind in "iub" else f"u{found.itemsize}")

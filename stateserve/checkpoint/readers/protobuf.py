@@ -72,14 +72,21 @@ class Message:
         return self.content(field, 2**16).decode("utf-8", "replace")
 
 
+def varints(content: bytes) -> Iterator[int]:
+    at = 0
+    while at < len(content):
+        value, at = varint(content, at)
+        yield value
+
+
 def varint(content: bytes, at: int) -> tuple[int, int]:
-    """A number of at most ten bytes, and the place after it."""
+    """A number of at most 64 bits, and the place after it."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(content):
             break
         value |= (content[at] & 0x7F) << shift
         at += 1
-        if content[at - 1] < 0x80:
+        if content[at - 1] < 0x80 and value < 2**64:
             return value, at
-    raise UnreadableCheckpoint("damaged: a number without an end")
+    raise UnreadableCheckpoint("damaged: a number without an end, or of more than 64 bits")

@@ -83,7 +83,10 @@ def _tensor(name: str, fields: Any, part: Part) -> LazyTensor:
     if type(shape) is not list or type(kind) is not str:
         raise ValueError(f"{name!r:.100} has no shape or dtype")
     dtype = DTYPES.get(kind, printable(kind[:20]))
-    tensor = LazyTensor(Storage(part, dtype), dtype, shape)
+    try:
+        tensor = LazyTensor(Storage(part, dtype), dtype, shape)
+    except ValueError as error:
+        raise ValueError(f"{name!r:.100} is {error}") from None
     if tensor.nbytes != part.size:
         raise ValueError(f"{name!r:.100} has {part.size} bytes for its shape {shape}")
     return tensor

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Call
-from stateserve.checkpoint.pickles.reader import read_pickle
+from stateserve.checkpoint.pickles.reader import SPARE_BYTES, read_pickle
 from stateserve.checkpoint.pickles.tensors import CALLS, WIDTHS, as_source, storage_dtype
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Memory, Part, Source, SourceStream, read
@@ -22,13 +22,15 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 # The pickles of an archive are read into memory.
 MAX_PICKLE_BYTES = 2**28
 MAX_NAME = 100
+# Of each of the many that one file may hold.
+NESTED_SPARE_BYTES = 2**14
 
 
-def read_archive_pickle(archive: ZipArchive, name: str, folder: str) -> object:
+def _read_archive_pickle(archive: ZipArchive, name: str, folder: str, spare: int) -> object:
     """Read the pickle `name` of an archive of torch, whose storages are in `folder`."""
     content = archive.read(name, MAX_PICKLE_BYTES)
     load = _ArchiveStorages(archive, folder).load
-    return read_pickle(io.BytesIO(content), Memory(content), _calls(), load, archive.size)
+    return read_pickle(io.BytesIO(content), Memory(content), _calls(), load, archive.size, spare)
 
 
 def data_pickles(archive: ZipArchive) -> list[str]:
@@ -36,13 +38,16 @@ def data_pickles(archive: ZipArchive) -> list[str]:
     return [name for name in archive.entries if f"/{name}".endswith("/data.pkl")]
 
 
-def read_archive(archive: ZipArchive) -> object:
-    """Read an archive of torch.save, whatever its folder is called. Raises CheckpointError."""
+def read_archive(archive: ZipArchive, *, nested: bool = False) -> object:
+    """Read an archive of torch.save, whatever its folder is called; `nested` if it is one of many
+    in one file. Raises CheckpointError.
+    """
     pickles = data_pickles(archive)
     if len(pickles) != 1:
         raise UnreadableCheckpoint("not a whole archive written by torch.save: it has no data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
-    return read_archive_pickle(archive, pickles[0], f"{folder}data/")
+    spare = NESTED_SPARE_BYTES if nested else SPARE_BYTES
+    return _read_archive_pickle(archive, pickles[0], f"{folder}data/", spare)
 
 
 class _ArchiveStorages:
@@ -105,13 +110,13 @@ def _calls() -> dict[str, Call]:
         # By identity: a pickle may refer to the same bytes many times. They are kept alive, so
         # that no other bytes get the same id.
         if id(written) not in loaded:
-            loaded[id(written)] = written, read_legacy(as_source(written))
+            loaded[id(written)] = written, read_legacy(as_source(written), NESTED_SPARE_BYTES)
         return loaded[id(written)][1]
 
     return {**CALLS, "torch.storage._load_from_bytes": load}
 
 
-def read_legacy(source: Source) -> object:
+def read_legacy(source: Source, spare: int = SPARE_BYTES) -> object:
     """Read torch.save(_use_new_zipfile_serialization=False): five pickles, then the storages.
 
     They are a magic number, the format's version, the writer's system, the object, and the keys of
@@ -134,12 +139,12 @@ def read_legacy(source: Source) -> object:
         return found
 
     stream = _stream(source, 0)
-    magic, _, _ = (read_pickle(stream, source, {}) for _ in range(3))
+    magic, _, _ = (read_pickle(stream, source, {}, spare=spare) for _ in range(3))
     if magic != MAGIC_NUMBER:
         raise UnreadableCheckpoint("damaged: not a file of torch.save")
     calls = {name: call for name, call in _calls().items() if "_load_from_bytes" not in name}
-    found = read_pickle(stream, source, calls, load)
-    keys = read_pickle(stream, source, {})
+    found = read_pickle(stream, source, calls, load, spare=spare)
+    keys = read_pickle(stream, source, {}, spare=spare)
     _place(source, stream.tell(), storages, keys)
     return found
 

@@ -90,20 +90,26 @@ def open_archive(content: bytes) -> Archive:
     entries = file.infolist()
     folder = entries[0].filename.partition("/")[0] + "/" if entries else "/"
     names = [entry.filename.removeprefix(folder) for entry in entries]
-    _require_accepted(names, file, folder)
+    _require_safe(names)
+    pickled = "data.pkl" in names
+    if not pickled:
+        _require_accepted(names)
     _require_stored(entries, len(content))
+    if pickled:
+        raise _of_torch_save(file, f"{folder}data.pkl")
     archive = Archive(file, folder, *(_only(names, kind) for kind in (PROGRAM, WEIGHTS, CONSTANTS)))
     _require_format(archive, names)
     return archive
 
 
-def _require_accepted(names: list[str], file: zipfile.ZipFile, folder: str) -> None:
+def _require_safe(names: list[str]) -> None:
     for form, reason in UNSAFE.items():
         for name in names:
             if re.fullmatch(form, name, re.DOTALL):
                 raise UnsafeCheckpoint(f"entry {name!r:.100}: {reason}")
-    if "data.pkl" in names:
-        raise _of_torch_save(file, f"{folder}data.pkl")
+
+
+def _require_accepted(names: list[str]) -> None:
     for name in names:
         if not ACCEPTED.fullmatch(name):
             raise UnreadableCheckpoint(

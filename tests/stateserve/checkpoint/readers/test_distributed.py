@@ -39,8 +39,15 @@ def test_a_folder_of_nested_states_is_read_as_one_tree(tmp_path: Path) -> None:
     assert checkpoint.root["step"] == 7
 
 
-def write_pieces(folder: Path, starts: list[tuple[int, int]], name: str = "__0_0.distcp") -> None:
-    """A tensor of [4, 2] in pieces of [2, 2], as ranks write them."""
+def write_pieces(
+    folder: Path,
+    starts: list[tuple[int, ...]],
+    name: str = "__0_0.distcp",
+    size: object = (4, 2),
+    *,
+    shared: bool = False,
+) -> None:
+    """A tensor of [4, 2] in pieces of [2, 2], as ranks write them; `shared`: all are one."""
     from torch.distributed.checkpoint.filesystem import _StorageInfo
     from torch.distributed.checkpoint.metadata import (
         ChunkStorageMetadata,
@@ -56,11 +63,11 @@ def write_pieces(folder: Path, starts: list[tuple[int, int]], name: str = "__0_0
         torch.save(whole.roll(-start[0], 0)[:2].clone(), folder / "piece")
         piece = (folder / "piece").read_bytes()
         index = MetadataIndex("w", torch.Size(start), at)
-        places[index] = _StorageInfo(name, len(content), len(piece))
+        places[index] = _StorageInfo(name, 0 if shared else len(content), len(piece))
         chunks.append(ChunkStorageMetadata(torch.Size(start), torch.Size((2, 2))))
         content += piece
     (folder / "__0_0.distcp").write_bytes(content)
-    entry = TensorStorageMetadata(TensorProperties(torch.float32), torch.Size((4, 2)), chunks)
+    entry = TensorStorageMetadata(TensorProperties(torch.float32), size, chunks)
     metadata = Metadata({"w": entry}, storage_data=places)
     (folder / ".metadata").write_bytes(pickle.dumps(metadata))
 
@@ -80,10 +87,43 @@ def test_pieces_are_joined(tmp_path: Path) -> None:
     ],
 )
 def test_pieces_that_are_no_tensor_are_refused(
-    tmp_path: Path, starts: list[tuple[int, int]], name: str, reason: str
+    tmp_path: Path, starts: list[tuple[int, ...]], name: str, reason: str
 ) -> None:
     write_pieces(tmp_path, starts, name)
     with pytest.raises(UnreadableCheckpoint, match=reason):
+        read_state(tmp_path)
+
+
+def nested_tuples() -> object:
+    found: object = ()
+    for _ in range(40):
+        found = found, found
+    return found
+
+
+SIZES = [(-1, -4096), ("a", 2), 5, (None,), (0, 2**62, 2**62), (2,) * 10_000, (nested_tuples(),)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=range(len(SIZES)))
+def test_a_size_that_is_none_is_refused(tmp_path: Path, size: object) -> None:
+    write_pieces(tmp_path, [(0, 0)], size=size)
+    with pytest.raises(UnreadableCheckpoint, match=r"\.metadata is damaged: 'w': not a tensor"):
+        read_state(tmp_path)
+
+
+def test_a_piece_of_other_axes_is_refused(tmp_path: Path) -> None:
+    write_pieces(tmp_path, [(0,)])
+    with pytest.raises(UnreadableCheckpoint, match="'w': a piece of other axes"):
+        read_state(tmp_path)
+    write_pieces(tmp_path, [(0, 0, 0)], size=(4, 2, 1))
+    with pytest.raises(UnreadableCheckpoint, match="'w' a piece of it is outside"):
+        read_state(tmp_path)
+
+
+def test_the_bytes_of_pieces_are_counted_once(tmp_path: Path) -> None:
+    starts = [(2 * at, 0) for at in range(1000)]
+    write_pieces(tmp_path, starts, size=(2000, 2), shared=True)
+    with pytest.raises(UnreadableCheckpoint, match="'w' claims more elements than its pieces"):
         read_state(tmp_path)
 
 

@@ -117,6 +117,29 @@ def test_what_is_no_whole_model_is_refused(content: bytes) -> None:
         read_onnx(Memory(content), no_files)
 
 
+HOSTILE = {
+    "'w': not a tensor: its shape has more than 64 axes": (1, (), block(1, b"\x7f" * 60_000)),
+    "'w' has values of another type than its complex128": (15, (1,), block(5, varint(1))),
+    "damaged: a number without an end, or of more than 64 bits": (
+        7,
+        (1,),
+        block(7, b"\xff" * 9 + b"\x7f"),
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", HOSTILE)
+def test_values_that_do_not_fit_their_dtype_or_shape_are_refused(reason: str) -> None:
+    kind, shape, values = HOSTILE[reason]
+    with pytest.raises(UnreadableCheckpoint, match=reason):
+        read_onnx(Memory(model(tensor("w", kind, shape, values))), no_files)
+
+
+def test_a_part_of_a_number_is_refused() -> None:
+    with pytest.raises(UnreadableCheckpoint, match="past the end of its storage of 3 bytes"):
+        read_onnx(Memory(model(tensor("w", 1, (1,), block(4, b"abc")))), no_files)
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     try:

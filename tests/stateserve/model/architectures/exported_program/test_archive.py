@@ -90,6 +90,11 @@ OTHERS: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
         UnreadableCheckpoint,
         "compressed",
     ),
+    "a compressed pickle, before it is inflated": (
+        lambda: packed({"data.pkl": bytes(2**20)}, zipfile.ZIP_DEFLATED),
+        UnreadableCheckpoint,
+        "the archive has compressed entries",
+    ),
     "an entry twice": (lambda: twice(PROGRAM), UnreadableCheckpoint, "two entries of one name"),
     "two programs": (
         lambda: with_entry(small_archive(), "models/other.json", b"{}"),
