@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stateserve.checkpoint import Array, State
+from stateserve.checkpoint import Array, State, dtype_name
 
 TensorState = dict[str, Tensor]
 
@@ -29,7 +29,7 @@ def to_array(tensor: Tensor) -> Array:
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
     tensor = tensor.cpu().contiguous().resolve_conj().resolve_neg()
-    name = str(tensor.dtype).removeprefix("torch.")
+    name = dtype_name(tensor)
     if name not in EXTRA:
         return tensor.numpy()
     return tensor.view(EXTRA[name]).numpy().view(getattr(ml_dtypes, name))

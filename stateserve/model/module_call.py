@@ -26,9 +26,13 @@ class ModuleCall:
         self._by_name = takes_by_name(module, names)
 
     def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The arrays of the tensors that the module returned, by name. Raises ForwardFailed.
+        """The arrays of what `tensors` returns. Raises ForwardFailed."""
+        return {name: output_array(name, each) for name, each in self.tensors(inputs).items()}
 
-        The arrays are writable, and may be changed by the module.
+    def tensors(self, inputs: Mapping[str, Array]) -> dict[str, Tensor]:
+        """The tensors that the module returned, by name. Raises ForwardFailed.
+
+        The arrays of `inputs` are writable, and may be changed by the module.
         """
         tensors = {name: to_tensor(inputs[name]).to(self._device) for name in self._names}
         try:
@@ -37,13 +41,12 @@ class ModuleCall:
                     returned = self._module(**tensors)
                 else:
                     returned = self._module(*tensors.values())
-            found = named_outputs(returned)
+            return named_outputs(returned)
         except ForwardFailed:
             raise
         # A module of the user may call sys.exit, which must not end the server.
         except BaseException as error:
             raise ForwardFailed(describe_failure(error)) from error
-        return {name: _to_array(name, tensor) for name, tensor in found.items()}
 
 
 def forward_parameters(module: nn.Module) -> list[inspect.Parameter]:
@@ -70,7 +73,8 @@ def describe_failure(error: BaseException) -> str:
     return f"the model's forward raised {first_line(error)}"
 
 
-def _to_array(name: str, tensor: Tensor) -> Array:
+def output_array(name: str, tensor: Tensor) -> Array:
+    """The array of an output's tensor. Raises ForwardFailed."""
     try:
         return to_array(tensor)
     except Exception as error:

@@ -14,7 +14,7 @@ from app.predict.codecs.json_request import MAX_FAULTS
 from app.predict.headers import Body
 from app.predict.large_requests import NeedsThread
 from app.predict.pictures.file_formats import read_picture_file
-from app.predict.pictures.geometry import MAX_PIXELS, cropped, instance_shape, resized
+from app.predict.pictures.geometry import MAX_PIXELS, MAX_SIDE, cropped, instance_shape, resized
 from app.predict.pictures.picture_file import PictureError, PictureFile
 from app.predict.pictures.values import image_of, to_values
 from stateserve.checkpoint import Array
@@ -95,13 +95,15 @@ def _require_few_pixels(files: list[PictureFile], image: ImageInput, at: Sequenc
     """The pixels of all pictures. Raises BodyTooLarge."""
     total = 0
     for file, pointer in zip(files, at, strict=True):
-        pixels = max(math.prod(file.size), math.prod(resized(file.size, image)))
+        sizes = file.size, resized(file.size, image)
+        pixels = max(map(math.prod, sizes))
         total += pixels
-        if pixels > MAX_PIXELS:
+        if pixels > MAX_PIXELS or max(map(max, sizes)) > MAX_SIDE:
             width, height = file.size
             reason = f"{width} x {height} pixels, {pixels} as they are or resized"
             where = pointer or "the picture"
-            raise BodyTooLarge(f"{where}: {reason}; up to {MAX_PIXELS} pixels are decoded")
+            most = f"up to {MAX_PIXELS} pixels are decoded, and {MAX_SIDE} on a side"
+            raise BodyTooLarge(f"{where}: {reason}; {most}")
     if total > MAX_REQUEST_PIXELS:
         raise BodyTooLarge(
             f"{len(files)} pictures of {total} pixels; up to {MAX_REQUEST_PIXELS} pixels in one "

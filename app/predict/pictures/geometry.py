@@ -7,6 +7,8 @@ from stateserve.model import ImageInput
 
 # Of one picture, in its file and resized: a photo of 50 megapixels takes 200 MB decoded.
 MAX_PIXELS = 50_000_000
+# The longest side of a JPEG file: the decoder of PNG needs memory for each line of pixels, too.
+MAX_SIDE = 65_535
 # (width, height)
 Size = tuple[int, int]
 

@@ -1,6 +1,6 @@
 """A backend runs the forward pass of a model; which one, and where, is chosen at loading."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Literal, Protocol
@@ -22,16 +22,13 @@ class Backend(Protocol):
         """Map the arrays of all inputs, with one batch axis, to those of all outputs."""
 
 
-def checked(output: Output, array: Array | None, rows: int) -> Array:
-    """The array of an output. Raises ForwardFailed unless it is as the model card says."""
-    if array is None:
-        raise ForwardFailed(f"the model returned no output {output.name!r}")
-    if array.dtype.name != output.dtype or not output.fits(array.shape) or len(array) != rows:
+def require_declared(output: Output, dtype: str, shape: Sequence[int], rows: int) -> None:
+    """Raise ForwardFailed unless an output of this dtype and shape is as the model card says."""
+    if dtype != output.dtype or not output.fits(shape) or shape[0] != rows:
         raise ForwardFailed(
-            f"output {output.name!r} is {array.dtype} {list(array.shape)} for {rows} rows; "
+            f"output {output.name!r} is {dtype} {list(shape)} for {rows} rows; "
             f"the model card says {output.dtype} {output.shape}"
         )
-    return array
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from copy import deepcopy
 import torch
 from torch import nn
 
-from stateserve.checkpoint import Array
-from stateserve.model.backends.backend import Arrays, checked
-from stateserve.model.module_call import ModuleCall
+from stateserve.checkpoint import Array, dtype_name
+from stateserve.errors import ForwardFailed
+from stateserve.model.backends.backend import Arrays, require_declared
+from stateserve.model.module_call import ModuleCall, output_array
 from stateserve.model.signature import Signature
 
 
@@ -27,7 +28,13 @@ class Eager:
 
     def __call__(self, inputs: Mapping[str, Array], /) -> Arrays:
         rows = len(inputs[self._first])
-        found = self._call(inputs)
-        return {
-            output.name: checked(output, found.get(output.name), rows) for output in self._outputs
-        }
+        found = self._call.tensors(inputs)
+        arrays = {}
+        for output in self._outputs:
+            tensor = found.get(output.name)
+            if tensor is None:
+                raise ForwardFailed(f"the model returned no output {output.name!r}")
+            # Before the array is made: an expanded tensor has far more elements than memory.
+            require_declared(output, dtype_name(tensor), tensor.shape, rows)
+            arrays[output.name] = output_array(output.name, tensor)
+        return arrays

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed, MissingExtra
-from stateserve.model.backends.backend import Arrays, checked
+from stateserve.model.backends.backend import Arrays, require_declared
 from stateserve.model.backends.onnx_graph import INSTALL, require_self_contained
 from stateserve.model.signature import Signature
 from stateserve.text import first_line
@@ -39,10 +39,9 @@ class OnnxRuntime:
         except Exception as error:
             raise ForwardFailed(f"ONNX Runtime: {first_line(error)}") from error
         rows = len(next(iter(inputs.values())))
-        return {
-            output.name: checked(output, array, rows)
-            for output, array in zip(self._outputs, arrays, strict=True)
-        }
+        for output, array in zip(self._outputs, arrays, strict=True):
+            require_declared(output, array.dtype.name, array.shape, rows)
+        return dict(zip(self._names, arrays, strict=True))
 
 
 def _open(content: bytes, threads: int) -> "InferenceSession":

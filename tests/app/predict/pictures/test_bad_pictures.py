@@ -90,14 +90,22 @@ def test_no_format_besides_png_and_jpeg_is_tried(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "content", [header(50_000, 50_000), sized(JPEG, 50_000, 50_000), header(2**31 - 1, 2**31 - 1)]
+    ("content", "size"),
+    [
+        (header(50_000, 50_000), "50000 x 50000"),
+        (sized(JPEG, 50_000, 50_000), "50000 x 50000"),
+        (header(2**31 - 1, 2**31 - 1), "2147483647 x 2147483647"),
+        # The decoder needs memory for each line of pixels.
+        (header(1, 50_000_000), "1 x 50000000"),
+        (header(65_536, 1), "65536 x 1"),
+    ],
 )
-def test_too_many_pixels_are_refused_by_the_header(content: bytes) -> None:
+def test_too_many_pixels_are_refused_by_the_header(content: bytes, size: str) -> None:
     assert len(content) < 5_000
     texts = []
     assert peak_growth(lambda: texts.append(refusal(content))) < 16 * MIB
-    assert "50000 x 50000 pixels" in texts[0] or "2147483647 x 2147483647" in texts[0]
-    assert texts[0].endswith("; up to 50000000 pixels are decoded")
+    assert f"{size} pixels" in texts[0]
+    assert texts[0].endswith("; up to 50000000 pixels are decoded, and 65535 on a side")
 
 
 def test_a_picture_that_is_resized_to_too_many_pixels_is_refused() -> None:

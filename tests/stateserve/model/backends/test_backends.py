@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from app.api.app import create_app
 from app.errors import SettingsError
@@ -21,10 +21,12 @@ from stateserve.errors import (
     UnsafeCheckpoint,
 )
 from stateserve.model.backends.backend import BackendChoice, require_device
+from stateserve.model.backends.eager import Eager
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.packing.save_model import save_model
+from stateserve.model.signature import Input, Output, Signature
 from stateserve.model.tensor_model import TensorModel
 from tests.lenet import LeNet
 
@@ -158,3 +160,15 @@ def test_a_device_that_is_not_there_ends_the_start(packed: Path, device: str) ->
     if device:
         with pytest.raises(DeviceNotFound):
             create_app(Settings(model=packed, allow_code=True, device=device))
+
+
+def test_an_output_of_another_shape_is_refused_before_it_takes_memory() -> None:
+    class Expands(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.zeros(1).expand(len(x), 2**40)
+
+    output = Output(name="output", dtype="float32", shape=[-1, 3])
+    inputs = [Input(name="x", dtype="float32", shape=[-1, 1])]
+    run = Eager(Expands(), Signature(inputs=inputs, outputs=[output]))
+    with pytest.raises(ForwardFailed, match=rf"is float32 \[2, {2**40}\] for 2 rows"):
+        run({"x": np.zeros((2, 1), np.float32)})
