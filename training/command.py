@@ -8,10 +8,7 @@ import typer
 from training.data import iris, read_csv
 from training.fit import Settings
 from training.recipe import train_recipe
-from training.tables.columns import Choices
-from training.tables.command import train_table
-from training.tables.plan import Options
-from training.tables.target import Task
+from training.tables import Choices, Options, Task, train_table
 
 RECIPE = Settings()
 
