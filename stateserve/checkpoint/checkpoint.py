@@ -10,6 +10,7 @@ from stateserve.checkpoint.content import Node, walk
 from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.dtypes import PLAIN
 from stateserve.checkpoint.found_states import FoundState, find_states, flatten
+from stateserve.checkpoint.module_state import Listed
 from stateserve.checkpoint.open_files import OpenFiles
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.folder import find_in_folder
@@ -73,7 +74,10 @@ class Checkpoint:
             return self.states[key]
         for node in self.walk():
             if "/".join(node.path) == key:
-                tensors, others = flatten(node.value)
+                try:
+                    tensors, others = flatten(node.value, Listed())
+                except CheckpointError as error:
+                    raise type(error)(f"{self.path}: {error}") from None
                 if tensors:
                     return FoundState(key, "state", tensors, others)
         raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {listing(self.states)}")

@@ -29,34 +29,40 @@ def walk(root: object) -> Iterator[Node]:
     """All values, depth first, in the order of the file; to a depth of MAX_DEPTH."""
     waiting = [Node((), root)]
     seen: set[int] = set()
+    parts: set[int] = set()
     while waiting:
         node = waiting.pop()
-        inner = children(node.value)
-        if inner is None or id(node.value) in seen:
-            yield Node(node.path, node.value, seen=inner is not None)
+        # Before its children are listed: a list may be at thousands of paths.
+        if not is_container(node.value) or id(node.value) in seen:
+            yield Node(node.path, node.value, seen=is_container(node.value))
             continue
         seen.add(id(node.value))
         yield node
         if len(node.path) < MAX_DEPTH:
+            inner = list(_children(node.value, parts))
             waiting += [Node((*node.path, name), child) for name, child in reversed(inner)]
 
 
-def children(value: object) -> list[tuple[str, object]] | None:
-    """The parts of a container by name; None for any other value."""
+def is_container(value: object) -> bool:
+    return isinstance(value, dict | list | tuple | Opaque)
+
+
+def _children(value: object, parts: set[int]) -> Iterator[tuple[str, object]]:
+    """The parts of a container by name. Objects may share a state or arguments, which are listed
+    for the first of them: `parts` has their ids."""
     if isinstance(value, dict):
-        return [(key_text(key), child) for key, child in value.items()]
-    if isinstance(value, list | tuple):
-        return [(str(index), child) for index, child in enumerate(value)]
-    if isinstance(value, Opaque):
-        return _opaque_children(value)
-    return None
-
-
-def _opaque_children(value: Opaque) -> list[tuple[str, object]]:
-    state = children(value.state)
-    inner = [] if state is None and value.state is None else state or [("state", value.state)]
-    if value.items is not None:
-        inner += children(value.items) or []
-    if not is_plain(value.arguments):
-        inner += [(f"argument {index}", child) for index, child in enumerate(value.arguments)]
-    return inner
+        yield from ((key_text(key), child) for key, child in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((str(index), child) for index, child in enumerate(value))
+    elif isinstance(value, Opaque):
+        state, items = value.state, value.items
+        if isinstance(state, dict | list | tuple) and state and id(state) not in parts:
+            parts.add(id(state))
+            yield from _children(state, parts)
+        elif state is not None:
+            yield "state", state
+        if items is not None:
+            yield from _children(items, parts)
+        if not is_plain(value.arguments) and id(value.arguments) not in parts:
+            parts.add(id(value.arguments))
+            yield from ((f"argument {index}", child) for index, child in enumerate(value.arguments))

@@ -21,7 +21,8 @@ def identity(name: str, values: Values) -> Hashable:
     """Equal for two names of the same elements of the same memory; an empty tensor has none."""
     if 0 in values.shape:
         return name
-    return dtype_name(values), tuple(values.shape), _place(values)
+    # A text: the writer of a file could choose shapes and strides of one hash.
+    return dtype_name(values), str((tuple(values.shape), _place(values)))
 
 
 def _place(values: Values) -> Hashable:

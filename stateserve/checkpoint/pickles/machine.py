@@ -11,7 +11,7 @@ from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Key, Opaqu
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.text import printable
 
-MAX_KEY_PARTS = 32
+MAX_KEY_BITS = 60
 # Names of Python 2.
 OLD_MODULES = {"copy_reg": "copyreg", "__builtin__": "builtins", "cPickle": "pickle"}
 
@@ -134,6 +134,8 @@ class Machine:
         if type(target) is Opaque:
             target.state = state
         elif hasattr(target, "set_state"):
+            if type(state) is tuple:
+                self.spend(sum(map(_copied, state)))
             target.set_state(state)
         elif type(target) not in (dict, list, Global):
             raise ValueError(f"a {type(target).__name__} with attributes")
@@ -162,8 +164,10 @@ class Machine:
 
     def _call(self, function: object, arguments: tuple[Any, ...]) -> None:
         if type(function) is Global and function.name in self._calls:
-            self.spend(200 + sum(map(_length, arguments)))
-            self.push(self._calls[function.name](*arguments))
+            self.spend(8 * len(arguments) + sum(map(_copied, arguments)))
+            found = self._calls[function.name](*arguments)
+            self.spend(_made(found))
+            self.push(found)
         else:
             self.push(Opaque(_callee(function), arguments))
 
@@ -197,15 +201,23 @@ def _callee(function: object) -> str:
     raise ValueError("a call of what is no function")
 
 
-def _length(value: object) -> int:
-    """What a call of this project may copy."""
-    return 60 * len(value) if type(value) in (list, tuple, dict) else 0  # type: ignore[arg-type]
+def _copied(value: object) -> int:
+    """The bytes that a call of this project takes if it copies an argument."""
+    if isinstance(value, list | tuple | dict):
+        return 8 * len(value)
+    return len(value) if isinstance(value, str | bytes) else 0
+
+
+def _made(value: object) -> int:
+    """The bytes of what a call returned: a size, a dict, or an object such as a tensor."""
+    if isinstance(value, tuple):
+        return 40
+    return 100 * len(value) + 72 if isinstance(value, dict) else 200
 
 
 def _hashable(key: object) -> object:
-    # Hashing a nested tuple may never end, or overflow the C stack.
-    if type(key) in (str, int, bool, float, type(None)):
-        return key
-    if type(key) is tuple and len(key) <= MAX_KEY_PARTS:
-        return key if all(type(part) in (str, int) for part in key) else Key(key)
-    return Key(key)
+    # Hashing a nested tuple may never end, or overflow the C stack; tuples and large integers
+    # of a writer's choice may all hash alike. Texts hash by a secret of the process.
+    if type(key) is int and key.bit_length() > MAX_KEY_BITS:
+        return Key(key)
+    return key if type(key) in (str, int, bool, float, type(None)) else Key(key)

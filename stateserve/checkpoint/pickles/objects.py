@@ -30,7 +30,7 @@ class Opaque:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Key:
-    """The key of a dict that is neither text nor a number."""
+    """The key of a dict that is neither text nor a number of at most 60 bits."""
 
     value: object
 

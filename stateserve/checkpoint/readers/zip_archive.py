@@ -137,13 +137,13 @@ def _parse(directory: bytes, at: int) -> tuple[Entry, int]:
 
 def _wide(fields: bytes, *numbers: int) -> Iterator[int]:
     """Numbers that do not fit into 32 bits are in an extra field, in this order."""
-    wide = b""
-    while len(fields) >= 4:
-        kind, length = struct.unpack_from("<HH", fields)
+    wide, at = b"", 0
+    while at + 4 <= len(fields):
+        kind, length = struct.unpack_from("<HH", fields, at)
+        at += 4 + length
         if kind == 1:
-            wide = fields[4 : 4 + length]
+            wide = fields[at - length : at]
             break
-        fields = fields[4 + length :]
     for number in numbers:
         if number == UNKNOWN_32 and len(wide) >= 8:
             yield int.from_bytes(wide[:8], "little")

@@ -143,3 +143,75 @@ def test_a_dtype_of_nested_tuples_is_listed_as_unknown() -> None:
     root = read(pickled(array(b"K\x01\x85", dtype(DAG), b"C\x04abcd")))
     assert isinstance(root, dict)
     assert describe(root["a"]) == "an array of 'an unknown dtype' [1]"
+
+
+N = 10_000
+# A list that is at many places, and each use of it.
+SHARED = b"](" + b"K\x01" * N + b"eq\x00"
+AGAIN = b"h\x00"
+TEXTS = named("builtins", "set") + b"](" + b"".join(text(f"x{at}") for at in range(N)) + b"e\x85R"
+
+
+def module(buffers: bytes, omitted: bytes) -> bytes:
+    parts = text("_buffers") + buffers + text("_non_persistent_buffers_set") + omitted
+    return named("shop", "Net") + b")\x81}(" + parts + b"ub"
+
+
+BUFFERS = b"}(" + b"".join(text(f"b{at}") + b"h\x05" for at in range(N)) + b"u"
+STATE = text("state") + b"}" + text("m") + PAIR + b"s"
+GROUPS = text("param_groups") + b"](" + (b"}" + text("params") + AGAIN + b"s") * N + b"e"
+WAITING = {
+    "a list of the same list": b"](" + SHARED + AGAIN * N + b"e",
+    "objects of the same arguments": b"(" + b"K\x01" * N + b"tq\x000"
+    + b"](" + (named("shop", "Item") + b"h\x00\x81") * N + b"e",
+    "objects of the same state": SHARED + b"0"
+    + b"](" + (named("shop", "Item") + b")\x81h\x00b") * N + b"e",
+    "groups of the same parameters": SHARED + b"0}(" + STATE + GROUPS + b"u",
+    "a module that omits most of its buffers": PAIR + b"q\x050" + module(BUFFERS, TEXTS),
+    "numbers that hash alike": b"}("
+    + b"".join(
+        b"\x8a\x0b" + (at * (2**61 - 1)).to_bytes(11, "little") + b"N" for at in range(N)
+    )
+    + b"u",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WAITING)
+def test_a_part_that_is_at_many_places_is_listed_once(case: str) -> None:
+    content = pickled(WAITING[case])
+    # Each would take N * N steps.
+    assert peak_growth(lambda: read(content)) < 4 * len(content) + 64 * MIB
+
+
+FAR_TOO_MANY = {
+    "modules that share what they omit": (
+        TEXTS + b"q\x000](" + module(b"}" + text("b") + PAIR + b"s", AGAIN) * 1000 + b"e",
+        "far too often",
+    ),
+    "copies of a text": (
+        text("x" * MIB) + b"q\x000"
+        + b"](" + (named("_codecs", "encode") + b"h\x00" + text("latin1") + b"\x86R") * 500 + b"e",
+        "far more values than bytes",
+    ),
+    "arrays of one text": (
+        text("x" * MIB) + b"q\x000"
+        + b"](" + array(b"J\x00\x00\x10\x00\x85", dtype(text("u1")), AGAIN) * 500 + b"e",
+        "far more values than bytes",
+    ),
+    "dicts of one list": (
+        b"](" + b"K\x01K\x02\x86" * N + b"eq\x00\x85q\x010]("
+        + (named("collections", "OrderedDict") + b"h\x01R") * N + b"e",
+        "far more values than bytes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FAR_TOO_MANY)
+def test_parts_that_are_copied_far_too_often_are_refused(case: str) -> None:
+    content, reason = FAR_TOO_MANY[case]
+
+    def look() -> None:
+        with pytest.raises(UnreadableCheckpoint, match=reason):
+            read(pickled(content))
+
+    assert peak_growth(look) < 128 * MIB

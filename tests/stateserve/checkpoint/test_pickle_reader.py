@@ -35,7 +35,7 @@ plain = st.recursive(
         st.lists(inner)
         | st.tuples(inner, inner)
         | st.lists(inner).map(tuple)
-        | st.dictionaries(st.text() | st.integers(), inner)
+        | st.dictionaries(st.text() | st.integers(1 - 2**60, 2**60 - 1), inner)
     ),
 )
 

@@ -3,6 +3,7 @@
 It is imported where it is used: that takes seconds, in each process that collects the tests.
 """
 
+import io
 import pickle
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.pickles.reader import read_pickle
+from stateserve.checkpoint.pickles.tensors import CALLS
 from stateserve.checkpoint.read import read_state
+from stateserve.checkpoint.sources import Memory
 from stateserve.errors import UnreadableCheckpoint
 
 
@@ -60,7 +64,8 @@ def write_pieces(
     whole = torch.arange(8.0).reshape(4, 2)
     places, chunks, content = {}, [], b""
     for at, start in enumerate(starts):
-        torch.save(whole.roll(-start[0], 0)[:2].clone(), folder / "piece")
+        if not shared or not content:
+            torch.save(whole.roll(-start[0], 0)[:2].clone(), folder / "piece")
         piece = (folder / "piece").read_bytes()
         index = MetadataIndex("w", torch.Size(start), at)
         places[index] = _StorageInfo(name, 0 if shared else len(content), len(piece))
@@ -125,6 +130,9 @@ def test_the_bytes_of_pieces_are_counted_once(tmp_path: Path) -> None:
     write_pieces(tmp_path, starts, size=(2000, 2), shared=True)
     with pytest.raises(UnreadableCheckpoint, match="'w' claims more elements than its pieces"):
         read_state(tmp_path)
+    # The pickle takes memory in proportion to its bytes, however many the pieces are.
+    metadata = (tmp_path / ".metadata").read_bytes()
+    assert read_pickle(io.BytesIO(metadata), Memory(metadata), CALLS, spare=0)
 
 
 def test_a_metadata_file_that_is_none_is_refused(tmp_path: Path) -> None:
