@@ -61,11 +61,12 @@ def serve(context: typer.Context) -> None:
     gc.disable()
     # Imported here, so that other commands do not wait for FastAPI.
     from app.api import create_app
-    from app.server import Server, raise_file_limit, serve_with_workers
+    from app.server import Server, keep_freed_memory, raise_file_limit, serve_with_workers
 
     gc.freeze()
     gc.enable()
     raise_file_limit()
+    keep_freed_memory()
     if settings.workers > 1:
         serve_with_workers(settings)
     else:
