@@ -97,7 +97,7 @@ def _open(source: str, key: str | None) -> "tuple[Mapping[str, Values], Callable
     from stateserve.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.open(Path(source))
-    tensors = checkpoint.state(key).tensors
+    tensors = checkpoint.placed(checkpoint.state(key).tensors)
     return tensors, lambda: checkpoint.verify({tensor.storage for tensor in tensors.values()})
 
 

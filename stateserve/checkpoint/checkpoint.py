@@ -1,6 +1,7 @@
 """A checkpoint: an opened file, its content as a tree, and the states in it."""
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -156,6 +157,13 @@ class Checkpoint:
             raise UnreadableCheckpoint(f"{self.path}: larger than the memory") from None
         except OSError as error:
             raise UnreadableCheckpoint(f"{self.path}: {error.strerror or error}") from None
+
+    def placed(self, tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
+        """The tensors, whose errors begin with the path and their name as they are read."""
+        found = {name: copy(tensor) for name, tensor in tensors.items()}
+        for name, tensor in found.items():
+            tensor.place = f"{self.path}: {name!r:.100} "
+        return found
 
     def verify(self, storages: set[Storage]) -> None:
         """Raise UnreadableCheckpoint if the file changed, or a checksum in it is wrong."""

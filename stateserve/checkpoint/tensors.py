@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES, DType
 from stateserve.checkpoint.storage import Storage
-from stateserve.errors import StateMismatch
+from stateserve.errors import StateMismatch, UnreadableCheckpoint
 
 # NumPy's limits: of axes, and of bytes, with elements of at most 16 bytes.
 MAX_DIMENSIONS = 64
@@ -20,7 +20,10 @@ class LazyTensor:
     """A tensor in a file. `dtype` is a name, such as "float32"; strides are in elements.
 
     Strides and offset are those of torch: a view of a storage, which other tensors may share.
+    `place`, such as "model.pth: 'w' ", begins the errors of `chunks`.
     """
+
+    place = ""
 
     def __init__(
         self,
@@ -118,7 +121,16 @@ class LazyTensor:
             raise StateMismatch("claims more elements than the file holds")
 
     def chunks(self, elements: int) -> Iterator[NDArray[Any]]:
-        """Yield the values in row-major order, flat; only one chunk is in memory at a time."""
+        """Yield the values in row-major order, flat; only one chunk is in memory at a time.
+
+        Raises StateMismatch, UnreadableCheckpoint or MemoryError.
+        """
+        try:
+            yield from self._chunks(elements)
+        except UnreadableCheckpoint as error:
+            raise UnreadableCheckpoint(f"{self.place}{error}") from None
+
+    def _chunks(self, elements: int) -> Iterator[NDArray[Any]]:
         dtype = self.numpy_dtype
         self.require_held()
         if not self.contiguous:

@@ -68,7 +68,9 @@ def inspect(
     chosen = None
     if found is not None:
         chosen = outline(found, only or [], fold=not every, depth=depth)
-        tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
+        tensors = checkpoint.placed(
+            {entry.name: found.tensors[entry.name] for entry in chosen.entries}
+        )
         chosen = _with_values(chosen, tensors, read=stats)
         chosen = _with_histograms(chosen, tensors, histogram or [])
         if spectrum:

@@ -130,6 +130,10 @@ def test_the_bytes_of_pieces_are_counted_once(tmp_path: Path) -> None:
     write_pieces(tmp_path, starts, size=(2000, 2), shared=True)
     with pytest.raises(UnreadableCheckpoint, match="'w' claims more elements than its pieces"):
         read_state(tmp_path)
+    checkpoint = Checkpoint.open(tmp_path)
+    placed = checkpoint.placed(checkpoint.state().tensors)
+    with pytest.raises(UnreadableCheckpoint, match=f"^{tmp_path}: 'w' claims more elements"):
+        list(placed["w"].chunks(100))
     # The pickle takes memory in proportion to its bytes, however many the pieces are.
     metadata = (tmp_path / ".metadata").read_bytes()
     assert read_pickle(io.BytesIO(metadata), Memory(metadata), CALLS, spare=0)
