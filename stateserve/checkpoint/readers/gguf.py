@@ -108,7 +108,7 @@ class _Reader:
         if not 0 < alignment <= 2**20:
             raise ValueError(f"an alignment of {alignment}")
         data = -(-self._stream.tell() // alignment) * alignment
-        return {name: self._tensor(data, info) for name, info in infos.items()}, metadata
+        return {name: self._tensor(name, data, info) for name, info in infos.items()}, metadata
 
     def _take(self, count: int) -> bytes:
         content = self._stream.read(count)
@@ -161,7 +161,7 @@ class _Reader:
         shape = [self._number("Q") for _ in range(dimensions)][::-1]
         return name, _Info(shape, self._number("I"), self._number("Q"))
 
-    def _tensor(self, data: int, info: _Info) -> LazyTensor:
+    def _tensor(self, name: str, data: int, info: _Info) -> LazyTensor:
         count, kind = math.prod(info.shape), info.kind
         if kind in PLAIN:
             dtype = PLAIN[kind]
@@ -172,4 +172,8 @@ class _Reader:
         else:
             raise ValueError(f"a tensor of the type {kind}")
         part = Part(self._source, data + info.offset, nbytes)
-        return LazyTensor(Storage(part, dtype, big_endian=self._order == ">"), dtype, info.shape)
+        storage = Storage(part, dtype, big_endian=self._order == ">")
+        try:
+            return LazyTensor(storage, dtype, info.shape)
+        except ValueError as error:
+            raise ValueError(f"{name!r:.100} is {error}") from None

@@ -12,6 +12,7 @@ from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.text import printable
 
 MAX_CONFIG_BYTES = 2**24
 # Source: torch._export.serde.schema.ScalarType.
@@ -43,14 +44,20 @@ def read_program(archive: ZipArchive) -> object:
     raise UnreadableCheckpoint("an archive of torch.export without weights")
 
 
-def _read_config(archive: ZipArchive, name: str) -> dict[str, object]:
+def _read_config(archive: ZipArchive, name: str) -> dict[str, LazyTensor | Opaque]:
     folder = name.rpartition("/")[0]
     storages: dict[str, Storage] = {}
+    key = ""
     try:
         config = json.loads(archive.read(name, MAX_CONFIG_BYTES))["config"]
-        return {key: _tensor(archive, folder, each, storages) for key, each in config.items()}
+        found = {}
+        for key, each in config.items():
+            found[key] = _tensor(archive, folder, each, storages)
+        return found
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise UnreadableCheckpoint(f"{name!r:.100} is damaged: {error!s:.200}") from None
+        raise UnreadableCheckpoint(
+            f"{name!r:.100} is damaged at {key!r:.100}: {error!s:.200}"
+        ) from None
 
 
 def _tensor(
@@ -63,5 +70,5 @@ def _tensor(
         name = f"{folder}/{place}"
         storages[place] = Storage(archive.part(name), crc=archive.crc(name))
     shape, strides = ([each["as_int"] for each in meta[key]] for key in ("sizes", "strides"))
-    dtype = DTYPES.get(meta["dtype"], f"dtype {meta['dtype']}")
+    dtype = DTYPES.get(meta["dtype"], f"dtype {printable(str(meta['dtype'])[:20])}")
     return LazyTensor(storages[place], dtype, shape, strides, meta["storage_offset"]["as_int"])

@@ -54,6 +54,11 @@ def test_tensors_and_metadata_are_read(tmp_path: Path) -> None:
         checkpoint.read()
 
 
+def test_an_empty_tensor_of_huge_axes_is_refused_by_name() -> None:
+    with pytest.raises(UnreadableCheckpoint, match="'w' is not a tensor: its shape has more than"):
+        read_gguf(Memory(gguf([("w", (0, 2**62, 2**62), 0, b"")])))
+
+
 def test_a_big_endian_file_is_read() -> None:
     content = gguf([("w", (2,), 0, np.array([1.5, -2], ">f4").tobytes())], order=">")
     tensors, _ = read_gguf(Memory(content))
