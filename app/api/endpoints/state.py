@@ -50,7 +50,7 @@ MOST_OPERATIONS = 5 * 10**9
 class _Text(Convertor[str]):
     """Any text: a name may have slashes, as those of JAX, and line breaks."""
 
-    regex = "(?s:.*)"
+    regex = "(?s:.+)"
 
     def convert(self, value: str) -> str:
         return value

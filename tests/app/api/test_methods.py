@@ -117,11 +117,13 @@ def test_no_address_is_redirected(server: Process) -> None:
         other = path[:-1] if path.endswith("/") else f"{path}/"
         if other in paths or not other:
             continue
-        for method, status in (("GET", 404), ("POST", 405 if "/page/" in other else 404)):
+        # A name of a tensor may end with a slash.
+        tensor = "/state/" in other
+        for method, status in (("GET", 404), ("POST", 405 if "/page/" in other or tensor else 404)):
             answer = rest.request(method, server.url + other)
             assert (answer.status_code, "location" in answer.headers) == (status, False), other
             if status == 404 and not other.startswith("/page/"):
-                assert other in answer.text
+                assert other.rpartition("/state/")[2] in answer.text
 
 
 async def test_below_a_servers_own_prefix_answers_are_the_same() -> None:

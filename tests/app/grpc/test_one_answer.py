@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from tritonclient import grpc, http
 
-from app.cli.sources import Checkpoint
+from app.cli.local_model import LocalModel
 from stateserve.model.card import read_card
 from tests import rest
 from tests.project import IRIS
@@ -112,7 +112,7 @@ def test_by_v2_and_grpc(rpc: RpcProcess, expected: Answers, size: int, binary: b
 
 
 def test_on_the_command_line(expected: Answers) -> None:
-    checkpoint = Checkpoint(IRIS)
+    checkpoint = LocalModel(IRIS, allow_code=False)
     found = checkpoint.predict([flower(row) for row in ROWS])
     alone = checkpoint.predict([flower(ROWS[3])])
     assert (

@@ -119,7 +119,7 @@ def fruit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         f"{70 + 10 * (i % 5) + i / 40},{KINDS[i % 5]},{i % 5 + i / 40},{i % 3}" for i in range(50)
     ]
     data.write_text("\n".join(["weight/total (g),kind,pH,girth (cm)", *rows]))
-    options = ["--target", "kind", "--output", folder, "--seeds", "0", "--epochs", "3"]
+    options = ["--target", "kind", "--output", folder, "--recipe", "--seeds", "0", "--epochs", "3"]
     subprocess.run(
         forked("training", "--data", data, *options),
         check=True,
