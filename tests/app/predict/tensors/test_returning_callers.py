@@ -41,3 +41,15 @@ async def test_fast_passes_and_lone_callers_do_not_wait() -> None:
     for requests, seconds in ((1, 1.0), (2, 0.001)):
         returning.expect(requests, seconds, lambda: None)
         assert not returning.awaited(0)
+
+
+async def test_the_wait_goes_on_while_requests_arrive() -> None:
+    returning = ReturningCallers()
+    ended = asyncio.Event()
+    returning.expect(4, HANG_SECONDS, ended.set)
+    for count in (1, 2, 3):
+        assert returning.awaited(count)
+        returning.look(ended.set)
+        assert not ended.is_set()
+    returning.look(ended.set)
+    assert ended.is_set()
