@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -62,16 +63,14 @@ OURS_ONNX = replace(
     start=OURS.start.replace("--model lenet", "--model lenet_onnx"),
     settings="the same with a packed ONNX graph",
 )
+# By raw float32 in and out.
+_raw = partial(Contender, body=PICTURE.tobytes(), content_type=RAW, class_of=_best, right=DIGIT)
 PEERS = (
-    Contender(
+    _raw(
         name="FastAPI",
         folder=HERE / "fastapi",
         start="{bin}/uvicorn lenet:app --port {ports[0]} --no-access-log",
         path="/predict",
-        body=PICTURE.tobytes(),
-        content_type=RAW,
-        class_of=_best,
-        right=DIGIT,
         settings="raw float32 in and out, a forward per request in a thread, no access log",
     ),
     Contender(
@@ -85,20 +84,16 @@ PEERS = (
         settings="base64 in JSON, since it reads JSON or forms; 1 worker, batches of 32 within "
         "1 ms, fast_queue, log level warning",
     ),
-    Contender(
+    _raw(
         name="Ray Serve",
         folder=HERE / "ray_serve",
         start="{bin}/python lenet.py {ports[0]}",
         path="/predict",
-        body=PICTURE.tobytes(),
-        content_type=RAW,
-        class_of=_best,
-        right=DIGIT,
         environment=contenders.RAY,
         settings="raw float32 in and out; 1 replica, batches of 32 within 1 ms, high throughput "
         "mode with HAProxy, no access log",
     ),
-    Contender(
+    _raw(
         name="TorchServe",
         folder=HERE / "torchserve",
         prepare="{bin}/torch-model-archiver --model-name lenet --version 1 --force "
@@ -106,10 +101,6 @@ PEERS = (
         start="{bin}/torchserve --start --foreground --ncs --model-store {built} "
         "--models lenet=lenet.mar --ts-config config.properties --log-config log4j2.xml",
         path="/predictions/lenet",
-        body=PICTURE.tobytes(),
-        content_type=RAW,
-        class_of=_best,
-        right=DIGIT,
         environment=contenders.TORCHSERVE,
         settings="raw float32 in and out, eager handler, 1 worker, batches of 32 within 1 ms, "
         "no access log",

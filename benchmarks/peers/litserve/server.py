@@ -12,28 +12,35 @@ import litserve
 from benchmarks.peers.iris import FEATURES, Iris
 
 
-class IrisAPI(litserve.LitAPI):
+class BatchAPI(litserve.LitAPI):
+    """Takes and returns lists of rows."""
+
+    def __init__(self):
+        super().__init__(max_batch_size=32, batch_timeout=0.001)
+
+    def batch(self, inputs):
+        return inputs
+
+    def unbatch(self, output):
+        return output
+
+
+class IrisAPI(BatchAPI):
     def setup(self, device):
         self.iris = Iris()
 
     def decode_request(self, request):
         return [request[feature] for feature in FEATURES]
 
-    def batch(self, inputs):
-        return inputs
-
     def predict(self, rows):
         return self.iris(rows)
-
-    def unbatch(self, output):
-        return output
 
     def encode_response(self, output):
         return output
 
 
-if __name__ == "__main__":
-    api = IrisAPI(max_batch_size=32, batch_timeout=0.001)
+def run(api):
+    """Serve `api` on the port that the command line names."""
     server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, fast_queue=True)
     server.run(
         host="127.0.0.1",
@@ -42,3 +49,7 @@ if __name__ == "__main__":
         log_level="warning",
         generate_client_file=False,
     )
+
+
+if __name__ == "__main__":
+    run(IrisAPI())

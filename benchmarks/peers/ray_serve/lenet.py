@@ -1,26 +1,19 @@
 """Ray Serve. Followed and settings: as in server.py."""
 
-import sys
-
-import ray
 from ray import serve
-from ray.serve.schema import LoggingConfig
+from server import BATCHES, DEPLOYMENT, run
 from starlette.requests import Request
 from starlette.responses import Response
 
 from benchmarks.peers import lenet
 
 
-@serve.deployment(
-    num_replicas=1,
-    max_ongoing_requests=100,
-    logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"),
-)
+@serve.deployment(**DEPLOYMENT)
 class Classifier:
     def __init__(self):
         self.classifier = lenet.Classifier()
 
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.001)
+    @serve.batch(**BATCHES)
     async def predict(self, bodies):
         return self.classifier(bodies)
 
@@ -30,9 +23,4 @@ class Classifier:
 
 
 if __name__ == "__main__":
-    ray.init(num_cpus=1, include_dashboard=False, configure_logging=False)
-    serve.start(
-        http_options={"host": "127.0.0.1", "port": int(sys.argv[1])},
-        logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"),
-    )
-    serve.run(Classifier.bind(), route_prefix="/predict", blocking=True)
+    run(Classifier.bind())

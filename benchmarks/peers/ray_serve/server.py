@@ -16,17 +16,20 @@ from starlette.requests import Request
 
 from benchmarks.peers.iris import FEATURES, Iris
 
+DEPLOYMENT = {
+    "num_replicas": 1,
+    "max_ongoing_requests": 100,
+    "logging_config": LoggingConfig(enable_access_log=False, log_level="WARNING"),
+}
+BATCHES = {"max_batch_size": 32, "batch_wait_timeout_s": 0.001}
 
-@serve.deployment(
-    num_replicas=1,
-    max_ongoing_requests=100,
-    logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"),
-)
+
+@serve.deployment(**DEPLOYMENT)
 class Classifier:
     def __init__(self):
         self.iris = Iris()
 
-    @serve.batch(max_batch_size=32, batch_wait_timeout_s=0.001)
+    @serve.batch(**BATCHES)
     async def predict(self, rows):
         return self.iris(rows)
 
@@ -35,10 +38,15 @@ class Classifier:
         return await self.predict([flower[feature] for feature in FEATURES])
 
 
-if __name__ == "__main__":
+def run(application):
+    """Serve `application` on the port that the command line names."""
     ray.init(num_cpus=1, include_dashboard=False, configure_logging=False)
     serve.start(
         http_options={"host": "127.0.0.1", "port": int(sys.argv[1])},
-        logging_config=LoggingConfig(enable_access_log=False, log_level="WARNING"),
+        logging_config=DEPLOYMENT["logging_config"],
     )
-    serve.run(Classifier.bind(), route_prefix="/predict", blocking=True)
+    serve.run(application, route_prefix="/predict", blocking=True)
+
+
+if __name__ == "__main__":
+    run(Classifier.bind())
