@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from app.errors import InvalidInput
 from stateserve.client import Instance
-from stateserve.model import Feature
+from stateserve.model import MISSING_CELLS, Feature
 from stateserve.text import shortest
 
 # The options of `stateserve predict` itself (app/cli/predict.py).
@@ -20,8 +20,6 @@ OWN_OPTIONS = {
     *("--log-probabilities", "--calibrated", "--out-of-distribution", "--top", "--allow-code"),
 }
 
-# A cell of a table with one of these has no value, as in training.
-MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "#null!"}
 MOST_LISTED = 20
 
 
@@ -164,7 +162,7 @@ def cell_text(value: Any) -> str:
 def _value(feature: Feature, text: str, where: str) -> Any:
     """The JSON value of a cell. Raises InvalidInput."""
     cell = text.strip()
-    if feature.missing and cell.lower() in MISSING:
+    if feature.missing and cell.lower() in MISSING_CELLS:
         return None
     if feature.kind == "number":
         return _number(text, where)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
     from stateserve.model.conversion.convert import convert_model as convert_model
     from stateserve.model.example import example_json as example_json
+    from stateserve.model.feature import MISSING_CELLS as MISSING_CELLS
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.feature import named_values as named_values
     from stateserve.model.inference.hint_forms import hints_of as hints_of
@@ -103,7 +104,7 @@ __getattr__ = lazy_exports(
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),
-        "feature": ("Feature", "named_values"),
+        "feature": ("MISSING_CELLS", "Feature", "named_values"),
         "layers": (
             "describe_architecture",
             "tensors_of",

@@ -9,6 +9,10 @@ from pydantic import Field, JsonValue, model_validator
 from stateserve.model.training_data import Frozen, Name, Number
 
 MAX_VALUES = 10_000
+# A cell of a table with one of these texts, in any case, has no value.
+MISSING_CELLS = frozenset(
+    ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "#null!")
+)
 
 
 class Feature(Frozen):

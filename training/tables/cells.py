@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-# A cell with one of these is missing in every column.
-MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "#null!"}
-# And with one of these, if the others are numbers.
+from stateserve.model import MISSING_CELLS
+
+# Among numbers, a cell with one of these is missing, too.
 MISSING_NUMBERS = {"-", "--", "?", ".", "..", "*", "x", "missing", "unknown", "#div/0!", "#value!"}
 # Of other cells: a column with this share of numbers is one of numbers.
 NUMBERS = 0.95
@@ -24,11 +24,12 @@ SAMPLE = 1000
 @dataclass(frozen=True)
 class Cells:
     """`texts` is a str column without spaces around, and NaN where missing; `numbers` float64
-    (rows,) or None. `stray` int64 are the places of texts among numbers, which are missing."""
+    (rows,) or None. `not_numbers` int64 are the places of texts among
+    numbers, which are missing."""
 
     texts: pd.Series
     numbers: np.ndarray | None
-    stray: np.ndarray
+    not_numbers: np.ndarray
     is_boolean: bool = False
     is_date: bool = False
     note: str | None = None
@@ -74,7 +75,7 @@ def _texts(column: pd.Series) -> pd.Series:
     if column.dtype == object:
         column = column.map(_as_text, na_action="ignore")
     texts = column.astype("str").str.strip()
-    return texts.where(~texts.str.lower().isin(list(MISSING)), other=np.nan)
+    return texts.where(~texts.str.lower().isin(list(MISSING_CELLS)), other=np.nan)
 
 
 def _as_text(value: object) -> str:

@@ -125,12 +125,12 @@ def _numeric(path: Path, name: str, cells: Cells, exact: np.ndarray, rows: np.nd
         about |= {"minimum": low, "maximum": high, "example": middle}
         decision = "number"
     notes = [cells.note] if cells.note else []
-    if len(cells.stray):
-        first = cells.stray[0]
+    if len(cells.not_numbers):
+        first = cells.not_numbers[0]
         text = cells.texts.iloc[first]
         notes.append(
-            f"{len(cells.stray)} cells such as {text[:40]!r} (row {rows[first]}) are no numbers, "
-            "and count as missing"
+            f"{len(cells.not_numbers)} cells such as {text[:40]!r} (row {rows[first]}) are no "
+            "numbers, and count as missing"
         )
     if missing.any():
         decision += f", {missing.sum()} missing: the median and an indicator"

@@ -36,12 +36,11 @@ def train_table(
     """Read, train, report and write. Raises DataError, CheckpointError or OSError."""
     table = read_table(path, target, choices, task)
     announce(table)
-    rows = len(table.rows)
     if dry_run:
         console.print(f"dry run: nothing is trained; it would write {output}")
         return
-    every = plans(round(rows * (1 - options.test_size)), options)
-    with _progress(steps(round(rows * (1 - options.test_size)), every)) as on_step:
+    train_rows = round(len(table.rows) * (1 - options.test_size))
+    with _progress(steps(train_rows, plans(train_rows, options))) as on_step:
         fitted = Fit(table, options, on_step).run()
     metrics = evaluate(fitted, table)
     report(fitted, table, metrics)

@@ -21,11 +21,15 @@ MAX_ROW = 2**22
 
 @dataclass(frozen=True)
 class Sheet:
-    """A data frame; `rows` int64 (rows,) has the row of each in the file, the first being 1."""
+    """A data frame; `rows` int64 (rows,) has the row of each in the file, the first being 1.
+
+    `separator` is that of a delimited text.
+    """
 
     frame: pd.DataFrame
     rows: np.ndarray
     notes: list[str]
+    separator: str | None = None
 
 
 def read_delimited(path: Path, text: str) -> Sheet:
@@ -53,7 +57,7 @@ def read_delimited(path: Path, text: str) -> Sheet:
             index_col=False,
         )
         rows = np.arange(len(frame), dtype=np.int64) + place + 2
-        return Sheet(frame.set_axis(header, axis="columns"), rows, notes)
+        return Sheet(frame.set_axis(header, axis="columns"), rows, notes, separator)
     return _read_ragged(path, text, separator, header, place, notes)
 
 
@@ -142,7 +146,7 @@ def _read_ragged(
         if len(cells) != width:
             raise DataError(f"{path}: row {row}: {len(cells)} cells for {width} columns")
     frame = pd.DataFrame([cells for _, cells in numbered], columns=header, dtype=str)
-    return Sheet(frame, np.array([row for row, _ in numbered], np.int64), notes)
+    return Sheet(frame, np.array([row for row, _ in numbered], np.int64), notes, separator)
 
 
 def _without_empty_end(cells: list[str], width: int) -> list[str]:

@@ -79,7 +79,7 @@ class Fit:
         trials: list[Trial] = []
         interrupted = False
         for plan in plans(rows, self._options):
-            trials.append(self._try(plan, folds(rows, 1)))
+            trials.append(self._try(plan, folds(rows)))
             interrupted = any(each.interrupted for each in trials[-1].curves)
             if interrupted:
                 break

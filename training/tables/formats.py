@@ -1,6 +1,7 @@
 """A table from a file of any format that is read, by its suffix."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,7 +25,7 @@ def read_sheet(path: Path) -> Sheet:
     if suffix not in PARQUET + FEATHER + EXCEL:
         text, notes = decode(path, content)
         sheet = read_delimited(path, text)
-        return Sheet(sheet.frame, sheet.rows, [*notes, *sheet.notes])
+        return replace(sheet, notes=[*notes, *sheet.notes])
     frame = _read_binary(path, content, suffix)
     names = [str(name).strip() for name in frame.columns]
     if len(names) > MAX_COLUMNS:

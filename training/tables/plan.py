@@ -70,9 +70,9 @@ def threads(rows: int) -> int:
     return 1 if rows <= FEW_ROWS else len(os.sched_getaffinity(0))
 
 
-def folds(rows: int, count: int) -> int:
-    """The number of parts on which `count` plans are compared."""
-    return FOLDS if rows <= FEW_ROWS_FOR_FOLDS and rows >= 2 * FOLDS and count > 0 else 1
+def folds(rows: int) -> int:
+    """The number of parts on which the plans are compared."""
+    return FOLDS if 2 * FOLDS <= rows <= FEW_ROWS_FOR_FOLDS else 1
 
 
 def steps(rows: int, every: Sequence[Plan]) -> int:
@@ -81,7 +81,7 @@ def steps(rows: int, every: Sequence[Plan]) -> int:
     def of(plan: Plan, count: int) -> int:
         return plan.epochs * -(-count // plan.batch_size)
 
-    parts = folds(rows, len(every))
+    parts = folds(rows)
     share = (parts - 1) / parts if parts > 1 else 0.85
     compared = sum(parts * of(plan, int(share * rows)) for plan in every)
     return compared + (of(every[-1], rows) if rows <= FEW_ROWS else 0)

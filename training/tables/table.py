@@ -24,7 +24,6 @@ class Table:
     target: Target
     decided: list[Decided]
     notes: list[str]
-    file_rows: np.ndarray
 
 
 def read_table(
@@ -44,7 +43,7 @@ def read_table(
             _require_column(path, header, name, option)
     if not len(sheet.frame):
         raise DataError(f"{path}: no rows below the header")
-    comma = "the separator is ';'" in sheet.notes
+    comma = sheet.separator == ";"
     cells = [
         read_cells(sheet.frame.iloc[:, place], decimal_comma=comma) for place in range(len(header))
     ]
@@ -64,7 +63,7 @@ def read_table(
     notes = [*sheet.notes, *found.notes]
     notes += [f"column {each.name!r}: {note}" for each in decided for note in each.notes]
     features = [each.feature for each in kept]
-    return Table(path.name, features, rows, found, decided, notes, sheet.rows[found.rows])
+    return Table(path.name, features, rows, found, decided, notes)
 
 
 def _require_column(path: Path, header: list[str], name: str, option: str) -> None:

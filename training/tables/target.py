@@ -17,8 +17,8 @@ Task = Literal["classes", "values"]
 MOST_NUMBERS = 20
 ROWS_OF_EACH = 3
 MOST_CLASSES = 1000
-# A class with a smaller share is rare.
-RARE = 0.1
+# A class is rare with a smaller part of the rows that each class would have if all were equal.
+RARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _classes(
     if len(counts) < 2:
         raise DataError(f"{path}: column {name!r} has only one class with more than one row")
     share = counts.iloc[-1] / len(texts)
-    if share < RARE / len(counts) * 2:
+    if share < RARE / len(counts):
         notes.append(
             f"class {counts.index[-1]!r} is rare: {counts.iloc[-1]} rows, {share:.1%}; "
             "--balance makes each class count the same in training"
