@@ -135,10 +135,10 @@ class Listing:
         """
         by_stem: dict[str, Path] = {}
         files = _files(entries)
-        code = {each for path in files for each in self.cards.of(path)}
+        named = self._named_by_cards(files)
         for path in sorted(files, key=lambda path: _PREFERENCE.index(path.suffix)):
             # Code of another model: a program that its card names.
-            if path in code:
+            if path in named:
                 continue
             if _NAME.fullmatch(path.stem):
                 by_stem.setdefault(path.stem, path)
@@ -151,7 +151,7 @@ class Listing:
         checkpoints = _files(entries)
         stems = {path.stem for path in checkpoints}
         # Such as the ONNX graph of a model.
-        named = {each for path in checkpoints for each in self.cards.of(path)}
+        named = self._named_by_cards(checkpoints)
         for path in entries:
             if path in named:
                 continue
@@ -159,6 +159,9 @@ class Listing:
                 self.report(path, f"no suffix that is served ({_SUFFIXES})")
             elif path.suffix == CARD_SUFFIX and path.stem not in stems:
                 self.report(path, f"a model card without a checkpoint ({_SUFFIXES})")
+
+    def _named_by_cards(self, checkpoints: list[Path]) -> set[Path]:
+        return {each for path in checkpoints for each in self.cards.of(path)}
 
     def require_cards_alike(self) -> None:
         """Mark versions without a card as faulty if others of the model have one.
@@ -224,7 +227,7 @@ def _scan_model(folder: Path, listing: Listing) -> None:
         elif is_version(inner.name):
             listing.report(inner, f"no checkpoint in it ({_SUFFIXES})")
     # A hidden entry is a model that is being written.
-    if not any(folder.iterdir()):
+    if not entries and not any(folder.iterdir()):
         listing.report(folder, "no version in it; one lies in NAME/VERSION/")
 
 

@@ -43,8 +43,8 @@ class Settings(BaseSettings):
     )
     models: Path | None = Field(
         default=None,
-        description="folder of models, NAME.pth or NAME/VERSION/; all are served, and the "
-        "setting model names the default one",
+        description="folder of models, NAME.pth or NAME/VERSION/; all are served, and of several "
+        "the setting model names the default one",
     )
     code: str | None = Field(
         default=None,

@@ -21,4 +21,5 @@ def folders_of(file: Path) -> list[Path]:
 
 def is_own(module: Path) -> bool:
     """Whether a file or folder is of this project: a model that imports it gets no copy."""
-    return any(module.resolve().is_relative_to(each) for each in OWN)
+    resolved = module.resolve()
+    return any(resolved.is_relative_to(each) for each in OWN)

@@ -60,17 +60,13 @@ class ColumnRule:
             known = {text: float(place) for place, text in enumerate(self.feature.values)}
         return known | ({None: math.nan} if self.feature.missing else {})
 
-    @cached_property
-    def _codes(self) -> dict[str, int]:
-        return {value: place for place, value in enumerate(self.feature.values or ())}
-
     def why_not(self, value: Any) -> str | None:
         """Why a value of parse_json is not accepted, or None."""
         if value is None:
             return None if self.feature.missing else f"null where {self.words} belongs"
         if self.feature.kind == "number":
             return self.rule.why_not(value)
-        if self.code_of(value) is not None:
+        if self._code_of(value) is not None:
             return None
         shown = _quoted(value[:200]) if _is_text(value) else describe(value)
         return f"{shown} where {self.words} belongs"
@@ -79,23 +75,25 @@ class ColumnRule:
         """The number in the tensor of an accepted value."""
         if value is None:
             return math.nan
-        return float(value) if self.feature.kind == "number" else float(self.code_of(value) or 0)
+        return float(value) if self.feature.kind == "number" else self._code_of(value) or 0.0
 
-    def code_of(self, value: object) -> int | None:
+    def _code_of(self, value: object) -> float | None:
         """The number of a boolean or a text; None for another value."""
         if self.feature.kind == "boolean":
-            return int(value) if isinstance(value, bool) else None
+            return float(value) if isinstance(value, bool) else None
         # A category may have numbers as texts: the model of year "2024".
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _is_text(text):
             return None
-        found = self._codes.get(text, self._codes.get(text.strip()))
-        return len(self._codes) if found is None and self.feature.other and text.strip() else found
+        found = self.numbers.get(text, self.numbers.get(text.strip()))
+        if found is None and self.feature.other and text.strip():
+            return float(len(self.feature.values or ()))
+        return found
 
     def accepted(self, column: Array) -> NDArray[np.bool_]:
         """Whether each number of a column of the tensor is accepted."""
-        missing = np.isnan(column.astype(np.float64))
         wide = column.astype(np.float64)
+        missing = np.isnan(wide)
         if self.feature.kind == "number":
             fits = self.rule.accepted(column)
         else:
