@@ -4,7 +4,11 @@ BIN := .venv/bin
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 PAGE := .config/page
 
-.PHONY: help predict serve train test lint format proto bench lock bench-peers soak fuzz sbom audit ray
+# pip does not compile the modules, since most are never imported (a third of the time of an
+# installation); the first import of a module stores it compiled.
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: help predict serve train test lint docs format proto bench lock bench-peers soak fuzz sbom audit ray
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,9 +22,7 @@ serve: .venv/serve  ## serve models/iris-model.pth on http://127.0.0.1:8000
 train: .venv/train  ## retrain models/iris-model.pth (TRAIN='--seeds 0' for a short run)
 	$(BIN)/python -m training $(TRAIN)
 
-# Without its cache of compiled modules each process would compile them again.
-test: export PYTHONDONTWRITEBYTECODE =
-test: .venv/dev .venv/kserve-client  ## run the tests
+test: .venv/dev .venv/kserve-client .venv/openapi-clients  ## run the tests
 	# Three on two cores: many tests wait for a process.
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
@@ -32,6 +34,9 @@ lint: .venv/dev $(PAGE)/node_modules  ## check style, types, imports, dependenci
 	$(BIN)/deptry app stateserve
 	$(BIN)/hadolint Dockerfile
 	npm run --silent --prefix $(PAGE) lint
+
+docs: .venv/dev  ## build the site of the documents, build/site
+	$(BIN)/mkdocs build --quiet
 
 format: .venv/dev $(PAGE)/node_modules  ## mend what the linter can mend
 	$(BIN)/ruff check --fix .
@@ -101,7 +106,7 @@ ALSO :=
 .venv/fuzz .venv/supply: ALSO = .venv/dev .venv/train .venv/serve
 .venv/%: pyproject.toml constraints.txt | .venv
 	@echo 'Installing .$(EXTRAS) and PyTorch into .venv: a minute or two, once'
-	@$(BIN)/python -m pip install $(QUIET) --constraint constraints.txt --editable '.$(EXTRAS)'
+	@$(BIN)/python -m pip install $(QUIET) --no-compile --constraint constraints.txt --editable '.$(EXTRAS)'
 	@touch $@ $(ALSO)
 
 $(PAGE)/node_modules: $(PAGE)/package-lock.json
@@ -111,7 +116,14 @@ $(PAGE)/node_modules: $(PAGE)/package-lock.json
 
 # In a separate folder: it needs older versions of packages that the tests use.
 .venv/kserve-client: tests/kserve-client.txt | .venv/dev
-	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $@ --requirement $<
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --upgrade --target $@ --requirement $<
+	touch $@
+
+# The generators of clients: one for Python, which needs another typer, and those of npm.
+OPENAPI := tests/clients/openapi
+.venv/openapi-clients: $(OPENAPI)/requirements.txt $(OPENAPI)/package-lock.json | .venv/dev
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --upgrade --target $@ --requirement $<
+	if command -v npm >/dev/null; then npm ci --silent --prefix $(OPENAPI); fi
 	touch $@
 
 # In a separate folder: it needs an older protobuf than its output.

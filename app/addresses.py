@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import SettingsError
-from app.settings import Settings, variable
+from app.settings import Settings, both_names, option
 
 # In the form that socket.getaddrinfo returns.
 Address = tuple[Any, ...]
@@ -51,7 +51,9 @@ def bind_host(setting: str, host: str, port: int) -> list[socket.socket]:
             if port == 0 and left and error.errno == errno.EADDRINUSE:
                 continue
             where = "host" if error.errno in NOT_HERE else setting
-            raise _refusal(where, f"{error.strerror}: {host} port {port}") from None
+            taken = error.errno == errno.EADDRINUSE
+            hint = f"; {option(setting)} 0 picks a free one" if taken else ""
+            raise _refusal(where, f"{error.strerror}: {host} port {port}{hint}") from None
     raise AssertionError
 
 
@@ -156,5 +158,4 @@ def name_of(bound: socket.socket) -> str:
 
 
 def _refusal(setting: str, reason: str) -> SettingsError:
-    option = setting.replace("_", "-")
-    return SettingsError(f"setting {variable(setting)} (--{option}): {reason}")
+    return SettingsError(f"{both_names(setting)}: {reason}")

@@ -3,6 +3,7 @@
 StateserveError
 ├── SettingsError              an unknown or malformed setting
 ├── InvalidInput               options or a table that `stateserve predict` cannot read
+│   └── InvalidOption          the value of an option of any command
 ├── WorkerError                a worker process that cannot start
 ├── RequestError               an error in the request; the message says how to correct it
 │   ├── MalformedBody          the body is not valid in its media type
@@ -47,6 +48,10 @@ class SettingsError(StateserveError):
 
 
 class InvalidInput(StateserveError):
+    pass
+
+
+class InvalidOption(InvalidInput):
     pass
 
 

@@ -1,10 +1,10 @@
-"""Values of options that are lists, pairs or JSON. Raises InvalidInput, which names the option."""
+"""Values of options that are lists, pairs or JSON. Raises InvalidOption, which names the option."""
 
 import csv
 import json
 from typing import TYPE_CHECKING
 
-from app.errors import InvalidInput
+from app.errors import InvalidOption
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -15,10 +15,10 @@ def names(option: str, text: str) -> list[str]:
     try:
         line = next(csv.reader([text], skipinitialspace=True, strict=True))
     except csv.Error as error:
-        raise InvalidInput(f"{option}: {error}") from None
+        raise InvalidOption(f"{option}: {error}") from None
     found = [name.strip() for name in line]
     if "" in found:
-        raise InvalidInput(f"{option}: name {found.index('') + 1} of {len(found)} is empty")
+        raise InvalidOption(f"{option}: name {found.index('') + 1} of {len(found)} is empty")
     return found
 
 
@@ -28,9 +28,9 @@ def json_object(option: str, text: str | None) -> "dict[str, JsonValue] | None":
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{option}: not JSON: {error}") from None
+        raise InvalidOption(f"{option}: not JSON: {error}") from None
     if not isinstance(value, dict):
-        raise InvalidInput(f"{option}: not a JSON object, such as {{}}")
+        raise InvalidOption(f"{option}: not a JSON object, such as {{}}")
     return value
 
 
@@ -40,7 +40,7 @@ def pairs(option: str, text: str | None) -> str | dict[str, str] | None:
         return text
     found = dict(each.partition("=")[::2] for each in names(option, text))
     if "" in found.values():
-        raise InvalidInput(f"{option}: give NAME=VALUE for each of several")
+        raise InvalidOption(f"{option}: give NAME=VALUE for each of several")
     return found
 
 
@@ -52,6 +52,6 @@ def axes(option: str, text: str | None) -> dict[str, list[int]] | None:
     for each in names(option, text):
         name, _, axis = each.rpartition(":")
         if not axis.isdecimal():
-            raise InvalidInput(f"{option}: {each!r:.100} is not INPUT:AXIS, such as ids:1")
+            raise InvalidOption(f"{option}: {each!r:.100} is not INPUT:AXIS, such as ids:1")
         found.setdefault(name, []).append(int(axis))
     return found

@@ -8,7 +8,6 @@ import typer
 from benchmarks import (
     bodies,
     client,
-    longest_wait,
     prediction_log,
     single,
     start,
@@ -16,6 +15,7 @@ from benchmarks import (
     training,
     workers,
 )
+from benchmarks.longest_wait import measurement as longest_wait
 from benchmarks.ratio import Ratio, print_table
 from benchmarks.tensors import ratios as tensors
 

@@ -49,16 +49,13 @@ try:
 except pickle.UnpicklingError as error:
     print("   torch.load refuses:", str(error).split(".")[0])
 
-script = """
-import torch
-class Multiclass(torch.nn.Module):
+
+class OfThisScript(torch.nn.Module):
     pass
-torch.save(Multiclass(), {0!r})
-"""
-load = "import torch; torch.load({0!r}, weights_only=False)"
+
+
 file = str(folder / "script.pth")
-subprocess.run([sys.executable, "-c", script.format(file)], check=True)
-result = subprocess.run(
-    [sys.executable, "-c", load.format(file)], check=False, capture_output=True, text=True
-)
+torch.save(OfThisScript(), file)
+load = f"import torch; torch.load({file!r}, weights_only=False)"
+result = subprocess.run([sys.executable, "-c", load], check=False, capture_output=True, text=True)
 print("   a process without the class:", result.stderr.strip().splitlines()[-1])

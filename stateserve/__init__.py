@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.client import AsyncClient as AsyncClient
+    from stateserve.client import Client as Client
     from stateserve.model import LoadOptions as LoadOptions
     from stateserve.model import load_model as load_model
     from stateserve.model import save_model as save_model
 
-__getattr__ = lazy_exports(__name__, {"model": ("LoadOptions", "load_model", "save_model")})
+__getattr__ = lazy_exports(
+    __name__,
+    {
+        "client": ("AsyncClient", "Client"),
+        "model": ("LoadOptions", "load_model", "save_model"),
+    },
+)

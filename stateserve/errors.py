@@ -14,11 +14,13 @@ StateserveError
 ├── InvalidSlice               the index does not fit the tensor
 ├── InvalidNames               a pattern, prefix or renaming that does not fit the tensors' names
 ├── MissingExtra               an optional package is not installed
+├── TableError                 a table that cannot be read, with column and row
 └── ClientError                the client has no usable answer
     ├── NoAnswer               no server answers, or the answer is not this service's
     └── Problem                the service refused the request, with a reason
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -78,6 +80,28 @@ class MissingExtra(StateserveError, ImportError):
     pass
 
 
+class TableError(StateserveError):
+    """`row` is that of the file, whose first is 1; `source` names the file. `details` says the
+    same for each of several bad rows, of which the error names the first."""
+
+    def __init__(
+        self,
+        source: object,
+        detail: str,
+        *,
+        column: str | None = None,
+        row: int | None = None,
+        details: Sequence[str] = (),
+    ) -> None:
+        places = [] if column is None else [f"column {column!r}"]
+        places += [] if row is None else [f"row {row}"]
+        self.detail = f"{', '.join(places)}: {detail}" if places else detail
+        super().__init__(f"{source}: {self.detail}")
+        self.details = details or [self.detail]
+        self.column = column
+        self.row = row
+
+
 @dataclass(frozen=True)
 class Fault:
     """One mistake in a request: where (a JSON pointer or a parameter's name) and what."""
@@ -97,15 +121,22 @@ class NoAnswer(ClientError):
 class Problem(ClientError):
     """RFC 9457 problem details. `errors` lists the faults found in the request.
 
-    `request_id` identifies the request in the service's log.
+    `request_id` identifies the request in the service's log. `hint` says what a client can do.
     """
 
     def __init__(
-        self, url: str, status: int, detail: str, errors: list[Fault], request_id: str | None
+        self,
+        url: str,
+        status: int,
+        detail: str,
+        errors: list[Fault],
+        request_id: str | None,
+        hint: str = "",
     ) -> None:
-        super().__init__(f"{url}: {status}: {detail}")
+        super().__init__(f"{url}: {status}: {detail}{f'; {hint}' if hint else ''}")
         self.url = url
         self.status = status
         self.detail = detail
         self.errors = errors
         self.request_id = request_id
+        self.hint = hint

@@ -4,6 +4,7 @@ A fixture imports its modules itself, so that tests of small modules import no o
 """
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Read when torch is imported: its threads that wait would otherwise keep the cores busy.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# jsonschema goes without it; its import compiles a grammar for five seconds.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 # Deterministic, and without a deadline, which busy cores would exceed.
 hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 hypothesis_settings.register_profile("thorough", deadline=None, max_examples=1000)

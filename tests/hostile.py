@@ -50,8 +50,8 @@ BODIES = {
     "no instances": (post(b'{"instances":[]}'), 422, "/instances: empty"),
     "not an object": (post(b"[]"), 422, 'a list where an object with "sepal_length"'),
     "10 MiB of spaces": (post(b" " * 10 * 2**20), 400, "expecting value at byte 10485760"),
-    "no type": (post(FLOWER, b"Content-Type: "), 415, "no Content-Type; send application/json"),
-    "another type": (post(FLOWER, b"Content-Type: text/csv"), 415, "'text/csv'; send application"),
+    "no type": (post(b"1,2,3,4", b"Content-Type: "), 415, "no Content-Type; send application/json"),
+    "another type": (post(FLOWER, b"Content-Type: text/xml"), 415, "'text/xml'; send application"),
     "no type at all": (post(FLOWER, b"Content-Type: ;;;"), 415, "';;;': no media type; send app"),
     "Latin-1": (post(FLOWER, b"Content-Type: application/json;charset=l1"), 415, "in UTF-8"),
     "gzip": (post(b"\x1f\x8b\x08", b"Content-Encoding: gzip"), 415, "'gzip'; send the body uncomp"),
@@ -91,7 +91,6 @@ FRAMING = {
     "a signed length": (post(b"1234", framing=b"Content-Length: +4"), "Content-Length"),
     "a negative length": (post(b"1234", framing=b"Content-Length: -4"), "Content-Length"),
     "a length of 23 digits": (post(b"", framing=b"Content-Length: " + b"9" * 23), "overflow"),
-    "an unknown coding": (post(END, framing=b"Transfer-Encoding: xchunked"), "Transfer-Encoding"),
     "chunked not last": (post(END, framing=b"Transfer-Encoding: chunked, gzip"), "Transfer-Enc"),
     "chunked twice": (chunked(END, CHUNKED), "Transfer-Encoding"),
     "a vertical tab": (post(END, framing=b"Transfer-Encoding: \x0bchunked"), "header value"),
@@ -109,11 +108,32 @@ FRAMING = {
     "two Hosts": (get(b"/health/live", b"Host: other"), "2 Host headers; send one"),
     "NUL in the path": (get(b"/state/\x00"), "url"),
     "raw UTF-8 in the path": (get("/state/é".encode()), "url"),
+    "a target without a host": (get(b"http:///predict"), "not a valid target; send a path"),
+    "a port of 99999": (get(b"http://test:99999/predict"), "not a valid target; send a path"),
     "an unknown method": (get(b"/predict", method=b"BREW"), "Invalid method"),
     "CONNECT": (get(b"test:80", method=b"CONNECT"), "CONNECT is not for a server"),
     "HTTP/9.9": (b"GET / HTTP/9.9\r\nHost: test\r\n\r\n", "Invalid HTTP version"),
     "HTTP/2's preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/1.1"),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "Invalid method"),
+}
+
+
+TYPES = b"Content-Type: text/csv", b"content-type: application/json"
+# As FRAMING, with the status.
+UNKNOWN = {
+    "two types": (post(FLOWER, *TYPES), 400, "2 Content-Type headers; send one"),
+    "two types to explain": (post(FLOWER, *TYPES, path=b"/explain"), 400, "2 Content-Type headers"),
+    "a coding before chunked": (
+        post(END, framing=b"Transfer-Encoding: gzip, chunked"),
+        501,
+        "Transfer-Encoding 'gzip, chunked'; only chunked is known",
+    ),
+    "gzip, then chunked": (chunked(END, b"Transfer-Encoding: gzip"), 501, "'gzip, chunked'"),
+    "chunked, then gzip": (post(END, CHUNKED, framing=b"Transfer-Encoding: gzip"), 400, "Transfer"),
+    "an unknown coding": (post(END, framing=b"Transfer-Encoding: xchunked"), 501, "'xchunked'"),
+    "HTTP/2.0": (LIVE.replace(b"HTTP/1.1", b"HTTP/2.0"), 505, "this connection speaks HTTP/1.1"),
+    "HTTP/0.9": (LIVE.replace(b"HTTP/1.1", b"HTTP/0.9"), 505, "this connection speaks HTTP/1.1"),
+    "HTTP/2.0 to predict": (post(FLOWER).replace(b"HTTP/1.1", b"HTTP/2.0"), 505, "HTTP/2.0"),
 }
 
 
@@ -140,10 +160,6 @@ HEADS = {
     "a long Accept": (post(FLOWER, b"Accept: " + b"a/b," * 5000), 406),
     "a broken If-None-Match": (get(b"/state", b'If-None-Match: """\xff,,'), 200),
     "a broken request id": (post(FLOWER, b"X-Request-ID: \xff\xfe" + b"a" * 1000), 200),
-    "a coding in the way": (
-        post(b"0\r\n\r\n", framing=b"Transfer-Encoding: gzip, chunked"),
-        400,
-    ),
 }
 
 

@@ -87,7 +87,7 @@ def run(request: dict[str, Any], streams: list[int]) -> None:
 
 
 def become(command: list[str]) -> None:
-    """Run `stateserve`, a module, or after `-c` a text, as Python would run it."""
+    """Run `stateserve`, a module, a script, or after `-c` a text, as Python would run it."""
     program, *arguments = command
     if program == "-c":
         script, *sys.argv[1:] = arguments
@@ -100,6 +100,10 @@ def become(command: list[str]) -> None:
     if program == "stateserve":
         sys.argv[0] = str(Path(sys.executable).with_name(program))
         runpy.run_path(sys.argv[0], run_name="__main__")
+    elif program.endswith(".py"):
+        sys.argv[0] = program
+        sys.path.insert(0, str(Path(program).absolute().parent))
+        runpy.run_path(program, run_name="__main__")
     else:
         # It was imported as a module, and is now run as a program.
         sys.modules.pop(f"{program}.__main__", None)

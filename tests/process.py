@@ -21,8 +21,13 @@ from tests.project import ROOT
 
 # A limit for hangs, not for speed: a busy machine may be slow.
 HANG_SECONDS = 120
-SERVING = ("app.api.app", "app.cli.run", "app.server.server", "app.server.workers")
-TRAINING = ("training.__main__",)
+# captum and SQLAlchemy are imported at the first need.
+SERVING = (
+    *("app.api.app", "app.cli.run", "app.server.server", "app.server.supervisor"),
+    *("captum.attr", "sqlalchemy"),
+)
+# What a training imports late: torch._dynamo for its optimizer takes seconds.
+TRAINING = ("training.command", "torch._dynamo", "matplotlib.backends.backend_agg")
 # Before a test changes it.
 TEMPORARY = tempfile.gettempdir()
 
@@ -61,8 +66,12 @@ class Process:
 
 
 def forked(program: object, *arguments: object) -> list[str]:
-    """The command line of a fork of `stateserve`, or of Python with a module or `-c`."""
-    server = _preloaded(TRAINING if "training" in (program, *arguments) else SERVING)
+    """The command line of a fork of `stateserve`, or of Python with a module, a script or `-c`.
+
+    With "train" as an argument, or training as its program, it is one that has imported training.
+    """
+    trains = {"train", "training"} & {program, *arguments}
+    server = _preloaded(TRAINING if trains else SERVING)
     script = str(ROOT / "tests" / "forked.py")
     return [sys.executable, "-IS", script, server, *map(str, (program, *arguments))]
 

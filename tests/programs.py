@@ -25,8 +25,12 @@ def exported(
 ) -> bytes:
     """The archive of a module, in evaluation mode, exported with these inputs."""
     program = torch.export.export(module.eval(), args, kwargs, dynamic_shapes=dynamic_shapes)
+    return archive(program.run_decompositions() if decomposed else program)
+
+
+def archive(program: torch.export.ExportedProgram) -> bytes:
     content = io.BytesIO()
-    torch.export.save(program.run_decompositions() if decomposed else program, content)
+    torch.export.save(program, content)
     return content.getvalue()
 
 

@@ -6,6 +6,7 @@
 
 import ctypes
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -21,6 +22,7 @@ CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 CAPABILITY_VERSION_3 = 0x20080522
+STREAMS = ("stdin", "stdout", "stderr")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -71,6 +73,19 @@ def without_rights() -> None:
     """Without root's right to read files against their permissions."""
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     _call(LIBC.capset(header, bytes(24)))
+
+
+def few_files(count: str) -> None:
+    """With this soft limit of open files, which the process may raise."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), hard))
+
+
+def without_streams(*names: str) -> None:
+    """With these standard streams closed, as if they had been when Python started."""
+    for name in names:
+        setattr(sys, name, None)
+        os.close(STREAMS.index(name))
 
 
 def _unshare(flags: int) -> None:

@@ -49,9 +49,19 @@ def train_quickly(
     choices: Choices | None = None,
     task: Task | None = None,
     options: Options | None = None,
+    report: bool = False,
 ) -> Path:
     """Train a few steps; the model is `model.pth` beside the table."""
     output = path.parent / "model.pth"
     options = options or Options(hidden=(8,), epochs=2)
-    train_table(path, target, output, choices or Choices(), task, options, dry_run=False)
+    train_table(
+        path,
+        target,
+        output,
+        choices or Choices(),
+        task,
+        options,
+        dry_run=False,
+        with_report=report,
+    )
     return output

@@ -173,6 +173,6 @@ def publish(app: FastAPI, *models: TensorModel) -> None:
     for model in models:
         versions = registry._versions(model.name)
         versions.known.setdefault(model.version, Version())
-        candidate = Candidate(model.name, model.version, Path("made"), ())
+        candidate = Candidate(model.name, model.version, Path("made"), (None, None))
         versions.settle(candidate, registry._loader._build(model))
         registry._publish(versions)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from app.predict.codecs.v2_tensors import BYTES, DTYPES, Tensor
+from app.predict.codecs.v2_tensor_data import BYTES, DTYPES, Tensor
 
 SHAPES = npst.array_shapes(max_dims=3, max_side=4)
 FINITE = {"allow_nan": False, "allow_infinity": False}

@@ -45,6 +45,8 @@ def folder(tmp_path: Path, programs: Path, monkeypatch: pytest.MonkeyPatch) -> P
     for name in ("models", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    # As in a session of Python: a module of the folder can be imported.
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     return tmp_path

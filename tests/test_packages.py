@@ -1,9 +1,8 @@
 """Packages: contracts, imports, and size."""
 
 import ast
+import functools
 from pathlib import Path
-
-import pytest
 
 from tests.project import ROOT
 
@@ -20,10 +19,7 @@ CONTRACTS = [path for path in MODULES if path.name == "__init__.py"]
 FOLDERS = sorted({path.parent for path in [*MODULES, *(ROOT / "app" / "page").rglob("*.js")]})
 
 
-def in_project(path: Path) -> str:
-    return str(path.relative_to(ROOT))
-
-
+@functools.cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -36,25 +32,33 @@ def imported(tree: ast.Module) -> set[str]:
     return {name for name in names if name}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=in_project)
-def test_a_module_imports_from_another_package_what_its_init_exports(path: Path) -> None:
-    package = path.relative_to(ROOT).parts[:2]
-    for name in imported(parsed(path)):
-        parts = tuple(name.split("."))
-        # All packages of app may import modules such as app.errors.
-        inner = len(parts) > 2 and ROOT.joinpath(*parts).with_suffix(".py").exists()
-        assert not inner or parts[:2] == package, f"import it from {'.'.join(parts[:2])}: {name}"
+# Loops, since each of a thousand parametrized tests would take its share of pytest's own time.
+def test_a_module_imports_from_another_package_what_its_init_exports() -> None:
+    for path in MODULES:
+        package = path.relative_to(ROOT).parts[:2]
+        for name in imported(parsed(path)):
+            parts = tuple(name.split("."))
+            # All packages of app may import modules such as app.errors.
+            inner = len(parts) > 2 and ROOT.joinpath(*parts).with_suffix(".py").exists()
+            right = ".".join(parts[:2])
+            assert not inner or parts[:2] == package, f"{path}: import it from {right}: {name}"
 
 
-@pytest.mark.parametrize("path", CONTRACTS, ids=in_project)
-def test_a_package_states_its_contract_in_a_few_lines(path: Path) -> None:
-    contract = ast.get_docstring(parsed(path))
-    assert contract
-    assert len(contract.splitlines()) <= MOST_LINES
+def test_a_package_states_its_contract_in_a_few_lines() -> None:
+    for path in CONTRACTS:
+        contract = ast.get_docstring(parsed(path))
+        assert contract, path
+        assert len(contract.splitlines()) <= MOST_LINES, path
 
 
-@pytest.mark.parametrize("path", CONTRACTS, ids=in_project)
-def test_the_names_that_a_package_loads_are_those_that_its_types_show(path: Path) -> None:
+def test_the_names_that_a_package_loads_are_those_that_its_types_show() -> None:
+    for path in CONTRACTS:
+        shown, loaded = names_of_types(path)
+        assert loaded == shown, path
+
+
+def names_of_types(path: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The names of each module under TYPE_CHECKING, and those of `lazy_exports`."""
     shown: dict[str, set[str]] = {}
     loaded: dict[str, set[str]] = {}
     for node in ast.walk(parsed(path)):
@@ -67,10 +71,10 @@ def test_the_names_that_a_package_loads_are_those_that_its_types_show(path: Path
             package = ".".join(path.relative_to(ROOT).parent.parts)
             exports = ast.literal_eval(node.args[1]).items()
             loaded = {f"{package}.{module}": set(names) for module, names in exports}
-    assert loaded == shown
+    return shown, loaded
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=in_project)
-def test_a_folder_has_few_modules(folder: Path) -> None:
-    modules = [*folder.glob("*.py"), *folder.glob("*.js")]
-    assert len([path for path in modules if path.name != "__init__.py"]) <= MOST_MODULES
+def test_a_folder_has_few_modules() -> None:
+    for folder in FOLDERS:
+        modules = [*folder.glob("*.py"), *folder.glob("*.js")]
+        assert len([path for path in modules if path.name != "__init__.py"]) <= MOST_MODULES, folder

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from app.api.auth.scopes import SCOPES, below_model
+from app.api.auth.route_scopes import SCOPES, below_model
 from tests.project import ROOT
 
 PAGE = (ROOT / "docs" / "security.md").read_text()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from tests.process import HANG_SECONDS
 from tests.project import SETOSA
 
 FLOWER = json.dumps(SETOSA).encode()
@@ -32,7 +33,7 @@ class Reply:
 class Wire:
     """One connection. Nothing waits longer than `timeout` seconds."""
 
-    def __init__(self, url: str, timeout: float = 20) -> None:
+    def __init__(self, url: str, timeout: float = HANG_SECONDS) -> None:
         host, port = url.removeprefix("http://").split(":")
         self.socket = socket.create_connection((host, int(port)), timeout)
         self._file: BinaryIO = self.socket.makefile("rb")
@@ -71,7 +72,7 @@ class Wire:
 
 
 @contextlib.contextmanager
-def connected(url: str, timeout: float = 20) -> Iterator[Wire]:
+def connected(url: str, timeout: float = HANG_SECONDS) -> Iterator[Wire]:
     wire = Wire(url, timeout)
     try:
         yield wire
@@ -108,7 +109,7 @@ def require_closed(wire: Wire) -> None:
 def open_request(url: str, body: bytes) -> socket.socket:
     """Send all of a request but the body's last byte, so that it is in flight."""
     host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=20)
+    connection = socket.create_connection((host, int(port)), timeout=HANG_SECONDS)
     head = (
         f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -121,7 +122,7 @@ def refuses(url: str) -> bool:
     """Whether a new connection is refused by the system."""
     host, port = url.removeprefix("http://").split(":")
     try:
-        socket.create_connection((host, int(port)), timeout=20).close()
+        socket.create_connection((host, int(port)), timeout=HANG_SECONDS).close()
     except ConnectionRefusedError:
         return True
     except ConnectionResetError:

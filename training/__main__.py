@@ -6,24 +6,32 @@ INSTALL = "pip install '.[train]'"
 
 
 def main() -> None:
-    """Run the command; an error of the data or the disk is one line and status 1."""
+    """Run the command; an error is one line and status 1, or 2 if the command line is at fault."""
     try:
         import typer
+        from typer.exceptions import TyperException
 
         from stateserve.errors import StateserveError
         from stateserve.text import printable
+        from stateserve.usage import usage_error
         from training.command import train
         from training.errors import DataError
     except ModuleNotFoundError as error:
-        sys.exit(f"training needs {error.name}: {INSTALL}")
+        sys.exit(f"stateserve: train needs {error.name}: {INSTALL}")
+    command = typer.Typer(add_completion=False)
+    command.command()(train)
     try:
-        typer.run(train)
+        sys.exit(command(standalone_mode=False))
+    except TyperException as error:
+        print(f"stateserve: {printable(usage_error(error, 'stateserve train'))}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except (DataError, StateserveError) as error:
-        sys.exit(f"training: {printable(str(error))}")
+        sys.exit(f"stateserve: {printable(str(error))}")
     except OSError as error:
-        sys.exit(f"training: {error.filename or ''}: {error.strerror or error}")
+        place = f"{error.filename}: " if error.filename else ""
+        sys.exit(f"stateserve: {place}{error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("training: interrupted before the first epoch ended; nothing is written")
+        sys.exit("stateserve: interrupted before the first epoch ended; nothing is written")
 
 
 if __name__ == "__main__":

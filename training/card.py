@@ -77,10 +77,13 @@ def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:
     lowest, highest, example = map(
         shortest, (rows.min(axis=0), rows.max(axis=0), _middle_row(rows))
     )
-    columns = zip(dataset.feature_names, dataset.units, lowest, highest, example, strict=True)
+    whole = (rows == np.floor(rows)).all(axis=0).tolist()
+    columns = zip(
+        dataset.feature_names, dataset.units, lowest, highest, example, whole, strict=True
+    )
     return [
-        Feature(name=name, unit=unit, minimum=low, maximum=high, example=middle)
-        for name, unit, low, high, middle in columns
+        Feature(name=name, unit=unit, minimum=low, maximum=high, example=middle, whole=is_whole)
+        for name, unit, low, high, middle, is_whole in columns
     ]
 
 

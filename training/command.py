@@ -1,16 +1,23 @@
 """The options of `stateserve train`: the article's recipe, or a table."""
 
+import json
+import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import JsonValue
 
 from training.data import iris, read_csv
 from training.fit import Settings
 from training.recipe import train_recipe
-from training.tables import Choices, Options, Task, train_table
+from training.tables import Choices, Options, Task, missing_target, train_table
 
 RECIPE = Settings()
+STEM = re.compile(r"[^./\\\x00-\x1f\x7f-\x9f][^/\\\x00-\x1f\x7f-\x9f]*")
+# In bytes; file systems take 255, and ".golden.safetensors" comes after it.
+LONGEST_STEM = 200
 
 
 def train(
@@ -53,6 +60,18 @@ def train(
         str | None,
         typer.Option(help="Units of the hidden layers: 32,16; linear for none; chosen if absent."),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.py:CLASS",
+            help="Your own network: it gets the encoded columns, float32 of shape "
+            "(rows, width), and returns logits (rows, classes) or values (rows, 1). "
+            "The file is run.",
+        ),
+    ] = None,
+    kwargs: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Arguments of the class of --code.")
+    ] = None,
     dropout: Annotated[float | None, typer.Option(min=0, max=0.99)] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0)] = None,
     test_size: Annotated[
@@ -67,14 +86,19 @@ def train(
     batch_norm: Annotated[
         bool, typer.Option("--batch-norm", help="Recipe: normalise the inputs.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option(help="Write a report of the model beside it, an HTML file.")
+    ] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, write nothing.")] = False,
 ) -> None:
     """Train a network on a table, and write its state_dict and model card."""
     if file is not None and data is not None:
         raise typer.BadParameter("DATA and --data are the same; give one")
     path = file or data
-    if (path is None) != (target is None):
-        raise typer.BadParameter("--data and --target go together (DATA is the same as --data)")
+    if path is None and target is not None:
+        raise typer.BadParameter("--target is a column of a table: give DATA, too")
+    if path is not None and target is None:
+        raise missing_target(path)
     layers = _layers(hidden)
     if path is not None and target is not None and not (recipe or batch_norm):
         options = Options(
@@ -87,12 +111,23 @@ def train(
             weight_decay=weight_decay,
             test_size=test_size or Options.test_size,
             balance=balance,
+            code=code,
+            kwargs=_arguments(kwargs),
         )
+        if code is not None and (layers is not None or dropout is not None):
+            raise typer.BadParameter("--hidden and --dropout are of the built-in network")
         stem = Path(name).name if name else path.name.split(".")[0] or "table"
+        # Found now, not by the card when all is trained.
+        if STEM.fullmatch(stem) is None or len(os.fsencode(stem)) > LONGEST_STEM:
+            raise typer.BadParameter(f"--name: no file of a model is called {stem!r:.100}")
         choices = Choices(drop or (), keep or (), category or ())
-        train_table(path, target, output / f"{stem}.pth", choices, task, options, dry_run)
+        # A model with code has a folder of its own, in which no other model's files are replaced.
+        state = output / f"{stem}.pth" if code is None else output / stem / "1"
+        train_table(path, target, state, choices, task, options, dry_run, report)
         return
-    _require_no_table_options(task, drop, keep, category, dropout, weight_decay, balance)
+    _require_no_table_options(
+        task, drop, keep, category, code, kwargs, dropout, weight_decay, balance
+    )
     if layers is not None and len(layers) != 1:
         raise typer.BadParameter("the recipe has one hidden layer: --hidden 8")
     settings = Settings(
@@ -120,9 +155,19 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
     return tuple(map(int, sizes))
 
 
+def _arguments(text: str | None) -> dict[str, JsonValue]:
+    try:
+        found = json.loads(text or "{}")
+    except (ValueError, RecursionError) as error:
+        raise typer.BadParameter(f"--kwargs: not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise typer.BadParameter('--kwargs: an object of JSON, such as {"depth": 3}')
+    return found
+
+
 def _require_no_table_options(*given: object) -> None:
     if any(given):
         raise typer.BadParameter(
-            "--task, --drop, --keep, --category, --dropout, --weight-decay and --balance are of a "
-            "table: DATA --target COLUMN, without --recipe and --batch-norm"
+            "--task, --drop, --keep, --category, --code, --kwargs, --dropout, --weight-decay and "
+            "--balance are of a table: DATA --target COLUMN, without --recipe and --batch-norm"
         )

@@ -20,6 +20,7 @@ from stateserve.model import (
 from training.calibrate import BOOTSTRAP, FOLDS, calibrate
 from training.card import make_card
 from training.data import Dataset
+from training.destination import Replaced, require_writable
 from training.evaluate import evaluate, evaluate_seeds
 from training.fit import Settings, fit, split_rows
 from training.plots import draw_plots
@@ -41,6 +42,11 @@ def train_recipe(
     """
     stem = Path(name or dataset.name).name
     checkpoint = output / f"{stem}.pth"
+    require_writable(output, checkpoint, card_path(checkpoint))
+    require_writable(output / "plots")
+    replaced = Replaced.at(checkpoint)
+    if replaced and (warning := replaced.warning(dataset.source, None)):
+        console.print(warning)
     _announce(dataset, settings, checkpoint, dry_run)
     if dry_run:
         return
@@ -62,6 +68,8 @@ def train_recipe(
     plots = draw_plots(fitted, dataset)
     save_checkpoint(fitted.module.state_dict(), card, checkpoint)
     write_atomically({output / "plots" / f"{stem}-{k}.png": png for k, png in plots.items()})
+    if replaced:
+        console.print(replaced.line)
     console.print(f"wrote {checkpoint}, {card_path(checkpoint)} and {len(plots)} plots")
 
 

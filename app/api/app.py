@@ -9,23 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 
 from app.api.auth.keys import Keys
 from app.api.auth.rate_limits import Rates
-from app.api.auth.scopes import Guard
+from app.api.auth.route_scopes import Guard
 from app.api.loading import load_service
 from app.api.middleware.hosts import HostMiddleware, TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
 from app.api.middleware.security_headers import BrowserHeaders, allow_origins
 from app.api.openapi.document import Document, title_of
 from app.api.problems import install_error_handlers
-from app.api.routes import include_routers
+from app.api.routes import routes_of
 from app.api.service import Service
 from app.monitor import (
     AccessLog,
     RequestSpans,
     describe_answer,
+    is_text,
     open_tracing,
 )
 from app.registry import (
@@ -74,7 +75,6 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         openapi_url=None,
         # Behind a proxy the redirect would have the wrong scheme, host and prefix.
         redirect_slashes=False,
-        dependencies=[Depends(guard)] if guard.on else [],
         # FastAPI's own tracing costs time at each request, and has no spans of the model
         # (app/monitor/request_spans.py and model_spans.py).
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -83,7 +83,7 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     app.state.tracing = tracing
     app.state.guard = guard
     install_error_handlers(app)
-    include_routers(app, settings, admin_too=guard.on)
+    app.router.routes.extend(routes_of(guarded=guard.on, rollout_too=bool(settings.targets)))
     app.state.document = Document(app, service, guard.needs)
     app.openapi = app.state.document.schema  # type: ignore[method-assign]
     if settings.trusted_hosts:
@@ -98,7 +98,8 @@ def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Traci
     """Wrap FastAPI with the middleware of every request."""
     service: Service = app.state.service
     # Outermost, not by add_middleware, so that they include FastAPI's own answers.
-    log = AccessLog(service.metrics, describe_answer) if tracing else None
+    text = is_text(service.settings.log_format)
+    log = AccessLog(service.metrics, describe_answer if tracing else None, text=text)
     access = AccessMiddleware(app, service, log)
     traced = RequestSpans(access, tracing.tracer) if tracing else access
     app.middleware_stack = allow_origins(traced, service.settings.cors_origins)

@@ -7,6 +7,7 @@ from starlette.types import Receive
 
 from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
 from app.predict import (
+    CSV,
     JSON,
     MOST_DIGITS,
     PNG,
@@ -19,6 +20,9 @@ from app.predict import (
 )
 from stateserve.text import shown
 
+# Of a body that may begin with line breaks and spaces.
+MOST_SPACE = 64
+UNDECLARED_TYPE = MediaType(UNDECLARED, {})
 JSON_BYTES = JSON.encode()
 PLAIN_JSON = MediaType(JSON, {})
 CURL = f"-H 'Content-Type: {JSON}'"
@@ -41,11 +45,37 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
     media_type = MediaType.parse(given)
     if media_type is None:
         raise UnsupportedContent(f"Content-Type {shown(given)}: no media type; {takes}")
-    if media_type.parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+    charset = media_type.parameters.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8") and media_type.essence != CSV:
         raise UnsupportedContent(f"Content-Type {shown(given)}; send {JSON} in UTF-8")
     if media_type.essence not in accepted:
         raise UnsupportedContent(f"Content-Type {media_type.essence!r}; {takes}")
     return media_type
+
+
+def declared_type(headers: Headers, accepted: Collection[str]) -> MediaType:
+    """The media type of the body; UNDECLARED_TYPE where its first bytes decide.
+
+    Raises UnsupportedContent.
+    """
+    if headers.get(b"content-type", b"") not in UNDECLARED_TYPES:
+        return media_type_of(headers, accepted)
+    require_plain(headers)
+    return UNDECLARED_TYPE
+
+
+def found_type(
+    declared: MediaType, body: Body, headers: Headers, accepted: Collection[str]
+) -> MediaType:
+    """The type as declared; of an undeclared body, JSON if it begins as an object or a list.
+
+    Raises UnsupportedContent.
+    """
+    if declared is not UNDECLARED_TYPE:
+        return declared
+    if bytes(body[:MOST_SPACE]).lstrip()[:1] in (b"{", b"["):
+        return PLAIN_JSON
+    return media_type_of(headers, accepted)
 
 
 def require_plain(headers: Headers) -> None:

@@ -1,4 +1,4 @@
-"""FastAPI dependencies of the endpoints: the service, a model, its state entries and layers."""
+"""FastAPI dependencies of the endpoints: the service, a model, and its layers."""
 
 import asyncio
 from typing import Annotated
@@ -6,9 +6,24 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.service import Service
+from app.errors import InvalidQuery
 from app.predict import Endpoint
-from stateserve.inspect import Entry
 from stateserve.model import AnyModel, Layer
+from stateserve.text import shown
+
+# Of the query, taken several times.
+LISTS = {"only", "feature", "row"}
+
+
+async def require_parameters_once(request: Request) -> None:
+    """Raise InvalidQuery for a query parameter that is given twice: only the last would count."""
+    if b"&" not in request.scope["query_string"]:
+        return
+    found = set()
+    for name, _ in request.query_params.multi_items():
+        if name in found and name not in LISTS:
+            raise InvalidQuery(f"{shown(name)}: given twice; each parameter is taken once")
+        found.add(name)
 
 
 async def _service(request: Request) -> Service:
@@ -25,18 +40,13 @@ async def _model(endpoint: Annotated[Endpoint, Depends(_endpoint)]) -> AnyModel:
     return endpoint.model
 
 
-async def _entries(model: Annotated[AnyModel, Depends(_model)]) -> list[Entry]:
+async def _layers(model: Annotated[AnyModel, Depends(_model)]) -> list[Layer]:
     # Awaited here, so that requests for a long first computation occupy none of FastAPI's
     # threads; shielded, so that a client that leaves does not cancel it for the others.
-    return await asyncio.shield(asyncio.wrap_future(model.describe()))
-
-
-async def _layers(model: Annotated[AnyModel, Depends(_model)]) -> list[Layer]:
     return await asyncio.shield(asyncio.wrap_future(model.layers()))
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
 EndpointDep = Annotated[Endpoint, Depends(_endpoint)]
 ModelDep = Annotated[AnyModel, Depends(_model)]
-EntriesDep = Annotated[list[Entry], Depends(_entries)]
 LayersDep = Annotated[list[Layer], Depends(_layers)]

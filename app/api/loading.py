@@ -23,8 +23,17 @@ from app.predict import (
     TensorPipeline,
     TensorPrediction,
 )
-from app.registry import Registry, Repository, load_options, require_targets, rollout_of, take_turn
-from app.settings import Settings, VersionPolicy, variable
+from app.registry import (
+    NO_MODEL,
+    Registry,
+    Repository,
+    load_options,
+    require_targets,
+    rollout_of,
+    take_turn,
+)
+from app.settings import Settings, VersionPolicy, both_names
+from stateserve.errors import UnreadableCheckpoint
 from stateserve.model import Predictor, TensorModel
 
 if TYPE_CHECKING:
@@ -55,18 +64,18 @@ def load_service(
 def _choose_default(settings: Settings, registry: Registry) -> None:
     """The only model of a folder is the default one, if the settings name none.
 
-    Raises SettingsError.
+    Raises SettingsError, or UnreadableCheckpoint for a folder without a model.
     """
-    if settings.models is None or "model" in settings.model_fields_set:
-        return
     names = sorted({status.name for status in registry.statuses()})
     if not names:
-        raise SettingsError(f"{settings.models}: no model; one is NAME/VERSION/model.pth in it")
+        raise UnreadableCheckpoint(f"{registry.repository.folder}: {NO_MODEL}")
+    if settings.models is None or "model" in settings.model_fields_set:
+        return
     if len(names) == 1:
         registry.repository.default = names[0]
     elif registry.repository.default not in names:
         listed = ", ".join(names)
-        raise SettingsError(f"setting {variable('model')}: which is the default? There is {listed}")
+        raise SettingsError(f"{both_names('model')}: which is the default? There is {listed}")
 
 
 class _Build:

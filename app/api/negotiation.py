@@ -1,5 +1,6 @@
-"""HTTP's conditional requests (RFC 9110, section 13)."""
+"""HTTP's conditional requests and content codings (RFC 9110, sections 13 and 12.5.3)."""
 
+import gzip
 import re
 from collections.abc import Callable
 
@@ -7,6 +8,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 ETAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+GZIP = re.compile(
+    r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=([01](?:\.\d{0,3})?)\s*)?(?=,|$)", re.IGNORECASE
+)
+
+
+def accepts_gzip(request: Request) -> bool:
+    found = GZIP.search(request.headers.get("accept-encoding", ""))
+    return found is not None and float(found[1] or 1) > 0
+
+
+def compress(request: Request, response: Response) -> Response:
+    """Make the body a gzip stream, if the client reads them."""
+    if accepts_gzip(request):
+        response.body = gzip.compress(response.body, 6, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
 
 
 def unless_known(request: Request, etag: str, make: Callable[[], Response]) -> Response:

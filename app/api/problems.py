@@ -12,18 +12,22 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from app import errors
+from app.api.declared_path import declared_path
 from app.api.openapi.v2_schemas import STATUS as OPEN_STATUS
 from app.api.openapi.v2_schemas import is_open_inference
 from stateserve import errors as library_errors
-from stateserve.text import MOST_SHOWN
+from stateserve.text import MOST_SHOWN, did_you_mean
 
 logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
+# The type of a fault of pydantic: a parameter that the operation does not have.
+UNKNOWN = "extra_forbidden"
 CLOSE = {"Connection": "close"}
 # A query may have thousands of invalid parameters; the answer names the first.
 MOST_FAULTS = 16
@@ -158,14 +162,35 @@ async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()[:MOST_FAULTS]
+    known: list[str] = []
+    if any(fault["type"] == UNKNOWN for fault in found):
+        # In a thread: the document may have to be written first, which takes tenths of a second.
+        known = await run_in_threadpool(_query_parameters, request)
     faults = [
-        {"parameter": str(fault["loc"][-1])[:MOST_SHOWN], "detail": fault["msg"]}
-        for fault in error.errors()[:MOST_FAULTS]
+        {"parameter": str(fault["loc"][-1])[:MOST_SHOWN], "detail": _reason(fault, known)}
+        for fault in found
     ]
     first = faults[0]
     detail = f"{first['parameter']}: {first['detail']}"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     return error_answer(served_path(request.scope), status, detail, errors=faults)
+
+
+def _query_parameters(request: Request) -> list[str]:
+    """The names that the operation of the request takes."""
+    paths = request.app.openapi().get("paths", {})
+    operation = paths.get(declared_path(request.scope), {}).get(request.method.lower(), {})
+    return [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+
+
+def _reason(fault: dict[str, Any], known: list[str]) -> str:
+    """What is wrong with a parameter; of one that does not exist, the nearest of the `known`."""
+    if fault["type"] != UNKNOWN:
+        return str(fault["msg"])
+    near = did_you_mean(str(fault["loc"][-1]), known)
+    listed = f"; there is {', '.join(map(repr, known)) or 'none'}"
+    return f"no such parameter{near or listed}"
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
@@ -178,10 +203,16 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     details = {
         HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}; {_send(headers)}",
     }
     detail = details.get(HTTPStatus(error.status_code), str(error.detail))
     return error_answer(served_path(request.scope), error.status_code, detail, headers)
+
+
+def _send(headers: Mapping[str, str]) -> str:
+    """The methods that a person may have meant."""
+    allowed = headers.get("Allow", "").split(", ")
+    return f"send {' or '.join(each for each in allowed if each not in ('HEAD', 'OPTIONS'))}"
 
 
 def _allowed(headers: Mapping[str, str]) -> str:

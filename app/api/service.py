@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.errors import NotProvided, NotReady
-from app.monitor import Metrics, Statistics, statistics_of
+from app.monitor import Metrics, ServerStatistics, statistics_of
 from app.monitor.prediction_log import PredictionLog
 from app.predict import Endpoint, LargeRequests, TensorEndpoint
 from app.registry import Registry, Verbs
@@ -33,7 +33,7 @@ class Service:
         name = name or self.registry.repository.default
         return self.registry.get(name, version) if version else self.registry.current(name)
 
-    def statistics(self, name: str | None = None, version: str | None = None) -> Statistics:
+    def statistics(self, name: str | None = None, version: str | None = None) -> ServerStatistics:
         """The statistics of this name and version, or of all if None; call it in a thread."""
         served = [(each.model.name, each.model.version) for each in self.registry.served()]
         return statistics_of(

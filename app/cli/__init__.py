@@ -17,4 +17,4 @@ def main() -> None:
         configure_logging("info")
     from app.cli.run import run
 
-    run(as_json=serving)
+    run(serving=serving)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, warn
 from app.option_values import names
 from stateserve.text import printable_json
@@ -30,6 +31,7 @@ def card(
         str | None,
         typer.Option(metavar="X,Y,...", help="The classes in the order of the outputs."),
     ] = None,
+    key: Key = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
     show: Annotated[bool, typer.Option("--print", help="Print the card; write no file.")] = False,
     as_json: AsJson = False,
@@ -44,10 +46,10 @@ def card(
 
     target = card_path(file)
     if like and features is None and classes is None:
-        made = card_like(file, card_path(like) if like.suffix in CODECS else like)
+        made = card_like(file, card_path(like) if like.suffix in CODECS else like, key)
     elif not like and features is not None and classes is not None:
         headers, labels = names("--features", features), names("--classes", classes)
-        made = card_of_names(file, headers, labels)
+        made = card_of_names(file, headers, labels, key)
     else:
         raise typer.BadParameter("needs either --like, or both --features and --classes")
     for warning in made.warnings:

@@ -85,6 +85,8 @@ def _trouble() -> Iterator[None]:
     """Give expected errors the status that tells them from a difference."""
     try:
         yield
+    except BrokenPipeError:
+        raise
     except (StateserveError, OSError) as error:
         warn(f"stateserve: {reason(error)}")
         raise typer.Exit(TROUBLE) from None

@@ -27,8 +27,8 @@ from stateserve.text import printable
 class LocalModel:
     """A checkpoint with its card, or the folder of a packed model."""
 
-    def __init__(self, path: Path, *, allow_code: bool) -> None:
-        options = LoadOptions(allow_code=allow_code)
+    def __init__(self, path: Path, key: str | None = None, *, allow_code: bool) -> None:
+        options = LoadOptions(allow_code=allow_code, key=key)
         loaded = load_model(_checkpoint_in(path), _name_of(path), options=options)
         self._endpoint = _endpoint_of(loaded)
 

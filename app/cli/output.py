@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stateserve.errors import StateserveError
-from stateserve.text import printable, printable_json, shortest, shortest_float32
+from stateserve.text import four_digits, printable, printable_json, shortest, shortest_float32
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+# rich takes a millisecond for each row; longer tables are printed without it, and are not folded.
+MOST_FOLDED_ROWS = 500
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -26,8 +28,23 @@ def table(name: str, *columns: str) -> "Table":
 def print_table(rows: "Table") -> None:
     from stateserve.console import PlainConsole
 
+    if rows.row_count > MOST_FOLDED_ROWS:
+        _print_unfolded(rows)
+        return
     # In a pipe, lines are not folded, so that grep finds whole names.
     PlainConsole(width=None if sys.stdout.isatty() else 1000).print(rows)
+
+
+def _print_unfolded(rows: "Table") -> None:
+    from rich.cells import cell_len
+
+    columns = [
+        [printable(str(cell)) for cell in (column.header, *column.cells)] for column in rows.columns
+    ]
+    widths = [max(map(cell_len, cells)) for cells in columns]
+    for line in zip(*columns, strict=True):
+        padded = (c + " " * (width - cell_len(c)) for c, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
 
 
 def print_line(line: str) -> None:
@@ -36,10 +53,7 @@ def print_line(line: str) -> None:
 
 def short(number: float | None) -> str:
     """Four significant digits, or as many as tell the number from 1; nothing for None."""
-    if number is None:
-        return ""
-    enough = (f"{number:.{digits}g}" for digits in range(4, 18))
-    return next(text for text in enough if text != "1" or number == 1)
+    return "" if number is None else four_digits(number)
 
 
 def figure(number: float | None, dtype: str = "float64") -> str:
@@ -58,7 +72,8 @@ def reason(error: StateserveError | OSError) -> str:
     """One line for an expected error."""
     if isinstance(error, StateserveError):
         return str(error)
-    return f"{error.filename or ''}: {error.strerror or error}"
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"
 
 
 def warn(text: str) -> None:

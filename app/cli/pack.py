@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, print_table, table
 from app.option_values import axes, json_object, names, pairs
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 def pack(
     code: Annotated[
-        str, typer.Argument(metavar="CODE", help="FILE.py:CLASS, or FILE.pt2 of torch.export.")
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help="FILE.py:CLASS, FILE.pt2 of torch.export, or an archive of TorchServe, FILE.mar.",
+        ),
     ],
     state: Annotated[
         Path | None,
@@ -58,6 +63,7 @@ def pack(
     strip_prefix: Annotated[
         str, typer.Option(help="Prefix of the names in the state, such as module.")
     ] = "",
+    key: Key = None,
     program: Annotated[
         bool, typer.Option("--program", help="Write a program of torch.export, not the class.")
     ] = False,
@@ -72,10 +78,18 @@ def pack(
     Runs CODE. The signature is inferred by running the module on the example; each row alone must
     give what it gives in a batch.
     """
-    from stateserve.model import LoadOptions, hints_of, pack_model, parse_classes
+    from stateserve.model import (
+        LoadOptions,
+        hints_of,
+        is_archive,
+        pack_model,
+        parse_classes,
+    )
 
     if output is None:
         raise typer.BadParameter("--output FOLDER is missing, such as models/digits/1")
+    if state is not None and is_archive(Path(code)):
+        raise typer.BadParameter(f"{code} has a state of its own; leave out {state}")
     hints = hints_of(
         classes=parse_classes(classes) if classes else None,
         image=json_object("--image", image),
@@ -90,6 +104,7 @@ def pack(
         example=example,
         hints=hints,
         strip_prefix=strip_prefix,
+        key=key,
     )
     # Standard output is for the result; the module's forward may write there, too.
     with redirect_stdout(sys.stderr):

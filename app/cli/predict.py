@@ -1,31 +1,37 @@
 """The command predict: the answers of a model for one instance or for files of them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from app.cli.checkpoints import Key
 from app.cli.input_files import MEDIA_TYPES, media_type_of
-from app.cli.output import AsJson, short, warn
+from app.cli.output import AsJson, warn
 from app.cli.sources import Source, open_source
-from app.errors import InvalidInput
-from stateserve.errors import StateserveError
+from app.errors import InvalidInput, InvalidOption
+from stateserve.errors import StateserveError, TableError
 from stateserve.text import printable_json
 
 if TYPE_CHECKING:
     from stateserve.client import Details, Prediction
-    from stateserve.model import AnyCard, Feature
+    from stateserve.model import AnyCard
+    from stateserve.tables import Score, TableInstances, Truth, Wanted
 
 
 class Answers(NamedTuple):
-    """Predictions, and the cells that show what each is of: none for the only one. `labels` are
-    the true classes, if a table has them."""
+    """Predictions, and the cells that show what each is of: none for the only one. `truth` has the
+    true classes or values, and `score` how many are right, if a table has them. `rows` are those
+    of the file, where some may be left out."""
 
     given: Sequence[Mapping[str, str]]
     predictions: "list[Prediction]"
-    labels: list[str] | None = None
+    truth: "Truth | None" = None
+    score: "Score | None" = None
+    rows: Sequence[int] | None = None
 
 
 def predict(
@@ -33,7 +39,8 @@ def predict(
         list[str] | None,
         typer.Argument(
             metavar="FILE ... | --FEATURE NUMBER ...",
-            help="A CSV file with a column per feature; .json, .npy, .npz or .safetensors as "
+            help="A table with a column per feature: CSV and its relatives, .gz, .parquet, "
+            ".feather or .xlsx; .json, .npy, .npz or .safetensors as "
             "/predict takes them; pictures. Or one option per feature of the model: "
             "--sepal-length 5.1 ...; without any, those missing are listed.",
         ),
@@ -43,6 +50,7 @@ def predict(
         typer.Option(help="Checkpoint, or folder of a packed model; unless given, the settings'."),
     ] = None,
     url: Annotated[str | None, typer.Option(help="Service to ask instead.")] = None,
+    key: Key = None,
     allow_code: Annotated[
         bool, typer.Option("--allow-code", help="Run the Python file that the model card names.")
     ] = False,
@@ -59,11 +67,19 @@ def predict(
         bool,
         typer.Option("--out-of-distribution", help="Show the distance to the nearest class mean."),
     ] = False,
+    skip_bad_rows: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad-rows",
+            help="Of a table: leave out the rows with a cell that cannot be read, and list them.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict one instance given as options, or those of files.
 
-    If one more column of a CSV file has the true classes, the accuracy is shown.
+    If a table still has the true classes or values, the accuracy, or R2 and the mean absolute
+    error, is shown.
     """
     # A local model by default: it needs no running service, and gives the same answer.
     details: Details = {
@@ -73,32 +89,68 @@ def predict(
     }
     if top is not None:
         details["top"] = top
-    with open_source(model, url, allow_code=allow_code) as source:
+    with open_source(model, url, key, allow_code=allow_code) as source:
         for warning in source.card().warnings:
             warn(warning)
-        answers = _ask(source, arguments or [], details)
+        answers = _ask(source, arguments or [], details, skip_bad_rows=skip_bad_rows)
     if as_json:
-        _print_lines(answers.predictions)
+        _print_lines(answers)
     else:
         _show(answers)
-    if answers.labels is not None:
+    if answers.score is not None:
         # With --json to standard error: programs read the answers.
-        typer.echo(_accuracy(answers.labels, answers.predictions), err=as_json)
+        typer.echo(answers.score.line, err=as_json)
+        if answers.score.note:
+            warn(f"note: {answers.score.note}")
 
 
-def _ask(source: Source, arguments: list[str], details: "Details") -> Answers:
-    from app.cli.flowers import Table, cell_text, read_options, read_table
+def _ask(
+    source: Source, arguments: list[str], details: "Details", *, skip_bad_rows: bool
+) -> Answers:
+    from app.cli.feature_options import read_options
 
-    if not arguments or arguments[0].startswith("-"):
-        features, _ = _columns(source.card())
-        rows = Table([read_options(arguments, features)])
-        return Answers([{}], source.predict(rows.flowers, **details))
-    files = [Path(each) for each in arguments]
+    are_options = not arguments or arguments[0].startswith("-")
+    files = [] if are_options else [*map(Path, arguments)]
     if len(files) == 1 and media_type_of(files[0]) is None:
-        rows = read_table(files[0], *_columns(source.card()))
-        given = [{name: cell_text(each) for name, each in row.items()} for row in rows.flowers]
-        return Answers(given, source.predict(rows.flowers, **details), rows.labels)
-    return _ask_files(source, files, details)
+        return _ask_table(source, files[0], details, skip_bad_rows=skip_bad_rows)
+    if skip_bad_rows:
+        raise InvalidOption("--skip-bad-rows: it is for one table, such as a CSV file")
+    if files:
+        return _ask_files(source, files, details)
+    instance = read_options(arguments, list(_wanted(source.card()).features))
+    return Answers([{}], source.predict([instance], **details))
+
+
+def _ask_table(source: Source, file: Path, details: "Details", *, skip_bad_rows: bool) -> Answers:
+    from app.cli.feature_options import cell_text
+
+    table = _read_table(file, _wanted(source.card()), skip_bad_rows=skip_bad_rows)
+    for note in table.notes:
+        warn(f"note: {note}")
+    for each in table.bad:
+        warn(f"left out: {each}")
+    if more := table.left_out - len(table.bad):
+        warn(f"left out: {more} more rows")
+    given = [{name: cell_text(each) for name, each in row.items()} for row in table.instances]
+    predictions = source.predict(table.instances, **details)
+    rows = table.rows if skip_bad_rows else None
+    return Answers(given, predictions, table.truth, table.score(predictions), rows)
+
+
+def _read_table(file: Path, wanted: "Wanted", *, skip_bad_rows: bool) -> "TableInstances":
+    from stateserve.tables import read_instances, read_sheet
+
+    try:
+        sheet = read_sheet(file, skip_bad_rows=skip_bad_rows)
+        return read_instances(sheet, wanted, skip_bad_rows=skip_bad_rows)
+    except TableError as error:
+        if skip_bad_rows or error.row is None:
+            raise
+        with suppress(TableError):
+            # Raises again if no row is good.
+            _read_table(file, wanted, skip_bad_rows=True)
+            raise InvalidInput(f"{error}; --skip-bad-rows leaves out such rows") from None
+        raise
 
 
 def _ask_files(source: Source, files: Sequence[Path], details: "Details") -> Answers:
@@ -121,38 +173,33 @@ def _ask_files(source: Source, files: Sequence[Path], details: "Details") -> Ans
     return Answers(given, list(chain.from_iterable(found)))
 
 
-def _columns(card: "AnyCard") -> "tuple[list[Feature], list[str]]":
-    """The features and classes of a table. Raises InvalidInput for another model."""
+def _wanted(card: "AnyCard") -> "Wanted":
+    """The columns of a table. Raises InvalidInput for a model without named columns."""
     from stateserve.model import ModelCard
+    from stateserve.tables import Wanted
 
-    if not isinstance(card, ModelCard):
-        return card.features, card.classes
-    if len(card.inputs) == 1 and card.inputs[0].features:
-        return card.inputs[0].features, card.outputs[0].classes or []
-    inputs = ", ".join(each.line for each in card.inputs)
+    if (wanted := Wanted.of(card)) is not None:
+        return wanted
+    inputs = ", ".join(each.line for each in card.inputs) if isinstance(card, ModelCard) else ""
     raise InvalidInput(
         f"the model has no named columns, but the inputs {inputs}; give a file, one of "
         f"{', '.join(MEDIA_TYPES)}"
     )
 
 
-def _print_lines(predictions: "Sequence[Prediction]") -> None:
+def _print_lines(answers: Answers) -> None:
     import msgspec
 
-    for prediction in predictions:
-        print(printable_json(msgspec.json.encode(prediction).decode()))
+    for place, prediction in enumerate(answers.predictions):
+        row = {} if answers.rows is None else {"row": answers.rows[place]}
+        line = msgspec.json.encode(row | msgspec.to_builtins(prediction))
+        print(printable_json(line.decode()))
 
 
 def _show(answers: Answers) -> None:
     from app.cli.prediction_tables import show_one, show_rows
 
     if answers.given[0]:
-        show_rows(answers.given, answers.labels, answers.predictions)
+        show_rows(answers.given, answers.truth, answers.predictions, answers.rows)
     else:
         show_one(answers.predictions[0])
-
-
-def _accuracy(labels: list[str], predictions: "list[Prediction]") -> str:
-    pairs = zip(labels, predictions, strict=True)
-    right = sum(label == prediction.label for label, prediction in pairs)
-    return f"accuracy {short(right / len(labels))}: {right} of {len(labels)} rows"

@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.cli.feature_options import cell_text
 from app.cli.output import print_line, print_table, short, table
 from stateserve.client import Novelty, Prediction, RangeWarning
+from stateserve.tables import Truth
 from stateserve.text import shortest
 
 # The most numbers of an output that are shown.
@@ -41,12 +43,17 @@ def _show_outputs(prediction: Prediction) -> None:
 
 
 def show_rows(
-    given: Sequence[Mapping[str, str]], labels: Sequence[str] | None, found: Sequence[Prediction]
+    given: Sequence[Mapping[str, str]],
+    truth: Truth | None,
+    found: Sequence[Prediction],
+    numbers: Sequence[int] | None,
 ) -> None:
-    """Print a line for each row, `given` with its answer; `labels` are the true classes."""
+    """Print a line for each row, `given` with its answer; `truth` has the true ones, and `numbers`
+    are those of the rows in the file, where they are shown."""
     first = found[0]
+    true = "true value" if first.outputs else "true class"
     columns = {
-        "true class": labels is not None,
+        true: truth is not None,
         "class": not first.outputs,
         "probability": not first.outputs,
         "log-probability": first.log_probabilities is not None,
@@ -54,22 +61,23 @@ def show_rows(
         "warnings": True,
     }
     outputs = [_titled(name, first) for name in first.outputs]
-    rows = table(*given[0], *outputs, *(name for name, shown in columns.items() if shown))
-    truths = labels or [""] * len(found)
-    for row, label, prediction in zip(given, truths, found, strict=True):
-        cells = _cells(label, prediction)
+    before = [] if numbers is None else ["row"]
+    rows = table(*before, *given[0], *outputs, *(name for name in columns if columns[name]))
+    truths = truth.values if truth else [None] * len(found)
+    for place, (row, known, prediction) in enumerate(zip(given, truths, found, strict=True)):
+        cells = _cells(prediction) | {true: cell_text(known)}
         shown = (cells[name] for name in columns if columns[name])
-        rows.add_row(*row.values(), *map(_value, prediction.outputs.values()), *shown)
+        number = [] if numbers is None else [str(numbers[place])]
+        rows.add_row(*number, *row.values(), *map(_value, prediction.outputs.values()), *shown)
     print_table(rows)
 
 
-def _cells(label: str, prediction: Prediction) -> dict[str, str]:
+def _cells(prediction: Prediction) -> dict[str, str]:
     logs, novelty = prediction.log_probabilities, prediction.novelty
     warnings = [_text(warning) for warning in prediction.warnings]
     if novelty and novelty.out_of_distribution:
         warnings.append("out of distribution")
     return {
-        "true class": label,
         "class": prediction.label,
         "probability": short(prediction.probabilities.get(prediction.label)),
         "log-probability": short(logs[prediction.label] if logs else None),

@@ -1,31 +1,70 @@
-"""Run a command; an expected error is one line and status 1."""
+"""Run a command. An expected error is one line, and status 2 if the command line is at fault."""
 
 import logging
+import re
+import shlex
 import sys
+from pathlib import Path
+
+from typer.exceptions import TyperException
 
 from app.cli.commands import cli
 from app.cli.output import reason
+from app.errors import InvalidOption, SettingsError
 from stateserve.errors import StateserveError
 from stateserve.text import printable
+from stateserve.usage import usage_error
 
 logger = logging.getLogger("app")
+FAILED, MISUSED = 1, 2
+EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)\Z", re.DOTALL)
 
 
-def run(*, as_json: bool) -> None:
-    """Run the command line; with `as_json`, an error is a line of the log."""
+def run(*, serving: bool) -> None:
+    """Run the command line; with `serving`, an error is a line of the log."""
     try:
-        cli()
+        sys.exit(cli(prog_name="stateserve", standalone_mode=False) or 0)
+    except TyperException as error:
+        _fail(_misuse(error), serving, error.exit_code)
+    except (SettingsError, InvalidOption) as error:
+        _fail(str(error), serving, MISUSED)
     except (StateserveError, OSError) as error:
-        _fail(reason(error), as_json)
+        _fail(reason(error), serving, FAILED)
     finally:
-        if as_json:
+        if serving:
             from app.monitor import LINES
 
             LINES.flush()
 
 
-def _fail(text: str, as_json: bool) -> None:
-    if not as_json:
-        sys.exit(f"stateserve: {printable(text)}")
-    logger.critical(text)
-    sys.exit(1)
+def _misuse(error: TyperException) -> str:
+    """The fault of the command line; where an argument is too many, the option for it."""
+    found = EXTRA.match(error.message or "")
+    context = getattr(error, "ctx", None)
+    if found and context and (option := _option_for(context.info_name, found[1])):
+        return f"unexpected {found[1]!r}; did you mean {context.command_path} {option}?"
+    return usage_error(error, "stateserve")
+
+
+def _option_for(command: str, extra: str) -> str | None:
+    given = shlex.quote(extra)
+    if command == "state":
+        return f"FILE --tensor {given}"
+    if command != "serve":
+        return None
+    path = Path(extra)
+    if path.is_dir() and path.name.isdecimal():
+        folder, name = map(shlex.quote, (str(path.parent.parent), path.parent.name))
+        return f"--models {folder} --model {name}"
+    return f"--models {given}" if path.is_dir() else f"--model {given}"
+
+
+def _fail(text: str, serving: bool, status: int) -> None:
+    if text and serving:
+        logger.critical(text)
+    elif text:
+        line = f"stateserve: {printable(text)}"
+        if status == FAILED:
+            sys.exit(line)
+        print(line, file=sys.stderr)
+    sys.exit(status)

@@ -33,17 +33,26 @@ class Source(Protocol):
 
 
 @contextmanager
-def open_source(model: Path | None, url: str | None, *, allow_code: bool) -> Iterator[Source]:
-    """The service at `url`, else the model `model`, else the model in the settings."""
+def open_source(
+    model: Path | None, url: str | None, key: str | None, *, allow_code: bool
+) -> Iterator[Source]:
+    """The service at `url`, else the model `model`, else the model in the settings.
+
+    `key` is the place of the state in a file that holds more.
+    """
     if url is None:
         # Imports pydantic-settings, as long as all the rest of a command that looks at a file.
         from app.cli.local_model import LocalModel
         from app.settings import Settings
 
-        yield LocalModel(model or Settings.read().model, allow_code=allow_code)
+        settings = Settings.read()
+        if model is None:
+            model, key = settings.model, key or settings.state_key
+        yield LocalModel(model, key, allow_code=allow_code)
         return
-    if model is not None:
-        raise typer.BadParameter("--model and --url exclude each other")
+    for name, given in (("--model", model), ("--key", key)):
+        if given is not None:
+            raise typer.BadParameter(f"{name} and --url exclude each other")
     with _client(url) as client:
         yield client
 

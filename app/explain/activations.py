@@ -1,6 +1,5 @@
 """The activations of any module: what each layer returns for one instance."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +9,7 @@ from torch import nn
 from app.errors import InvalidQuery
 from stateserve.inspect import Statistics, describe_state, json_values
 from stateserve.model import TensorModel, replicate, takes_hooks, tensors_of, to_array
+from stateserve.text import nearest
 
 EVERY = "*"
 # The most values of a tensor that are shown.
@@ -50,10 +50,9 @@ def read_activations(
 
 def _layer(layers: dict[str, nn.Module], name: str) -> nn.Module:
     if name not in layers:
-        nearest = difflib.get_close_matches(name[:200], layers, n=1, cutoff=0)[0]
         raise InvalidQuery(
-            f"activations: no layer {name[:200]!r}; the nearest name is {nearest!r}, and "
-            f"{EVERY!r} is every layer"
+            f"activations: no layer {name[:200]!r}; the nearest name is {nearest(name, layers)!r}, "
+            f"and {EVERY!r} is every layer"
         )
     return layers[name]
 

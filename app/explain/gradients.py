@@ -1,13 +1,13 @@
 """Attributions of any module: the contribution of each input value to one value of an output."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from app.errors import DeadlineExceeded, NotProvided
+from app.explain.attributed import Attributed
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
 from stateserve.model import (
@@ -32,20 +32,6 @@ ROWS = 10
 STEPS = 50
 
 
-@dataclass(frozen=True)
-class Gradients:
-    """Attributions of each float input, of the shape of one instance, by input name.
-
-    Integrated gradients sum to `score` - `baseline_score` + `convergence_delta`, where the
-    baseline is all zeros. Saliency is the gradient; it has no baseline.
-    """
-
-    values: Arrays
-    score: float
-    baseline_score: float | None = None
-    convergence_delta: float | None = None
-
-
 def attribute(
     model: TensorModel,
     inputs: Arrays,
@@ -53,7 +39,7 @@ def attribute(
     index: int,
     method: Method,
     check: Callable[[], None],
-) -> Gradients:
+) -> Attributed:
     """Attribute the value at `index` of the flat `output` to `inputs`, with one instance each.
 
     `check` is called before each pass, and may raise. Raises NotProvided for a value that has no
@@ -70,7 +56,7 @@ def attribute(
     if tables := [each.name for each in model.signature.inputs if not each.plain]:
         raise NotProvided(
             f"input {tables[0]!r} has categories, booleans or missing values, which have no "
-            "gradient; method=none gives the activations"
+            "gradient; method=shapley explains the columns"
         )
     score = _Score(model, names, output, index, check)
     given, rest = (
@@ -82,7 +68,7 @@ def attribute(
             # Captum warns of inputs that it has to change.
             given = tuple(each.requires_grad_() for each in given)
             values = Saliency(score).attribute(given, abs=False, additional_forward_args=rest)
-            return Gradients(_arrays(names, values), _value(score, given, rest))
+            return Attributed(_arrays(names, values), _value(score, given, rest))
         values, delta = IntegratedGradients(score).attribute(
             given,
             additional_forward_args=rest,
@@ -92,7 +78,7 @@ def attribute(
         )
         zeros = tuple(map(torch.zeros_like, given))
         scores = _value(score, given, rest), _value(score, zeros, rest)
-        return Gradients(_arrays(names, values), *scores, float(delta))
+        return Attributed(_arrays(names, values), *scores, float(delta))
     except (NotProvided, ForwardFailed, DeadlineExceeded):
         raise
     except Exception as error:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from app.errors import NotProvided
 from stateserve.checkpoint import Array
 
-# Red raises the explained output, blue lowers it. Both are distinct for colour-blind readers.
-POSITIVE, NEGATIVE = (200, 30, 45), (30, 90, 200)
+# Blue raises the explained output, red lowers it, as on the page. Colour-blind readers
+# can tell them apart.
+POSITIVE, NEGATIVE = (30, 90, 200), (200, 30, 45)
 WHITE = 255
 # ITU-R 601-2, as Pillow has it.
 LUMA = (0.299, 0.587, 0.114)

@@ -1,5 +1,7 @@
 """Combines the parts of the explanation of one instance of any module."""
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -9,21 +11,27 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidQuery
 from app.explain.activations import Activation, read_activations
-from app.explain.gradients import Gradients, attribute
+from app.explain.attributed import Attributed
+from app.explain.gradients import attribute
+from app.explain.shapley import share, takes_columns
 from stateserve.model import Arrays, Output, TensorModel
+
+Method = Literal["integrated_gradients", "saliency", "shapley", "none"]
 
 
 @dataclass(frozen=True)
 class Question:
     """What to explain; None is the first output that classifies, and its most probable class.
 
-    `target` is a class, by name or index, or the place of an element in the flat output. The
-    method "none" gives activations alone.
+    `target` is a class, by name or index, or an element of the output, by its place in the flat
+    output ("28") or its index on each axis ("1,3,0"). The method "none" gives activations alone;
+    None is "shapley" for a table that is not of plain numbers, or whose module has medians of its
+    columns, and else "integrated_gradients".
     """
 
     output: str | None = None
     target: str | None = None
-    method: Literal["integrated_gradients", "saliency", "none"] = "integrated_gradients"
+    method: Method | None = None
     activations: str | None = None
 
 
@@ -34,7 +42,8 @@ class TensorExplanation:
     output: Output
     index: int
     label: str | None
-    gradients: Gradients | None
+    method: Method
+    attributions: Attributed | None
     activations: list[Activation] | None
 
 
@@ -49,10 +58,13 @@ def explain_tensors(
     output = _output(model, question.output)
     check()
     values = model.run({name: array.copy() for name, array in inputs.items()})[output.name]
-    index = _index(output, values[0].reshape(-1).astype(np.float64), question.target)
-    gradients = None
-    if question.method != "none":
-        gradients = attribute(model, inputs, output, index, question.method, check)
+    index = _index(output, values[0].astype(np.float64), question.target)
+    method = question.method or ("shapley" if takes_columns(model) else "integrated_gradients")
+    found = None
+    if method == "shapley":
+        found = share(model, inputs, output, index, check)
+    elif method != "none":
+        found = attribute(model, inputs, output, index, method, check)
     activations = None
     if question.activations is not None:
         check()
@@ -60,7 +72,7 @@ def explain_tensors(
             model, question.activations, lambda replica: model.run_replica(replica, inputs)
         )
     label = output.labels[index] if output.classifies else None
-    return TensorExplanation(output, index, label, gradients, activations)
+    return TensorExplanation(output, index, label, method, found, activations)
 
 
 def _output(model: TensorModel, name: str | None) -> Output:
@@ -81,10 +93,22 @@ def _index(output: Output, values: NDArray[np.float64], target: str | None) -> i
         return int(np.nan_to_num(values, nan=-np.inf).argmax())
     if output.classifies and target in output.labels:
         return output.labels.index(target)
-    if target.isascii() and target.isdigit() and len(target) < 10 and int(target) < values.size:
-        return int(target)
+    index = _flat_index(target, values.shape)
+    if index is not None:
+        return index
     what = "class" if output.classifies else "element"
+    axes = f"; or an index for each axis of {list(values.shape)}" if values.ndim > 1 else ""
     raise InvalidQuery(
         f"target: {output.name!r} has no {what} {target[:200]!r}; name one, or send its index "
-        f"from 0 to {values.size - 1}"
+        f"from 0 to {values.size - 1}{axes}"
     )
+
+
+def _flat_index(target: str, shape: tuple[int, ...]) -> int | None:
+    if not re.fullmatch(r"\d{1,9}(,\d{1,9})*", target, re.ASCII):
+        return None
+    index = [int(part) for part in target.split(",")]
+    try:
+        return int(np.ravel_multi_index(index, (math.prod(shape),) if len(index) == 1 else shape))
+    except ValueError:
+        return None

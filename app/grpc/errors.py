@@ -9,6 +9,7 @@ from stateserve import errors as library_errors
 STATUS: dict[type[library_errors.StateserveError], StatusCode] = {
     library_errors.StateserveError: StatusCode.INTERNAL,
     library_errors.CheckpointError: StatusCode.FAILED_PRECONDITION,
+    library_errors.ForwardFailed: StatusCode.INVALID_ARGUMENT,
     errors.RequestError: StatusCode.INVALID_ARGUMENT,
     # gRPC itself uses this status for a message that is too long.
     errors.BodyTooLarge: StatusCode.RESOURCE_EXHAUSTED,

@@ -7,13 +7,19 @@ from google.protobuf.message import Message
 from starlette.concurrency import run_in_threadpool
 
 from app.api import Service
-from app.errors import InvalidInference, ModelUnavailable
+from app.errors import ModelUnavailable
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.interceptor import Call, Verb
 from app.grpc.proto_tensors import describe_inputs, read_inputs, read_outputs
 from app.predict import REQUEST_ID, Endpoint, Instances, ModelEndpoint, Predicted, Rows
-from app.predict.codecs import ModelConfig, ModelMetadata, ServerMetadata, WantedOutput
+from app.predict.codecs import (
+    ModelConfig,
+    ModelMetadata,
+    ServerMetadata,
+    WantedOutput,
+    require_none_of,
+)
 from stateserve.errors import StateserveError
 
 
@@ -88,13 +94,12 @@ class Verbs:
         return pb.RepositoryIndexResponse(models=entries)
 
     async def _load(self, request: pb.RepositoryModelLoadRequest, _call: Call) -> Message:
-        if request.parameters:
-            given = ", ".join(sorted(request.parameters))
-            raise InvalidInference(f"parameters {given}: a model is loaded as its files are")
+        require_none_of(request.parameters, to_load=True)
         await self._service.verbs.load(request.model_name)
         return pb.RepositoryModelLoadResponse()
 
     async def _unload(self, request: pb.RepositoryModelUnloadRequest, _call: Call) -> Message:
+        require_none_of(request.parameters, to_load=False)
         await self._service.verbs.unload(request.model_name)
         return pb.RepositoryModelUnloadResponse()
 

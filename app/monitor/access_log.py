@@ -1,4 +1,4 @@
-"""Records each request: a count, a latency, and a JSON log line."""
+"""Records each request: a count, a latency, and a line of the log."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram
 
 from app.monitor.json_log import LINES
 from app.monitor.metrics import Metrics
+from app.monitor.text_log import request_line
 
 logger = logging.getLogger("app.access")
 KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -36,7 +37,7 @@ PROBES = frozenset(
 CLIENT_CLOSED_REQUEST = 499
 # The route of a request that matches no route.
 UNMATCHED = "unmatched"
-_encode_lines = msgspec.json.Encoder().encode_lines
+_encode_json = msgspec.json.Encoder().encode_lines
 
 
 class Access(NamedTuple):
@@ -64,10 +65,18 @@ class AccessLog:
     configure logging.
     """
 
-    def __init__(self, metrics: Metrics, trace: Callable[[Access], str] | None = None) -> None:
-        """`trace` puts the answer into the request's span, and returns the id of its trace."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        trace: Callable[[Access], str] | None = None,
+        *,
+        text: bool = False,
+    ) -> None:
+        """`trace` puts the answer into the request's span, and returns the id of its trace.
+        With `text` the lines are for people, else JSON."""
         self._metrics = metrics
         self._trace = trace
+        self._encode = _encode_text if text else _encode_json
         self._measures: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._timed = False
         self._unwritten: list[tuple[float, Access]] = []
@@ -95,7 +104,7 @@ class AccessLog:
         if not logger.isEnabledFor(logging.DEBUG):
             unwritten = [each for each in unwritten if not is_quiet(each[1])]
         if unwritten and logger.isEnabledFor(logging.INFO):
-            LINES.put(_encode_lines([self.line(*answered) for answered in unwritten]))
+            LINES.put(self._encode([self.line(*answered) for answered in unwritten]))
 
     def line(self, now: float, access: Access) -> dict[str, object]:
         traced = {"trace_id": access.trace_id} if access.trace_id else {}
@@ -119,6 +128,10 @@ class AccessLog:
             requests, latency = self._metrics.requests, self._metrics.latency
             self._measures[key] = requests.labels(*key), latency.labels(method, access.route)
         return self._measures[key]
+
+
+def _encode_text(lines: list[dict[str, object]]) -> bytes:
+    return "".join(map(request_line, lines)).encode()
 
 
 def _shown(path: str) -> str:

@@ -1,8 +1,7 @@
 """The service's Prometheus metrics; each app has its own registry."""
 
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -17,17 +16,15 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.samples import Sample
 
 from app.monitor.metric_files import AllocatedDict
 from app.monitor.process_metrics import ProcessMetrics
+from app.monitor.snapshot import VERSION, Snapshot
 
 # Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
-VERSION = ("model", "version")
-Version = tuple[str, str]
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
 
 
@@ -122,6 +119,12 @@ class Metrics:
             ["model", "feature"],
             registry=self.registry,
         )
+        self.missing = Counter(
+            "missing_inputs_total",
+            "Input values that were missing, of features that accept it.",
+            ["model", "feature"],
+            registry=self.registry,
+        )
         self.reloads = Counter(
             "model_reloads_total",
             "Versions read from disk, at the start and since, by result: loaded or refused.",
@@ -192,7 +195,7 @@ class Metrics:
         """
         return generate_latest(self._whole())
 
-    def snapshot(self) -> "Snapshot":
+    def snapshot(self) -> Snapshot:
         """All metrics now; with several processes it reads the files of each."""
         return Snapshot(self._whole())
 
@@ -218,30 +221,6 @@ class Metrics:
         processes = {labels["pid"]: int(process_id) for labels, process_id in ids}
         whole.register(ProcessMetrics(lambda: processes))
         return whole
-
-
-class Snapshot:
-    """Every sample at one moment, with the same sums as `Metrics.render`."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        # Indexed with and without a version: a search for each of a thousand versions would
-        # read all samples a thousand times.
-        self._samples: dict[tuple[str, Version | None], list[Sample]] = defaultdict(list)
-        for family in registry.collect():
-            for sample in family.samples:
-                self._samples[sample.name, None].append(sample)
-                if version := _version_of(sample.labels):
-                    self._samples[sample.name, version].append(sample)
-
-    def of(self, name: str, **labels: str) -> Iterator[tuple[dict[str, str], float]]:
-        """The labels and value of each sample `name` that has `labels`."""
-        for sample in self._samples.get((name, _version_of(labels)), ()):
-            if labels.items() <= sample.labels.items():
-                yield sample.labels, sample.value
-
-
-def _version_of(labels: Mapping[str, str]) -> Version | None:
-    return (labels["model"], labels["version"]) if labels.keys() >= set(VERSION) else None
 
 
 def share_counts(directory: str, process_name: Callable[[], str]) -> None:

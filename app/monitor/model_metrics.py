@@ -21,7 +21,7 @@ from app.predict import (
     TensorPass,
     TensorPrediction,
 )
-from stateserve.model import AnyModel
+from stateserve.model import AnyModel, TensorModel
 
 Share = Prediction | TensorPrediction
 STAGES = ("compute_input", "compute_infer", "compute_output")
@@ -45,6 +45,13 @@ class ModelMetrics(Observer[Share]):
         self._batch_size = metrics.batch_size.labels(name, version)
         self._by_class = [metrics.predictions.labels(name, each) for each in model.classes]
         self._by_feature = [metrics.out_of_range.labels(name, each) for each in model.features]
+        # By input: the columns that may be missing, and their counters.
+        self._by_missing = [
+            (given.name, places, [metrics.missing.labels(name, features[p].name) for p in places])
+            for given in (model.signature.inputs if isinstance(model, TensorModel) else ())
+            if (features := given.features or [])
+            and (places := [place for place, each in enumerate(features) if each.missing])
+        ]
         self._lock = Lock()
         self._timed = False
         self._forget()
@@ -147,6 +154,9 @@ class ModelMetrics(Observer[Share]):
             _increase(self._by_class, counts)
         if whole.outside is not None:
             _increase(self._by_feature, whole.outside[start:end].sum(axis=0))
+        if self._by_missing and isinstance(whole, TensorPass):
+            for name, places, counters in self._by_missing:
+                _increase(counters, np.isnan(whole.inputs[name][start:end, places]).sum(axis=0))
 
 
 def _increase(counters: list[Counter], counts: NDArray[np.int64]) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 from app.errors import SettingsError
 
 NAME = "stateserve"
-# Less than GRACE_SECONDS of the supervisor (app/server/workers.py).
+# Less than GRACE_SECONDS of the supervisor (app/server/supervisor.py).
 LONGEST_CLOSE_SECONDS = 3
 # The first value of each is OpenTelemetry's default, or ours where it leaves a choice.
 ACCEPTED = {

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 
-from app.monitor.metrics import Metrics, Snapshot
+from app.monitor.metrics import Metrics
 from app.monitor.model_metrics import STAGES
+from app.monitor.snapshot import Snapshot
 
 NANOSECONDS = 1e9
 
@@ -56,14 +57,14 @@ class ModelStatistics(BaseModel):
     batch_stats: list[BatchStatistics]
 
 
-class Statistics(BaseModel):
+class ServerStatistics(BaseModel):
     model_stats: list[ModelStatistics]
 
 
-def statistics_of(metrics: Metrics, versions: Iterable[tuple[str, str]]) -> Statistics:
+def statistics_of(metrics: Metrics, versions: Iterable[tuple[str, str]]) -> ServerStatistics:
     """The statistics of `versions`, each a name and a number; call it in a thread."""
     counts = metrics.snapshot()
-    return Statistics(model_stats=[_of(*each, counts) for each in versions])
+    return ServerStatistics(model_stats=[_of(*each, counts) for each in versions])
 
 
 def _of(name: str, version: str, counts: Snapshot) -> ModelStatistics:

@@ -1,17 +1,21 @@
 /** Assemble the page from the service's models, for one version at a time. */
 
 import { keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
-import { Api } from "./data/api.js";
+import { Api, Problem } from "./data/api.js";
 import { RequestQueue } from "./data/request_queue.js";
 import { instanceOf, part, reveal } from "./draw/element.js";
-import { takeOver } from "./panels/controls.js";
-import { installTheme } from "./panels/theme.js";
+import { takeOver } from "./frame/controls.js";
+import { followAddress, installFolds } from "./frame/folds.js";
+import { installTheme } from "./frame/theme.js";
+import { showFailure, showLimits } from "./introduction.js";
+import { cardOf } from "./model/card.js";
+import { TrainingRows } from "./model/training_rows.js";
 import { Versions } from "./panels/versions.js";
-import { classesOf, TensorPage } from "./tensor_page.js";
-import { showFailure, VersionPage } from "./version_page.js";
+import { TensorPage } from "./tensor_page.js";
+import { VersionPage } from "./version_page.js";
 
 /**
- * @import { Card, Model, Models } from "./data/answers.js"
+ * @import { Models } from "./data/answers.js"
  * @import { Choice } from "./data/api.js"
  * @import { Loaded } from "./version_page.js"
  */
@@ -22,43 +26,56 @@ const pristine = present().cloneNode(true);
 let shown = null;
 
 installTheme(part("theme"));
-try {
-  await open(await new Api(root).models());
-} catch (error) {
-  showFailure(/** @type {Error} */ (error));
-  throw error;
-}
+new Api(root)
+  .models()
+  .then(open)
+  .catch((error) => {
+    fail(error);
+    throw error;
+  });
 
 /** @param {Models} models */
 function open(models) {
-  const versions = new Versions(models, readChoice());
+  const choice = readChoice(models);
+  const versions = new Versions(models, choice);
   const opening = new RequestQueue(
     load,
     (loaded, choice) => show(loaded, choice, versions),
     (error) => {
-      showFailure(error);
+      fail(error);
       if (shown) versions.show(shown.choice);
     },
   );
   versions.addEventListener("change", () => opening.want(versions.choice));
-  opening.want(readChoice());
+  opening.want(choice);
+}
+
+/** Show no panels as long as there is no model for them. @param {Error} error */
+function fail(error) {
+  showFailure(error);
+  if (shown) return;
+  present().classList.add("nothing");
+  present().addEventListener("back", () => shown || location.reload(), { once: true });
 }
 
 /** The data with which the panels of a version start. @param {Choice | null} choice */
 async function load(choice) {
   const api = new Api(root).of(choice);
-  const [model, state, service] = await Promise.all([api.model(), api.state(), api.service()]);
-  const tabular = "features" in model.card;
-  if (!tabular) model.card = cardOf(model);
-  const names = tabular ? ["hidden.weight", "output.weight"] : [];
-  const weights = await Promise.all(names.map((name) => api.tensor(name)));
-  return { api, tabular, model, state, service, weights };
+  const [model, state, service] = await Promise.all([
+    api.model(),
+    api.branch("").catch(unlessForbidden),
+    api.service(),
+  ]);
+  model.card = cardOf(model);
+  const rows = model.training_rows ? new TrainingRows(api, model.card, await api.trainingRows()) : null;
+  const tabular = model.card.features.length > 0;
+  return { api, tabular, model, rows, state, service };
 }
 
-/** The card of any model, with the fields of a tabular classifier's card. @param {Model} model @returns {Card} */
-function cardOf(model) {
-  const unknown = { split: null, metrics: null, calibration: null, mahalanobis: null, training_rows: null };
-  return { ...unknown, features: [], classes: classesOf(model), dataset: null };
+/** null in place of a state that the key may not see. @param {Error} error */
+function unlessForbidden(error) {
+  if (error instanceof Problem && error.status === 403) return null;
+  throw error;
 }
 
 /**
@@ -70,8 +87,10 @@ function cardOf(model) {
 function show({ api, tabular, ...loaded }, choice, versions) {
   const others = versions.versionsOf(loaded.model.name);
   const before = shown?.page;
+  present().classList.remove("nothing");
   before?.close();
   const old = before && replaceMain();
+  installFolds();
   arrange(tabular);
   const page = tabular
     ? new VersionPage(api, loaded, others, before?.instance.toJSON() ?? readInput())
@@ -83,14 +102,16 @@ function show({ api, tabular, ...loaded }, choice, versions) {
     writeAddress(page.instance, choice);
   }
   keepInAddress(page.instance, choice);
+  present().addEventListener("back", () => page.askAgain());
+  if (!loaded.state) showLimits();
+  if (!before) followAddress();
 }
 
 /** Leave out the panels that know only tabular classifiers, or show them. @param {boolean} tabular */
 function arrange(tabular) {
-  for (const id of ["map", "network", "explanation", "batch", "code"]) reveal(id, tabular);
+  for (const id of ["map", "explanation", "batch"]) reveal(id, tabular);
   for (const id of ["curves", "sliders", "slider-buttons"]) part(id).hidden = !tabular;
-  for (const id of ["json", "json-more"]) part(id).hidden = tabular;
-  reveal("layers", !tabular);
+  part("json").hidden = tabular;
   if (tabular) part("picture").hidden = true;
 }
 

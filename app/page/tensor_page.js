@@ -1,46 +1,92 @@
-/** The panels of one version of a model with any module: JSON or a picture in, the answer, the state. */
+/** The panels of one version of a model with any module: fields or a picture in, the answer, the state. */
 
-import { RequestQueue } from "./data/request_queue.js";
-import { part, partOf } from "./draw/element.js";
-import { short } from "./draw/number_text.js";
-import { DifferenceView } from "./panels/difference.js";
+import { RequestQueue, sparing } from "./data/request_queue.js";
+import { part } from "./draw/element.js";
+import { introduce, showFailure } from "./introduction.js";
+import { leading } from "./model/card.js";
+import { showNetwork, showState } from "./model_state.js";
+import { showGuide } from "./panels/guide.js";
 import { MonitoringView } from "./panels/monitoring.js";
 import { PredictionView } from "./panels/prediction.js";
-import { StateBrowser } from "./panels/state.js";
+import { Snippets } from "./panels/snippets.js";
 import { HeatmapView } from "./panels/tensors/heatmap_view.js";
-import { JsonInput } from "./panels/tensors/json_input.js";
 import { LayersView } from "./panels/tensors/layers.js";
+import { OutputsView } from "./panels/tensors/outputs.js";
 import { PictureInput, pictureOf } from "./panels/tensors/picture_input.js";
-import { introduce, showFailure } from "./version_page.js";
+import { TensorForm } from "./panels/tensors/tensor_form.js";
 
 /**
- * @import { AnyPrediction, Model, Prediction } from "./data/answers.js"
+ * @import { AnyPrediction, Input } from "./data/answers.js"
  * @import { Api } from "./data/api.js"
  * @import { Loaded } from "./version_page.js"
  */
 
-const MOST_BARS = 10;
-const MOST_CHARACTERS = 20_000;
+const MOST_PROBABILITIES = 100;
 
 export class TensorPage {
   #api;
   #model;
-  #classes;
-  /** The file of the batch panel, which only a tabular classifier has. */
+  #prediction;
+  #outputs;
+  #layers;
+  #explaining;
+  #mayLook;
+  #snippets;
+  /** @type {File | null} The picture that was sent last, unless JSON was sent after it. */
+  #picture = null;
+  /** @type {string | Blob | null} */
+  #asked = null;
+  /** @type {(body: string | Blob) => void} */
+  #ask = () => {};
+  /** The file of the batch panel, which only tables have. */
   batch = null;
 
   /** @param {Api} api  Of this version. @param {Loaded} loaded @param {string[]} versions  All versions of the model. */
   constructor(api, { model, state, service }, versions) {
     this.#api = api;
+    this.#mayLook = state !== null;
     this.#model = model;
-    this.#classes = classesOf(model);
+    this.#prediction = new PredictionView(model.card, model.signature.outputs);
+    this.#outputs = new OutputsView(model.signature.outputs);
+    // Under a class, other outputs leave the view to the input.
+    if (model.card.classes.length) part("json").after(part("outputs"));
     introduce(model);
-    this.instance = new JsonInput(model);
-    new StateBrowser(api, model.card, state).open();
-    new DifferenceView(api, model, state, versions);
+    showGuide(model, [], () => {});
+    this.instance = new TensorForm(model);
+    this.#snippets = new Snippets(
+      api,
+      model,
+      () => this.#picture ?? this.instance.value,
+      () => ({}),
+      [this.instance],
+    );
+    showState(api, model, state, versions);
     new MonitoringView(api, model.card, service.prediction_log);
-    new LayersView(model);
-    const top = this.#classes.length > MOST_BARS ? MOST_BARS : null;
+    this.#layers = new LayersView(model, state && api);
+    const network = showNetwork(api, model, state, () => numbersIn(this.#asked));
+    this.#explaining = new RequestQueue(
+      sparing((/** @type {string | Blob} */ body) => api.explainBody(body, { method: "none", activations: "*" })),
+      ({ activations }) => {
+        this.#layers.show(activations);
+        network?.show(activations);
+      },
+      ({ message }) => this.#layers.show(null, message),
+    );
+    this.#predict();
+  }
+
+  /** Ask once more: the service was away. */
+  askAgain() {
+    if (this.#asked !== null) this.#ask(this.#asked);
+  }
+
+  /** Answers that arrive later are not shown. */
+  close() {
+    this.#api.close();
+  }
+
+  #predict() {
+    const top = this.#model.card.classes.length > MOST_PROBABILITIES ? MOST_PROBABILITIES : null;
     const fail = (/** @type {Error} */ error) => {
       this.#clear();
       showFailure(error);
@@ -50,76 +96,72 @@ export class TensorPage {
       (answer) => this.#show(answer),
       fail,
     );
-    const predictJson = () => predicting.want(this.instance.text);
+    const predict = (/** @type {string | Blob} */ body) => {
+      this.#asked = body;
+      predicting.want(body);
+      if (this.#mayLook) this.#explaining.want(body);
+    };
+    this.#ask = predict;
+    const predictJson = () => {
+      this.#picture = null;
+      this.#snippets.show();
+      predict(this.instance.text);
+    };
     this.instance.addEventListener("predict", predictJson);
     this.#clear();
-    this.#takePictures(predicting, fail);
-    if (model.example) predictJson();
-  }
-
-  /** @param {RequestQueue<string | Blob, AnyPrediction>} predicting @param {(error: Error) => void} fail */
-  #takePictures(predicting, fail) {
     const input = pictureOf(this.#model);
     part("picture").hidden = !input;
-    partOf(HTMLDetailsElement, "json-more").open = !input;
-    if (!input) return;
-    const picture = new PictureInput(input, this.#model.example);
+    this.instance.fold(input !== null);
+    if (input) this.#takePictures(input, predict, fail);
+    else if (this.#model.example) predictJson();
+  }
+
+  /** @param {Input} input @param {(body: Blob) => void} predict @param {(error: Error) => void} fail */
+  #takePictures(input, predict, fail) {
+    // The pad is above the bars, whose number changes with the model.
+    part("probabilities").before(part("input-title"), part("picture"));
+    const picture = new PictureInput(input);
     const heatmap = new HeatmapView(this.#api, fail);
     picture.addEventListener("predict", async () => {
       const body = await picture.body();
-      predicting.want(body);
+      this.#picture = body;
+      this.#snippets.show();
+      predict(body);
       heatmap.show(body);
     });
-    for (const type of ["clear", "refused"])
-      picture.addEventListener(type, (event) => {
-        this.#clear();
-        heatmap.show(null);
-        if (event instanceof CustomEvent) showFailure(new Error(event.detail));
-      });
-  }
-
-  /** Answers that arrive later are not shown. */
-  close() {
-    this.#api.close();
+    const showExample = async () => picture.openExample(await this.#api.examplePicture());
+    part("picture-example").addEventListener("click", () => showExample().catch(fail));
+    showExample().catch(fail);
+    picture.addEventListener("clear", () => {
+      this.#clear();
+      part("failure").hidden = true;
+      heatmap.show(null);
+    });
+    picture.addEventListener("refused", (event) => {
+      if (event instanceof CustomEvent) showFailure(new Error(event.detail));
+    });
   }
 
   #clear() {
-    new PredictionView([]).clear();
-    part("outputs").hidden = true;
+    this.#prediction.clear();
+    this.#outputs.clear();
   }
 
   /** @param {AnyPrediction} answer */
   #show(answer) {
     this.#clear();
     part("failure").hidden = true;
-    if (answer.probabilities) {
-      const shown = Object.keys(answer.probabilities);
-      new PredictionView(shown, this.#classes).show(/** @type {Prediction} */ (answer));
-      return;
-    }
-    const values = this.#values(answer.outputs);
-    part("verdict").textContent = values;
-    if (values) return;
-    const text = JSON.stringify(answer.outputs ?? answer.predictions, null, 1);
-    part("outputs").textContent = text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)} …` : text;
-    part("outputs").hidden = false;
-  }
-
-  /** Outputs of one number each, with their units; empty if there are others. @param {AnyPrediction["outputs"]} outputs */
-  #values(outputs = {}) {
-    const texts = this.#model.signature.outputs.map(({ name, unit }) => {
-      const value = [outputs[name]].flat();
-      return value.length === 1 && typeof value[0] === "number" && `${name} ${short(value[0], 6)} ${unit ?? ""}`.trim();
-    });
-    return texts.every(Boolean) ? texts.join(", ") : "";
+    const shown = leading(this.#model.card, answer);
+    if (this.#prediction.show(shown) && shown === answer) return;
+    if (answer.predictions) this.#outputs.showMany(answer.predictions);
+    else this.#outputs.show(shown.outputs ?? {});
   }
 }
 
-/** The classes of the first output that has some. @param {Model} model @returns {string[]} */
-export function classesOf({ signature: { outputs } }) {
-  const kinds = ["log_probabilities", "logits", "probabilities"];
-  const found = outputs.find(({ kind, shape }) => kinds.includes(kind) && shape.length === 2);
-  return found
-    ? (found.classes ?? Array.from({ length: Math.max(found.shape[1], 0) }, (_, index) => String(index)))
-    : [];
+/** All numbers of a body, in order; of a picture none. @param {string | Blob | null} body @returns {number[]} */
+function numbersIn(body) {
+  if (typeof body !== "string") return [];
+  const found = JSON.parse(body);
+  const lists = found && typeof found === "object" && !Array.isArray(found) ? Object.values(found) : [found];
+  return lists.flat(Infinity).map(Number);
 }

@@ -1,34 +1,40 @@
-/** All panels of one version of a model. They are in the current <main>, and are removed with it. */
+/** The panels of one version of a model of tables. They are in the current <main>, and are removed with it. */
 
-import { Problem } from "./data/api.js";
 import { RequestQueue, sparing } from "./data/request_queue.js";
-import { part } from "./draw/element.js";
-import { percent } from "./draw/number_text.js";
+import { part, partOf, reveal } from "./draw/element.js";
+import { whenInView } from "./draw/in_view.js";
+import { introduce, showFailure } from "./introduction.js";
+import { leading } from "./model/card.js";
+import { examplesOf } from "./model/examples.js";
 import { Instance } from "./model/instance.js";
+import { numberPlaces } from "./model/plane.js";
+import { Reasons } from "./model/reasons.js";
+import { showNetwork, showState } from "./model_state.js";
 import { Batch } from "./panels/batch.js";
 import { Curves } from "./panels/curves.js";
 import { Details } from "./panels/details.js";
-import { DifferenceView } from "./panels/difference.js";
 import { ExplanationView } from "./panels/explanation.js";
-import { askForKey } from "./panels/key.js";
+import { showGuide } from "./panels/guide.js";
 import { DecisionMap } from "./panels/map.js";
 import { MonitoringView } from "./panels/monitoring.js";
 import { Network } from "./panels/network.js";
 import { PredictionView } from "./panels/prediction.js";
 import { Sliders } from "./panels/sliders.js";
 import { Snippets } from "./panels/snippets.js";
-import { StateBrowser } from "./panels/state.js";
+import { LayersView } from "./panels/tensors/layers.js";
+import { OutputsView } from "./panels/tensors/outputs.js";
 
 /**
- * @import { Card, Metrics, Model, Service, State } from "./data/answers.js"
+ * @import { Card, Model, Service, StateBranch } from "./data/answers.js"
  * @import { Api, Input, Query } from "./data/api.js"
- * @import { Tensor } from "./data/npy.js"
+ * @import { Reason } from "./model/reasons.js"
+ * @import { TrainingRows } from "./model/training_rows.js"
  */
-/** @typedef {{ model: Model, state: State, service: Service, weights: Tensor[] }} Loaded */
+/** @typedef {{ model: Model, rows: TrainingRows | null, state: StateBranch | null, service: Service }} Loaded */
 
 export class VersionPage {
   #api;
-  #explained = true;
+  #model;
 
   /**
    * @param {Api} api  Of this version.
@@ -36,31 +42,54 @@ export class VersionPage {
    * @param {string[]} versions  All versions of the model.
    * @param {Input} input  The initial values of the sliders.
    */
-  constructor(api, { model, state, service, weights }, versions, input) {
+  constructor(api, { model, rows, state, service }, versions, input) {
     const { card } = model;
     this.#api = api;
+    this.#model = model;
     this.instance = new Instance(card.features);
     this.instance.take(input);
     this.details = new Details(card);
     introduce(model);
-    new Sliders(part("sliders"), card, this.instance);
-    offerInputs(card, this.instance);
-    const map = new DecisionMap(card, this.instance, this.details, api);
-    new Curves(card, this.instance, this.details, api);
-    this.batch = new Batch(card, this.instance, this.details, api);
-    new Snippets(api, this.instance, this.details);
-    new StateBrowser(api, card, state).open();
-    new DifferenceView(api, model, state, versions);
+    const examples = examplesOf(card, rows);
+    showGuide(model, examples, async (place) => this.instance.replace(await examples[place].values()));
+    const sliders = new Sliders(card, this.instance, rows);
+    offerInputs(rows, this.instance);
+    const [curves, map] = this.#drawPlane(card, rows);
+    this.batch = new Batch(card, model.signature.outputs, this.instance, this.details, api);
+    new Snippets(
+      api,
+      model,
+      () => this.instance.toJSON(),
+      () => this.details.query,
+      [this.instance, this.details],
+    );
+    showState(api, model, state, versions);
     new MonitoringView(api, card, service.prediction_log);
+    const network = showNetwork(api, model, state, () => this.instance.values);
     const predicting = this.#predicting(card);
-    const explaining = this.#explaining(card, map, new Network(card, this.instance, weights[0], weights[1]));
-    const predict = () => predicting.want({ instance: this.instance.toJSON(), query: this.details.query });
-    const explain = () => this.#explained && explaining.want(this.instance.toJSON());
+    const reasons = new Reasons(api, card, model.signature.inputs[0].name, state !== null);
+    const explaining = this.#explaining(reasons, [sliders, map, curves, network, new LayersView(model, state && api)]);
+    const predict = () => {
+      if (!this.instance.lacking.length)
+        predicting.want({ instance: this.instance.toJSON(), query: this.details.query });
+    };
+    const explain = () => {
+      if (!this.instance.lacking.length) explaining.want(this.instance);
+    };
     this.instance.addEventListener("change", predict);
     this.instance.addEventListener("change", explain);
     this.details.addEventListener("change", predict);
+    part("neighbours-every").addEventListener("change", () => {
+      reasons.everyClass = partOf(HTMLInputElement, "neighbours-every").checked;
+      explain();
+    });
     predict();
     explain();
+  }
+
+  /** Ask once more for all that depends on the input: the service was away. */
+  askAgain() {
+    this.instance.dispatchEvent(new Event("change"));
   }
 
   /** Answers that arrive later are not shown. */
@@ -68,81 +97,79 @@ export class VersionPage {
     this.#api.close();
   }
 
+  /** The panels over one and two numbers, each null if the table has fewer. @param {Card} card @param {TrainingRows | null} rows @returns {[Curves | null, DecisionMap | null]} */
+  #drawPlane(card, rows) {
+    const count = numberPlaces(card).length;
+    reveal("map", count > 1);
+    part("curves").hidden = count === 0;
+    return [
+      count > 0 ? new Curves(card, this.instance, this.details, this.#api, rows) : null,
+      count > 1 ? new DecisionMap(card, this.instance, this.details, this.#api, rows) : null,
+    ];
+  }
+
   /** @param {Card} card */
-  #predicting({ classes }) {
-    const prediction = new PredictionView(classes);
+  #predicting(card) {
+    const prediction = new PredictionView(card, this.#model.signature.outputs);
+    const outputs = new OutputsView(this.#model.signature.outputs);
+    this.instance.addEventListener("lack", () => {
+      prediction.clear(this.instance.lacking);
+      outputs.clear();
+    });
     return new RequestQueue(
       (/** @type {{ instance: Input, query: Query }} */ { instance, query }) => this.#api.predict(instance, query),
       (answer) => {
-        prediction.show(answer);
+        if (this.instance.lacking.length) return;
+        const shown = leading(card, answer);
+        outputs.clear();
+        if (!prediction.show(shown) || shown !== answer) outputs.show(shown.outputs ?? {});
         part("failure").hidden = true;
       },
       (error) => {
         prediction.clear();
+        outputs.clear();
         showFailure(error);
       },
     );
   }
 
-  /** @param {Card} card @param {DecisionMap} map @param {Network} network */
-  #explaining(card, map, network) {
+  /** @param {Reasons} reasons @param {[Sliders, DecisionMap | null, Curves | null, Network | null, LayersView]} panels */
+  #explaining(reasons, [sliders, map, curves, network, layers]) {
+    const { card } = this.#model;
     const why = new ExplanationView(card, this.instance);
+    const [drawWhy, drawNetwork, drawLayers] = ["explanation", "network", "layers"].map((id) => whenInView(part(id)));
+    const show = (/** @type {Reason | null} */ reason) => {
+      const found = reason?.explanation?.counterfactual;
+      drawLayers(() => layers.show(reason?.activations ?? null, reason?.refusal));
+      drawNetwork(() => network?.show(reason?.activations ?? null));
+      map?.markCounterfactual(found ? card.features.map(({ name }) => found.features[name]) : null);
+      for (const panel of [map, curves]) panel?.begin(reason?.contributions ?? null);
+    };
+    const hide = (/** @type {string} */ message) => {
+      why.hide(message);
+      show(null);
+    };
+    this.instance.addEventListener("lack", () => hide("The input lacks a number."));
     return new RequestQueue(
-      sparing((/** @type {Input} */ instance) => this.#api.explain(instance)),
-      (explanation) => {
-        why.show(explanation);
-        network.show(explanation);
-        const found = explanation.counterfactual;
-        map.markCounterfactual(found && card.features.map(({ name }) => found.features[name]));
+      sparing((/** @type {Instance} */ instance) => reasons.of(instance)),
+      (reason) => {
+        if (this.instance.lacking.length) return;
+        drawWhy(() => why.show(reason));
+        sliders.sort(reason.contributions);
+        show(reason);
       },
-      (error) => {
-        // 501: the installation or the card cannot give explanations, so do not try again.
-        this.#explained = !(error instanceof Problem && error.status === 501);
-        why.hide(error.message);
-        network.show(null);
-        map.markCounterfactual(null);
-      },
+      ({ message }) => hide(message),
     );
   }
 }
 
-/** @param {Error} error */
-export function showFailure(error) {
-  part("failure").textContent = error.message;
-  part("failure").hidden = false;
-  // No key, a wrong one, or one without the scope for weights.
-  if (error instanceof Problem && [401, 403].includes(error.status)) askForKey();
-}
-
-/** @param {Model} model */
-export function introduce({ name, version, state_sha256: sha256, totals, card, warnings }) {
-  document.title = name;
-  part("name").textContent = name;
-  const facts = [
-    `version ${version}`,
-    `state ${sha256.slice(0, 12)}`,
-    `${totals.parameters} parameters`,
-    ...(card.split ? [`trained on ${card.split.train_rows} rows of ${card.dataset}`] : []),
-    ...(card.metrics ? [accuracy(card.metrics, card.split)] : []),
-    ...warnings,
-  ].join(" · ");
-  part("facts").textContent = facts;
-  part("facts").title = facts;
-}
-
-/** The accuracy of one split, and the mean over others, which is a better estimate. @param {Metrics} metrics @param {Card["split"]} split */
-function accuracy(metrics, split) {
-  const mean = metrics.seeds
-    ? `, mean of ${metrics.seeds.count} seeds ${percent(metrics.seeds.mean_test_accuracy)}`
-    : "";
-  const rows = split ? ` on ${split.test_rows} rows` : "";
-  return `test accuracy ${percent(metrics.test_accuracy)}${rows}${mean}`;
-}
-
-/** @param {Card} card @param {Instance} instance */
-function offerInputs({ training_rows: kept }, instance) {
+/** @param {TrainingRows | null} rows @param {Instance} instance */
+function offerInputs(rows, instance) {
   part("reset").addEventListener("click", () => instance.reset());
-  part("sample").hidden = !kept;
-  const rows = kept?.rows ?? [];
-  part("sample").addEventListener("click", () => instance.replace(rows[Math.floor(Math.random() * rows.length)]));
+  part("sample").hidden = !rows;
+  if (!rows) return;
+  const { length } = rows.labels;
+  part("sample").addEventListener("click", async () =>
+    instance.replace(await rows.row(Math.floor(Math.random() * length))),
+  );
 }

@@ -10,6 +10,7 @@ from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, Ra
 from app.predict.instances import Instances
 from app.predict.large_requests import HeldMemory, LargeRequests
 from app.predict.media_types import (
+    CSV,
     JSON,
     MULTIPART,
     NPY,
@@ -33,12 +34,11 @@ from app.predict.tensors.pipeline import TensorPipeline
 from app.predict.tensors.prediction import (
     TensorPass,
     TensorPrediction,
-    classified_output,
-    log_probabilities,
 )
 
 __all__ = [
     "CHUNK_ROWS",
+    "CSV",
     "DEFAULT_OPTIONS",
     "HEAD",
     "HEADER",
@@ -86,7 +86,5 @@ __all__ = [
     "TensorPrediction",
     "Waiter",
     "choose_media_type",
-    "classified_output",
     "current_answer",
-    "log_probabilities",
 ]

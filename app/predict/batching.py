@@ -108,9 +108,9 @@ class TickBatcher(ABC, Generic[Item, Result]):
             loop = asyncio.get_running_loop()
             try:
                 running = loop.run_in_executor(self._thread, self._attempt, items)
-            except RuntimeError as error:
-                # No thread could be started: these items fail, and the next batch tries again.
-                _settle(waiters, [error] * len(waiters))
+            except RuntimeError:
+                # No thread can be started, at a limit of memory or of processes.
+                _settle(waiters, self._attempt(items))
                 continue
             self._busy = True
             running.add_done_callback(partial(self._resume, waiters))

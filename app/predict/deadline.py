@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Self, TypeVar
 
 from app.errors import DeadlineExceeded, InvalidTimeout
@@ -41,7 +42,7 @@ class Deadline:
         given = headers.get(HEADER)
         if given is None:
             return cls(default) if default else None
-        seconds = float(given) if SECONDS.fullmatch(given) else 0
+        seconds = _seconds_in(given)
         if not 0 < seconds <= MOST_SECONDS:
             text, most = shown(given), MOST_SECONDS
             raise InvalidTimeout(f"X-Request-Timeout {text}; send seconds, up to {most}")
@@ -68,3 +69,9 @@ class Deadline:
             if timeout.expired():
                 raise DeadlineExceeded from None
             raise
+
+
+@lru_cache(maxsize=64)
+def _seconds_in(given: bytes) -> float:
+    """The number in a header, 0 if it has none; cached, because most requests have the same."""
+    return float(given) if SECONDS.fullmatch(given) else 0.0

@@ -11,6 +11,7 @@ from app.errors import NotAcceptable
 
 JSON = "application/json"
 NPY = "application/x-npy"
+CSV = "text/csv"
 ARROW = "application/vnd.apache.arrow.stream"
 NPZ = "application/x-npz"
 PNG = "image/png"

@@ -32,7 +32,8 @@ NO_FEATURES = (
 
 
 class Reader(Protocol[Rows]):
-    """Reads the bodies of one media type; `parameters` are those of the media type."""
+    """Reads the bodies of one media type; `parameters` are those of the media type, and
+    `skip_bad_rows` if the query has it."""
 
     def decode(self, body: Body, parameters: Mapping[str, str] = ..., /) -> Instances[Rows]: ...
 

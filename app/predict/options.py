@@ -1,5 +1,6 @@
 """The optional parts of /predict's answers: the query parameters, and their values."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import NotProvided
 from app.predict.prediction import Prediction
-from stateserve.model import Novelty, Predictor, calibrate
+from stateserve.model import Novelty, Output, Predictor, calibrate
 
 Float64Array = NDArray[np.float64]
 
@@ -29,6 +30,10 @@ class Options(BaseModel):
         default=False,
         description="how far each instance is from the nearest class mean of the training rows",
     )
+    skip_bad_rows: bool = Field(
+        default=False,
+        description="of text/csv: leave out rows with a cell that cannot be read, and list them",
+    )
 
 
 DEFAULT_OPTIONS = Options()
@@ -42,6 +47,24 @@ class Shown(NamedTuple):
     probabilities: Float64Array
     log_probabilities: NDArray[np.floating[Any]]
     novelty: Novelty | None
+
+
+def ranked(
+    scores: NDArray[np.floating[Any]], shown: NDArray[np.floating[Any]], top: int
+) -> NDArray[np.floating[Any]]:
+    """(rows, top, 2) of (rows, n_classes): the index, and what is shown, of the highest scores."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    highest = np.take_along_axis(shown, order, axis=1)
+    return np.stack([order.astype(shown.dtype), highest], axis=2)
+
+
+def without_classes(option: str, outputs: Sequence[Output]) -> NotProvided:
+    """The error of an option that needs classes, for a model whose outputs have none."""
+    found = ", ".join(f"{each.name} {each.shape} of kind {each.kind}" for each in outputs[:3])
+    return NotProvided(
+        f"{option}: it needs an output of shape [rows, classes] of kind probabilities, "
+        f"log_probabilities or logits; this model has {found}"
+    )
 
 
 def show(prediction: Prediction, options: Options, predictor: Predictor) -> Shown:

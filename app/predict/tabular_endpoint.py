@@ -8,7 +8,7 @@ from app.predict.codecs.v2_tabular import TabularV2
 from app.predict.deadline import Deadline
 from app.predict.instances import Instances
 from app.predict.large_requests import LargeRequests
-from app.predict.media_types import ARROW, JSON, NPY
+from app.predict.media_types import ARROW, CSV, JSON, NPY
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
 from app.predict.prediction import Prediction
 from app.predict.tabular_pipeline import MAX_BATCHED_ROWS, TabularPipeline
@@ -17,7 +17,7 @@ from stateserve.model.architectures import FloatArray
 
 
 class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
-    """Reads rows of features as JSON, `.npy`, or Arrow if pyarrow is installed."""
+    """Reads rows of features as JSON, `.npy`, CSV, or Arrow if pyarrow is installed."""
 
     pipeline: TabularPipeline
     formats: ClassVar = {
@@ -25,6 +25,7 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
         NPY: "app.predict.codecs.npy:NpyFormat",
         ARROW: "app.predict.codecs.arrow:ArrowFormat",
     }
+    readers: ClassVar = {CSV: "app.predict.codecs.csv_request:CsvTable"}
 
     def __init__(self, pipeline: TabularPipeline, max_instances: int, large: LargeRequests) -> None:
         self._predictor = pipeline.predictor
@@ -40,6 +41,9 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
         self._predictor.require_golden_prediction()
 
     def media_types(self) -> list[str]:
+        return [*self.answer_types(), CSV]
+
+    def answer_types(self) -> list[str]:
         return [name for name in self.formats if name != ARROW or find_spec("pyarrow")]
 
     def fits(self, rows: FloatArray) -> bool:

@@ -6,10 +6,11 @@ from functools import partial
 from typing import ClassVar, TypeVar
 
 from app.errors import BodyTooLarge
-from app.predict.codecs.v2_tensor import TensorV2
+from app.predict.codecs.v2_any_module import TensorV2
 from app.predict.deadline import Deadline
 from app.predict.large_requests import HeldMemory, LargeRequests, NeedsThread
 from app.predict.media_types import (
+    CSV,
     JPEG,
     JSON,
     MULTIPART,
@@ -38,6 +39,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         SAFETENSORS: "app.predict.codecs.tensors.safetensors_format:TensorSafetensors",
     }
     readers: ClassVar = {
+        CSV: "app.predict.codecs.tensors.csv_format:TensorCsv",
         PNG: "app.predict.codecs.tensors.picture_format:TensorPicture",
         JPEG: "app.predict.codecs.tensors.picture_format:TensorPicture",
         UNDECLARED: "app.predict.codecs.tensors.picture_format:UndeclaredPicture",
@@ -54,7 +56,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         found = [name for name in self.formats if name != NPY or len(inputs) == 1]
         if any(given.image for given in inputs):
             found += [MULTIPART] if len(inputs) > 1 else [PNG, JPEG, MULTIPART]
-        return found
+        return found + [CSV] * (len(inputs) == 1 and bool(inputs[0].features))
 
     def answer_types(self) -> list[str]:
         outputs = self.pipeline.model.signature.outputs
@@ -75,6 +77,8 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
             # No longer held by the reading of the body.
             held.add(call.size)
             instances = await self._work(partial(call.read, self), call.size, deadline)
+            # Compressed arrays and pictures are larger than the body.
+            held.add(max(0, instances.rows.nbytes - call.size))
             kept = _Kept(held, self._large.most_bytes)
             await self.pipeline.predict_all(instances.rows, kept.add, deadline)
             write = partial(call.write, self, kept.predictions, instances)

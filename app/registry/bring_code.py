@@ -4,7 +4,7 @@ from pathlib import Path
 
 from app.errors import SettingsError
 from app.option_values import axes, json_object, names, pairs
-from app.settings import Settings, variable
+from app.settings import Settings, both_names
 from stateserve.model import (
     PROGRAM_SUFFIX,
     BackendChoice,
@@ -23,28 +23,31 @@ def load_options(settings: Settings) -> LoadOptions:
     code = settings.code
     if code is not None and settings.models is not None:
         raise SettingsError(
-            f"{_setting('code')}: it is for a single model, and {variable('models')} is "
+            f"{both_names('code')}: it is for a single model, and {both_names('models')} is "
             "set; models in a folder have a card that names their code (stateserve pack)"
         )
+    if settings.state_key is not None and "model" not in settings.model_fields_set:
+        raise SettingsError(f"{both_names('state_key')}: it needs --model FILE")
     if code is not None and "model" not in settings.model_fields_set:
         raise SettingsError(
-            f"{_setting('model')}: {code} needs its state; name the checkpoint, --model FILE"
+            f"{both_names('model')}: {code} needs its state; name the checkpoint, --model FILE"
         )
     if settings.backend == "onnxruntime" and settings.device != "cpu":
         raise SettingsError(
-            f"{_setting('device')}: ONNX Runtime runs on cpu alone; for {settings.device} "
-            f"set {variable('backend')} to eager"
+            f"{both_names('device')}: ONNX Runtime runs on cpu alone; for {settings.device} "
+            f"set {both_names('backend')} to eager"
         )
     given = [name for name in ONLY_WITH_CODE if getattr(settings, name) is not None]
     if given and code is None and settings.model.suffix != PROGRAM_SUFFIX:
-        raise SettingsError(f"{_setting(given[0])}: it needs {variable('code')}")
+        raise SettingsError(f"{both_names(given[0])}: it needs {both_names('code')}")
     return LoadOptions(
         code=code,
-        kwargs=json_object(_setting("kwargs"), settings.kwargs) or {},
+        kwargs=json_object(both_names("kwargs"), settings.kwargs) or {},
         example=settings.example,
         hints=_hints(settings),
         allow_code=settings.allow_code,
         strip_prefix=settings.strip_prefix or "",
+        key=settings.state_key,
         backend=BackendChoice(settings.backend, settings.device, settings.threads),
     )
 
@@ -52,16 +55,12 @@ def load_options(settings: Settings) -> LoadOptions:
 def _hints(settings: Settings) -> Hints:
     return hints_of(
         classes=parse_classes(settings.classes) if settings.classes else None,
-        image=json_object(_setting("image"), settings.image),
-        tokens=json_object(_setting("tokens"), settings.tokens),
-        features=names(_setting("features"), settings.features) if settings.features else None,
-        units=pairs(_setting("units"), settings.units),
-        dynamic=axes(_setting("dynamic"), settings.dynamic),
+        image=json_object(both_names("image"), settings.image),
+        tokens=json_object(both_names("tokens"), settings.tokens),
+        features=names(both_names("features"), settings.features) if settings.features else None,
+        units=pairs(both_names("units"), settings.units),
+        dynamic=axes(both_names("dynamic"), settings.dynamic),
     )
-
-
-def _setting(name: str) -> str:
-    return f"setting {variable(name)}"
 
 
 def named_files(settings: Settings) -> list[Path]:

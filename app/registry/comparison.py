@@ -11,10 +11,16 @@ from app.predict import (
     CHUNK_ROWS,
     Prediction,
     TensorPrediction,
+)
+from stateserve.model import (
+    AnyModel,
+    Arrays,
+    Output,
+    Predictor,
+    TensorModel,
     classified_output,
     log_probabilities,
 )
-from stateserve.model import AnyModel, Arrays, Output, Predictor, TensorModel
 
 Predicted = TypeVar("Predicted", contravariant=True)
 # Rows of tensors in one pass of a shadow.

@@ -19,7 +19,13 @@ from app.registry.card_files import CardFiles, Times, times
 from app.settings import Settings, is_version
 from stateserve.checkpoint import CODECS
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.model import CARD_SUFFIX, GOLDEN_SUFFIX, PROGRAM_SUFFIX, card_path
+from stateserve.model import (
+    CARD_SUFFIX,
+    GOLDEN_SUFFIX,
+    PROGRAM_SUFFIX,
+    card_path,
+    name_and_version,
+)
 from stateserve.text import printable
 
 _NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
@@ -34,6 +40,11 @@ _NEAR_MISSES = {
 }
 _ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
 Stamp = tuple[Times, ...]
+FIRST_STEPS = (
+    "stateserve train makes a model of a table, stateserve pack one of your module, and "
+    "stateserve serve --demo serves the iris model"
+)
+NO_MODEL = f"no model in it; {FIRST_STEPS}"
 
 
 @dataclass(frozen=True)
@@ -52,22 +63,28 @@ class Candidate:
 
     @property
     def has_card(self) -> bool:
-        return self.stamp[1] is not None
+        return len(self.stamp) > 1 and self.stamp[1] is not None
 
 
 class Repository:
     """Every model in `folder`, or `file` alone; `default` is the name of /predict's model.
 
-    `named` are files that are loaded with `file`, such as its code.
+    `named` are files that are loaded with `file`, such as its code; `version` is that of `file`.
     """
 
     def __init__(
-        self, folder: Path, default: str, file: Path | None = None, named: Sequence[Path] = ()
+        self,
+        folder: Path,
+        default: str,
+        file: Path | None = None,
+        named: Sequence[Path] = (),
+        version: str = "1",
     ) -> None:
         self.folder = folder
         self.default = default
         self._file = file
         self._named = named
+        self._version = version
         self._cards = CardFiles()
 
     @classmethod
@@ -76,12 +93,14 @@ class Repository:
         folder of the default file."""
         model = settings.model
         # The name appears in headers and answers, so it must be printable.
-        name = printable(model.stem if model.suffix in _PREFERENCE else model.name)
+        name, version = printable(model.name), "1"
+        if model.suffix in _PREFERENCE:
+            name, version = name_and_version(model)
         if settings.models is not None:
             return cls(settings.models, name)
         if not settings.model_fields_set & {"model", "code"}:
             return cls(model.parent, name)
-        return cls(model.parent, name, model, named_files(settings))
+        return cls(model.parent, name, model, named_files(settings), version)
 
     @property
     def nested(self) -> bool:
@@ -95,14 +114,21 @@ class Repository:
         """
         listing = Listing(self.folder, self._cards)
         if self._file is not None:
+            if self._file.is_dir():
+                raise UnreadableCheckpoint(
+                    f"{self._file}: a folder; --model takes a checkpoint in it, and --models a "
+                    "folder with models in NAME/VERSION/"
+                )
             stamp = listing.stamp([self._file], self._named)
-            candidate = Candidate(self.default, "1", self._file, stamp)
-            listing.models[self.default] = {"1": candidate}
+            candidate = Candidate(self.default, self._version, self._file, stamp)
+            listing.models[self.default] = {self._version: candidate}
             return listing
         try:
             entries = _entries(self.folder)
         except OSError as error:
-            raise UnreadableCheckpoint(f"{self.folder}: {error.strerror or error}") from None
+            hint = f"; {FIRST_STEPS}" if isinstance(error, FileNotFoundError) else ""
+            reason = f"{self.folder}: {error.strerror or error}{hint}"
+            raise UnreadableCheckpoint(reason) from None
         for path in listing.checkpoints(entries):
             listing.add(path.stem, "1", [path])
         listing.report_near_misses(entries)

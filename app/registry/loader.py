@@ -12,6 +12,8 @@ from stateserve.errors import StateserveError, UnreadableCheckpoint
 from stateserve.model import LoadOptions, Predictor, TensorModel, load_model
 
 logger = logging.getLogger("app.registry")
+# As many digits of a hash as the answers have.
+SHOWN = 12
 
 
 class Loader:
@@ -29,6 +31,8 @@ class Loader:
         self._build = build
         self._turn = turn
         self._reloads = metrics.reloads
+        # The hash of the state that each version had when it was last loaded.
+        self._states: dict[tuple[str, str], str] = {}
 
     def attempt(self, candidate: Candidate, *, serving: bool = False) -> AnyEndpoint | Exception:
         """Load, log and count; may run in a thread. An error is returned, not raised.
@@ -36,6 +40,7 @@ class Loader:
         While the process is `serving`, the backend is opened at once; before, a fork may follow.
         """
         name, version = candidate.name, candidate.version
+        before = self._states.get((name, version))
         try:
             with self._turn():
                 served = self.load(candidate)
@@ -47,7 +52,11 @@ class Loader:
             logger.error("refused version %s of %s: %s", version, name, error, exc_info=unexpected)
             return error
         self._reloads.labels(name, "loaded").inc()
-        logger.info("loaded version %s of %s from %s", version, name, candidate.path)
+        state = self._states[name, version]
+        now = f"state {state[:SHOWN]}"
+        if before is not None:
+            now += " as before" if state == before else f" in place of {before[:SHOWN]}"
+        logger.info("loaded version %s of %s from %s: %s", version, name, candidate.path, now)
         return served
 
     def load(self, candidate: Candidate) -> AnyEndpoint:
@@ -58,6 +67,7 @@ class Loader:
         # Loading runs the golden prediction, so no warm-up is needed.
         model = load_model(path, name, version, self._options())
         served = self._build(model)
+        self._states[name, version] = model.state_sha256
         for line in model.inferred if isinstance(model, TensorModel) else ():
             logger.info("version %s of %s, %s: %s", version, name, path, line)
         for warning in model.warnings:

@@ -241,7 +241,8 @@ class Registry:
         errors = []
         for candidate in candidates:
             with versions.loading(candidate.version):
-                outcome = await asyncio.to_thread(self._loader.attempt, candidate, serving=True)
+                checked = versions.checked(candidate)
+                outcome = await asyncio.to_thread(self._loader.attempt, checked, serving=True)
                 await asyncio.to_thread(keep_from_collector)
             versions.settle(candidate, outcome)
             self._publish(versions)

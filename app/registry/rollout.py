@@ -11,7 +11,7 @@ from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint, 
 from app.registry.comparison import TabularComparison, TensorComparison, why_not_comparable
 from app.registry.registry import Registry, Rollout
 from app.registry.shadow import Mirror
-from app.settings import Settings, Target, variable
+from app.settings import Settings, Target, both_names
 from stateserve.errors import StateserveError
 from stateserve.model import AnyModel, Predictor
 
@@ -115,7 +115,7 @@ def require_targets(settings: Settings, registry: Registry) -> None:
     """Raise SettingsError unless every canary and shadow is used."""
     for target in settings.targets:
         if reason := why_not(target, registry):
-            raise SettingsError(f"setting {variable(target.kind)}: {reason}")
+            raise SettingsError(f"{both_names(target.kind)}: {reason}")
 
 
 def _why_idle(target: Target, ours: AnyModel, theirs: AnyModel) -> str | None:

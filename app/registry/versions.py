@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.predict import AnyEndpoint
@@ -40,12 +40,14 @@ class IndexEntry:
 
 @dataclass
 class Version:
-    """`served` answers requests; `stamp` is that of the files read last.
+    """`served` answers requests, and `has_card` if it was loaded with a card; `stamp` is that of
+    the files read last.
 
     `wanted` is True or False after a verb named this version; None leaves it to the policy.
     """
 
     served: AnyEndpoint | None = None
+    has_card: bool = False
     reason: str | None = UNSELECTED
     loading: bool = False
     stamp: Stamp | None = None
@@ -155,6 +157,14 @@ class Versions:
         each = self.known[candidate.version]
         return each.stamp != candidate.stamp and each.wanted is not False
 
+    def checked(self, candidate: Candidate) -> Candidate:
+        """The candidate, with a fault if its card is gone: the served names would change."""
+        each = self.known[candidate.version]
+        if candidate.has_card or each.served is None or not each.has_card:
+            return candidate
+        fault = f"{candidate.path}: its model card is gone; what was loaded with it is served on"
+        return replace(candidate, fault=candidate.fault or fault)
+
     @contextmanager
     def loading(self, version: str) -> Iterator[None]:
         """Show `version` as LOADING, unless its older files are still served."""
@@ -175,6 +185,7 @@ class Versions:
             each.reason = f"an unexpected {type(outcome).__name__}; it is in the log"
         else:
             each.served, each.reason, each.wanted = outcome, None, each.wanted or None
+            each.has_card = candidate.has_card
 
     def make_due(self) -> None:
         """Make all versions that the policy selects due again, withdrawn ones included."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,6 +11,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.server.http_answer import Exchange
 from app.server.lingering_close import Lingering
+from app.server.refusal import Refusal
+
+VERSIONS = ("1.1", "1.0")
 
 
 class Connection(HttpToolsProtocol):
@@ -49,6 +53,9 @@ class Connection(HttpToolsProtocol):
     def make_exchange(self) -> Exchange:
         """An Exchange for the headers just parsed, in place of uvicorn's RequestResponseCycle."""
         scope, version = self.scope, self.parser.get_http_version()
+        if version not in VERSIONS:
+            detail = f"HTTP/{version} in the first line; this connection speaks HTTP/1.1"
+            raise Refusal(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, detail)
         scope["path"], scope["raw_path"], scope["query_string"] = _parts_of(self.url)
         scope["method"] = self.parser.get_method().decode("ascii")
         scope["http_version"] = version

@@ -6,7 +6,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from app.predict import RawHeader
+from app.predict import Headers, RawHeader
 
 Body = bytes | memoryview
 # uvloop writes a single buffer at once; for several it needs a write request and a callback.
@@ -22,6 +22,8 @@ class Exchange(RequestResponseCycle):
     checks unusual headers.
     """
 
+    # The headers of the request; of a repeated one only the last.
+    fields: Headers
     _start: Any = None
     # The keep-alive timeout in seconds, which answers announce.
     idle_seconds = 0

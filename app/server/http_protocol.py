@@ -8,7 +8,6 @@ from array import array
 from collections import deque
 from enum import Enum
 from http import HTTPStatus
-from operator import countOf, itemgetter
 from typing import Any
 
 import httptools
@@ -17,10 +16,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from app.predict import MOST_DIGITS
 from app.server.connection import Connection
 from app.server.refusal import Refusal
+from app.server.request_head import head_bytes, require_clear
 from app.settings import Settings
 
 logger = logging.getLogger("app.http")
-_name_of = itemgetter(0)
 # A deadline handled later than this was delayed by a blocked event loop or a stopped process.
 STALL_SECONDS = 0.1
 # Requests of one connection that wait for earlier answers. One packet may contain thousands,
@@ -49,10 +48,11 @@ HEAD, BODY = Part
 class Protocol(Connection):
     """Refuses requests that do not arrive whole within their deadlines and limits.
 
-    Malformed requests get 400, headers over the limit 431, and late requests 408, as problem
-    details; the connection only closes if an answer would seem to be another request's. Unlike
-    uvicorn's own, it requires one Host header (RFC 9112, 3.2), keeps trailers out of the headers,
-    and ignores an offer to upgrade (RFC 9110, 7.8), which Java's client sends with each request.
+    Malformed requests get 400, headers over the limit 431, late requests 408, and unknown transfer
+    codings 501, as problem details; the connection only closes if an answer would seem to be
+    another request's. Unlike uvicorn's own, it requires one Host header (RFC 9112, 3.2), which an
+    absolute target replaces (3.2.2), keeps trailers out of the headers, and ignores an offer to
+    upgrade (RFC 9110, 7.8), which Java's client sends with each request.
     """
 
     def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
@@ -104,23 +104,25 @@ class Protocol(Connection):
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if name == b"content-length" and len(value) > MOST_DIGITS:
-            # The parser accepts any number of leading zeros; Python refuses too many digits.
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(value)} digits")
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
         many = self._behind or self._overhead > self._header_limit
-        if many and self._head_bytes() > self._header_limit:
+        if many and head_bytes(self.url, self.headers) > self._header_limit:
             raise self._too_large()
-        hosts = countOf(map(_name_of, self.headers), b"host")
-        if hosts != 1 and (hosts or self.parser.get_http_version() == "1.1"):
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
+        fields = dict(self.headers)
+        repeated = len(fields) < len(self.headers)
+        if repeated or b"transfer-encoding" in fields or self.url[:1] != b"/":
+            require_clear(self.url, self.headers)
+            fields = dict(self.headers)
+        if len(digits := fields.get(b"content-length", b"")) > MOST_DIGITS:
+            # The parser accepts any number of leading zeros; Python refuses too many digits.
+            raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(digits)} digits")
+        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        if b"host" not in fields and self.parser.get_http_version() == "1.1":
+            raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
         if self.pipeline and len(self.pipeline) >= MOST_WAITING:
             # The waiting requests are answered; then the connection closes.
             detail = f"more than {MOST_WAITING} requests that wait for an answer"
@@ -130,6 +132,7 @@ class Protocol(Connection):
         before = self.cycle
         # Raises for a URL that only the parser accepts, so no state is changed before.
         self.cycle = exchange = self.make_exchange()
+        exchange.fields = fields
         self._part = BODY
         # The parser reports trailers as headers; they must not be added to the request's.
         self.headers = []
@@ -229,9 +232,6 @@ class Protocol(Connection):
 
     def is_sending(self) -> bool:
         return self._part is not None or self._refused or super().is_sending()
-
-    def _head_bytes(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _too_large(self) -> Refusal:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE

@@ -69,7 +69,7 @@ class FastPath:
         """A request of this path for a POST to `url`, or None if the application must answer."""
         started = time.perf_counter()
         scope: Any = exchange.scope
-        headers: Headers = dict(scope["headers"])
+        headers = exchange.fields
         media_type = self._media_type(headers)
         # A repeated header is not ordinary: two checks could read different values.
         if media_type is None or len(headers) != len(scope["headers"]):

@@ -26,6 +26,10 @@ class Refusal(Exception):
         reason = error.__context__
         if isinstance(reason, cls):
             return reason
+        if isinstance(reason, httptools.HttpParserInvalidURLError):
+            return cls(
+                HTTPStatus.BAD_REQUEST, "not a valid target; send a path, or http://HOST/PATH"
+            )
         if isinstance(reason, MemoryError):
             return cls(HTTPStatus.INTERNAL_SERVER_ERROR, "not enough memory for the request")
         if reason is not None and not isinstance(reason, PARSERS_OWN):

@@ -23,11 +23,12 @@ from fastapi import FastAPI
 from app.addresses import bind, name_of, remove_stale
 from app.api import Service
 from app.api.auth import Guard
-from app.monitor import LINES
+from app.monitor import LINES, is_text
 from app.server.fast_path_protocol import FastPathProtocol
 from app.server.http_protocol import Protocol
 from app.server.listeners import Listeners
 from app.server.predict_fast_path import FastPath
+from app.server.served_models import served_models
 from app.settings import Settings
 from stateserve.errors import MissingExtra
 
@@ -65,6 +66,7 @@ class Server(uvicorn.Server):
         self._service = app.state.service
         self._guard: Guard = app.state.guard
         LINES.count = self._service.metrics.log_lines_dropped.inc
+        self._text = is_text(settings.log_format)
         self._drain_delay = settings.drain_delay_seconds
         self._drain_timeout = settings.drain_timeout_seconds
         self._rpc = _open_rpc(app.state.service, app.state.guard)
@@ -104,8 +106,10 @@ class Server(uvicorn.Server):
     def announce(self, bound: Sequence[socket.socket]) -> None:
         urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]
         logger.info("running on %s", " and ".join(urls))
-        if sys.stdout.isatty():
-            print(f"Open {urls[0]} in a browser.", flush=True)
+        if self._text:
+            LINES.put(served_models(self._service, urls).encode())
+        elif sys.stdout.isatty():
+            print(served_models(self._service, urls), end="", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Before uvicorn's own shutdown, which ends with the threads that the models run in.

@@ -1,4 +1,4 @@
-"""The server inside one worker process; app/server/workers.py forks and supervises it."""
+"""The server inside one worker process; app/server/supervisor.py forks and supervises it."""
 
 import asyncio
 import signal

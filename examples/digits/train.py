@@ -57,6 +57,7 @@ save_model(
     classes=[str(digit) for digit in range(10)],
     image={"mode": "L", "resize": [8, 8]},
     metrics={"test_accuracy": accuracy},
+    overwrite=True,
 )
 picture = folder / f"a-{y_test[0]}.png"
 Image.fromarray(pixels_test[0]).save(picture)

@@ -52,6 +52,7 @@ save_model(
     kwargs={"n_features": x.shape[1]},
     features=table.feature_names,
     metrics={"test_r2": r2},
+    overwrite=True,
 )
 values = [round(value, 2) for value in x_test[0].tolist()]
 patient = dict(zip(table.feature_names, values, strict=True))

@@ -64,6 +64,7 @@ save_model(
     classes=CLASSES,
     tokens={"vocabulary": len(words) + 1, "pad": PAD},
     dynamic={"ids": [1]},
+    overwrite=True,
 )
 text = "the soup was not very warm"
 print(f"""

@@ -44,6 +44,7 @@ save_model(
     {"ids": ids[3000:3003], "context": context[3000:3003]},
     folder / "models" / "recommender" / "1",
     kwargs={"users": 40, "items": 60},
+    overwrite=True,
 )
 instances = [{"ids": [2, item], "context": [0.1, 0.5, 0.5]} for item in (10, 11)]
 print(f"""

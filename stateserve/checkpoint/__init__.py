@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.conversion.source_state import SourceState as SourceState
     from stateserve.checkpoint.description import describe as describe
     from stateserve.checkpoint.dtypes import DTYPES as DTYPES
+    from stateserve.checkpoint.extraction import unzip as unzip
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
     from stateserve.checkpoint.found_states import FoundState as FoundState
     from stateserve.checkpoint.pickles.objects import Opaque as Opaque
     from stateserve.checkpoint.read import read_plain_state as read_plain_state
     from stateserve.checkpoint.read import read_state as read_state
+    from stateserve.checkpoint.readers.foreign import name_foreign as name_foreign
     from stateserve.checkpoint.readers.safetensors_file import (
         decode_safetensors as decode_safetensors,
     )
@@ -39,13 +41,16 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
     from stateserve.checkpoint.shared_memory import ties as ties
+    from stateserve.checkpoint.sources import Memory as Memory
     from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
     from stateserve.checkpoint.tensors import array_chunks as array_chunks
     from stateserve.checkpoint.writers.encode import CODECS as CODECS
     from stateserve.checkpoint.writers.encode import encode_state as encode_state
     from stateserve.checkpoint.writers.stream import Chunks as Chunks
     from stateserve.checkpoint.writers.stream import Stream as Stream
+    from stateserve.checkpoint.writers.stream import npy_content as npy_content
     from stateserve.checkpoint.writers.stream import npy_header as npy_header
+    from stateserve.checkpoint.writers.stream import numpy_values as numpy_values
     from stateserve.checkpoint.writers.stream import stream_npy as stream_npy
     from stateserve.checkpoint.writers.stream import stream_safetensors as stream_safetensors
     from stateserve.checkpoint.writers.torch_file import stream_legacy_pth as stream_legacy_pth
@@ -77,15 +82,26 @@ __getattr__ = lazy_exports(
         "description": ("describe",),
         "dtypes": ("DTYPES",),
         "writers.encode": ("CODECS", "encode_state"),
+        "extraction": ("unzip",),
         "files": ("read_regular_file",),
         "found_states": ("FoundState",),
         "pickles.objects": ("Opaque",),
         "read": ("read_plain_state", "read_state"),
+        "readers.foreign": ("name_foreign",),
         "readers.safetensors_file": ("decode_safetensors",),
         "readers.torch_file": ("MAGIC_NUMBER",),
         "sha256": ("state_sha256", "tensor_sha256"),
-        "writers.stream": ("Chunks", "Stream", "npy_header", "stream_npy", "stream_safetensors"),
+        "writers.stream": (
+            "Chunks",
+            "Stream",
+            "npy_content",
+            "npy_header",
+            "numpy_values",
+            "stream_npy",
+            "stream_safetensors",
+        ),
         "shared_memory": ("ties",),
+        "sources": ("Memory",),
         "tensors": ("LazyTensor", "array_chunks"),
         "writers.torch_file": ("stream_legacy_pth", "stream_pickle", "stream_pth"),
     },

@@ -21,6 +21,9 @@ from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
 
+# Of the bytes of all tensors, those with several names once for each, to the bytes of the file.
+MAX_READ_RATIO = 32
+
 
 class Checkpoint:
     """A file of tensors in any known format. Only its headers are read before a tensor is.
@@ -159,7 +162,15 @@ class Checkpoint:
             raise UnreadableCheckpoint(f"{self.path}: {error.strerror or error}") from None
 
     def placed(self, tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
-        """The tensors, whose errors begin with the path and their name as they are read."""
+        """The tensors, all to be read: their errors begin with the path and their name.
+
+        Raises StateMismatch if many tensors share memory, so that reading them takes too long.
+        """
+        if sum(tensor.nbytes for tensor in tensors.values()) > MAX_READ_RATIO * self._size():
+            raise StateMismatch(
+                f"{self.path}: the tensors share memory: to read each takes more than "
+                f"{MAX_READ_RATIO} times the file's bytes"
+            )
         found = {name: copy(tensor) for name, tensor in tensors.items()}
         for name, tensor in found.items():
             tensor.place = f"{self.path}: {name!r:.100} "

@@ -24,15 +24,17 @@ def read_state(path: Path, key: str | None = None) -> State:
     return checkpoint.read(state.key if key is None else key)
 
 
-def read_plain_state(path: Path) -> State:
+def read_plain_state(path: Path, key: str | None = None) -> State:
     """Read a file that is a state_dict of plain tensors, and nothing else: such may be served.
+
+    With `key`, the file may hold more, and the state at this place is read.
 
     What is unusual about the file is logged. Raises CheckpointError, one line that begins with
     the path.
     """
     checkpoint = Checkpoint.open(path, follow=False)
     _log_notes(checkpoint)
-    return checkpoint.read_plain()
+    return checkpoint.read_plain() if key is None else checkpoint.read(key)
 
 
 def _log_notes(checkpoint: Checkpoint) -> None:

@@ -71,7 +71,8 @@ def why_no_tensor(value: object, states: Mapping[str, FoundState]) -> str:
     """Of an entry where each is to be a tensor."""
     kind = "tensor" if isinstance(value, LazyTensor) else type(value).__name__
     wanted = [key for key, state in states.items() if key and state.kind == "state"]
-    hint = f"; for one in it: stateserve convert --key {wanted[0]} IN OUT" if wanted else ""
+    key = f"--key {wanted[0]}" if wanted else ""
+    hint = f"; for one in it: {key}, or stateserve convert {key} IN OUT" if wanted else ""
     return f"is a {kind}, not a tensor: this is not a state_dict{hint}"
 
 

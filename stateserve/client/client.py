@@ -1,49 +1,65 @@
-"""Call a running service: `Client`, and `AsyncClient` with the same methods as coroutines.
+"""Call a running service: `Client`; AsyncClient has the same methods as coroutines.
 
-    with Client("http://127.0.0.1:8000") as client:
-        print(client.predict({"sepal_length": 5.1, ...}).label)
+    client = Client("http://127.0.0.1:8000")
+    print(client.predict({"sepal_length": 5.1, ...}).label)
 
 All methods but feedback only read. A request is retried after 503, 429 or a lost connection, for
 at most `patience` seconds. After that, and after every other failure, a method raises NoAnswer or
 Problem, both ClientError. `key` is an API key, sent with each request. Other options are httpx's:
-headers, timeout, verify, transport, limits.
+headers, timeout, verify, transport, limits. A client may be a context manager, which closes it.
 
 Threads, or tasks of one event loop, may share a client. At most 32 requests are in flight, or as
 many as `limits` allows connections; others wait in a queue, first in, first out. Time in the queue
 does not count: httpx's timeouts and `patience` start when the request is first sent.
 """
 
-import math
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
 
-from stateserve.checkpoint import Array
-from stateserve.client.predictions import Details, Instance, Prediction, Values
-from stateserve.errors import ClientError, MissingExtra
-from stateserve.model import Card, ModelCard
+from stateserve.errors import MissingExtra
 
 try:
-    import anyio
     import httpx
-    from anyio.lowlevel import EventLoopToken, current_token
 except ModuleNotFoundError:
     raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
-from stateserve.client.exchanges import Exchanges, parse_url, with_key
+from stateserve.checkpoint import Array
+from stateserve.client.chunks import Progress, progress_of
+from stateserve.client.columns import Predictions
+from stateserve.client.connection import (
+    PATIENCE_SECONDS,
+    connection_options,
+    most_requests,
+    require_open,
+)
+from stateserve.client.exchanges import Exchanges
+from stateserve.client.explanations import Choices, Explanation, PictureFile
 from stateserve.client.failures import FAILURES
+from stateserve.client.frames import Frame
+from stateserve.client.instances import ArrayLike, Instance, Item, Picture
+from stateserve.client.instances import PictureFile as GivenFile
+from stateserve.client.listing import ModelList, StateDiff
+from stateserve.client.predictions import (
+    Prediction,
+    PredictionList,
+    PredictOptions,
+    TablePredictions,
+    Target,
+    Values,
+)
+from stateserve.client.remote_state import RemoteState
 from stateserve.client.retries import Exchange, Outcome, T
 from stateserve.client.turns import Turns
+from stateserve.model import Card, ModelCard
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from stateserve.model import ModelView
-
-PATIENCE_SECONDS = 10.0
-# More connections would not be served faster.
-LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
 
 
 class Client:
@@ -55,31 +71,117 @@ class Client:
         patience: float = PATIENCE_SECONDS,
         **options: Any,
     ) -> None:
-        limits = options.setdefault("limits", LIMITS)
-        self._http = httpx.Client(base_url=parse_url(url), **with_key(key, options))
+        options = connection_options(url, key, options)
+        self._http = httpx.Client(**options)
+        # A client that is no longer used need not be closed by hand.
+        weakref.finalize(self, self._http.close)
         self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(_most(limits), threading.Event)
+        self._turns = Turns(most_requests(options), threading.Event)
 
+    # A text is also an iterable of texts; a text alone is the path of a file.
     @overload
-    def predict(self, instances: Instance, **details: Unpack[Details]) -> Prediction: ...
+    def predict(  # type: ignore[overload-overlap]
+        self,
+        instances: Instance | GivenFile | Picture,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Prediction: ...
     @overload
     def predict(
-        self, instances: Iterable[Instance], **details: Unpack[Details]
-    ) -> list[Prediction]: ...
+        self,
+        instances: Frame,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Frame: ...
+    @overload
     def predict(
-        self, instances: Instance | Iterable[Instance], **details: Unpack[Details]
-    ) -> Prediction | list[Prediction]:
+        self,
+        instances: "Tensor",
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> "Predictions[Tensor]": ...
+    @overload
+    def predict(
+        self,
+        instances: ArrayLike,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Predictions[Array]: ...
+    @overload
+    def predict(
+        self,
+        instances: Iterable[Item],
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> PredictionList: ...
+    def predict(
+        self,
+        instances: Any,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Any:
         """Predict one instance, or many; answers are in the order of the instances.
 
-        Of a model with one input, the rows of an array are instances, too.
+        | instances | answer |
+        | --- | --- |
+        | a dict by feature or input name | Prediction |
+        | a picture: the path of its file, its bytes, an image of PIL | Prediction |
+        | a list of them | PredictionList |
+        | a DataFrame of pandas, polars, or another library of narwhals | a DataFrame of the same |
+        | an array (rows, ...) of the only input, or one row | Predictions of arrays |
+        | a tensor of torch | Predictions of tensors |
+
+        A DataFrame's answer has the columns `class` and `probability_CLASS`, or those of the
+        outputs, and the index of pandas. A missing value is None, NaN or pandas.NA. More rows than
+        the service takes at once are sent in several requests; `progress=True` draws a bar, and a
+        function is called with the rows done and their total. `version` and `model` choose who
+        answers; Details has the other options. Raises ClientError.
         """
-        return self._run(self._exchanges.predict(instances, details))
+        with progress_of(progress) as show:
+            return self._run(self._exchanges.predict(instances, details, show))
+
+    def predict_table(
+        self,
+        path: str | PathLike[str],
+        *,
+        skip_bad_rows: bool = False,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> TablePredictions:
+        """Predict each row of a table: CSV in any usual form, .gz, .parquet, .feather or .xlsx.
+
+        If the table still has its target, the answer has the `score`. With `skip_bad_rows`, a row
+        with a cell that cannot be read is left out: `table` of the answer has the rows of the file
+        that are answered, and what is wrong with the others. Raises ClientError, or TableError,
+        which names file, column and row.
+        """
+        with progress_of(progress) as show:
+            exchange = self._exchanges.predict_table(path, details, show, skip_bad_rows)
+            return self._run(exchange)
 
     def predict_body(
-        self, content: bytes, media_type: str, **details: Unpack[Details]
-    ) -> list[Prediction]:
+        self, content: bytes, media_type: str, **details: Unpack[PredictOptions]
+    ) -> PredictionList:
         """Predict a body in a media type of /predict, such as image/png or application/x-npy."""
         return self._run(self._exchanges.predict_body(content, media_type, details))
+
+    def explain(
+        self, instance: Instance | GivenFile | Picture | ArrayLike, **choices: Unpack[Choices]
+    ) -> Explanation:
+        """The contribution of each value of one instance to its class, or to `target`."""
+        return self._run(self._exchanges.explain(instance, choices))
+
+    def explain_picture(
+        self, instance: Instance | GivenFile | Picture | ArrayLike, **choices: Unpack[Choices]
+    ) -> PictureFile:
+        """The same as a PNG over the input: blue raises the score, red lowers it."""
+        return self._run(self._exchanges.explain_picture(instance, choices))
 
     def feedback(
         self,
@@ -92,30 +194,46 @@ class Client:
         output without classes; later feedback replaces earlier."""
         self._run(self._exchanges.feedback(prediction, true_class, value))
 
-    def model(self) -> "ModelView":
-        """Name, version, architecture and model card. Imports torch, as the service does."""
-        return self._run(self._exchanges.model())
+    def models(self) -> ModelList:
+        """Every model of the service, with its versions and their states."""
+        return self._run(self._exchanges.models())
 
-    def card(self) -> Card | ModelCard:
+    def diff(self, first: str, second: str, *, model: str | None = None) -> StateDiff:
+        """The differences of two versions' states, second minus first."""
+        return self._run(self._exchanges.diff(first, second, model))
+
+    def model(self, **target: Unpack[Target]) -> "ModelView":
+        """Name, version, architecture and model card. Imports torch, as the service does."""
+        return self._run(self._exchanges.model(target))
+
+    def card(self, **target: Unpack[Target]) -> Card | ModelCard:
         """The model card alone: features with units and ranges, classes, metrics; of a model with
         any module inputs and outputs."""
-        return self._run(self._exchanges.card())
+        return self._run(self._exchanges.card(target))
 
-    def state(self) -> dict[str, "Tensor"]:
+    def state(self, **target: Unpack[Target]) -> dict[str, "Tensor"]:
         """The state_dict as torch tensors on the CPU, ready for load_state_dict."""
-        return self._run(self._exchanges.state())
+        return self._run(self._exchanges.state(target))
 
-    def arrays(self) -> dict[str, Array]:
+    def arrays(self, **target: Unpack[Target]) -> dict[str, Array]:
         """The state_dict as NumPy arrays; torch is not imported."""
-        return self._run(self._exchanges.arrays())
+        return self._run(self._exchanges.arrays(target))
 
-    def tensor(self, name: str, slice: str | None = None) -> "Tensor":
+    def open_state(self, **target: Unpack[Target]) -> RemoteState:
+        """The same as arrays() for a large state: each array is downloaded when it is used."""
+
+        def download(name: str) -> Array:
+            return self.array(name, **target)
+
+        return RemoteState(self._run(self._exchanges.entries(target)), download)
+
+    def tensor(self, name: str, slice: str | None = None, **target: Unpack[Target]) -> "Tensor":
         """One tensor, or a slice of it written as NumPy does: "0:2,1"."""
-        return self._run(self._exchanges.tensor(name, slice))
+        return self._run(self._exchanges.tensor(name, slice, target))
 
-    def array(self, name: str, slice: str | None = None) -> Array:
+    def array(self, name: str, slice: str | None = None, **target: Unpack[Target]) -> Array:
         """As tensor(), as a NumPy array."""
-        return self._run(self._exchanges.array(name, slice))
+        return self._run(self._exchanges.array(name, slice, target))
 
     def ready(self) -> bool:
         """Whether the service is ready; not retried, and False if there is no answer."""
@@ -131,12 +249,12 @@ class Client:
         self.close()
 
     def _run(self, exchange: Exchange[T]) -> T:
-        outcome = self._send(lambda: next(exchange).request)
         try:
+            outcome = self._send(lambda: next(exchange).request)
             while True:
                 pause, request = exchange.send(outcome)
                 time.sleep(pause)
-                outcome = self._send(lambda: request, again=True)  # noqa: B023
+                outcome = self._send(lambda: request, again=pause > 0)  # noqa: B023
         except StopIteration as end:
             value: T = end.value
             return value
@@ -146,118 +264,9 @@ class Client:
             with self._turns.waiting(signal):
                 signal.wait()
         try:
-            _require_open(self._http)
+            require_open(self._http)
             return self._http.send(build())
         except FAILURES as error:
             return error
         finally:
             self._turns.end()
-
-
-class AsyncClient:
-    """Client's methods as coroutines."""
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        key: str | None = None,
-        patience: float = PATIENCE_SECONDS,
-        **options: Any,
-    ) -> None:
-        limits = options.setdefault("limits", LIMITS)
-        self._http = httpx.AsyncClient(base_url=parse_url(url), **with_key(key, options))
-        self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(_most(limits), anyio.Event)
-        self._loop: EventLoopToken | None = None
-
-    @overload
-    async def predict(self, instances: Instance, **details: Unpack[Details]) -> Prediction: ...
-    @overload
-    async def predict(
-        self, instances: Iterable[Instance], **details: Unpack[Details]
-    ) -> list[Prediction]: ...
-    async def predict(
-        self, instances: Instance | Iterable[Instance], **details: Unpack[Details]
-    ) -> Prediction | list[Prediction]:
-        return await self._run(self._exchanges.predict(instances, details))
-
-    async def predict_body(
-        self, content: bytes, media_type: str, **details: Unpack[Details]
-    ) -> list[Prediction]:
-        return await self._run(self._exchanges.predict_body(content, media_type, details))
-
-    async def feedback(
-        self,
-        prediction: Prediction | str,
-        true_class: str | None = None,
-        *,
-        value: Values | None = None,
-    ) -> None:
-        await self._run(self._exchanges.feedback(prediction, true_class, value))
-
-    async def model(self) -> "ModelView":
-        return await self._run(self._exchanges.model())
-
-    async def card(self) -> Card | ModelCard:
-        return await self._run(self._exchanges.card())
-
-    async def state(self) -> dict[str, "Tensor"]:
-        return await self._run(self._exchanges.state())
-
-    async def arrays(self) -> dict[str, Array]:
-        return await self._run(self._exchanges.arrays())
-
-    async def tensor(self, name: str, slice: str | None = None) -> "Tensor":
-        return await self._run(self._exchanges.tensor(name, slice))
-
-    async def array(self, name: str, slice: str | None = None) -> Array:
-        return await self._run(self._exchanges.array(name, slice))
-
-    async def ready(self) -> bool:
-        return await self._run(self._exchanges.ready())
-
-    async def aclose(self) -> None:
-        await self._http.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    async def _run(self, exchange: Exchange[T]) -> T:
-        loop = current_token()
-        if self._loop not in (None, loop):
-            raise ClientError("this client's connections are of another event loop; make one here")
-        self._loop = loop
-        outcome = await self._send(lambda: next(exchange).request)
-        try:
-            while True:
-                pause, request = exchange.send(outcome)
-                await anyio.sleep(pause)
-                outcome = await self._send(lambda: request, again=True)  # noqa: B023
-        except StopIteration as end:
-            value: T = end.value
-            return value
-
-    async def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
-        if signal := self._turns.ask(again=again):
-            with self._turns.waiting(signal):
-                await signal.wait()
-        try:
-            _require_open(self._http)
-            return await self._http.send(build())
-        except FAILURES as error:
-            return error
-        finally:
-            self._turns.end()
-
-
-def _most(limits: httpx.Limits) -> float:
-    return math.inf if limits.max_connections is None else limits.max_connections
-
-
-def _require_open(http: httpx.Client | httpx.AsyncClient) -> None:
-    if http.is_closed:
-        raise ClientError("this client is closed; make a new one")

@@ -1,12 +1,9 @@
-"""Build requests and read answers; the two clients send and wait.
-
-Each exchange is a generator, like httpx's Auth flows, so Client and AsyncClient share the code.
-It builds its request only when it is its turn: the bodies of queued predictions take no memory.
-"""
+"""The requests of all endpoints but /predict, and their answers."""
 
 import json
-import re
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -14,71 +11,64 @@ import httpx
 import msgspec
 
 from stateserve.checkpoint import Array, State, decode_safetensors
-from stateserve.client.failures import no_answer
+from stateserve.client.calls import Calls
+from stateserve.client.chunks import Progress
+from stateserve.client.explanations import Choices, Explanation, PictureFile, decode_explanation
+from stateserve.client.instances import as_array, encode_one, is_mapping, plain
+from stateserve.client.known_models import KnownModels
+from stateserve.client.listing import ModelList, StateDiff
+from stateserve.client.prediction_calls import JSON, PredictionCalls, query_of, target_of
 from stateserve.client.predictions import (
-    Details,
-    Instance,
     Prediction,
+    PredictOptions,
+    TablePredictions,
+    Target,
     Values,
-    decode_any,
-    decode_prediction,
-    decode_predictions,
-    encode_instances,
-    plain,
 )
-from stateserve.client.retries import Attempt, Exchange, T, persist
-from stateserve.errors import CheckpointError, ClientError, Fault, NoAnswer, Problem
+from stateserve.client.remote_state import Entry
+from stateserve.client.retries import Exchange, T
+from stateserve.errors import ClientError
 from stateserve.model import Card, ModelCard
-from stateserve.text import MOST_SHOWN
+from stateserve.tables import Wanted, read_instances, read_sheet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from stateserve.model import ModelView
 
-KEY = re.compile(r"[\x21-\x7e]+")
+# Tensors in one answer of /state.
+PAGE = 1000
 
 
-class Exchanges:
-    """One exchange for each method of the clients. `build` is build_request of an httpx client."""
+class Exchanges(PredictionCalls):
+    """One exchange for each method of the clients; `build` is build_request of an httpx client."""
 
     def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
-        self._build = build
-        self._patience = patience
+        calls = Calls(build, patience)
+        super().__init__(calls, KnownModels(calls))
 
-    def predict(
-        self, instances: Instance | Iterable[Instance], details: Details
-    ) -> Exchange[Prediction | list[Prediction]]:
-        single = isinstance(instances, Mapping)
+    def predict_table(
+        self,
+        path: str | PathLike[str],
+        details: PredictOptions,
+        progress: Progress | None,
+        skip_bad_rows: bool,
+    ) -> Exchange[TablePredictions]:
+        """Raises ClientError or TableError."""
+        card = yield from self.card(target_of(details))
+        wanted = Wanted.of(card)
+        if wanted is None:
+            raise ClientError(f"{path}: the model has no named columns; it takes no table")
+        sheet = read_sheet(Path(path), skip_bad_rows=skip_bad_rows)
+        table = read_instances(sheet, wanted, skip_bad_rows=skip_bad_rows)
+        answers = yield from self.predict(table.instances, details, progress)
+        return TablePredictions(answers, table)
 
-        def read(response: httpx.Response) -> Prediction | list[Prediction]:
-            prediction_id = response.headers.get("x-prediction-id")
-            if single:
-                return decode_prediction(response.content, prediction_id)
-            return decode_predictions(response.content, prediction_id)
+    def explain(self, instance: object, choices: Choices) -> Exchange[Explanation]:
+        return self._explain(decode_explanation, instance, choices, JSON)
 
-        # A POST that changes nothing, and may be sent again.
-        exchange = self._answer(
-            read,
-            "predict",
-            method="POST",
-            params=_query(details),
-            content=encode_instances(instances),
-            headers={"Content-Type": "application/json"},
-        )
-        return (yield from exchange)
-
-    def predict_body(
-        self, content: bytes, media_type: str, details: Details
-    ) -> Exchange[list[Prediction]]:
-        return self._answer(
-            lambda response: decode_any(response.content, response.headers.get("x-prediction-id")),
-            "predict",
-            method="POST",
-            params=_query(details),
-            content=content,
-            headers={"Content-Type": media_type, "Accept": "application/json"},
-        )
+    def explain_picture(self, instance: object, choices: Choices) -> Exchange[PictureFile]:
+        return self._explain(PictureFile, instance, choices, "image/png")
 
     def feedback(
         self, prediction: Prediction | str, true_class: str | None, value: Values | None
@@ -91,100 +81,104 @@ class Exchanges:
         truth = {"class": true_class} if value is None else {"value": value}
         body = {"prediction_id": prediction_id, **truth}
         # Idempotent: it may be sent again.
-        return self._ask(
+        return self._calls.ask(
             lambda _: None,
             "feedback",
             method="POST",
             content=json.dumps(body, default=plain).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": JSON},
         )
 
-    def model(self) -> Exchange["ModelView"]:
+    def models(self) -> Exchange[ModelList]:
+        return self._calls.ask(msgspec.json.Decoder(ModelList).decode, "models")
+
+    def diff(self, first: str, second: str, model: str | None) -> Exchange[StateDiff]:
+        if model is None:
+            model = (yield from self.models()).default
+        path = yield from self._models.path({"model": model})
+        read = msgspec.json.Decoder(StateDiff).decode
+        query = {"from": first, "to": second}
+        return (yield from self._calls.ask(read, f"{path}diff", params=query))
+
+    def model(self, target: Target) -> Exchange["ModelView"]:
         # Imported here, since ModelView imports torch; card() does not.
         from pydantic import TypeAdapter
 
         from stateserve.model import ModelView
 
-        return self._ask(TypeAdapter(ModelView).validate_json, "model")
+        return self._of_model(TypeAdapter(ModelView).validate_json, "model", target)
 
-    def card(self) -> Exchange[Card | ModelCard]:
-        return self._ask(_read_card, "model")
+    def card(self, target: Target) -> Exchange[Card | ModelCard]:
+        return self._of_model(_read_card, "model", target)
 
-    def state(self) -> Exchange[dict[str, "Tensor"]]:
-        return self._ask(_read_tensors, "state.safetensors")
+    def state(self, target: Target) -> Exchange[dict[str, "Tensor"]]:
+        return self._of_model(_read_tensors, "state.safetensors", target)
 
-    def arrays(self) -> Exchange[State]:
-        return self._ask(decode_safetensors, "state.safetensors")
+    def arrays(self, target: Target) -> Exchange[State]:
+        return self._of_model(decode_safetensors, "state.safetensors", target)
 
-    def tensor(self, name: str, slice: str | None) -> Exchange["Tensor"]:
-        return self._one(name, slice, _read_tensors)
+    def entries(self, target: Target) -> Exchange[list[Entry]]:
+        """Every tensor without its values."""
+        path = yield from self._models.path(target)
+        found: list[Entry] = []
+        read = msgspec.json.Decoder(_Page).decode
+        while True:
+            query = {"values": "false", "limit": PAGE, "offset": len(found)}
+            page = yield from self._calls.ask(read, f"{path}state", params=query)
+            found += page.entries
+            if len(page.entries) < PAGE:
+                return found
 
-    def array(self, name: str, slice: str | None) -> Exchange[Array]:
-        return self._one(name, slice, decode_safetensors)
+    def tensor(self, name: str, slice: str | None, target: Target) -> Exchange["Tensor"]:
+        return self._one_tensor(name, slice, target, _read_tensors)
+
+    def array(self, name: str, slice: str | None, target: Target) -> Exchange[Array]:
+        return self._one_tensor(name, slice, target, decode_safetensors)
 
     def ready(self) -> Exchange[bool]:
-        outcome = yield Attempt(0, self._request("GET", "health/ready"))
-        return isinstance(outcome, httpx.Response) and outcome.is_success
+        return self._calls.once("health/ready")
 
-    def _one(
-        self, name: str, slice: str | None, load: Callable[[bytes], dict[str, T]]
+    def _of_model(
+        self, read: Callable[[bytes], T], name: str, target: Target, **parts: Any
+    ) -> Exchange[T]:
+        path = yield from self._models.path(target)
+        return (yield from self._calls.ask(read, f"{path}{name}", **parts))
+
+    def _one_tensor(
+        self,
+        name: str,
+        slice: str | None,
+        target: Target,
+        load: Callable[[bytes], dict[str, T]],
     ) -> Exchange[T]:
         params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
         # No tensor's name has a character that UTF-8 cannot encode.
         path = f"state/{quote(name, safe='', errors='replace')}"
-        return self._ask(lambda content: load(content)[name], path, params=params)
+        return self._of_model(lambda content: load(content)[name], path, target, params=params)
 
-    def _ask(
-        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
+    def _explain(
+        self, read: Callable[[bytes], T], instance: object, choices: Choices, accept: str
     ) -> Exchange[T]:
-        return self._answer(lambda response: read(response.content), path, method=method, **parts)
-
-    def _answer(
-        self, read: Callable[[httpx.Response], T], path: str, *, method: str, **parts: Any
-    ) -> Exchange[T]:
-        request = self._request(method, path, **parts)
-        response = yield from persist(request, self._patience)
-        if not response.is_success:
-            raise _problem(response)
-        try:
-            return read(response)
-        except (ValueError, LookupError, CheckpointError) as error:
-            reason = str(error).partition("\n")[0]
-            raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
-
-    def _request(self, method: str, path: str, **parts: Any) -> httpx.Request:
-        try:
-            return self._build(method, path, **parts)
-        except httpx.InvalidURL as error:
-            # Such as a tensor's name of 70,000 letters.
-            raise no_answer(path[:MOST_SHOWN], error) from None
+        path = yield from self._models.path(target_of(choices))
+        array = None if is_mapping(instance) else as_array(instance)
+        if array is not None:
+            known = yield from self._models.get(path)
+            features = known.signature.inputs[0].features
+            if features and array.shape == (len(features),):
+                names = [feature.name for feature in features]
+                instance = dict(zip(names, array.tolist(), strict=True))
+        exchange = self._calls.answer(
+            lambda response: read(response.content),
+            f"{path}explain",
+            params=query_of(choices),
+            content=encode_one(instance),
+            headers={"Content-Type": JSON, "Accept": accept},
+        )
+        return (yield from exchange)
 
 
-def parse_url(url: str) -> httpx.URL:
-    """Raises NoAnswer if `url` is not a URL."""
-    try:
-        return httpx.URL(url)
-    except httpx.InvalidURL as error:
-        raise no_answer(url[:MOST_SHOWN], error) from None
-
-
-def with_key(key: str | None, options: dict[str, Any]) -> dict[str, Any]:
-    """httpx's options, with `key` added. Raises ClientError if `key` cannot be a key."""
-    if key is None:
-        return options
-    if not KEY.fullmatch(key):
-        # httpx's own error would show it.
-        raise ClientError("the key has a character that no key has")
-    return options | {"auth": _Bearer(key)}
-
-
-class _Bearer(httpx.Auth):
-    def __init__(self, key: str) -> None:
-        self._value = f"Bearer {key}"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = self._value
-        yield request
+class _Page(msgspec.Struct):
+    entries: list[Entry]
 
 
 def _read_tensors(content: bytes) -> dict[str, "Tensor"]:
@@ -194,39 +188,11 @@ def _read_tensors(content: bytes) -> dict[str, "Tensor"]:
     return to_tensors(decode_safetensors(content))
 
 
+class _CardView(msgspec.Struct):
+    card: dict[str, Any]
+
+
 def _read_card(content: bytes) -> Card | ModelCard:
-    card = msgspec.json.decode(content)["card"]
+    card = msgspec.json.decode(content, type=_CardView).card
     kind = ModelCard if card.get("schema_version") == 2 else Card
     return kind.model_validate(card)
-
-
-def _query(details: Details) -> dict[str, str]:
-    return {
-        name: str(wanted).lower() for name, wanted in details.items() if wanted not in (None, False)
-    }
-
-
-class _Fault(msgspec.Struct):
-    detail: str
-    pointer: str = ""
-    parameter: str = ""
-
-
-class _ProblemDetails(msgspec.Struct):
-    detail: str
-    errors: list[_Fault] = []
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        details = msgspec.json.decode(response.content, type=_ProblemDetails)
-    except ValueError:
-        # From a proxy in front of the service, such as an HTML page.
-        details = _ProblemDetails(response.reason_phrase)
-    return Problem(
-        url=str(response.url),
-        status=response.status_code,
-        detail=details.detail,
-        errors=[Fault(fault.pointer or fault.parameter, fault.detail) for fault in details.errors],
-        request_id=response.headers.get("x-request-id"),
-    )

@@ -1,8 +1,9 @@
 """Turn httpx's errors into one line that says what to do."""
 
 import httpx
+import msgspec
 
-from stateserve.errors import NoAnswer
+from stateserve.errors import Fault, NoAnswer, Problem
 
 # Every error of httpx; a closed client is checked for earlier.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
@@ -26,6 +27,15 @@ HINTS: dict[type[BaseException], str] = {
     httpx.CookieConflict: "the client needs no cookies",
     httpx.StreamError: "the client was closed, or its transport reads no answer to its end",
 }
+# What the service's own words do not say to users of this client.
+STATUS_HINTS = {
+    401: "Client(url, key=...) sends a key",
+    403: "another key may have this scope: Client(url, key=...)",
+    429: "patience=SECONDS lets the client wait longer",
+    502: "a proxy did not reach the service",
+    503: "patience=SECONDS lets the client wait longer",
+    504: "fewer rows take less time",
+}
 
 
 def no_answer(url: object, failure: BaseException) -> NoAnswer:
@@ -33,3 +43,31 @@ def no_answer(url: object, failure: BaseException) -> NoAnswer:
     reason = str(failure).partition("\n")[0].rstrip(".") or type(failure).__name__
     hint = next(HINTS[kind] for kind in type(failure).__mro__ if kind in HINTS)
     return NoAnswer(f"{url}: {reason}; {hint}")
+
+
+class _Fault(msgspec.Struct):
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+
+
+class _ProblemDetails(msgspec.Struct):
+    detail: str
+    errors: list[_Fault] = []
+
+
+def problem_of(response: httpx.Response) -> Problem:
+    try:
+        details = msgspec.json.decode(response.content, type=_ProblemDetails)
+    except (ValueError, RecursionError):
+        # From a proxy in front of the service, such as an HTML page.
+        details = _ProblemDetails(response.reason_phrase)
+    hint = STATUS_HINTS.get(response.status_code, "")
+    return Problem(
+        url=str(response.url),
+        status=response.status_code,
+        detail=details.detail,
+        errors=[Fault(fault.pointer or fault.parameter, fault.detail) for fault in details.errors],
+        request_id=response.headers.get("x-request-id"),
+        hint=hint,
+    )

@@ -1,14 +1,15 @@
 """The requests and answers of /predict as types of a client. Needs neither torch nor httpx."""
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypedDict, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import msgspec
 
-# The values of a table by feature name, or the inputs of any model by name: numbers, nested lists,
-# arrays or tensors.
-Instance = Mapping[str, Any]
+from stateserve.client import notebook
+
+if TYPE_CHECKING:
+    from stateserve.tables import TableInstances
+
 # The true value or values of a regression; arrays, too.
 Values = float | Sequence[float] | Sequence[Sequence[float]]
 
@@ -36,6 +37,17 @@ class Details(TypedDict, total=False):
     top: int
     calibrated: bool
     out_of_distribution: bool
+
+
+class Target(TypedDict, total=False):
+    """A model of the service and one of its versions; the default of each, if it is absent."""
+
+    model: str | None
+    version: str | None
+
+
+class PredictOptions(Details, Target):
+    """Which model predicts, and the details of its answer."""
 
 
 class Novelty(msgspec.Struct, frozen=True):
@@ -73,6 +85,53 @@ class Prediction(Answer, frozen=True, omit_defaults=True, kw_only=True):
     model: ModelReference
     id: str | None = None
 
+    def _repr_html_(self) -> str:
+        return predictions_table([self], 1)
+
+
+class PredictionList(list[Prediction]):
+    """The answers to a list, in its order."""
+
+    def _repr_html_(self) -> str:
+        return predictions_table(self[: notebook.MOST_ROWS], len(self))
+
+
+class TablePredictions(PredictionList):
+    """The answers to the rows of a table, in their order.
+
+    `table` is what was read: columns, rows of the file, notes. `score` is the accuracy, or R2 and
+    the mean absolute error, of a table that still has its target; else None.
+    """
+
+    def __init__(self, answers: Iterable[Prediction], table: "TableInstances") -> None:
+        super().__init__(answers)
+        self.table = table
+        self.score = table.score(self)
+
+
+def predictions_table(shown: Sequence[Prediction], total: int) -> str:
+    """The first rows of `total` as HTML: of one row its classes, highest first."""
+    if not shown:
+        return notebook.table([], [], "no rows")
+    first = shown[0]
+    note = f"model {first.model.name}, version {first.model.version}"
+    if total > len(shown):
+        note = f"{len(shown)} of {total} rows; {note}"
+    if total == 1 and first.probabilities:
+        ranked = sorted(first.probabilities.items(), key=lambda item: -item[1])
+        rows: list[list[object]] = [[name, notebook.Bar(share)] for name, share in ranked]
+        warnings = [f"{each.feature} {each.value:g}: {each.detail}" for each in first.warnings]
+        note = "; ".join([*warnings, note])
+        return notebook.table(["class", "probability"], rows[: notebook.MOST_CLASSES], note)
+    if not first.label:
+        names = list(first.outputs)
+        header = [f"{n} ({first.units[n]})" if n in first.units else n for n in names]
+        return notebook.table(
+            header, [[each.outputs.get(n) for n in names] for each in shown], note
+        )
+    rows = [[each.label, notebook.Bar(each.probabilities[each.label])] for each in shown]
+    return notebook.table(["class", "probability"], rows, note)
+
 
 class _Predictions(msgspec.Struct):
     predictions: list[Answer]
@@ -89,22 +148,6 @@ def record_type(names: list[str]) -> Callable[..., Any]:
     except ValueError:
         # msgspec refuses quotes, backslashes and control characters in names.
         return lambda *values: dict(zip(names, values, strict=True))
-
-
-def encode_instances(instances: Instance | Iterable[Instance]) -> bytes:
-    """The body of /predict. Arrays, tensors and their numbers become those of Python.
-
-    NaN and infinity are written, too: the service refuses them and says where they are.
-    """
-    if isinstance(instances, Mapping):
-        return json.dumps(dict(instances), default=plain).encode()
-    many = [dict(each) if isinstance(each, Mapping) else each for each in instances]
-    return json.dumps({"instances": many}, default=plain).encode()
-
-
-def plain(value: Any) -> Any:
-    """The numbers of an array, a tensor or one of their elements, for JSON."""
-    return value.tolist() if hasattr(value, "tolist") else float(value)
 
 
 def decode_prediction(content: bytes, id: str | None = None) -> Prediction:

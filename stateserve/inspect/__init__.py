@@ -10,6 +10,9 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from stateserve.inspect.alignment import Aligned as Aligned
     from stateserve.inspect.alignment import align as align
+    from stateserve.inspect.blocks import MAX_CELLS as MAX_CELLS
+    from stateserve.inspect.blocks import Blocks as Blocks
+    from stateserve.inspect.blocks import downsample as downsample
     from stateserve.inspect.changes import ModuleChange as ModuleChange
     from stateserve.inspect.changes import Unchanged as Unchanged
     from stateserve.inspect.changes import by_change as by_change
@@ -24,10 +27,10 @@ if TYPE_CHECKING:
     from stateserve.inspect.entries import Entry as Entry
     from stateserve.inspect.entries import EntryOutline as EntryOutline
     from stateserve.inspect.entries import Totals as Totals
+    from stateserve.inspect.entries import describe_entry as describe_entry
     from stateserve.inspect.entries import describe_state as describe_state
     from stateserve.inspect.entries import json_values as json_values
     from stateserve.inspect.entries import outline_state as outline_state
-    from stateserve.inspect.entries import take_slice as take_slice
     from stateserve.inspect.entries import totals as totals
     from stateserve.inspect.findings import Dead as Dead
     from stateserve.inspect.findings import Findings as Findings
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from stateserve.inspect.optimizer import optimizer_state as optimizer_state
     from stateserve.inspect.sharing import equal_tensors as equal_tensors
     from stateserve.inspect.sharing import ties as ties
+    from stateserve.inspect.slices import take_slice as take_slice
     from stateserve.inspect.spectra import Spectrum as Spectrum
     from stateserve.inspect.spectra import matrix_shape as matrix_shape
     from stateserve.inspect.spectra import spectrum as spectrum
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from stateserve.inspect.statistics import Statistics as Statistics
     from stateserve.inspect.statistics import histogram as histogram
     from stateserve.inspect.tree import Node as Node
+    from stateserve.inspect.tree import cut as cut
     from stateserve.inspect.tree import module_tree as module_tree
     from stateserve.inspect.tree import prune as prune
     from stateserve.inspect.values import ValueReport as ValueReport
@@ -58,16 +63,17 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "alignment": ("Aligned", "align"),
+        "blocks": ("Blocks", "MAX_CELLS", "downsample"),
         "difference": ("Comparison", "Difference", "Outline", "compare_states", "exceeding"),
         "entries": (
             "Entry",
             "EntryOutline",
             "MAX_JSON_VALUES",
             "Totals",
+            "describe_entry",
             "describe_state",
             "json_values",
             "outline_state",
-            "take_slice",
             "totals",
         ),
         "findings": (
@@ -97,9 +103,10 @@ __getattr__ = lazy_exports(
             "equal_tensors",
             "ties",
         ),
+        "slices": ("take_slice",),
         "spectra": ("Spectrum", "matrix_shape", "spectrum"),
         "statistics": ("Histogram", "MAX_BINS", "Statistics", "histogram"),
-        "tree": ("Node", "module_tree", "prune"),
+        "tree": ("Node", "cut", "module_tree", "prune"),
         "values": ("ValueReport", "read_values"),
     },
 )

@@ -1,16 +1,14 @@
-"""Entries of a state_dict, their totals, slices and values."""
+"""Entries of a state_dict, their totals and values."""
 
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import EllipsisType
 
 import numpy as np
 
 from stateserve.checkpoint import DTYPES, Array, Values, dtype_name, tensor_sha256
-from stateserve.errors import InvalidSlice
 from stateserve.inspect.optimizer import is_slot
 from stateserve.inspect.sharing import ties
 from stateserve.inspect.statistics import Statistics, statistics
@@ -66,14 +64,13 @@ def describe_state(
     state: Mapping[str, Values], trainable: Mapping[str, bool] | None = None
 ) -> list[Entry]:
     """The entries of a state, in its order, with their kinds as outline_state has them."""
-    return [
-        Entry(
-            **vars(outline),
-            sha256=tensor_sha256(state[outline.name]),
-            statistics=statistics(state[outline.name]),
-        )
-        for outline in outline_state(state, trainable)
-    ]
+    outlines = outline_state(state, trainable)
+    return [describe_entry(outline, state[outline.name]) for outline in outlines]
+
+
+def describe_entry(outline: EntryOutline, tensor: Values) -> Entry:
+    """The entry of one tensor, whose values are read in chunks."""
+    return Entry(**vars(outline), sha256=tensor_sha256(tensor), statistics=statistics(tensor))
 
 
 def outline_state(
@@ -136,26 +133,6 @@ def totals(entries: Sequence[EntryOutline]) -> Totals:
         bytes=sum(entry.bytes for entry in distinct),
         tied=sum(entry.elements for entry in entries) - sum(by_kind.values()),
     )
-
-
-def take_slice(array: Array, text: str) -> Array:
-    """Index with NumPy's syntax: "0:2,1", "::-1", "...,0". Raises InvalidSlice."""
-    try:
-        index = tuple(_index_part(part.strip()) for part in text.split(","))
-        return np.asarray(array[index])
-    except (IndexError, ValueError) as error:
-        shape = list(array.shape)
-        raise InvalidSlice(f"slice {text!r} of a tensor of shape {shape}: {error}") from None
-
-
-def _index_part(part: str) -> int | slice | EllipsisType:
-    if part == "...":
-        return ...
-    if re.fullmatch(r"-?\d{1,18}", part, re.ASCII):
-        return int(part)
-    if re.fullmatch(r"(-?\d{1,18})?(:(-?\d{1,18})?){1,2}", part, re.ASCII):
-        return slice(*(int(bound) if bound else None for bound in part.split(":")))
-    raise ValueError(f"{part!r} is not an index; use integers, start:stop:step or ...")
 
 
 def json_values(array: Array) -> object:

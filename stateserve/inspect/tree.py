@@ -11,7 +11,7 @@ NUMBERED = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
 
 
 class Outlined(Protocol):
-    """A tensor without its values; `bytes` are those of its elements. Entry is one."""
+    """A tensor without its values; `bytes` are those of its elements. EntryOutline is one."""
 
     @property
     def name(self) -> str: ...
@@ -23,6 +23,8 @@ class Outlined(Protocol):
     def elements(self) -> int: ...
     @property
     def bytes(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Node:
 
     If `times` is more than 1, it stands for the siblings `name` to `last`, which have the same
     names, shapes and dtypes below them. The sums are over all of them: `elements` by dtype are
-    `dtypes`. `children` are those of one of them.
+    `dtypes`, by kind ("parameter", "buffer") `kinds`. `children` are those of one of them.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Node:
     elements: int
     bytes: int
     dtypes: dict[str, int]
+    kinds: dict[str, int]
     shape: list[int] | None
     children: "list[Node]"
 
@@ -66,6 +69,20 @@ def prune(node: Node, depth: int) -> Node:
     """The tree without what is more than `depth` levels below the root; the sums stay."""
     kept = [prune(child, depth - 1) for child in node.children] if depth > 0 else []
     return replace(node, children=kept)
+
+
+def cut(node: Node, most: int) -> Node:
+    """The tree without its lowest levels, so that it has at most `most` nodes below the root.
+
+    The children of the root stay in any case.
+    """
+    level, count, depth = node.children, len(node.children), 1
+    while level := [child for each in level for child in each.children]:
+        count += len(level)
+        if count > most:
+            return prune(node, depth)
+        depth += 1
+    return node
 
 
 class _Module:
@@ -100,16 +117,12 @@ class _Builder:
 
 
 def _leaf(name: str, tensor: Outlined) -> Node:
-    dtypes = {tensor.dtype: tensor.elements}
-    shape = list(tensor.shape)
-    return Node(name, name, 1, 1, tensor.elements, tensor.bytes, dtypes, shape, [])
+    size = tensor.elements
+    dtypes, kinds = {tensor.dtype: size}, {tensor.kind: size}
+    return Node(name, name, 1, 1, size, tensor.bytes, dtypes, kinds, list(tensor.shape), [])
 
 
 def _sum(name: str, children: list[Node]) -> Node:
-    dtypes: dict[str, int] = {}
-    for child in children:
-        for dtype, elements in child.dtypes.items():
-            dtypes[dtype] = dtypes.get(dtype, 0) + elements
     return Node(
         name=name,
         last=name,
@@ -117,10 +130,19 @@ def _sum(name: str, children: list[Node]) -> Node:
         tensors=sum(child.tensors for child in children),
         elements=sum(child.elements for child in children),
         bytes=sum(child.bytes for child in children),
-        dtypes=dtypes,
+        dtypes=_added(child.dtypes for child in children),
+        kinds=_added(child.kinds for child in children),
         shape=None,
         children=children,
     )
+
+
+def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for each in counts:
+        for name, count in each.items():
+            sums[name] = sums.get(name, 0) + count
+    return sums
 
 
 def _stem(name: str) -> tuple[str, int]:
@@ -164,6 +186,7 @@ def _repeated(nodes: list[Node]) -> Node:
         elements=first.elements * times,
         bytes=first.bytes * times,
         dtypes={dtype: elements * times for dtype, elements in first.dtypes.items()},
+        kinds={kind: elements * times for kind, elements in first.kinds.items()},
     )
 
 

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from stateserve.model.backends.backend import Arrays as Arrays
     from stateserve.model.backends.backend import BackendChoice as BackendChoice
     from stateserve.model.backends.backend import require_device as require_device
-    from stateserve.model.card import Architecture as Architecture
-    from stateserve.model.card import Card as Card
-    from stateserve.model.card import Golden as Golden
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
@@ -31,21 +28,22 @@ if TYPE_CHECKING:
     from stateserve.model.feature import MISSING_CELLS as MISSING_CELLS
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.feature import named_values as named_values
-    from stateserve.model.inference.hint_forms import hints_of as hints_of
-    from stateserve.model.inference.hints import Hints as Hints
-    from stateserve.model.inference.histograms import histograms as histograms
+    from stateserve.model.feature import split_unit as split_unit
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
     from stateserve.model.loading.card_location import CARD_SUFFIX as CARD_SUFFIX
     from stateserve.model.loading.card_location import card_path as card_path
     from stateserve.model.loading.load import load_model as load_model
+    from stateserve.model.loading.model_name import name_and_version as name_and_version
     from stateserve.model.loading.options import LoadOptions as LoadOptions
     from stateserve.model.loading.options import parse_classes as parse_classes
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
+    from stateserve.model.model_card import MAX_EXAMPLES as MAX_EXAMPLES
     from stateserve.model.model_card import ColumnRecord as ColumnRecord
+    from stateserve.model.model_card import ExampleRow as ExampleRow
     from stateserve.model.model_card import ModelCard as ModelCard
     from stateserve.model.model_card import TableRecord as TableRecord
     from stateserve.model.model_view import Layer as Layer
@@ -55,17 +53,25 @@ if TYPE_CHECKING:
     from stateserve.model.module_call import takes_by_name as takes_by_name
     from stateserve.model.naming import card_like as card_like
     from stateserve.model.naming import card_of_names as card_of_names
-    from stateserve.model.naming import split_unit as split_unit
     from stateserve.model.packing.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.packing.packed import Packed as Packed
     from stateserve.model.packing.packed import pack_model as pack_model
     from stateserve.model.packing.save_model import save_model as save_model
+    from stateserve.model.packing.torchserve_archive import is_archive as is_archive
     from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.probabilities import classified_output as classified_output
+    from stateserve.model.probabilities import log_probabilities as log_probabilities
     from stateserve.model.signature import ANY as ANY
     from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
     from stateserve.model.signature import Signature as Signature
+    from stateserve.model.signature_inference.hint_forms import hints_of as hints_of
+    from stateserve.model.signature_inference.hints import Hints as Hints
+    from stateserve.model.signature_inference.histograms import histograms as histograms
+    from stateserve.model.tabular_card import Architecture as Architecture
+    from stateserve.model.tabular_card import Card as Card
+    from stateserve.model.tabular_card import Golden as Golden
     from stateserve.model.tensor_model import TensorModel as TensorModel
     from stateserve.model.tensor_model import require_close as require_close
     from stateserve.model.training_data import Bootstrap as Bootstrap
@@ -73,6 +79,7 @@ if TYPE_CHECKING:
     from stateserve.model.training_data import FeatureHistogram as FeatureHistogram
     from stateserve.model.training_data import Mahalanobis as Mahalanobis
     from stateserve.model.training_data import Reliability as Reliability
+    from stateserve.model.training_data import RowHashes as RowHashes
     from stateserve.model.training_data import TrainingRows as TrainingRows
     from stateserve.model.training_record import ClassMetrics as ClassMetrics
     from stateserve.model.training_record import Hyperparameters as Hyperparameters
@@ -97,31 +104,34 @@ __getattr__ = lazy_exports(
             "to_tensors",
         ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
-        "card": ("Architecture", "Card", "Golden"),
+        "tabular_card": ("Architecture", "Card", "Golden"),
         "loading.card_location": ("CARD_SUFFIX", "card_path"),
+        "loading.model_name": ("name_and_version",),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),
-        "feature": ("MISSING_CELLS", "Feature", "named_values"),
+        "feature": ("MISSING_CELLS", "Feature", "named_values", "split_unit"),
         "layers": (
             "describe_architecture",
             "tensors_of",
         ),
-        "inference.histograms": ("histograms",),
-        "inference.hint_forms": ("hints_of",),
-        "inference.hints": ("Hints",),
+        "signature_inference.histograms": ("histograms",),
+        "signature_inference.hint_forms": ("hints_of",),
+        "signature_inference.hints": ("Hints",),
         "loading.load": ("load_model",),
         "loading.options": ("LoadOptions", "parse_classes"),
         "model": ("AnyCard", "AnyModel", "Model"),
-        "model_card": ("ColumnRecord", "ModelCard", "TableRecord"),
+        "model_card": ("MAX_EXAMPLES", "ColumnRecord", "ExampleRow", "ModelCard", "TableRecord"),
         "model_view": ("Layer", "ModelView"),
-        "naming": ("card_like", "card_of_names", "split_unit"),
+        "naming": ("card_like", "card_of_names"),
         "packing.golden_file": ("GOLDEN_SUFFIX",),
         "packing.packed": ("Packed", "pack_model"),
         "packing.save_model": ("save_model",),
+        "packing.torchserve_archive": ("is_archive",),
         "predictor": ("Predictor",),
+        "probabilities": ("classified_output", "log_probabilities"),
         "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
         "training_data": (
@@ -130,6 +140,7 @@ __getattr__ = lazy_exports(
             "FeatureHistogram",
             "Mahalanobis",
             "Reliability",
+            "RowHashes",
             "TrainingRows",
         ),
         "training_record": ("ClassMetrics", "Hyperparameters", "Metrics", "SeedMetrics", "Split"),

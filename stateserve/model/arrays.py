@@ -38,6 +38,9 @@ def to_array(tensor: Tensor) -> Array:
 def to_tensor(array: Array) -> Tensor:
     """A tensor over the memory of a writable C-contiguous array."""
     name = array.dtype.name
+    if not array.size:
+        # torch.export saves no empty tensor whose memory has an address.
+        return torch.empty(array.shape, dtype=getattr(torch, name))
     if name not in EXTRA:
         return torch.from_numpy(array)
     integers = np.dtype(f"i{array.itemsize}")

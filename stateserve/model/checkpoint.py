@@ -18,9 +18,9 @@ from stateserve.checkpoint import (
 )
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.arrays import TensorState, to_tensors
-from stateserve.model.card import Card, read_card
 from stateserve.model.generated_card import multiclass_of, neutral_card
 from stateserve.model.loading.card_location import card_path
+from stateserve.model.tabular_card import Card, read_card
 from stateserve.text import printable
 
 
@@ -29,13 +29,15 @@ def save_checkpoint(state: Mapping[str, Tensor], card: Card, path: Path) -> None
     write_atomically({path: encode_state(state, path), card_path(path): card.to_json()})
 
 
-def load_checkpoint(path: Path) -> tuple[TensorState, Card]:
+def load_checkpoint(path: Path, key: str | None = None) -> tuple[TensorState, Card]:
     """Read the pair and check it: the weights are finite, and the hash is the card's.
+
+    `key` is the place of the state in a file that holds more.
 
     Without a card, one with neutral names is generated if the state fits Multiclass. Raises
     CheckpointError, one line that names the file and the reason.
     """
-    state, found = read_finite_state(path)
+    state, found = read_finite_state(path, key)
     # A broken link counts as a card, which cannot be read.
     if not os.path.lexists(card_path(path)):
         return state, _neutral_card(path, state, found)
@@ -48,9 +50,9 @@ def load_checkpoint(path: Path) -> tuple[TensorState, Card]:
     return state, card
 
 
-def read_finite_state(path: Path) -> tuple[TensorState, str]:
+def read_finite_state(path: Path, key: str | None = None) -> tuple[TensorState, str]:
     """A state whose weights are all finite, and its hash. Raises CheckpointError."""
-    state = read_plain_state(path)
+    state = read_plain_state(path, key)
     if not state:
         raise StateMismatch(f"{path}: holds an empty state_dict")
     for name, array in state.items():

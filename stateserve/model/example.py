@@ -45,7 +45,7 @@ def example_json(signature: Signature, inputs: Mapping[str, Array]) -> JsonValue
     if not all(_is_json(each, rows[each.name]) for each in signature.inputs):
         return None
     instance = {each.name: _values(each, rows[each.name]) for each in signature.inputs}
-    if len(signature.inputs) == 1 and not signature.inputs[0].plain:
+    if len(signature.inputs) == 1 and signature.inputs[0].features:
         # A row of a table stands for itself.
         (values,) = instance.values()
         instance = values if isinstance(values, dict) else instance

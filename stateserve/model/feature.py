@@ -1,9 +1,12 @@
 """A named input column: its kind, its values, its unit and its training range."""
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
 from stateserve.model.training_data import Frozen, Name, Number
@@ -11,8 +14,15 @@ from stateserve.model.training_data import Frozen, Name, Number
 MAX_VALUES = 10_000
 # A cell of a table with one of these texts, in any case, has no value.
 MISSING_CELLS = frozenset(
-    ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "#null!")
+    # The last is that of MySQL and PostgreSQL, \N.
+    ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "nat", "#null!", "\\n")
 )
+
+
+def split_unit(header: str) -> tuple[str, str | None]:
+    """Split "petal length (cm)" into name and unit; the unit may be None."""
+    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
+    return (match[1], match[2]) if match else (header, None)
 
 
 class Feature(Frozen):
@@ -21,6 +31,7 @@ class Feature(Frozen):
     A column of the kind `number` is a number in the tensor. One of the kind `boolean` is 0 or 1;
     one of the kind `category` is the place of a text in `values`, or their number for a text that
     is not one of them, if `other` accepts such. A missing value, if `missing` accepts it, is NaN.
+    All training values of a `whole` number are whole numbers; the model takes others, too.
     """
 
     name: Name
@@ -36,6 +47,7 @@ class Feature(Frozen):
     )
     other: bool = Field(default=False, exclude_if=lambda other: not other)
     missing: bool = Field(default=False, exclude_if=lambda missing: not missing)
+    whole: bool = Field(default=False, exclude_if=lambda whole: not whole)
 
     @model_validator(mode="after")
     def _require_range(self) -> Self:
@@ -54,8 +66,8 @@ class Feature(Frozen):
             raise ValueError("other belongs to a category")
         if self.values and len(set(self.values)) < len(self.values):
             raise ValueError("values has a text twice")
-        if self.kind != "number" and self.range:
-            raise ValueError("a range belongs to a number")
+        if self.kind != "number" and (self.range or self.whole):
+            raise ValueError("a range and whole belong to a number")
         return self
 
     @property
@@ -76,6 +88,15 @@ class Feature(Frozen):
         if self.values is None:
             return 2 if self.kind == "boolean" else 0
         return len(self.values) + self.other
+
+    def numbers_of(self, values: Sequence[JsonValue]) -> NDArray[np.float64]:
+        """The numbers in the tensor of JSON values, NaN where there is none."""
+        if self.values is None:
+            # None becomes NaN.
+            return np.array(values, np.float64)
+        codes: dict[JsonValue, float] = {text: place for place, text in enumerate(self.values)}
+        codes[None] = math.nan
+        return np.array([codes.get(each, len(codes) - 1) for each in values], np.float64)
 
     def value_of(self, number: float) -> JsonValue:
         """The JSON value of a number in the tensor; null where there is none."""

@@ -11,8 +11,8 @@ from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
 from stateserve.model.arrays import TensorState
-from stateserve.model.card import MAX_FEATURES, Architecture, Card, Golden
 from stateserve.model.feature import Feature
+from stateserve.model.tabular_card import MAX_FEATURES, Architecture, Card, Golden
 from stateserve.model.training_record import MAX_CLASSES
 
 GOLDEN_ROWS = 8

@@ -36,7 +36,7 @@ def _output_shapes(module: nn.Module, run: Callable[[nn.Module], object]) -> Map
                 each.register_forward_hook(partial(_note, found, name))
         run(replica)
     # A module of any user may raise anything; its layers are described all the same.
-    except Exception:
+    except (Exception, SystemExit):
         return found
     return found
 
@@ -75,7 +75,7 @@ def describe_architecture(module: nn.Module) -> str:
     """The module in code, with all submodules; a class may have an `extra_repr` that fails."""
     try:
         return str(module)
-    except Exception:
+    except (Exception, SystemExit):
         return _text(module)
 
 
@@ -83,7 +83,7 @@ def _text(module: nn.Module) -> str:
     """The module in code, without its submodules, which are layers of their own."""
     try:
         return f"{type(module).__name__}({module.extra_repr()})"
-    except Exception:
+    except (Exception, SystemExit):
         return f"{type(module).__name__}()"
 
 

@@ -1,5 +1,6 @@
 """The common part of every loaded model: a module with its state, card, name and version."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -11,15 +12,15 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from stateserve.checkpoint import Array
-from stateserve.inspect import Entry, describe_state
+from stateserve.inspect import Entry, EntryOutline, describe_entry, describe_state, outline_state
 from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
-from stateserve.model.card import Card
 from stateserve.model.feature import Feature
 from stateserve.model.layers import describe_layers
 from stateserve.model.model_card import ModelCard
 from stateserve.model.model_view import Layer
 from stateserve.model.signature import Signature
+from stateserve.model.tabular_card import Card
 from stateserve.model.training_data import FeatureHistogram
 
 Module = TypeVar("Module", bound=nn.Module, covariant=True)
@@ -31,13 +32,18 @@ CardType = TypeVar("CardType", bound=AnyCard, covariant=True)
 
 @dataclass(frozen=True)
 class Model(ABC, Generic[Module, CardType]):
-    """An immutable model: module in evaluation mode, card, name and version."""
+    """An immutable model: module in evaluation mode, card, name and version; `loaded` is when, in
+    seconds since the epoch."""
 
     module: Module
     card: CardType
     name: str
     version: str = "1"
+    loaded: float = field(default_factory=time.time, kw_only=True, repr=False, compare=False)
     _describing: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
+    _described: dict[str, Future[Entry]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     @abstractmethod
@@ -92,6 +98,20 @@ class Model(ABC, Generic[Module, CardType]):
     def _description(self) -> Future[list[Entry]]:
         return in_background(partial(describe_module, self.module))
 
+    def describe_tensor(self, outline: EntryOutline) -> Future[Entry]:
+        """One entry, computed once, without waiting for those of the whole state."""
+        with self._describing:
+            found = self._described.get(outline.name)
+            if found is None:
+                compute = partial(describe_tensor, self.module, outline)
+                found = self._described[outline.name] = in_background(compute)
+            return found
+
+    @cached_property
+    def outline(self) -> list[EntryOutline]:
+        """Every state_dict entry without anything that needs its values."""
+        return outline_state(self.module.state_dict(), _trainable(self.module))
+
     def layers(self) -> Future[list[Layer]]:
         """Every layer of the module, described as `describe` does."""
         with self._describing:
@@ -112,7 +132,15 @@ AnyModel = Model[nn.Module, AnyCard]
 
 def describe_module(module: nn.Module) -> list[Entry]:
     """The entries of the module's state_dict, in its order, with their kinds."""
+    return describe_state(module.state_dict(), _trainable(module))
+
+
+def describe_tensor(module: nn.Module, outline: EntryOutline) -> Entry:
+    """One of these entries."""
+    return describe_entry(outline, module.state_dict()[outline.name])
+
+
+def _trainable(module: nn.Module) -> dict[str, bool]:
     # With all names of tied parameters.
     parameters = module.named_parameters(remove_duplicate=False)
-    trainable = {name: each.requires_grad for name, each in parameters}
-    return describe_state(module.state_dict(), trainable)
+    return {name: each.requires_grad for name, each in parameters}

@@ -5,9 +5,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from stateserve.model.card import on_lines
-from stateserve.model.signature import Input, Output, Signature
-from stateserve.model.training_data import Count, Frozen, Name, Text
+from stateserve.model.signature import Input, Output, Signature, require_histograms
+from stateserve.model.tabular_card import on_lines
+from stateserve.model.training_data import (
+    Count,
+    FeatureHistogram,
+    Frozen,
+    Name,
+    Number,
+    RowHashes,
+    Text,
+)
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:
@@ -22,6 +30,7 @@ def _matching(pattern: str, words: str) -> AfterValidator:
 
 
 MAX_COLUMNS = 20_000
+MAX_EXAMPLES = 12
 _PART = r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*"
 Sha256 = Annotated[str, _matching("[0-9a-f]{64}", "a SHA-256 of 64 hexadecimal digits")]
 FileName = Annotated[
@@ -42,7 +51,8 @@ Scalar = bool | int | float | Text
 class UserClass(Frozen):
     """A class in a Python file, or a function that makes the module. Loading it runs the file.
 
-    `modules` are the other files of the folder that the file imports, with their hashes.
+    `modules` are the other files of the folder that the file imports, with their hashes. With
+    `table`, it is the network behind the columns of a table: CustomTabular.
     """
 
     kind: Literal["class"] = "class"
@@ -51,6 +61,7 @@ class UserClass(Frozen):
     kwargs: dict[Name, JsonValue] = Field(default={}, max_length=100)
     sha256: Sha256
     modules: dict[CodePath, Sha256] = Field(default={}, max_length=100)
+    table: bool = Field(default=False, exclude_if=lambda table: not table)
 
 
 class Program(Frozen):
@@ -96,8 +107,21 @@ class ColumnRecord(Frozen):
     decision: Text
 
 
+class ExampleRow(Frozen):
+    """A row of training to try: the class or the number of its target, and its JSON values by the
+    names of the features."""
+
+    target: Text | Number
+    values: dict[Name, JsonValue]
+
+
 class TableRecord(Frozen):
-    """The table of a training run: its target, its columns in order, and what was noticed."""
+    """The table of a training run: its target, its columns in order, and what was noticed.
+
+    Of the rows of training and validation, `histograms` has one for each feature of the model, and
+    `row_hashes` the hashes. `class_dtype` is the dtype of the target if it has classes and is no
+    text. `examples` are rows to try: one of each class, or from the smallest to the largest target.
+    """
 
     target: Text
     task: Literal["classes", "values"]
@@ -107,6 +131,12 @@ class TableRecord(Frozen):
     test_rows: Count
     columns: Annotated[list[ColumnRecord], Field(max_length=MAX_COLUMNS, fail_fast=True)]
     notes: list[Text] = Field(default=[], max_length=100)
+    histograms: Annotated[list[FeatureHistogram], Field(fail_fast=True)] | None = None
+    row_hashes: RowHashes | None = None
+    class_dtype: Literal["bool", "int64", "float64"] | None = None
+    examples: list[ExampleRow] = Field(
+        default=[], max_length=MAX_EXAMPLES, exclude_if=lambda examples: not examples
+    )
 
 
 class ModelCard(Frozen):
@@ -134,6 +164,8 @@ class ModelCard(Frozen):
     @model_validator(mode="after")
     def _require_signature(self) -> Self:
         _ = self.signature
+        if self.table and self.table.histograms is not None:
+            require_histograms(self.inputs[0].features or [], self.table.histograms)
         return self
 
     @property

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from stateserve.inspect import Totals
-from stateserve.model.card import Card
 from stateserve.model.model_card import ModelCard
 from stateserve.model.signature import Signature
+from stateserve.model.tabular_card import Card
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class ModelView:
 
     `backend` is the program that runs the forward pass. `example` is a valid body of /predict, or
     None if one would be large. `warnings` say what is unknown about the model, for instance
-    without a card.
+    without a card. `training_rows` is the number of rows that the card holds, also where they are
+    left out of it. `loaded` is when this process read the files, in ISO 8601 and UTC.
     """
 
     name: str
@@ -46,3 +47,5 @@ class ModelView:
     signature: Signature | None = None
     backend: str | None = None
     example: JsonValue = None
+    training_rows: int = 0
+    loaded: str | None = None

@@ -36,7 +36,8 @@ class ModuleCall:
         """
         tensors = {name: to_tensor(inputs[name]).to(self._device) for name in self._names}
         try:
-            with torch.inference_mode():
+            # Not inference_mode, in which a forward cannot compute gradients, such as forces.
+            with torch.no_grad():
                 if self._by_name:
                     returned = self._module(**tensors)
                 else:

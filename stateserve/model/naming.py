@@ -1,6 +1,5 @@
 """Name the features and classes of a state that has no card."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,22 +7,20 @@ from pydantic import ValidationError
 
 from stateserve.errors import CardMismatch, CheckpointError
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import Card, first_fault, read_card
 from stateserve.model.checkpoint import read_finite_state
-from stateserve.model.feature import Feature
+from stateserve.model.feature import Feature, split_unit
 from stateserve.model.generated_card import multiclass_of, named_card, sizes
 from stateserve.model.predictor import Predictor
+from stateserve.model.tabular_card import Card, first_fault, read_card
 from stateserve.text import printable
 
 
-def split_unit(header: str) -> tuple[str, str | None]:
-    """Split "petal length (cm)" into name and unit; the unit may be None."""
-    match = re.fullmatch(r"(.+?)\s*\(([^()]+)\)", header)
-    return (match[1], match[2]) if match else (header, None)
-
-
-def card_of_names(path: Path, headers: Sequence[str], classes: Sequence[str]) -> Card:
+def card_of_names(
+    path: Path, headers: Sequence[str], classes: Sequence[str], key: str | None = None
+) -> Card:
     """Make a card for the checkpoint at `path`, with a feature and its unit for each header.
+
+    `key` is the place of the state in a file that holds more.
 
     Raises CheckpointError, one line that names the file and the fault.
     """
@@ -31,19 +28,19 @@ def card_of_names(path: Path, headers: Sequence[str], classes: Sequence[str]) ->
         if (shown := printable(name)) != name:
             raise CardMismatch(f"{path}: the name {shown:.100} has characters that are not shown")
     features = [dict(zip(("name", "unit"), split_unit(each), strict=True)) for each in headers]
-    module, sha256 = _read_module(path)
+    module, sha256 = _read_module(path, key)
     _require_sizes(path, module, "the given names are", (len(features), len(classes)))
     return _checked_card(path, module, sha256, features, classes)
 
 
-def card_like(path: Path, other: Path) -> Card:
+def card_like(path: Path, other: Path, key: str | None = None) -> Card:
     """Make a card for the checkpoint at `path`, with the features and classes of `other`.
 
     If `other` is the card of the same state, all of it is kept. Raises CheckpointError, one
     line that names the file and the fault.
     """
     known = read_card(other)
-    module, sha256 = _read_module(path)
+    module, sha256 = _read_module(path, key)
     found = len(known.features), len(known.classes)
     _require_sizes(path, module, f"{other} has", found)
     if sha256 == known.state_sha256:
@@ -52,8 +49,8 @@ def card_like(path: Path, other: Path) -> Card:
     return _checked_card(path, module, sha256, known.features, known.classes)
 
 
-def _read_module(path: Path) -> tuple[Multiclass, str]:
-    state, sha256 = read_finite_state(path)
+def _read_module(path: Path, key: str | None) -> tuple[Multiclass, str]:
+    state, sha256 = read_finite_state(path, key)
     try:
         return multiclass_of(state), sha256
     except CheckpointError as error:

@@ -13,13 +13,13 @@ from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray, Forward, compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.card import Card
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.model.feature import Feature
 from stateserve.model.generated_card import golden_prediction, sizes
 from stateserve.model.model import Model
 from stateserve.model.signature import Input, Output, Signature
+from stateserve.model.tabular_card import Card
 from stateserve.model.training_data import FeatureHistogram
 from stateserve.text import printable
 
@@ -32,12 +32,16 @@ class Predictor(Model[Multiclass, Card]):
     """A tabular classifier: a Multiclass with a card of schema version 1."""
 
     @classmethod
-    def load(cls, path: Path, name: str | None = None, version: str = "1") -> Self:
+    def load(
+        cls, path: Path, name: str | None = None, version: str = "1", key: str | None = None
+    ) -> Self:
         """Load the checkpoint at `path`; the default of `name` is the path's stem.
+
+        `key` is the place of the state in a file that holds more.
 
         Raises CheckpointError, one line, for a file that cannot be served.
         """
-        state, card = load_checkpoint(path)
+        state, card = load_checkpoint(path, key)
         try:
             predictor = cls(
                 Multiclass.from_state(state), card, name or printable(path.stem), version

@@ -160,8 +160,8 @@ class Input(Tensor):
             if not self.plain and self.dtype not in ("float32", "float64"):
                 kinds = "booleans, categories and missing values"
                 raise ValueError(f"{kinds} need a float32 tensor, not {self.dtype}")
-        if self.histograms is not None and len(self.histograms) != len(self.features or ()):
-            raise ValueError(f"{len(self.histograms)} histograms do not fit the features")
+        if self.histograms is not None:
+            require_histograms(self.features or [], self.histograms)
         if self.image:
             self._require_image(self.image)
         if self.tokens and not self.dtype.startswith(("int", "uint")):
@@ -199,7 +199,10 @@ class Output(Tensor):
         if self.kind not in CLASS_KINDS:
             raise ValueError(f"an output with classes is one of {', '.join(CLASS_KINDS)}")
         if self.shape[1:] != [len(self.classes)]:
-            raise ValueError(f"{len(self.classes)} classes do not fit the shape {self.shape}")
+            count = len(self.classes)
+            raise ValueError(
+                f"{count} classes do not fit the shape {self.shape}; accepted is [rows, {count}]"
+            )
         _require_distinct("classes", self.classes)
         return self
 
@@ -233,6 +236,16 @@ class Signature(Frozen):
             *(f"input {each.line}" for each in self.inputs),
             *(f"output {each.line}, {each.kind}" for each in self.outputs),
         ]
+
+
+def require_histograms(features: Sequence[Feature], histograms: Sequence[FeatureHistogram]) -> None:
+    """Raise ValueError unless there is one for each feature, of its kind."""
+    if len(histograms) != len(features):
+        raise ValueError(f"{len(histograms)} histograms do not fit the features")
+    for feature, histogram in zip(features, histograms, strict=True):
+        # Older cards have edges of the codes of a category, too.
+        if histogram.edges is None and len(histogram.counts) != (feature.codes or None):
+            raise ValueError(f"the counts of {feature.name!r} do not fit its values")
 
 
 def _require_distinct(what: str, names: Sequence[str]) -> None:

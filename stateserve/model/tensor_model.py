@@ -68,6 +68,9 @@ class TensorModel(Model[nn.Module, ModelCard]):
     @property
     def reference(self) -> list[tuple[Feature, FeatureHistogram]]:
         """Those of the first table that has histograms."""
+        if self.card.table and self.card.table.histograms:
+            features = self.signature.inputs[0].features or ()
+            return list(zip(features, self.card.table.histograms, strict=True))
         for each in self.signature.inputs:
             if each.features and each.histograms:
                 return list(zip(each.features, each.histograms, strict=True))

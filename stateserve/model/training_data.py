@@ -128,23 +128,30 @@ class Mahalanobis(Frozen):
 
 
 class FeatureHistogram(Frozen):
-    """Training rows by value of one feature: counts (bins,) between edges (bins + 1,).
+    """Training rows by value of one feature: counts (bins,) between edges (bins + 1,), and of those
+    without a value, `missing`. Of a boolean or a category there are no edges: it has the counts of
+    its codes, as Feature.codes has them.
 
     The bins are deciles, merged where they coincide; the last one includes its right edge,
     as in numpy.histogram. Edges are float32 values in their shortest text: convert them to
     float32 before comparing. Later values can lie outside of them.
     """
 
-    edges: Numbers = Field(min_length=2)
+    edges: Numbers | None = Field(
+        default=None, min_length=2, exclude_if=lambda edges: edges is None
+    )
     counts: list[Count] = Field(min_length=1, fail_fast=True)
+    missing: Count = Field(default=0, exclude_if=lambda missing: not missing)
 
     @model_validator(mode="after")
     def _require_rows_in_bins(self) -> Self:
-        _require_order("edges", self.edges)
-        if len(self.counts) != len(self.edges) - 1:
-            raise ValueError(f"histogram counts does not fit 1 x {len(self.edges) - 1}")
-        if not 0 < sum(self.counts) <= MAX_COUNT:
-            raise ValueError(f"counts sum to {sum(self.counts)}, not to 1 to {MAX_COUNT}")
+        if self.edges is not None:
+            _require_order("edges", self.edges)
+            if len(self.counts) != len(self.edges) - 1:
+                raise ValueError(f"histogram counts does not fit 1 x {len(self.edges) - 1}")
+        rows = sum(self.counts) + self.missing
+        if not 0 < rows <= MAX_COUNT:
+            raise ValueError(f"counts sum to {rows}, not to 1 to {MAX_COUNT}")
         return self
 
 
@@ -157,6 +164,14 @@ class TrainingRows(Frozen):
     total: Count = Field(gt=0)
     rows: Rows
     labels: list[Count] = Field(min_length=1, fail_fast=True)
+
+
+class RowHashes(Frozen):
+    """The lowest hashes of the training rows, ascending, and the share of the rows that are equal
+    to another one. stateserve.tables makes and compares them."""
+
+    lowest: list[Count] = Field(min_length=1, fail_fast=True)
+    repeated: Share
 
 
 def _require_order(name: str, values: list[float]) -> None:

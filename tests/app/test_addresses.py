@@ -106,13 +106,13 @@ def test_a_name_is_each_of_its_addresses_that_are_here_on_one_port(tmp_path: Pat
 @pytest.mark.parametrize(
     ("host", "reason"),
     [
-        ("nosuch.invalid", "(--host): .*: nosuch.invalid"),
-        ("203.0.113.1", r"\(--host\): Cannot assign requested address: 203.0.113.1 port 0"),
-        ("a" * 64 + ".example", r"\(--host\): .*aaa"),
+        ("nosuch.invalid", ".*: nosuch.invalid"),
+        ("203.0.113.1", "Cannot assign requested address: 203.0.113.1 port 0"),
+        ("a" * 64 + ".example", ".*aaa"),
     ],
 )
 def test_a_host_that_is_none_of_this_machine_is_named(host: str, reason: str) -> None:
-    with pytest.raises(SettingsError, match=reason.replace("(--host)", r"\(--host\)", 1)):
+    with pytest.raises(SettingsError, match=f"^--host .*: {reason}"):
         bind_host("port", host, 0)
 
 
@@ -156,9 +156,9 @@ def test_a_path_is_served_and_is_gone_at_the_end(tmp_path: Path, workers: str) -
 def refusal(*options: str) -> str:
     command = forked("app", "serve", *options)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
-    assert done.returncode == 1
+    assert done.returncode == 2
     *_, last = map(json.loads, done.stderr.splitlines())
-    start = "setting STATESERVE_UDS (--uds): "
+    start = "--uds (STATESERVE_UDS): "
     assert last["message"].startswith(start)
     return last["message"].removeprefix(start)
 

@@ -9,7 +9,10 @@ import sys
 
 import grpc
 import numpy as np
-from kserve import InferenceGRPCClient, InferInput, InferOutput, InferRequest
+
+# jsonschema goes without it; its import compiles a grammar for seconds.
+sys.modules["rfc3987_syntax"] = None
+from kserve import InferenceGRPCClient, InferInput, InferOutput, InferRequest  # noqa: E402
 
 MODEL = "iris-model"
 

@@ -9,7 +9,10 @@ import sys
 
 import httpx
 import numpy as np
-from kserve import InferenceRESTClient, InferInput, InferOutput, InferRequest, RESTConfig
+
+# jsonschema goes without it; its import compiles a grammar for seconds.
+sys.modules["rfc3987_syntax"] = None
+from kserve import InferenceRESTClient, InferInput, InferOutput, InferRequest, RESTConfig  # noqa: E402
 
 MODEL = "iris-model"
 

@@ -11,7 +11,6 @@ from tests.corpus.case import Refused
 from tests.corpus.network import pickled
 from tests.corpus.writers import archive, content, folder
 
-UNPACK = "unpack it and take the file inside"
 KERAS = "load it with Keras and save the weights as .npz or .safetensors"
 LEVELDB_END = bytes.fromhex("57fb808b247547db")
 
@@ -35,7 +34,7 @@ def _estimator() -> object:
 LIBRARY_FILES = [
     Refused(
         "model.mar",
-        f"an archive of TorchServe (.mar); {UNPACK}",
+        "an archive of TorchServe (.mar); stateserve pack makes a model of it",
         archive("MAR-INF/MANIFEST.json", "m.pt"),
     ),
     Refused(

@@ -148,6 +148,7 @@ REFUSED_FILES = [
         "a folder without a checkpoint; there are folders in it: checkpoint-500, checkpoint-900",
         folder("checkpoint-500/", "checkpoint-900/", "readme.md"),
     ),
+    Refused("outputs", "a folder without a checkpoint in it", folder("model.golden.safetensors")),
     Refused(
         "epochs", "a folder of 2 checkpoints; choose one: 1.pth, 2.pth", folder("1.pth", "2.pth")
     ),

@@ -18,7 +18,9 @@ PATH = DEPLOY / "kserve" / "inference-service.yaml"
 PACKAGES = Path(sys.prefix) / "kserve-client"
 # A predictor is a pod with these additional fields.
 PROGRAM = """
-import json
+import json, sys
+# As in tests/conftest.py.
+sys.modules["rfc3987_syntax"] = None
 from kserve import V1beta1PredictorSpec as Predictor
 from kubernetes.client import V1PodSpec as Pod
 types = {name: Predictor.openapi_types[key] for key, name in Predictor.attribute_map.items()}
@@ -69,7 +71,7 @@ def extension() -> Manifest:
 
 def require_valid(service: Manifest, extension: Manifest) -> None:
     """Raises ValidationError unless the pod fits Kubernetes' schema, and the rest KServe's."""
-    # Imported here: it takes seconds, which only a process that runs these tests should take.
+    # Imported here: only a process that runs these tests should take the time.
     import jsonschema
     import kubernetes_validate
 

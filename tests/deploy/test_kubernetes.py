@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from app import __version__
-from app.server.workers import GRACE_SECONDS
+from app.server.supervisor import GRACE_SECONDS
 from tests.deploy.manifests import (
     KUBERNETES,
     Manifest,

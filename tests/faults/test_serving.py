@@ -91,7 +91,7 @@ def test_models_that_cannot_be_read_are_served_on(
             finally:
                 mend(models)
         assert refused.status_code == 409
-        assert refused.json()["detail"].endswith(reason)
+        assert reason in refused.json()["detail"]
         assert set(load.ends) == {200}
         require_well(server, models)
 

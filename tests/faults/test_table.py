@@ -1,6 +1,7 @@
 """docs/faults.md: each row names a test, and each test exists."""
 
 import ast
+import functools
 import re
 
 from tests.project import ROOT
@@ -14,6 +15,13 @@ ROWS = [
 ]
 
 
+@functools.cache
+def functions_of(file: str) -> set[str]:
+    tree = ast.parse((ROOT / "tests" / file).read_text())
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return {each.name for each in tree.body if isinstance(each, kinds)}
+
+
 def test_each_row_names_a_test_that_is_there() -> None:
     assert len(ROWS) >= 50
     for row in ROWS:
@@ -22,6 +30,4 @@ def test_each_row_names_a_test_that_is_there() -> None:
         # The last cell contains only names of tests, so a misspelt name is an error.
         assert row.split(" | ")[-1].count("`") == 2 * len(references), row
         for file, name in references:
-            tree = ast.parse((ROOT / "tests" / file).read_text())
-            functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-            assert name in {each.name for each in tree.body if isinstance(each, functions)}, row
+            assert name in functions_of(file), row

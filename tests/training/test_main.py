@@ -71,6 +71,19 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_of_other_data_is_replaced_with_a_warning(tmp_path: Path) -> None:
+    run = ["--target", "cultivar", "--epochs", "1", "--no-report", "--hidden", "linear"]
+    run += ["--name", "w", "--output", str(tmp_path)]
+    first, again = (train("examples/wine.csv", *run).stdout for _ in range(2))
+    assert "replaced" not in first
+    assert f"replaced {tmp_path}/w.pth, trained on wine.csv\nwrote " in again
+    assert "warning" not in again
+    other = train("examples/wine.csv", *run, "--target", "alcohol").stdout
+    warning = f"warning: this run replaces {tmp_path}/w.pth, a model that predicts cultivar: "
+    assert other.index(warning) < other.index("trained ")
+    assert f"replaced {tmp_path}/w.pth" in other
+
+
 def test_options_reach_the_card(tmp_path: Path) -> None:
     options = [
         "--seeds",
@@ -113,14 +126,23 @@ def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--data", "absent.csv", "--target", "y"], 1, "training: absent.csv: No such file"),
-        (["--data", "absent.csv"], 2, "--data and --target go together"),
+        (["--data", "absent.csv", "--target", "y"], 1, "stateserve: absent.csv: No such file"),
+        (["--target", "y"], 2, "--target is a column of a table: give DATA, too"),
+        (["examples/wine.csv"], 1, "Perhaps --target cultivar; the columns are alcohol"),
         (["--batch-norm", "--batch-size", "1"], 2, "--batch-size 2 or more"),
-        (["--output", "/dev/null/models", "--epochs", "1", "--seeds", "0"], 1, "Not a directory"),
+        (["--output", "/dev/null/models"], 1, "--output /dev/null/models: a file, where a folder"),
+        (["--output", "/proc/x", "--dry-run"], 1, "--output /proc/x: cannot be written to: "),
+        (
+            ["examples/wine.csv", "--target", "cultivar", "--output", "/proc/x", "--dry-run"],
+            1,
+            "--output /proc/x: cannot be written to: ",
+        ),
     ],
 )
 def test_mistakes_end_with_a_message(arguments: list[str], status: int, message: str) -> None:
     result = train(*arguments)
     assert result.returncode == status
     assert message in result.stderr
+    assert "trained" not in result.stdout
+    assert "epoch" not in result.stdout
     assert "Traceback" not in result.stderr

@@ -1,6 +1,6 @@
 """What becomes of each column: a number, a boolean, a category, or nothing."""
 
-import re
+import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,16 +9,18 @@ import numpy as np
 import pandas as pd
 
 from stateserve.model import Feature, split_unit
+from stateserve.tables import about_other_texts
 from training.errors import DataError
 from training.tables.cells import Cells
+from training.tables.identifiers import FEW_TEXTS, are_whole, reason_of_identifier
 
-# A category has an input for each of its most frequent values, up to so many.
-MAX_VALUES = 50
+# A category has an input for each of its most frequent values: for so many, and for more if
+# each of them has so many rows.
+MANY_VALUES = 50
+MAX_VALUES = 200
+ROWS_OF_A_VALUE = 5
 # A column of more different texts than this share of the rows is free text.
 FREE_TEXT = 0.5
-FEW_TEXTS = 20
-INDEX_NAMES = re.compile(r"|unnamed: \d+|index|row|row_?names|row_?(number|id|no)|no\.?|#|id", re.I)
-ID_NAMES = re.compile(r"(.*[\s_.-])?(id|ids|uuid|guid|key|nr|number|code)|.*[a-z]I[Dd]", re.I)
 LARGEST = 1e30
 LONGEST_NAME = 200
 
@@ -63,7 +65,8 @@ def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choic
         return Decided(name, f"dropped: {reason}")
     if not name or len(name) > LONGEST_NAME:
         what = f"the name {name[:40]!r}... is too long" if name else "a column has no name"
-        raise DataError(f"{path}: {what} in the header; change it, or --drop the column")
+        drop = shlex.quote(name[:40])
+        raise DataError(f"{path}: {what} in the header; change it, or leave it out: --drop {drop}")
     if forced or cells.numbers is None:
         return _category(name, cells)
     return _numeric(path, name, cells, cells.numbers, rows)
@@ -73,34 +76,29 @@ def _reason_to_drop(name: str, cells: Cells) -> str | None:
     known = ~cells.missing
     if not known.any():
         return "empty"
-    texts = cells.texts[known]
+    if cells.other:
+        return f"no plain values, but {cells.other}"
+    count = int(known.sum())
     numbers = None if cells.numbers is None else cells.numbers[known]
-    different = int(texts.nunique() if numbers is None else len(np.unique(numbers)))
+    different = int(cells.texts.nunique() if numbers is None else len(np.unique(numbers)))
     if different == 1 and known.all():
-        return f"constant, always {str(texts.iloc[0])[:40]!r}"
-    if _counts_rows(name, numbers, known):
-        return "an index, it counts the rows"
-    all_differ = different == len(texts) and len(texts) >= FEW_TEXTS
-    if all_differ and ID_NAMES.fullmatch(name) and (numbers is None or _whole(numbers)):
-        return "an identifier, all values differ"
+        return f"constant, always {str(cells.column.texts[0])[:40]!r}"
+    if reason := reason_of_identifier(name, cells, numbers, different):
+        return reason
     if cells.is_date:
         return "dates"
-    if numbers is None and different > max(FEW_TEXTS, FREE_TEXT * len(texts)):
-        what = "an identifier, all" if different == len(texts) else f"free text, {different} of"
-        return f"{what} {len(texts)} values differ"
+    if numbers is None and different > max(FEW_TEXTS, FREE_TEXT * count):
+        return _reason_of_texts(cells, different, count)
     return None
 
 
-def _counts_rows(name: str, numbers: np.ndarray | None, known: np.ndarray) -> bool:
-    """Whether the numbers are 0, 1, 2, ... or 1, 2, 3, ..."""
-    if numbers is None or not known.all() or len(numbers) < 3 or numbers[0] not in (0, 1):
-        return False
-    consecutive = bool((np.diff(numbers) == 1).all())
-    return consecutive and INDEX_NAMES.fullmatch(name) is not None
-
-
-def _whole(numbers: np.ndarray) -> bool:
-    return bool((numbers == np.floor(numbers)).all())
+def _reason_of_texts(cells: Cells, different: int, count: int) -> str:
+    if cells.some_numbers:
+        return f"mixed, {cells.some_numbers} of {count} values are numbers"
+    if cells.is_code:
+        return f"codes with leading zeros, {different} of {count} values differ"
+    what = "an identifier, all" if different == count else f"free text, {different} of"
+    return f"{what} {count} values differ"
 
 
 def require_finite(path: Path, name: str, numbers: np.ndarray, rows: np.ndarray) -> None:
@@ -122,16 +120,13 @@ def _numeric(path: Path, name: str, cells: Cells, exact: np.ndarray, rows: np.nd
     else:
         known = np.sort(numbers[~missing])
         low, middle, high = (float(str(known[place])) for place in (0, len(known) // 2, -1))
-        about |= {"minimum": low, "maximum": high, "example": middle}
+        about |= {"minimum": low, "maximum": high, "example": middle, "whole": are_whole(known)}
         decision = "number"
     notes = [cells.note] if cells.note else []
     if len(cells.not_numbers):
         first = cells.not_numbers[0]
-        text = cells.texts.iloc[first]
-        notes.append(
-            f"{len(cells.not_numbers)} cells such as {text[:40]!r} (row {rows[first]}) are no "
-            "numbers, and count as missing"
-        )
+        text = str(cells.column.texts[first])
+        notes.append(about_other_texts(len(cells.not_numbers), text, int(rows[first])))
     if missing.any():
         decision += f", {missing.sum()} missing: the median and an indicator"
     return Decided(name, decision, Column(Feature.model_validate(about), numbers), notes)
@@ -143,8 +138,9 @@ def _category(name: str, cells: Cells) -> Decided:
     if not len(counts):
         return Decided(name, "dropped: empty")
     values = [str(value)[:200] for value in counts.index]
-    other = len(values) > MAX_VALUES
-    kept = sorted(values[:MAX_VALUES], key=class_order)
+    most = min(MAX_VALUES, max(MANY_VALUES, int((counts >= ROWS_OF_A_VALUE).sum())))
+    other = len(values) > most
+    kept = sorted(values[:most], key=class_order)
     places = {value: place for place, value in enumerate(kept)}
     codes = texts.map(places)
     if other:
@@ -154,6 +150,8 @@ def _category(name: str, cells: Cells) -> Decided:
     decision = f"category of {len(kept)} values"
     if other:
         decision = f"category of the {len(kept)} most frequent of {len(values)} values, and others"
+    if cells.is_code:
+        decision += ", codes with leading zeros"
     if missing:
         decision += f", {missing} missing: a value of their own"
     feature = Feature(

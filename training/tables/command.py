@@ -1,19 +1,25 @@
 """A training run of a table, from the file to the model, with what it says on the way."""
 
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
+from stateserve.checkpoint import CODECS
 from stateserve.console import PlainConsole
 from stateserve.text import printable
+from training.destination import Replaced, require_writable
 from training.tables.columns import Choices
-from training.tables.evaluate import evaluate, recalls
-from training.tables.fit import LEVEL, Fit, Fitted
+from training.tables.evaluate import UNEVEN, cautions, evaluate, rarer_class, recalls
+from training.tables.fit import Fit, Fitted
+from training.tables.interval import LEVEL
 from training.tables.loop import OnStep
-from training.tables.plan import Options, plans, steps
+from training.tables.network import UserNetwork
+from training.tables.plan import Options, describe, steps
+from training.tables.report import write_report
 from training.tables.save import save
 from training.tables.table import Table, read_table
 from training.tables.target import Task
@@ -22,6 +28,8 @@ console = PlainConsole()
 # A run without a terminal prints a line after each of so many parts.
 PARTS = 10
 MOST_CLASSES_SHOWN = 20
+# In a folder of a model with code.
+STATE = "model.pth"
 
 
 def train_table(
@@ -32,20 +40,48 @@ def train_table(
     task: Task | None,
     options: Options,
     dry_run: bool,
+    with_report: bool = True,
 ) -> None:
     """Read, train, report and write. Raises DataError, CheckpointError or OSError."""
+    state = output if output.suffix in CODECS else output / STATE
+    require_writable(state.parent, state, state.with_suffix(".html"))
     table = read_table(path, target, choices, task)
     announce(table)
+    replaced = Replaced.at(state)
+    names = [each.name for each in table.features]
+    if replaced and (warning := replaced.warning(table.source, table.target.name, names)):
+        console.print(warning)
+    network = None
+    if options.code is not None:
+        network = UserNetwork.open(options.code, options.kwargs, table)
+        console.print(f"network: {network.text}, for float32 [rows, {network.width}]")
     if dry_run:
         console.print(f"dry run: nothing is trained; it would write {output}")
         return
     train_rows = round(len(table.rows) * (1 - options.test_size))
-    with _progress(steps(train_rows, plans(train_rows, options))) as on_step:
-        fitted = Fit(table, options, on_step).run()
-    metrics = evaluate(fitted, table)
-    report(fitted, table, metrics)
-    written = save(fitted, table, options, metrics, output)
-    console.print(f"wrote {written}; serve it: stateserve serve --model {written}")
+    guard = network.running() if network else nullcontext()
+    with guard:
+        with _progress(steps(train_rows, options)) as on_step:
+            fitted = Fit(table, options, on_step, network).run()
+        metrics = evaluate(fitted, table)
+        print_figures(fitted, table, metrics)
+        said = cautions(metrics, balance=options.balance)
+        for line in said:
+            console.print(line)
+    written = save(fitted, table, options, metrics, output, network)
+    if replaced:
+        console.print(replaced.line)
+    serve = f"--model {shlex.quote(str(written))}" + " --allow-code" * (network is not None)
+    console.print(f"wrote {written}; serve it: stateserve serve {serve}")
+    if with_report:
+        path = written.with_suffix(".html")
+        try:
+            comparison = write_report(fitted, table, options, path, serve, said)
+        except KeyboardInterrupt:
+            console.print("interrupted: the model is written, and no report")
+            return
+        console.print(comparison.verdict)
+        console.print(f"wrote {path}: the report")
 
 
 def announce(table: Table) -> None:
@@ -64,20 +100,18 @@ def announce(table: Table) -> None:
     )
 
 
-def report(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
+def print_figures(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
     """Print the network and its figures on the test rows."""
     plan, test = fitted.plan, len(fitted.parts.test)
     if fitted.interrupted:
         console.print("interrupted: the best network so far is kept")
     if len(fitted.trials) > 1:
-        losses = ", ".join(
-            f"{_shape(trial.plan.hidden)} {trial.loss:.4f}" for trial in fitted.trials
-        )
+        losses = ", ".join(f"{trial.name} {trial.loss:.4f}" for trial in fitted.trials)
         console.print(f"loss on {fitted.held_out} held-out rows: {losses}")
-    console.print(f"network: {_shape(plan.hidden)}")
+    console.print(f"network: {describe(plan)}")
     if not table.target.classes:
         console.print(
-            f"on {test} test rows: R2 {metrics.get('test_r2', float('nan')):.4f}, "
+            f"on {test} test rows: R2 {metrics.get('test_r2', float('nan')):z.4f}, "
             f"root mean squared error {metrics['test_rmse']:.4g} "
             f"({metrics['test_rmse_of_the_mean']:.4g} for the mean); the {LEVEL:.0%} interval "
             f"from {fitted.held_out} held-out rows has "
@@ -89,13 +123,19 @@ def report(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
         f"({metrics['test_share_of_the_most_frequent_class']:.4f} for the most frequent class), "
         f"loss {metrics['test_loss']:.4f}"
     )
+    if "test_roc_auc" in metrics:
+        truth = table.target.values[fitted.parts.test]
+        rare = rarer_class(truth)
+        console.print(
+            f"  ROC AUC {metrics['test_roc_auc']:.4f}; average precision of "
+            f"{printable(table.target.classes[rare])} {metrics['test_average_precision']:.4f} "
+            f"({(truth == rare).mean():.4f} by chance)"
+        )
+    elif metrics["test_share_of_the_most_frequent_class"] > UNEVEN:
+        console.print(f"  balanced accuracy {metrics['test_balanced_accuracy']:.4f}")
     for name, recall, support in recalls(fitted, table)[:MOST_CLASSES_SHOWN]:
         shown = f"{recall:.3f}" if support else "unknown"
         console.print(f"  {printable(name)}: recall {shown} of {support}")
-
-
-def _shape(hidden: tuple[int, ...]) -> str:
-    return f"hidden layers {', '.join(map(str, hidden))}" if hidden else "linear"
 
 
 @contextmanager

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from sklearn.metrics import balanced_accuracy_score, recall_score
+from sklearn.metrics import average_precision_score, recall_score, roc_auc_score
 
-from stateserve.model.architectures import Tabular
+from stateserve.model.architectures import TableModule
 from training.tables.fit import Fitted
 from training.tables.loop import PASS_ROWS
 from training.tables.table import Table
+
+# With a larger share of the most frequent class, the accuracy says little of the others.
+UNEVEN = 0.7
 
 
 def evaluate(fitted: Fitted, table: Table) -> dict[str, float]:
@@ -17,18 +20,55 @@ def evaluate(fitted: Fitted, table: Table) -> dict[str, float]:
     test, train = fitted.parts.test, fitted.parts.train
     found = outputs(fitted.module, table.rows[test])
     truth, known = table.target.values[test], table.target.values[train]
-    if fitted.module.classes is None:
+    if not fitted.module.is_classifier:
         return _of_values(found, truth, known)
     logs = found["log_probabilities"]
     labels = logs.argmax(axis=1)
     return {
         "test_accuracy": float((labels == truth).mean()),
         "test_loss": float(-logs[np.arange(len(truth)), truth].mean()),
-        "test_balanced_accuracy": float(balanced_accuracy_score(truth, labels)),
+        "test_balanced_accuracy": float(
+            recall_score(truth, labels, labels=np.unique(truth), average="macro")
+        ),
         "test_share_of_the_most_frequent_class": float(
             (truth == np.bincount(known).argmax()).mean()
         ),
+        **{f"test_{name}": figure for name, figure in ranking(logs, truth).items()},
     }
+
+
+def rarer_class(truth: np.ndarray) -> int:
+    """Of two classes, the index of that with fewer rows; `truth` int64 (rows,)."""
+    return int(np.bincount(truth, minlength=2).argmin())
+
+
+def ranking(logs: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """How well log-probabilities (rows, 2) put the rows of the rarer class before the others; no
+    figure of more classes, or of rows of one class only."""
+    if logs.shape[1] != 2 or len(np.unique(truth)) < 2:
+        return {}
+    rare = rarer_class(truth)
+    is_rare, score = truth == rare, logs[:, rare] - logs[:, 1 - rare]
+    return {
+        "roc_auc": float(roc_auc_score(is_rare, score)),
+        "average_precision": float(average_precision_score(is_rare, score)),
+    }
+
+
+def cautions(metrics: dict[str, float], *, balance: bool) -> list[str]:
+    """What a reader of the accuracy and of the probabilities has to know."""
+    if "test_accuracy" not in metrics:
+        return []
+    if balance:
+        return [
+            "Trained with --balance: the probabilities are those of classes of the same size, "
+            "not frequencies in the data."
+        ]
+    share = metrics["test_share_of_the_most_frequent_class"]
+    if metrics["test_accuracy"] > share:
+        return []
+    hint = "; --balance finds more rows of the other classes" if share > UNEVEN else ""
+    return [f"The accuracy is not above that of always the most frequent class{hint}."]
 
 
 def _of_values(
@@ -59,7 +99,7 @@ def recalls(fitted: Fitted, table: Table) -> Sequence[tuple[str, float, int]]:
     return list(zip(table.target.classes, scores.tolist(), supports, strict=True))
 
 
-def outputs(module: Tabular, rows: np.ndarray) -> dict[str, np.ndarray]:
+def outputs(module: TableModule, rows: np.ndarray) -> dict[str, np.ndarray]:
     """All outputs of the module by name, for float32 rows (rows, columns)."""
     parts: list[dict[str, np.ndarray]] = []
     for part in torch.split(torch.from_numpy(rows), PASS_ROWS):

@@ -1,45 +1,43 @@
 """Choose a network for a table, train it, and find what its held-out rows say of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold, StratifiedKFold
 
 from stateserve.model import calibrate
-from stateserve.model.architectures import Tabular
+from stateserve.model.architectures import Columns, TableModule, Tabular
 from training.calibrate import fit_temperature
 from training.tables.encoding import make_columns
+from training.tables.ensemble import Problem, add_trees, fit_ensemble, hold_out
+from training.tables.interval import fit_interval
 from training.tables.loop import Curves, OnStep, Rows, initial, scores_of, train
-from training.tables.plan import FEW_ROWS, Options, Plan, folds, plans, threads
+from training.tables.network import UserNetwork
+from training.tables.plan import Options, Plan, describe, plans
 from training.tables.split import Parts, split
 from training.tables.table import Table
-
-# The interval of a value holds so many of the rows.
-LEVEL = 0.9
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One plan on the held-out rows: their scores, and the curves of each training."""
+    """A network on the held-out rows: their scores, and the curves of its training."""
 
-    plan: Plan
+    name: str
     places: np.ndarray
     scores: torch.Tensor
     loss: float
-    curves: list[Curves]
-    module: Tabular
+    curves: Curves
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """`trials` are the compared plans, `plan` is the chosen one, `module` is in evaluation mode.
+    """`trials` are the compared networks, the last of which has `plan` and is `module`, in
+    evaluation mode.
 
     `held_out` is the number of rows behind the temperature or the interval.
     """
 
-    module: Tabular
+    module: TableModule
     plan: Plan
     parts: Parts
     trials: list[Trial]
@@ -50,15 +48,18 @@ class Fitted:
 class Fit:
     """A training run of one table."""
 
-    def __init__(self, table: Table, options: Options, on_step: OnStep) -> None:
+    def __init__(
+        self, table: Table, options: Options, on_step: OnStep, network: UserNetwork | None = None
+    ) -> None:
         self._table, self._options, self._on_step = table, options, on_step
+        self._network = network
         target = table.target
         self._classes = len(target.classes) or None
         count = len(target.values)
         self.parts = split(
-            target.values, bool(self._classes), options.test_size, 0.15, options.seed
+            target.values, bool(self._classes), options.test_size, 0.15, options.seed, table.groups
         )
-        if count * (1 - options.test_size) <= FEW_ROWS:
+        if not options.holds_out(round(count * (1 - options.test_size))):
             both = np.concatenate([self.parts.train, self.parts.validation])
             nothing = np.empty(0, np.int64)
             self.parts = Parts(np.sort(both), nothing, self.parts.test)
@@ -74,71 +75,89 @@ class Fit:
 
     def run(self) -> Fitted:
         """Train; Ctrl-C ends it with the best network so far."""
-        rows = len(self.parts.train)
-        torch.set_num_threads(threads(rows))
-        trials: list[Trial] = []
-        interrupted = False
-        for plan in plans(rows, self._options):
-            trials.append(self._try(plan, folds(rows)))
-            interrupted = any(each.interrupted for each in trials[-1].curves)
-            if interrupted:
-                break
-        best = min(trials, key=lambda trial: trial.loss)
-        module = best.module
-        if rows <= FEW_ROWS and not interrupted:
-            try:
-                module = self._make(self.parts.train, best.plan)
-                self._train(module, self.parts.train, None, best.plan)
-            except KeyboardInterrupt:
-                module, interrupted = best.module, True
-        self._calibrate(module, best)
-        return Fitted(module, best.plan, self.parts, trials, len(best.places), interrupted)
-
-    def _try(self, plan: Plan, count: int) -> Trial:
-        """Train on a part of the rows, and score the others; on `count` parts, if over one."""
-        curves, places, scores = [], [], []
-        module: Tabular | None = None
-        for fit_places, held_places in self._folds(count):
-            module = self._make(fit_places, plan)
-            held = self._take(held_places)
-            curves.append(self._train(module, fit_places, held, plan))
-            places.append(held_places)
-            scores.append(scores_of(module, held.inputs))
-            if curves[-1].interrupted:
-                break
-        found = torch.cat(scores)
-        held_out = np.concatenate(places)
-        loss = self._loss(found, held_out)
-        return Trial(plan, held_out, found, loss, curves, module)  # type: ignore[arg-type]
-
-    def _train(
-        self, module: Tabular, places: np.ndarray, held_out: Rows | None, plan: Plan
-    ) -> Curves:
-        return train(module, self._take(places), held_out, plan, self._on_step, self._weights)
-
-    def _folds(self, count: int) -> Sequence[tuple[np.ndarray, np.ndarray]]:
-        train_rows, seed = self.parts.train, self._options.seed
-        if len(self.parts.validation):
-            return [(train_rows, self.parts.validation)]
-        values = self._table.target.values[train_rows]
-        if count == 1:
-            two = split(values, bool(self._classes), 0.15, 0.5, seed)
-            others = np.concatenate([two.train, two.validation])
-            return [(train_rows[others], train_rows[two.test])]
-        chooser = KFold(count, shuffle=True, random_state=seed)
-        if self._classes and np.bincount(values).min() >= count:
-            chooser = StratifiedKFold(count, shuffle=True, random_state=seed)
-        return [(train_rows[a], train_rows[b]) for a, b in chooser.split(train_rows, values)]
-
-    def _make(self, places: np.ndarray, plan: Plan) -> Tabular:
+        rows = len(self.parts.train) + len(self.parts.validation)
+        if self._network is None:
+            # In networks so small, threads wait for each other longer than they save.
+            torch.set_num_threads(1)
         torch.manual_seed(self._options.seed)
-        rows = self._table.rows[places]
-        columns = make_columns(rows, self._table.features, parts=plan.parts)
-        module = Tabular(columns, plan.hidden, self._classes, dropout=plan.dropout)
+        every = plans(rows, self._options)
+        return self._join(every) if not len(self.parts.validation) else self._train(every[0])
+
+    def _train(self, plan: Plan) -> Fitted:
+        """One network, with its best epoch on the validation rows."""
+        places, held_places = self.parts.train, self.parts.validation
+        module = self._make(plan)
+        rows, held = self._take(places), self._take(held_places)
+        curves = train(module, rows, held, plan, self._on_step, self._weights)
+        scores, alone = scores_of(module, held.inputs), replace(plan, trees=0)
+        trials = [self._trial(describe(alone), held_places, scores, curves)]
+        added, interrupted = None, curves.interrupted
+        if plan.trees and not interrupted and isinstance(module, Tabular):
+            try:
+                added = add_trees(module, rows, held, scores, plan.trees, self._options.seed)
+            except KeyboardInterrupt:
+                interrupted = True
+        if added is not None:
+            trials.append(self._trial("with decision trees", held_places, added, curves))
+        self._calibrate(module, trials[-1])
+        plan = plan if added is not None else alone
+        return Fitted(module, plan, self.parts, trials, len(held_places), interrupted)
+
+    def _join(self, every: list[Plan]) -> Fitted:
+        """Many small networks as one: each leaves a part of the rows out."""
+        places = self.parts.train
+        rows = self._take(places)
+        columns = self._columns(parts=True)
+        groups = self._table.groups[places]
+        held_out = hold_out(
+            self._table.target.values[places],
+            bool(self._classes),
+            every[0].members,
+            self._options.seed,
+            groups,
+        )
+        problem = Problem(
+            inputs=columns(rows.inputs),
+            plain=columns.width - len(columns.edge_column),
+            targets=rows.targets,
+            classes=self._classes,
+            class_weights=self._weights,
+            held_out=held_out,
+            groups=groups,
+        )
+        found = fit_ensemble(problem, every, self._on_step, self._options.seed)
+        module = self._make(found.plan)
+        found.layers.copy_to(module)  # type: ignore[arg-type]
+        module.eval()
+        trials = [
+            self._trial(describe(plan), places, trained.scores, trained.curves)
+            for plan, trained in found.candidates
+        ]
+        joined = self._trial("joined", places, found.scores, found.curves)
+        self._calibrate(module, joined)
+        return Fitted(
+            module, found.plan, self.parts, [*trials, joined], len(places), found.interrupted
+        )
+
+    def _trial(self, name: str, places: np.ndarray, scores: torch.Tensor, curves: Curves) -> Trial:
+        return Trial(name, places, scores, self._loss(scores, places), curves)
+
+    def _columns(self, *, parts: bool) -> Columns:
+        rows = self._table.rows[self.parts.train]
+        return make_columns(rows, self._table.features, parts=parts)
+
+    def _make(self, plan: Plan) -> TableModule:
+        torch.manual_seed(self._options.seed)
+        columns = self._columns(parts=plan.parts)
+        module: TableModule
+        if self._network is not None:
+            module = self._network.make(columns)
+        else:
+            module = initial(Tabular(columns, plan.hidden, self._classes, dropout=plan.dropout))
         if not self._classes:
             module.mean.fill_(self._mean)
             module.deviation.fill_(self._deviation)
-        return initial(module)
+        return module
 
     def _take(self, places: np.ndarray) -> Rows:
         return self._all.take(torch.from_numpy(places))
@@ -157,16 +176,14 @@ class Fit:
         found = calibrate(logits, fit_temperature(logits, targets.numpy()))
         return float(-found[np.arange(len(targets)), targets.numpy()].mean())
 
-    def _calibrate(self, module: Tabular, best: Trial) -> None:
-        """Set the temperature, or the residuals, from the held-out rows."""
-        targets = self._all.targets[torch.from_numpy(best.places)]
+    def _calibrate(self, module: TableModule, best: Trial) -> None:
+        """Set the temperature, or the interval, from the held-out rows."""
+        every = self._table.target.values
+        targets = every[best.places]
         if self._classes:
             logits = torch.log_softmax(best.scores, 1).numpy()
-            module.temperature.fill_(fit_temperature(logits, targets.numpy()))
+            module.temperature.fill_(fit_temperature(logits, targets))
             return
-        residuals = np.sort((targets - best.scores[:, 0]).numpy().astype(np.float64))
-        count = len(residuals)
-        # As conformal prediction has it: with few rows, the outermost.
-        low = max(0, int(np.floor((count + 1) * (1 - LEVEL) / 2)) - 1)
-        ends = residuals[[low, count - 1 - low]] * self._deviation
-        module.residuals.copy_(torch.from_numpy(ends))
+        predicted = best.scores[:, 0].numpy().astype(np.float64) * self._deviation + self._mean
+        known = every[np.concatenate([self.parts.train, self.parts.validation])]
+        module.interval = fit_interval(predicted, targets, known)

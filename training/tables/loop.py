@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stateserve.model.architectures import Tabular
+from stateserve.model.architectures import TableModule, Tabular
+from training.errors import DataError
 from training.tables.plan import Plan
 
 WARM_UP = 0.1
 # Without a better validation loss in so many epochs, training ends.
 PATIENCE = 8
-# Rows as the network sees them are kept, if they are not more numbers.
-MOST_KEPT = 20_000_000
+# Rows are encoded once for all epochs if they take so many bytes at most.
+MOST_ENCODED = 2**28
 # Rows of one pass without gradients.
 PASS_ROWS = 16_384
 OnStep = Callable[[int, str], None]
@@ -43,43 +44,42 @@ class Rows:
 
 
 def train(
-    module: Tabular,
+    module: TableModule,
     rows: Rows,
-    held_out: Rows | None,
+    held_out: Rows,
     plan: Plan,
     on_step: OnStep,
     weights: Tensor | None = None,
 ) -> Curves:
-    """Train in place. With `held_out` rows, the state of the epoch with their least loss is kept,
-    and Ctrl-C ends the training; without, Ctrl-C is raised."""
+    """Train in place. The state of the epoch with the least loss of the `held_out` rows is kept;
+    Ctrl-C ends the training."""
     curves = Curves()
     optimizer = _optimizer(module, plan)
     count = len(rows.targets)
-    kept = count * module.columns.width <= MOST_KEPT
-    with torch.no_grad():
-        inputs = module.columns(rows.inputs) if kept else rows.inputs
     steps = plan.epochs * math.ceil(count / plan.batch_size)
     best: dict[str, Tensor] | None = None
     done = 0
+    encode: nn.Module = module.columns
+    inputs = rows.inputs
+    if count * module.columns.width * 4 <= MOST_ENCODED:
+        inputs, encode = torch.cat([*map(encode, torch.split(inputs, PASS_ROWS))]), nn.Identity()
     try:
         for epoch in range(1, plan.epochs + 1):
             module.train()
             losses = []
-            for batch in torch.split(torch.randperm(count), plan.batch_size):
-                rate = plan.learning_rate * _share(done / steps)
+            for batch in _batches(count, plan.batch_size):
+                rate = plan.learning_rate * share_of_rate(done / steps)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                given = inputs[batch] if kept else module.columns(inputs[batch])
-                loss = loss_of(module, module.score(given), rows.targets[batch], weights)
+                scores = module.score(encode(inputs[batch]))
+                loss = loss_of(module, scores, rows.targets[batch], weights)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 losses.append(loss.detach())
                 done += 1
                 on_step(1, f"epoch {epoch}")
-            curves.train.append(float(torch.stack(losses).mean()))
-            if held_out is None:
-                continue
+            curves.train.append(mean_loss(losses, epoch, plan))
             scores = scores_of(module, held_out.inputs)
             curves.validation.append(float(loss_of(module, scores, held_out.targets, weights)))
             if curves.validation[-1] <= min(curves.validation):
@@ -88,8 +88,6 @@ def train(
             elif epoch - curves.best_epoch >= PATIENCE:
                 break
     except KeyboardInterrupt:
-        if held_out is None:
-            raise
         curves.interrupted = True
     if best is not None:
         module.load_state_dict(best)
@@ -98,7 +96,27 @@ def train(
     return curves
 
 
-def _optimizer(module: Tabular, plan: Plan) -> torch.optim.AdamW:
+def _batches(count: int, size: int) -> list[Tensor]:
+    """Places of rows in random order. A last batch of one row, which BatchNorm cannot take, joins
+    the one before it."""
+    batches = list(torch.split(torch.randperm(count), size))
+    if size > 1 and len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def mean_loss(losses: list[Tensor], epoch: int, plan: Plan) -> float:
+    """The mean loss of an epoch. Raises DataError if it is not finite."""
+    found = float(torch.stack(losses).mean())
+    if not math.isfinite(found):
+        raise DataError(
+            f"the loss of epoch {epoch} is {found}: a smaller --learning-rate than "
+            f"{plan.learning_rate:g} may help"
+        )
+    return found
+
+
+def _optimizer(module: TableModule, plan: Plan) -> torch.optim.AdamW:
     decayed = [each for each in module.parameters() if each.dim() > 1]
     others = [each for each in module.parameters() if each.dim() < 2]
     groups = [
@@ -108,21 +126,21 @@ def _optimizer(module: Tabular, plan: Plan) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=plan.learning_rate, fused=True)
 
 
-def _share(done: float) -> float:
+def share_of_rate(done: float) -> float:
     """The share of the learning rate at this part of the training, from 0 to 1."""
     return min(1.0, (done + 1e-3) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * done))
 
 
 def loss_of(
-    module: Tabular, scores: Tensor, targets: Tensor, weights: Tensor | None = None
+    module: TableModule, scores: Tensor, targets: Tensor, weights: Tensor | None = None
 ) -> Tensor:
     """The mean cross-entropy of classes, or the mean squared error of scaled values."""
-    if module.classes is None:
-        return functional.mse_loss(scores[:, 0], targets)
-    return functional.cross_entropy(scores, targets, weight=weights)
+    if module.is_classifier:
+        return functional.cross_entropy(scores, targets, weight=weights)
+    return functional.mse_loss(scores[:, 0], targets)
 
 
-def scores_of(module: Tabular, inputs: Tensor) -> Tensor:
+def scores_of(module: TableModule, inputs: Tensor) -> Tensor:
     """The scores of all rows, in evaluation mode."""
     module.eval()
     with torch.inference_mode():

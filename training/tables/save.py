@@ -4,8 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stateserve.model import ColumnRecord, TableRecord, save_model
-from training.tables.fit import LEVEL, Fitted
+from stateserve.model import ColumnRecord, TableRecord, histograms, save_model
+from stateserve.tables import keep_hashes
+from training.tables.examples import example_rows
+from training.tables.fit import Fitted
+from training.tables.interval import LEVEL
+from training.tables.network import UserNetwork
 from training.tables.plan import Options
 from training.tables.table import Table
 
@@ -14,15 +18,17 @@ MOST_NOTES = 100
 
 
 def save(
-    fitted: Fitted, table: Table, options: Options, metrics: dict[str, float], path: Path
+    fitted: Fitted,
+    table: Table,
+    options: Options,
+    metrics: dict[str, float],
+    path: Path,
+    network: UserNetwork | None = None,
 ) -> Path:
     """Write state, card and golden outputs to `path`. Raises CheckpointError or OSError."""
     target, plan = table.target, fitted.plan
     hyperparameters: dict[str, bool | int | float | str] = {
         "seed": options.seed,
-        "hidden": ",".join(map(str, plan.hidden)),
-        "parts_of_ranges": plan.parts,
-        "dropout": plan.dropout,
         "weight_decay": plan.weight_decay,
         "epochs": plan.epochs,
         "batch_size": plan.batch_size,
@@ -33,6 +39,13 @@ def save(
         "held_out_rows": fitted.held_out,
         "test_size": options.test_size,
     }
+    if network is None:
+        hyperparameters |= {
+            "hidden": ",".join(map(str, plan.hidden)),
+            "parts_of_ranges": plan.parts,
+            "trees": plan.trees,
+            "dropout": plan.dropout,
+        }
     if not target.classes:
         hyperparameters["interval_level"] = LEVEL
     units = {"value": target.unit or "", "interval": target.unit or ""}
@@ -40,6 +53,7 @@ def save(
         fitted.module,
         _example(table.rows[fitted.parts.train]),
         path,
+        code=network.code if network else None,
         classes=target.classes or None,
         features=table.features,
         units=None if target.classes else units,
@@ -47,26 +61,32 @@ def save(
         hyperparameters=hyperparameters,
         metrics=metrics,
         table=_record(fitted, table),
+        overwrite=True,
     )
 
 
 def _record(fitted: Fitted, table: Table) -> TableRecord:
     notes = [note[:1000] for note in table.notes]
-    more = len(notes) - MOST_NOTES
+    more, parts = len(notes) - MOST_NOTES, fitted.parts
     if more > 0:
         notes[MOST_NOTES - 1 :] = [f"and {more + 1} more notes"]
+    used = table.rows[np.concatenate([parts.train, parts.validation])]
     return TableRecord(
         target=table.target.name,
         task=table.target.task,
         rows=len(table.rows),
-        train_rows=len(fitted.parts.train),
-        validation_rows=len(fitted.parts.validation),
-        test_rows=len(fitted.parts.test),
+        train_rows=len(parts.train),
+        validation_rows=len(parts.validation),
+        test_rows=len(parts.test),
         columns=[
             ColumnRecord(name=each.name[:1000], decision=each.decision[:1000])
             for each in table.decided
         ],
         notes=notes,
+        class_dtype=table.class_dtype,
+        histograms=histograms(used, table.features),
+        row_hashes=keep_hashes(used),
+        examples=example_rows(table, parts.train),
     )
 
 

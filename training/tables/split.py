@@ -19,17 +19,30 @@ class Parts:
 
 
 def split(
-    values: np.ndarray, classify: bool, test_size: float, validation_size: float, seed: int
+    values: np.ndarray,
+    classify: bool,
+    test_size: float,
+    validation_size: float,
+    seed: int,
+    groups: np.ndarray,
 ) -> Parts:
-    """Split by class, where each class has enough rows for it."""
-    rest, test = _two(np.arange(len(values)), values, classify, test_size, seed)
-    train, validation = _two(rest, values, classify, validation_size, seed)
+    """Split by class, where each class has enough rows for it; `groups` int64 (rows,) are not
+    divided, unless a part would have no row."""
+    rest, test = _two(np.arange(len(values)), values, classify, test_size, seed, groups)
+    train, validation = _two(rest, values, classify, validation_size, seed, groups)
     return Parts(train, validation, test)
 
 
 def _two(
-    places: np.ndarray, values: np.ndarray, classify: bool, share: float, seed: int
+    rows: np.ndarray,
+    values: np.ndarray,
+    classify: bool,
+    share: float,
+    seed: int,
+    groups: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
+    # The first row of each group is drawn, and the others follow it.
+    places = rows[np.unique(groups[rows], return_index=True)[1]]
     count = min(max(1, round(share * len(places))), MOST_HELD_OUT, len(places) - 1)
     labels = values[places]
     by_class = labels if classify else None
@@ -43,4 +56,7 @@ def _two(
         for label in np.setdiff1d(labels, values[kept]):
             moved = out[values[out] == label][:1]
             kept, out = np.append(kept, moved), np.setdiff1d(out, moved)
-    return np.sort(kept), np.sort(out)
+    if not len(out) and len(places) < len(rows):
+        return _two(rows, values, classify, share, seed, np.arange(len(values)))
+    is_out = np.isin(groups[rows], groups[out])
+    return rows[~is_out], rows[is_out]

@@ -1,29 +1,41 @@
 """A table ready for training, and how its columns came to be."""
 
+import re
+import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
 
-from stateserve.model import Feature
+from stateserve.errors import TableError
+from stateserve.model import Feature, split_unit
+from stateserve.tables import ClassDtype, Sheet, class_dtype, read_sheet
 from training.errors import DataError
 from training.tables.cells import read_cells
 from training.tables.columns import Choices, Decided, decide
-from training.tables.formats import read_sheet
+from training.tables.copies import group_copies
 from training.tables.target import Target, Task, read_target
+
+# Without --target, a column of such a name is proposed; else the last one.
+TARGETS = re.compile(r"y|target|class|label|outcome|response|species|category|price", re.I)
 
 
 @dataclass(frozen=True)
 class Table:
-    """`rows` float32 (rows, columns), NaN where a value is missing."""
+    """`rows` float32 (rows, columns), NaN where a value is missing; `lines` int64 (rows,) are the
+    rows in the file; the rows of a number in `groups` int64 (rows,) stay in one part of the rows;
+    `class_dtype` is the dtype of the target if it is of classes and no text."""
 
     source: str
     features: list[Feature]
     rows: np.ndarray
+    lines: np.ndarray
+    groups: np.ndarray
     target: Target
     decided: list[Decided]
     notes: list[str]
+    class_dtype: ClassDtype | None
 
 
 def read_table(
@@ -31,8 +43,8 @@ def read_table(
 ) -> Table:
     """Read a file and decide about each of its columns. Raises DataError."""
     choices = choices or Choices()
-    sheet = read_sheet(path)
-    header = list(sheet.frame.columns)
+    sheet = _sheet(path)
+    header = sheet.header
     for option, names in (
         ("--target", [target]),
         ("--drop", choices.drop),
@@ -41,17 +53,16 @@ def read_table(
     ):
         for name in names:
             _require_column(path, header, name, option)
-    if not len(sheet.frame):
+    if target in choices.drop:
+        raise DataError(f"{path}: --drop: {target!r} is the target")
+    if not len(sheet.rows):
         raise DataError(f"{path}: no rows below the header")
-    comma = sheet.separator == ";"
-    cells = [
-        read_cells(sheet.frame.iloc[:, place], decimal_comma=comma) for place in range(len(header))
-    ]
     place = header.index(target)
-    found = read_target(path, target, cells[place], sheet.rows, task)
+    cells = read_cells(sheet.columns[place], sheet.mark, codes=task != "values")
+    found = read_target(path, target, cells, sheet.rows, task)
     decided = [
-        decide(path, name, cells[index], sheet.rows, choices)
-        for index, name in enumerate(header)
+        decide(path, column.name, read_cells(column, sheet.mark), sheet.rows, choices)
+        for index, column in enumerate(sheet.columns)
         if index != place
     ]
     kept = [each.column for each in decided if each.column is not None]
@@ -60,10 +71,37 @@ def read_table(
         raise DataError(f"{path}: no column is left beside {target!r}: {reasons or 'it is alone'}")
     _require_names(path, [each.feature.name for each in kept])
     rows = np.stack([each.numbers for each in kept], axis=1)[found.rows]
-    notes = [*sheet.notes, *found.notes]
+    groups, copies = group_copies(rows, found.values)
+    notes = [*sheet.notes, *found.notes, *([copies] if copies else [])]
     notes += [f"column {each.name!r}: {note}" for each in decided for note in each.notes]
     features = [each.feature for each in kept]
-    return Table(path.name, features, rows, found, decided, notes)
+    lines = sheet.rows[found.rows]
+    # In a format with types, texts of digits are texts.
+    texts = sheet.separator is None and sheet.columns[place].kind == "text"
+    dtype = class_dtype(found.classes) if found.classes and not texts else None
+    return Table(path.name, features, rows, lines, groups, found, decided, notes, dtype)
+
+
+def missing_target(path: Path) -> DataError:
+    """Says which columns a file has, and which one may be the target. Raises DataError."""
+    names = [name for name in _sheet(path).header if name]
+    likely = [name for name in names if TARGETS.fullmatch(split_unit(name)[0])]
+    chosen = shlex.quote((likely or names or ["COLUMN"])[-1])
+    return DataError(
+        f"{path}: which column shall be predicted? Perhaps --target {chosen}; "
+        f"the columns are {_listed(names)}"
+    )
+
+
+def _sheet(path: Path) -> Sheet:
+    try:
+        return read_sheet(path)
+    except TableError as error:
+        raise DataError(str(error)) from None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if names[30:] else "")
 
 
 def _require_column(path: Path, header: list[str], name: str, option: str) -> None:
@@ -71,8 +109,11 @@ def _require_column(path: Path, header: list[str], name: str, option: str) -> No
         return
     near = get_close_matches(name, header, 1, 0.7)
     hint = f"; {near[0]!r} is near" if near else ""
-    listed = ", ".join(header[:30]) + (f" and {len(header) - 30} more" if header[30:] else "")
-    raise DataError(f"{path}: {option}: no column {name!r}{hint}; the columns are {listed}")
+    if sum(cell.replace(".", "").isdigit() for cell in header) > len(header) / 2:
+        hint += "; row 1 has numbers, but a header with the names of the columns is needed"
+    raise DataError(
+        f"{path}: {option}: no column {name!r}{hint}; the columns are {_listed(header)}"
+    )
 
 
 def _require_names(path: Path, names: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The target column: classes, or values."""
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,7 +11,8 @@ import pandas as pd
 from stateserve.model import split_unit
 from training.errors import DataError
 from training.tables.cells import Cells
-from training.tables.columns import class_order, require_finite
+from training.tables.columns import LONGEST_NAME, class_order, require_finite
+from training.tables.spellings import about_spellings
 
 Task = Literal["classes", "values"]
 # Whole numbers are classes if they are so few, each with so many rows in the mean.
@@ -41,9 +43,11 @@ def read_target(
     """Read the target of each row; rows without one are left out. Raises DataError."""
     rows = np.flatnonzero(~cells.missing)
     notes = []
-    if left := len(cells.texts) - len(rows):
+    if left := len(file_rows) - len(rows):
         first = file_rows[np.flatnonzero(cells.missing)[0]]
         notes.append(f"{left} rows without a target, such as row {first}, are left out")
+    if cells.other:
+        raise DataError(f"{path}: column {name!r}, the target, has no plain values: {cells.other}")
     if not len(rows):
         raise DataError(f"{path}: column {name!r}, the target, is empty")
     if (task or _guess(cells, rows)) == "values":
@@ -63,7 +67,7 @@ def _values(
     path: Path, name: str, cells: Cells, rows: np.ndarray, notes: list[str], file_rows: np.ndarray
 ) -> Target:
     if cells.numbers is None:
-        text = cells.texts.iloc[rows[0]]
+        text = cells.column.texts[rows[0]]
         where = f"{path}: column {name!r}, row {file_rows[rows[0]]}"
         raise DataError(f"{where}: {text!r} is no number; --task classes takes texts")
     numbers = cells.numbers[rows]
@@ -77,13 +81,17 @@ def _values(
 def _classes(
     path: Path, name: str, cells: Cells, rows: np.ndarray, notes: list[str], file_rows: np.ndarray
 ) -> Target:
-    texts = cells.texts.iloc[rows]
-    if cells.numbers is not None and not cells.is_boolean:
+    if cells.numbers is None or cells.is_boolean:
+        texts = cells.texts.iloc[rows]
+    else:
         # 1 and 1.0 are one class.
-        texts = pd.Series([f"{number:g}" for number in cells.numbers[rows]], dtype="str")
+        texts = pd.Series([_text(number) for number in cells.numbers[rows]], dtype="str")
     counts = texts.value_counts()
     if len(counts) == 1:
-        raise DataError(f"{path}: column {name!r} has only one class, {counts.index[0]!r}")
+        raise DataError(
+            f"{path}: column {name!r} has only one class, {counts.index[0]!r}; "
+            "a model needs rows of two"
+        )
     lonely = counts.index[counts < 2]
     if len(lonely) > len(counts) / 2 or len(counts) > MOST_CLASSES:
         raise DataError(
@@ -101,6 +109,7 @@ def _classes(
         texts, rows, counts = texts[~few], rows[~few], counts.drop(lonely)
     if len(counts) < 2:
         raise DataError(f"{path}: column {name!r} has only one class with more than one row")
+    notes += about_spellings({str(label): int(count) for label, count in counts.items()})
     share = counts.iloc[-1] / len(texts)
     if share < RARE / len(counts):
         notes.append(
@@ -108,7 +117,24 @@ def _classes(
             "--balance makes each class count the same in training"
         )
     classes = sorted(map(str, counts.index), key=class_order)
+    for label in classes:
+        if why := _refused(label):
+            raise DataError(f"{path}: column {name!r}: the class {label[:40]!r} {why}")
     places = {label: place for place, label in enumerate(classes)}
     labels = texts.map(places).to_numpy(dtype=np.int64)
     title, unit = split_unit(name)
     return Target(title, unit, "classes", labels, rows, classes, notes)
+
+
+def _refused(label: str) -> str | None:
+    """Why a model card takes no class of this name."""
+    if len(label) > LONGEST_NAME:
+        return f"has {len(label)} characters; at most {LONGEST_NAME} are taken"
+    # Control characters, separators of lines, halves of surrogate pairs.
+    shown = all(unicodedata.category(each) not in ("Cc", "Zl", "Zp", "Cs") for each in label)
+    return None if shown else "has a control character"
+
+
+def _text(number: float) -> str:
+    """Its shortest text: without a point, if it is whole."""
+    return str(np.format_float_positional(number, trim="-"))

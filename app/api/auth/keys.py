@@ -60,6 +60,10 @@ class Key:
             )
 
 
+# About 100,000 keys.
+MOST_BYTES = 2**24
+
+
 class Keys:
     """All keys by their SHA-256, so that the time of a lookup reveals nothing about a key.
 
@@ -143,10 +147,14 @@ def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, 
 def read_keys(path: Path) -> dict[str, Entry]:
     """Raises SettingsError, which names the key and the field."""
     try:
-        return _parse(tomllib.loads(path.read_text("utf-8")), str(path))
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise SettingsError(f"{path}: more than {MOST_BYTES >> 20} MiB; a file of keys is less")
+        return _parse(tomllib.loads(content.decode("utf-8")), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from None
 
 

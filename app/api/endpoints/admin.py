@@ -2,18 +2,47 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.body import read_body
 from app.api.dependencies import ServiceDep
 from app.api.endpoints.models import ModelListing, ModelName, versions_of
 from app.api.openapi.schemas import problems
+from app.errors import InvalidQuery
+from app.predict import Headers
+
+# Enough to see that there is a body.
+MOST_BYTES = 8 * 1024
+
+
+class VersionsQuery(BaseModel):
+    """Nothing else is taken: a version under another name would be taken for all versions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str | None = Field(None, description="absent: all versions")
+
+
+class VersionQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: str
+
+
+async def require_no_body(request: Request) -> None:
+    """Raise InvalidQuery for a body, which would have no effect."""
+    headers: Headers = dict(request.scope["headers"])
+    if (await read_body(request.receive, headers, MOST_BYTES)).strip() not in (b"", b"{}"):
+        raise InvalidQuery("a body; the version is given in the query: ?version=1")
+
 
 router = APIRouter(
     tags=["admin"],
-    responses=problems(404, 409, 422, 503),
+    dependencies=[Depends(require_no_body)],
+    responses=problems(404, 409, 413, 422, 503),
 )
-OptionalVersion = Annotated[str | None, Query(description="absent: all versions")]
 
 
 @router.post(
@@ -21,8 +50,10 @@ OptionalVersion = Annotated[str | None, Query(description="absent: all versions"
     summary="Load the versions of the policy, or one version",
     response_model=ModelListing,
 )
-async def load(service: ServiceDep, model: ModelName, version: OptionalVersion = None) -> Response:
-    await service.verbs.load(model, version)
+async def load(
+    service: ServiceDep, model: ModelName, query: Annotated[VersionsQuery, Query()]
+) -> Response:
+    await service.verbs.load(model, query.version)
     return versions_of(service, model)
 
 
@@ -32,9 +63,9 @@ async def load(service: ServiceDep, model: ModelName, version: OptionalVersion =
     response_model=ModelListing,
 )
 async def unload(
-    service: ServiceDep, model: ModelName, version: OptionalVersion = None
+    service: ServiceDep, model: ModelName, query: Annotated[VersionsQuery, Query()]
 ) -> Response:
-    await service.verbs.unload(model, version)
+    await service.verbs.unload(model, query.version)
     return versions_of(service, model)
 
 
@@ -44,7 +75,7 @@ async def unload(
     response_model=ModelListing,
 )
 async def set_default(
-    service: ServiceDep, model: ModelName, version: Annotated[str, Query()]
+    service: ServiceDep, model: ModelName, query: Annotated[VersionQuery, Query()]
 ) -> Response:
-    await service.verbs.set_default(model, version)
+    await service.verbs.set_default(model, query.version)
     return versions_of(service, model)

@@ -1,14 +1,16 @@
 """GET /state.pth and /state.safetensors, and the streaming of binary answers."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
+from torch import Tensor
 
 from app.api.dependencies import ModelDep
+from app.api.endpoints.entries import BranchQuery, selected
 from app.api.negotiation import unless_known
-from app.api.openapi.schemas import BINARY
+from app.api.openapi.schemas import BINARY, problems
 from app.predict import HEAD, JSON, NPY, SAFETENSORS
 from stateserve.checkpoint import Chunks, Stream, stream_pth, stream_safetensors
 from stateserve.model import AnyModel
@@ -27,23 +29,34 @@ PTH = "application/octet-stream"
 @router.get(
     "/state.pth",
     summary="Download the state_dict for torch.load",
-    responses={200: {"content": {PTH: BINARY}}, **NOT_MODIFIED},
+    responses={200: {"content": {PTH: BINARY}}} | NOT_MODIFIED | problems(404, 422),
     response_class=Response,
 )
-def download_pth(request: Request, model: ModelDep) -> Response:
-    stream = stream_pth(model.module.state_dict())
+def download_pth(
+    request: Request, model: ModelDep, query: Annotated[BranchQuery, Query()]
+) -> Response:
+    stream = stream_pth(_branch(model, query))
     return _download(request, model, stream, ".pth", PTH)
 
 
 @router.get(
     "/state.safetensors",
     summary="Download the state_dict as safetensors",
-    responses={200: {"content": {FORMATS["safetensors"]: BINARY}}, **NOT_MODIFIED},
+    responses={200: {"content": {FORMATS["safetensors"]: BINARY}}}
+    | NOT_MODIFIED
+    | problems(404, 422),
     response_class=Response,
 )
-def download_safetensors(request: Request, model: ModelDep) -> Response:
-    stream = stream_safetensors(model.module.state_dict())
+def download_safetensors(
+    request: Request, model: ModelDep, query: Annotated[BranchQuery, Query()]
+) -> Response:
+    stream = stream_safetensors(_branch(model, query))
     return _download(request, model, stream, ".safetensors", FORMATS["safetensors"])
+
+
+def _branch(model: AnyModel, query: BranchQuery) -> dict[str, Tensor]:
+    state = model.module.state_dict()
+    return {entry.name: state[entry.name] for entry in selected(model.outline, query.only)}
 
 
 def attachment(stream: Stream, media_type: str, filename: str) -> Response:

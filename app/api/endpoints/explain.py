@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from app.api.body import read_json
+from app.api.body import declared_type, found_type, read_body
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.endpoints.tensor_explain import (
     PNG,
@@ -17,11 +17,12 @@ from app.api.endpoints.tensor_explain import (
     TensorExplanationView,
     explain_instance,
 )
+from app.api.negotiation import compress
 from app.api.openapi.schemas import BINARY, problems, reference
 from app.api.service import Service
 from app.errors import InvalidInstances, InvalidQuery
 from app.explain import FOUND, NONE_FOUND, Counterfactual, Explanation, Neighbour, explain
-from app.predict import JSON, NPY, PARAMETER, Deadline
+from app.predict import JSON, NPY, PARAMETER, Deadline, Headers
 from app.predict.codecs import model_reference, most_bytes_of_one, parse_instances
 from stateserve.errors import Fault
 from stateserve.model import Card, Predictor, TensorModel
@@ -81,7 +82,8 @@ class ModelReference(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """`activations` by layer; `neighbours` by class, null if the card holds no training rows."""
+    """`activations` by layer; `neighbours` by class, in the card's order, null if the card holds
+    no training rows."""
 
     class_: str = Field(alias="class")
     index: int
@@ -99,6 +101,7 @@ class ExplanationView(BaseModel):
 
 @router.post(
     "/explain",
+    name="explain",
     summary="Explain the class of one instance",
     response_model=ExplanationView | TensorExplanationView,
     responses=problems(400, 406, 413, 415, 422, 501, 504)
@@ -119,16 +122,23 @@ async def explain_one(
 ) -> Response:
     if isinstance(endpoint.model, TensorModel):
         return await explain_instance(request, service, endpoint.model, query)
-    if query.model_fields_set:
-        names = ", ".join(sorted(query.model_fields_set))
-        raise InvalidQuery(f"{names}: the explanation of a tabular classifier has no choices")
-    return await _explain_flower(request, service, endpoint.predictor)
+    # A generated client sends the defaults, too.
+    if chosen := query.model_dump(exclude_defaults=True, exclude={"neighbours"}):
+        names = ", ".join(sorted(chosen))
+        reason = "the explanation of a tabular classifier has no choice but neighbours"
+        raise InvalidQuery(f"{names}: {reason}")
+    return await _explain_flower(request, service, endpoint.predictor, query.neighbours)
 
 
-async def _explain_flower(request: Request, service: Service, predictor: Predictor) -> JSONResponse:
-    deadline = Deadline.of(dict(request.scope["headers"]), service.settings.request_timeout_seconds)
+async def _explain_flower(
+    request: Request, service: Service, predictor: Predictor, neighbours: int | None
+) -> Response:
+    headers: Headers = dict(request.scope["headers"])
+    deadline = Deadline.of(headers, service.settings.request_timeout_seconds)
     most = min(most_bytes_of_one(predictor.card), service.settings.max_body_bytes)
-    body = await read_json(request, most, " where one flower is explained")
+    declared = declared_type(headers, [JSON])
+    body = await read_body(request.receive, headers, most, " where one flower is explained")
+    found_type(declared, body, headers, [JSON])
 
     module, forward = predictor.module, predictor.log_probabilities
 
@@ -143,12 +153,15 @@ async def _explain_flower(request: Request, service: Service, predictor: Predict
 
     # In a thread: attributions and the search take thousands of forward passes.
     found = await run_in_threadpool(answer)
-    return JSONResponse(_view(found, predictor.card) | {"model": model_reference(predictor)})
+    view = _view(found, predictor.card, neighbours) | {"model": model_reference(predictor)}
+    return compress(request, JSONResponse(view))
 
 
-def _view(found: Explanation, card: Card) -> dict[str, Any]:
+def _view(found: Explanation, card: Card, neighbours: int | None) -> dict[str, Any]:
+    """With the neighbours of so many most probable classes, or of all for None."""
     attributions, counterfactual = found.attributions, found.counterfactual
     probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
+    shown = np.argsort(-found.log_probabilities, kind="stable")[:neighbours]
     return {
         "class": card.classes[found.index],
         "index": found.index,
@@ -163,8 +176,8 @@ def _view(found: Explanation, card: Card) -> dict[str, Any]:
         "activations": {layer: values.tolist() for layer, values in found.activations.items()},
         "neighbours": found.neighbours
         and {
-            name: [_neighbour(card, neighbour) for neighbour in neighbours]
-            for name, neighbours in zip(card.classes, found.neighbours, strict=True)
+            card.classes[index]: [_neighbour(card, each) for each in found.neighbours[index]]
+            for index in sorted(shown.tolist())
         },
         "training_rows": found.training_rows
         and dict(zip(("searched", "total"), found.training_rows, strict=True)),

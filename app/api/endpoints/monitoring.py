@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.dependencies import ModelDep, ServiceDep
 from app.api.endpoints.explain import ModelReference
 from app.api.openapi.schemas import problems
-from app.monitor import Level
+from app.monitor import CategoryBins, Level
 from app.monitor.prediction_log import Judged, Summary, summarize
 from app.predict import PARAMETER, Deadline
 from app.predict.codecs import model_reference
@@ -41,10 +41,12 @@ class ClassCount(BaseModel):
 
 
 class FeatureDrift(BaseModel):
-    """Shares of the bins between `edges` in training and in the window, and their difference.
+    """Shares of the bins in training and in the window, and their difference.
 
-    psi is the population stability index, ks the Kolmogorov-Smirnov statistic over the bins,
-    p_value its p-value. Null if no row was logged.
+    The bins of a number are between `edges`; those of a category or a boolean are its `values`, the
+    most frequent of training rows, and perhaps "other values". psi is the population stability
+    index, ks the Kolmogorov-Smirnov statistic over the bins of a number, p_value that of its test,
+    or of the chi-square test. Null if no row was logged.
     """
 
     name: str
@@ -53,11 +55,14 @@ class FeatureDrift(BaseModel):
     ks: float | None = None
     p_value: float | None = None
     level: Level | None = None
-    edges: list[float]
+    edges: list[float] | None
+    values: list[str] | None
     training: list[float]
+    training_missing: float
     window: list[float] | None = Field(default=None, validation_alias="shares")
     below: float | None = None
     above: float | None = None
+    missing: float | None = None
 
 
 class DriftView(BaseModel):
@@ -167,13 +172,19 @@ def _drift(summary: Summary, model: AnyModel) -> DriftView | None:
         return None
     features = []
     for (feature, histogram), drift in zip(model.reference, summary.drift, strict=True):
-        total = sum(histogram.counts)
+        bins, counts, missing = None, histogram.counts, histogram.missing
+        if histogram.edges is None:
+            bins = CategoryBins.of(feature, histogram)
+            counts, missing = bins.trained.tolist(), bins.trained_missing
+        total = sum(counts) + missing
         features.append(
             FeatureDrift(
                 name=feature.name,
                 unit=feature.unit,
                 edges=histogram.edges,
-                training=[count / total for count in histogram.counts],
+                values=bins and bins.names,
+                training=[count / total for count in counts],
+                training_missing=missing / total,
                 **vars(drift) if drift else {},
             )
         )

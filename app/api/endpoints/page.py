@@ -1,19 +1,13 @@
-"""GET /: a page to try the model. Its assets are files in app/page."""
-
-import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+"""GET /: a page to try the model. Its assets are made from the files in app/page."""
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from app.api.assets import assets
 from app.api.dependencies import ServiceDep
-from app.api.negotiation import unless_known
+from app.api.negotiation import accepts_gzip, unless_known
 
 router = APIRouter(include_in_schema=False)
-FOLDER = Path(__file__).parents[2] / "page"
 
 # Scripts, styles and requests only of this origin, nothing inline, no text parsed as HTML, and
 # no embedding in a frame.
@@ -28,34 +22,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# Not from the module mimetypes, whose results depend on the machine.
-MEDIA_TYPES = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
-
-
-@dataclass(frozen=True)
-class Asset:
-    content: bytes
-    media_type: str
-    etag: str
-
-
-@cache
-def assets() -> dict[str, Asset]:
-    """Each asset by its path in the folder, read once: no request path reaches the disk."""
-    return dict(_read_assets())
-
-
-def _read_assets() -> Iterator[tuple[str, Asset]]:
-    for path in sorted(FOLDER.rglob("*")):
-        if media_type := MEDIA_TYPES.get(path.suffix):
-            content = path.read_bytes()
-            etag = hashlib.sha256(content).hexdigest()
-            yield path.relative_to(FOLDER).as_posix(), Asset(content, media_type, etag)
+FOREVER = "public, max-age=31536000, immutable"
 
 
 @router.get("/")
@@ -78,8 +45,15 @@ def _answer(request: Request, path: str) -> Response:
     asset = assets().get(path)
     if asset is None:
         raise HTTPException(404)
-    return unless_known(
-        request,
-        asset.etag,
-        lambda: Response(asset.content, headers=HEADERS, media_type=asset.media_type),
-    )
+    zipped = accepts_gzip(request)
+
+    def make() -> Response:
+        content = asset.compressed if zipped else asset.content
+        coding = {"Content-Encoding": "gzip"} if zipped else {}
+        return Response(content, headers=HEADERS | coding, media_type=asset.media_type)
+
+    response = unless_known(request, asset.etag + ("-gzip" if zipped else ""), make)
+    response.headers["Vary"] = "Accept-Encoding"
+    if asset.immutable:
+        response.headers["Cache-Control"] = FOREVER
+    return response

@@ -7,7 +7,7 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from app.api.body import PLAIN_JSON, media_type_of, read_body
+from app.api.body import PLAIN_JSON, UNDECLARED_TYPE, declared_type, found_type, read_body
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.openapi.schemas import PREDICTION_RESPONSES, problems
 from app.predict import (
@@ -66,11 +66,13 @@ async def predict(
     deadline = deadline or Deadline.of(headers, settings.request_timeout_seconds)
     source, target = PLAIN_JSON, JSON
     if ordinary_type(headers) != JSON:
-        source = media_type_of(headers, endpoint.media_types())
+        source = declared_type(headers, endpoint.media_types())
         accept = headers.get(b"accept", b"*/*")
         target = _answer_type(accept, source.essence, endpoint.answer_types())
     with service.large.hold() as held:
         body = await read_body(request.receive, headers, settings.max_body_bytes, held=held)
+    if source is UNDECLARED_TYPE:
+        source = found_type(source, body, headers, endpoint.media_types())
     call = _Call(body, source, target, options)
     return await endpoint.serve(call, headers.get(REQUEST_ID), deadline)
 
@@ -115,7 +117,10 @@ class _Call:
         return len(self.body)
 
     def read(self, model: ModelEndpoint[Rows, Predicted]) -> Instances[Rows]:
-        return model.reader(self.source.essence).decode(self.body, self.source.parameters)
+        parameters = self.source.parameters
+        if self.options.skip_bad_rows:
+            parameters = {**parameters, "skip_bad_rows": ""}
+        return model.reader(self.source.essence).decode(self.body, parameters)
 
     def write(
         self,

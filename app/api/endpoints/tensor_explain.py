@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.body import media_type_of, read_body
+from app.api.body import declared_type, found_type, read_body
 from app.api.service import Service
 from app.errors import InvalidInstances, InvalidQuery, NotProvided
 from app.explain import Question, TensorExplanation, draw_heatmap, explain_tensors
@@ -31,22 +31,32 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ExplainQuery(BaseModel):
-    """For a model with any module only."""
+    """`neighbours` is for a tabular classifier, all others for a model with any module."""
 
     model_config = ConfigDict(extra="forbid")
 
     target: str | None = Field(
         default=None,
-        description="class, by name or index, or place of an element of an output without classes;"
-        " absent: the highest",
+        description="class, by name or index; without classes, the place of an element in the flat"
+        " output, or its index on each axis, as in 1,3,0; absent: the highest",
     )
     output: str | None = Field(default=None, description="absent: the first with classes")
     input: str | None = Field(
         default=None, description="input whose attributions are sent as npy or as a picture"
     )
-    method: Literal["integrated_gradients", "saliency", "none"] = "integrated_gradients"
+    method: Literal["integrated_gradients", "saliency", "shapley", "none"] | None = Field(
+        default=None,
+        description="absent: shapley for a table with categories or missing values, and for one"
+        " that training wrote; integrated_gradients for any other model",
+    )
     activations: str | None = Field(
         default=None, description="a layer, by its name in GET /model, or * for every layer"
+    )
+    neighbours: int | None = Field(
+        default=None,
+        ge=0,
+        description="the number of most probable classes whose nearest training rows are sent;"
+        " absent: all",
     )
 
     def question(self) -> Question:
@@ -67,8 +77,9 @@ class ActivationView(BaseModel):
 class TensorExplanationView(BaseModel):
     """Attributions of the element `index` of the flat output, whose class is `class`.
 
-    Integrated gradients sum to `score` - `baseline_score` + `convergence_delta`; the baseline is
-    all zeros. `attributions` are by input, those of a table by the names of its columns; null if
+    Integrated gradients and Shapley values sum to `score` - `baseline_score` +
+    `convergence_delta`. The baseline is all zeros; for Shapley values, medians and no category.
+    `attributions` are by input, those of a table by the names of its columns; null if
     they are too many for JSON, and with `method=none`.
     """
 
@@ -89,14 +100,18 @@ async def explain_instance(
 ) -> Response:
     """Raises the errors of the body, InvalidQuery, NotProvided, ForwardFailed, or
     DeadlineExceeded between two passes."""
+    if query.neighbours is not None:
+        raise InvalidQuery("neighbours: only a tabular classifier has training rows in its card")
     headers = dict(request.scope["headers"])
     deadline = Deadline.of(headers, service.settings.request_timeout_seconds)
     endpoint = service.endpoint(model.name, model.version)
     if not isinstance(endpoint, TensorEndpoint):
         raise NotProvided(f"another version of {model.name} was loaded meanwhile; try again")
-    source = media_type_of(headers, endpoint.media_types())
+    accepted = endpoint.media_types()
+    declared = declared_type(headers, accepted)
     target = choose_media_type(headers.get(b"accept", b"*/*").decode("latin-1"), [JSON, NPY, PNG])
     body = await read_body(request.receive, headers, service.settings.max_body_bytes)
+    source = found_type(declared, body, headers, accepted)
 
     def answer() -> Response:
         instances = endpoint.reader(source.essence).decode(body, source.parameters)
@@ -113,9 +128,9 @@ async def explain_instance(
         if target == JSON:
             content = _encode(_view(found, query, model))
             return Response(content, media_type=JSON)
-        if found.gradients is None or chosen.name not in found.gradients.values:
+        if found.attributions is None or chosen.name not in found.attributions.values:
             raise InvalidQuery(f"{target} has attributions, and input {chosen.name!r} has none")
-        values = found.gradients.values[chosen.name]
+        values = found.attributions.values[chosen.name]
         if target == NPY:
             return Response(b"".join(stream_npy(values.astype(np.float32)).chunks), media_type=NPY)
         return Response(_draw(chosen, values, inputs[chosen.name][0]), media_type=PNG)
@@ -184,22 +199,22 @@ def _by_feature(given: Input, values: Any) -> Any:
 
 
 def _view(found: TensorExplanation, query: ExplainQuery, model: TensorModel) -> dict[str, Any]:
-    gradients = found.gradients
+    given = found.attributions
     values = None
-    if gradients and sum(each.size for each in gradients.values.values()) <= MOST_VALUES:
+    if given and sum(each.size for each in given.values.values()) <= MOST_VALUES:
         values = {
-            each.name: _by_feature(each, json_values(gradients.values[each.name]))
+            each.name: _by_feature(each, json_values(given.values[each.name]))
             for each in model.signature.inputs
-            if each.name in gradients.values
+            if each.name in given.values
         }
     scores = ("score", "baseline_score", "convergence_delta")
     return {
         "output": found.output.name,
         "index": found.index,
         "class": found.label,
-        "method": query.method,
+        "method": found.method,
         "attributions": values,
-        **{name: getattr(gradients, name, None) for name in scores},
+        **{name: getattr(given, name, None) for name in scores},
         "activations": found.activations,
         "model": model_reference(model),
     }

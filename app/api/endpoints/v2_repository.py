@@ -13,7 +13,7 @@ from app.api.openapi.v2_schemas import errors_of
 from app.api.service import Service
 from app.errors import InvalidInference
 from app.predict import JSON, Headers
-from app.predict.codecs import ModelConfig
+from app.predict.codecs import ModelConfig, require_none_of
 from app.registry import IndexEntry
 
 # Enough for these short bodies.
@@ -34,7 +34,7 @@ class IndexQuery(msgspec.Struct):
     ready: bool = False
 
 
-class LoadQuery(msgspec.Struct):
+class VerbQuery(msgspec.Struct, forbid_unknown_fields=True):
     """`parameters` may contain a configuration or files, which are not accepted here."""
 
     parameters: dict[str, str | int | bool] = {}
@@ -62,8 +62,7 @@ async def config(service: ServiceDep, endpoint: EndpointDep) -> ModelConfig:
     response_class=Response,
 )
 async def load(service: ServiceDep, model: ModelName, request: Request) -> Response:
-    if given := (await _read(request, service, LoadQuery)).parameters:
-        raise InvalidInference(f"parameters {', '.join(given)}: a model is loaded as its files are")
+    require_none_of((await _read(request, service, VerbQuery)).parameters, to_load=True)
     await service.verbs.load(model)
     return Response()
 
@@ -74,7 +73,7 @@ async def load(service: ServiceDep, model: ModelName, request: Request) -> Respo
     response_class=Response,
 )
 async def unload(service: ServiceDep, model: ModelName, request: Request) -> Response:
-    await _read(request, service, LoadQuery)
+    require_none_of((await _read(request, service, VerbQuery)).parameters, to_load=False)
     await service.verbs.unload(model)
     return Response()
 

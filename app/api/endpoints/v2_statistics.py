@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.service import Service
-from app.monitor import Statistics
+from app.monitor import ServerStatistics
 from app.predict import JSON
 
 router = APIRouter(tags=["open inference"])
@@ -14,7 +14,9 @@ router = APIRouter(tags=["open inference"])
 model_router = APIRouter(tags=["open inference"])
 
 
-@router.get("/v2/models/stats", summary="Statistics of every version", response_model=Statistics)
+@router.get(
+    "/v2/models/stats", summary="Statistics of every version", response_model=ServerStatistics
+)
 async def all_statistics(service: ServiceDep) -> Response:
     return await _answer(service)
 
@@ -22,7 +24,7 @@ async def all_statistics(service: ServiceDep) -> Response:
 @model_router.get(
     "/stats",
     summary="Statistics of one version of a model, or of all its versions",
-    response_model=Statistics,
+    response_model=ServerStatistics,
 )
 async def statistics(service: ServiceDep, endpoint: EndpointDep, request: Request) -> Response:
     return await _answer(service, endpoint.v2_model.name, request.path_params.get("version"))

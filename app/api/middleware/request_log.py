@@ -9,11 +9,11 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.auth.scopes import without_convertors
+from app.api.declared_path import declared_path
 from app.api.middleware.request_id import RequestIds
 from app.api.problems import served_path, unexpected_error
 from app.api.service import Service
-from app.monitor import CLIENT_CLOSED_REQUEST, UNMATCHED, Access, AccessLog
+from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import HEAD, PendingAnswer, RawHeader, current_answer
 
 logger = logging.getLogger("app.access")
@@ -35,12 +35,12 @@ class AccessMiddleware:
         self,
         app: FastAPI,
         service: Service,
-        log: AccessLog | None = None,
+        log: AccessLog,
     ) -> None:
         self._fastapi = app
         self.app = app.build_middleware_stack()
         self._service = service
-        self.log = log or AccessLog(service.metrics)
+        self.log = log
         self.request_ids = RequestIds()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +64,7 @@ class AccessMiddleware:
         try:
             status = await self._pass_on(pending, scope, receive, send)
         finally:
-            route, seconds = _declared_path(scope), time.perf_counter() - started
+            route, seconds = declared_path(scope), time.perf_counter() - started
             self.log.append(Access(pending.request_id, method, path, route, status, seconds))
 
     def _pending(self, scope: Scope) -> PendingAnswer:
@@ -120,13 +120,6 @@ class AccessMiddleware:
                 # The server closes the connection: a partial answer must not look complete.
                 raise
         return status
-
-
-def _declared_path(scope: Scope) -> str:
-    # A route lacks its router's prefix; FastAPI adds the whole path to the scope after a match.
-    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    path: str = getattr(matched, "path", UNMATCHED)
-    return without_convertors(path)
 
 
 def _left(scope: Scope) -> int:

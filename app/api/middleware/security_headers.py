@@ -16,7 +16,7 @@ class BrowserHeaders:
     """Sets HEADERS on answers to GET and HEAD, unless the endpoint has set them.
 
     A page can load or frame only these answers; a POST's answer needs no such headers.
-    `private` means that no shared cache may store an answer.
+    `private` means that no shared cache may store an answer, except files of the page.
     """
 
     def __init__(self, app: ASGIApp, *, private: bool) -> None:
@@ -29,7 +29,7 @@ class BrowserHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if self._private:
+                if self._private and "immutable" not in headers.get("Cache-Control", ""):
                     headers["Cache-Control"] = "private, no-cache"
             await send(message)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from typing import NamedTuple, Self
@@ -116,7 +116,21 @@ class Document:
             )
             # Relative to the document: a proxy may add a prefix to all paths.
             self._routes["servers"] = [{"url": "."}]
+            _drop_titles(self._routes["components"]["schemas"].values())
+            _drop_titles(self._routes["paths"].values())
         return self._routes
+
+
+def _drop_titles(nodes: Iterable[JsonValue], below: bool = False) -> None:
+    """Remove the titles of fields, which pydantic makes from their names; those of whole schemas
+    stay."""
+    for node in nodes:
+        if isinstance(node, dict):
+            if below and isinstance(node.get("title"), str):
+                del node["title"]
+            _drop_titles(node.values(), below=True)
+        elif isinstance(node, list):
+            _drop_titles(node, below=True)
 
 
 def title_of(model: AnyModel) -> str:

@@ -21,3 +21,10 @@ WARNINGS: Schema = {
         {"feature": {"type": "string"}, "value": {"type": "number"}, "detail": {"type": "string"}}
     ),
 }
+# Beside the answers to the rows of a text/csv body.
+TABLE: Schema = {
+    "type": "object",
+    "description": "What was read: `rows` of the file, `columns` by feature, `others` of no "
+    "feature, the `target` with its `truth`, the `score`, `notes`, and with skip_bad_rows how many "
+    "rows were `left_out`, and why the first of them are `bad`.",
+}

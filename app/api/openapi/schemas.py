@@ -6,7 +6,7 @@ from copy import deepcopy
 
 from pydantic import JsonValue
 
-from app.api.openapi.records import WARNINGS, Schema, record
+from app.api.openapi.records import TABLE, WARNINGS, Schema, record
 from app.api.openapi.tensor_schemas import tensor_content, tensor_example, tensor_schemas
 from app.api.problems import PROBLEM_TYPE
 from app.predict import JSON
@@ -37,8 +37,15 @@ BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
 # For a path with {model}, whose signature is not known.
 ANY_SCHEMAS: dict[str, Schema] = {
     "Problem": PROBLEM,
-    "AnyInstance": {"type": ["object", "array", "number", "boolean"]},
-    "AnyInstances": record({"instances": {"type": "array", "minItems": 1}}),
+    "AnyInstance": {
+        "anyOf": [
+            {"type": "object"},
+            {"type": "array", "items": {}},
+            {"type": "number"},
+            {"type": "boolean"},
+        ]
+    },
+    "AnyInstances": record({"instances": {"type": "array", "minItems": 1, "items": {}}}),
     "AnyPrediction": {"type": "object"},
     "AnyPredictions": {"type": "object"},
 }
@@ -149,7 +156,8 @@ def _schemas(card: Card, max_instances: int) -> dict[str, Schema]:
             {
                 "predictions": {"type": "array", "items": reference("Answer")},
                 "model": reference("Model"),
-            }
+            },
+            {"table": TABLE},
         ),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from app.api.openapi.records import WARNINGS, Schema, record
+from app.api.openapi.records import TABLE, WARNINGS, Schema, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
 from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output
@@ -53,7 +53,7 @@ def tensor_schemas(card: ModelCard, max_instances: int) -> dict[str, Schema]:
             "properties": answer["properties"] | about,
             "required": [*answer["required"], *about],
         },
-        "Predictions": record({"predictions": answers, **about}),
+        "Predictions": record({"predictions": answers, **about}, {"table": TABLE}),
     }
 
 
@@ -80,7 +80,7 @@ def tensor_example(card: ModelCard, example: JsonValue) -> JsonValue:
     None if there is no short one.
     """
     given: Mapping[str, JsonValue] = example if isinstance(example, dict) else {}
-    if not card.inputs[0].plain:
+    if len(card.inputs) == 1 and card.inputs[0].features:
         return dict(given)
     found: dict[str, JsonValue] = {}
     for each in card.inputs:

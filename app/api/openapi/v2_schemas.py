@@ -23,7 +23,11 @@ PARAMETERS: Schema = {
     "type": "object",
     "additionalProperties": {"type": ["string", "number", "boolean"]},
 }
-DATA: Schema = {"type": "array", "description": "in row order, flat or nested like the shape"}
+DATA: Schema = {
+    "type": "array",
+    "items": {},
+    "description": "in row order, flat or nested like the shape",
+}
 TENSOR: Schema = {
     "type": "object",
     "required": ["name", "shape", "datatype"],

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from stateserve.inspect import Spectrum
 
 BINS = 20
-# The values of a state of up to so many bytes are always read: they take a tenth of a second.
+# The values of a state of up to so many bytes and tensors are always read: they take a tenth of a
+# second, and a second.
 READ_AT_ONCE = 2**25
+TENSORS_AT_ONCE = 3000
 
 
 def inspect(
@@ -68,13 +70,15 @@ def inspect(
     chosen = None
     if found is not None:
         chosen = outline(found, only or [], fold=not every, depth=depth)
-        tensors = checkpoint.placed(
-            {entry.name: found.tensors[entry.name] for entry in chosen.entries}
-        )
-        chosen = _with_values(chosen, tensors, read=stats)
-        chosen = _with_histograms(chosen, tensors, histogram or [])
-        if spectrum:
-            chosen = replace(chosen, spectra=_spectra(tensors))
+        tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
+        with_values = stats or _are_small(tensors)
+        if with_values or histogram or spectrum:
+            tensors = checkpoint.placed(tensors)
+            if with_values:
+                chosen = _with_values(chosen, tensors)
+            chosen = _with_histograms(chosen, tensors, histogram or [])
+            if spectrum:
+                chosen = replace(chosen, spectra=_spectra(tensors))
         if chosen.values is not None:
             checkpoint.verify({tensor.storage for tensor in tensors.values()})
     view = FileView(
@@ -96,13 +100,15 @@ def inspect(
         checkpoint.state()
 
 
-def _with_values(
-    state: "ChosenState", tensors: "Mapping[str, LazyTensor]", *, read: bool
-) -> "ChosenState":
+def _are_small(tensors: "Mapping[str, LazyTensor]") -> bool:
+    # Tied tensors are read once for each name.
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    return size <= READ_AT_ONCE and len(tensors) <= TENSORS_AT_ONCE
+
+
+def _with_values(state: "ChosenState", tensors: "Mapping[str, LazyTensor]") -> "ChosenState":
     from stateserve.inspect import read_values
 
-    if not read and state.totals.bytes > READ_AT_ONCE:
-        return state
     with _progress("reading", tensors) as done:
         return replace(state, values=read_values(tensors, done))
 

@@ -11,6 +11,7 @@ from stateserve.inspect import EntryOutline, Spectrum, ValueReport
 
 MOST_OTHERS = 20
 MOST_METADATA = 200
+MOST_METADATA_LINES = 200
 
 
 def show(view: FileView, *, stats: bool) -> None:
@@ -41,8 +42,10 @@ def _head(view: FileView) -> Iterator[str]:
     yield f"{view.file}: {view.format}"
     for note in view.notes:
         yield f"  note: {note}"
-    for name, text in view.metadata.items():
-        yield f"  metadata: {name}: {text[:MOST_METADATA]}"
+    for name, text in list(view.metadata.items())[:MOST_METADATA_LINES]:
+        yield f"  metadata: {name[:MOST_METADATA]}: {text[:MOST_METADATA]}"
+    if (more := len(view.metadata) - MOST_METADATA_LINES) > 0:
+        yield f"  and {more} more entries of metadata: --json has all"
     for state in view.states:
         if state.key or len(view.states) > 1 or state.kind != "state":
             yield f"  {_state(state)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from app.monitor.prediction_log.engine import require_database as require_database
     from app.monitor.prediction_log.feedback import PREDICTION_ID as PREDICTION_ID
     from app.monitor.prediction_log.feedback import Feedback as Feedback
     from app.monitor.prediction_log.feedback import attach as attach
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
+        "engine": ("require_database",),
         "feedback": ("Feedback", "PREDICTION_ID", "attach", "logged_values", "parse_feedback"),
         "queue": ("PredictionLog",),
         "recorder": ("PredictionRecorder",),

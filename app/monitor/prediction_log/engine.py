@@ -1,6 +1,7 @@
 """Make SQLAlchemy's engine for the address of a SQLite or PostgreSQL database, with time limits."""
 
 import math
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -9,14 +10,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from app.errors import SettingsError
 from stateserve.errors import MissingExtra
+from stateserve.text import first_line
 
 # The longest wait for another process that writes, and for a connection.
 BUSY_SECONDS = 5.0
+LOG = "setting STATESERVE_PREDICTION_LOG"
 
 
 def make_engine(address: str, seconds: float) -> Engine:
@@ -31,6 +34,22 @@ def make_engine(address: str, seconds: float) -> Engine:
     return _postgresql(url, seconds)
 
 
+def require_database(address: str, seconds: float) -> None:
+    """Raise SettingsError, one line, unless the database of this address can be written now."""
+    engine = make_engine(address, seconds)
+    path = Path(engine.url.database or "")
+    if engine.name == "sqlite":
+        # A connection would create the file.
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise SettingsError(f"{LOG}: {path} cannot be written")
+        return
+    try:
+        engine.connect().close()
+    except (SQLAlchemyError, OSError) as error:
+        reason = first_line(getattr(error, "orig", None) or error)
+        raise SettingsError(f"{LOG}: no connection: {reason}") from None
+
+
 def _parse(address: str) -> URL:
     try:
         url = make_url(address)
@@ -43,8 +62,7 @@ def _parse(address: str) -> URL:
     if (not in_file and kind != "postgresql") or "@" in (url.host or ""):
         # The address may contain a password, so it is not shown.
         raise SettingsError(
-            "setting STATESERVE_PREDICTION_LOG: not sqlite:////FOLDER/FILE.db, "
-            "nor postgresql://USER:PASSWORD@HOST/NAME"
+            f"{LOG}: not sqlite:////FOLDER/FILE.db, nor postgresql://USER:PASSWORD@HOST/NAME"
         )
     return url
 

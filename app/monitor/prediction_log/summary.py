@@ -1,15 +1,16 @@
 """The report on one version over a period: class shares, drift and accuracy."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from app.monitor.category_drift import CategoryBins, measure_category_drift
 from app.monitor.drift import Drift, measure_drift
 from app.monitor.prediction_log.feedback import logged_values
-from stateserve.model import AnyModel, Predictor
+from stateserve.model import AnyModel, Feature, FeatureHistogram, Predictor
 
 if TYPE_CHECKING:
     # Not at run time: SQLAlchemy is an extra.
@@ -111,11 +112,17 @@ def _drift(
     rows = [[row[name] for name in names] for row in found if row]
     if not rows:
         return 0, [None] * len(names)
-    columns = np.array(rows, np.float32).T
+    columns = zip(*rows, strict=True)
     return len(rows), [
-        measure_drift(histogram, known) if len(known := column[~np.isnan(column)]) else None
-        for (_, histogram), column in zip(model.reference, columns, strict=True)
+        _drift_of(*each, column) for each, column in zip(model.reference, columns, strict=True)
     ]
+
+
+def _drift_of(feature: Feature, histogram: FeatureHistogram, logged: Sequence[Any]) -> Drift:
+    values = feature.numbers_of(logged).astype(np.float32)
+    if histogram.edges is None:
+        return measure_category_drift(CategoryBins.of(feature, histogram), values)
+    return measure_drift(histogram, values)
 
 
 def _table(row: Mapping[str, Any], names: set[str]) -> Mapping[str, Any] | None:

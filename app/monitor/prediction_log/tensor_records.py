@@ -9,10 +9,10 @@ import msgspec
 import numpy as np
 
 from app.monitor.prediction_log.records import Row, Share, identities, shortest
-from app.predict import TensorPrediction, log_probabilities
+from app.predict import TensorPrediction
 from stateserve.checkpoint import Array
 from stateserve.inspect import json_values
-from stateserve.model import Input, TensorModel, named_values
+from stateserve.model import Input, TensorModel, log_probabilities, named_values
 
 # The most numbers of a tensor that are stored; of others a hash and figures.
 MOST_NUMBERS = 64

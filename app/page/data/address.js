@@ -1,5 +1,6 @@
 /** The input and the chosen version in the page's address, so that a link contains them. */
 
+/** @import { Models } from "./answers.js" */
 /** @import { Choice, Input } from "./api.js" */
 /** @typedef {EventTarget & { toJSON(): Input }} Source */
 
@@ -8,24 +9,41 @@ const PAUSE_MILLISECONDS = 300;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let waiting;
 
-/** The input that the address gives. @returns {Input} */
+/** The input that the address gives, as texts. @returns {Input} */
 export function readInput() {
   const given = [...new URLSearchParams(location.search)].filter(([key]) => !["model", "version"].includes(key));
-  const numbers = given.map(([key, text]) => [readName(key), text.trim() ? Number(text) : NaN]);
-  return Object.fromEntries(numbers.filter(([, number]) => Number.isFinite(number)));
+  return Object.fromEntries(given.map(([key, text]) => [readName(key), text]));
 }
 
-/** The version that the address names, or null: the service's default. @returns {Choice | null} */
-export function readChoice() {
+/**
+ * The version that the address names, or null: the service's default. A model without a version is
+ * its default version, a version without a model that of the default model.
+ * @param {Models} models
+ * @returns {Choice | null}
+ */
+export function readChoice(models) {
   const given = new URLSearchParams(location.search);
-  const [model, version] = [given.get("model"), given.get("version")];
-  return model && version ? { model, version } : null;
+  const model = given.get("model") || models.default;
+  const version = given.get("version") || models.models.find(({ name }) => name === model)?.default_version;
+  return given.get("model") || given.get("version") ? { model, version: version ?? "1" } : null;
+}
+
+/** The tensor and the slice that the address names. @returns {{ tensor: string, slice: string }} */
+export function readTensor() {
+  const given = new URLSearchParams(location.hash.replace(/^#[^?]*\??/, ""));
+  return { tensor: given.get("tensor") ?? "", slice: given.get("slice") ?? "" };
+}
+
+/** The address of a tensor in the state browser. @param {string} tensor @param {string} slice */
+export function tensorAddress(tensor, slice) {
+  const query = new URLSearchParams({ tensor, ...(slice && { slice }) });
+  return `${location.pathname}${location.search}#state?${query}`;
 }
 
 /** @param {Source} instance @param {Choice | null} choice */
 export function writeAddress(instance, choice) {
   clearTimeout(waiting);
-  const input = Object.entries(instance.toJSON()).map(([name, value]) => [escapeName(name), String(value)]);
+  const input = Object.entries(instance.toJSON()).map(([name, value]) => [escapeName(name), String(value ?? "")]);
   const chosen = Object.entries(choice ?? {});
   const queries = [[...chosen, ...input], chosen].map((entries) => new URLSearchParams(entries).toString());
   const query = queries.find((text) => text.length <= LONGEST);

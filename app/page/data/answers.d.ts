@@ -6,12 +6,24 @@ export interface Feature {
   minimum: number | null;
   maximum: number | null;
   example: number | null;
+  /** Whether all numbers in training were whole. */
+  whole?: boolean;
+  /** "number" if absent. */
+  kind?: "number" | "boolean" | "category";
+  /** Of a category. */
+  values?: string[] | null;
+  /** Whether a text that is not one of `values` is accepted. */
+  other?: boolean;
+  missing?: boolean;
 }
 
-export interface TrainingRows {
-  rows: number[][];
-  /** The class index of each row. */
+/** GET /model/training_rows */
+export interface RowColumns {
+  /** The class of each row. */
   labels: number[];
+  /** For each feature, how well it separates the classes. */
+  separation: number[];
+  columns: Record<string, number[]>;
 }
 
 export interface Reliability {
@@ -29,8 +41,9 @@ export interface Calibration {
 }
 
 export interface Metrics {
-  test_accuracy: number;
-  seeds: { count: number; mean_test_accuracy: number } | null;
+  test_accuracy?: number;
+  test_r2?: number;
+  seeds?: { count: number; mean_test_accuracy: number } | null;
 }
 
 /** The model card. */
@@ -42,7 +55,14 @@ export interface Card {
   metrics: Metrics | null;
   calibration: Calibration | null;
   mahalanobis: object | null;
-  training_rows: TrainingRows | null;
+  /** The output that is shown, of a model with any module; a tabular classifier has no choice. */
+  output: Output | null;
+  /** The column that was learned, of a table. */
+  target: string | null;
+  /** The share of held-out rows that an interval contains. */
+  level: number | null;
+  /** Training rows of a table, with their classes or numbers. */
+  examples: { target: string | number; values: Record<string, number | string | boolean | null> }[];
 }
 
 /** One output of the signature; `classes` name its last axis. */
@@ -69,6 +89,9 @@ export interface Input {
   dtype: string;
   shape: number[];
   image: Image | null;
+  /** The columns of a table. */
+  features: Feature[] | null;
+  tokens: { vocabulary: number | null; pad: number | null } | null;
 }
 
 export interface Layer {
@@ -102,6 +125,8 @@ export interface Model {
   backend: string;
   /** A valid body of /predict; null if it would be large. */
   example: object | null;
+  /** How many the card holds; the service sends them by columns. */
+  training_rows: number;
 }
 
 /** GET /models */
@@ -131,17 +156,73 @@ export interface Statistics {
   non_finite: number;
 }
 
-export interface StateEntry extends Outline {
+/** An entry without values. */
+export interface Outlined extends Outline {
   kind: string;
   elements: number;
+}
+
+export interface Spectrum {
+  singular_values: number[];
+  rank: number;
+  effective_rank: number;
+  stable_rank: number;
+  above_random: number;
+}
+
+export interface Findings {
+  constant: number | null;
+  nan: { count: number } | null;
+  infinite: { count: number } | null;
+  dead_rows: { count: number; first: number[] } | null;
+  dead_columns: { count: number; first: number[] } | null;
+}
+
+export interface Initialisation {
+  layer: string;
+  law: string;
+  expected: number;
+  ratio: number | null;
+  state: string;
+}
+
+/** GET /state/{name} */
+export interface StateEntry extends Outlined {
+  tied_to: string | null;
   sha256: string;
   statistics: Statistics;
+  histogram: Histogram | null;
+  spectrum: Spectrum | null;
+  findings: Findings | null;
+  initialisation: Initialisation | null;
 }
 
 /** GET /state */
 export interface State {
-  totals: Totals;
-  entries: StateEntry[];
+  totals: Totals & { entries: number };
+  /** Of a large state the first. */
+  entries: Outlined[];
+}
+
+/** A module or, with a shape, a tensor. */
+export interface TreeNode {
+  name: string;
+  /** Below it. */
+  tensors: number;
+  elements: number;
+  dtypes: Record<string, number>;
+  kinds: Record<string, number>;
+  shape: number[] | null;
+  /** None: they are not sent. */
+  children: TreeNode[];
+}
+
+/** GET /state?tree=true&branch= */
+export interface StateBranch {
+  totals: Totals & { entries: number };
+  tree: TreeNode;
+  /** The path of the next page of children. */
+  next: string | null;
 }
 
 export interface Histogram {
@@ -207,6 +288,31 @@ export interface AnyPrediction extends Partial<Prediction> {
   predictions?: object[];
 }
 
+/** How well the answers fit the true classes or numbers. */
+export interface Score {
+  column: string;
+  rows: number;
+  accuracy: number | null;
+  right: number | null;
+  r2: number | null;
+  mae: number | null;
+  /** Why the score is no test of the model. */
+  note: string | null;
+}
+
+/** POST /predict of a table: what was read of it. */
+export interface Table {
+  /** The number of each row in the file, from 1. */
+  rows: number[];
+  columns: Record<string, (number | string | boolean | null)[]>;
+  others: Record<string, (string | null)[]>;
+  score: Score | null;
+  notes: string[];
+  /** Why the first of the rows that were left out cannot be read. */
+  bad: string[];
+  left_out: number;
+}
+
 /** POST /explain */
 export interface Explanation {
   class: string;
@@ -219,17 +325,41 @@ export interface Explanation {
   training_rows: { searched: number; total: number } | null;
 }
 
+/** What a layer returned; `values` are null for a large tensor. */
+export interface Activation {
+  layer: string;
+  shape: number[];
+  /** Absent for a tabular classifier. */
+  statistics?: Statistics;
+  values: unknown;
+}
+
+/** POST /explain of a model with any module. */
+export interface TensorExplanation {
+  class: string | null;
+  /** By input; those of a table by feature. */
+  attributions: Record<string, Record<string, number>> | null;
+  method: string;
+  score: number | null;
+  baseline_score: number | null;
+  activations: Activation[] | null;
+}
+
 export interface FeatureDrift {
   name: string;
   level: "none" | "moderate" | "major" | null;
   psi: number | null;
   ks: number | null;
   p_value: number | null;
-  edges: number[];
+  /** Of the bins of a number; a category has the names of its bins in `values`. */
+  edges: number[] | null;
+  values: string[] | null;
   training: number[];
+  training_missing: number;
   window: number[] | null;
   below: number | null;
   above: number | null;
+  missing: number | null;
 }
 
 export interface ClassCount {

@@ -2,31 +2,40 @@
 
 /**
  * @import {
- *   AnyPrediction, Comparison, Explanation, Histogram, Model, Models, Monitoring, Prediction, Service, State,
+ *   AnyPrediction, Comparison, Explanation, Model, Models, Monitoring, Prediction, RowColumns, Service, State, StateBranch,
+ *   StateEntry, Table, TensorExplanation,
  * } from "./answers.js"
  * @import { Tensor } from "./npy.js"
  */
-/** @typedef {Record<string, number>} Input  A number for each feature. */
+/** @typedef {Record<string, number | string | boolean | null>} Input  A value for each feature. */
 /** @typedef {{ model: string, version: string }} Choice */
-/** @typedef {{ calibrated?: true, out_of_distribution?: true }} Query  What else an answer shall show. */
+/** @typedef {{ calibrated?: true, out_of_distribution?: true, skip_bad_rows?: true, top?: number }} Query  What else an answer shall show. */
 
 import { credentials } from "./credentials.js";
 import { decodeNpy, encodeNpy } from "./npy.js";
+import { decodeSafetensors } from "./safetensors.js";
 
 const JSON_TYPE = "application/json";
 const NPY = "application/x-npy";
 const PNG = "image/png";
+const SAFETENSORS = "application/vnd.safetensors";
+/** Of a part of the tree of modules. */
+const MOST_NODES = 200;
 // The page is for experiments and repeats requests, so they are not for the prediction log.
 const TRIED = { "X-Prediction-Log": "off" };
 
 /** A refusal of the service: its RFC 9457 problem details. */
 export class Problem extends Error {
-  /** @param {number} status @param {{ detail: string }} details */
-  constructor(status, { detail }) {
+  /** @param {number} status @param {{ detail: string, errors?: { detail: string }[] }} details */
+  constructor(status, { detail, errors = [] }) {
     super(detail);
     this.status = status;
+    this.faults = errors.map((each) => each.detail);
   }
 }
+
+/** The service does not answer. */
+export class Unreachable extends Error {}
 
 export class Api {
   #root;
@@ -85,7 +94,22 @@ export class Api {
 
   /** @returns {Promise<Model>} */
   model() {
-    return this.#ask("model");
+    return this.#ask("model?training_rows=false");
+  }
+
+  /**
+   * The training rows: of some features, or of some rows; without both, all but the columns.
+   * @param {{ feature?: string[], row?: string[] }} of
+   * @returns {Promise<RowColumns>}
+   */
+  trainingRows({ feature = [], row = [] } = {}) {
+    const asked = [...feature.map((name) => ["feature", name]), ...row.map((place) => ["row", place])];
+    return this.#ask(`model/training_rows?${new URLSearchParams(asked.length ? asked : [["columns", "false"]])}`);
+  }
+
+  /** The example of a model of pictures. @returns {Promise<Blob>} */
+  examplePicture() {
+    return this.#ask("model/example", { headers: { Accept: PNG } }, (response) => response.blob());
   }
 
   /** @param {Input} instance @param {Query} query @returns {Promise<Prediction>} */
@@ -104,17 +128,19 @@ export class Api {
   }
 
   /**
-   * The answers to many instances, in order.
-   * @param {Input[]} instances
+   * The answers to the rows of a table, which the service reads.
+   * @param {Blob} file
    * @param {Query} query
-   * @returns {Promise<Prediction[]>}
+   * @returns {Promise<{ predictions: AnyPrediction[], table: Table }>}
    */
-  async predictMany(instances, query = {}) {
-    return (await this.#post(withQuery("predict", query), { instances }, TRIED)).predictions;
+  predictTable(file, query = {}) {
+    const headers = { "Content-Type": "text/csv", Accept: JSON_TYPE, ...TRIED };
+    const path = withQuery("predict", { ...query, skip_bad_rows: true });
+    return this.#ask(path, { method: "POST", headers, body: file });
   }
 
   /**
-   * Probabilities of shape [rows, classes].
+   * Probabilities of shape [rows, classes]; with `top`, [rows, top, 2] of index and probability.
    * @param {Float32Array} data  Rows of features in the card's order.
    * @param {number} features
    * @param {Query} query
@@ -126,9 +152,38 @@ export class Api {
     return this.#ask(withQuery("predict", query), { method: "POST", headers, body }, readNpy);
   }
 
-  /** @param {Input} instance @returns {Promise<Explanation>} */
-  explain(instance) {
-    return this.#post("explain", instance);
+  /**
+   * The outputs of any module for the rows of a table, by name; those of classes as above.
+   * @param {Float32Array} data
+   * @param {number} features
+   * @param {Query} query
+   * @returns {Promise<Record<string, Tensor>>}
+   */
+  outputs(data, features, query = {}) {
+    const body = encodeNpy(data, [data.length / features, features]);
+    const headers = { "Content-Type": NPY, Accept: SAFETENSORS, ...TRIED };
+    const read = async (/** @type {Response} */ response) => decodeSafetensors(await response.arrayBuffer());
+    return this.#ask(withQuery("predict", query), { method: "POST", headers, body }, read);
+  }
+
+  /**
+   * Why any module gives its answer.
+   * @param {string | Blob} body  As that of predictBody.
+   * @param {Record<string, string>} query
+   * @returns {Promise<TensorExplanation>}
+   */
+  explainBody(body, query) {
+    const headers = { "Content-Type": typeof body === "string" ? JSON_TYPE : body.type, Accept: JSON_TYPE };
+    return this.#ask(`explain?${new URLSearchParams(query)}`, { method: "POST", headers, body });
+  }
+
+  /**
+   * @param {Input} instance
+   * @param {number | null} neighbours  The most probable classes whose nearest training rows are sent; null: all.
+   * @returns {Promise<Explanation>}
+   */
+  explain(instance, neighbours) {
+    return this.#post(neighbours === null ? "explain" : `explain?neighbours=${neighbours}`, instance);
   }
 
   /** The attributions of a picture's pixels, over the picture. @param {Blob} picture @returns {Promise<ImageBitmap>} */
@@ -138,19 +193,51 @@ export class Api {
     return this.#ask("explain", { method: "POST", headers, body: picture }, read);
   }
 
-  /** Every entry of the state_dict, without values. @returns {Promise<State>} */
-  state() {
-    return this.#ask("state?values=false");
+  /** The first `limit` entries of the state_dict with names of a pattern, without values. @returns {Promise<State>} */
+  state(pattern = "*", limit = 2000) {
+    return this.#ask(`state?${new URLSearchParams({ statistics: "false", limit: String(limit), only: pattern })}`);
   }
 
-  /** @param {string} name @returns {Promise<Tensor>} */
-  tensor(name) {
-    return this.#ask(this.tensorPath(name, "npy"), { headers: { Accept: NPY } }, readNpy);
+  /**
+   * The children of a module of the state, and so many levels below them as have few nodes.
+   * @param {string} path  "" is the whole state.
+   * @param {number} offset  The number of children before the first.
+   * @returns {Promise<StateBranch>}
+   */
+  branch(path, offset = 0) {
+    const page = { limit: String(MOST_NODES), nodes: String(MOST_NODES), offset: String(offset) };
+    return this.#ask(`state?${new URLSearchParams({ tree: "true", fold: "false", branch: path, ...page })}`);
   }
 
-  /** @param {string} name @param {number} bins @returns {Promise<Histogram>} */
-  async histogram(name, bins) {
-    return (await this.#ask(`state/${encodeURIComponent(name)}?values=false&histogram=${bins}`)).histogram;
+  /** @param {string} name @param {string} slice  In NumPy's notation; "" is the whole. @returns {Promise<Tensor>} */
+  tensor(name, slice = "") {
+    const path = `${this.tensorPath(name, "npy")}${slice && `&slice=${encodeURIComponent(slice)}`}`;
+    return this.#ask(path, { headers: { Accept: NPY } }, readNpy);
+  }
+
+  /**
+   * A picture of a tensor: mean, least and largest value of each block, [3, rows, columns].
+   * @param {string} name
+   * @param {{ slice: string, rows: number, columns: number }} options
+   * @returns {Promise<{ blocks: Tensor, read: number }>}
+   */
+  blocks(name, { slice, rows, columns }) {
+    const query = new URLSearchParams({ blocks: `${rows}x${columns}`, ...(slice && { slice }) });
+    const read = async (/** @type {Response} */ response) => ({
+      blocks: await readNpy(response),
+      read: Number(response.headers.get("x-read-elements")),
+    });
+    return this.#ask(`state/${encodeURIComponent(name)}?${query}`, { headers: { Accept: NPY } }, read);
+  }
+
+  /**
+   * One entry with its statistics, and on request more.
+   * @param {string} name
+   * @param {Record<string, string>} query
+   * @returns {Promise<StateEntry>}
+   */
+  entry(name, query) {
+    return this.#ask(`state/${encodeURIComponent(name)}?${new URLSearchParams({ values: "false", ...query })}`);
   }
 
   /** The address of a tensor's download, relative to the base. @param {string} name @param {string} format */
@@ -189,7 +276,7 @@ export class Api {
       if (response.ok) return await read(response);
     } catch (error) {
       if (signal.aborted) return new Promise(() => {});
-      throw response ? error : new Error("The service does not answer.");
+      throw response ? error : new Unreachable("The service does not answer.");
     }
     // The refusal of a proxy is usually not JSON.
     const detail = `The service answered ${response.status}.`;

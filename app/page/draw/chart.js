@@ -1,6 +1,7 @@
 /** A chart as SVG: a frame with two axes, marks inside it, and its data as a table on demand. */
 
 import { element, svg } from "./element.js";
+import { cut } from "./number_text.js";
 import { table } from "./table.js";
 
 /** @typedef {[value: number, text: string]} Tick */
@@ -37,7 +38,13 @@ export function drawChart(root, { name, height, x, y }) {
     ground,
     ...x.ticks.flatMap(([value, text]) => tickAcross(across(value), frame, text, x.grid)),
     ...y.ticks.flatMap(([value, text]) => tickUp(up(value), frame, text, y.grid)),
-    x.label ? svg("text", { x: (left + frame.right) / 2, y: height - 6, "text-anchor": "middle" }, x.label) : "",
+    x.label
+      ? svg(
+          "text",
+          { x: (left + frame.right) / 2, y: height - 6, "text-anchor": "middle" },
+          cut(x.label, (frame.right - left) / CHARACTER),
+        )
+      : "",
     marks,
   );
   root.querySelector("svg.chart")?.remove();
@@ -56,8 +63,9 @@ export function offerTable(root, header, rows) {
   const details = known ?? element("details", { class: "data" }, element("summary", {}, "Data as a table"));
   const fill = () => {
     details.querySelector(".rows")?.remove();
+    const name = root.querySelector("svg.chart")?.getAttribute("aria-label");
     // A scrollable region must be reachable by keyboard.
-    const scrolls = { class: "rows", tabindex: 0, role: "region", "aria-label": "Data as a table" };
+    const scrolls = { class: "rows", tabindex: 0, role: "region", "aria-label": `Data: ${name}` };
     if (details.open) details.append(element("div", scrolls, table(header, rows(), 1)));
   };
   details.ontoggle = fill;

@@ -6,8 +6,20 @@ import { classVariable, instanceOf } from "./element.js";
 
 const ZERO = { light: [245, 244, 241], dark: [38, 42, 48] };
 
+/** @type {Map<string, Colour>} */
+const known = new Map();
+// Before the panels draw again.
+document.addEventListener("scheme", () => known.clear(), { capture: true });
+
 /** Any CSS colour, such as "var(--ink)". @param {string} colour @returns {Colour} */
 export function rgb(colour) {
+  const found = known.get(colour) ?? compute(colour);
+  known.set(colour, found);
+  return found;
+}
+
+/** @param {string} colour */
+function compute(colour) {
   // A custom property is text: the browser computes a colour only for an element.
   const probe = document.body.appendChild(document.createElement("span"));
   probe.style.color = colour;

@@ -8,41 +8,73 @@ import { exact, percent, short } from "./number_text.js";
 /** @import { FeatureDrift } from "../data/answers.js" */
 
 const LABEL_WIDTH = 48;
+const LONGEST_LABEL = 12;
 
 /**
  * Draw a feature's drift into `root`.
  *
- * All bins have the same width, unlike deciles; the outer two are outside the training range.
+ * All bins have the same width, unlike deciles; the outer two of a number are outside the training
+ * range. Missing values are a last bin, if there are any.
  * @param {Element} root
  * @param {FeatureDrift} drift
  */
-export function drawDrift(root, { name, edges, training, window: lately, below, above }) {
-  const before = [0, ...training, 0];
-  const now = lately ? [below ?? 0, ...lately, above ?? 0] : null;
-  const highest = Math.max(0.2, ...before, ...(now ?? []));
-  const every = Math.ceil((LABEL_WIDTH * edges.length) / root.clientWidth);
+export function drawDrift(root, drift) {
+  const bins = binsOf(drift);
+  const highest = Math.max(0.2, ...bins.map(({ trained, lately }) => Math.max(trained, lately ?? 0)));
   const chart = drawChart(root, {
-    name: `${name}: shares in training and lately, by deciles of the training rows`,
+    name: `${drift.name}: shares in training and lately, ${drift.edges ? "by deciles of the training rows" : "by value"}`,
     height: 150,
-    x: {
-      low: -0.5,
-      high: training.length + 1.5,
-      grid: true,
-      ticks: edges.map((edge, place) => [place + 0.5, place % every ? "" : short(edge, 3)]),
-    },
+    x: { low: -0.5, high: bins.length - 0.5, grid: true, ticks: labels(drift, bins, root.clientWidth) },
     y: { low: 0, high: highest, grid: true, ticks: ticks(0, highest, 4).map((y) => [y, `${short(y * 100)} %`]) },
   });
-  const bins = binNames(edges);
-  bins.forEach((bin, place) => {
-    bar(chart, place - 0.4, place, before[place], "trained", `${bin}: ${percent(before[place])} in training`);
-    if (now) bar(chart, place, place + 0.4, now[place], "lately", `${bin}: ${percent(now[place])} lately`);
+  bins.forEach(({ name, trained, lately }, place) => {
+    bar(chart, place - 0.4, place, trained, "trained", `${name}: ${percent(trained)} in training`);
+    if (lately !== null) bar(chart, place, place + 0.4, lately, "lately", `${name}: ${percent(lately)} lately`);
   });
-  const rows = () => bins.map((bin, place) => [bin, percent(before[place]), now ? percent(now[place]) : "none"]);
-  offerTable(root, ["Range", "In training", "Lately"], rows);
+  const rows = () =>
+    bins.map(({ name, trained, lately }) => [name, percent(trained), lately === null ? "none" : percent(lately)]);
+  offerTable(root, [drift.edges ? "Range" : "Value", "In training", "Lately"], rows);
 }
 
-/** @param {number[]} edges */
-function binNames(edges) {
-  const inner = edges.slice(1).map((edge, place) => `${exact(edges[place])} to ${exact(edge)}`);
-  return [`below ${exact(edges[0])}`, ...inner, `above ${exact(edges[edges.length - 1])}`];
+/** @typedef {{ name: string, trained: number, lately: number | null }} Bin  `lately` is null without requests. */
+
+/** @param {FeatureDrift} drift @returns {Bin[]} */
+function binsOf({ edges, values, training, training_missing, window: lately, below, above, missing }) {
+  const now = (/** @type {number | null} */ share) => (lately ? (share ?? 0) : null);
+  const names =
+    values ?? (edges ?? []).slice(1).map((edge, place) => `${exact(edges?.[place] ?? NaN)} to ${exact(edge)}`);
+  const bins = names.map((name, place) => ({ name, trained: training[place], lately: now(lately?.[place] ?? 0) }));
+  if (edges) {
+    bins.unshift({ name: `below ${exact(edges[0])}`, trained: 0, lately: now(below) });
+    bins.push({ name: `above ${exact(edges[edges.length - 1])}`, trained: 0, lately: now(above) });
+  }
+  if (training_missing || missing) bins.push({ name: "missing", trained: training_missing, lately: now(missing) });
+  return bins;
+}
+
+/**
+ * The edges between the bins of a number, or the names of the bins; some are left out if there is no room.
+ * @param {FeatureDrift} drift @param {Bin[]} bins @param {number} width
+ * @returns {[number, string][]}
+ */
+function labels({ edges }, bins, width) {
+  const shown = edges ? edges.length : bins.length;
+  const every = Math.ceil((LABEL_WIDTH * shown) / width);
+  const some = (/** @type {string} */ text, /** @type {number} */ place) => (place % every ? "" : text);
+  if (!edges) return bins.map(({ name }, place) => [place, some(cut(name, width / bins.length), place)]);
+  const rounded = edges.map((edge) => short(edge, 3));
+  const texts = new Set(rounded).size < new Set(edges).size ? edges.map((edge) => exact(edge)) : rounded;
+  const last = bins.length - 1;
+  const missing = last > edges.length;
+  // Room for the label of the last bin.
+  const free = missing ? last - (2 * LABEL_WIDTH * bins.length) / width : last;
+  /** @type {[number, string][]} */
+  const found = texts.map((text, place) => [place + 0.5, place + 0.5 < free ? some(text, place) : ""]);
+  return missing ? [...found, [last, bins[last].name]] : found;
+}
+
+/** @param {string} name @param {number} room  In pixels. */
+function cut(name, room) {
+  const most = Math.max(3, Math.min(LONGEST_LABEL, Math.floor(room / 7)));
+  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }

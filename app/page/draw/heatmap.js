@@ -32,7 +32,7 @@ export class Heatmap {
     this.#data = data;
     this.#choose = choose;
     this.largest = largestOf(data);
-    this.#columns = shape.length > 1 ? shape[shape.length - 1] : Math.min(WRAP, Math.max(1, data.length));
+    this.#columns = shape.length > 1 ? data.length / (shape[0] || 1) : Math.min(WRAP, Math.max(1, data.length));
     this.#lines = Math.ceil(data.length / this.#columns);
     const across = Math.max(3, Math.min(56, Math.floor(width / this.#columns)));
     this.#cell = { width: across, height: Math.min(28, across) };

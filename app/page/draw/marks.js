@@ -46,9 +46,13 @@ export function shade({ across, frame, ground }, from, to) {
   ground.append(svg("rect", { class: "range", x, y: frame.top, width: end - x, height: frame.bottom - frame.top }));
 }
 
-/** A line at x = `value`; nothing if it is outside the chart. @param {Chart} chart @param {number} value */
-export function mark({ across, frame, marks }, value) {
-  const x = across(value);
-  if (x < frame.left || x > frame.right) return;
-  marks.append(svg("line", { class: "mark", x1: x, x2: x, y1: frame.top, y2: frame.bottom }));
+/** A line that marks a value of x. Returns the function that moves it; without a place in the chart it is hidden. @param {Chart} chart */
+export function mark({ across, frame, marks }) {
+  const drawn = marks.appendChild(svg("line", { class: "mark", y1: frame.top, y2: frame.bottom }));
+  return (/** @type {number} */ value) => {
+    const x = across(value);
+    const inside = x >= frame.left && x <= frame.right;
+    drawn.style.display = inside ? "" : "none";
+    for (const end of inside ? ["x1", "x2"] : []) drawn.setAttribute(end, String(x));
+  };
 }

@@ -8,13 +8,13 @@ const LARGEST = 2 ** 128 - 2 ** 104;
 export function short(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return "not a number";
   return String(Number(Number(value).toPrecision(digits)))
-    .replace("-", "−")
+    .replaceAll("-", "−")
     .replace("Infinity", "∞");
 }
 
 /** All digits that distinguish the number, with a true minus sign. @param {number} value */
 export function exact(value) {
-  return String(value).replace("-", "−").replace("Infinity", "∞");
+  return String(value).replaceAll("-", "−").replace("Infinity", "∞");
 }
 
 /**
@@ -44,7 +44,31 @@ export function signed(value, digits = 3) {
  * @param {number} largest
  */
 export function fixed(value, largest) {
-  const decimals = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(largest))));
+  return withSign(value, decimalsFor(largest));
+}
+
+/**
+ * Two numbers and their difference, which is that of the two texts; with the decimals of `fixed`,
+ * but at most seven digits, those of float32.
+ * @param {number} value
+ * @param {number} from
+ * @param {number} largest
+ */
+export function subtraction(value, from, largest) {
+  const most = 6 - Math.floor(Math.log10(Math.max(Math.abs(value), Math.abs(from))));
+  const decimals = Math.max(0, Math.min(decimalsFor(largest), most));
+  const [whole, less] = [value, from].map((each) => Number(each.toFixed(decimals)));
+  const texts = [whole, less].map((each) => each.toFixed(decimals).replace("-", "−"));
+  return [...texts, withSign(whole - less, decimals)];
+}
+
+/** @param {number} largest */
+function decimalsFor(largest) {
+  return Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(largest))));
+}
+
+/** @param {number} value @param {number} decimals */
+function withSign(value, decimals) {
   const text = Math.abs(value).toFixed(decimals);
   if (Number(text) === 0) return text;
   return `${value < 0 ? "−" : "+"}${text}`;
@@ -55,4 +79,9 @@ export function percent(probability) {
   // "100.0 %" is only for exactly 1.
   const text = (probability * 100).toFixed(1);
   return `${text === "100.0" && probability < 1 ? "> 99.9" : text} %`;
+}
+
+/** The text, or its beginning if it has more than `most` characters. @param {string} text @param {number} most */
+export function cut(text, most) {
+  return text.length > most ? `${text.slice(0, Math.max(1, Math.floor(most) - 1))}…` : text;
 }

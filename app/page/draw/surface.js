@@ -2,22 +2,28 @@
 export class Surface {
   #canvas;
   #paint;
+  /** In CSS pixels; known without a layout in each drawing. */
+  #size = { width: 0, height: 0 };
 
   /**
-   * @param {HTMLCanvasElement} canvas
+   * @param {HTMLCanvasElement} canvas  Without padding and border.
    * @param {(context: CanvasRenderingContext2D, width: number, height: number) => void} paint  Draws
    *   in CSS pixels on an empty canvas.
    */
   constructor(canvas, paint) {
     this.#canvas = canvas;
     this.#paint = paint;
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.#size = contentRect;
+      this.draw();
+    }).observe(canvas);
   }
 
   draw() {
-    const { clientWidth: width, clientHeight: height } = this.#canvas;
+    const { width, height } = this.#size;
     if (!width || !height) return;
     const density = devicePixelRatio;
+    // Setting a size also clears the canvas.
     this.#canvas.width = Math.round(width * density);
     this.#canvas.height = Math.round(height * density);
     const context = this.#canvas.getContext("2d");

@@ -1,54 +1,89 @@
+import { codeOf, firstCode, jsonOf } from "../data/feature.js";
+
 /**
  * @import { Feature } from "../data/answers.js"
  * @import { Input } from "../data/api.js"
  */
 
-/** The input on the screen; each change dispatches "change". */
+/** The input on the screen; each change dispatches "change", a value that is taken away "lack". */
 export class Instance extends EventTarget {
   #values;
+  /** The places whose fields have no value. @type {Set<number>} */
+  #lacking = new Set();
 
   /** @param {Feature[]} features */
   constructor(features) {
     super();
     this.features = features;
-    this.#values = features.map(example);
+    this.#values = features.map(firstCode);
   }
 
-  /** Numbers in the card's order. @returns {readonly number[]} */
+  /** Numbers in the card's order, as the model gets them. @returns {readonly number[]} */
   get values() {
     return this.#values;
   }
 
+  /** The features without a value: there is no answer to this input. */
+  get lacking() {
+    return this.features.filter((_, place) => this.lacks(place)).map(({ name }) => name);
+  }
+
+  /** @param {number} place */
+  lacks(place) {
+    return this.#lacking.has(place);
+  }
+
+  /** Take the value at a place away. @param {number} place */
+  empty(place) {
+    this.#lacking.add(place);
+    this.dispatchEvent(new Event("lack"));
+  }
+
   /** The body of /predict. @returns {Input} */
   toJSON() {
-    return Object.fromEntries(this.features.map(({ name }, place) => [name, this.#values[place]]));
+    return this.bodyOf(this.#values);
+  }
+
+  /** The body for other numbers. @param {readonly number[]} values @returns {Input} */
+  bodyOf(values) {
+    return Object.fromEntries(this.features.map((feature, place) => [feature.name, jsonOf(feature, values[place])]));
   }
 
   /** Change the values at some places in one step. @param {Record<number, number>} places */
   change(places) {
-    this.replace(this.#values.map((value, place) => places[place] ?? value));
+    const lacking = [...this.#lacking].filter((place) => !(place in places));
+    this.#set(
+      this.#values.map((value, place) => places[place] ?? value),
+      lacking,
+    );
   }
 
   /** @param {readonly number[]} values  In the card's order. */
   replace(values) {
-    if (values.every((value, place) => value === this.#values[place])) return;
-    this.#values = [...values];
-    this.dispatchEvent(new Event("change"));
+    this.#set(values, []);
   }
 
-  /** Set values by name; without a value, the example. @param {Input} given */
+  /** @param {readonly number[]} values @param {number[]} lacking */
+  #set(values, lacking) {
+    const same = values.every((value, place) => Object.is(value, this.#values[place]));
+    if (same && lacking.length === this.#lacking.size) return;
+    this.#values = [...values];
+    this.#lacking = new Set(lacking);
+    this.dispatchEvent(new Event("change"));
+    if (lacking.length) this.dispatchEvent(new Event("lack"));
+  }
+
+  /** Set values by name; a feature without a value that it can have gets its example. @param {Input} given */
   take(given) {
     this.replace(
-      this.features.map((feature) => (Object.hasOwn(given, feature.name) ? given[feature.name] : example(feature))),
+      this.features.map((feature) => {
+        const known = Object.hasOwn(given, feature.name) ? codeOf(feature, given[feature.name]) : undefined;
+        return known ?? firstCode(feature);
+      }),
     );
   }
 
   reset() {
-    this.replace(this.features.map(example));
+    this.replace(this.features.map(firstCode));
   }
-}
-
-/** 0 if the card has no example. @param {Feature} feature */
-function example(feature) {
-  return feature.example ?? 0;
 }

@@ -1,8 +1,12 @@
 /** Two features of the card as a plane, and the rows that tile it. */
 
+import { isNumber } from "../data/feature.js";
 import { sliderRange } from "./scale.js";
 
-/** @import { Card } from "../data/answers.js" */
+/**
+ * @import { Card } from "../data/answers.js"
+ * @import { TrainingRows } from "./training_rows.js"
+ */
 /** @typedef {ReturnType<typeof axis>} Axis */
 /** @typedef {{ across: Axis, up: Axis }} Plane */
 
@@ -13,21 +17,29 @@ export function axis(card, place) {
   return { place, name, unit, title, minimum, maximum, ...sliderRange(card.features[place]) };
 }
 
-/** The places of the two features that separate the classes of the training rows best. @param {Card} card */
-export function separatingFeatures({ features, classes, training_rows: kept }) {
-  const places = features.map((_, place) => place);
-  if (!kept) return places.slice(0, 2);
-  const ratios = places.map((place) => {
-    const groups = classes.map((_, label) => kept.rows.filter((_, row) => kept.labels[row] === label));
-    const columns = groups.map((rows) => rows.map((row) => row[place])).filter((column) => column.length);
-    const within = columns.reduce((sum, column) => sum + column.length * variance(column), 0);
-    const all = columns.flat();
-    return within ? (all.length * variance(all)) / within : 1;
-  });
-  return places
-    .sort((a, b) => ratios[b] - ratios[a])
+/** The places of the features that are numbers. @param {Card} card */
+export function numberPlaces({ features }) {
+  return features.flatMap((feature, place) => (isNumber(feature) ? [place] : []));
+}
+
+/**
+ * The places of the two numbers that separate the classes of the training rows best; the first two
+ * if there are no rows.
+ * @param {Card} card
+ * @param {TrainingRows | null} rows
+ */
+export function separatingFeatures(card, rows) {
+  return numberPlaces(card)
+    .sort((a, b) => (rows ? rows.separation[b] - rows.separation[a] : 0))
     .slice(0, 2)
     .sort((a, b) => a - b);
+}
+
+/** The places of the two numbers that matter most for an answer. @param {Card} card @param {number[]} contributions */
+export function matteringFeatures(card, contributions) {
+  return numberPlaces(card)
+    .sort((a, b) => Math.abs(contributions[b]) - Math.abs(contributions[a]))
+    .slice(0, 2);
 }
 
 /**
@@ -46,10 +58,4 @@ export function tile(values, { across, up }, side) {
     rows[start + across.place] = across.low + (((cell % side) + 0.5) / side) * (across.high - across.low);
   }
   return rows;
-}
-
-/** @param {number[]} column */
-function variance(column) {
-  const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
-  return column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / column.length;
 }

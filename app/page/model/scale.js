@@ -1,7 +1,7 @@
 /** Scales: round steps, slider ranges that end on them, ticks. */
 
 /** The largest power of ten that divides `span` into at least `parts`. @param {number} span @param {number} parts */
-export function roundStep(span, parts = 20) {
+function roundStep(span, parts = 20) {
   return 10 ** Math.floor(Math.log10(span / parts));
 }
 
@@ -18,16 +18,21 @@ export function onStep(value, step, round = Math.round) {
 }
 
 /**
- * The range of a slider: the training range and a fifth more on each side, or -10 to 10 if it is
- * unknown.
- * @param {{ minimum: number | null, maximum: number | null }} feature
+ * The range of a slider: the training range and a fifth more on each side. If it is unknown, -10 to
+ * 10, or twice the example on both sides of 0. Whole numbers have whole steps.
+ * @param {{ minimum: number | null, maximum: number | null, example?: number | null, whole?: boolean }} feature
  */
-export function sliderRange({ minimum, maximum }) {
-  if (minimum === null || maximum === null) return { low: -10, high: 10, step: 0.1 };
+export function sliderRange({ minimum, maximum, example, whole = false }) {
+  if (minimum === null || maximum === null) {
+    const end = Math.max(10, 2 * Math.abs(example ?? 0));
+    const step = roundStep(2 * end, 200);
+    return { low: onStep(-end, step, Math.floor), high: onStep(end, step, Math.ceil), step };
+  }
   const span = maximum - minimum || Math.abs(minimum) || 1;
-  const low = minimum - span / 5;
-  const high = maximum + span / 5;
-  const step = roundStep(high - low);
+  const room = whole && maximum > minimum ? Math.floor(span / 5) : span / 5;
+  const low = minimum - room;
+  const high = maximum + room;
+  const step = Math.max(roundStep(high - low), whole ? 1 : 0);
   return {
     // A feature without negative values in training, such as a length, gets none.
     low: onStep(minimum >= 0 ? Math.max(0, low) : low, step, Math.floor),

@@ -1,46 +1,50 @@
 /** The units and edges of a network that are drawn; of a large one, those with the largest weights. */
 
-/**
- * @import { Card } from "../data/answers.js"
- * @import { Tensor } from "../data/npy.js"
- */
+/** @import { Tensor } from "../data/npy.js" */
+/** @typedef {{ from: number, to: number, weight: Tensor }} Bundle  The weights between two columns of units, [to, from]. */
+/** @typedef {{ bundle: number, source: number, from: [number, number], to: [number, number], weight: number }} Edge  `from` and `to` are column and row in the drawing. */
 
 const MOST_UNITS = 24;
 const MOST_EDGES = 600;
 
 export class Wiring {
-  /** @param {Card} card @param {Tensor} hidden  Weights of shape [out, in]. @param {Tensor} output  As `hidden`. */
-  constructor(card, hidden, output) {
-    const [units, inputs] = hidden.shape;
-    const [outputs] = output.shape;
-    const weights = [hidden, output];
-    this.names = card.features.map((feature) => feature.name);
-    this.layers = [
-      heaviest(inputs, (input) => total(units, (unit) => hidden.data[unit * inputs + input])),
-      heaviest(units, (unit) => total(outputs, (row) => output.data[row * units + unit])),
-      heaviest(outputs, (row) => total(units, (unit) => output.data[row * units + unit])),
-    ];
-    const all = weights.flatMap(({ shape, data }, layer) =>
-      this.layers[layer].flatMap((source, from) =>
-        this.layers[layer + 1].map((target, to) => ({
-          layer,
+  /** @param {number[]} widths  Of the columns. @param {Bundle[]} bundles */
+  constructor(widths, bundles) {
+    this.columns = widths.map((width, column) => heaviest(width, (unit) => weigh(bundles, column, unit)));
+    const all = bundles.flatMap(({ from, to, weight: { shape, data } }, bundle) =>
+      this.columns[from].flatMap((source, place) =>
+        this.columns[to].map((target, row) => ({
+          bundle,
           source,
-          from,
-          to,
+          from: /** @type {[number, number]} */ ([from, place]),
+          to: /** @type {[number, number]} */ ([to, row]),
           weight: data[target * shape[1] + source],
         })),
       ),
     );
+    /** @type {Edge[]} */
     this.edges = all
       .sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight))
       .slice(0, MOST_EDGES)
       .reverse();
-    const left = inputs + units + outputs - this.layers.flat().length;
+    const left = widths.reduce((sum, width) => sum + width, 0) - this.columns.flat().length;
     const cut = [left && `${left} units`, all.length > MOST_EDGES && `${all.length - MOST_EDGES} edges`].filter(
       Boolean,
     );
     this.note = cut.length ? `Left out as they weigh least: ${cut.join(" and ")}.` : "";
   }
+}
+
+/** The sum of the sizes of a unit's weights: those to the next column, of the last column those from before. @param {Bundle[]} bundles @param {number} column @param {number} unit */
+function weigh(bundles, column, unit) {
+  const after = bundles.filter(({ from }) => from === column);
+  const sums = (after.length ? after : bundles.filter(({ to }) => to === column)).map(({ weight: { shape, data } }) => {
+    const [outputs, inputs] = shape;
+    return after.length
+      ? total(outputs, (row) => data[row * inputs + unit])
+      : total(inputs, (place) => data[unit * inputs + place]);
+  });
+  return sums.reduce((sum, each) => sum + each, 0);
 }
 
 /**

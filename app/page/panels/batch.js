@@ -1,44 +1,48 @@
-/** Many rows at once: a CSV file in, a table of results out. */
+/** Many rows at once: a CSV file, or cells of a spreadsheet, in; a table of results out. */
 
-import { formatCsv, parseCsv } from "../data/csv.js";
-import { readTable } from "../data/dataset.js";
-import { element, part, partOf, swatch } from "../draw/element.js";
-import { percent } from "../draw/number_text.js";
-import { table } from "../draw/table.js";
+import { Problem } from "../data/api.js";
+import { element, part, partOf } from "../draw/element.js";
+import { leading } from "../model/card.js";
+import { count, ResultsView } from "./results.js";
 
 /**
- * @import { Card, Prediction } from "../data/answers.js"
- * @import { Api, Input } from "../data/api.js"
- * @import { Dataset, Labels } from "../data/dataset.js"
+ * @import { Card, Output } from "../data/answers.js"
+ * @import { Api } from "../data/api.js"
  * @import { Instance } from "../model/instance.js"
  * @import { Details } from "./details.js"
- * @import { Row } from "../data/csv.js"
  */
 
-const ROWS_AT_A_TIME = 5000;
-const ROWS_SHOWN = 100;
+const NAMES_SHOWN = 12;
+const NOTES_SHOWN = 12;
 
 export class Batch {
   #chooser = partOf(HTMLInputElement, "batch-file");
   #card;
-  #instance;
   #details;
   #api;
+  #results;
   /** @type {object | null} */
   #opened = null;
   /** @type {File | null} */
   file = null;
 
-  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api */
-  constructor(card, instance, details, api) {
+  /** @param {Card} card @param {Output[]} outputs @param {Instance} instance @param {Details} details @param {Api} api */
+  constructor(card, outputs, instance, details, api) {
     this.#card = card;
-    this.#instance = instance;
     this.#details = details;
     this.#api = api;
-    const names = card.features.map((feature) => feature.name).join(", ");
+    this.#results = new ResultsView(card, outputs, instance);
+    const names = card.features.map((feature) => feature.name);
+    const rest = names.length - NAMES_SHOWN;
+    const shown = `${names.slice(0, NAMES_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
     part("batch-columns").textContent =
-      `With a header and a column for each feature: ${names}. Other columns are kept; if one holds the classes, the accuracy is shown.`;
+      `With a header and a column for each feature: ${shown}. Other columns are kept; if the target is one of them, the answers are scored.`;
     this.#chooser.addEventListener("change", () => this.open(this.#chooser.files?.[0] ?? null));
+    this.#takeDropped();
+    details.addEventListener("change", () => this.open(this.file));
+  }
+
+  #takeDropped() {
     const drop = part("drop");
     const over = (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -46,7 +50,12 @@ export class Batch {
     };
     for (const type of ["dragover", "dragleave", "drop"]) drop.addEventListener(type, over);
     drop.addEventListener("drop", (event) => this.open(event.dataTransfer?.files[0] ?? null));
-    details.addEventListener("change", () => this.open(this.file));
+    drop.addEventListener("paste", (event) => {
+      const [file] = event.clipboardData?.files ?? [];
+      const text = event.clipboardData?.getData("text/plain") ?? "";
+      event.preventDefault();
+      if (file || text) this.open(file ?? new File([text], "pasted cells.csv", { type: "text/csv" }));
+    });
   }
 
   /** Predict each row of a file. @param {File | null} file */
@@ -56,31 +65,26 @@ export class Batch {
     this.#opened = opened;
     this.file = file;
     part("batch-results").hidden = true;
-    this.#say(`Reading ${file.name} …`);
+    for (const id of ["batch-bad", "batch-notes"]) part(id).replaceChildren();
+    this.#say(`Predicting the rows of ${file.name} …`);
     try {
-      const read = readTable(parseCsv(await file.text()), this.#card);
-      const answers = await this.#ask(read.instances, file.name, () => this.#opened === opened);
+      const { predictions, table } = await this.#api.predictTable(file, this.#details.query);
       if (this.#opened !== opened) return;
-      this.#say(`${file.name}: ${count(answers.length, "row")}`);
-      this.#show(read, answers);
+      const left = table.left_out ? `, and ${count(table.left_out, "row")} left out` : "";
+      this.#say(`${file.name}: ${count(predictions.length, "row")}${left}`);
+      list("batch-bad", table.bad, table.left_out - table.bad.length, "row");
+      list("batch-notes", table.notes.slice(0, NOTES_SHOWN), table.notes.length - NOTES_SHOWN, "note");
+      const answers = predictions.map((each) => leading(this.#card, each));
+      this.#results.show(table, answers, file.name);
     } catch (error) {
-      if (this.#opened === opened) this.#say(`${file.name}: ${/** @type {Error} */ (error).message}`, true);
+      if (this.#opened !== opened) return;
+      const message = /** @type {Error} */ (error).message.replace(/^the body: /, "");
+      this.#say(`${file.name}: ${message}`, true);
+      const faults = error instanceof Problem ? error.faults : [];
+      if (faults.length > 1) list("batch-bad", faults, 0, "row");
     }
     // So that the same file can be chosen again after a correction.
     this.#chooser.value = "";
-  }
-
-  /** @param {Input[]} instances @param {string} name @param {() => boolean} wanted */
-  async #ask(instances, name, wanted) {
-    const { query } = this.#details;
-    /** @type {Prediction[]} */
-    const answers = [];
-    while (answers.length < instances.length && wanted()) {
-      const rows = instances.slice(answers.length, answers.length + ROWS_AT_A_TIME);
-      answers.push(...(await this.#api.predictMany(rows, query)));
-      if (wanted()) this.#say(`${name}: ${answers.length} of ${instances.length} rows`);
-    }
-    return answers;
   }
 
   /** @param {string} text */
@@ -88,77 +92,10 @@ export class Batch {
     part("batch-status").textContent = text;
     part("batch-status").classList.toggle("refused", refused);
   }
-
-  /** @param {Dataset} dataset @param {Prediction[]} answers */
-  #show({ header, rows, instances, labels }, answers) {
-    const { classes } = this.#card;
-    const counts = classes.map((name) => answers.filter((answer) => answer.class === name).length);
-    const far = answers.filter((answer) => answer.novelty?.out_of_distribution).length;
-    const warned = answers.filter((answer) => answer.warnings.length).length;
-    part("batch-counts").replaceChildren(
-      ...classes.map((name, index) => element("li", {}, swatch(index), `${name} ${counts[index]}`)),
-      element("li", {}, `outside the training range ${warned}`),
-      ...(far ? [element("li", {}, `out of distribution ${far}`)] : []),
-    );
-    part("batch-accuracy").textContent = labels ? accuracy(labels, answers) : "";
-    this.#offer(header, rows, answers);
-    const shown = answers
-      .slice(0, ROWS_SHOWN)
-      .map((answer, index) => [
-        this.#loader(rows[index].row, instances[index]),
-        element("span", {}, swatch(answer.index), ` ${answer.class}`),
-        percent(answer.probabilities[answer.class]),
-        ...rows[index].cells,
-        answer.warnings.map((warning) => warning.feature).join(", "),
-      ]);
-    const found = table(["Row", "Class", "Probability", ...header, "Outside"], shown, 2);
-    const rest = answers.length - shown.length;
-    const note = rest > 0 ? [element("p", { class: "note" }, `${count(rest, "more row")}; the download has all.`)] : [];
-    part("batch-table").replaceChildren(found, ...note);
-    part("batch-results").hidden = false;
-  }
-
-  /** A button that sets the sliders to a row. @param {number} row @param {Input} instance */
-  #loader(row, instance) {
-    const button = element("button", { type: "button", title: "Put this row on the sliders" }, String(row));
-    button.addEventListener("click", () =>
-      this.#instance.replace(this.#card.features.map(({ name }) => instance[name])),
-    );
-    return button;
-  }
-
-  /** @param {string[]} header @param {Row[]} rows @param {Prediction[]} answers */
-  #offer(header, rows, answers) {
-    const { classes } = this.#card;
-    const novel = answers[0].novelty !== undefined;
-    // A column "class" of the file keeps its name.
-    const added = [
-      header.includes("class") ? "predicted class" : "class",
-      ...classes.map((name) => `probability of ${name}`),
-      ...(novel ? ["distance", "out of distribution"] : []),
-      "warnings",
-    ];
-    const lines = answers.map((answer, index) => [
-      ...rows[index].cells,
-      answer.class,
-      ...classes.map((name) => answer.probabilities[name]),
-      ...(answer.novelty ? [answer.novelty.distance, answer.novelty.out_of_distribution] : []),
-      answer.warnings.map(({ feature, detail }) => `${feature}: ${detail}`).join("; "),
-    ]);
-    const link = partOf(HTMLAnchorElement, "batch-download");
-    URL.revokeObjectURL(link.href);
-    link.href = URL.createObjectURL(new Blob([formatCsv([[...header, ...added], ...lines])], { type: "text/csv" }));
-    link.download = (this.file?.name ?? "").replace(/(\.csv)?$/i, "-predicted.csv");
-  }
 }
 
-/** @param {Labels} labels @param {Prediction[]} answers */
-function accuracy({ column, values }, answers) {
-  const right = answers.filter((answer, index) => answer.class === values[index]).length;
-  return `Accuracy ${percent(right / values.length)}: ${right} of ${count(values.length, "row")} have the class that the column ${column} says.`;
-}
-
-/** @param {number} number @param {string} noun */
-function count(number, noun) {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+/** What was found, and how much more of it there is. @param {string} id @param {string[]} texts @param {number} rest @param {string} noun */
+function list(id, texts, rest, noun) {
+  const more = rest > 0 ? [`and ${count(rest, `more ${noun}`)}`] : [];
+  part(id).replaceChildren(...[...texts, ...more].map((each) => element("li", {}, each)));
 }

@@ -23,7 +23,7 @@ export class Details extends EventTarget {
     part("details").hidden = !this.#boxes.length;
     part("details").addEventListener("change", () => this.dispatchEvent(new Event("change")));
     if (!calibration) return;
-    part("temperature").textContent = ` (T = ${short(calibration.temperature, 3)})`;
+    part("temperature").textContent = ` (temperature ${short(calibration.temperature, 3)})`;
     part("calibration-error").textContent = reliability(calibration);
   }
 

@@ -6,22 +6,29 @@ import { onScheme } from "../draw/colours.js";
 import { element, part, reveal, select } from "../draw/element.js";
 import { figures } from "../draw/figures.js";
 import { MOST_CELLS } from "../draw/heatmap.js";
-import { digits, signed } from "../draw/number_text.js";
+import { whenSeen } from "../draw/in_view.js";
+import { digits, short, signed } from "../draw/number_text.js";
 
 /**
- * @import { Comparison, Difference, Model, Outline, State, StateEntry } from "../data/answers.js"
+ * @import { Comparison, Difference, Model, Outline, Outlined } from "../data/answers.js"
  * @import { Api } from "../data/api.js"
  * @import { Tensor } from "../data/npy.js"
  */
 
 const WIDEST = 400;
+/** The most tensors whose change is drawn, the most that are described, and the most equal ones that are named. */
+const MOST_DRAWN = 12;
+const MOST_DESCRIBED = 100;
+const MOST_NAMED = 8;
+/** Of larger states, the service compares all values only when the panel is seen. */
+const SMALL_BYTES = 2 ** 25;
 
 export class DifferenceView {
   #api;
   #model;
   #card;
-  /** @type {Map<string, StateEntry>} */
-  #entries;
+  /** Those of the state; of a large one the first. @type {Map<string, Outlined>} */
+  #entries = new Map();
   #requests;
   /** @type {Cells[]} */
   #cells = [];
@@ -29,14 +36,12 @@ export class DifferenceView {
   /**
    * @param {Api} api
    * @param {Model} model
-   * @param {State} state
    * @param {string[]} versions  The model's versions that are ready.
    */
-  constructor(api, { name, version, card }, { entries }, versions) {
+  constructor(api, { name, version, card, totals }, versions) {
     this.#api = api;
     this.#model = { model: name, version };
     this.#card = card;
-    this.#entries = new Map(entries.map((entry) => [entry.name, entry]));
     this.#requests = new RequestQueue(
       (from) => this.#ask(from),
       (answer) => this.#show(answer),
@@ -51,7 +56,9 @@ export class DifferenceView {
     first.addEventListener("change", () => this.#requests.want(first.value));
     part("difference-to").textContent = `to ${version}, the version on this page`;
     onScheme(() => this.#cells.forEach((cells) => cells.draw()));
-    this.#requests.want(first.value);
+    const ask = () => this.#requests.want(first.value);
+    if (totals.bytes <= SMALL_BYTES) ask();
+    else whenSeen(part("difference"), ask);
   }
 
   /** The comparison, and the values of each changed tensor in both versions. @param {string} from */
@@ -59,10 +66,11 @@ export class DifferenceView {
     /** @type {Map<string, Tensor[]>} */
     const values = new Map();
     const { model, version } = this.#model;
-    const comparison = await this.#api.diff(model, from, version);
+    const [comparison, { entries }] = await Promise.all([this.#api.diff(model, from, version), this.#api.state()]);
+    this.#entries = new Map(entries.map((entry) => [entry.name, entry]));
     const sides = [from, version].map((each) => this.#api.of({ model, version: each }));
     for (const { name, changed } of comparison.differences) {
-      if (!changed || this.#elements(name) > MOST_CELLS) continue;
+      if (!changed || !this.#small(name) || values.size === MOST_DRAWN) continue;
       values.set(name, await Promise.all(sides.map((side) => side.tensor(name))));
     }
     return { comparison, values };
@@ -71,43 +79,50 @@ export class DifferenceView {
   /** @param {{ comparison: Comparison, values: Map<string, Tensor[]> }} answer */
   #show({ comparison: { identical, added, removed, recast, differences }, values }) {
     this.#cells = [];
+    const changed = differences.filter((each) => each.changed);
+    const equal = differences.filter((each) => !each.changed).map(({ name }) => name);
+    const left = changed.length - MOST_DESCRIBED;
     const lines = [
-      identical && "The states are identical.",
       ...added.map((outline) => `Added: ${outlineText(outline)}`),
       ...removed.map((outline) => `Removed: ${outlineText(outline)}`),
       ...recast.map(({ first, second }) => `Recast: ${outlineText(first)} became ${outlineText(second)}`),
+      ...(identical ? [`The states are equal: no value of ${counted(equal.length)} changed.`] : equalText(equal)),
+      ...(left > 0 ? [`Changed: ${counted(changed.length)}; the first ${MOST_DESCRIBED} are shown.`] : []),
     ];
-    part("difference-names").replaceChildren(...lines.flatMap((line) => (line ? [element("li", {}, line)] : [])));
+    part("difference-names").replaceChildren(...lines.map((line) => element("li", {}, line)));
     const root = part("difference-tensors");
     const width = Math.min(WIDEST, root.clientWidth);
-    root.replaceChildren(
-      ...differences.map((difference) => this.#tensor(difference, values.get(difference.name), width)),
-    );
+    const shown = changed.slice(0, MOST_DESCRIBED);
+    root.replaceChildren(...shown.map((difference) => this.#tensor(difference, values.get(difference.name), width)));
   }
 
   /** @param {Difference} difference @param {Tensor[] | undefined} values @param {number} width */
   #tensor(difference, values, width) {
     const { name, changed, non_finite: odd } = difference;
     const numbers = {
-      changed: `${changed} of ${this.#elements(name)}`,
+      changed: `${changed} of ${this.#entries.get(name)?.elements ?? "its elements"}`,
       "largest |change|": digits(difference.max_absolute, "float32"),
       "mean |change|": digits(difference.mean_absolute, "float32"),
       "relative norm": digits(difference.relative_norm, "float32"),
-      // float32 would round the cosine of different directions to 1.
-      cosine: digits(difference.cosine, "float64"),
+      cosine: cosineText(difference.cosine),
       "not finite": String(odd),
     };
-    return element("div", {}, element("h3", {}, name), this.#heatmap(name, changed, values, width), figures(numbers));
+    return element("div", {}, element("h3", {}, name), this.#heatmap(name, values, width), figures(numbers));
+  }
+
+  /** Why a tensor's change is not drawn. @param {string} name */
+  #reason(name) {
+    return this.#small(name) ? `Only the first ${MOST_DRAWN} changes are drawn.` : "Too large to draw.";
   }
 
   /** @param {string} name */
-  #elements(name) {
-    return this.#entries.get(name)?.elements ?? 0;
+  #small(name) {
+    return (this.#entries.get(name)?.elements ?? Infinity) <= MOST_CELLS;
   }
 
-  /** @param {string} name @param {number} changed @param {Tensor[] | undefined} values @param {number} width */
-  #heatmap(name, changed, values, width) {
-    if (!values) return element("p", { class: "note" }, changed ? "Too large to draw." : "No value changed.");
+  /** @param {string} name @param {Tensor[] | undefined} values @param {number} width */
+  #heatmap(name, values, width) {
+    if (!values) return element("p", { class: "note" }, this.#reason(name));
     const [before, after] = values.map(({ data }) => data);
     const { shape } = values[0];
     const dtype = this.#entries.get(name)?.dtype ?? "";
@@ -120,6 +135,25 @@ export class DifferenceView {
     this.#cells.push(cells);
     return cells.root;
   }
+}
+
+/** Six digits, or as many as tell different directions from equal ones. @param {number | null} cosine */
+function cosineText(cosine) {
+  let most = 6;
+  while (cosine !== null && cosine !== 1 && most < 17 && Number(cosine.toPrecision(most)) === 1) most += 1;
+  return short(cosine, most);
+}
+
+/** @param {number} count */
+function counted(count) {
+  return `${count.toLocaleString("en")} ${count === 1 ? "tensor" : "tensors"}`;
+}
+
+/** @param {string[]} names  Those of the tensors without a change. */
+function equalText(names) {
+  if (!names.length) return [];
+  const more = names.length - MOST_NAMED;
+  return [`Equal: ${names.slice(0, MOST_NAMED).join(", ")}${more > 0 ? ` and ${more.toLocaleString("en")} more` : ""}`];
 }
 
 /** @param {Outline} outline */

@@ -1,13 +1,29 @@
-/** The explanation of the class: attributions, counterfactual, nearest training rows. */
+/** The explanation of the answer: attributions, counterfactual, nearest training rows. */
 
-import { element, part, swatch } from "../draw/element.js";
-import { exact, fixed, short, signed } from "../draw/number_text.js";
+import { element, part, partOf, swatch } from "../draw/element.js";
+import { exact, fixed, short, signed, subtraction } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
+
+import { NEAR_CLASSES } from "../model/reasons.js";
 
 /**
  * @import { Card, Counterfactual, Explanation } from "../data/answers.js"
  * @import { Instance } from "../model/instance.js"
+ * @import { Reason } from "../model/reasons.js"
  */
+
+/** The most attributions, and the most columns of neighbours, that are shown at once. */
+const MOST_ATTRIBUTIONS = 15;
+const MOST_COLUMNS = 6;
+
+/** What is explained, by the kind of the output. @type {Record<string, string>} */
+const SCORES = { logits: "logit", log_probabilities: "log-probability", probabilities: "probability" };
+/** The baseline and the shares, by the method of /explain. @type {Record<string, [string, string]>} */
+const METHODS = {
+  card: ["at the baseline of the model card", "by integrated gradients"],
+  shapley: ["with each number at its median, and no category,", "as a Shapley value"],
+  integrated_gradients: ["with all zeros", "by integrated gradients"],
+};
 
 export class ExplanationView {
   #card;
@@ -19,16 +35,31 @@ export class ExplanationView {
     this.#instance = instance;
   }
 
-  /** @param {Explanation} explanation */
-  show(explanation) {
-    part("explanation-reason").hidden = true;
-    part("explanation-parts").hidden = false;
-    this.#showAttributions(explanation);
+  /** @param {Reason} reason */
+  show({ explanation, contributions, of, scores, refusal }) {
+    if (refusal) this.hide(refusal);
+    else part("explanation-reason").hidden = true;
+    const meaning = scores
+      ? this.#shares(of, scores, largestOf(contributions))
+      : `${this.#card.classes.length ? "The probability of " : ""}${of}, less its mean over the values of the feature while all others stay.`;
+    this.#showContributions(contributions, meaning);
+    part("explanation-parts").classList.toggle("alone", !explanation);
+    for (const id of ["counterfactual-part", "neighbours-part"]) part(id).hidden = !explanation;
+    if (!explanation) return;
     this.#showCounterfactual(explanation.counterfactual, explanation.counterfactual_search);
-    this.#showNeighbours(explanation.neighbours, explanation.training_rows);
+    this.#showNeighbours(explanation, this.#byContribution(contributions));
   }
 
-  /** Show only the reason why there is no explanation. @param {string} reason */
+  /** What the contributions sum to. @param {string} of @param {NonNullable<Reason["scores"]>} scores @param {number} largest */
+  #shares(of, { score, from, method }, largest) {
+    const { classes, output } = this.#card;
+    const what = classes.length ? `The ${SCORES[output?.kind ?? "logits"]} of ${of}` : of;
+    const [place, share] = METHODS[method] ?? METHODS.integrated_gradients;
+    const [whole, less, difference] = subtraction(score, from, largest);
+    return `${what} is ${whole}; ${place} it is ${less}. Each feature's share of the difference, ${share}; together ${difference}.`;
+  }
+
+  /** Say why there is no explanation by the service. @param {string} reason */
   hide(reason) {
     part("explanation-parts").hidden = true;
     part("explanation-reason").hidden = false;
@@ -37,16 +68,31 @@ export class ExplanationView {
     part("explanation-reason").replaceChildren("No explanation: ", ...pieces);
   }
 
-  /** @param {Explanation} explanation */
-  #showAttributions({ class: name, attributions }) {
-    const values = this.#card.features.map((feature) => attributions.features[feature.name]);
-    const largest = Math.max(...values.map(Math.abs), 1e-12);
-    part("attributions").replaceChildren(
-      ...this.#card.features.map((feature, place) => signedBar(feature.name, values[place], largest)),
+  /** The largest contributions, and the others on demand. @param {number[]} contributions @param {string} meaning */
+  #showContributions(contributions, meaning) {
+    const order = this.#byContribution(contributions);
+    const largest = largestOf(contributions);
+    const bars = order.map((place) => signedBar(this.#card.features[place].name, contributions[place], largest));
+    const more = part("attributions-more");
+    const rest = bars.slice(MOST_ATTRIBUTIONS);
+    const list = part("attributions");
+    list.classList.toggle(
+      "long",
+      this.#card.features.some(({ name }) => name.length > 16),
     );
-    const { logit, baseline_logit: from } = attributions;
-    part("attributions-sum").textContent =
-      `The logit of ${name} is ${signed(logit)}; at the baseline of the model card it is ${signed(from)}. Each feature's share of the difference, by integrated gradients; they sum to ${signed(logit - from)}.`;
+    list.replaceChildren(...bars.slice(0, MOST_ATTRIBUTIONS));
+    more.hidden = !rest.length;
+    more.querySelector("summary")?.replaceChildren(`${rest.length} smaller attributions`);
+    more.querySelector("ul")?.replaceChildren(...rest);
+    part("attributions-sum").textContent = meaning;
+    part("explanation-parts").hidden = false;
+  }
+
+  /** Few features stay in order, so that they do not move. @param {number[]} contributions */
+  #byContribution(contributions) {
+    const places = contributions.map((_, place) => place);
+    if (places.length <= MOST_COLUMNS) return places;
+    return places.sort((a, b) => Math.abs(contributions[b]) - Math.abs(contributions[a]));
   }
 
   /** @param {Counterfactual | null} found @param {{ statement: string }} search */
@@ -55,45 +101,74 @@ export class ExplanationView {
       part("counterfactual").replaceChildren(element("p", { class: "note" }, sentence(statement)));
       return;
     }
-    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges. ${sentence(statement)}`;
-    const rows = this.#card.features.map(({ name, unit }, place) => [
-      unit ? `${name} (${unit})` : name,
-      exact(this.#instance.values[place]),
-      exact(found.features[name]),
-      signed(found.changes[name]),
-    ]);
+    const { features } = this.#card;
+    const changed = features.filter(({ name }) => found.changes[name] !== 0);
+    const stay = features.length - changed.length;
+    const text = `Becomes ${found.class} at a distance of ${short(found.distance, 3)} training ranges${
+      stay ? `; the other ${stay} features stay` : ""
+    }. ${sentence(statement)}`;
+    const rows = changed
+      .map(({ name, unit }) => ({
+        name,
+        title: unit ? `${name} (${unit})` : name,
+        place: features.findIndex((each) => each.name === name),
+      }))
+      .map(({ name, title, place }) => [
+        title,
+        exact(this.#instance.values[place]),
+        exact(found.features[name]),
+        signed(found.changes[name]),
+      ]);
     const go = element("button", { type: "button" }, "Go there");
-    go.addEventListener("click", () =>
-      this.#instance.replace(this.#card.features.map(({ name }) => found.features[name])),
-    );
+    go.addEventListener("click", () => this.#instance.replace(features.map(({ name }) => found.features[name])));
     part("counterfactual").replaceChildren(
-      table(["Feature", "Now", "Then", "Change"], rows, 1),
+      element(
+        "div",
+        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Changes" },
+        table(["Feature", "Now", "Then", "Change"], rows, 1),
+      ),
       element("p", { class: "note" }, text),
       go,
     );
   }
 
-  /** @param {Explanation["neighbours"]} neighbours @param {Explanation["training_rows"]} of */
-  #showNeighbours(neighbours, of) {
-    const names = this.#card.features.map((feature) => feature.name);
-    const rows = this.#card.classes.flatMap((name, index) =>
-      (neighbours?.[name] ?? []).map(({ features, distance }) => [
-        element("span", {}, swatch(index), ` ${name}`),
-        short(distance, 3),
-        ...names.map((feature) => exact(features[feature])),
-      ]),
-    );
-    const sample =
+  /** @param {Explanation} explanation @param {number[]} order  The places of the features that matter most first. */
+  #showNeighbours({ neighbours, probabilities, training_rows: of }, order) {
+    const { features, classes } = this.#card;
+    const all = partOf(HTMLInputElement, "neighbours-all");
+    part("neighbours-columns").hidden = !neighbours || features.length <= MOST_COLUMNS;
+    part("neighbours-classes").hidden = !neighbours || classes.length <= NEAR_CLASSES;
+    const names = Object.keys(neighbours ?? {});
+    if (classes.length > NEAR_CLASSES) names.sort((a, b) => probabilities[b] - probabilities[a]);
+    const show = () => {
+      const columns = (all.checked ? features.map((_, place) => place) : order.slice(0, MOST_COLUMNS)).map(
+        (place) => features[place].name,
+      );
+      const rows = names.flatMap((name) =>
+        (neighbours?.[name] ?? []).map(({ features: values, distance }) => [
+          element("span", {}, swatch(classes.indexOf(name)), ` ${name}`),
+          short(distance, 3),
+          ...columns.map((column) => exact(values[column])),
+        ]),
+      );
+      part("neighbours").replaceChildren(
+        neighbours
+          ? table(["Class", "Distance", ...columns], rows, 1)
+          : element("p", { class: "note" }, "The model card holds no training rows."),
+      );
+    };
+    all.onchange = show;
+    show();
+    part("neighbours-sample").textContent =
       of && of.searched < of.total
         ? `Of a sample of ${of.searched} of ${of.total} training rows: nearer ones may exist.`
         : "";
-    part("neighbours-sample").textContent = sample;
-    part("neighbours").replaceChildren(
-      neighbours
-        ? table(["Class", "Distance", ...names], rows, 1)
-        : element("p", { class: "note" }, "The model card holds no training rows."),
-    );
   }
+}
+
+/** @param {number[]} contributions */
+function largestOf(contributions) {
+  return Math.max(...contributions.map(Math.abs), 1e-12);
 }
 
 /** @param {string} text */

@@ -1,10 +1,12 @@
 /** The decision map: the service's answers over any two features, with the training rows. */
 
-import { RequestQueue } from "../data/request_queue.js";
+import { RequestQueue, sparing } from "../data/request_queue.js";
+import { scores } from "../data/scores.js";
 import { classColours, onScheme } from "../draw/colours.js";
 import { element, instanceOf, part, select, swatch } from "../draw/element.js";
+import { whenInView } from "../draw/in_view.js";
 import { percent, short } from "../draw/number_text.js";
-import { axis, separatingFeatures, tile } from "../model/plane.js";
+import { axis, matteringFeatures, numberPlaces, separatingFeatures, tile } from "../model/plane.js";
 import { onStep } from "../model/scale.js";
 import { MapOverlay } from "./map_overlay.js";
 
@@ -13,12 +15,17 @@ import { MapOverlay } from "./map_overlay.js";
  * @import { Api, Query } from "../data/api.js"
  * @import { Numbers, Tensor } from "../data/npy.js"
  * @import { Instance } from "../model/instance.js"
+ * @import { TrainingRows } from "../model/training_rows.js"
  * @import { Details } from "./details.js"
  */
 /** @typedef {{ rows: Float32Array, query: Query }} Question */
 
-const LARGEST_SIDE = 128;
-const LARGEST_BODY = 2 ** 20;
+const LARGEST_SIDE = 64;
+/** In the rows of a request and of its answer together. */
+const MOST_NUMBERS = 2 ** 16;
+const MOST_IN_LEGEND = 10;
+/** Names of more characters have a line for each axis. */
+const LONG_NAME = 20;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] };
 
@@ -31,60 +38,98 @@ export class DecisionMap {
   #axes;
   #requests;
   #requested = "";
+  /** Whether the axes are known: without training rows they are those of the first explanation. */
+  #begun;
+  #soon;
+  #range = [0, 1];
   /** @type {Tensor | null} */
   #answer = null;
+  /** Whether the answers are those on the canvas. */
+  #painted = true;
 
-  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api */
-  constructor(card, instance, details, api) {
+  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api @param {TrainingRows | null} rows */
+  constructor(card, instance, details, api, rows) {
     this.#card = card;
     this.#instance = instance;
     this.#details = details;
+    this.#begun = rows !== null;
     const width = card.features.length;
-    this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(LARGEST_BODY / 4 / width))));
+    const numbers = width + 2;
+    this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(MOST_NUMBERS / numbers))));
     const plane = part("plane");
     this.#canvas = instanceOf(HTMLCanvasElement, plane.querySelector(".answers"));
     this.#requests = new RequestQueue(
-      (/** @type {Question} */ { rows, query }) => api.probabilities(rows, width, query),
+      sparing((/** @type {Question} */ { rows, query }) => scores(api, card, rows, query)),
       (answer) => this.#show(answer),
-      (error) => this.#show(null, error.message),
+      (error) => {
+        this.#requested = "";
+        this.#show(null, error.message);
+      },
     );
-    const [first, second = first] = separatingFeatures(card);
+    const [first, second = first] = separatingFeatures(card, rows);
     this.#axes = { across: axis(card, first), up: axis(card, second) };
-    this.#overlay = new MapOverlay(plane, card, instance, this.#axes);
+    this.#overlay = new MapOverlay(plane, card, instance, this.#axes, rows);
+    this.#soon = whenInView(plane);
     this.#offerAxes();
     this.#refresh();
     this.#listen(plane);
     for (const changing of [instance, details]) changing.addEventListener("change", () => this.#refresh());
     onScheme(() => this.#paint());
-    part("legend").replaceChildren(...card.classes.map((name, index) => element("li", {}, swatch(index), name)));
-    part("map-help").textContent =
-      `The colour is the answer at each point while all other features stay as they are; the fainter, the less sure. ${
-        card.training_rows ? "Dots are training rows, seen along these two features alone. " : ""
-      }${card.features[0].minimum === null ? "" : "The dashed frame is the training range. "}Click, drag or use the arrow keys to move the input.`;
+    // The heading is a button, which folds the panel.
+    if (!card.classes.length) part("map-title").querySelector("button")?.replaceChildren("Map of the answers");
+    part("map-help").textContent = `The colour is the answer at each point while all other features stay as they are; ${
+      card.classes.length ? "the fainter, the less sure" : "the fuller, the higher"
+    }. ${
+      rows ? "Dots are training rows, seen along these two features alone. " : ""
+    }${card.features[0].minimum === null ? "" : "The dashed frame is the training range. "}Click, drag or use the arrow keys to move the input.`;
+  }
+
+  /** Show the two numbers that matter most, unless others were chosen. @param {number[] | null} contributions  null: not known. */
+  begin(contributions) {
+    if (this.#begun) return;
+    this.#begun = true;
+    if (contributions) {
+      const places = matteringFeatures(this.#card, contributions);
+      [select("map-x"), select("map-y")].forEach((chosen, index) => {
+        chosen.value = String(places[index]);
+      });
+      this.#use(places);
+    } else this.#refresh();
   }
 
   /** Mark the counterfactual, or nothing. @param {number[] | null} values */
   markCounterfactual(values) {
     this.#overlay.mark(values);
+    this.#soon(() => this.#draw());
   }
 
   #offerAxes() {
     const selects = [select("map-x"), select("map-y")];
+    const long = this.#card.features.some(({ name }) => name.length > LONG_NAME);
+    part("map").querySelector(".controls")?.classList.toggle("long", long);
     selects.forEach((chosen, index) => {
       chosen.replaceChildren(
-        ...this.#card.features.map(({ name }, place) => element("option", { value: place }, name)),
+        ...numberPlaces(this.#card).map((place) =>
+          element("option", { value: place }, this.#card.features[place].name),
+        ),
       );
       chosen.value = String(this.#places()[index]);
       chosen.addEventListener("change", () => {
         const other = selects[1 - index];
         // Two axes with the same feature would be a line, so the features change places.
         if (other.value === chosen.value) other.value = String(this.#places()[index]);
-        const [across, up] = selects.map(({ value }) => axis(this.#card, Number(value)));
-        this.#axes = { across, up };
-        this.#overlay.use(this.#axes);
-        this.#refresh();
+        this.#begun = true;
+        this.#use(selects.map(({ value }) => Number(value)));
       });
     });
+  }
+
+  /** @param {number[]} places */
+  #use(places) {
+    const [across, up] = places.map((place) => axis(this.#card, place));
+    this.#axes = { across, up };
+    this.#overlay.use(this.#axes);
+    this.#refresh();
   }
 
   #places() {
@@ -93,21 +138,64 @@ export class DecisionMap {
 
   /** Request new answers, unless only the two features on the axes have changed. */
   #refresh() {
-    this.#overlay.draw();
+    if (!this.#begun) return;
+    this.#soon(() => this.#draw());
     const places = this.#places();
     const others = this.#instance.values.map((value, place) => (places.includes(place) ? null : value));
     const query = this.#details.calibration;
     const requested = JSON.stringify([places, query, others]);
     if (requested === this.#requested) return;
     this.#requested = requested;
-    this.#requests.want({ rows: tile(this.#instance.values, this.#axes, this.side), query });
+    part("plane").setAttribute("aria-busy", "true");
+    this.#requests.want({
+      rows: tile(this.#instance.values, this.#axes, this.side),
+      query: this.#card.classes.length ? { ...query, top: 1 } : query,
+    });
   }
 
   /** @param {Tensor | null} answer @param {string} failure */
   #show(answer, failure = "") {
     this.#answer = answer;
+    this.#range = answer ? extremes(answer) : [0, 1];
     part("map-readout").textContent = failure;
+    this.#painted = false;
+    this.#soon(() => this.#draw());
+  }
+
+  #draw() {
+    this.#overlay.draw();
+    if (this.#painted) return;
+    this.#painted = true;
+    this.#explainColours();
     this.#paint();
+    part("plane").setAttribute("aria-busy", "false");
+  }
+
+  /** The classes on the map, those of the largest areas first, or the range of the values. */
+  #explainColours() {
+    const { classes, output } = this.#card;
+    if (!classes.length) {
+      const name = this.#card.target ?? output?.name ?? "";
+      const text = `${name} from ${this.#range.map((end) => short(end)).join(" to ")} ${output?.unit ?? ""}`;
+      part("legend").replaceChildren(element("li", {}, swatch(0), text));
+      return;
+    }
+    const areas = this.#areas();
+    const [shown, rest] = [areas.slice(0, MOST_IN_LEGEND), areas.slice(MOST_IN_LEGEND)];
+    part("legend").replaceChildren(
+      ...shown.map((index) => element("li", {}, swatch(index), classes[index])),
+      ...(rest.length ? [element("li", {}, `and ${rest.length} more`)] : []),
+    );
+  }
+
+  /** The indices of few classes in order; of many, of those that are most probable somewhere. */
+  #areas() {
+    const { classes } = this.#card;
+    if (classes.length <= MOST_IN_LEGEND || !this.#answer)
+      return classes.slice(0, MOST_IN_LEGEND).map((_, index) => index);
+    const counts = new Array(classes.length).fill(0);
+    for (let cell = 0; cell < this.side * this.side; cell += 1) counts[this.#at(this.#answer.data, cell).index] += 1;
+    return counts.flatMap((count, index) => (count ? [index] : [])).sort((a, b) => counts[b] - counts[a]);
   }
 
   #paint() {
@@ -116,7 +204,7 @@ export class DecisionMap {
     this.#canvas.width = side;
     this.#canvas.height = side;
     if (!this.#answer) return;
-    const colours = classColours(this.#card.classes.length);
+    const colours = classColours(Math.max(1, this.#card.classes.length));
     const image = new ImageData(side, side);
     for (let cell = 0; cell < side * side; cell += 1) {
       const { index, sureness } = this.#at(this.#answer.data, cell);
@@ -132,9 +220,13 @@ export class DecisionMap {
    */
   #at(data, cell) {
     const count = this.#card.classes.length;
-    const row = data.subarray(cell * count, (cell + 1) * count);
-    const probability = Math.max(...row);
-    return { index: row.indexOf(probability), probability, sureness: (probability * count - 1) / (count - 1) };
+    if (!count) {
+      const value = data[cell * (data.length / this.side ** 2)];
+      const [low, high] = this.#range;
+      return { index: 0, probability: value, sureness: (value - low) / (high - low || 1) };
+    }
+    const [index, probability] = [data[2 * cell], data[2 * cell + 1]];
+    return { index, probability, sureness: (probability * count - 1) / (count - 1) };
   }
 
   /** @param {HTMLElement} plane */
@@ -183,6 +275,18 @@ export class DecisionMap {
     if (!this.#answer || Math.min(column, line) < 0 || Math.max(column, line) >= side) return;
     const { index, probability } = this.#at(this.#answer.data, line * side + column);
     const at = [across, up].map(({ name, unit }, place) => `${name} ${short(values[place], 3)} ${unit ?? ""}`.trim());
-    part("map-readout").textContent = `${at.join(", ")}: ${this.#card.classes[index]} ${percent(probability)}`;
+    part("map-readout").textContent = `${at.join(", ")}; ${
+      this.#card.classes.length ? `${this.#card.classes[index]}: ${percent(probability)}` : short(probability, 6)
+    }`;
   }
+}
+
+/** The smallest and the largest value of the first column. @param {Tensor} answer */
+function extremes({ shape: [, columns], data }) {
+  const range = [Infinity, -Infinity];
+  for (let place = 0; place < data.length; place += columns) {
+    range[0] = Math.min(range[0], data[place]);
+    range[1] = Math.max(range[1], data[place]);
+  }
+  return range;
 }

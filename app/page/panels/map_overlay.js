@@ -2,7 +2,7 @@
 
 import { classColours, css, onScheme } from "../draw/colours.js";
 import { instanceOf } from "../draw/element.js";
-import { short } from "../draw/number_text.js";
+import { cut, short } from "../draw/number_text.js";
 import { Surface } from "../draw/surface.js";
 import { ticks } from "../model/scale.js";
 
@@ -10,7 +10,9 @@ import { ticks } from "../model/scale.js";
  * @import { Card } from "../data/answers.js"
  * @import { Instance } from "../model/instance.js"
  * @import { Axis, Plane } from "../model/plane.js"
+ * @import { TrainingRows } from "../model/training_rows.js"
  */
+/** @typedef {OffscreenCanvasRenderingContext2D | CanvasRenderingContext2D} Context */
 
 /** Room for the vertical axis's title and the gaps around its numbers, in CSS pixels. */
 const TITLE = 32;
@@ -19,47 +21,67 @@ export class MapOverlay {
   #plane;
   #card;
   #instance;
+  #rows;
   #surface;
   #axes;
   #answers;
+  /** The frame of the canvas of answers, in CSS pixels, since the last drawing. */
+  #frame = { x: 0, y: 0, width: 0, height: 0 };
+  /** What does not change with the input; null if it must be painted anew. @type {OffscreenCanvas | null} */
+  #ground = null;
   /** @type {number[] | null} */
   #counterfactual = null;
 
-  /** @param {HTMLElement} plane @param {Card} card @param {Instance} instance @param {Plane} axes */
-  constructor(plane, card, instance, axes) {
+  /** @param {HTMLElement} plane @param {Card} card @param {Instance} instance @param {Plane} axes @param {TrainingRows | null} rows */
+  constructor(plane, card, instance, axes, rows) {
+    this.#rows = rows;
+    rows?.addEventListener("change", () => this.#drawAnew());
     this.#plane = plane;
     this.#card = card;
     this.#instance = instance;
-    this.#surface = new Surface(instanceOf(HTMLCanvasElement, plane.querySelector(".overlay")), (context) =>
-      this.#paint(context),
+    this.#surface = new Surface(
+      instanceOf(HTMLCanvasElement, plane.querySelector(".overlay")),
+      (context, width, height) => this.#paint(context, width, height),
     );
     this.#answers = instanceOf(HTMLCanvasElement, plane.querySelector(".answers"));
     this.#axes = axes;
     this.use(axes);
-    onScheme(() => this.draw());
+    onScheme(() => this.#drawAnew());
   }
 
   /** @param {Plane} axes */
   use(axes) {
     this.#axes = axes;
+    this.#rows?.want([axes.across.place, axes.up.place]);
+    this.#measure();
     this.#plane.style.setProperty("--left", `${TITLE + Math.max(...this.#upTicks().map(textWidth))}px`);
-    this.draw();
+    this.#drawAnew();
   }
 
-  /** @param {number[] | null} counterfactual */
+  /** Remember it for the next drawing. @param {number[] | null} counterfactual */
   mark(counterfactual) {
     this.#counterfactual = counterfactual;
-    this.draw();
   }
 
   draw() {
     this.#surface.draw();
   }
 
+  #drawAnew() {
+    this.#ground = null;
+    this.draw();
+  }
+
+  /** The position of the canvas of answers, as in the style sheet. */
+  #measure() {
+    const { offsetLeft: x, offsetTop: y, clientWidth: width, clientHeight: height } = this.#answers;
+    this.#frame = { x, y, width, height };
+  }
+
   /** [across, up], in the features' units, under the pointer. @param {MouseEvent} event */
   valuesAt({ clientX, clientY }) {
     const { left, top } = this.#plane.getBoundingClientRect();
-    const { x, y, width, height } = this.#frame();
+    const { x, y, width, height } = this.#frame;
     const { across, up } = this.#axes;
     return [
       across.low + ((clientX - left - x) / width) * (across.high - across.low),
@@ -67,39 +89,50 @@ export class MapOverlay {
     ];
   }
 
-  /** The position of the canvas of answers, in CSS pixels, as in the style sheet. */
-  #frame() {
-    const { offsetLeft: x, offsetTop: y, clientWidth: width, clientHeight: height } = this.#answers;
-    return { x, y, width, height };
-  }
-
   #upTicks() {
     const { low, high } = this.#axes.up;
-    return ticks(low, high, this.#frame().height / 45);
+    return ticks(low, high, this.#frame.height / 45);
   }
 
-  /** [x, y] of a row of values, kept within the frame. @param {readonly number[]} values @returns {[number, number]} */
+  /** [x, y] of a row of values, kept within the frame. @param {readonly number[]} values */
   #point(values) {
-    const { x, y, width, height } = this.#frame();
-    /** @type {(axis: Axis) => number} */
-    const share = ({ place, low, high }) => Math.min(1, Math.max(0, (values[place] - low) / (high - low)));
-    return [x + share(this.#axes.across) * width, y + (1 - share(this.#axes.up)) * height];
+    return this.#at(values[this.#axes.across.place], values[this.#axes.up.place]);
   }
 
-  /** @param {CanvasRenderingContext2D} context */
-  #paint(context) {
-    this.#paintAxes(context);
-    this.#paintRange(context);
-    this.#paintRows(context);
+  /** @param {number} across @param {number} up @returns {[number, number]} */
+  #at(across, up) {
+    const { x, y, width, height } = this.#frame;
+    /** @type {(value: number, axis: Axis) => number} */
+    const share = (value, { low, high }) => Math.min(1, Math.max(0, (value - low) / (high - low)));
+    return [x + share(across, this.#axes.across) * width, y + (1 - share(up, this.#axes.up)) * height];
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {number} width @param {number} height */
+  #paint(context, width, height) {
+    const { canvas } = context;
+    if (this.#ground?.width !== canvas.width || this.#ground.height !== canvas.height) this.#paintGround(canvas);
+    if (this.#ground) context.drawImage(this.#ground, 0, 0, width, height);
     if (this.#counterfactual) this.#paintCounterfactual(context, this.#counterfactual);
     const [x, y] = this.#point(this.#instance.values);
     ring(context, x, y, 8, css("var(--surface)"), 5);
     ring(context, x, y, 8, css("var(--ink)"), 2.5);
   }
 
-  /** @param {CanvasRenderingContext2D} context */
+  /** Axes, training range and training rows. @param {{ width: number, height: number }} size  In device pixels. */
+  #paintGround({ width, height }) {
+    this.#measure();
+    this.#ground = new OffscreenCanvas(width, height);
+    const context = this.#ground.getContext("2d");
+    if (!context) return;
+    context.scale(devicePixelRatio, devicePixelRatio);
+    this.#paintAxes(context);
+    this.#paintRange(context);
+    this.#paintRows(context);
+  }
+
+  /** @param {Context} context */
   #paintAxes(context) {
-    const { x, y, width, height } = this.#frame();
+    const { x, y, width, height } = this.#frame;
     const { across, up } = this.#axes;
     context.font = font();
     context.fillStyle = css("var(--muted)");
@@ -108,7 +141,7 @@ export class MapOverlay {
       const at = x + ((tick - across.low) / (across.high - across.low)) * width;
       context.fillText(short(tick), at, y + height + 16);
     }
-    context.fillText(across.title, x + width / 2, y + height + 34);
+    context.fillText(cut(across.title, width / 7), x + width / 2, y + height + 34);
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const tick of this.#upTicks()) {
@@ -118,11 +151,11 @@ export class MapOverlay {
     context.translate(8, y + height / 2);
     context.rotate(-Math.PI / 2);
     context.textAlign = "center";
-    context.fillText(up.title, 0, 0);
+    context.fillText(cut(up.title, height / 7), 0, 0);
     context.restore();
   }
 
-  /** @param {CanvasRenderingContext2D} context */
+  /** @param {Context} context */
   #paintRange(context) {
     const { across, up } = this.#axes;
     if (across.minimum === null || up.minimum === null) return;
@@ -136,18 +169,19 @@ export class MapOverlay {
     context.setLineDash([]);
   }
 
-  /** @param {CanvasRenderingContext2D} context */
+  /** @param {Context} context */
   #paintRows(context) {
-    const kept = this.#card.training_rows;
-    if (!kept) return;
+    const { across, up } = this.#axes;
+    const [xs, ys] = [across, up].map(({ place }) => this.#rows?.column(place));
+    if (!this.#rows || !xs || !ys) return;
     const colours = classColours(this.#card.classes.length).map((colour) => `rgb(${colour.join(" ")})`);
-    const radius = kept.rows.length > 500 ? 2 : 3.25;
+    const radius = xs.length > 500 ? 2 : 3.25;
     context.strokeStyle = css("var(--surface)");
     context.lineWidth = 1;
-    kept.rows.forEach((row, index) => {
-      context.fillStyle = colours[kept.labels[index]];
+    this.#rows.labels.forEach((label, row) => {
+      context.fillStyle = colours[label];
       context.beginPath();
-      context.arc(...this.#point(row), radius, 0, 2 * Math.PI);
+      context.arc(...this.#at(xs[row], ys[row]), radius, 0, 2 * Math.PI);
       context.fill();
       context.stroke();
     });

@@ -77,7 +77,7 @@ export class MonitoringView {
   /** @param {Monitoring["drift"]} drift */
   #showDrift(drift) {
     part("monitoring-rows").textContent = drift
-      ? `The newest ${drift.rows.toLocaleString("en")} rows against the training rows, by the deciles of those and beyond them.`
+      ? `The newest ${drift.rows.toLocaleString("en")} rows against the training rows, by the deciles of those and beyond them, or by value.`
       : "The model card holds no histograms; predictions are logged and counted all the same.";
     this.#plots = (drift?.features ?? []).map((feature) => ({ feature, root: element("div", { class: "histogram" }) }));
     const blocks = this.#plots.map(({ feature, root }) =>
@@ -114,7 +114,8 @@ function level({ level: found }) {
 /** @param {FeatureDrift} drift */
 function statistics({ psi, ks, p_value: chance }) {
   if (psi === null) return element("p", { class: "note" }, "No predictions in this time.");
-  return figures({ PSI: short(psi, 3), KS: short(ks, 3), "p-value": short(chance, 2) });
+  const shown = { PSI: short(psi, 3), "p-value": short(chance, 2) };
+  return figures(ks === null ? shown : { PSI: shown.PSI, KS: short(ks, 3), "p-value": shown["p-value"] });
 }
 
 /** @param {Monitoring["other_states"]} states */

@@ -1,86 +1,142 @@
 /** The network: units as circles, weights as edges, with their activations. */
 
 import { classVariable, part, partOf, svg } from "../draw/element.js";
-import { percent, short } from "../draw/number_text.js";
+import { whenInView } from "../draw/in_view.js";
+import { cut, percent, short } from "../draw/number_text.js";
 import { onWidth } from "../draw/width.js";
+import { encodedNames } from "../model/encoded.js";
+import { flow } from "../model/mlp.js";
 import { Wiring } from "../model/wiring.js";
 
 /**
- * @import { Card, Explanation } from "../data/answers.js"
- * @import { Tensor } from "../data/npy.js"
- * @import { Instance } from "../model/instance.js"
+ * @import { Activation, Layer, Model } from "../data/answers.js"
+ * @import { Api } from "../data/api.js"
+ * @import { Name } from "../model/encoded.js"
+ * @import { Mlp, Weights } from "../model/mlp.js"
  */
-/** @typedef {(layer: number, unit: number) => [number, number]} Place  Where a unit is drawn. */
+/** @typedef {(place: [number, number]) => [number, number]} Place  Where the unit of a column and a row is drawn. */
 
 const ROW = 40;
 const NARROW = 560;
 const LONGEST_NAME = 18;
+const LONGEST_PART = 13;
+const UNKNOWN = "Units without a number: the code computes more between these layers than is drawn.";
 
 export class Network {
-  #wiring;
-  #classes;
-  #instance;
-  /** @type {Explanation | null} */
-  #explanation = null;
+  #api;
+  #mlp;
+  #card;
+  #inputs;
+  /** @type {Weights[]} */
+  #weights = [];
+  /** @type {Wiring | null} */
+  #wiring = null;
+  /** @type {Activation[] | null} */
+  #activations = null;
+  /** By column. @type {(number[] | null)[]} */
+  #values = [];
+  /** Those of the outputs. @type {number[] | null} */
+  #probabilities = null;
+  /** The names of a table's columns as the first Linear gets them. @type {Name[] | null} */
+  #encoded = null;
+  #soon = whenInView(part("network"));
 
-  /** @param {Card} card @param {Instance} instance @param {Tensor} hidden @param {Tensor} output */
-  constructor(card, instance, hidden, output) {
-    this.#wiring = new Wiring(card, hidden, output);
-    this.#classes = card.classes;
-    this.#instance = instance;
-    part("network-note").textContent = this.#wiring.note;
+  /**
+   * @param {Api} api
+   * @param {Model} model
+   * @param {Mlp} mlp
+   * @param {() => readonly number[]} inputs  The numbers that the model gets.
+   */
+  constructor(api, { card, layers }, mlp, inputs) {
+    this.#api = api;
+    this.#mlp = mlp;
+    this.#card = card;
+    this.#inputs = inputs;
     part("network-modes").addEventListener("change", () => this.#draw());
     onWidth(part("network-drawing"), () => this.#draw());
+    this.#load(layers).catch((error) => part("network-drawing").replaceChildren(error.message));
   }
 
-  /** Show the activations of an explanation; null hides them. @param {Explanation | null} explanation */
-  show(explanation) {
-    this.#explanation = explanation;
-    part("network-modes").hidden = !explanation;
-    this.#draw();
+  /** Show the activations of the current input; null hides them. @param {Activation[] | null} activations */
+  show(activations) {
+    this.#activations = activations;
+    part("network-modes").hidden = !activations;
+    this.#soon(() => this.#draw());
+  }
+
+  /** @param {Layer[]} layers */
+  async #load(layers) {
+    const { linears, around } = this.#mlp;
+    const tensors = (/** @type {string} */ layer, /** @type {string[]} */ names) =>
+      Promise.all(names.map((name) => this.#api.tensor(`${layer}.${name}`)));
+    const all = [...linears, ...(around ? [around] : [])];
+    const loaded = await Promise.all(
+      all.map(({ layer, bias }) => tensors(layer.name, bias ? ["weight", "bias"] : ["weight"])),
+    );
+    this.#encoded = await encodedNames(this.#api, layers, this.#card.features);
+    this.#weights = loaded.map(([weight, bias = null]) => ({ weight, bias }));
+    const widths = [linears[0].inputs, ...linears.map(({ outputs }) => outputs)];
+    const bundles = this.#weights.map(({ weight }, place) =>
+      place < linears.length ? { from: place, to: place + 1, weight } : { from: 0, to: linears.length, weight },
+    );
+    this.#wiring = new Wiring(widths, bundles);
+    this.#soon(() => this.#draw());
   }
 
   #draw() {
+    if (!this.#wiring) return;
+    this.#read(this.#activations);
+    const unknown = this.#activations && this.#values.some((column) => !column);
+    part("network-note").textContent = [this.#wiring.note, unknown ? UNKNOWN : ""].join(" ");
     const root = part("network-drawing");
     const width = Math.max(280, root.clientWidth);
-    const { layers } = this.#wiring;
-    const height = Math.max(...layers.map((layer) => layer.length)) * ROW + 24;
-    const side = width < NARROW ? 14 : 190;
-    const xs = [side, width / 2, width - side];
+    const narrow = width < NARROW;
+    const { columns } = this.#wiring;
+    const height = Math.max(...columns.map((units) => units.length)) * ROW + 24;
+    const side = narrow ? 14 : 210;
+    const gap = (width - 2 * side) / (columns.length - 1);
     /** @type {Place} */
-    const at = (layer, unit) => {
-      const gap = (height - 24) / layers[layer].length;
-      return [xs[layer], 18 + gap * (unit + 0.5)];
-    };
-    const label = `Network of ${layers.map((layer) => layer.length).join(", ")} units; State has its weights as numbers`;
+    const at = ([column, row]) => [side + gap * column, 18 + ((height - 24) / columns[column].length) * (row + 0.5)];
+    const label = `Network of ${columns.map((units) => units.length).join(", ")} units; State has its weights as numbers`;
     root.replaceChildren(
       svg(
         "svg",
         { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
-        ...this.#edges(at),
-        ...layers.flatMap((layer, index) =>
-          layer.map((unit, row) => this.#node(index, unit, at(index, row), width < NARROW)),
+        ...this.#edges(this.#wiring, at),
+        ...columns.flatMap((units, column) =>
+          units.map((unit, row) => this.#node(column, unit, at([column, row]), narrow)),
         ),
       ),
     );
   }
 
-  /** @param {Place} at */
-  #edges(at) {
+  /** @param {Activation[] | null} activations */
+  #read(activations) {
+    const { linears, around } = this.#mlp;
+    this.#values = activations ? flow(this.#mlp, this.#weights, activations, this.#inputs()) : [];
+    const last = this.#values.at(-1);
+    const { classes, output } = this.#card;
+    // A softmax of log-probabilities changes nothing.
+    const known = last && !around && classes.length === linears.at(-1)?.outputs;
+    this.#probabilities = !known ? null : output?.kind === "probabilities" ? last : softmax(last);
+  }
+
+  /** @param {Wiring} wiring @param {Place} at */
+  #edges({ edges }, at) {
     const flows = partOf(HTMLInputElement, "edges-contributions").checked;
-    const edges = this.#wiring.edges.map((edge) => {
-      const source = (flows ? this.#value(edge.layer, edge.source) : null) ?? 1;
+    const drawn = edges.map((edge) => {
+      const source = (flows ? this.#values[edge.from[0]]?.[edge.source] : null) ?? 1;
       return { ...edge, value: edge.weight * source };
     });
-    // Each pair of layers has its own scale, since their units differ.
-    const largest = [0, 1].map((layer) =>
-      Math.max(...edges.filter((edge) => edge.layer === layer).map((edge) => Math.abs(edge.value)), 1e-12),
+    // The weights between two columns have their own scale, since their units differ.
+    const largest = this.#weights.map((_, bundle) =>
+      Math.max(...drawn.filter((edge) => edge.bundle === bundle).map((edge) => Math.abs(edge.value)), 1e-12),
     );
     // Many edges are drawn thin, to keep them distinct.
-    const widest = 5.6 * Math.min(1, Math.sqrt(80 / edges.length));
-    return edges.map(({ layer, from, to, weight, value }) => {
-      const share = Math.abs(value) / largest[layer];
-      const [[x1, y1], [x2, y2]] = [at(layer, from), at(layer + 1, to)];
+    const widest = 5.6 * Math.min(1, Math.sqrt(80 / drawn.length));
+    return drawn.map(({ bundle, from, to, weight, value }) => {
+      const share = Math.abs(value) / largest[bundle];
+      const [[x1, y1], [x2, y2]] = [at(from), at(to)];
       const middle = (x1 + x2) / 2;
       return svg(
         "path",
@@ -96,48 +152,60 @@ export class Network {
     });
   }
 
-  /** @param {number} layer @param {number} unit @param {[number, number]} place @param {boolean} narrow */
-  #node(layer, unit, [x, y], narrow) {
-    const circle = svg("circle", { cx: x, cy: y, r: layer === 1 ? 8 : 9, fill: this.#fill(layer, unit) });
-    const end = layer === 2 ? 1 : -1;
-    const outside = { x: x + end * 18, y: y + 4, "text-anchor": layer === 2 ? "start" : "end" };
-    const above = { x: layer === 2 ? x + 9 : x - 9, y: y - 14, "text-anchor": layer === 2 ? "end" : "start" };
-    const place = layer === 1 ? { x, y: y - 12, "text-anchor": "middle", class: "muted" } : narrow ? above : outside;
+  /** @param {number} column @param {number} unit @param {[number, number]} place @param {boolean} narrow */
+  #node(column, unit, [x, y], narrow) {
+    const last = column === this.#mlp.linears.length;
+    const inner = column > 0 && !last;
+    const circle = svg("circle", { cx: x, cy: y, r: inner ? 8 : 9, fill: this.#fill(column, unit, last) });
+    const end = last ? 1 : -1;
+    const outside = { x: x + end * 18, y: y + 4, "text-anchor": last ? "start" : "end" };
+    const above = { x: x - end * 9, y: y - 14, "text-anchor": last ? "end" : "start" };
+    const place = inner ? { x, y: y - 12, "text-anchor": "middle", class: "muted" } : narrow ? above : outside;
     // In a narrow drawing, the names of the inputs need the space.
-    const text = layer === 1 && narrow ? "" : this.#text(layer, unit);
+    const text = inner && narrow ? "" : this.#text(column, unit, last);
     return svg("g", {}, circle, svg("text", place, text));
   }
 
-  /** @param {number} layer @param {number} unit */
-  #text(layer, unit) {
-    if (layer === 0) return `${cut(this.#wiring.names[unit])} ${short(this.#instance.values[unit])}`;
-    const explanation = this.#explanation;
-    if (layer === 1) return explanation ? short(this.#value(layer, unit), 3) : "";
-    const name = this.#classes[unit];
-    return explanation ? `${cut(name)} ${percent(explanation.probabilities[name])}` : cut(name);
+  /** @param {number} column @param {number} unit @param {boolean} last */
+  #text(column, unit, last) {
+    const value = this.#values[column]?.[unit];
+    const { features, classes, target, output } = this.#card;
+    if (column === 0) {
+      const inputs = this.#inputs();
+      const named = features.length === this.#mlp.linears[0].inputs;
+      const shown = named && inputs.length === features.length ? inputs[unit] : value;
+      const { feature, part } = this.#encoded?.[unit] ?? { feature: `input ${unit}`, part: "" };
+      const rest = cut(part, LONGEST_PART);
+      const name = named ? cut(features[unit].name, LONGEST_NAME) : cut(feature, LONGEST_NAME - rest.length) + rest;
+      return `${name}${shown === undefined ? "" : `: ${short(shown, named ? 4 : 3)}`}`;
+    }
+    if (!last) return value === undefined ? "" : short(value, 3);
+    const { outputs } = this.#mlp.linears[column - 1];
+    const alone = outputs === 1 ? (target ?? output?.name) : null;
+    const name = cut((classes.length === outputs ? classes[unit] : alone) ?? `output ${unit}`, LONGEST_NAME);
+    if (this.#probabilities) return `${name}: ${percent(this.#probabilities[unit])}`;
+    return value === undefined || this.#mlp.around ? name : `${name}: ${short(value)}`;
   }
 
   /**
-   * An output as likely as its class, a hidden unit as active as the most active one.
-   * @param {number} layer
+   * An output as likely as its class, another unit as active as the most active one.
+   * @param {number} column
    * @param {number} unit
+   * @param {boolean} last
    */
-  #fill(layer, unit) {
-    if (!this.#explanation || layer === 0) return "var(--track)";
-    const { activations, probabilities } = this.#explanation;
-    const values = layer === 1 ? activations.act : this.#classes.map((name) => probabilities[name]);
+  #fill(column, unit, last) {
+    const values = last ? this.#probabilities : this.#values[column];
+    if (!values || column === 0) return "var(--track)";
     const share = values[unit] / Math.max(...values, 1e-12);
-    const colour = layer === 2 ? classVariable(unit) : "var(--accent)";
+    const colour = last ? classVariable(unit) : "var(--accent)";
     return `color-mix(in srgb, ${colour} ${Math.round(100 * Math.max(0, share))}%, var(--surface))`;
-  }
-
-  /** @param {number} layer @param {number} unit */
-  #value(layer, unit) {
-    return this.#explanation?.activations[["norm", "act", "output"][layer]][unit] ?? null;
   }
 }
 
-/** @param {string} name */
-function cut(name) {
-  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME - 1)}…` : name;
+/** @param {number[]} values */
+function softmax(values) {
+  const highest = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - highest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
 }

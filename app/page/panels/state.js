@@ -1,133 +1,162 @@
-/** The state browser: every entry of the state_dict, one at a time. */
+/** The state browser: the modules and tensors of the state_dict, and one tensor beside them. */
 
-import { credentials } from "../data/credentials.js";
-import { Cells } from "../draw/cells.js";
-import { onScheme } from "../draw/colours.js";
-import { element, part } from "../draw/element.js";
-import { figures } from "../draw/figures.js";
-import { MOST_CELLS } from "../draw/heatmap.js";
-import { drawHistogram } from "../draw/histogram.js";
-import { digits } from "../draw/number_text.js";
-import { onWidth } from "../draw/width.js";
+import { readTensor, tensorAddress } from "../data/address.js";
+import { RequestQueue } from "../data/request_queue.js";
+import { element, part, partOf } from "../draw/element.js";
+import { download } from "./tensor/download.js";
+import { StateTree } from "./tensor/tree.js";
+import { TensorView } from "./tensor/view.js";
 
 /**
- * @import { Card, Histogram, State, StateEntry } from "../data/answers.js"
+ * @import { Model, Outlined, StateBranch } from "../data/answers.js"
  * @import { Api } from "../data/api.js"
  */
 
-const BINS = 20;
+const MOST_FOUND = 200;
 
 export class StateBrowser {
   #api;
-  #card;
-  /** @type {StateEntry | null} */
-  #chosen = null;
-  /** @type {Cells | null} */
-  #cells = null;
-  /** @type {{ plot: Element, name: string, histogram: Histogram } | null} */
-  #histogram = null;
+  #totals;
+  #view;
+  #searches;
+  #tree;
+  #wanted = "";
 
-  /** @param {Api} api @param {Card} card @param {State} state */
-  constructor(api, card, { totals, entries }) {
+  /** @param {Api} api @param {Model} model @param {StateBranch} state @param {string[]} versions */
+  constructor(api, model, state, versions) {
+    const { totals } = state;
     this.#api = api;
-    this.#card = card;
-    const tied = totals.tied ? `${totals.tied} elements more are tied to these. ` : "";
-    const counts = `${totals.parameters} parameters, ${totals.buffers} buffers, ${totals.bytes} bytes. ${tied}`;
-    const files = [".pth", ".safetensors"].flatMap((suffix) => [download(api, `state${suffix}`, suffix), " "]);
-    part("state-totals").replaceChildren(counts, "Download all: ", ...files);
-    const buttons = entries.map((entry) => this.#button(entry));
-    part("tensors").replaceChildren(...buttons);
-    onScheme(() => this.#cells?.draw());
-    onWidth(part("tensor"), () => this.#drawHistogram());
+    this.#totals = totals;
+    this.#view = new TensorView(api, model, versions);
+    const counts = ["parameters", "buffers", "bytes"].map(
+      (name) => `${totals[/** @type {"parameters"} */ (name)].toLocaleString("en")} ${name}`,
+    );
+    const tied = totals.tied ? `; ${totals.tied.toLocaleString("en")} elements more are tied to these` : "";
+    const summary = `${totals.entries.toLocaleString("en")} tensors: ${counts.join(", ")}${tied}. `;
+    part("state-totals").replaceChildren(summary, ...this.#downloads(""));
+    this.#tree = new StateTree(api, state, {
+      leaf: (entry) => this.#leaf(entry),
+      links: (path) => this.#downloads(path),
+    });
+    this.#searches = new RequestQueue(
+      (/** @type {string} */ wanted) => api.state(`*${literal(wanted)}*`, MOST_FOUND),
+      (found) => this.#list(found.entries, found.totals.entries),
+      () => this.#list([], 0),
+    );
+    const filter = partOf(HTMLInputElement, "tensors-filter");
+    filter.addEventListener("input", () => this.#filter(filter.value.trim()));
+    part("state").addEventListener("tensor", (event) => event instanceof CustomEvent && this.#open(event.detail));
+    this.#filter("");
   }
 
-  /** Show the first entry when the panel has its width. */
-  open() {
-    part("tensors").querySelector("button")?.click();
+  /** Show the tensor that the address names, or the first. */
+  async open() {
+    const { tensor, slice } = readTensor();
+    if (tensor && (await this.#open(tensor, slice))) {
+      requestAnimationFrame(() => part("state").scrollIntoView());
+      return;
+    }
+    const first = await this.#tree.first();
+    if (!first || this.#view.name) return;
+    await this.#tree.reveal(first.name);
+    this.#choose(first, "");
   }
 
-  /** @param {StateEntry} entry */
-  #button(entry) {
-    const kind = `${entry.kind}, ${entry.shape.join(" × ") || "a number"}, ${entry.dtype}`;
+  /** Returns whether there is such a tensor. @param {string} name */
+  async #open(name, slice = "") {
+    await this.#tree.reveal(name);
+    const entry = this.#tree.known.get(name) ?? (await this.#find(name));
+    if (entry) this.#choose(entry, slice);
+    return entry !== null;
+  }
+
+  /** A tensor that the tree has not. @param {string} name */
+  async #find(name) {
+    if (this.#complete) return null;
+    const { entries } = await this.#api.state(literal(name), 1).catch(() => ({ entries: [] }));
+    return entries.find((each) => each.name === name) ?? null;
+  }
+
+  /** Whether the tree has all tensors. */
+  get #complete() {
+    return this.#tree.known.size === this.#totals.entries;
+  }
+
+  /** @param {string} wanted  A part of a name. */
+  #filter(wanted) {
+    this.#wanted = wanted;
+    if (!wanted) this.#show([this.#tree.root], "");
+    else if (!this.#complete) this.#searches.want(wanted);
+    else {
+      const low = wanted.toLowerCase();
+      const found = [...this.#tree.known.values()].filter(({ name }) => name.toLowerCase().includes(low));
+      this.#list(found.slice(0, MOST_FOUND), found.length);
+    }
+  }
+
+  /** @param {Outlined[]} entries @param {number} count */
+  #list(entries, count) {
+    if (!this.#wanted) return;
+    const all = this.#totals.entries.toLocaleString("en");
+    const first = count > entries.length ? `; the first ${entries.length} are shown` : "";
+    this.#show(
+      entries.map((entry) => this.#leaf(entry)),
+      `${count.toLocaleString("en")} of ${all} tensors${first}`,
+    );
+  }
+
+  /** @param {Element[]} shown @param {string} count */
+  #show(shown, count) {
+    part("tensors").replaceChildren(...shown);
+    part("tensors-count").textContent = count;
+    this.#press();
+  }
+
+  /** @param {Outlined} entry */
+  #leaf(entry) {
+    const { name, kind, shape, dtype } = entry;
+    const cut = name.lastIndexOf(".") + 1;
+    const text = `${kind}, ${shape.join(" × ") || "a number"}, ${dtype}`;
     const button = element(
       "button",
-      { type: "button", "aria-pressed": "false" },
-      element("span", { class: "name" }, entry.name),
-      element("span", { class: "note" }, kind),
+      { type: "button", name },
+      element("span", { class: "name" }, element("span", { class: "above" }, name.slice(0, cut)), name.slice(cut)),
+      element("span", { class: "note" }, text),
     );
-    button.addEventListener("click", async () => {
-      for (const other of part("tensors").children) other.setAttribute("aria-pressed", String(other === button));
-      await this.#show(entry);
-    });
+    button.addEventListener("click", () => this.#choose(entry, ""));
+    this.#mark(button);
     return button;
   }
 
-  /** @param {StateEntry} entry */
-  async #show(entry) {
-    this.#chosen = entry;
-    const small = entry.elements <= MOST_CELLS;
-    let loaded;
-    try {
-      loaded = await Promise.all([small ? this.#api.tensor(entry.name) : null, this.#api.histogram(entry.name, BINS)]);
-    } catch (error) {
-      const { message } = /** @type {Error} */ (error);
-      if (this.#chosen === entry) part("tensor").replaceChildren(element("p", { role: "alert" }, message));
-      return;
-    }
-    // Another entry may have been chosen meanwhile.
-    if (this.#chosen !== entry) return;
-    const [values, histogram] = loaded;
-    const { clientWidth: width } = part("tensor");
-    this.#cells =
-      values && new Cells(this.#card, entry, values, width, (flat) => digits(values.data[flat], entry.dtype));
-    const cells = this.#cells ? this.#cells.root : element("p", { class: "note" }, "Too large to draw; download it.");
-    const plot = element("div", { class: "histogram" });
-    const numbers = element("div", { class: "figures" }, statistics(entry), plot, this.#links(entry));
-    part("tensor").replaceChildren(cells, numbers);
-    this.#histogram = { plot, name: `Histogram of ${entry.name}, ${BINS} bins`, histogram };
-    this.#drawHistogram();
+  /** @param {Outlined} entry @param {string} slice */
+  #choose(entry, slice) {
+    this.#view.show(entry, slice, (chosen) => history.replaceState(null, "", tensorAddress(entry.name, chosen)));
+    this.#press();
   }
 
-  #drawHistogram() {
-    if (!this.#histogram) return;
-    const { plot, name, histogram } = this.#histogram;
-    drawHistogram(plot, name, histogram);
+  /** Mark the button of the tensor that is shown. */
+  #press() {
+    for (const button of part("tensors").querySelectorAll("button")) this.#mark(button);
   }
 
-  /** @param {StateEntry} entry */
-  #links(entry) {
-    const formats = ["npy", "safetensors", "json"].map((format) =>
-      download(this.#api, this.#api.tensorPath(entry.name, format), `.${format}`),
-    );
-    return element("p", { class: "links" }, `Download ${entry.name}`, ...formats);
+  /** @param {HTMLButtonElement} button */
+  #mark(button) {
+    if (button.name) button.setAttribute("aria-pressed", String(button.name === this.#view.name));
+  }
+
+  /** Links to files of all tensors below a module, or of the state. @param {string} path */
+  #downloads(path) {
+    const query = path && `?${new URLSearchParams({ only: path })}`;
+    const [pth, safetensors] = [".pth", ".safetensors"].map((suffix) => {
+      const link = download(this.#api, `state${suffix}${query}`, suffix);
+      link.setAttribute("aria-label", `${path || "the state"}, ${suffix}`);
+      return link;
+    });
+    return ["Download ", pth, " ", safetensors];
   }
 }
 
-/** @param {StateEntry} entry */
-function statistics({ dtype, sha256, statistics: { min, max, mean, std, norm, zeros, non_finite: odd } }) {
-  const numbers = { minimum: min, maximum: max, mean, "standard deviation": std, norm };
-  const texts = Object.entries(numbers).map(([name, value]) => [name, digits(value, dtype)]);
-  const counts = { zeros: String(zeros), "not finite": String(odd) };
-  return figures({ ...Object.fromEntries(texts), ...counts, "SHA-256": `${sha256.slice(0, 12)}…` });
-}
-
-/** @param {Api} api @param {string} path @param {string} text */
-function download(api, path, text) {
-  const link = element("a", { href: new URL(path, api.base), download: true }, text);
-  if (credentials().Authorization) link.addEventListener("click", (event) => save(event, api, path));
-  return link;
-}
-
-/**
- * Download with the key, since the service refuses a plain link.
- * @param {Event} event
- * @param {Api} api
- * @param {string} path
- */
-async function save(event, api, path) {
-  event.preventDefault();
-  const file = await api.file(path);
-  const href = URL.createObjectURL(file);
-  element("a", { href, download: file.name }).click();
-  URL.revokeObjectURL(href);
+/** The pattern of this text itself. @param {string} text */
+function literal(text) {
+  return text.replace(/[[\]*?]/g, "[$&]");
 }

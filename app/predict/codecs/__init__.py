@@ -12,8 +12,13 @@ from app.predict.codecs.json_text import JsonObject, describe, escape, parse_jso
 from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
-from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request
-from app.predict.codecs.v2_tensors import (
+from app.predict.codecs.v2_request import (
+    JSON_LENGTH,
+    InferRequest,
+    read_request,
+    require_none_of,
+)
+from app.predict.codecs.v2_tensor_data import (
     BYTES,
     CHUNK,
     DATATYPES,
@@ -52,5 +57,6 @@ __all__ = [
     "parse_json",
     "read_request",
     "render",
+    "require_none_of",
     "to_pieces",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from app.predict.codecs.json_request import LARGEST, TableRows, parse_instances, require_at_most
 from app.predict.codecs.large_instances import WHOLE_BYTES, read_large
+from app.predict.instances import Instances
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
 
@@ -75,7 +76,7 @@ class InstanceDecoder:
         if rows is None or body.count(b":") != rows.size + (not single):
             return None
         require_at_most(self._limit, len(rows))
-        return TableRows(rows, single)
+        return Instances(rows, single)
 
     def _row(self, instance: msgspec.Struct) -> FloatArray | None:
         values = msgspec.structs.astuple(instance)

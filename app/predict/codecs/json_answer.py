@@ -11,6 +11,7 @@ import numpy as np
 
 from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import TableRows
+from app.predict.codecs.table_answer import about_table
 from app.predict.media_types import JSON
 from app.predict.options import DEFAULT_OPTIONS, NOVELTY_FIELDS, Options, Shown, show
 from app.predict.prediction import Prediction
@@ -60,11 +61,17 @@ class JsonFormat:
             answer.model = self._model
             return _encode(answer)
         content = bytearray(b'{"predictions":[')
+        table = instances.table
+        labels: list[str] = []
         for prediction in predictions:
+            if table is not None:
+                whole, start, end = prediction
+                labels += [self._classes[index] for index in whole.indices[start:end].tolist()]
             for part in prediction.parts(self._rows_at_once):
                 content += memoryview(_encode(self._answers(part, options)))[1:-1]
                 content += b","
-        content[-1:] = b'],"model":%b}' % bytes(self._model)
+        content[-1:] = b'],"model":%b' % bytes(self._model)
+        content += b"}" if table is None else about_table(table, labels, None) + b"}"
         return memoryview(content)
 
     def _answers(self, prediction: Prediction, options: Options) -> list[Answer]:

@@ -43,12 +43,16 @@ def parse_json(body: bytes | bytearray) -> Any:
 
 
 class JsonCursor:
-    """A position in a text; values of up to `most` bytes are read from it."""
+    """A position in a text; values of up to `most` bytes are read from it.
 
-    def __init__(self, body: bytes | bytearray, most: int) -> None:
+    `only_faulty`: only values are read that another decoder has refused, whatever their length.
+    """
+
+    def __init__(self, body: bytes | bytearray, most: int, *, only_faulty: bool = False) -> None:
         self.position = 0
         self._body = body
         self._most = most
+        self._only_faulty = only_faulty
 
     def require_no_mark(self) -> None:
         if self._body.startswith(codecs.BOM_UTF8):
@@ -90,10 +94,15 @@ class JsonCursor:
                 return self._value_within(size)
             except _CutOff:
                 if size == self._most:
-                    what = pointer or "the body"
-                    reason = f"{what}: more than the {size} bytes that one instance may have"
-                    raise BodyTooLarge(reason) from None
+                    raise self._too_long(pointer) from None
                 size = min(4 * size, self._most)
+
+    def _too_long(self, pointer: str) -> BodyTooLarge | InvalidInstances:
+        if self._only_faulty:
+            search = f"in more than {self._most} bytes the mistake is not searched for"
+            return InvalidInstances([Fault(pointer, f"not what the model takes; {search}")])
+        what = pointer or "the body"
+        return BodyTooLarge(f"{what}: more than the {self._most} bytes that one instance may have")
 
     def _value_within(self, size: int) -> Any:
         last = self.position + size >= len(self._body)

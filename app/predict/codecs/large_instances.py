@@ -90,7 +90,8 @@ def read_list(
 
     Raises MalformedBody, InvalidInstances or BodyTooLarge.
     """
-    cursor = JsonCursor(body, max(reader.most_bytes_read, min(WHOLE_BYTES, slice_bytes)))
+    most = max(reader.most_bytes_read, min(WHOLE_BYTES, slice_bytes))
+    cursor = JsonCursor(body, most, only_faulty=reader.most_bytes is None)
     cursor.require_no_mark()
     # Token by token, because space may stand between tokens.
     if not all(map(cursor.takes, (b"{", b'"instances"', b":", b"["))):

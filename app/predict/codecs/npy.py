@@ -13,7 +13,7 @@ from app.errors import InvalidInstances, InvalidQuery, MalformedBody
 from app.predict.codecs.json_request import MOST_LISTED, TableRows, require_at_most
 from app.predict.headers import Body
 from app.predict.media_types import NPY
-from app.predict.options import Options, show
+from app.predict.options import Options, ranked, show
 from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.checkpoint import npy_header
@@ -35,7 +35,8 @@ class NpyFormat:
 
     In: integers or floats, shape (rows, n_features) in the card's order, or (n_features,) for
     one instance. Out: float32 probabilities, or log-probabilities on request, shape
-    (rows, n_classes), or (n_classes,).
+    (rows, n_classes), or (n_classes,). With `top`, shape (rows, top, 2) or (top, 2): the index
+    and the probability of the most probable classes.
     """
 
     media_type = NPY
@@ -63,18 +64,20 @@ class NpyFormat:
     def encode(
         self, predictions: Iterable[Prediction], instances: TableRows, options: Options, /
     ) -> memoryview:
-        for name in ("out_of_distribution", "top"):
-            if getattr(options, name):
-                raise InvalidQuery(f"{name}: {self.media_type} has no place for it")
-        shape = (len(instances.rows), self._n_classes)
-        header = npy_header(np.dtype("<f4"), shape[1:] if instances.single else shape)
-        content = bytearray(len(header) + 4 * shape[0] * shape[1])
+        if options.out_of_distribution:
+            raise InvalidQuery(f"out_of_distribution: {self.media_type} has no place for it")
+        each = (min(options.top, self._n_classes), 2) if options.top else (self._n_classes,)
+        shape = (len(instances.rows), *each)
+        header = npy_header(np.dtype("<f4"), each if instances.single else shape)
+        content = bytearray(len(header) + 4 * math.prod(shape))
         content[: len(header)] = header
         answers = np.frombuffer(content, "<f4", offset=len(header)).reshape(shape)
         filled = 0
         for prediction in predictions:
             shown = show(prediction, options, self._predictor)
             values = shown.log_probabilities if options.log_probabilities else shown.probabilities
+            if options.top:
+                values = ranked(shown.log_probabilities, values, options.top)
             answers[filled : filled + len(values)] = values
             filled += len(values)
         return memoryview(content)

@@ -7,7 +7,7 @@ import msgspec
 
 from app.predict.codecs.v2_model import V2Description
 from app.predict.codecs.v2_request import InferRequest
-from app.predict.codecs.v2_tensors import Tensor, to_lists, to_pieces
+from app.predict.codecs.v2_tensor_data import Tensor, to_lists, to_pieces
 
 _encode = msgspec.json.Encoder().encode
 

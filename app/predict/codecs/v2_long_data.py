@@ -1,7 +1,7 @@
 """Cuts the long arrays named `data` out of an inference request's JSON.
 
-The rest is short and is parsed in one call. v2_tensors.py decodes the arrays in slices: one call
-for a long array would block all other requests until it ends.
+The rest is short and is parsed in one call. v2_tensor_data.py decodes the arrays in slices: one
+call for a long array would block all other requests until it ends.
 """
 
 import re

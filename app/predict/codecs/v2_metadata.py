@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from app import __version__
 from app.predict.codecs.v2_model import PLATFORM, TensorInfo, V2Description
-from app.predict.codecs.v2_tensors import BYTES
+from app.predict.codecs.v2_tensor_data import BYTES
 
 SERVER = "stateserve"
 EXTENSIONS = [

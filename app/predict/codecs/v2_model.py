@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol, Self
 import numpy as np
 
 from app.errors import InvalidInference, InvalidTensor
-from app.predict.codecs.v2_tensors import BYTES, DTYPES, Array, Tensor
+from app.predict.codecs.v2_tensor_data import BYTES, DTYPES, Array, Tensor
 from app.predict.instances import Instances
 from app.predict.pipeline import Predicted, Rows
 from stateserve.model import AnyModel

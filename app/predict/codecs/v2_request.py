@@ -1,7 +1,7 @@
 """Reads an Open Inference request: JSON, then the tensors sent as bytes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,7 +10,7 @@ import msgspec
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput
-from app.predict.codecs.v2_tensors import DTYPES, Tensor, from_bytes, from_json
+from app.predict.codecs.v2_tensor_data import DTYPES, Tensor, from_bytes, from_json
 from app.predict.headers import MOST_DIGITS, Body, Headers
 from app.predict.pipeline import Predicted, Rows
 from stateserve.model import ANY
@@ -153,3 +153,14 @@ def _flag(parameters: Parameters, name: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidInference(f"{name} {value!r}; true or false is taken")
     return value
+
+
+def require_none_of(parameters: Iterable[str], *, to_load: bool) -> None:
+    """Raise InvalidInference for parameters of a repository request: they would have no effect.
+
+    Triton's clients send unload_dependents with each request to unload; no model has any.
+    """
+    given = sorted({*parameters} - (set() if to_load else {"unload_dependents"}))
+    if given:
+        rule = "loaded as its files are" if to_load else "unloaded with all its versions"
+        raise InvalidInference(f"parameters {', '.join(map(shown, given))}: a model is {rule}")

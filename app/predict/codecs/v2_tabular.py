@@ -7,7 +7,7 @@ import numpy as np
 from app.errors import InvalidTensor
 from app.predict.codecs.json_request import TableRows, require_at_most
 from app.predict.codecs.v2_model import TensorInfo, V2Model
-from app.predict.codecs.v2_tensors import BYTES, DTYPES, Array, Tensor, bytes_array
+from app.predict.codecs.v2_tensor_data import BYTES, DTYPES, Array, Tensor, bytes_array
 from app.predict.prediction import Prediction
 from app.predict.rows import as_float32
 from stateserve.model import Predictor

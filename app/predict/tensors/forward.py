@@ -11,11 +11,11 @@ from app.predict.observer import Observer, PassRecord, QueuedRequest
 from app.predict.pipeline import Item
 from app.predict.tensors.padding import Padding
 from app.predict.tensors.pass_cost import PassCost
-from app.predict.tensors.prediction import TensorPass, TensorPrediction, classified_output
+from app.predict.tensors.prediction import TensorPass, TensorPrediction
 from app.predict.tensors.rows import TensorRows
 from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.errors import Fault
-from stateserve.model import ANY, Arrays, TensorModel
+from stateserve.model import ANY, Arrays, TensorModel, classified_output
 
 Items = Sequence[Item[TensorRows]]
 

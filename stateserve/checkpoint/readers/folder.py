@@ -7,6 +7,8 @@ from stateserve.errors import UnreadableCheckpoint
 
 INDEX = ".index.json"
 DISTRIBUTED = ".metadata"
+# Inputs and outputs of a packed model, no state.
+GOLDEN = ".golden.safetensors"
 # In the order of preference: what libraries call the weights of a model.
 USUAL = (
     *("model.safetensors", "pytorch_model.bin", "diffusion_pytorch_model.safetensors"),
@@ -38,7 +40,11 @@ def find_in_folder(folder: Path) -> Path:
     if DISTRIBUTED in names:
         return folder / DISTRIBUTED
     indices = [name for name in names if name.endswith(INDEX)]
-    candidates = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    candidates = [
+        name
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES and not name.endswith(GOLDEN)
+    ]
     preferred = [name for name in USUAL if name in names]
     # safetensors before pickles, a whole file before its parts.
     for found in (*preferred, *sorted(indices, key=lambda name: "safetensors" not in name)):

@@ -89,7 +89,7 @@ def name_text(source: Source) -> str | None:
 def name_archive(names: list[str]) -> str:
     """A zip archive that is no checkpoint, by the names of its entries."""
     if "MAR-INF/MANIFEST.json" in names:
-        return f"an archive of TorchServe (.mar); {UNPACK}"
+        return "an archive of TorchServe (.mar); stateserve pack makes a model of it"
     if any(name.endswith("model.weights.h5") for name in names):
         return f"a Keras archive (.keras); {KERAS}"
     if any(name.endswith("saved_model.pb") for name in names):

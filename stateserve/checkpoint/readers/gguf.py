@@ -19,6 +19,8 @@ VERSIONS = (2, 3)
 MAX_TENSORS = 100_000
 MAX_ENTRIES = 65_536
 MAX_ARRAY = 2**25
+# Of all arrays: a vocabulary has up to 300,000, and as many merges.
+MAX_TEXTS = 2**21
 MAX_TEXT = 2**20
 MOST_SHOWN = 200
 NUMBERS = {
@@ -89,6 +91,7 @@ class _Reader:
         self._source = source
         self._stream = SourceStream(source, len(MAGIC))
         self._order = "<"
+        self._texts = 0
 
     def read(self) -> tuple[dict[str, LazyTensor], dict[str, str]]:
         version = self._number("I")
@@ -147,6 +150,9 @@ class _Reader:
         if kind in NUMBERS:
             self._stream.seek(count * struct.calcsize(f"<{NUMBERS[kind]}"), 1)
         elif kind == STRING:
+            self._texts += count
+            if self._texts > MAX_TEXTS:
+                raise ValueError(f"arrays of more than {MAX_TEXTS} texts")
             for _ in range(count):
                 self._text()
         else:

@@ -1,6 +1,7 @@
 """Read .npy files and .npz archives. Source: numpy/lib/_format_impl.py, "Format Version 1.0"."""
 
 import io
+import warnings
 
 import numpy as np
 
@@ -37,7 +38,9 @@ def read_npy(source: Source) -> LazyTensor | Opaque:
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, columns_first, dtype = parse(stream)
+        # Of headers of Python 2, and of text that is no header.
+        with warnings.catch_warnings(action="ignore"):
+            shape, columns_first, dtype = parse(stream)
         data = Part(source, stream.tell(), source.size - stream.tell())
         return _array(data, dtype, shape, columns_first=columns_first)
     except Exception as error:

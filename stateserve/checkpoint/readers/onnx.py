@@ -3,15 +3,22 @@
 Source: github.com/onnx/onnx, onnx/onnx.proto.
 """
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Message, varints
+from stateserve.checkpoint.readers.protobuf import (
+    BYTES,
+    VARINT,
+    Field,
+    Limits,
+    Message,
+    varints,
+)
 from stateserve.checkpoint.sources import File, Memory, Part, Source
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import MAX_DIMENSIONS, LazyTensor
@@ -31,14 +38,15 @@ DIMS, DATA_TYPE, NAME, RAW, EXTERNAL = 1, 2, 8, 9, 13
 TYPED = {4: "<f4", 5: "varint", 7: "varint", 10: "<f8", 11: "varint"}
 # The dtypes that are written as floats; all others are written as integers.
 FLOATS = {"float32": "<f4", "complex64": "<f4", "float64": "<f8", "complex128": "<f8"}
-MAX_TYPED_BYTES = 2**26
+# More than a file has bytes.
+MAX_PLACE = 2**63
 Numbers = NDArray[Any]
 Open = Callable[[str], File]
 
 
 def read_onnx(source: Source, open_file: Open) -> tuple[dict[str, LazyTensor], dict[str, str]]:
     """The initialisers by name, and what the model says of itself. Raises UnreadableCheckpoint."""
-    model = Message(source, 0, source.size)
+    model = Message(source, 0, source.size, Limits())
     tensors: dict[str, LazyTensor] = {}
     metadata: dict[str, str] = {}
     graphs = 0
@@ -85,7 +93,7 @@ class _Initialiser:
         if field.number == DIMS:
             # One more than a tensor may have is refused once the name is known.
             wanted = MAX_DIMENSIONS + 1 - len(self._shape)
-            self._shape += islice(self._numbers(field), wanted)
+            self._shape += self._numbers([field])[:wanted].tolist()
         elif field.number == DATA_TYPE and field.kind == VARINT:
             self._type = field.value
         elif field.number == NAME:
@@ -99,11 +107,15 @@ class _Initialiser:
         elif field.number in TYPED:
             self._typed.append((TYPED[field.number], field))
 
-    def _numbers(self, field: Field) -> Iterator[int]:
-        """One number, or several in one field."""
-        if field.kind == VARINT:
-            return iter((field.value,))
-        return varints(self._message.content(field, MAX_TYPED_BYTES))
+    def _numbers(self, fields: Iterable[Field]) -> Numbers:
+        """Each field has one number, or several."""
+        parts = []
+        for loose, group in groupby(fields, lambda field: field.kind == VARINT):
+            if loose:
+                parts.append(np.fromiter((field.value for field in group), np.uint64))
+            else:
+                parts += [varints(self._message.content(field)) for field in group]
+        return np.concatenate([np.empty(0, np.uint64), *parts])
 
     def tensor(self, open_file: Open) -> tuple[str, LazyTensor]:
         dtype = DATA_TYPES.get(self._type, OTHERS.get(self._type, f"ONNX's type {self._type}"))
@@ -123,30 +135,33 @@ class _Initialiser:
             return self._outside(open_file)
         if self._raw is not None:
             return Part(self._source, self._raw.start, self._raw.value)
-        return Memory(self._converted(dtype) if dtype in DTYPES else b"")
+        if dtype not in DTYPES:
+            return Memory(b"")
+        kind = FLOATS.get(dtype, "varint")
+        if any(each != kind for each, _ in self._typed):
+            raise UnreadableCheckpoint(
+                f"{self._name!r:.100} has values of another type than its {dtype}"
+            )
+        return self._converted(dtype, [field for _, field in self._typed])
 
     def _outside(self, open_file: Open) -> Source:
         file = open_file(self._external.get("location", ""))
         try:
             start = int(self._external.get("offset", 0))
-            return Part(file, start, int(self._external.get("length", file.size - start)))
+            length = int(self._external.get("length", file.size - start))
+            if max(abs(start), abs(length)) >= MAX_PLACE:
+                raise ValueError
         except ValueError:
             raise UnreadableCheckpoint(f"{self._name!r:.100} is at no place of a file") from None
+        return Part(file, start, length)
 
-    def _converted(self, dtype: str) -> bytes:
-        """The values that are written as numbers, one by one."""
-        parts = []
-        for kind, field in self._typed:
-            if kind != FLOATS.get(dtype, "varint"):
-                raise UnreadableCheckpoint(
-                    f"{self._name!r:.100} has values of another type than its {dtype}"
-                )
-            if kind == "varint":
-                numbers = np.fromiter(self._numbers(field), np.uint64)
-                parts.append(_as_written(numbers.view(np.int64), dtype).tobytes())
-            else:
-                parts.append(self._message.content(field, MAX_TYPED_BYTES))
-        return b"".join(parts)
+    def _converted(self, dtype: str, fields: list[Field]) -> Source:
+        """Values that are not raw: floats as in memory, and integers of variable length."""
+        if dtype not in FLOATS:
+            return Memory(_as_written(self._numbers(fields).view(np.int64), dtype).tobytes())
+        if len(fields) == 1 and fields[0].kind == BYTES:
+            return Part(self._source, fields[0].start, fields[0].value)
+        return Memory(b"".join(map(self._message.content, fields)))
 
 
 def _as_written(numbers: Numbers, dtype: str) -> Numbers:

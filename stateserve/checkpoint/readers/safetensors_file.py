@@ -50,7 +50,7 @@ def _read(source: Source) -> tuple[dict[str, LazyTensor], dict[str, str]]:
         raise UnreadableCheckpoint(f"a safetensors header of more than {MAX_HEADER_BYTES} bytes")
     if 8 + length > source.size:
         raise ValueError("its header ends past the end of the file")
-    header = json.loads(read(source, 8, length), object_pairs_hook=_without_repeats)
+    header = json.loads(read(source, 8, length), object_pairs_hook=without_repeats)
     if type(header) is not dict:
         raise ValueError("its header is not an object")
     metadata = header.pop("__metadata__", {})
@@ -92,7 +92,7 @@ def _tensor(name: str, fields: Any, part: Part) -> LazyTensor:
     return tensor
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("two entries of one name")

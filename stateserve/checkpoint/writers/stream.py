@@ -102,6 +102,18 @@ def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     return header.getvalue()
 
 
+def npy_content(array: Array) -> bytes:
+    """A whole .npy file."""
+    array = numpy_values(array)
+    return npy_header(array.dtype, array.shape) + array.tobytes()
+
+
+def numpy_values(array: Array) -> Array:
+    """bfloat16 and float8, which the npy format lacks, as float32, which has all their values."""
+    # Not by the names of the dtypes, which cost as much as a short file.
+    return array if array.dtype.isbuiltin == 1 else array.astype(np.float32)
+
+
 def _file_chunks(header: bytes, tensors: Iterable[Values]) -> Chunks:
     yield header
     for tensor in tensors:

@@ -16,6 +16,7 @@ from stateserve.model.architectures.code_import import (
     import_code,
     read_source,
 )
+from stateserve.model.architectures.custom_tabular import CustomTabular
 from stateserve.model.architectures.exported_program import ProgramModule, read_program
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
 from stateserve.model.architectures.tabular import Tabular
@@ -23,11 +24,12 @@ from stateserve.model.architectures.user_class import (
     PROGRAM_SUFFIX,
     find_class,
     make_module,
+    size_arguments,
     split_code,
 )
 from stateserve.model.arrays import TensorState
-from stateserve.model.card import first_fault
 from stateserve.model.model_card import BuiltIn, Code, Program, UserClass
+from stateserve.model.tabular_card import first_fault
 
 
 class OpenCode(Protocol):
@@ -76,11 +78,45 @@ class ClassFile:
         except ValidationError as error:
             raise CardMismatch(f"{self._code.file}: {first_fault(error)}") from None
 
+    def sized(self, inputs: int, outputs: int) -> "ClassFile":
+        """With arguments for these sizes, where the class has such and they are not given."""
+        sizes = size_arguments(self._code, self._name, inputs, outputs)
+        return ClassFile(self._code, self._name, sizes | dict(self._kwargs))
+
+    def make(self) -> nn.Module:
+        """A new module. Raises CodeFailed."""
+        return make_module(self._code, self._name, self._kwargs)
+
+    def place(self, error: BaseException) -> str:
+        """The file, and the line in it that raised the error, if it did."""
+        return self._code.place(error)
+
     def module_of(self, state: TensorState | None) -> nn.Module:
-        module = make_module(self._code, self._name, self._kwargs)
+        module = self.make()
         load_strictly(module, state or {}, self._name)
         require_finite(module)
         return module.eval()
+
+
+class TableCode:
+    """The class of a file as the network behind the columns of a table."""
+
+    def __init__(self, network: ClassFile) -> None:
+        self.network = network
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        return self.network.files
+
+    @property
+    def entry(self) -> UserClass:
+        return self.network.entry.model_copy(update={"table": True})
+
+    def module_of(self, state: TensorState | None) -> CustomTabular:
+        name = self.network.entry.name
+        module = CustomTabular.from_state(self.network.make(), state or {}, name)
+        require_finite(module)
+        return module
 
 
 class ProgramFile:
@@ -149,7 +185,8 @@ def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
         content[folder / name] = _verified(folder / name, wanted)
     folders = [each for each in file.parents if each.is_relative_to(folder)]
     code = import_code(file, folders, content)
-    return ClassFile(code, find_class(code, entry.name), entry.kwargs)
+    found = ClassFile(code, find_class(code, entry.name), entry.kwargs)
+    return TableCode(found) if entry.table else found
 
 
 def sha256(content: bytes) -> str:

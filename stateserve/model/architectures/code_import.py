@@ -85,7 +85,7 @@ class ImportedCode:
             raise
         # A file may call sys.exit.
         except BaseException as error:
-            raise CodeFailed(f"{self._place(error)}: {what} raised {first_line(error)}") from None
+            raise CodeFailed(f"{self.place(error)}: {what} raised {first_line(error)}") from None
 
     def unchanged(self) -> bool:
         """Whether the files are still those that were run."""
@@ -114,7 +114,7 @@ class ImportedCode:
         vars(module)["__builtins__"] = self._builtins
         exec(compile(content, file, "exec", dont_inherit=True), vars(module))  # noqa: S102
 
-    def _place(self, error: BaseException) -> str:
+    def place(self, error: BaseException) -> str:
         """The file, and the line of the model's code that raised the error, if it is known."""
         paths = {str(path) for path in self.files}
         if isinstance(error, SyntaxError) and error.filename in paths:

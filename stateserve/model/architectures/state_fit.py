@@ -26,7 +26,7 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
     ties = _ties(expected)
     try:
         found = module.load_state_dict(dict(state), strict=False)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         faults = _shape_faults(expected, state, ties) or [first_line(error)]
     else:
         # A module may define load_state_dict itself, and return anything.
@@ -56,8 +56,11 @@ def require_finite(module: nn.Module) -> None:
     for name, tensor in module.state_dict(keep_vars=True).items():
         if not isinstance(tensor, Tensor) or is_lazy(tensor) or not tensor.is_floating_point():
             continue
-        # isfinite does not support one-byte floats; float16 can represent all of them.
+        # One-byte floats lack the operations; float16 can represent all of them.
         numbers = tensor.detach() if tensor.itemsize > 1 else tensor.detach().half()
+        # Fast, and finite only if all are; of large numbers it may overflow.
+        if numbers.sum(dtype=torch.promote_types(numbers.dtype, torch.float32)).isfinite():
+            continue
         wrong = ~numbers.isfinite() if isinstance(tensor, nn.Parameter) else numbers.isnan()
         if count := int(wrong.sum()):
             raise StateMismatch(f"{name!r:.100} has {count} NaN or infinite values")

@@ -13,6 +13,15 @@ from stateserve.model.architectures.code_import import ImportedCode
 
 MakeModule = Callable[..., object]
 PROGRAM_SUFFIX = ".pt2"
+# Arguments of a constructor that get the number of inputs, and of outputs.
+IN_NAMES = (
+    *("in_features", "n_features", "num_features", "n_inputs", "num_inputs"),
+    *("input_size", "input_dim", "in_dim", "n_in", "d_in"),
+)
+OUT_NAMES = (
+    *("out_features", "n_classes", "num_classes", "n_outputs", "num_outputs"),
+    *("output_size", "output_dim", "out_dim", "n_out", "d_out"),
+)
 ORDINARY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -51,6 +60,16 @@ def make_module(code: ImportedCode, name: str, kwargs: Mapping[str, JsonValue]) 
         if tensor.device.type != "cpu":
             raise CodeFailed(f"{where} puts {name} on {tensor.device}; a model is built on the CPU")
     return module.eval()
+
+
+def size_arguments(code: ImportedCode, name: str, inputs: int, outputs: int) -> dict[str, int]:
+    """The arguments of the class that are named in IN_NAMES and OUT_NAMES, with these sizes."""
+    try:
+        parameters = inspect.signature(getattr(code.module, name)).parameters.values()
+    except (TypeError, ValueError):
+        return {}
+    sizes = dict.fromkeys(IN_NAMES, inputs) | dict.fromkeys(OUT_NAMES, outputs)
+    return {p.name: sizes[p.name] for p in parameters if p.kind in ORDINARY and p.name in sizes}
 
 
 def _modules_in(code: ImportedCode) -> dict[str, type[nn.Module]]:

@@ -10,17 +10,17 @@ from stateserve.checkpoint import state_sha256
 from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import open_code, open_packed
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
-from stateserve.model.inference import example_of, infer
 from stateserve.model.loading.card_file import read_any_card
 from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.golden_check import checked
+from stateserve.model.loading.model_name import name_and_version
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.model_card import ModelCard
 from stateserve.model.packing.golden_file import read_golden
 from stateserve.model.predictor import Predictor
+from stateserve.model.signature_inference import example_of, infer
 from stateserve.model.tensor_model import TensorModel
-from stateserve.text import printable
 
 NO_OPTIONS = LoadOptions()
 
@@ -30,11 +30,12 @@ def load_model(
 ) -> Predictor | TensorModel:
     """Load the state at `path` with its card, or without one by `options`.
 
-    The default of `name` is the path's stem. Raises CheckpointError, one line, for a model that
+    The default of `name` is that of a packed folder, `digits` of digits/1/model.pth, else the
+    path's stem. Raises CheckpointError, one line, for a model that
     cannot be served; CodeNotAllowed if loading it would run a file without permission.
     """
     path = Path(path)
-    name = name or printable(path.stem)
+    name = name or name_and_version(path)[0]
     # A broken link counts as a card, which cannot be read.
     card = read_any_card(card_path(path)) if os.path.lexists(card_path(path)) else None
     if card is not None and options.code is not None:
@@ -45,13 +46,13 @@ def load_model(
         return _load_packed(path, card, name, version, options)
     if options.code is not None or path.suffix == PROGRAM_SUFFIX:
         return _load_by_example(path, name, version, options)
-    return Predictor.load(path, name, version)
+    return Predictor.load(path, name, version, options.key)
 
 
 def _load_packed(
     path: Path, card: ModelCard, name: str, version: str, options: LoadOptions
 ) -> TensorModel:
-    state = read_state_without(path, card.prefix)
+    state = read_state_without(path, card.prefix, options.key)
     golden = read_golden(card_path(path), card)
     code = open_packed(path.parent, card.code, allow_code=options.allow_code)
     if state is not None:
@@ -70,11 +71,12 @@ def _load_packed(
 
 
 def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) -> TensorModel:
-    state = read_state_without(path, options.strip_prefix)
+    state = read_state_without(path, options.strip_prefix, options.key)
     code = open_code(options.code or str(path), options.kwargs)
     with naming(path):
         module = code.module_of(state)
-        found = infer(module, example_of(module, options.example), options.hints)
+        example = example_of(module, options.example, options.hints)
+        found = infer(module, example, options.hints)
     card = ModelCard(
         name=name,
         code=code.entry,

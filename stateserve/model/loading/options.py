@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch
 from stateserve.model.backends.backend import BackendChoice
-from stateserve.model.inference import Example, Hints
+from stateserve.model.signature_inference import Example, Hints
 
 MAX_LABELS_BYTES = 2**23
 
@@ -21,7 +21,7 @@ class LoadOptions:
     run it. `kwargs` are the class's arguments, `example` its inputs, or a file of them.
 
     `allow_code` permits to run the file that a model card names. `strip_prefix` is taken off the
-    names of the state.
+    names of the state. `key` is the place of the state in a file that holds more.
     """
 
     code: str | None = None
@@ -30,6 +30,7 @@ class LoadOptions:
     hints: Hints = field(default_factory=Hints)
     allow_code: bool = False
     strip_prefix: str = ""
+    key: str | None = None
     backend: BackendChoice = field(default_factory=BackendChoice)
 
 

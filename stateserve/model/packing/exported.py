@@ -37,7 +37,7 @@ def export_program(module: nn.Module, signature: Signature, rows: Mapping[str, A
             )
             content = io.BytesIO()
             torch.export.save(program, content)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = "".join(lines[:1])
         raise CodeFailed(

@@ -1,5 +1,6 @@
 """Pack a model: infer its signature, write its files, and load them again."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,6 @@ from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
-from stateserve.model.inference import Example, Hints, Inferred, example_of, infer
-from stateserve.model.inference.rows import GOLDEN_ROWS
 from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
@@ -25,6 +24,9 @@ from stateserve.model.model_card import ModelCard, OnnxFile, TableRecord, UserCl
 from stateserve.model.packing.exported import export_program
 from stateserve.model.packing.golden_file import encode_golden, golden_path
 from stateserve.model.packing.place import Place, staged
+from stateserve.model.packing.torchserve_archive import is_archive, unpacked
+from stateserve.model.signature_inference import Example, Hints, Inferred, example_of, infer
+from stateserve.model.signature_inference.rows import GOLDEN_ROWS
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,8 @@ class Packing:
         self.code = code
         self.module: nn.Module = code.module_of(state)
         self.state = dict(self.module.state_dict()) if state is None else state
-        self.found: Inferred = infer(
-            self.module, example_of(self.module, self._example), self._hints
-        )
+        example = example_of(self.module, self._example, self._hints)
+        self.found: Inferred = infer(self.module, example, self._hints)
 
     def export(self, stem: str) -> None:
         """Take a program of torch.export in place of the class. Raises CheckpointError."""
@@ -153,13 +154,29 @@ def pack_model(
     """Write a model to the folder, or beside the checkpoint, `output`.
 
     With `program`, its code becomes a program of torch.export; with `onnx`, its ONNX graph is
-    added; with `replace`, files there are replaced. Raises CheckpointError, one line, or OSError.
+    added; with `replace`, files there are replaced. The code may be an archive of TorchServe, which
+    has a state. Raises CheckpointError, one line, or OSError.
     """
+    archive = Path(options.code or "")
+    if is_archive(archive):
+        with unpacked(archive, options) as found:
+            packed = pack_model(
+                state or found.state,
+                output,
+                found.options,
+                name=name or found.name,
+                program=program,
+                onnx=onnx,
+                replace=replace,
+            )
+        return dataclasses.replace(packed, notes=[*found.notes, *packed.notes])
     place = Place.of(output)
     code = open_code(options.code or "", options.kwargs)
     if state is None and not isinstance(code, ProgramFile):
         raise CodeFailed(f"{options.code}: a class has no state; name its checkpoint, too")
-    held = None if state is None else read_state_without(state, options.strip_prefix)
+    held = None
+    if state is not None:
+        held = read_state_without(state, options.strip_prefix, options.key)
     with naming(state or Path(options.code or "")):
         packing = Packing(code, held, options.example, options.hints)
         if program and not isinstance(code, ProgramFile):

@@ -16,13 +16,13 @@ from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
 from stateserve.model.feature import Feature
-from stateserve.model.inference import Example, Inferred
-from stateserve.model.inference.hint_forms import Fields, hints_of
-from stateserve.model.inference.proof import Runner
 from stateserve.model.model_card import Code, TableRecord
 from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place
+from stateserve.model.signature_inference import Example, Inferred
+from stateserve.model.signature_inference.hint_forms import Fields, hints_of
+from stateserve.model.signature_inference.proof import Runner
 from stateserve.model.tensor_model import require_close
 
 SAME_MODULE = "give the arguments of its class as kwargs, or save a program: program=True"
@@ -34,7 +34,7 @@ def save_model(
     path: Path | str,
     *,
     name: str | None = None,
-    code: str | None = None,
+    code: str | OpenCode | None = None,
     kwargs: Mapping[str, JsonValue] | None = None,
     program: bool = False,
     onnx: bool = False,
@@ -48,15 +48,19 @@ def save_model(
     hyperparameters: Mapping[str, bool | int | float | str] | None = None,
     metrics: Mapping[str, float] | None = None,
     table: TableRecord | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the module's state, code, card and golden file; returns the path of the state.
 
-    `path` is a folder, `models/digits/1`, or a checkpoint, `models/digits.pth`; files there of an
-    older model are replaced. `example_inputs` is an array or tensor, or one for each argument of
-    forward: a tuple, or a mapping by name; axis 0 is the batch.
+    `path` is a folder, `models/digits/1`, or a checkpoint, `models/digits.pth`. With `overwrite`,
+    the files of an older model there are replaced; without it, FileExistsError says which file is
+    there with other content, and nothing is written.
 
-    The code is the file of the module's class, or `code`, `FILE.py:CLASS`; `kwargs` are the
-    arguments of the class. A Tabular needs no file. With `program`, it is a program of
+    `example_inputs` is an array or tensor, or one for each argument of forward: a tuple, or a
+    mapping by name; axis 0 is the batch.
+
+    The code is the file of the module's class, or `code`, `FILE.py:CLASS` or opened code; `kwargs`
+    are the arguments of the class. A Tabular needs no file. With `program`, it is a program of
     torch.export; with `onnx`, the ONNX graph is written, too. `classes` name the last axis of an
     output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
 
@@ -77,8 +81,10 @@ def save_model(
     state = _state_of(module)
     with _in_evaluation(module) as live:
         opened: OpenCode
-        if code is not None:
+        if isinstance(code, str):
             opened = open_code(code, kwargs or {})
+        elif code is not None:
+            opened = code
         else:
             opened = LiveModule(live) if program else _code_of(module, kwargs)
         try:
@@ -90,7 +96,13 @@ def save_model(
         if onnx:
             packing.add_graph()
         _require_same_outputs(live, packing.found)
-    return packing.write(place, name, record, replace=True).state
+    try:
+        return packing.write(place, name, record, replace=overwrite).state
+    except FileExistsError as error:
+        if error.filename == str(place.folder):
+            raise
+        hint = "there already: overwrite=True replaces it, another version such as models/digits/2 "
+        raise FileExistsError(error.errno, f"{hint}keeps both", error.filename) from None
 
 
 def _code_of(module: nn.Module, kwargs: Mapping[str, JsonValue] | None) -> OpenCode:
@@ -126,7 +138,10 @@ def _state_of(module: nn.Module) -> TensorState:
     state = {}
     for name, each in module.state_dict().items():
         if not isinstance(each, Tensor):
-            raise StateMismatch(f"{name!r:.100} of the state is a {type(each).__name__}")
+            raise StateMismatch(
+                f"{name!r:.100} of the state is a {type(each).__name__}; a state of tensors is "
+                "packed, such as that of a module before torch.ao quantizes it"
+            )
         if is_lazy(each) or each.is_meta:
             raise StateMismatch(
                 f"{name!r:.100} of the state has no values: it is on the meta device, or of a lazy "

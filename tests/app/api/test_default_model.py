@@ -6,6 +6,7 @@ import pytest
 
 from app.errors import ModelNotFound, SettingsError
 from app.settings.settings import Settings
+from stateserve.errors import UnreadableCheckpoint
 from tests.checkpoints import save_model
 from tests.service import open_client
 
@@ -25,7 +26,9 @@ async def test_the_only_model_of_a_folder_is_the_default(tmp_path: Path) -> None
 async def test_of_several_models_one_is_named(tmp_path: Path) -> None:
     save_model(tmp_path / "wine/1/x.pth")
     save_model(tmp_path / "insects.pth")
-    with pytest.raises(SettingsError, match=r"MODEL: which is the default\? .* insects, wine"):
+    with pytest.raises(
+        SettingsError, match=r"^--model .*: which is the default\? .* insects, wine"
+    ):
         await default_of(models=tmp_path)
     assert await default_of(models=tmp_path, model="insects") == "insects"
     with pytest.raises(ModelNotFound, match="no model 'insect'; did you mean insects"):
@@ -33,5 +36,5 @@ async def test_of_several_models_one_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_folder_without_models_says_where_one_lies(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"no model; one is NAME/VERSION/model\.pth in it"):
+    with pytest.raises(UnreadableCheckpoint, match=r"no model in it; .*stateserve serve --demo"):
         await default_of(models=tmp_path)

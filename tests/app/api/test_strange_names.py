@@ -22,7 +22,17 @@ NAMES = [
     *("__proto__", "constructor", "toString", "instances", "hasOwnProperty", "model", "version"),
     *("class", "predictions", "probabilities", "warnings", "index", "novelty", "None", "self"),
     *('qu"ote', "apo'strophe", "back\\slash", "sl/ash", "do.t", "co:lon", "com,ma", "equals=5"),
-    *(" spaces around ", "a b", "a_b", "tab\there", "line\nbreak", "nul\0", "ünïcode", "😀", "-"),
+    *(
+        " spaces around ",
+        "a b",
+        "a_b",
+        "tab\there",
+        "line\nbreak",
+        "control\x01",
+        "ünïcode",
+        "😀",
+        "-",
+    ),
     *("[red]", "{0}", "%s", "~0", "</script>", "$(id)", "feature.model", "--json", "'", '"'),
 ]
 

@@ -1,6 +1,7 @@
 """`stateserve predict` with a checkpoint and with a service."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -101,7 +102,8 @@ def test_a_table_with_its_classes_shows_the_accuracy(
 ) -> None:
     code, out = run("predict", write(LABELLED), *source)
     assert code == 0
-    head, *rows, accuracy = out.splitlines()
+    # The rows are of iris.
+    head, *rows, accuracy, _ = out.splitlines()
     assert head.split()[4:7] == ["true", "class", "class"]
     assert [row.split()[4:6] for row in rows] == [
         ["setosa", "setosa"],
@@ -110,6 +112,30 @@ def test_a_table_with_its_classes_shows_the_accuracy(
         ["virginica", "virginica"],
     ]
     assert accuracy == "accuracy 0.75: 3 of 4 rows"
+
+
+def test_the_score_of_training_rows_is_no_test(
+    run: Run, source: list[str], write: Callable[[str], Path]
+) -> None:
+    card = json.loads(IRIS.with_suffix(".json").read_text())
+    kept = card["training_rows"]
+    lines = [
+        ",".join([*map(str, row), card["classes"][label]])
+        for row, label in zip(kept["rows"], kept["labels"], strict=True)
+    ]
+    _, out = run("predict", write("\n".join([",".join([*SETOSA, "species"]), *lines])), *source)
+    assert out.endswith("these are rows that the model was trained on, so this score is no test\n")
+
+
+def test_without_training_rows_in_the_card_the_name_of_the_file_tells(
+    run: Run, write: Callable[[str], Path], tmp_path: Path
+) -> None:
+    card = json.loads(IRIS.with_suffix(".json").read_text())
+    card |= {"dataset": "flowers.csv", "training_rows": None}
+    (tmp_path / "m.json").write_text(json.dumps(card))
+    shutil.copy(IRIS, tmp_path / "m.pth")
+    _, out = run("predict", write(LABELLED), "--model", tmp_path / "m.pth")
+    assert "a file of this name, so this score is no test" in out
 
 
 def test_for_programs_the_accuracy_is_not_among_the_answers(
@@ -123,7 +149,7 @@ def test_for_programs_the_accuracy_is_not_among_the_answers(
     printed = capsys.readouterr()
     classes = [json.loads(line)["class"] for line in printed.out.splitlines()]
     assert classes == ["setosa", "virginica", "versicolor", "virginica"]
-    assert printed.err == "accuracy 0.75: 3 of 4 rows\n"
+    assert printed.err.startswith("accuracy 0.75: 3 of 4 rows\nnote: 50% of these rows are rows")
 
 
 def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process) -> None:
@@ -177,7 +203,7 @@ def test_a_warning_is_printed_below_the_classes(run: Run, source: list[str]) -> 
 
 
 HEADER = "sepal_length,sepal_width,petal_length,petal_width\n"
-FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
+SKIP = "--skip-bad-rows leaves out such rows"
 
 
 @pytest.mark.parametrize(
@@ -187,32 +213,19 @@ FEATURES = "sepal_length, sepal_width, petal_length, petal_width"
         ("\n\n", "the file is empty"),
         (HEADER, "no rows below the header"),
         (
-            "species,note," + HEADER + "setosa,new,1,2,3,4\n",
-            f"the header has a column 'species': the features are {FEATURES}; "
-            "one more column may hold the classes",
-        ),
-        (
             HEADER.replace("width", "widht", 1) + "1,2,3,4\n",
-            f"the header has a column 'sepal_widht': the features are {FEATURES}",
+            "the header does not name the column 'sepal_width'; its columns are sepal_length, "
+            "sepal_widht, petal_length, petal_width; did you mean 'sepal_widht'?",
         ),
-        (
-            "species," + HEADER + "setosa,1,2,3,4\nrose,1,2,3,4\n",
-            "column 'species', row 3: 'rose' is no class of the model; "
-            "the classes are setosa, versicolor, virginica",
-        ),
-        (
-            "species," + HEADER + " ,1,2,3,4\n",
-            "column 'species', row 2: missing value; the classes are setosa, versicolor, virginica",
-        ),
-        ("sepal_length,sepal_width\n1,2\n", "the header does not name the column 'petal_length'"),
         (
             "sepal_length," + HEADER + "1,1,2,3,4\n",
-            "the header names twice the column 'sepal_length'",
+            "row 1: column 'sepal_length' stands twice in the header",
         ),
-        (HEADER + "1,2,3,4\n1,2,3\n", "row 3: 3 cells for 4 columns"),
-        (HEADER + "1,2,3,4\n\n1,2,,4\n", "column 'petal_length', row 4: missing value"),
+        (HEADER + "1,2,3,4\n1,2,3\n", f"row 3: 3 cells for 4 columns; {SKIP}"),
+        (HEADER + "1,2,3\n", "row 2: 3 cells for 4 columns"),
+        (HEADER + "1,2,3,4\n\n1,2,,4\n", f"column 'petal_length', row 4: missing value; {SKIP}"),
         (HEADER + "1,wide,3,4\n", "column 'sepal_width', row 2: 'wide' is not a finite number"),
-        (HEADER + "1,nan,3,4\n", "column 'sepal_width', row 2: 'nan' is not a finite number"),
+        (HEADER + "1,nan,3,4\n", "column 'sepal_width', row 2: missing value"),
         (HEADER + "1,1e999,3,4\n", "column 'sepal_width', row 2: '1e999' is not a finite number"),
         (HEADER + "1,1_0,3,4\n", "column 'sepal_width', row 2: '1_0' is not a finite number"),
         (HEADER + '1,"2"3,3,4\n', "row 2: ',' expected after '\"'"),
@@ -226,11 +239,30 @@ def test_a_wrong_table_is_one_line_with_column_and_row(
     assert code == f"stateserve: {path}: {reason}"
 
 
+def test_bad_rows_are_left_out_on_request(
+    run: Run, source: list[str], write: Callable[[str], Path]
+) -> None:
+    lines = LABELLED.splitlines()
+    path = write("\n".join([*lines[:2], "5.1,wide,setosa,1.4,0.2", "", *lines[2:], "1,1,setosa,,"]))
+    code, out = run("predict", path, *source, "--skip-bad-rows")
+    assert code == 0
+    head, *rows, score = out.splitlines()[:6]
+    assert head.split()[:2] == ["row", "sepal_length"]
+    assert [row.split()[0] for row in rows] == ["2", "5", "6", "7"]
+    assert score == "accuracy 0.75: 3 of 4 rows"
+    assert "left out: column 'sepal_width', row 3: 'wide' is not a finite number\n" in out
+    assert "left out: column 'petal_length', row 8: missing value\n" in out
+    _, out = run("predict", path, *source, "--skip-bad-rows", "--json")
+    assert [json.loads(line)["row"] for line in out.splitlines()[:4]] == [2, 5, 6, 7]
+    code, _ = run("predict", *OPTIONS, "--skip-bad-rows")
+    assert code == 2
+
+
 def test_files_that_cannot_be_read_are_named(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "flowers.csv"
     assert run("predict", path)[0] == f"stateserve: {path}: No such file or directory"
-    path.write_bytes(b"caf\xe9\n")
-    assert run("predict", path)[0] == f"stateserve: {path}: not UTF-8 at byte 3"
+    path.write_bytes(b"caf\xe9\n\0")
+    assert run("predict", path)[0] == f"stateserve: {path}: row 2: no text: a NUL at byte 5"
 
 
 KNOWN = "the features are --sepal-length, --sepal-width, --petal-length, --petal-width"
@@ -266,7 +298,7 @@ def test_a_number_too_large_for_the_service_is_refused_in_one_line(
     run: Run, source: list[str]
 ) -> None:
     code, _ = run("predict", *OPTIONS[:-1], "1e39", *source)
-    assert "/petal_width: too large" in str(code)
+    assert "--petal-width: '1e39' is too large" in str(code)
     assert "\n" not in str(code)
 
 

@@ -124,7 +124,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("two/1", "x.json", "x.csv"): "x.csv: of several files, each is one of .json, .npy",
     ("two/1", "nowhere.json"): "nowhere.json: No such file or directory",
     ("two", "x.json"): "two: 0 models with a card; name one checkpoint",
-    ("table/1", "x.csv"): "x.csv: the header has a column 'truth': the features are a, b",
+    ("table/1", "x.csv"): "x.csv: the header does not name the column 'b'",
 }
 
 
@@ -132,7 +132,7 @@ REFUSED: dict[tuple[str, ...], str] = {
 def test_an_input_that_does_not_fit_is_one_line(run: Run, arguments: tuple[str, ...]) -> None:
     np.save("x.npy", np.ones((1, 3)))
     Path("x.json").write_text('{"a": [1, 2, 3]}')
-    Path("x.csv").write_text("a,b,truth\n1,2,3\n")
+    Path("x.csv").write_text("a,truth\n1,3\n")
     model, *others = arguments
     code, _ = run("predict", "--model", model, "--allow-code", *others)
     assert REFUSED[arguments] in str(code)

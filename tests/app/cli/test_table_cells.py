@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.flowers import read_options, read_table
-from app.errors import InvalidInput
+from app.cli.feature_options import read_options
+from stateserve.errors import TableError
 from stateserve.model import Feature
+from stateserve.tables import TableInstances, Wanted, read_instances, read_sheet
 
 FEATURES = [
     Feature(name="island", kind="category", values=["Biscoe", "Dream"], missing=True),
@@ -14,19 +15,38 @@ FEATURES = [
     Feature(name="tagged", kind="boolean"),
     Feature(name="mass", missing=True),
 ]
+CODES = Feature(name="postcode", kind="category", values=["01067", "1100", "10115"])
+
+
+def read(path: Path) -> TableInstances:
+    return read_instances(read_sheet(path), Wanted(FEATURES))
+
+
 HEADER = "island,city,tagged,mass\n"
 
 
 def test_cells_become_the_values_of_their_features(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text(HEADER + "Dream,Ulm,TRUE,4.5\nNA,Bonn,false,\n")
-    assert read_table(path, FEATURES, []).flowers == [
+    assert read(path).instances == [
         {"island": "Dream", "city": "Ulm", "tagged": True, "mass": 4.5},
         {"island": None, "city": "Bonn", "tagged": False, "mass": None},
     ]
     options = ["--island", "Biscoe", "--city", "Ulm", "--tagged", "true", "--mass=NA"]
     expected = {"island": "Biscoe", "city": "Ulm", "tagged": True, "mass": None}
     assert read_options(options, FEATURES) == expected
+
+
+def test_a_code_with_a_leading_zero_is_only_the_same_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("postcode\n01067\n10115\n1100\n")
+    found = read_instances(read_sheet(path), Wanted([CODES]))
+    assert found.columns == {"postcode": ["01067", "10115", "1100"]}
+    assert read_options(["--postcode", "01067"], [CODES]) == {"postcode": "01067"}
+    for other in ("1067", "01100", "10115.0"):
+        path.write_text(f"postcode\n{other}\n")
+        with pytest.raises(TableError, match=f"'{other}' is none of 01067, 1100, 10115"):
+            read_instances(read_sheet(path), Wanted([CODES]))
 
 
 @pytest.mark.parametrize(
@@ -41,5 +61,5 @@ def test_cells_become_the_values_of_their_features(tmp_path: Path) -> None:
 def test_another_cell_is_named(tmp_path: Path, row: str, message: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(HEADER + row + "\n")
-    with pytest.raises(InvalidInput, match=message):
-        read_table(path, FEATURES, [])
+    with pytest.raises(TableError, match=message):
+        read(path)

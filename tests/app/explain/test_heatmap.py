@@ -23,8 +23,8 @@ def drawn(content: bytes) -> np.ndarray:
 def test_the_colour_is_that_of_the_sign_and_as_strong_as_the_magnitude() -> None:
     values = np.array([[4, 2, 0], [-4, -2, -1]], np.float32)
     expected = [
-        [RED, (255 + RED) / 2, [255] * 3],
-        [BLUE, (255 + BLUE) / 2, 255 * 0.75 + BLUE * 0.25],
+        [BLUE, (255 + BLUE) / 2, [255] * 3],
+        [RED, (255 + RED) / 2, 255 * 0.75 + RED * 0.25],
     ]
     assert np.abs(drawn(draw_heatmap(values, "HW")) - expected).max() <= 0.5
 
@@ -43,19 +43,19 @@ def test_it_lies_over_the_grey_picture(channels: int) -> None:
     grey = (pixels[..., : len(luma)] * luma).sum(axis=-1)[..., None]
     found = drawn(draw_heatmap(np.array([[0, 1, 0.5, -1]]), "HW", pixels))
     opacity = np.array([0, 1, 0.5, 1])[None, :, None]
-    expected = grey * (1 - opacity) + opacity * np.where(opacity, [RED, RED, RED, BLUE], 0)
+    expected = grey * (1 - opacity) + opacity * np.where(opacity, [BLUE, BLUE, BLUE, RED], 0)
     assert np.abs(found - expected).max() <= 0.5
 
 
 def test_one_very_large_attribution_does_not_hide_the_others() -> None:
     values = np.full((20, 20), 1.0)
     values[3, 4] = 1e30
-    assert (drawn(draw_heatmap(values, "HW")) == RED).all()
+    assert (drawn(draw_heatmap(values, "HW")) == BLUE).all()
     # Where almost all are 0, the largest is the measure.
     values = np.zeros((20, 20))
     values[3, 4] = 1e-300
     found = drawn(draw_heatmap(values, "HW"))
-    assert (found[3, 4] == RED).all()
+    assert (found[3, 4] == BLUE).all()
     assert (found == 255).all(axis=-1).sum() == 399
 
 

@@ -1,6 +1,7 @@
 """POST /explain of any module: gradients and activations, against plain torch."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ async def test_values_of_several_inputs_are_explained() -> None:
     model = two_inputs()
     body = {"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0]}
     async with open_models(model) as client:
-        price = (await client.post("/explain", json=body)).json()
+        price = (await client.post("/explain", content=json.dumps(body))).json()
         params = {"output": "embedding", "target": "1"}
         other = (await client.post("/explain", params=params, json=body)).json()
     left, right = model.module.left.weight.detach(), model.module.right.weight.detach()
@@ -86,6 +87,24 @@ async def test_values_of_several_inputs_are_explained() -> None:
     np.testing.assert_allclose(price["attributions"]["a"], expected.numpy(), rtol=1e-4)
     expected = right[1] * torch.tensor(body["b"])
     np.testing.assert_allclose(other["attributions"]["b"], expected.numpy(), rtol=1e-4)
+
+
+async def test_an_element_of_a_map_is_named_by_its_index_on_each_axis() -> None:
+    given = Input(name="image", dtype="float32", shape=[-1, 2, 3, 3])
+    output = Output(name="output", dtype="float32", shape=[-1, 4, 3, 3], kind="values")
+    layer, image = nn.Conv2d(2, 4, 1, bias=False), torch.rand(1, 2, 3, 3)
+    async with open_models(model_of(layer, [given], [output], {"image": image})) as client:
+        answers = [
+            await client.post("/explain", params={"target": target}, json=image[0].tolist())
+            for target in ("3,1,2", "32", "3,3,2", "3,1")
+        ]
+    assert [each.status_code for each in answers] == [200, 200, 422, 422]
+    assert answers[0].json() == answers[1].json()
+    expected = torch.zeros(2, 3, 3)
+    expected[:, 1, 2] = layer.weight[3, :, 0, 0].detach() * image[0, :, 1, 2]
+    found = answers[0].json()["attributions"]["image"]
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-7)
+    assert "each axis of [4, 3, 3]" in answers[3].json()["detail"]
 
 
 async def test_activations_are_those_of_plain_torch() -> None:

@@ -1,12 +1,15 @@
 """Every error of the tree has a status."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
 from grpc import StatusCode
 
 from app import errors
+from app.api.problems import status_of as http_status_of
 from app.grpc.errors import status_of
+from stateserve.errors import ForwardFailed
 
 CALLERS = {
     StatusCode.INVALID_ARGUMENT,
@@ -26,6 +29,11 @@ def leaves(error: type[errors.StateserveError]) -> Iterator[type[errors.Stateser
 @pytest.mark.parametrize("error", list(leaves(errors.RequestError)))
 def test_a_request_error_is_the_callers(error: type[errors.StateserveError]) -> None:
     assert status_of(error) in CALLERS
+
+
+def test_an_error_of_the_models_forward_has_the_callers_status_as_over_http() -> None:
+    assert http_status_of(ForwardFailed) is HTTPStatus.UNPROCESSABLE_ENTITY
+    assert status_of(ForwardFailed) is StatusCode.INVALID_ARGUMENT
 
 
 def test_who_may_ask_again_is_told_so() -> None:

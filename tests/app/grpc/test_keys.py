@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from app.api.auth.keys import Scope
-from app.api.auth.scopes import SCOPES
+from app.api.auth.route_scopes import SCOPES
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.interceptor import ROUTES
 from tests import rest

@@ -10,7 +10,7 @@ from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer
 from app.grpc.proto_tensors import FIELDS, read_inputs
 from app.predict.codecs.v2_tabular import TabularV2
-from app.predict.codecs.v2_tensors import CHUNK, Tensor, bytes_array
+from app.predict.codecs.v2_tensor_data import CHUNK, Tensor, bytes_array
 from stateserve.model.predictor import Predictor
 from tests.project import IRIS
 from tests.tensors import TENSORS, require_same

@@ -171,10 +171,11 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         result = serve("--grpc-port", port, "--workers", workers)
-    assert result.returncode == 1
+    assert result.returncode == 2
     last = json.loads(result.stderr.splitlines()[-1])
     assert last["message"] == (
-        f"setting STATESERVE_GRPC_PORT (--grpc-port): Address already in use: 127.0.0.1 port {port}"
+        f"--grpc-port (STATESERVE_GRPC_PORT): Address already in use: 127.0.0.1 port {port}; "
+        "--grpc-port 0 picks a free one"
     )
     assert "Traceback" not in result.stderr
 
@@ -195,7 +196,7 @@ def test_a_call_without_a_deadline_has_that_of_the_settings(hurried: RpcProcess)
 
 def test_two_services_cannot_share_a_port(hurried: RpcProcess) -> None:
     result = serve("--grpc-port", hurried.address.rpartition(":")[2])
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "Address already in use" in result.stderr
 
 

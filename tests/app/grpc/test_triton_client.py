@@ -131,7 +131,7 @@ def test_who_holds_the_token_unloads_and_loads(client: triton.InferenceServerCli
     assert client.get_model_repository_index().models[0].reason == "unloaded"
     client.load_model(MODEL, headers=ADMIN)
     assert client.infer(MODEL, given(ROWS)).as_numpy("label").tolist() == LABELS
-    with pytest.raises(triton.InferenceServerException, match="parameters config: a model is"):
+    with pytest.raises(triton.InferenceServerException, match="parameters 'config': a model is"):
         client.load_model(MODEL, headers=ADMIN, config="{}")
 
 

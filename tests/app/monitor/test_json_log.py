@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,10 +17,11 @@ from tests import rest
 from tests.forked import Forked
 from tests.process import Process, forked, start_forked, wait_until
 from tests.project import ROOT, SETOSA
+from tests.wire import Wire, connected, get, require_alive
 
 SERVE = ("app", "serve", "--port", "0", "--log-level", "debug")
 # The limit is soon reached; lines of several workers stay whole up to PIPE_BUF, 4096 bytes.
-LONG = "/" + "x" * 3500
+LONG = get(b"/" + b"x" * 3500)
 
 
 @contextmanager
@@ -56,6 +56,12 @@ def ports_of(pid: int) -> set[int]:
     return {int(row[1].rpartition(":")[2], 16) for row in listening}
 
 
+def log_long_lines(wire: Wire) -> None:
+    """Have 200 of them logged, which is more than a pipe holds."""
+    wire.send(LONG * 200)
+    assert [reply and reply.status for reply in (wire.reply() for _ in range(200))] == [404] * 200
+
+
 def dropped(url: str) -> float:
     text = rest.get(f"{url}/metrics", timeout=60).text
     return sum(map(float, re.findall(r"^log_lines_dropped_total(?:\{.*\})? (\S+)", text, re.M)))
@@ -63,12 +69,13 @@ def dropped(url: str) -> float:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
-    with served("--workers", workers) as (process, log, url), rest.client(url) as client:
-        while not dropped(url):
-            for _ in range(200):
-                assert client.get(LONG, timeout=60).status_code == 404
-        assert client.post("/predict", json=SETOSA, timeout=60).json()["class"] == "setosa"
-        assert client.get("/health/live", timeout=60).is_success
+    with served("--workers", workers) as (process, log, url):
+        with connected(url) as wire:
+            while not dropped(url):
+                log_long_lines(wire)
+            # Of the process that drops lines.
+            require_alive(wire)
+        assert rest.post(f"{url}/predict", json=SETOSA).json()["class"] == "setosa"
         lost = dropped(url)
         lines: list[bytes] = []
         reading = threading.Thread(target=lambda: lines.extend(log))
@@ -84,9 +91,8 @@ def test_a_reader_that_stands_still_holds_nobody_up(workers: str) -> None:
 
 
 def test_while_nobody_reads_it_ends_all_the_same() -> None:
-    with served() as (process, _, url), rest.client(url) as client:
-        for _ in range(200):
-            client.get(LONG, timeout=60)
+    with served() as (process, _, url), connected(url) as wire:
+        log_long_lines(wire)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=120) == 0
 
@@ -108,24 +114,26 @@ def test_a_reader_that_is_gone_harms_nobody() -> None:
         assert process.wait(timeout=120) == 0
 
 
-@pytest.mark.parametrize(("closed", "workers"), [("2>&-", "1"), ("<&- >&- 2>&-", "2")])
-def test_with_its_streams_closed_the_log_goes_nowhere(closed: str, workers: str) -> None:
-    script = f'exec "$@" {closed}'
-    # No log contains the port, so it is found by the sockets of the process.
-    command = ["sh", "-c", script, "sh", sys.executable, "-m", *SERVE, "--workers", workers]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            wait_until(lambda: len(ports_of(process.pid)) > 0)
-            (port,) = ports_of(process.pid)
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(20):
-                assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
-            for descriptor in (2,) if closed == "2>&-" else (0, 1, 2):
-                assert Path(f"/proc/{process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=120) == 0
-        finally:
-            process.kill()
+@pytest.mark.parametrize(
+    ("closed", "workers"),
+    [({2: "stderr"}, "1"), ({0: "stdin", 1: "stdout", 2: "stderr"}, "2")],
+)
+def test_with_its_streams_closed_the_log_goes_nowhere(closed: dict[int, str], workers: str) -> None:
+    restricted = ("tests.restricted", "without_streams", *closed.values(), "--")
+    process = start_forked(*restricted, *SERVE, "--workers", workers)
+    try:
+        # No log contains the port, so it is found by the sockets of the process.
+        wait_until(lambda: len(ports_of(process.pid)) > 0)
+        (port,) = ports_of(process.pid)
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(20):
+            assert rest.post(f"{url}/predict", json=SETOSA, timeout=60).is_success
+        for descriptor in closed:
+            assert Path(f"/proc/{process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=120) == 0
+    finally:
+        process.kill()
 
 
 FAULTY = """

@@ -14,5 +14,5 @@ def expect_no_violations(page: Page) -> None:
         [each["id"], *(f"{node['target']} {node['failureSummary']}" for node in each["nodes"])]
         for each in report["violations"]
     ]
-    assert found == []
+    assert found == [], found
     assert len(report["passes"]) > 20

@@ -1,5 +1,6 @@
 """The page in a real Chromium, without errors in the console or requests to other origins."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
     console.error(`refused by the policy: ${event.effectiveDirective} ${event.blockedURI}`));
 """
+
+
+ANSWERED = re.compile("^(?!No answer$).")
+CLICK = "(buttons) => buttons.forEach((button) => button.click())"
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +103,15 @@ def wait_until(page: Page, check: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def visit(browser: Browser) -> Iterator[OpenPage]:
-    """Open the page of a server, ready to be used; `options` are those of a browser context."""
+    """Open the page of a server, ready to be used; `options` are those of a browser context.
+
+    Panels that are folded at first, as on a phone, are opened, unless `folded`.
+    """
     visits: list[Visit] = []
 
-    def open_page(server: Process, path: str = "/", **options: Any) -> Visit:
+    def open_page(
+        server: Process, path: str = "/", *, folded: bool = False, **options: Any
+    ) -> Visit:
         context = browser.new_context(**options)
         context.set_default_timeout(HANG_MILLISECONDS)
         context.add_init_script(REPORT_VIOLATIONS)
@@ -109,8 +119,10 @@ def visit(browser: Browser) -> Iterator[OpenPage]:
         visits.append(visit)
         visit.page.goto(server.url + path)
         # Filled last, after the model and a first answer have arrived.
-        visit.page.locator("#verdict .probability").wait_for()
-        visit.page.locator("#tensor .histogram svg").wait_for()
+        expect(visit.page.locator("#verdict")).to_have_text(ANSWERED)
+        if not folded:
+            visit.page.locator(".fold[aria-expanded=false]").evaluate_all(CLICK)
+            visit.page.locator("#tensor .histogram svg").wait_for()
         return visit
 
     yield open_page

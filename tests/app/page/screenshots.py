@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from stateserve.model.card import read_card
+from stateserve.model.tabular_card import read_card
 from tests import rest
 from tests.browser import ARGUMENTS, find_chromium
 from tests.process import running_server
@@ -82,11 +82,10 @@ def take(
 ) -> bytes:
     page = browser.new_page(color_scheme=scheme, viewport=viewport, reduced_motion="reduce")
     page.goto(url)
-    page.locator("#counterfactual table").wait_for()
-    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
-    page.locator("#batch-table tbody tr").first.wait_for()
-    page.locator("#tensor .heatmap canvas").click(position={"x": 140, "y": 100})
-    page.locator("#difference-tensors canvas").first.click(position={"x": 140, "y": 100})
+    page.locator("#verdict .probability").wait_for()
+    # On a phone, the other panels are folded.
+    if viewport is not PHONE:
+        fill(page)
     # Back to the initial position.
     page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
     page.wait_for_timeout(500)
@@ -97,6 +96,15 @@ def take(
     content = page.locator(part).screenshot() if part else page.screenshot()
     page.close()
     return content
+
+
+def fill(page: Page) -> None:
+    """Rows in the batch panel, and a chosen cell of a tensor and of a difference."""
+    page.locator("#counterfactual table").wait_for()
+    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
+    page.locator("#batch-table tbody tr").first.wait_for()
+    page.locator("#tensor .heatmap canvas").click(position={"x": 140, "y": 100})
+    page.locator("#difference-tensors canvas").first.click(position={"x": 140, "y": 100})
 
 
 if __name__ == "__main__":

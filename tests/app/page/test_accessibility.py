@@ -4,39 +4,79 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
-from tests.app.page.conftest import OpenPage
+from tests.app.page.conftest import CLICK, OpenPage
 from tests.process import Process
 from tests.project import ROOT
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_axe_finds_nothing(
-    visit: OpenPage, server: Process, scheme: str, size: dict[str, int]
-) -> None:
-    page = visit(server, color_scheme=scheme, viewport=size).page
-    # With every element of the page: a warning, a table of results, an invalid number.
-    page.get_by_label("Drop a CSV file here").set_input_files(ROOT / "examples" / "flowers.csv")
-    page.locator("#batch-table tbody tr").first.wait_for()
+def show_everything(page: Page) -> None:
+    # With every element: bad rows, results, a warning, an invalid number, a cell, all that unfolds.
+    flowers = (ROOT / "examples" / "flowers.csv").read_text()
+    content = f"{flowers}1,2,long,4\n".encode()
+    file = {"name": "flowers.csv", "mimeType": "text/csv", "buffer": content}
+    page.get_by_label("Drop a CSV file here").set_input_files(file)
+    page.locator("#batch-bad li").wait_for()
     page.get_by_label("petal_width cm, as a number").fill("9")
     page.get_by_label("sepal_width cm, as a number").fill("")
     page.locator("#warnings p").wait_for()
-    expect_no_violations(page)
+    page.locator("#tensor .heatmap canvas").press("ArrowDown")
+    page.locator("details:not([open]) > summary").evaluate_all(CLICK)
+    page.locator("#layers-table button").first.click()
+    page.locator("#tensor .demand svg").first.wait_for()
 
 
-@pytest.mark.parametrize(
-    ("scheme", "size"), [("light", PHONE), ("dark", DESK)], ids=["phone", "desk"]
-)
-def test_axe_finds_nothing_where_there_are_versions(
-    visit: OpenPage, versions: Process, scheme: str, size: dict[str, int]
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_axe_finds_nothing_where_all_is_shown(
+    visit: OpenPage, server: Process, size: dict[str, int]
 ) -> None:
-    opened = visit(versions, color_scheme=scheme, viewport=size)
+    page = visit(server, viewport=size, reduced_motion="reduce").page
+    show_everything(page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        expect_no_violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+
+
+def test_axe_finds_nothing_in_other_states_of_the_page(visit: OpenPage, server: Process) -> None:
+    opened = visit(server, viewport=DESK, reduced_motion="reduce")
+    page = opened.page
+    show_everything(page)
+    # Twice the size of the text, and the colours of the user.
+    settings = page.context.new_cdp_session(page)
+    settings.send("Page.setFontSizes", {"fontSizes": {"standard": 32}})
+    page.emulate_media(forced_colors="active")
+    expect_no_violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == DESK["width"]
+    settings.send("Page.setFontSizes", {"fontSizes": {"standard": 16}})
+    page.emulate_media(forced_colors="none")
+    # All folded, and a refusal; then the service is away.
+    page.locator(".fold[aria-expanded=true]").evaluate_all(CLICK)
+    page.get_by_label("sepal_width cm, as a number").fill("3")
+    page.get_by_label("petal_width cm, as a number").fill("1e39")
+    expect(page.get_by_role("alert")).to_contain_text("too large")
+    expect_no_violations(page)
+    opened.forgive("422")
+    opened.forgive("Failed to load resource")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Reset").click()
+    expect(page.get_by_role("alert")).to_contain_text("does not answer")
+    page.emulate_media(color_scheme="dark")
+    expect_no_violations(page)
+    page.context.set_offline(False)
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_axe_finds_nothing_where_there_are_versions(visit: OpenPage, versions: Process) -> None:
+    opened = visit(versions, viewport=PHONE)
     page = opened.page
     page.locator("#difference-tensors h3").first.wait_for()
     page.locator("#version").select_option("toy 2")
     page.locator("#difference-tensors .heatmap canvas").first.wait_for()
-    expect_no_violations(page)
-    assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    for scheme, size in (("light", PHONE), ("dark", DESK)):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        expect_no_violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
     # The generated cards have no baseline, so the browser logs each 501.
     opened.forgive("501")
 
@@ -74,7 +114,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
     press_tab_until(page, "input[name=edges]")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("weights", exact=True)).to_be_checked()
-    press_tab_until(page, "#tensors button:nth-child(3)")
+    press_tab_until(page, "#tensors details:nth-of-type(2) button")
     page.keyboard.press("Enter")
     page.get_by_label("Histogram of output.weight").wait_for()
     press_tab_until(page, ".heatmap canvas")

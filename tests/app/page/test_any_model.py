@@ -44,15 +44,19 @@ def test_any_model_is_asked_in_json(visit: OpenPage, pictures: Process) -> None:
     opened = visit(pictures, viewport=PHONE)
     page = opened.page
     example = rest.get(f"{pictures.url}/model").json()["example"]
+    page.locator("#json-more summary").click()
     field = page.get_by_label("Instance as JSON")
     assert json.loads(field.input_value()) == example
     answer = rest.post(f"{pictures.url}/predict", json=example).json()
     expect(page.locator("#verdict")).to_contain_text(answer["class"])
-    # The ten most probable of twelve.
-    expect(page.locator("#probabilities li")).to_have_count(10)
+    # The most probable of twelve, sorted.
+    best = sorted(answer["probabilities"], key=lambda name: -answer["probabilities"][name])[:6]
+    expect(page.locator("#probabilities .name")).to_have_text(best)
+    page.get_by_role("button", name="All 12 classes").click()
+    expect(page.locator("#probabilities li")).to_have_count(12)
     for hidden in ("#map", "#curves", "#network", "#explanation", "#batch", "#sliders"):
         expect(page.locator(hidden)).to_be_hidden()
-    assert page.locator("nav a:visible").all_inner_texts() == ["Layers", "State", "API"]
+    assert page.locator("nav a:visible").all_inner_texts() == ["Layers", "State", "Code", "API"]
     expect_no_violations(page)
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 

@@ -21,7 +21,7 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
     novelty = {"out_of_distribution": True}
     answer = rest.post(f"{server.url}/predict", params=novelty, json=instance).json()
     expect(page.locator("#verdict")).to_contain_text(answer["class"])
-    bars = [f"{name}{percent(value)}" for name, value in answer["probabilities"].items()]
+    bars = [f"{name} {percent(value)}" for name, value in answer["probabilities"].items()]
     expect(page.locator("#probabilities li")).to_have_text(bars)
     expect(page.locator("#warnings p")).to_have_count(len(answer["warnings"]))
     for shown, warning in zip(page.locator("#warnings p").all(), answer["warnings"], strict=True):
@@ -38,19 +38,28 @@ def percent(probability: float) -> str:
     return f"{probability * 100:.1f} %"
 
 
-def test_the_page_starts_with_the_cards_example(page: Page, server: Process) -> None:
+def test_the_page_shows_the_answers_of_the_api(page: Page, server: Process) -> None:
     card = rest.get(f"{server.url}/model").json()["card"]
-    expect_answer(page, server, {each["name"]: each["example"] for each in card["features"]})
+    example = {each["name"]: each["example"] for each in card["features"]}
+    expect_answer(page, server, example)
     expect(page).to_have_title("iris-model")
-
-
-@pytest.mark.parametrize("instance", [SETOSA, VIRGINICA], ids=["setosa", "virginica"])
-def test_sliders_change_the_class_as_the_api_says(
-    page: Page, server: Process, instance: dict[str, float]
-) -> None:
-    for name, value in instance.items():
-        page.get_by_label(re.compile(f"^{name}[^,]*$")).fill(str(value))
-    expect_answer(page, server, instance)
+    for instance in (SETOSA, VIRGINICA):
+        for name, value in instance.items():
+            page.get_by_label(re.compile(f"^{name}[^,]*$")).fill(str(value))
+        expect_answer(page, server, instance)
+    # A number beyond the slider is answered with a warning.
+    page.get_by_role("button", name="Reset").click()
+    page.get_by_label("petal_width cm, as a number").fill("9.25")
+    expect_answer(page, server, example | {"petal_width": 9.25})
+    expect(page.locator(".feature .note.outside")).to_have_count(1)
+    # From between two steps, a key moves to the next one.
+    number = page.get_by_label("petal_width cm, as a number")
+    number.fill("1.234")
+    slider = page.locator("#feature-3")
+    expect(slider).to_have_value("1.234")
+    for key, wanted in (("ArrowRight", "1.3"), ("ArrowLeft", "1.2")):
+        slider.press(key)
+        expect(number).to_have_value(wanted)
 
 
 def test_the_answer_follows_while_the_mouse_is_still_down(page: Page) -> None:
@@ -68,21 +77,26 @@ def test_the_answer_follows_while_the_mouse_is_still_down(page: Page) -> None:
     page.mouse.up()
 
 
-def test_a_number_beyond_the_slider_is_answered_with_a_warning(page: Page, server: Process) -> None:
-    page.get_by_label("petal_width cm, as a number").fill("9.25")
-    instance = {"sepal_length": 5.7, "sepal_width": 3.0, "petal_length": 4.2, "petal_width": 9.25}
-    expect_answer(page, server, instance)
-    expect(page.locator(".feature .note.outside")).to_have_count(1)
-
-
-def test_what_is_no_number_is_marked_and_changes_nothing(page: Page, server: Process) -> None:
-    before = page.locator("#verdict").inner_text()
+def test_without_a_number_there_is_no_answer_and_the_page_says_why(
+    page: Page, server: Process
+) -> None:
     number = page.get_by_label("petal_width cm, as a number")
-    number.fill("")
-    expect(number).to_have_attribute("aria-invalid", "true")
-    assert page.locator("#verdict").inner_text() == before
-    number.fill("1.2")
-    expect(number).to_have_attribute("aria-invalid", "false")
+    before = number.input_value()
+    for again in (before, None):
+        number.fill("")
+        expect(number).to_have_attribute("aria-invalid", "true")
+        expect(number).to_have_accessible_description(re.compile("^A number is needed; trained on"))
+        # Another value gives no answer with the old number either.
+        page.get_by_label("petal_length cm, as a number").fill("4.3")
+        expect(page.locator("#verdict")).to_have_text("No answer")
+        expect(page.locator("#warnings")).to_have_text("petal_width: a number is needed")
+        expect(page.locator("#explanation-reason")).to_contain_text("The input lacks a number.")
+        expect(number).to_have_value("")
+        number.fill(again) if again else page.get_by_role("button", name="Reset").click()
+        expect(number).to_have_attribute("aria-invalid", "false")
+        expect(page.locator("#verdict")).to_contain_text("versicolor")
+        expect(page.locator("#explanation-parts")).to_be_visible()
+    expect(number).to_have_value(before)
 
 
 def test_a_refusal_is_told_and_the_old_answer_is_gone(visit: OpenPage, server: Process) -> None:
@@ -135,8 +149,8 @@ def test_a_csv_model_has_its_own_sliders(visit: OpenPage, fruit: Process) -> Non
     expect(page.locator(".feature label")).to_have_text(["weight/total g", "pH", "girth cm"])
     page.get_by_label("weight/total g", exact=True).fill("80")
     page.get_by_label("pH", exact=True).fill("2.3")
-    page.get_by_label("girth cm", exact=True).fill("1.5")
-    expect_answer(page, fruit, {"weight/total": 80, "pH": 2.3, "girth": 1.5})
+    page.get_by_label("girth cm", exact=True).fill("2")
+    expect_answer(page, fruit, {"weight/total": 80, "pH": 2.3, "girth": 2})
     expect(page.locator("#legend li")).to_have_text(KINDS)
     expect(page.locator("#network-drawing path")).to_have_count(3 * 8 + 8 * 5)
     expect(page.locator("#neighbours tbody tr")).to_have_count(3 * len(KINDS))

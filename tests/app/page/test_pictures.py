@@ -2,13 +2,18 @@
 
 import base64
 import io
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from stateserve import save_model
 from tests import rest
@@ -16,6 +21,7 @@ from tests.app.page.accessibility import PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage
 from tests.lenet import LeNet
 from tests.process import Process, running_server
+from tests.project import ROOT
 
 DIGITS = [str(digit) for digit in range(10)]
 PAD_PNG = "document.getElementById('picture-pad').toDataURL().split(',')[1]"
@@ -30,16 +36,28 @@ class Price(nn.Linear):
 
     def forward(self, input: Tensor) -> dict[str, Tensor]:
         return {"price": super().forward(input)[:, 0]}
+
+class Parcel(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+
+    def forward(self, input: Tensor) -> dict[str, Tensor]:
+        found = super().forward(input)
+        state, colour = found.softmax(1), found.flip(1).softmax(1)
+        return {"weight": found[:, 0], "state": state, "colour": colour, "inner": found}
 """
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Two models: digits of 8 x 8 pixels, and a price."""
+    """Models of digits of 8 x 8 pixels, of a price, and of a parcel with four outputs."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
-    save_model(LeNet(), torch.rand(3, 1, 8, 8), folder / "digits/1", classes=DIGITS, image=image)
+    # Dark on light, as its corners say.
+    examples = torch.rand(3, 1, 8, 8)
+    examples[..., ::7, ::7] = 1
+    save_model(LeNet(), examples, folder / "digits/1", classes=DIGITS, image=image)
     code = tmp_path_factory.mktemp("code") / "nets.py"
     code.write_text(PRICE)
     given = {"code": f"{code}:Price", "units": {"price": "EUR"}}
@@ -49,6 +67,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     torch.nn.init.constant_(price.weight, 2)
     torch.nn.init.constant_(price.bias, 0.5)
     save_model(price, torch.ones(3, 2), folder / "price/1", **given)
+    given = {"code": f"{code}:Parcel", "units": {"weight": "kg"}}
+    save_model(names["Parcel"](), torch.ones(3, 2), folder / "parcel/1", **given)
     arguments = ("--models", str(folder), "--model", "digits", "--allow-code")
     with running_server(tmp_path_factory.mktemp("log") / "log", *arguments) as server:
         yield server
@@ -60,7 +80,34 @@ def answer_of(server: Process, png: bytes) -> dict[str, Any]:
     ).json()
 
 
-def test_a_picture_is_chosen_drawn_and_explained(visit: OpenPage, pictures: Process) -> None:
+def run_the_code(page: Page, wanted: dict[str, Any], folder: Path) -> None:
+    """All three, in a folder with the picture that the page offers."""
+    with page.expect_download() as started:
+        page.locator("#snippets-picture").click()
+    started.value.save_as(folder / started.value.suggested_filename)
+    for title, command in (
+        ("Shell", ("sh", "-c")),
+        ("JavaScript", ("node", "-e")),
+        ("Python", (sys.executable, "-c")),
+    ):
+        code = page.get_by_role("region", name=f"{title} code").text_content()
+        printed = subprocess.run(
+            [*command, code],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+        ).stdout
+        if title == "Python":
+            assert printed.startswith(f"{wanted['class']} ")
+        else:
+            assert json.loads(printed) == wanted
+
+
+def test_a_picture_is_chosen_drawn_and_explained(
+    visit: OpenPage, pictures: Process, tmp_path: Path
+) -> None:
     page = visit(pictures, viewport=PHONE).page
     example = rest.get(f"{pictures.url}/model").json()["example"]["image"][0]
     # The example is in the pad, in squares of 35 x 35 pixels.
@@ -68,6 +115,10 @@ def test_a_picture_is_chosen_drawn_and_explained(visit: OpenPage, pictures: Proc
     for row, column in ((0, 0), (3, 5), (7, 7)):
         pixel = shown.getpixel((35 * column + 17, 35 * row + 17))
         assert abs(pixel - 255 * example[row][column]) <= 1
+
+    # So is the answer to it, and the code asks the same of the picture's file.
+    example_png = rest.get(f"{pictures.url}/model/example", headers={"Accept": "image/png"}).content
+    run_the_code(page, answer_of(pictures, example_png), tmp_path)
 
     stored = io.BytesIO()
     Image.radial_gradient("L").save(stored, "PNG")
@@ -84,16 +135,26 @@ def test_a_picture_is_chosen_drawn_and_explained(visit: OpenPage, pictures: Proc
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#verdict")).to_have_text("No answer")
     expect(page.locator("#picture-heatmap")).to_be_hidden()
-    pad = page.locator("#picture-pad").bounding_box()
-    assert pad is not None
-    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 4)
+    expect(page.get_by_label("dark on light")).to_be_checked()
+    pad = page.locator("#picture-pad")
+    # hover() waits until the panel no longer moves.
+    pad.hover()
+    before = pad.bounding_box()
+    assert before is not None
+    x, y, size = before["x"] + before["width"] / 2, before["y"], before["height"]
+    page.mouse.move(x, y + size / 4)
     page.mouse.down()
-    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + 3 * pad["height"] / 4, steps=5)
+    page.mouse.move(x, y + 3 * size / 4, steps=5)
     page.mouse.up()
+    expect(page.locator("#picture-heatmap")).to_be_visible()
+    assert pad.bounding_box() == before
     drawn = base64.b64decode(page.evaluate(PAD_PNG))
+    pad_picture = Image.open(io.BytesIO(drawn)).convert("L")
+    assert [pad_picture.getpixel(place) for place in ((0, 0), (140, 140))] == [255, 0]
     probabilities = answer_of(pictures, drawn)["probabilities"]
     best = max(probabilities.values())
     expect(page.locator("#verdict .probability")).to_have_text(f"{100 * best:.1f} %")
+    expect_no_violations(page)
 
 
 def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process) -> None:
@@ -108,7 +169,7 @@ def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> 
     layers = rest.get(f"{pictures.url}/model").json()["layers"]
     rows = page.locator("#layers-table tbody tr")
     expect(rows).to_have_count(len(layers))
-    page.get_by_label("Filter").fill("batchnorm")
+    page.locator("#layers").get_by_label("Filter").fill("batchnorm")
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("features.1")
 
@@ -119,3 +180,23 @@ def test_a_number_has_its_unit(visit: OpenPage, pictures: Process) -> None:
     # 2 + 2 + 0.5 for the example, two ones.
     expect(page.locator("#verdict")).to_have_text("price 4.5 EUR")
     expect(page.locator("#picture")).to_be_hidden()
+
+
+def test_classes_among_several_outputs_have_their_bars(visit: OpenPage, pictures: Process) -> None:
+    page = visit(pictures).page
+    page.goto(f"{pictures.url}/?model=parcel")
+    url = f"{pictures.url}/models/parcel/predict"
+    found = rest.post(url, json={"input": [1, 1]}).json()["outputs"]
+    state, colour = found["state"]["class"], found["colour"]["class"]
+    shares = [
+        {name: f"{100 * share:.1f} %" for name, share in found[output]["probabilities"].items()}
+        for output in ("state", "colour")
+    ]
+    expect(page.locator("#verdict")).to_have_text(f"state: {state}{shares[0][state]}")
+    expect(page.locator("#probabilities .number")).to_have_text(list(shares[0].values()))
+    outputs = page.locator("#outputs .output")
+    expect(outputs.locator("h3")).to_have_text(["weight", "colour", "inner"])
+    expect(outputs.nth(0)).to_contain_text(f"{found['weight']:.6g}".replace("-", "\u2212") + " kg")
+    expect(outputs.nth(1)).to_contain_text(f"{colour} {shares[1][colour]}")
+    expect(outputs.nth(1).locator(".number")).to_have_text(list(shares[1].values()))
+    expect(page.locator("#outputs")).not_to_contain_text("not a number")

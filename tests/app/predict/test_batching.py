@@ -174,21 +174,18 @@ async def test_only_the_first_of_a_batch_is_tried_with_too_little_time_left() ->
     assert run.calls == [[0], [1]]
 
 
-async def test_where_no_thread_can_be_started_callers_are_told_and_the_next_are_served() -> None:
-    slow = True
+async def test_where_no_thread_can_be_started_the_loop_computes() -> None:
+    threads = set()
 
     def run(items: list[int]) -> list[int]:
-        if slow:
-            time.sleep(0.02)
+        threads.add(threading.get_ident())
+        time.sleep(0.02)
         return items
 
     batcher = Batcher(run)
     await batcher.submit(1)
     # No thread starts after this, as on a system without free threads.
     batcher.close()
-    waiting = [batcher.submit(2), batcher.submit(3)]
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert all(isinstance(error, RuntimeError) for error in outcomes)
-    assert len(outcomes) == 2
-    with pytest.raises(RuntimeError):
-        await batcher.submit(4)
+    assert await asyncio.gather(batcher.submit(2), batcher.submit(3)) == [2, 3]
+    assert await batcher.submit(4) == 4
+    assert threads == {threading.get_ident()}

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import threading
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from tests.process import HANG_SECONDS
 from tests.tensor_models import model_of, open_models
 
 NPY = {"content-type": "application/x-npy"}
+NPZ = {"content-type": "application/x-npz"}
 
 
 class Mean(nn.Module):
@@ -61,17 +63,26 @@ async def test_memory_is_held_until_a_request_ends() -> None:
     assert large.held_bytes == 0
 
 
-async def test_a_body_that_has_no_room_is_refused_and_later_taken() -> None:
-    model, body = means(), npy(3, 20_000)
+def compressed(value: float, length: int) -> bytes:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, x=np.full((1, length), value, np.float32))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(("write", "kind"), [(npy, NPY), (compressed, NPZ)], ids=["npy", "npz"])
+async def test_a_body_that_has_no_room_is_refused_and_later_taken(
+    write: Callable[[float, int], bytes], kind: dict[str, str]
+) -> None:
+    model, body = means(), write(3, 20_000)
     limits = {"max_body_bytes": 100_000, "max_large_requests": 1}
     async with open_models(model, **limits) as client:
         model.module.may_end.clear()
         model.module.begun.clear()
-        first = asyncio.create_task(client.post("/predict", content=body, headers=NPY))
+        first = asyncio.create_task(client.post("/predict", content=body, headers=kind))
         assert await asyncio.to_thread(model.module.begun.wait, HANG_SECONDS)
-        refused = await client.post("/predict", content=body, headers=NPY)
+        refused = await client.post("/predict", content=body, headers=kind)
         model.module.may_end.set()
-        answers = [await first, await client.post("/predict", content=body, headers=NPY)]
+        answers = [await first, await client.post("/predict", content=body, headers=kind)]
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert [each.status_code for each in answers] == [200, 200]
 

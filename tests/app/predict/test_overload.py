@@ -16,12 +16,13 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from app.api.auth.keys import Keys
-from app.api.auth.scopes import Guard
+from app.api.auth.route_scopes import Guard
 from app.api.endpoints import predict
 from app.api.middleware.hosts import TrustedHosts
 from app.api.middleware.request_log import AccessMiddleware
 from app.api.problems import install_error_handlers
 from app.api.service import Service
+from app.monitor.access_log import AccessLog
 from app.monitor.metrics import Metrics
 from app.predict.large_requests import LargeRequests
 from app.predict.tabular_endpoint import TabularEndpoint
@@ -98,7 +99,8 @@ class SmallService:
         app = FastAPI()
         app.include_router(predict.router)
         install_error_handlers(app)
-        app.middleware_stack = access = AccessMiddleware(app, service)
+        access = AccessMiddleware(app, service, AccessLog(service.metrics))
+        app.middleware_stack = access
         app.state.service, app.state.guard = service, Guard(Keys({}), everything=False)
         app.state.access, app.state.hosts = access, TrustedHosts(())
         self.connections = Connections(app, configured)

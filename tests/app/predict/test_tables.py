@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from itertools import permutations
 from pathlib import Path
 
 import httpx
@@ -11,9 +12,11 @@ import pytest
 import torch
 
 from app.settings.settings import Settings
+from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.loading.load import load_model
 from tests.service import open_client
 from tests.tables import INSTANCE, ISLANDS, penguins, train_quickly, write
+from training.tables.plan import Options
 
 NAMES = list(INSTANCE)
 NPY = {"Content-Type": "application/x-npy"}
@@ -155,14 +158,58 @@ async def test_what_the_columns_are_is_state_that_no_optimizer_trains(
     assert (weight["kind"], weight["trainable"]) == ("parameter", True)
 
 
-async def test_an_explanation_by_gradient_says_why_there_is_none(
-    client: httpx.AsyncClient,
+async def test_the_columns_share_the_score_as_shapley_says(
+    client: httpx.AsyncClient, model: Path
 ) -> None:
-    answer = await client.post("/explain", json=INSTANCE)
+    row = torch.tensor([[1, 39.5, torch.nan, 1, 2008]])
+    module = load_model(model).module
+    assert isinstance(module, Tabular)
+
+    def score(columns: Iterable[int]) -> float:
+        given = module.columns.fill[None].clone()
+        given[:, list(columns)] = row[:, list(columns)]
+        with torch.inference_mode():
+            return float(module(given)[0, index])
+
+    answer = (await client.post("/explain", json=INSTANCE | {"sex": None})).json()
+    index = answer["index"]
+    wanted = dict.fromkeys(NAMES, 0.0)
+    for order in permutations(range(5)):
+        for count, place in enumerate(order):
+            gain = score(order[: count + 1]) - score(order[:count])
+            wanted[NAMES[place]] += gain / 120
+    assert answer["method"] == "shapley"
+    assert answer["attributions"]["x"] == pytest.approx(wanted, abs=1e-5)
+    assert answer["score"] == pytest.approx(score(range(5)), abs=1e-5)
+    assert answer["baseline_score"] == pytest.approx(score([]), abs=1e-5)
+    answer = await client.post("/explain?method=saliency", json=INSTANCE)
     assert answer.status_code == 501
     assert "which have no gradient" in answer.json()["detail"]
     answer = await client.post("/explain?method=none&activations=columns", json=INSTANCE)
     assert answer.json()["activations"][0]["layer"] == "columns"
+
+
+async def test_many_columns_share_the_score_nearly_so(tmp_path: Path) -> None:
+    names = [f"c{place}" for place in range(14)]
+    lines = [",".join([*names, "y"])]
+    for row in range(60):
+        values = [(row * (place + 3)) % 17 / 4 for place in range(14)]
+        lines.append(",".join(map(str, [*values, 3 * values[2] - values[5]])))
+    options = Options(hidden=(), epochs=200)
+    model = train_quickly(write(tmp_path, "\n".join(lines)), "y", options=options)
+    module = load_model(model).module
+    assert isinstance(module, Tabular)
+    instance = dict.fromkeys(names, 3.0)
+    async with open_client(Settings(model=model)) as client:
+        answer = (await client.post("/explain", json=instance)).json()
+    # Of a sum of functions of one column each, the shares are their changes, in any order.
+    base = module.columns.fill[None]
+    for place, name in enumerate(names):
+        changed = base.clone()
+        changed[0, place] = 3.0
+        with torch.inference_mode():
+            gain = float(module(changed)["value"] - module(base)["value"])
+        assert answer["attributions"]["x"][name] == pytest.approx(gain, abs=1e-4)
 
 
 async def test_a_text_of_many_other_values_is_taken_as_other(tmp_path: Path) -> None:

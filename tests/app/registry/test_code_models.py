@@ -32,7 +32,10 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def registry_of(*arguments: str) -> Registry:
     """A registry that serves the models themselves."""
-    settings = Settings.read(list(arguments))
+    words = iter(arguments)
+    settings = Settings.read(
+        {word[2:].replace("-", "_"): word == "--allow-code" or next(words) for word in words}
+    )
     load_options(settings)
     registry = Registry(
         Repository.of(settings),
@@ -88,7 +91,7 @@ async def test_each_file_of_a_model_is_watched(name: str) -> None:
     add_neighbour()
     options = LoadOptions(code="nets.py:LeNet", example=X)
     pack_model(Path("lenet.pth"), Path("models/digits/1"), options)
-    repository = Repository.of(Settings.read(["--models", "models"]))
+    repository = Repository.of(Settings.read({"models": "models"}))
     before = repository.scan().models["digits"]
     assert repository.scan().models["digits"] == before
     with Path("models/digits/1", name).open("ab") as file:
@@ -153,18 +156,27 @@ async def test_a_program_alone_is_the_model() -> None:
 REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
     ("--models", "models", "--code", "nets.py"): (
         SettingsError,
-        "setting STATESERVE_CODE: it is for a single model, and STATESERVE_MODELS is set",
+        r"--code .*: it is for a single model, and --models .* is",
     ),
     ("--model", "lenet.pth", "--example", "x.npy"): (
         SettingsError,
-        "setting STATESERVE_EXAMPLE: it needs STATESERVE_CODE",
+        r"--example .*: it needs --code",
     ),
-    SERVE[2:]: (SettingsError, "STATESERVE_MODEL: nets.py:LeNet needs its state; .* --model FILE"),
-    (*SERVE, "--image", "{"): (InvalidInput, "STATESERVE_IMAGE: .*not JSON"),
+    SERVE[2:]: (
+        SettingsError,
+        r"--model .*: nets.py:LeNet needs its state; .* --model FILE",
+    ),
+    (*SERVE, "--image", "{"): (InvalidInput, r"--image .*: .*not JSON"),
     (*SERVE, "--image", '{"mode": "X"}'): (CheckpointError, "image: mode: Input should be"),
-    (*SERVE, "--dynamic", "x"): (InvalidInput, "STATESERVE_DYNAMIC: .*is not INPUT:AXIS"),
-    (*SERVE, "--kwargs", "[]"): (InvalidInput, "STATESERVE_KWARGS: .*not a JSON object"),
-    (*SERVE, "--kwargs", "{"): (InvalidInput, "STATESERVE_KWARGS: .*not JSON"),
+    (*SERVE, "--dynamic", "x"): (
+        InvalidInput,
+        r"--dynamic .*: .*is not INPUT:AXIS",
+    ),
+    (*SERVE, "--kwargs", "[]"): (
+        InvalidInput,
+        r"--kwargs .*: .*not a JSON object",
+    ),
+    (*SERVE, "--kwargs", "{"): (InvalidInput, r"--kwargs .*: .*not JSON"),
     (*SERVE, "--kwargs", '{"n": 1}'): (CodeFailed, "no argument 'n'"),
     (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes need an output of shape"),
     ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),

@@ -196,6 +196,9 @@ def test_without_a_folder_set_the_model_is_served_alone(tmp_path: Path) -> None:
     repository = Repository.of(Settings(model=path))
     assert list(repository.scan().models) == [repository.default] == ["two words"]
     assert not repository.nested
+    packed = Repository.of(Settings(model=tmp_path / "wine" / "2" / "model.pth"))
+    assert packed.scan().models.keys() == {"wine"}
+    assert packed.scan().models["wine"].keys() == {"2"}
 
 
 @pytest.mark.parametrize("model", ["wine.v2", "wine.v2.pth", "models/wine.v2.safetensors"])
@@ -208,9 +211,13 @@ def test_with_a_folder_the_model_setting_names_the_default(tmp_path: Path, model
     assert repository.nested
 
 
-def test_a_folder_that_is_not_there_is_an_error_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_or_is_no_checkpoint_is_an_error_in_one_line(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(UnreadableCheckpoint, match=r"nowhere: No such file or directory"):
         Repository(tmp_path / "nowhere", "iris").scan()
+    with pytest.raises(UnreadableCheckpoint, match="--models a folder with models in NAME"):
+        Repository.of(Settings(model=tmp_path)).scan()
 
 
 def test_a_graph_that_a_card_names_is_not_out_of_place(tmp_path: Path) -> None:

@@ -73,12 +73,18 @@ async def test_new_versions_new_models_and_replaced_files_are_served(tmp_path: P
         ]
 
 
-async def test_a_model_served_alone_is_watched_alone(tmp_path: Path) -> None:
+async def test_a_model_served_alone_is_watched_alone_and_its_replacement_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = save_model(tmp_path / "wine.pth", seed=1)
     async with watched(Repository.of(Settings(model=path))) as registry:
         save_model(tmp_path / "other.pth", seed=2)
-        save_model(path, seed=3)
-        await until(serves(registry, "wine", path))
+        old = registry.get("wine", "1")
+        with caplog.at_level(logging.INFO, "app.registry"):
+            save_model(path, seed=3)
+            await until(serves(registry, "wine", path))
+        states = f"state {registry.get('wine', '1')[:12]} in place of {old[:12]}"
+        assert f"loaded version 1 of wine from {path}: {states}" in caplog.messages
         assert [each.name for each in registry.statuses()] == ["wine"]
 
 
@@ -104,6 +110,19 @@ async def test_half_a_replacement_is_refused_and_the_whole_is_served(tmp_path: P
         shutil.copy(card_path(new), card_path(path))
         await until(serves(registry, "wine", new))
         assert registry.statuses("wine")[0].reason is None
+
+
+async def test_a_card_that_is_gone_for_a_while_changes_no_names(tmp_path: Path) -> None:
+    path = save_model(tmp_path / "wine.pth", seed=1)
+    new = save_model(tmp_path / "elsewhere/new.pth", seed=2)
+    async with watched(Repository(tmp_path, "wine")) as registry:
+        old = registry.current("wine")
+        card_path(path).unlink()
+        await until(lambda: "its model card is gone" in (registry.statuses("wine")[0].reason or ""))
+        assert registry.current("wine") == old
+        shutil.copy(new, path)
+        shutil.copy(card_path(new), card_path(path))
+        await until(serves(registry, "wine", new))
 
 
 async def test_a_file_written_slowly_in_place_is_served_once_it_is_whole(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ async def test_a_change_of_one_model_is_work_for_that_model_alone(tmp_path: Path
     assert len(registry.served()) == MODELS
 
 
-async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> None:
+async def test_names_follow_the_card_that_appears_and_stay_when_it_goes(tmp_path: Path) -> None:
     path = save_model(tmp_path / "made.pth")
     card = card_path(path).read_bytes()
     card_path(path).unlink()
@@ -87,6 +87,10 @@ async def test_names_follow_the_card_that_appears_and_goes(tmp_path: Path) -> No
     assert "Field required" in str(registry.statuses("made")[0].reason)
     card_path(path).unlink()
     await registry.refresh()
+    assert name() == "x0"
+    assert "its model card is gone" in str(registry.statuses("made")[0].reason)
+    await registry.unload("made")
+    await registry.load("made")
     assert name() == "feature_0"
 
 

@@ -24,6 +24,7 @@ from stateserve.errors import CardMismatch, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import save_model
+from tests.process import HANG_SECONDS
 
 ROWS = np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 
@@ -185,12 +186,12 @@ async def test_a_new_version_replaces_the_default_once_it_is_loaded(tmp_path: Pa
 
     def gate() -> None:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(HANG_SECONDS)
 
     registry = make_registry(tmp_path, gate=gate)
     save_versions(tmp_path, 2)
     loading = asyncio.create_task(registry.load("wine"))
-    assert await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, HANG_SECONDS)
     assert states(registry) == {"1": "READY", "2": "LOADING"}
     assert default(registry) == "1"
     with pytest.raises(VersionNotFound, match=r"'2' of wine \(it is being loaded\); there is 1"):
@@ -207,7 +208,7 @@ async def test_loads_of_one_model_go_one_at_a_time_and_of_two_together(tmp_path:
     save_model(tmp_path / "iris.pth")
     save_versions(tmp_path, 1)
     meeting = threading.Barrier(2)
-    together = make_registry(tmp_path, gate=lambda: meeting.wait(10))
+    together = make_registry(tmp_path, gate=lambda: meeting.wait(HANG_SECONDS))
     await asyncio.gather(together.load("iris"), together.load("wine"))
 
     busy = threading.Lock()
@@ -267,7 +268,7 @@ async def test_a_fault_of_our_own_is_logged_and_leaves_the_old_one_in_service(
 async def test_a_caller_that_leaves_while_loading_breaks_nothing(tmp_path: Path) -> None:
     go_on = threading.Event()
     save_versions(tmp_path, 1)
-    registry = make_registry(tmp_path, gate=lambda: go_on.wait(10))
+    registry = make_registry(tmp_path, gate=lambda: go_on.wait(HANG_SECONDS))
     save_versions(tmp_path, 2)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(registry.load("wine"), 0.2)

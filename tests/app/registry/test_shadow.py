@@ -21,6 +21,7 @@ from app.registry.shadow import Mirror
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
+from tests.process import HANG_SECONDS
 
 ROWS = np.random.default_rng(0).uniform(-1, 1, (20_000, 4)).astype(np.float32)
 CLASSES = ["class-0", "class-1", "class-2"]
@@ -69,7 +70,7 @@ class Watched:
     async def until(self, condition: Callable[[], bool]) -> None:
         # Answers are counted at the end of their tick.
         await asyncio.sleep(0)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + HANG_SECONDS
         while not condition():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.005)
@@ -84,7 +85,7 @@ class Slow:
 
     def log_probabilities(self, rows: np.ndarray) -> np.ndarray:
         self.entered.set()
-        assert self.gate.wait(20)
+        assert self.gate.wait(HANG_SECONDS)
         return np.zeros((len(rows), 3), np.float32)
 
 

@@ -62,7 +62,7 @@ def test_the_documentation_works_below_a_prefix(nginx: str) -> None:
         page = browser.new_page()
         page.on("request", lambda request: urls.append(request.url))
         page.goto(f"{nginx}/prefix/docs")
-        operation = page.locator("#operations-operations-live_health_live_get")
+        operation = page.locator("#operations-operations-live")
         operation.click(timeout=60_000)
         operation.get_by_role("button", name="Try it out").click()
         operation.get_by_role("button", name="Execute").click()

@@ -2,7 +2,6 @@
 
 import contextlib
 import resource
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,18 +56,17 @@ def test_memory_returns_after_hostile_requests(server: Process) -> None:
 def test_ten_thousand_idle_connections_are_held(tmp_path: Path) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     count = 10_000 if hard == resource.RLIM_INFINITY else min(10_000, hard - SPARE_FILES)
-    with (
-        # The server starts with the usual soft limit, and must raise it itself.
-        file_limit(1024),
-        running_server(tmp_path / "log", python=(sys.executable,)) as running,
-    ):
+    # The server starts with the usual soft limit, and must raise it itself.
+    options = ("--keep-alive-seconds", "3600")
+    with running_server(tmp_path / "log", *options, restriction=("few_files", "1024")) as running:
         memory = Memory.read(running.process.pid)
         before = memory.anonymous_bytes()
         with file_limit(hard), many_connections(running.url, count) as wires:
             for wire in wires:
                 wire.send(LIVE)
+            # Without the parser of headers, which takes a third of this test.
             for wire in wires:
-                assert wire.reply() is not None
+                assert wire.socket.recv(4096).startswith(b"HTTP/1.1 200")
             for wire in wires[:: count // 100]:
                 require_alive(wire)
             assert (memory.anonymous_bytes() - before) / count < 32 * 1024

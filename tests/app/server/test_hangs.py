@@ -26,7 +26,7 @@ from app.monitor.json_log import configure_logging
 from app.main import create_app
 from app.monitor.metrics import share_counts
 from app.settings import Settings
-from app.server.workers import Supervisor
+from app.server.supervisor import Supervisor
 
 model, folder, timeout = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 configure_logging("info")

@@ -38,7 +38,7 @@ REFUSED = {
     "nowhere": (post(b"", path=b"/nowhere", framing=LENGTH), PIECE, 404),
     "a method": (post(b"", path=b"/state", framing=LENGTH), PIECE, 405),
     "no token": (post(b"", path=b"/models/iris-model/load", framing=LENGTH), PIECE, 401),
-    "a type": (post(b"", b"Content-Type: text/csv", framing=LENGTH), PIECE, 415),
+    "a type": (post(b"", b"Content-Type: text/xml", framing=LENGTH), PIECE, 415),
     "a length": (post(b"", framing=b"Content-Length: 00000000000000000000001"), PIECE, 400),
     "no HTTP": (b"hello\r\n", PIECE, 400),
     "no end of a chunk": (post(b"1\r\n12\r\n", framing=CHUNKED), CHUNK, 400),

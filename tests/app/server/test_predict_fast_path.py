@@ -18,7 +18,7 @@ from tests.wire import FLOWER, post
 
 # Python and C calls from a packet to the end of its tick, when its answer is counted: without
 # settings that add a check, and with all of them.
-MOST_CALLS = 245
+MOST_CALLS = 247
 MOST_CHECKED_CALLS = 285
 ZEROS = dict.fromkeys(("x0", "x1", "x2", "x3"), 0)
 BROKEN = FLOWER[:-1]
@@ -206,6 +206,28 @@ async def test_while_draining_the_answer_ends_the_connection() -> None:
         assert protocol.wire.closed
 
 
+async def test_the_host_of_an_absolute_target_replaces_the_header() -> None:
+    asked = [
+        (b"http://test/predict", b"other", 200),
+        (b"https://a.internal:8443/predict", b"other", 200),
+        (b"http://other/predict", b"test", 421),
+        (b"http://test@other/predict", b"test", 421),
+        (b"http://[::1]:80/predict", b"test", 421),
+        (b"/predict", b"test", 200),
+        (b"/predict", b"other", 421),
+    ]
+    async with serving(trusted_hosts="test,*.internal") as service:
+        protocol = service.connect()
+        for number, (target, host, _) in enumerate(asked, 1):
+            request = post(FLOWER, path=target).replace(b"Host: test", b"Host: " + host)
+            protocol.data_received(request)
+            await answers(protocol, number)
+        assert protocol.wire.statuses() == [status for *_, status in asked]
+        protocol.data_received(b"GET http://test/health/live HTTP/1.1\r\n\r\n")
+        await tick()
+        assert protocol.wire.statuses()[-1] == 400
+
+
 @pytest.mark.parametrize("most", [MOST_CALLS, MOST_CHECKED_CALLS])
 async def test_a_request_takes_no_more_calls_than_it_did(key, most: int) -> None:
     settings, headers = {}, []
@@ -223,11 +245,12 @@ async def test_a_request_takes_no_more_calls_than_it_did(key, most: int) -> None
             protocol.data_received(request)
             await tick()
 
-        # The least: the access log writes its lines in a tick of its own choice.
+        # The least of many: another task of the loop, such as the one of the access log, may run
+        # in the same tick, on a loaded machine in most of them.
         counts = []
-        for number in range(5, 10):
+        for number in range(5, 55):
             counts.append(await count_calls(ask))
             await answers(protocol, number + 1)
-        assert protocol.wire.statuses() == [200] * 10
+        assert protocol.wire.statuses() == [200] * 55
     # More means that the fast path grew: see benchmarks/single.py before raising this.
     assert min(counts) <= most, counts

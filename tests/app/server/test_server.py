@@ -65,16 +65,17 @@ def test_the_factory_refuses_in_one_line_too(tmp_path: Path, monkeypatch) -> Non
 def test_an_unknown_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATESERVE_PROT", "8000")
     result = run_app("serve")
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert only_message(result.stderr) == (
         "unknown setting STATESERVE_PROT; did you mean STATESERVE_PORT?"
     )
 
 
 def test_an_unknown_option_stops_the_start_in_one_line() -> None:
-    result = run_app("serve", "--nonsense")
-    assert result.returncode == 1
-    assert "unrecognized arguments: --nonsense" in only_message(result.stderr)
+    result = run_app("serve", "--prot", "8000")
+    assert result.returncode == 2
+    message = only_message(result.stderr)
+    assert message == "no option --prot; did you mean --port? (stateserve serve --help)"
 
 
 def test_the_log_is_json_with_the_request_id(tmp_path: Path) -> None:
@@ -156,20 +157,21 @@ def count_left(server: Process) -> float:
     return sum(float(each.removeprefix(line)) for each in text.splitlines() if line in each)
 
 
-def test_a_terminal_is_told_which_address_to_open(tmp_path: Path) -> None:
+def test_a_terminal_shows_what_is_served_and_each_request_as_text() -> None:
     ours, theirs = pty.openpty()
-    with Path(os.devnull).open("wb") as nothing:
-        streams = {"stdout": theirs, "stderr": nothing.fileno()}
-        running = start_forked("app", "serve", "--port", "0", **streams)
+    running = start_forked("app", "serve", "--port", "0", "--demo", stdout=theirs, stderr=theirs)
     os.close(theirs)
     try:
         with os.fdopen(ours, encoding="utf-8") as screen:
-            said = re.fullmatch(
-                r"Open (http://127\.0\.0\.1:\d+) in a browser\.\n", screen.readline()
-            )
-            assert said is not None
-            assert rest.get(f"{said[1]}/health/live").status_code == 200
-            running.send_signal(signal.SIGTERM)
+            begun = "".join(iter(screen.readline, "Ctrl-C stops it\n"))
+            url = re.search(r"page  (http://127\.0\.0\.1:\d+)\n", begun)
+            assert url is not None
+            assert f"API   {url[1]}/docs\n" in begun
+            assert "iris-model 1  4 features -> 3 classes; numpy, the default\n" in begun
+            assert rest.get(f"{url[1]}/models/nothing").status_code == 404
+            assert re.search(r"404\S* GET /models/nothing .* ms", screen.readline())
+            running.send_signal(signal.SIGINT)
             assert running.wait(60) == 0
+            assert screen.readline().endswith("SIGINT: draining\n")
     finally:
         running.kill()

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings.rollout_target import Target
+from tests.process import forked
 from tests.project import ROOT
 
 IDS = [f"request-{number}".encode() for number in range(20_000)]
@@ -86,7 +86,7 @@ def test_each_version_and_kind_takes_a_share_of_its_own() -> None:
 
 
 def test_every_process_takes_the_same_ids() -> None:
-    command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
+    command = forked("-c", IN_ANOTHER_PROCESS)
     printed = subprocess.run(command, capture_output=True, check=True, cwd=ROOT).stdout
     canary = Target("canary", "wine", "2", 0.3)
     assert json.loads(printed) == list(map(canary.takes, IDS[:200]))

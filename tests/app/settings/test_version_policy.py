@@ -23,13 +23,13 @@ VERSIONS = st.sets(st.integers(1, 200).map(str))
 )
 def test_a_policy_is_written_as_one_word(text: str, policy: VersionPolicy) -> None:
     assert VersionPolicy.parse(text) == policy
-    assert Settings.read(["--version-policy", text]).version_policy == text
+    assert Settings.read({"version_policy": text}).version_policy == text
 
 
 @pytest.mark.parametrize("text", ["", "newest", "latest:0", "latest:", "1,", "1, 3", "01", "-1"])
 def test_any_other_text_is_refused_and_told_what_to_use(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"VERSION_POLICY: .*latest:N, all, or .* not '"):
-        Settings.read([f"--version-policy={text}"])
+    with pytest.raises(SettingsError, match=r"^--version-policy .*: use latest, latest:N, all, or"):
+        Settings.read({"version_policy": text})
 
 
 @given(VERSIONS, VERSIONS)

@@ -139,6 +139,14 @@ def test_a_request_of_thousands_of_axes_is_refused() -> None:
         decode_safetensors(safetensors(LONG))
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_header_of_other_python_text_warns_of_nothing() -> None:
+    old = npy([3]).replace(b"(3,)", b"(3L,)").replace(b" \n", b"\n") + bytes(12)
+    assert read(old)
+    with pytest.raises(UnreadableCheckpoint, match=r"not a whole \.npy file"):
+        read(npy([3]).replace(b"(3,)", b"1if 1else 2"))
+
+
 def test_a_dtype_of_nested_tuples_is_listed_as_unknown() -> None:
     root = read(pickled(array(b"K\x01\x85", dtype(DAG), b"C\x04abcd")))
     assert isinstance(root, dict)

@@ -10,7 +10,7 @@ import torch
 
 from app.api.app import create_app
 from app.settings.settings import Settings
-from stateserve.client.client import AsyncClient, Client
+from stateserve.client.async_client import AsyncClient
 from stateserve.client.predictions import decode_any
 from stateserve.errors import ClientError
 from stateserve.model.model_card import ModelCard
@@ -68,8 +68,3 @@ async def test_rows_of_an_array_and_bodies_in_other_formats_are_predicted() -> N
 def test_another_answer_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         decode_any(content)
-
-
-def test_the_clients_have_the_same_methods() -> None:
-    names = {name for name in vars(Client) if not name.startswith("_")}
-    assert names - {"close"} == {n for n in vars(AsyncClient) if not n.startswith("_")} - {"aclose"}

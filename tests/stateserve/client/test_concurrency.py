@@ -9,7 +9,9 @@ import anyio
 import httpx
 import pytest
 
-from stateserve.client.client import LIMITS, AsyncClient, Client
+from stateserve.client.async_client import AsyncClient
+from stateserve.client.client import Client
+from stateserve.client.connection import LIMITS
 from stateserve.client.turns import Turns
 from stateserve.errors import ClientError, NoAnswer, Problem
 from tests.process import Process

@@ -7,7 +7,8 @@ import pytest
 
 from app.api.app import create_app
 from app.settings.settings import Settings
-from stateserve.client.client import AsyncClient, Client
+from stateserve.client.async_client import AsyncClient
+from stateserve.client.client import Client
 from stateserve.errors import ClientError, Problem
 from tests.project import IRIS, SETOSA
 

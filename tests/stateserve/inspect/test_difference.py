@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from stateserve.inspect.difference import CHUNK, Difference, Outline, Recast, compare_states
 from stateserve.model.architectures.multiclass import Multiclass
+from tests.process import forked
 from tests.project import ROOT
 
 
@@ -153,7 +154,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in KiB on Linux alone")
 def test_a_large_state_is_not_copied_whole() -> None:
     result = subprocess.run(
-        [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, cwd=ROOT
+        forked("-c", MEMORY), capture_output=True, text=True, check=True, cwd=ROOT
     )
     # A tensor of 128 MiB would be 256 MiB in float64.
     assert int(result.stdout) < 64 * 1024

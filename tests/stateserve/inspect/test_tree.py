@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from stateserve.inspect.tree import MAX_DEPTH, Node, module_tree, prune
+from stateserve.inspect.tree import MAX_DEPTH, Node, cut, module_tree, prune
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Outline:
     name: str
     shape: list[int]
     dtype: str = "float32"
+    kind: str = "parameter"
 
     @property
     def elements(self) -> int:
@@ -150,3 +151,19 @@ def test_sums_are_the_same_folded_or_not(fold: bool, shapes: dict[str, list[int]
 
     expected = (len(outlines), sum(outline.elements for outline in outlines))
     assert unfolded(root, 1) == expected == (root.tensors, root.elements)
+
+
+def test_kinds_are_told_apart_and_counted() -> None:
+    tensors = [Outline(f"h.{n}.w", [2]) for n in range(3)]
+    tensors += [Outline(f"h.{n}.mean", [5], kind="buffer") for n in range(3)]
+    assert module_tree(tensors).kinds == {"parameter": 6, "buffer": 15}
+
+
+def test_a_tree_is_cut_at_a_number_of_nodes() -> None:
+    tree = tree_of(Encoder(3), fold=False)
+
+    def count(node: Node) -> int:
+        return len(node.children) + sum(map(count, node.children))
+
+    assert [count(cut(tree, most)) for most in (0, 3, 10, 11, 13, 99)] == [3, 3, 9, 9, 12, 18]
+    assert cut(tree, 3).elements == tree.elements

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.settings.settings import Settings
 from stateserve.errors import CardMismatch, CheckpointError
-from stateserve.model.card import TRAINED, read_card
 from stateserve.model.predictor import Predictor
+from stateserve.model.tabular_card import TRAINED, read_card
 from tests.project import IRIS, SETOSA
 from tests.service import open_client
 
@@ -163,16 +163,17 @@ def test_what_no_training_writes_is_refused_by_its_field(
         ('{"seed": %s}' % ("9" * 400), "has|Invalid JSON|Extra|required"),
         ('{"seed": NaN}', "Invalid JSON"),
         ("[" * 100_000, "Invalid JSON"),
-        (json.dumps(GOOD | {"classes": [str(n) for n in range(100_000)]}), "at most 10000 items"),
-        (json.dumps(GOOD | {"baseline": ["x"] * 1_000_000}), "baseline.0"),
-        (json.dumps(GOOD | {f"field{n}": n for n in range(100_000)}), "has 100017 fields"),
+        ({"classes": [str(n) for n in range(100_000)]}, "at most 10000 items"),
+        ({"baseline": ["x"] * 1_000_000}, "baseline.0"),
+        ({f"field{n}": n for n in range(100_000)}, "has 100017 fields"),
         (" " * 2**23 + "{}", "at most 8388608 do"),
     ],
 )
 def test_a_card_of_any_size_is_refused_at_its_first_fault(
-    tmp_path: Path, text: str, reason: str
+    tmp_path: Path, text: str | dict[str, Any], reason: str
 ) -> None:
-    (tmp_path / "card.json").write_text(text)
+    written = text if isinstance(text, str) else json.dumps(GOOD | text)
+    (tmp_path / "card.json").write_text(written)
     with pytest.raises(CardMismatch, match=reason) as caught:
         read_card(tmp_path / "card.json")
     assert len(str(caught.value)) < 1000

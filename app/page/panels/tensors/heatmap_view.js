@@ -38,6 +38,9 @@ export class HeatmapView {
 
   /** @param {boolean} shown */
   #reveal(shown) {
-    for (const id of ["picture-heatmap", "picture-heat"]) part(id).hidden = !shown;
+    // The canvas keeps its room: beside it the pad would change its size under the pen.
+    this.#canvas.hidden = !this.#wanted.checked;
+    this.#canvas.style.visibility = shown ? "visible" : "hidden";
+    part("picture-heat").hidden = !shown;
   }
 }

@@ -1,42 +1,94 @@
-/** The layers of any module: types, numbers of elements, and output shapes for one instance. */
+/** The layers of any module: types, numbers of elements, output shapes, and what they return for the input. */
 
 import { element, part, partOf, reveal } from "../../draw/element.js";
+import { percent, short } from "../../draw/number_text.js";
 import { table } from "../../draw/table.js";
+import { figuresOf } from "../../model/activation.js";
+import { LayerView } from "./layer.js";
 
-/** @import { Layer, Model } from "../../data/answers.js" */
+/**
+ * @import { Activation, Layer, Model } from "../../data/answers.js"
+ * @import { Api } from "../../data/api.js"
+ */
 
 const MOST = 200;
+const HEADER = ["layer", "type", "output", "parameters", "buffers", "mean", "std", "zeros"];
 
 export class LayersView {
   #layers;
+  #chosen;
+  /** @type {Map<string, Activation>} */
+  #activations = new Map();
+  /** The cells that change with the input. @type {Map<string, HTMLElement[]>} */
+  #cells = new Map();
 
-  /** @param {Model} model */
-  constructor({ layers, backend, trainable, totals }) {
+  /** @param {Model} model @param {Api | null} api  null: the key may not see the state. */
+  constructor({ layers, backend, trainable, totals }, api) {
     this.#layers = layers;
-    const numbers = [totals.parameters, trainable, totals.buffers].map((count) => count.toLocaleString("en"));
+    this.#chosen = new LayerView(api);
+    const [all, learned, buffers] = [totals.parameters, trainable, totals.buffers].map((count) =>
+      count.toLocaleString("en"),
+    );
     part("layers-totals").textContent =
-      `${numbers[0]} parameters, of which an optimizer would change ${numbers[1]}; ${numbers[2]} elements of buffers. Backend: ${backend}.`;
+      `${all} parameters, ${all === learned ? "all" : learned} trainable; ${buffers} elements of buffers. Computed by ${backend}.`;
     const filter = partOf(HTMLInputElement, "layers-filter");
-    filter.addEventListener("input", () => this.#show(filter.value.trim().toLowerCase()));
+    filter.addEventListener("input", () => this.#list(filter.value.trim().toLowerCase()));
     reveal("layers", true);
-    this.#show("");
+    this.#list("");
+  }
+
+  /** @param {Activation[] | null} activations  Those for the current input. @param {string} reason  Why there are none. */
+  show(activations, reason = "") {
+    // A layer that runs several times shows the last.
+    this.#activations = new Map(activations?.map((each) => [each.layer, each]));
+    part("layers-note").textContent = activations
+      ? "Mean, standard deviation and share of zeros of what the layer returns for the current input. Choose a layer for its values and its weights."
+      : `Without the activations for the input. ${reason}`;
+    for (const [name, cells] of this.#cells) this.#fill(name, cells);
+    this.#chosen.update(this.#activations);
   }
 
   /** @param {string} wanted  A part of a name or a type. */
-  #show(wanted) {
+  #list(wanted) {
     const found = this.#layers.filter(({ name, type }) => `${name} ${type}`.toLowerCase().includes(wanted));
-    const rows = found.slice(0, MOST).map(describe);
-    part("layers-table").replaceChildren(table(["layer", "type", "output", "parameters", "buffers"], rows, 3));
+    this.#cells.clear();
+    const rows = found.slice(0, MOST).map((layer) => {
+      const cells = ["mean", "std", "zeros"].map(() => element("span"));
+      this.#cells.set(layer.name, cells);
+      this.#fill(layer.name, cells);
+      return [this.#button(layer), ...describe(layer), ...cells];
+    });
+    part("layers-table").replaceChildren(table(HEADER, rows, 3));
     part("layers-count").textContent =
       `${found.length} of ${this.#layers.length} layers${found.length > MOST ? `; the first ${MOST} are shown` : ""}.`;
+  }
+
+  /** @param {Layer} layer */
+  #button(layer) {
+    const button = element(
+      "button",
+      { type: "button", class: "name quiet", title: layer.text },
+      layer.name || "(the module)",
+    );
+    button.style.setProperty("--depth", String(layer.name ? layer.name.split(".").length : 0));
+    const show = () => this.#chosen.show(layer, this.#activations);
+    button.addEventListener("click", show);
+    return button;
+  }
+
+  /** @param {string} name @param {HTMLElement[]} cells */
+  #fill(name, cells) {
+    const activation = this.#activations.get(name);
+    const { mean = null, std = null, zeros = 0 } = activation ? figuresOf(activation) : {};
+    const texts = activation ? [short(mean, 3), short(std, 3), zeros ? percent(zeros) : "0"] : ["", "", ""];
+    cells.forEach((cell, place) => {
+      cell.textContent = texts[place];
+    });
   }
 }
 
 /** @param {Layer} layer */
-function describe({ name, type, text, parameters, buffers, output_shapes: shapes }) {
-  const depth = name ? name.split(".").length : 0;
-  const label = element("span", { class: "name", title: text }, name || "(the module)");
-  label.style.setProperty("--depth", String(depth));
+function describe({ type, parameters, buffers, output_shapes: shapes }) {
   const output = (shapes ?? []).map((shape) => (shape.length ? shape.join(" × ") : "one number")).join("; ");
-  return [label, type, output, parameters.toLocaleString("en"), buffers.toLocaleString("en")];
+  return [type, output, parameters.toLocaleString("en"), buffers.toLocaleString("en")];
 }

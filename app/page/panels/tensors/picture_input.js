@@ -1,7 +1,6 @@
 /** A picture as the input: from a file, dropped, pasted, or drawn on a pad. */
 
 import { instanceOf, part, partOf } from "../../draw/element.js";
-import { pixelsOf } from "../../draw/pixels.js";
 
 /** @import { Input, Model } from "../../data/answers.js" */
 
@@ -10,7 +9,7 @@ const PAD = { width: 280, height: 280 };
 const AS_IS = ["image/png", "image/jpeg"];
 const PNG = "image/png";
 
-/** Dispatches "predict" when there is another picture. */
+/** Dispatches "predict" when there is another picture, "clear" when there is none, "refused" with the reason when a file is none. */
 export class PictureInput extends EventTarget {
   #pad = partOf(HTMLCanvasElement, "picture-pad");
   #dark = partOf(HTMLInputElement, "picture-dark");
@@ -20,23 +19,27 @@ export class PictureInput extends EventTarget {
   /** @type {Blob | null} The file, unless it was drawn on. */
   #file = null;
 
-  /** @param {Input} input  With an image. @param {unknown} example  One instance, as JSON. */
-  constructor(input, example) {
+  /** @param {Input} input  With an image. */
+  constructor(input) {
     super();
     this.#size = exactSize(input);
     Object.assign(this.#pad, PAD);
     this.#clear();
-    const pixels = pixelsOf(input, example);
-    if (pixels) createImageBitmap(pixels).then((picture) => this.#draw(picture));
-    this.#chooser.addEventListener("change", () => this.#open(this.#chooser.files?.[0]));
+    this.#chooser.addEventListener("change", () => this.open(this.#chooser.files?.[0]));
     part("picture-clear").addEventListener("click", () => this.#clear());
     this.#dark.addEventListener("change", () => this.#clear());
     this.#takeDropped();
     this.#takeStrokes();
   }
 
-  /** The picture as a file that the service reads. @returns {Promise<Blob>} */
+  /** The picture as a file that the service reads. @returns {Promise<File>} */
   async body() {
+    const picture = await this.#picture();
+    return new File([picture], picture.type === PNG ? "picture.png" : "picture.jpg", { type: picture.type });
+  }
+
+  /** @returns {Promise<Blob>} */
+  async #picture() {
     if (this.#file && AS_IS.includes(this.#file.type)) return this.#file;
     const canvas = document.createElement("canvas");
     Object.assign(canvas, this.#size ?? PAD);
@@ -54,14 +57,26 @@ export class PictureInput extends EventTarget {
     this.dispatchEvent(new Event("clear"));
   }
 
-  /** @param {File | null | undefined} file */
-  async #open(file) {
+  /** Show an example. The pad gets the brightness of its corners: a model knows dark on light, or light on dark. @param {Blob} picture */
+  async openExample(picture) {
+    await this.open(picture);
+    const corners = [0, PAD.width - 1].flatMap((x) => [0, PAD.height - 1].map((y) => ({ x, y })));
+    const light = corners.map(({ x, y }) => brightness(this.#context.getImageData(x, y, 1, 1).data));
+    this.#dark.checked = light.reduce((sum, each) => sum + each, 0) / corners.length > 127;
+  }
+
+  /** @param {Blob | null | undefined} file */
+  async open(file) {
     if (!file) return;
     let picture;
     try {
       picture = await createImageBitmap(file);
     } catch {
-      this.dispatchEvent(new CustomEvent("refused", { detail: `${file.name} is no picture that this browser reads.` }));
+      const name = file instanceof File ? file.name : "This";
+      const detail = `${name} is no picture that this browser reads; the picture on the pad stays.`;
+      // The same file may be chosen again.
+      this.#chooser.value = "";
+      this.dispatchEvent(new CustomEvent("refused", { detail }));
       return;
     }
     this.#clear();
@@ -86,9 +101,9 @@ export class PictureInput extends EventTarget {
       drop.classList.toggle("over", event.type === "dragover");
     };
     for (const type of ["dragover", "dragleave", "drop"]) drop.addEventListener(type, over);
-    drop.addEventListener("drop", (event) => this.#open(event.dataTransfer?.files[0]));
+    drop.addEventListener("drop", (event) => this.open(event.dataTransfer?.files[0]));
     // The element hears it while it or the pad has the focus.
-    drop.addEventListener("paste", (event) => this.#open(event.clipboardData?.files[0]));
+    drop.addEventListener("paste", (event) => this.open(event.clipboardData?.files[0]));
   }
 
   #takeStrokes() {
@@ -113,6 +128,11 @@ export class PictureInput extends EventTarget {
     this.#file = null;
     this.dispatchEvent(new Event("predict"));
   }
+}
+
+/** @param {Uint8ClampedArray} pixel */
+function brightness([red, green, blue]) {
+  return (red + green + blue) / 3;
 }
 
 /** The only input, if a picture file can be sent for it. @param {Model} model */

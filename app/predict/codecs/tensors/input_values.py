@@ -18,7 +18,8 @@ PART_ELEMENTS = 2**18
 def as_input(given: Input, array: Array, at: str) -> Array:
     """An array with a batch axis as this input: of its dtype, and C-contiguous.
 
-    Integers become integers that hold them, or floats; floats become floats. `at` is the JSON
+    Integers become integers that hold them, or floats, and 0 and 1 also booleans, as masks are
+    often saved; floats become floats. `at` is the JSON
     pointer of the array in the request. Raises InvalidInstances.
     """
     wanted = dtype_of(given.dtype)
@@ -53,7 +54,8 @@ def has_nothing(given: Input, shape: Sequence[int]) -> bool:
 def _converts(array: Array, wanted: np.dtype[np.generic]) -> bool:
     have, want = array.dtype.kind, wanted.kind
     # bfloat16 has the kind V.
-    return have == want or want in {"i": "iufV", "u": "iufV", "f": "fV", "V": "fV"}.get(have, "")
+    takers = {"i": "biufV", "u": "biufV", "f": "fV", "V": "fV"}
+    return have == want or want in takers.get(have, "")
 
 
 def _wrong_values(rule: ValueRule, array: Array, at: str) -> Iterator[InvalidInstances]:

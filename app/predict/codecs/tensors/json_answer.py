@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 
 from app.errors import NotProvided
 from app.predict.codecs.json_answer import VALUES_AT_ONCE, model_reference, outside_range
+from app.predict.codecs.table_answer import about_table
 from app.predict.codecs.tensors.row_groups import in_order
 from app.predict.codecs.tensors.short_floats import widen
 from app.predict.instances import Instances
-from app.predict.options import Options
-from app.predict.tensors.prediction import TensorPrediction, log_probabilities
+from app.predict.options import Options, without_classes
+from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
 from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.checkpoint import Array
 from stateserve.client import RangeWarning
-from stateserve.model import Output, TensorModel
+from stateserve.model import Output, TensorModel, log_probabilities
+from stateserve.tables import TableInstances
 
 _encode = msgspec.json.Encoder().encode
 
@@ -63,7 +65,21 @@ class AnswerWriter:
             content += piece
             content += b","
         content[-1:] = b"]," + _encode(self._about)[1:]
+        if instances.table is not None:
+            content[-1:] = self._about_table(instances.table, predictions) + b"}"
         return memoryview(content)
+
+    def _about_table(self, table: TableInstances, predictions: Iterable[TensorPrediction]) -> bytes:
+        """`predictions` are in the order of the rows, since these have one shape."""
+        of_rows = (each for each in self._outputs if each.classifies or not each.shape[1:])
+        scored = next(of_rows, None)
+        if scored is None:
+            return about_table(table, None, None)
+        found = np.concatenate([each.output(scored.name) for each in predictions])
+        if not scored.classifies:
+            return about_table(table, None, found.astype(np.float64).tolist())
+        indices = found.astype(np.float32).argmax(axis=1).tolist()
+        return about_table(table, [scored.labels[index] for index in indices], None)
 
     def _require(self, options: Options) -> None:
         for name in ("calibrated", "out_of_distribution"):
@@ -74,7 +90,7 @@ class AnswerWriter:
                 )
         for name in ("log_probabilities", "top"):
             if getattr(options, name) and not self._classes:
-                raise NotProvided(f"{name}: no output of this model gives classes")
+                raise without_classes(name, self._outputs)
 
     def _parts(
         self, prediction: TensorPrediction, options: Options, *, by_one: bool

@@ -31,12 +31,12 @@ class TensorDecoder:
     """Decodes lists of instances of some inputs."""
 
     def __init__(self, inputs: Sequence[Input]) -> None:
-        self._inputs = [_InputDecoder(each) for each in inputs]
         # A colon is counted to find repeated names; msgspec accepts no quotes and backslashes.
-        names = [name for each in self._inputs for name in each.names]
+        names = [name.name for each in inputs for name in (each, *(each.features or ()))]
         self.works = not any(set(name) & set(':"\\') or not name.isprintable() for name in names)
         if not self.works:
             return
+        self._inputs = [_InputDecoder(each) for each in inputs]
         self._list = _Typed(self._inputs, raw=False)
         self._raw = _Typed(self._inputs, raw=True)
 
@@ -158,7 +158,6 @@ class _InputDecoder:
             nested = list[nested]
         self.nested = nested
         self.features = [feature.name for feature in given.features or ()]
-        self.names = [given.name, *self.features]
         self.type = self.nested
         if self.features:
             fields = [f"f{index}" for index in range(len(self.features))]

@@ -7,11 +7,10 @@ from app.errors import InvalidInstances
 from app.predict.codecs.json_request import MAX_FAULTS, require_at_most, require_few
 from app.predict.codecs.json_text import JsonCursor, JsonObject, describe, escape
 from app.predict.codecs.large_instances import SLICE_BYTES, WHOLE_BYTES, ListReader, read_list
-from app.predict.codecs.tensors.instance_rows import rows_of
+from app.predict.codecs.tensors.instance_rows import Part, has_pictures, join_parts, rows_of
 from app.predict.codecs.tensors.json_answer import AnswerWriter
 from app.predict.codecs.tensors.json_decoder import TensorDecoder
 from app.predict.codecs.tensors.json_reader import InstanceInputs, InstanceReader
-from app.predict.codecs.tensors.row_groups import join
 from app.predict.headers import Body
 from app.predict.instances import Instances
 from app.predict.media_types import JSON
@@ -44,7 +43,7 @@ class TensorJson:
         self._list = ListReader(
             self._decoder.decode_list,
             self._reader.read,
-            self._rows,
+            self._part,
             most_bytes_of_one(self._inputs),
             None,
             end_of_instance(self._inputs),
@@ -58,7 +57,7 @@ class TensorJson:
         if len(body) > min(WHOLE_BYTES, slice_bytes):
             parts = read_list(body, self._list, self._limit, slice_bytes)
             if parts is not None:
-                return Instances(join(parts), False)
+                return Instances(join_parts(parts, self._inputs), False)
         found = self._decoder.decode(body)
         if found is None:
             return self._parse(body)
@@ -66,7 +65,7 @@ class TensorJson:
         return found
 
     def _parse(self, body: Body) -> Instances[TensorRows]:
-        cursor = JsonCursor(body, max(self._list.most_bytes_read, WHOLE_BYTES))
+        cursor = JsonCursor(body, max(self._list.most_bytes_read, WHOLE_BYTES), only_faulty=True)
         cursor.require_no_mark()
         value = cursor.value("", len(body))
         cursor.require_end()
@@ -81,11 +80,11 @@ class TensorJson:
             require_few(faults)
         if faults:
             raise InvalidInstances(faults[:MAX_FAULTS])
-        return Instances(self._rows(instances), single)
+        return Instances(rows_of(_without_errors(instances), self._inputs), single)
 
-    def _rows(self, found: Sequence[InstanceInputs | None]) -> TensorRows:
-        """The rows of instances without errors. Raises the errors of decode_pictures."""
-        return rows_of([each for each in found if each is not None], self._inputs)
+    def _part(self, found: Sequence[InstanceInputs | None]) -> Part:
+        instances = _without_errors(found)
+        return instances if has_pictures(instances) else rows_of(instances, self._inputs)
 
     def encode(
         self,
@@ -96,6 +95,10 @@ class TensorJson:
     ) -> bytes | memoryview:
         """One answer for a bare instance, else a list of answers in order."""
         return self._answers.write(predictions, instances, options)
+
+
+def _without_errors(found: Sequence[InstanceInputs | None]) -> list[InstanceInputs]:
+    return [each for each in found if each is not None]
 
 
 def _many(value: object) -> list[object]:

@@ -11,12 +11,12 @@ from app.predict.codecs.json_text import escape
 from app.predict.codecs.tensors.input_values import as_input, describe_shape
 from app.predict.headers import Body
 from app.predict.instances import Instances
-from app.predict.options import DEFAULT_OPTIONS, Options
+from app.predict.options import DEFAULT_OPTIONS, Options, ranked, without_classes
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Arrays, Input, Output, TensorModel
+from stateserve.model import Arrays, Input, Output, TensorModel, log_probabilities
 from stateserve.text import did_you_mean
 
 
@@ -111,22 +111,45 @@ def output_arrays(
 ) -> Arrays:
     """Each output over all instances, in their order, or of the one instance.
 
-    Raises InvalidQuery for options, and for outputs of different shapes.
+    With `top`, an output with classes has the shape (rows, top, 2): the index and the probability
+    of the most probable classes. Raises InvalidQuery for other options, and for outputs of
+    different shapes; NotProvided for `top` without classes.
     """
-    if options is not DEFAULT_OPTIONS and options != DEFAULT_OPTIONS:
-        raise InvalidQuery(f"{media_type} has no place for the parts that the query asks for")
+    if options is not DEFAULT_OPTIONS:
+        _require(options, outputs, media_type)
     parts = list(predictions)
     places = instances.rows.places
     order = None if places is None else np.argsort(places)
     found: Arrays = {}
     for output in outputs:
-        arrays = [part.output(output.name) for part in parts]
-        if len({array.shape[1:] for array in arrays}) > 1:
-            raise InvalidQuery(
-                f"{media_type}: output {output.name} has other shapes for some instances; "
-                "application/json can hold them"
-            )
-        array = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        array = _joined(output.name, parts, media_type)
         array = array if order is None else array[order]
+        if options.top and output.classifies:
+            array = _most_probable(output, array, options.top)
         found[output.name] = array[0, ...] if instances.single else array
     return found
+
+
+def _joined(name: str, parts: Sequence[TensorPrediction], media_type: str) -> Array:
+    if len(parts) == 1:
+        return parts[0].output(name)
+    arrays = [part.output(name) for part in parts]
+    if len({array.shape[1:] for array in arrays}) > 1:
+        raise InvalidQuery(
+            f"{media_type}: output {name} has other shapes for some instances; "
+            "application/json can hold them"
+        )
+    return np.concatenate(arrays)
+
+
+def _most_probable(output: Output, values: Array, top: int) -> Array:
+    probabilities = np.exp(log_probabilities(output, values))
+    found = ranked(values.astype(np.float64), probabilities, top)
+    return found if values.dtype == np.float64 else found.astype(np.float32)
+
+
+def _require(options: Options, outputs: Sequence[Output], media_type: str) -> None:
+    if options != DEFAULT_OPTIONS.model_copy(update={"top": options.top}):
+        raise InvalidQuery(f"{media_type} has no place for the parts that the query asks for")
+    if options.top and not any(output.classifies for output in outputs):
+        raise without_classes("top", outputs)

@@ -13,7 +13,7 @@ from app.predict.media_types import NPY
 from app.predict.options import Options
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
-from stateserve.checkpoint import Array, npy_header
+from stateserve.checkpoint import Array, npy_content
 from stateserve.model import TensorModel
 
 # Of the accepted dtypes: bool, integers and floats.
@@ -64,11 +64,3 @@ def npy_array(body: Body) -> Array:
     except ValueError:
         # Without elements, the other lengths may be larger than those of any array.
         return np.empty((0,) * len(shape), numbers.dtype)
-
-
-def npy_content(array: Array) -> bytes:
-    """A `.npy` file. NumPy does not read the dtypes of ml_dtypes, which become float32."""
-    # Their names cost as much as the rest of this function.
-    if array.dtype.isbuiltin != 1:
-        array = array.astype(np.float32)
-    return npy_header(array.dtype, array.shape) + array.tobytes()

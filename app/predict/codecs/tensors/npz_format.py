@@ -7,16 +7,16 @@ import zlib
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
 from app.predict.codecs.json_text import escape
 from app.predict.codecs.tensors.named_arrays import NamedArraysFormat, require_names
-from app.predict.codecs.tensors.npy_format import npy_array, npy_content
+from app.predict.codecs.tensors.npy_format import npy_array
 from app.predict.headers import Body
 from app.predict.media_types import NPZ
-from stateserve.checkpoint import Array
+from stateserve.checkpoint import Array, npy_content
 from stateserve.errors import Fault
 from stateserve.model import Arrays
 from stateserve.text import MOST_SHOWN, printable
 
 # Of all arrays together, decompressed.
-MAX_UNPACKED = 2**28
+MAX_UNPACKED = 2**27
 # The entries of 32 inputs need some kilobytes.
 MAX_DIRECTORY = 2**16
 SUFFIX = ".npy"

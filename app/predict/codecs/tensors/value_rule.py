@@ -63,7 +63,8 @@ class ValueRule:
         """Whether each element is accepted, of an array of a dtype that converts to the input's."""
         if not array.size or (self.kind is float and not self.finite):
             return True
-        if self.kind is bool:
+        if array.dtype.kind == "b":
+            # Any byte may stand in the memory of a body.
             return bool(array.view(np.uint8).max() <= 1)
         # Compared as Python's numbers; NaN is not within any limits.
         # A warning about NaN helps nobody here.
@@ -75,7 +76,7 @@ class ValueRule:
 
     def accepted(self, array: Array) -> NDArray[np.bool_]:
         """The same for each element."""
-        if self.kind is bool:
+        if array.dtype.kind == "b":
             return np.asarray(array.view(np.uint8) <= 1, bool)
         with np.errstate(invalid="ignore"):
             wide = array.astype(object if array.dtype.kind in "iu" else np.float64)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from app.api.auth.keys import Scope
-from stateserve.client.client import AsyncClient, Client
+from stateserve.client.async_client import AsyncClient
+from stateserve.client.client import Client
 from stateserve.errors import ClientError, Problem
 from tests import rest
 from tests.keys import bearer, write_keys

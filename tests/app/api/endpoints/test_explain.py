@@ -1,5 +1,6 @@
 """POST /explain through the whole application."""
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,16 @@ async def test_one_flower(client: httpx.AsyncClient, flower: dict[str, float]) -
     )
 
 
+async def test_neighbours_of_the_most_probable_classes(client: httpx.AsyncClient) -> None:
+    whole = (await client.post("/explain", json=VERSICOLOR)).json()
+    two = (await client.post("/explain?neighbours=2", json=VERSICOLOR)).json()
+    likely = sorted(whole["probabilities"], key=whole["probabilities"].get)[1:]
+    neighbours = whole["neighbours"]
+    assert two["neighbours"] == {name: neighbours[name] for name in neighbours if name in likely}
+    assert two | {"neighbours": neighbours} == whole
+    assert (await client.post("/explain?neighbours=0", json=VERSICOLOR)).json()["neighbours"] == {}
+
+
 @pytest.mark.parametrize("flower", [SETOSA, VERSICOLOR])
 async def test_the_counterfactual_has_the_class_that_it_names(
     client: httpx.AsyncClient, flower: dict[str, float]
@@ -73,6 +84,11 @@ async def test_what_is_not_one_flower_is_refused(
 async def test_another_content_type_is_refused(client: httpx.AsyncClient) -> None:
     headers = {"Content-Type": "text/plain"}
     assert (await client.post("/explain", content=b"{}", headers=headers)).status_code == 415
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = json.dumps(SETOSA).encode()
+    wanted = (await client.post("/explain", json=SETOSA)).content
+    assert (await client.post("/explain", content=body, headers=headers)).content == wanted
+    assert (await client.post("/explain", content=b"5.1", headers=headers)).status_code == 415
 
 
 @pytest.mark.parametrize("size", [1e30, -1e30])

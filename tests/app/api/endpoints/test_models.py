@@ -125,6 +125,25 @@ async def test_load_and_unload(toys: httpx.AsyncClient, tmp_path: Path) -> None:
     assert (await toys.get("/health/ready")).status_code == 503
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "detail"),
+    [
+        ("unload?versoin=1", b"", "versoin: no such parameter; did you mean 'version'?"),
+        ("unload?version=1&version=2", b"", "'version': given twice; each parameter is taken once"),
+        ("unload", b'{"version": "1"}', "a body; the version is given in the query: ?version=1"),
+        ("load", b"version=1", "a body; the version is given in the query: ?version=1"),
+        ("default?version=1", b"[2]", "a body; the version is given in the query: ?version=1"),
+    ],
+)
+async def test_a_version_that_is_not_understood_is_not_every_version(
+    toys: httpx.AsyncClient, path: str, body: bytes, detail: str
+) -> None:
+    before = (await toys.get("/models/toy")).json()
+    answer = await toys.post(f"/models/toy/{path}", content=body, headers=ADMIN)
+    assert (answer.status_code, answer.json()["detail"]) == (422, detail)
+    assert (await toys.get("/models/toy")).json() == before
+
+
 async def test_a_bad_file_leaves_the_old_one_serving(
     toys: httpx.AsyncClient, tmp_path: Path
 ) -> None:

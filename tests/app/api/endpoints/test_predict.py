@@ -1,5 +1,6 @@
 """POST /predict through the whole application."""
 
+import io
 import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -100,10 +101,8 @@ async def test_a_forward_pass_that_overflows_is_the_callers_to_mend(
 @pytest.mark.parametrize(
     ("headers", "detail"),
     [
-        ({"Content-Type": "text/csv"}, "Content-Type 'text/csv'; send application/json"),
+        ({"Content-Type": "text/xml"}, "Content-Type 'text/xml'; send application/json"),
         ({"Content-Type": "application/json; charset=latin-1"}, "send application/json in UTF-8"),
-        ({}, "no Content-Type; send application/json"),
-        ({}, "(curl: -H 'Content-Type: application/json')"),
         ({"Content-Type": "application/json", "Content-Encoding": "gzip"}, "uncompressed"),
     ],
 )
@@ -113,6 +112,41 @@ async def test_other_content_is_refused(
     response = await client.post("/predict", content=json.dumps(SETOSA), headers=headers)
     assert response.status_code == 415
     assert detail in response.json()["detail"]
+
+
+@pytest.mark.parametrize("given", ["", "application/x-www-form-urlencoded"])
+async def test_json_needs_no_media_type(client: httpx.AsyncClient, given: str) -> None:
+    headers = {"Content-Type": given} if given else {}
+    wanted = (await client.post("/predict", json=SETOSA)).content
+    body = b"\n  " + json.dumps(SETOSA).encode()
+    assert (await client.post("/predict", content=body, headers=headers)).content == wanted
+    broken = await client.post("/predict", content=body[:-1], headers=headers)
+    assert (broken.status_code, "not valid JSON" in broken.json()["detail"]) == (400, True)
+    other = await client.post("/predict", content=b"5.1,3.5", headers=headers)
+    assert (other.status_code, "send application/json" in other.json()["detail"]) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("topk=2", "topk: no such parameter; did you mean 'top'?"),
+        ("top=1&log_probabilities=true&top=2", "'top': given twice; each parameter is taken once"),
+        ("zzz=1", "zzz: no such parameter; there is 'log_probabilities', 'top', "),
+    ],
+)
+async def test_an_unknown_or_repeated_parameter_is_named(
+    client: httpx.AsyncClient, query: str, detail: str
+) -> None:
+    for path in ("/predict", "/models/iris-model/predict"):
+        answer = await client.post(f"{path}?{query}", json=SETOSA)
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith(detail)
+
+
+async def test_another_method_says_which_to_send(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/predict")
+    assert answer.status_code == 405
+    assert answer.json()["detail"] == "GET is not allowed at /predict; send POST"
 
 
 async def test_a_body_over_the_limit_is_refused_with_and_without_its_length() -> None:
@@ -226,4 +260,8 @@ async def test_top_answers_the_most_probable_classes_highest_first(
             "log_probabilities": 0,
         }
     npy = await client.post("/predict?top=2", json=body, headers={"accept": "application/x-npy"})
-    assert npy.status_code == 422
+    found = np.load(io.BytesIO(npy.content))
+    classes = list(whole["predictions"][0]["probabilities"])
+    for row, each in zip(found, top["predictions"], strict=True):
+        named = [(classes[int(index)], value) for index, value in row]
+        assert named == [(n, pytest.approx(v)) for n, v in each["probabilities"].items()]

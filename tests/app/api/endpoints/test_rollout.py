@@ -335,12 +335,12 @@ async def test_another_model_has_neither(folder: Path) -> None:
     [
         (
             {"canary": "wine:3=0.1"},
-            "setting STATESERVE_CANARY: no version '3' of wine; there is 2",
+            "--canary (STATESERVE_CANARY): no version '3' of wine; there is 2",
         ),
-        ({"shadow": "wein:1"}, "setting STATESERVE_SHADOW: no model 'wein'; did you mean wine?"),
+        ({"shadow": "wein:1"}, "--shadow (STATESERVE_SHADOW): no model 'wein'; did you mean wine?"),
         (
             {"canary": "wine:2=0.1", "shadow": "wine:1"},
-            "setting STATESERVE_CANARY: no version of wine is loaded: only 1 and 2, as canary "
+            "--canary (STATESERVE_CANARY): no version of wine is loaded: only 1 and 2, as canary "
             "or shadow",
         ),
     ],
@@ -356,6 +356,6 @@ def test_a_version_that_cannot_take_part_stops_the_start(
 def test_a_broken_canary_stops_the_start_and_says_why(folder: Path) -> None:
     (folder / "wine/2/model.pth").write_bytes(b"PK")
     with pytest.raises(
-        SettingsError, match=r"STATESERVE_CANARY: no version '2' .*a text, not a checkpoint"
+        SettingsError, match=r"STATESERVE_CANARY\): no version '2' .*a text, not a checkpoint"
     ):
         create_app(Settings(models=folder, model="wine", canary="wine:2=0.1"))

@@ -202,7 +202,7 @@ async def test_a_download_ends_when_its_caller_leaves(
 ) -> None:
     app = create_app(Settings(model=write_model(module=Multiclass(n_hidden=200_000).eval())))
     async with app.router.lifespan_context(app):
-        _, pieces = await asyncio.wait_for(send_in_pieces(app, url, 3), 10)
+        _, pieces = await asyncio.wait_for(send_in_pieces(app, url, 3), 60)
     assert len(pieces) == 3
     deadline = time.monotonic() + 10
     while any(thread.name.startswith("torch.save") for thread in threading.enumerate()):
@@ -244,6 +244,11 @@ async def test_each_representation_has_its_own_etag(client: httpx.AsyncClient) -
         ("/state/hidden.weight?histogram=2&format=npy", 422, "only in JSON"),
         ("/state/hidden.weight?format=xml", 422, "format"),
         ("/state?value=true", 422, "value"),
+        ("/state/hidden.weight?blocks=0x4", 422, "blocks"),
+        ("/state/hidden.weight?blocks=300x300", 422, "at most 65536"),
+        ("/state/hidden.weight?blocks=2x2&format=json", 422, "only in npy"),
+        ("/state/hidden.weight?blocks=2x2&dead=true", 422, "only in JSON"),
+        ("/state.pth?only=x", 404, "no tensor matches 'x'"),
     ],
 )
 async def test_what_does_not_fit_is_named(
@@ -260,7 +265,69 @@ async def test_the_state_as_a_tree_of_modules(client: httpx.AsyncClient) -> None
     assert state["entries"] == []
     assert [module["name"] for module in state["tree"]["children"]] == ["hidden", "output"]
     assert state["tree"]["elements"] == state["totals"]["elements"] == 67
-    assert state["tree"]["children"][0]["dtypes"] == {"float32": 40}
+    hidden = state["tree"]["children"][0]
+    assert (hidden["dtypes"], hidden["kinds"]) == ({"float32": 40}, {"parameter": 40})
+    short = {"tree": True, "nodes": 1, "fold": False}
+    cut = (await client.get("/state", params=short)).json()["tree"]["children"]
+    assert [(each["tensors"], each["children"]) for each in cut] == [(2, []), (2, [])]
+
+
+async def test_a_branch_is_sent_page_by_page(client: httpx.AsyncClient) -> None:
+    query = {"tree": True, "branch": "", "fold": False, "nodes": 1, "limit": 1}
+    first = (await client.get("/state", params=query)).json()
+    assert [(child["name"], child["children"]) for child in first["tree"]["children"]] == [
+        ("hidden", [])
+    ]
+    assert first["tree"]["elements"] == 67
+    second = (await client.get(first["next"])).json()
+    assert [child["name"] for child in second["tree"]["children"]] == ["output"]
+    assert second["next"] is None
+    inner = (await client.get("/state", params=query | {"branch": "hidden", "limit": 9})).json()
+    assert inner["tree"]["name"] == "hidden"
+    assert [(child["name"], child["shape"]) for child in inner["tree"]["children"]] == [
+        ("weight", [8, 4]),
+        ("bias", [8]),
+    ]
+    missing = await client.get("/state", params=query | {"branch": "hid"})
+    assert missing.status_code == 404
+    assert "no tensor's name begins with 'hid.'" in missing.json()["detail"]
+
+
+async def test_an_outline_reads_no_values(client: httpx.AsyncClient) -> None:
+    state = (await client.get("/state", params={"statistics": False, "only": "*.bias"})).json()
+    assert [entry["name"] for entry in state["entries"]] == ["hidden.bias", "output.bias"]
+    assert state["entries"][0]["shape"] == [8]
+    assert "sha256" not in state["entries"][0]
+    assert state["totals"]["elements"] == 11
+
+
+async def test_a_branch_is_downloaded_alone(client: httpx.AsyncClient) -> None:
+    pth = await client.get("/state.pth", params={"only": "hidden"})
+    found = torch.load(io.BytesIO(pth.content), weights_only=True)
+    assert list(found) == ["hidden.weight", "hidden.bias"]
+    assert torch.equal(found["hidden.weight"], WEIGHTS["hidden.weight"])
+    safe = await client.get("/state.safetensors", params={"only": ["*.bias"]})
+    assert sorted(safetensors.torch.load(safe.content)) == ["hidden.bias", "output.bias"]
+
+
+async def test_blocks_have_the_mean_and_range_of_a_slice(client: httpx.AsyncClient) -> None:
+    query = {"blocks": "2x2", "slice": "0:4"}
+    response = await client.get("/state/hidden.weight", params=query)
+    assert response.headers["x-read-elements"] == "16"
+    mean, low, high = np.load(io.BytesIO(response.content))
+    weight = WEIGHTS["hidden.weight"][:4].reshape(2, 2, 2, 2).numpy()
+    np.testing.assert_allclose(mean, weight.mean(axis=(1, 3)), rtol=1e-6)
+    assert (low == weight.min(axis=(1, 3))).all()
+    assert (high == weight.max(axis=(1, 3))).all()
+
+
+async def test_a_tensor_is_compared_with_a_new_one(client: httpx.AsyncClient) -> None:
+    found = (await client.get("/state/hidden.weight", params={"initialisation": True})).json()
+    expected = found["initialisation"]
+    assert (expected["layer"], expected["law"]) == ("Linear", "uniform")
+    # Linear's bound of 4 inputs is 1 / 2.
+    assert expected["expected"] == pytest.approx(0.5 / 3**0.5)
+    assert expected["state"] == "trained"
 
 
 async def test_entries_are_selected_by_pattern_and_in_pages(client: httpx.AsyncClient) -> None:

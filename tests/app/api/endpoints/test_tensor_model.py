@@ -1,13 +1,17 @@
 """GET /model of any module: layers with shapes, signature, and an example that /predict takes."""
 
+import io
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from stateserve.model.signature import Input, Output
+from stateserve.model.signature import ImageInput, Input, Output
 from stateserve.model.tensor_model import TensorModel
+from tests.lenet import LeNet
 from tests.tensor_models import lenet, model_of, open_models, tokens, two_inputs
 
 MAKERS = [lenet, tokens, two_inputs]
@@ -54,6 +58,34 @@ async def test_the_example_is_a_body_that_predict_takes(make: Callable[[], Tenso
         list(answer["example"]) == [each["name"] for each in answer["signature"]["inputs"]] == names
     )
     assert answer["card"]["schema_version"] == 2
+
+
+async def test_the_example_of_pictures_is_a_picture_and_others_are_json() -> None:
+    image = ImageInput(mode="L", layout="CHW")
+    model = model_of(
+        LeNet(),
+        [Input(name="image", dtype="float32", shape=[-1, 1, 8, 8], image=image)],
+        [Output(name="output", dtype="float32", shape=[-1, 10])],
+        {"image": torch.rand(3, 1, 8, 8)},
+    )
+    async with open_models(model) as client:
+        drawn = await client.get("/model/example")
+        numbers = await client.get("/model/example", headers={"Accept": "application/json"})
+        as_png = await client.post(
+            "/predict", content=drawn.content, headers={"Content-Type": "image/png"}
+        )
+    assert drawn.headers["content-type"] == "image/png"
+    pixels = np.asarray(Image.open(io.BytesIO(drawn.content)), np.float64)
+    assert np.abs(pixels / 255 - model.example["image"][0, 0]).max() <= 0.5 / 255
+    assert as_png.status_code == 200
+    (name,) = numbers.json()
+    assert np.allclose(numbers.json()[name], model.example[name][0])
+    async with open_models(two_inputs()) as client:
+        only = await client.get("/model/example")
+        refused = await client.get("/model/example", headers={"Accept": "image/png"})
+        described = (await client.get("/model")).json()
+    assert only.json() == described["example"]
+    assert refused.status_code == 406
 
 
 async def test_the_example_of_an_input_named_instances_is_a_list_of_them() -> None:

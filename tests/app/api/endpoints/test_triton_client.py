@@ -124,5 +124,5 @@ def test_who_holds_the_token_unloads_and_loads(
         assert not client.is_server_ready()
         client.load_model(MODEL, headers=headers)
         assert client.infer(MODEL, given(ROWS)).as_numpy("label").tolist() == LABELS
-        with pytest.raises(triton.InferenceServerException, match="parameters config"):
+        with pytest.raises(triton.InferenceServerException, match="parameters 'config'"):
             client.load_model(MODEL, headers=headers, config="{}")

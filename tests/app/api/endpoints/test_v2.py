@@ -283,6 +283,11 @@ async def test_health_follows_the_service(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v2/health/ready")).json() == {"live": True, "ready": True}
     assert (await client.get("/v2")).json() == (await client.get("/v2/")).json()
     headers = {"Authorization": f"Bearer {TOKEN}"}
+    for wrong in ({"version": "1"}, {"parameters": {"version": "1"}}):
+        for verb in ("load", "unload"):
+            path = f"/v2/repository/models/iris-model/{verb}"
+            refused = await client.post(path, json=wrong, headers=headers)
+            assert (refused.status_code, "version" in refused.json()["error"]) == (400, True)
     unloaded = await client.post("/v2/repository/models/iris-model/unload", headers=headers)
     assert (unloaded.status_code, unloaded.content) == (200, b"")
     for path in ("/v2/health/ready", "/v2/models/iris-model/ready"):
@@ -303,7 +308,7 @@ async def test_files_in_a_load_are_refused(client: httpx.AsyncClient) -> None:
         json={"parameters": {"config": "{}"}},
     )
     assert answer.status_code == 400
-    assert "parameters config" in answer.json()["error"]
+    assert "parameters 'config'" in answer.json()["error"]
 
 
 async def test_names_come_from_the_card(write_model: Callable[..., Path]) -> None:

@@ -71,3 +71,16 @@ def test_values_are_read_in_parts(
     assert peak_growth(lambda: outputs.append(run(*arguments))) < SPARE
     code, out = outputs[0]
     assert (code, "8388608" in out) == (arguments[0] == "diff", True)
+
+
+def test_a_tensor_with_very_many_names_is_not_read_for_each(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "tied.pth"
+    weight = torch.ones(2**18)
+    # Gigabytes, of a file of a few MB.
+    torch.save({f"layers.{at}.weight": weight for at in range(4000)}, path)
+    code, out = run("inspect", path)
+    assert code == 0
+    assert "values not read" in out
+    for arguments in (["inspect", "--stats", path], ["diff", path, path]):
+        code, out = run(*arguments)
+        assert "takes more than 32 times the file's bytes" in f"{code}{out}"

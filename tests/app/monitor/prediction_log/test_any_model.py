@@ -16,9 +16,11 @@ from app.monitor.prediction_log.tensor_recorder import TensorRecorder
 from app.monitor.prediction_log.tensor_records import MOST_CLASSES
 from app.predict.pending_answer import PendingAnswer
 from app.predict.tensors.prediction import TensorPass, TensorPrediction
+from stateserve.model import load_model
 from stateserve.model.feature import Feature
-from stateserve.model.inference.histograms import histograms
 from stateserve.model.signature import Input, Output
+from stateserve.model.signature_inference.histograms import histograms
+from tests.tables import penguins, train_quickly, write
 from tests.tensor_models import model_of, open_models, tokens, two_inputs
 
 PICTURE = torch.rand(1, 9, 9, generator=torch.Generator().manual_seed(2))
@@ -68,6 +70,37 @@ async def test_a_table_drifts_from_its_training_rows(address: str) -> None:
     assert (same["name"], same["unit"], same["level"]) == ("a", "cm", "none")
     assert same["psi"] == pytest.approx(0, abs=1e-3)
     assert (moved["level"], moved["above"] > 0.4) == ("major", True)
+
+
+async def test_a_trained_table_drifts_in_its_categories_and_missing_values(
+    tmp_path: Path, address: str
+) -> None:
+    model = load_model(train_quickly(write(tmp_path, penguins(300)), "species"))
+    moved = penguins(300).replace("Dream", "Biscoe").replace("female", "").encode()
+    async with open_models(model, prediction_log=address) as client:
+        for body in (penguins(300), moved):
+            answer = await client.post(
+                "/predict", content=body, headers={"Content-Type": "text/csv"}
+            )
+            about = {"prediction_id": f"{answer.headers['x-prediction-id']}:0", "class": "Adelie"}
+            await client.post("/feedback", json=about)
+            report = (await client.get("/monitoring")).json()
+            if body != moved:
+                before = report["drift"]["features"]
+        metrics = (await client.get("/metrics")).text
+    # The test rows are among them.
+    assert {each["level"] for each in before} == {"none"}
+    assert all(each["psi"] < 0.02 for each in before)
+    found = {each["name"]: each for each in report["drift"]["features"]}
+    island, sex = found["island"], found["sex"]
+    assert (island["values"], island["edges"]) == (["Biscoe", "Dream", "Torgersen"], None)
+    assert island["window"] == pytest.approx([1 / 2, 1 / 6, 1 / 3])
+    assert (island["level"], sex["level"]) == ("moderate", "major")
+    lines = moved.decode().splitlines()[1:] + penguins(300).splitlines()[1:]
+    lost = sum(not line.split(",")[2] for line in lines)
+    assert sex["missing"] == pytest.approx(lost / 600)
+    assert f'missing_inputs_total{{feature="sex",model="{model.name}"}} {lost}.0' in metrics
+    assert [found[name]["level"] for name in ("bill_length_mm", "tagged", "year")] == ["none"] * 3
 
 
 async def test_classes_of_short_inputs_are_stored_and_judged(address: str) -> None:

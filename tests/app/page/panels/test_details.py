@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from stateserve.model.card import read_card
+from stateserve.model.tabular_card import read_card
 from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process
@@ -70,12 +70,14 @@ def test_the_code_asks_for_the_same_details(page: Page) -> None:
     page.get_by_label("calibrated").check()
     shell = page.get_by_role("region", name="Shell code")
     expect(shell).to_contain_text("calibrated=true&out_of_distribution=true")
-    result = subprocess.run(["sh", "-c", shell.inner_text()], capture_output=True, check=True)
+    result = subprocess.run(
+        ["sh", "-c", shell.text_content() or ""], capture_output=True, check=True
+    )
     answer = json.loads(result.stdout)
     expect(page.locator("#verdict")).to_contain_text(
         f"{answer['probabilities'][answer['class']] * 100:.1f} %"
     )
-    code = page.get_by_role("region", name="Python code").inner_text()
+    code = page.get_by_role("region", name="Python code").text_content() or ""
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout

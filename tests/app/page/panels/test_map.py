@@ -7,7 +7,7 @@ from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
 from tests.process import Process
 
-SIDE = 128
+SIDE = 64
 READ_COLOURS = """
 (canvas) => {
     // A copy: the browser warns of reading what it keeps to draw.
@@ -95,12 +95,13 @@ def test_the_map_tells_what_it_shows_under_the_pointer(page: Page) -> None:
 
 def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> None:
     page.locator("#curves-feature").select_option("petal_width")
+    page.locator("#curves-plot svg").wait_for()
     high = page.locator("#feature-3").get_attribute("max")
     instance = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2}
     instance["petal_width"] = float(high or "nan")
     answer = rest.post(f"{server.url}/predict", json=instance).json()
-    texts = [f"{name} {value * 100:.1f} %" for name, value in answer["probabilities"].items()]
-    expected = f"petal_width {high}: {', '.join(texts)}"
+    texts = [f"{name}: {value * 100:.1f} %" for name, value in answer["probabilities"].items()]
+    expected = f"petal_width {high}; {', '.join(texts)}"
 
     def is_reported() -> bool:
         box = page.locator("#curves-plot svg").bounding_box()
@@ -119,5 +120,6 @@ def test_a_map_that_is_refused_says_so(visit: OpenPage, server: Process) -> None
     page.get_by_label("sepal_length cm, as a number").fill("1e39")
     expect(page.locator("#map-readout")).to_contain_text("a finite number belongs")
     expect(page.locator("#curves-readout")).to_contain_text("a finite number belongs")
+    expect(page.locator("#plane")).to_have_attribute("aria-busy", "false")
     assert page.locator("#plane .answers").evaluate(READ_COLOURS)["data"] == [0] * SIDE * SIDE * 4
     opened.complaints.clear()

@@ -67,7 +67,7 @@ def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Pro
         [f"{each['name']}{levels[each['level']]}" for each in features]
     )
     for block, each in zip(blocks.all(), features, strict=True):
-        shown = [float(text.replace("−", "-")) for text in block.locator("dd").all_inner_texts()]
+        shown = [float(text.replace("−", "-")) for text in block.locator("dd").all_text_contents()]
         expected = [each["psi"], each["ks"], each["p_value"]]
         assert shown == pytest.approx(expected, rel=0.05)
         expect(block.locator("svg")).to_be_visible()

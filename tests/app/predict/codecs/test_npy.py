@@ -206,6 +206,19 @@ async def test_an_array_has_no_place_for_novelty(client: httpx.AsyncClient) -> N
     assert (found != np.load(io.BytesIO((await ask(client, dumped(ROWS[:1]))).content))).any()
 
 
+async def test_the_most_probable_classes_have_index_and_probability(
+    client: httpx.AsyncClient,
+) -> None:
+    whole = np.load(io.BytesIO((await ask(client, dumped(ROWS))).content))
+    order = np.argsort(-whole, axis=1)[:, :2]
+    found = np.load(io.BytesIO((await ask(client, dumped(ROWS), params={"top": "2"})).content))
+    assert (found[..., 0] == order).all()
+    assert (found[..., 1] == np.take_along_axis(whole, order, axis=1)).all()
+    single = np.load(io.BytesIO((await ask(client, dumped(ROWS[0]), params={"top": "9"})).content))
+    assert single.shape == (3, 2)
+    assert single[:2].tolist() == found[0].tolist()
+
+
 async def test_a_header_counts_the_instances_beyond_the_training_range(
     client: httpx.AsyncClient,
 ) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import torch.distributed.checkpoint as dcp
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -77,6 +76,13 @@ def save_onnx(path: Path) -> None:
     path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
 
 
+def save_distributed(path: Path) -> None:
+    # Its import takes two seconds, which every worker of the tests would spend.
+    import torch.distributed.checkpoint as dcp
+
+    dcp.save(dict(PLAIN), checkpoint_id=path, no_dist=True)
+
+
 SOURCES: dict[str, Callable[[Path], object]] = {
     "in.pth": lambda path: torch.save({"state_dict": PLAIN, "epoch": 3}, path),
     "legacy.pth": lambda path: torch.save(PLAIN, path, _use_new_zipfile_serialization=False),
@@ -84,7 +90,7 @@ SOURCES: dict[str, Callable[[Path], object]] = {
     "in.safetensors": lambda path: save_file(PLAIN, path),
     "in.npz": lambda path: np.savez_compressed(path, **{k: v.numpy() for k, v in PLAIN.items()}),
     "in.onnx": save_onnx,
-    "folder": lambda path: dcp.save(dict(PLAIN), checkpoint_id=path, no_dist=True),
+    "folder": save_distributed,
 }
 
 

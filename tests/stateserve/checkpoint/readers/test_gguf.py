@@ -76,12 +76,14 @@ def test_a_big_endian_file_is_read() -> None:
         b"GGUF" + struct.pack("<IQQ", 3, 0, 2**40),
         b"GGUF" + struct.pack("<IQQ", 1, 0, 0),
         gguf([], text("a") + struct.pack("<IIQ", 9, 0, 2**50), 1),
+        gguf([], text("a") + struct.pack("<IIQ", 9, 8, 2**22) + bytes(2**25), 1),
         gguf([], text("general.alignment") + struct.pack("<II", 4, 0), 1),
         b"GGUF",
     ],
     ids=[
         *("cut short", "one name twice", "past the end", "unknown type", "many tensors"),
-        *("many entries", "version 1", "a long array", "no alignment", "no header"),
+        *("many entries", "version 1", "a long array", "millions of texts", "no alignment"),
+        "no header",
     ],
 )
 def test_what_is_no_whole_file_is_refused(content: bytes) -> None:

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.readers.onnx import DATA_TYPES, read_onnx
+from stateserve.checkpoint.readers.protobuf import PORTION_BYTES
 from stateserve.checkpoint.sources import File, Memory
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from tests.memory import MIB
 
 
 def varint(value: int) -> bytes:
@@ -133,6 +135,48 @@ def test_values_that_do_not_fit_their_dtype_or_shape_are_refused(reason: str) ->
     kind, shape, values = HOSTILE[reason]
     with pytest.raises(UnreadableCheckpoint, match=reason):
         read_onnx(Memory(model(tensor("w", kind, shape, values))), no_files)
+
+
+WIDE = st.integers(0, 2**64 - 1) | st.integers(0, 300)
+
+
+@given(st.lists(st.tuples(st.lists(WIDE, max_size=20), st.booleans()), max_size=6))
+def test_integers_are_equal_packed_or_one_by_one(runs: list[tuple[list[int], bool]]) -> None:
+    values = b"".join(
+        block(11, b"".join(map(varint, run)))
+        if packed
+        else b"".join(number(11, value) for value in run)
+        for run, packed in runs
+    )
+    wanted = [value for run, _ in runs for value in run]
+    content = model(tensor("w", 13, (len(wanted),), values))
+    assert read_onnx(Memory(content), no_files)[0]["w"].array().tolist() == wanted
+
+
+def test_numbers_that_cross_a_portion_are_read() -> None:
+    wanted = [300] * (PORTION_BYTES // 2) + [7, 2**63, 1]
+    values = block(11, b"\x05" + b"".join(map(varint, wanted)))
+    content = model(tensor("w", 13, (len(wanted) + 1,), values))
+    assert read_onnx(Memory(content), no_files)[0]["w"].array().tolist() == [5, *wanted]
+
+
+def test_a_small_file_with_a_very_long_list_of_numbers_is_refused() -> None:
+    parts = [tensor(f"w{at}", 7, (MIB,), block(7, b"\x01" * MIB)) for at in range(33)]
+    with pytest.raises(UnreadableCheckpoint, match="have more than 33554432 bytes"):
+        read_onnx(Memory(model(*parts)), no_files)
+
+
+def test_a_place_of_thousands_of_digits_is_refused_in_a_short_line(tmp_path: Path) -> None:
+    (tmp_path / "w.data").write_bytes(bytes(8))
+    entries = {"location": "w.data", "offset": "9" * 4000}
+    outside = b"".join(
+        block(13, block(1, key.encode()) + block(2, value.encode()))
+        for key, value in entries.items()
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(tensor("w", 1, (2,), outside)))
+    with pytest.raises(UnreadableCheckpoint, match=r"'w' is at no place of a file$"):
+        Checkpoint.open(path)
 
 
 def test_a_part_of_a_number_is_refused() -> None:

@@ -81,6 +81,7 @@ def test_a_card_of_version_1_makes_a_predictor(tmp_path: Path) -> None:
 
 def test_a_packed_folder_is_loaded_with_permission(folder: Path) -> None:
     model = loaded(folder / "model.pth")
+    assert model.name == folder.parent.name
     found = model.run({"x": X.copy()})["output"]
     assert found == pytest.approx(lenet_outputs(lenet_state(), torch.tensor(X)).numpy(), abs=1e-4)
     assert model.card.warnings == model.inferred == []

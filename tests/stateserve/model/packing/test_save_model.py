@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,8 @@ from torch import Tensor, nn
 from stateserve import LoadOptions, load_model, save_model
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, StateMismatch
 from stateserve.model import TensorModel
-from tests.project import ROOT
+from stateserve.model.architectures import Columns, Tabular
+from tests.process import forked
 from tests.user_code import write_code
 
 X = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
@@ -116,7 +116,11 @@ def test_a_checkpoint_and_its_files_lie_side_by_side(tmp_path: Path, suffix: str
 def test_an_older_model_is_replaced_with_its_files(tmp_path: Path) -> None:
     save_model(Net(2), X, tmp_path / "m/1")
     (tmp_path / "m/1/notes.txt").touch()
-    save_model(Net(2), X, tmp_path / "m/1", program=True)
+    card = (tmp_path / "m/1/model.json").read_bytes()
+    with pytest.raises(FileExistsError, match="there already: overwrite=True replaces it"):
+        save_model(Net(2), X, tmp_path / "m/1", program=True)
+    assert (tmp_path / "m/1/model.json").read_bytes() == card
+    save_model(Net(2), X, tmp_path / "m/1", program=True, overwrite=True)
     assert {each.name for each in (tmp_path / "m/1").iterdir()} == {
         "model.golden.safetensors",
         "model.json",
@@ -154,6 +158,14 @@ def test_a_class_without_a_file_of_its_own_can_be_a_program(tmp_path: Path, reas
         save_model(UNKNOWN[reason](), X, tmp_path / "m/1")
     assert reason in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loaded_table_without_categories_is_a_program(tmp_path: Path) -> None:
+    module = Tabular(Columns(6, 6, 0, 0, 0), [3], classes=2)
+    first = loaded(save_model(module, X, tmp_path / "table.pth"))
+    program = loaded(save_model(first.module, X, tmp_path / "p/1", program=True))
+    (found,) = program.run({"x": X.numpy()}).values()
+    assert found == pytest.approx(outputs(module, X))
 
 
 def test_a_module_of_a_library_is_a_program_or_has_a_function(tmp_path: Path) -> None:
@@ -194,11 +206,10 @@ def test_a_script_without_a_guard_saves_its_class_and_its_neighbours(tmp_path: P
         tmp_path / "layers.py", "from torch import nn\ndef block(n): return nn.Linear(n, 2)\n"
     )
     done = subprocess.run(
-        [sys.executable, "train.py"],
+        forked("train.py"),
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(ROOT)},
         check=False,
     )
     assert (done.stdout, done.stderr) == ("epoch 0\nepoch 1\nmodels/net/1/model.pth\n", "")

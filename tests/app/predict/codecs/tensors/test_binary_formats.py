@@ -141,7 +141,9 @@ async def test_bfloat16_goes_through_safetensors_and_comes_as_float32_in_npy() -
         ("int64", np.float32, False),
         ("uint8", np.int32, True),
         ("bool", np.bool_, True),
-        ("bool", np.uint8, False),
+        ("bool", np.uint8, True),
+        ("bool", np.int64, True),
+        ("bool", np.float32, False),
         ("float32", np.complex64, False),
         ("float32", "U1", False),
         ("float32", object, False),
@@ -170,6 +172,8 @@ async def test_dtypes_convert_if_no_value_changes_its_kind(
         ("float32", np.zeros((1, 2, 1), "f4"), ""),
         ("float32", np.zeros((0, 2), "f4"), ""),
         ("bool", np.array([[1, 2]], "u1").view(bool), "/0/1"),
+        ("bool", np.array([[0, 2]], "u1"), "/0/1"),
+        ("bool", np.array([[-1, 0]]), "/0/0"),
     ],
 )
 async def test_a_wrong_value_or_shape_is_named(
@@ -304,6 +308,26 @@ async def test_a_picture_is_a_body(media_type: str) -> None:
     assert (await post(model, FILES[0], media_type, media_type)).status_code == 406
 
 
+@pytest.mark.parametrize("accept", [NPY, SAFETENSORS])
+async def test_top_has_index_and_probability_of_the_most_probable_classes(accept: str) -> None:
+    model = signature_models.pictures()
+    answer = await post(model, FILES[0], "image/png", accept, "?top=2")
+    found = (
+        np.load(io.BytesIO(answer.content))
+        if accept == NPY
+        else next(iter(safetensors.numpy.load(answer.content).values()))
+    )
+    wanted = scores(model)[0]
+    order = np.argsort(-wanted)[:2]
+    assert found.dtype == np.float32
+    assert found[:, 0].tolist() == order.tolist()
+    assert found[:, 1] == pytest.approx(wanted[order], rel=1e-5)
+    number = await post(signature_models.regression(), npy([[30.0, 2.0]]), NPY, accept, "?top=2")
+    assert number.status_code == 501
+    calibrated = await post(model, FILES[0], "image/png", accept, "?calibrated=true")
+    assert calibrated.status_code == 422
+
+
 @pytest.mark.parametrize(
     "media_type", ["", "application/x-www-form-urlencoded", "application/octet-stream"]
 )
@@ -312,8 +336,10 @@ async def test_a_picture_needs_no_media_type(media_type: str) -> None:
     wanted = (await post(model, FILES[0], "image/png")).content
     assert (await post(model, FILES[0], media_type)).content == wanted
     other = await post(model, b'{"instances": []}', media_type)
-    assert other.status_code == 415
-    assert "JSON needs the Content-Type application/json" in other.json()["detail"]
+    assert (other.status_code, other.json()["detail"]) == (
+        422,
+        "/instances: empty; at least one instance is needed",
+    )
     assert "a GIF; PNG and JPEG" in (await post(model, b"GIF89a", media_type)).json()["detail"]
     assert (await post(signature_models.tokens(), FILES[0], media_type)).status_code == 415
 

@@ -19,7 +19,7 @@ from app.predict.codecs.tensors.value_rule import dtype_of
 from stateserve.model import Feature, TensorModel
 from stateserve.model.signature import Input, Output
 from tests import signature_models
-from tests.pictures import saved
+from tests.pictures import png, saved
 from tests.tensor_models import model_of, open_models
 
 
@@ -141,11 +141,38 @@ async def test_a_picture_is_given_as_base64_or_as_its_values() -> None:
         assert list(answer["probabilities"].values()) == pytest.approx(wanted[order].tolist())
 
 
+@pytest.mark.parametrize("size", [1, 100, 400])
+def test_the_pictures_of_all_slices_are_one_request(size: int) -> None:
+    model = signature_models.pictures()
+    texts = [base64.b64encode(saved(Image.new("L", (4, 4), shade))).decode() for shade in (51, 102)]
+    zeros, a, b = np.zeros((1, 4, 4)).tolist(), {"b64": texts[0]}, {"image": {"b64": texts[1]}}
+    body = {"instances": [a, zeros, zeros, b, a, zeros]}
+    found = read(model, body, slice_bytes=size)["image"]
+    assert [each[0][0][0] for each in found] == pytest.approx([0.2, 0, 0, 0.4, 0.2, 0])
+    large = base64.b64encode(png(7_000, 7_000, 8, 0, b"")).decode()
+    with pytest.raises(BodyTooLarge, match="11 pictures of 539000000 pixels; up to 500000000"):
+        read(model, {"instances": [{"b64": large}] * 11}, slice_bytes=size)
+
+
 async def test_options_without_a_meaning_for_the_model_are_501() -> None:
     for query in ("calibrated=true", "out_of_distribution=true", "top=2"):
         answer = await post(signature_models.regression(), [1, 2], f"?{query}")
         assert answer.status_code == 501
         assert query.partition("=")[0] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("query", ["top=2", "log_probabilities=true"])
+async def test_classes_of_each_pixel_are_501_with_the_shape_that_is_accepted(query: str) -> None:
+    tensor: dict[str, Any] = {"dtype": "float32", "shape": [-1, 2, 1, 1]}
+    output = Output(name="output", kind="logits", **tensor)
+    model = signature_models.make(signature_models.Same(), [Input(name="x", **tensor)], [output])
+    answer = await post(model, [[[1]], [[2]]], f"?{query}")
+    assert answer.status_code == 501
+    assert answer.json()["detail"].endswith(
+        "it needs an output of shape [rows, classes] of kind probabilities, log_probabilities or "
+        "logits; this model has output [-1, 2, 1, 1] of kind logits"
+    )
+    assert (await post(model, [[[1]], [[2]]])).json()["outputs"] == {"output": [[[1]], [[2]]]}
 
 
 async def test_nan_in_an_output_is_null() -> None:
@@ -354,8 +381,9 @@ def test_a_valid_instance_may_be_longer_than_one_that_is_searched_for_errors() -
     assert [group["x"].shape for group in found.groups] == [(2, 1), (1, 600_000)]
     assert found.places == [0, 2, 1]
     np.testing.assert_array_equal(found.groups[1]["x"][0], long)
-    with pytest.raises(BodyTooLarge, match="/instances/1"):
-        TensorJson(model, 1000).decode(body.replace(b"[0.0,", b'["0",'))
+    found = faults(model, body.replace(b"[0.0,", b'["0",'))
+    assert list(found) == ["/instances/1"]
+    assert "the mistake is not searched for" in found["/instances/1"]
 
 
 def test_a_long_instance_alone_is_read_as_in_a_list() -> None:

@@ -14,8 +14,8 @@ from app.grpc import open_inference_pb2 as pb
 from app.grpc.infer_response import answer as proto_answer
 from app.grpc.proto_tensors import describe_inputs, read_inputs
 from app.predict.codecs.tensors.value_rule import dtype_of
+from app.predict.codecs.v2_any_module import TensorV2
 from app.predict.codecs.v2_model import WantedOutput
-from app.predict.codecs.v2_tensor import TensorV2
 from app.predict.tensors.prediction import TensorPass, TensorPrediction
 from stateserve.model import TensorModel
 from tests import signature_models

@@ -1,0 +1,1 @@
+"""The command doctor: checks of the installation, the machine, the settings and the models."""

@@ -1,0 +1,1 @@
+"""The commands about the service: serve, settings, doctor and key."""

@@ -1,0 +1,46 @@
+/** The name of the model, what is known about it, and a failure of the service. */
+
+import { Problem, Unreachable } from "./data/api.js";
+import { part } from "./draw/element.js";
+import { percent, short } from "./draw/number_text.js";
+import { askForKey } from "./frame/key.js";
+import { awaitService } from "./frame/outage.js";
+
+/** @import { Card, Metrics, Model } from "./data/answers.js" */
+
+/** @param {Error} error */
+export function showFailure(error) {
+  part("failure").textContent = error.message;
+  part("failure").hidden = false;
+  if (error instanceof Unreachable) awaitService();
+  // No key, a wrong one, or one without the scope.
+  if (error instanceof Problem && [401, 403].includes(error.status)) askForKey();
+}
+
+/** @param {Model} model */
+export function introduce({ name, version, state_sha256: sha256, totals, card, warnings }) {
+  document.title = name;
+  part("name").textContent = name;
+  part("facts").textContent = [
+    ...(card.metrics ? quality(card.metrics, card.split) : []),
+    ...(card.split ? [`trained on ${card.split.train_rows.toLocaleString("en")} rows of ${card.dataset}`] : []),
+    `${totals.parameters.toLocaleString("en")} parameters`,
+    `version ${version}`,
+    `state ${sha256.slice(0, 12)}`,
+    ...warnings,
+  ].join(" · ");
+}
+
+/** The accuracy of one split, and the mean over others, which is a better estimate; or R2. @param {Metrics} metrics @param {Card["split"]} split */
+function quality({ test_accuracy: accuracy, test_r2: r2, seeds }, split) {
+  const mean = seeds ? `, mean of ${seeds.count} seeds ${percent(seeds.mean_test_accuracy)}` : "";
+  const rows = split ? ` on ${split.test_rows.toLocaleString("en")} rows` : "";
+  if (accuracy !== undefined) return [`test accuracy ${percent(accuracy)}${rows}${mean}`];
+  return r2 === undefined ? [] : [`test R2 ${short(r2, 3)}${rows}`];
+}
+
+/** Say what the key may not see, and offer to use another. */
+export function showLimits() {
+  part("limits").hidden = false;
+  part("limits-key").addEventListener("click", askForKey);
+}

@@ -1,0 +1,24 @@
+/** The modules and tensors below a module, as the service sends them. */
+
+/**
+ * @import { Outlined, TreeNode } from "../data/answers.js"
+ */
+
+/** The dotted name of a child of the module at `path`. @param {string} path @param {TreeNode} child */
+export function pathOf(path, { name }) {
+  return path ? `${path}.${name}` : name;
+}
+
+/** The tensor that a leaf of the tree stands for. @param {TreeNode} leaf @param {string} name @returns {Outlined} */
+export function outlineOf({ shape, elements, dtypes, kinds }, name) {
+  const [[dtype], [kind]] = [Object.keys(dtypes), Object.keys(kinds)];
+  return { name, shape: shape ?? [], elements, dtype, kind };
+}
+
+/** "1,024 parameters, 65 buffers", by their elements. @param {Record<string, number>} kinds */
+export function countText(kinds) {
+  const texts = Object.entries(kinds).map(
+    ([kind, elements]) => `${elements.toLocaleString("en")} ${kind}${elements === 1 ? "" : "s"}`,
+  );
+  return texts.join(", ");
+}

@@ -1,0 +1,138 @@
+/** The answers to the rows of a file: counts, score, a table of the first rows, and a download of all. */
+
+import { element, part, partOf, swatch } from "../draw/element.js";
+import { percent, short } from "../draw/number_text.js";
+import { table } from "../draw/table.js";
+import { numbersOf } from "../model/card.js";
+import { formatCsv, resultColumns } from "../model/results.js";
+
+/**
+ * @import { AnyPrediction, Card, Output, Score, Table } from "../data/answers.js"
+ * @import { Instance } from "../model/instance.js"
+ */
+
+const ROWS_SHOWN = 100;
+const CLASSES_SHOWN = 12;
+
+export class ResultsView {
+  #card;
+  #outputs;
+  #instance;
+
+  /** @param {Card} card @param {Output[]} outputs @param {Instance} instance */
+  constructor(card, outputs, instance) {
+    this.#card = card;
+    this.#outputs = outputs;
+    this.#instance = instance;
+  }
+
+  /** @param {Table} read @param {AnyPrediction[]} answers @param {string} file */
+  show(read, answers, file) {
+    part("batch-counts").replaceChildren(...this.#counts(answers).map((each) => element("li", {}, ...each)));
+    part("batch-score").textContent = read.score ? textOf(read.score) : "";
+    this.#offer(read, answers, file);
+    this.#list(read, answers);
+    part("batch-results").hidden = false;
+  }
+
+  /** Rows by class, those of many classes by number, and rows to doubt. @param {AnyPrediction[]} answers */
+  #counts(answers) {
+    const { classes } = this.#card;
+    const counts = classes.map((name, index) => ({
+      name,
+      index,
+      rows: answers.filter((answer) => answer.class === name).length,
+    }));
+    if (classes.length > CLASSES_SHOWN) counts.sort((a, b) => b.rows - a.rows);
+    const rest = classes.length - CLASSES_SHOWN;
+    const far = answers.filter((answer) => answer.novelty?.out_of_distribution).length;
+    const warned = answers.filter((answer) => answer.warnings?.length).length;
+    return [
+      ...counts.slice(0, CLASSES_SHOWN).map(({ name, index, rows }) => [swatch(index), `${name}: ${rows}`]),
+      ...(rest > 0 ? [[`${rest} other classes: ${sum(counts.slice(CLASSES_SHOWN).map(({ rows }) => rows))}`]] : []),
+      [`outside the training range: ${warned}`],
+      ...(far ? [[`out of distribution: ${far}`]] : []),
+    ];
+  }
+
+  /** @param {Table} read @param {AnyPrediction[]} answers */
+  #list(read, answers) {
+    const { classes, target, output } = this.#card;
+    const names = classes.length ? ["Class", "Probability"] : [target ?? output?.name ?? "", "Interval"];
+    const shown = answers
+      .slice(0, ROWS_SHOWN)
+      .map((answer, index) => [
+        this.#loader(read, index),
+        ...this.#cells(answer),
+        ...cellsOf(read, index),
+        (answer.warnings ?? []).map((warning) => warning.feature).join(", "),
+      ]);
+    const found = table(["Row", ...names, ...headerOf(read), "Outside"], shown, 2);
+    const rest = answers.length - shown.length;
+    const note = rest > 0 ? [element("p", { class: "note" }, `${count(rest, "more row")}; the download has all.`)] : [];
+    part("batch-table").replaceChildren(found, ...note);
+  }
+
+  /** @param {AnyPrediction} answer */
+  #cells({ class: name, index = -1, probabilities, outputs }) {
+    if (name !== undefined)
+      return [element("span", {}, swatch(index), ` ${name}`), percent(probabilities?.[name] ?? NaN)];
+    const [first] = numbersOf(this.#outputs, outputs) ?? [];
+    return [first ? short(first.value, 6) : "", (first?.interval ?? []).map((end) => short(end, 6)).join(" to ")];
+  }
+
+  /** A button that sets the sliders to a row. @param {Table} read @param {number} index */
+  #loader({ rows, columns }, index) {
+    const title = "Put this row on the sliders";
+    const button = element("button", { type: "button", title }, String(rows[index]));
+    const instance = Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[index]]));
+    button.addEventListener("click", () => this.#instance.take(instance));
+    return button;
+  }
+
+  /** @param {Table} read @param {AnyPrediction[]} answers @param {string} file */
+  #offer(read, answers, file) {
+    const header = headerOf(read);
+    const columns = resultColumns(this.#card, this.#outputs, header, answers[0].novelty !== undefined);
+    const lines = answers.map((answer, index) => [
+      ...cellsOf(read, index),
+      ...columns.map(({ of }) => of(answer)),
+      (answer.warnings ?? []).map(({ feature, detail }) => `${feature}: ${detail}`).join("; "),
+    ]);
+    const text = formatCsv([[...header, ...columns.map(({ name }) => name), "warnings"], ...lines]);
+    const link = partOf(HTMLAnchorElement, "batch-download");
+    URL.revokeObjectURL(link.href);
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+    link.download = file.replace(/(\.csv)?$/i, "-predicted.csv");
+  }
+}
+
+/** The columns of the features, and then the others. @param {Table} read */
+function headerOf({ columns, others }) {
+  return [...Object.keys(columns), ...Object.keys(others)];
+}
+
+/** @param {Table} read @param {number} index */
+function cellsOf({ columns, others }, index) {
+  return [...Object.values(columns), ...Object.values(others)].map((values) => String(values[index] ?? ""));
+}
+
+/** @param {Score} score */
+function textOf({ column, rows, accuracy, right, r2, mae, note }) {
+  const more = note ? ` Note: ${note}.` : "";
+  if (accuracy !== null) {
+    return `Accuracy ${percent(accuracy)}: ${right} of ${count(rows, "row")} have the class that the column ${column} says.${more}`;
+  }
+  const share = r2 === null ? "" : `R2 ${short(r2, 4)}, `;
+  return `${share}mean absolute error ${short(mae ?? NaN, 4)}: ${count(rows, "row")} with a value in the column ${column}.${more}`;
+}
+
+/** @param {number} number @param {string} noun */
+export function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** @param {number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0);
+}

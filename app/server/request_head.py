@@ -1,0 +1,47 @@
+"""Checks of a request's target and headers, which the HTTP parser leaves to its caller."""
+
+from collections import Counter
+from http import HTTPStatus
+
+import httptools
+
+from app.server.refusal import Refusal
+from stateserve.text import shown
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def head_bytes(url: bytes, headers: Headers) -> int:
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def require_clear(url: bytes, headers: Headers) -> None:
+    """Refuse a request that two readers could understand differently (RFC 9112, 3.2 and 6.1).
+
+    The host of an absolute target replaces that of the header.
+    """
+    if (hosts := Counter(name for name, _ in headers)[b"host"]) > 1:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{hosts} Host headers; send one")
+    types = {value for name, value in headers if name == b"content-type"}
+    if len(types) > 1:
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"{len(types)} Content-Type headers; send one")
+    codings = [value for name, value in headers if name == b"transfer-encoding"]
+    # The parser takes any coding before the last.
+    if codings and b",".join(codings).lower() != b"chunked":
+        detail = f"Transfer-Encoding {shown(b', '.join(codings))}; only chunked is known"
+        raise Refusal(HTTPStatus.NOT_IMPLEMENTED, detail)
+    if host := _host_of(url):
+        # In place: the scope has this list.
+        headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
+
+
+def _host_of(url: bytes) -> bytes:
+    """The host and port of an absolute target; empty for a path and for `*`."""
+    try:
+        target = httptools.parse_url(url)
+    except httptools.HttpParserInvalidURLError:
+        # Refused where the path is read.
+        return b""
+    host: bytes = target.host or b""
+    host = b"[%b]" % host if b":" in host else host
+    return host if target.port is None else b"%b:%d" % (host, target.port)

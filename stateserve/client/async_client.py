@@ -1,0 +1,217 @@
+"""AsyncClient: the methods of Client as coroutines, for asyncio and trio."""
+
+from collections.abc import Callable, Iterable
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+
+from stateserve.errors import MissingExtra
+
+try:
+    import anyio
+    import httpx
+    from anyio.lowlevel import EventLoopToken, current_token
+except ModuleNotFoundError:
+    raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
+
+from stateserve.checkpoint import Array
+from stateserve.client.chunks import Progress, progress_of
+from stateserve.client.columns import Predictions
+from stateserve.client.connection import (
+    PATIENCE_SECONDS,
+    connection_options,
+    most_requests,
+    require_open,
+)
+from stateserve.client.exchanges import Exchanges
+from stateserve.client.explanations import Choices, Explanation, PictureFile
+from stateserve.client.failures import FAILURES
+from stateserve.client.frames import Frame
+from stateserve.client.instances import ArrayLike, Instance, Item, Picture
+from stateserve.client.instances import PictureFile as GivenFile
+from stateserve.client.listing import ModelList, StateDiff
+from stateserve.client.predictions import (
+    Prediction,
+    PredictionList,
+    PredictOptions,
+    TablePredictions,
+    Target,
+    Values,
+)
+from stateserve.client.retries import Exchange, Outcome, T
+from stateserve.client.turns import Turns
+from stateserve.errors import ClientError
+from stateserve.model import Card, ModelCard
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from stateserve.model import ModelView
+
+
+class AsyncClient:
+    """Client's methods as coroutines. It belongs to the event loop that first used it."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        patience: float = PATIENCE_SECONDS,
+        **options: Any,
+    ) -> None:
+        options = connection_options(url, key, options)
+        self._http = httpx.AsyncClient(**options)
+        self._exchanges = Exchanges(self._http.build_request, patience)
+        self._turns = Turns(most_requests(options), anyio.Event)
+        self._loop: EventLoopToken | None = None
+
+    @overload
+    async def predict(  # type: ignore[overload-overlap]
+        self,
+        instances: Instance | GivenFile | Picture,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Prediction: ...
+    @overload
+    async def predict(
+        self,
+        instances: Frame,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Frame: ...
+    @overload
+    async def predict(
+        self,
+        instances: "Tensor",
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> "Predictions[Tensor]": ...
+    @overload
+    async def predict(
+        self,
+        instances: ArrayLike,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Predictions[Array]: ...
+    @overload
+    async def predict(
+        self,
+        instances: Iterable[Item],
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> PredictionList: ...
+    async def predict(
+        self,
+        instances: Any,
+        *,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> Any:
+        with progress_of(progress) as show:
+            return await self._run(self._exchanges.predict(instances, details, show))
+
+    async def predict_table(
+        self,
+        path: str | PathLike[str],
+        *,
+        skip_bad_rows: bool = False,
+        progress: Progress | bool = False,
+        **details: Unpack[PredictOptions],
+    ) -> TablePredictions:
+        with progress_of(progress) as show:
+            exchange = self._exchanges.predict_table(path, details, show, skip_bad_rows)
+            return await self._run(exchange)
+
+    async def predict_body(
+        self, content: bytes, media_type: str, **details: Unpack[PredictOptions]
+    ) -> PredictionList:
+        return await self._run(self._exchanges.predict_body(content, media_type, details))
+
+    async def explain(
+        self, instance: Instance | GivenFile | Picture | ArrayLike, **choices: Unpack[Choices]
+    ) -> Explanation:
+        return await self._run(self._exchanges.explain(instance, choices))
+
+    async def explain_picture(
+        self, instance: Instance | GivenFile | Picture | ArrayLike, **choices: Unpack[Choices]
+    ) -> PictureFile:
+        return await self._run(self._exchanges.explain_picture(instance, choices))
+
+    async def feedback(
+        self,
+        prediction: Prediction | str,
+        true_class: str | None = None,
+        *,
+        value: Values | None = None,
+    ) -> None:
+        await self._run(self._exchanges.feedback(prediction, true_class, value))
+
+    async def models(self) -> ModelList:
+        return await self._run(self._exchanges.models())
+
+    async def diff(self, first: str, second: str, *, model: str | None = None) -> StateDiff:
+        return await self._run(self._exchanges.diff(first, second, model))
+
+    async def model(self, **target: Unpack[Target]) -> "ModelView":
+        return await self._run(self._exchanges.model(target))
+
+    async def card(self, **target: Unpack[Target]) -> Card | ModelCard:
+        return await self._run(self._exchanges.card(target))
+
+    async def state(self, **target: Unpack[Target]) -> dict[str, "Tensor"]:
+        return await self._run(self._exchanges.state(target))
+
+    async def arrays(self, **target: Unpack[Target]) -> dict[str, Array]:
+        return await self._run(self._exchanges.arrays(target))
+
+    async def tensor(
+        self, name: str, slice: str | None = None, **target: Unpack[Target]
+    ) -> "Tensor":
+        return await self._run(self._exchanges.tensor(name, slice, target))
+
+    async def array(self, name: str, slice: str | None = None, **target: Unpack[Target]) -> Array:
+        return await self._run(self._exchanges.array(name, slice, target))
+
+    async def ready(self) -> bool:
+        return await self._run(self._exchanges.ready())
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _run(self, exchange: Exchange[T]) -> T:
+        loop = current_token()
+        if self._loop not in (None, loop):
+            raise ClientError("this client's connections are of another event loop; make one here")
+        self._loop = loop
+        outcome = await self._send(lambda: next(exchange).request)
+        try:
+            while True:
+                pause, request = exchange.send(outcome)
+                await anyio.sleep(pause)
+                outcome = await self._send(lambda: request, again=pause > 0)  # noqa: B023
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
+    async def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
+        if signal := self._turns.ask(again=again):
+            with self._turns.waiting(signal):
+                await signal.wait()
+        try:
+            require_open(self._http)
+            return await self._http.send(build())
+        except FAILURES as error:
+            return error
+        finally:
+            self._turns.end()

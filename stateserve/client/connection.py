@@ -1,0 +1,60 @@
+"""What a client needs of httpx: its address, its key, its limits."""
+
+import math
+import re
+from collections.abc import Generator
+from typing import Any
+
+import httpx
+
+from stateserve.client.failures import no_answer
+from stateserve.errors import ClientError
+from stateserve.text import MOST_SHOWN
+
+PATIENCE_SECONDS = 10.0
+# More connections would not be served faster.
+LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
+# httpx's own 5 s are short for the first explanation, and for a batch of a slow model.
+TIMEOUT = httpx.Timeout(30, connect=5)
+KEY = re.compile(r"[\x21-\x7e]+")
+
+
+def connection_options(url: str, key: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """httpx's options, with address, key and limits.
+
+    Raises NoAnswer if `url` is not a URL, and ClientError if `key` cannot be a key.
+    """
+    options = {"base_url": _parse_url(url), "limits": LIMITS, "timeout": TIMEOUT} | options
+    if key is None:
+        return options
+    if not KEY.fullmatch(key):
+        # httpx's own error would show it.
+        raise ClientError("the key has a character that no key has")
+    return options | {"auth": _Bearer(key)}
+
+
+def most_requests(options: dict[str, Any]) -> float:
+    """The most requests in flight: as many as the limits allow connections."""
+    most: int | None = options["limits"].max_connections
+    return math.inf if most is None else most
+
+
+def require_open(http: httpx.Client | httpx.AsyncClient) -> None:
+    if http.is_closed:
+        raise ClientError("this client is closed; make a new one")
+
+
+def _parse_url(url: str) -> httpx.URL:
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise no_answer(url[:MOST_SHOWN], error) from None
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, key: str) -> None:
+        self._value = f"Bearer {key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = self._value
+        yield request

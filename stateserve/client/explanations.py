@@ -1,0 +1,96 @@
+"""The answers of /explain."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from stateserve.client import notebook
+from stateserve.client.predictions import ModelReference, Target
+
+
+class Choices(Target, total=False):
+    """Which model is explained, and the options of /explain for any module: the class or element,
+    an output, and the layer, or "*", whose tensors are in the answer."""
+
+    target: str | int | None
+    output: str | None
+    method: Literal["integrated_gradients", "saliency", "shapley", "none"] | None
+    activations: str | None
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a model gives this answer for one instance.
+
+    `attributions` are the contributions of the values to `score`, by feature for a table, else by
+    input and place; None if there are too many for JSON. They sum to `score` - `baseline_score` +
+    `convergence_delta`. `answer` is the whole answer of the service: activations, and for a
+    tabular classifier the nearest training rows and a counterfactual.
+    """
+
+    label: str | None
+    index: int
+    attributions: dict[str, Any] | None
+    score: float | None
+    baseline_score: float | None
+    convergence_delta: float | None
+    model: ModelReference
+    answer: dict[str, Any]
+
+    @property
+    def counterfactual(self) -> dict[str, Any] | None:
+        """Features of an input of another class, with `class`, `distance` and `changes`."""
+        return self.answer.get("counterfactual")
+
+    def _repr_html_(self) -> str:
+        about = f"model {self.model.name}, version {self.model.version}"
+        note = f"contributions to {self.label or f'element {self.index}'}; {about}"
+        values = dict(_numbers(self.attributions or {}))
+        largest = max(map(abs, values.values()), default=0) or 1
+        ranked = sorted(values.items(), key=lambda item: -abs(item[1]))
+        rows: list[list[object]] = [
+            [name, value, notebook.Bar(value / largest)] for name, value in ranked
+        ]
+        return notebook.table(
+            ["feature", "contribution", "share of the largest"], rows[: notebook.MOST_ROWS], note
+        )
+
+
+class PictureFile(bytes):
+    """A PNG file, which a notebook shows."""
+
+    def _repr_png_(self) -> bytes:
+        return bytes(self)
+
+
+def decode_explanation(content: bytes) -> Explanation:
+    """Raises ValueError or LookupError for the answer of another service."""
+    answer = msgspec.json.decode(content, type=dict[str, Any])
+    found = msgspec.convert(answer["attributions"], dict[str, Any] | None)
+    scores: Mapping[str, Any] = answer
+    if "features" in (found or {}) and "logit" in found:
+        # Of a tabular classifier.
+        scores = found | {"score": found["logit"], "baseline_score": found["baseline_logit"]}
+        found = found["features"]
+    return Explanation(
+        label=answer["class"],
+        index=answer["index"],
+        attributions=found,
+        score=scores["score"],
+        baseline_score=scores["baseline_score"],
+        convergence_delta=scores["convergence_delta"],
+        model=msgspec.convert(answer["model"], ModelReference),
+        answer=answer,
+    )
+
+
+def _numbers(values: Any, name: str = "") -> Any:
+    """Every number of nested dicts and lists, with its path."""
+    if isinstance(values, dict):
+        for key, each in values.items():
+            yield from _numbers(each, f"{name} {key}".strip())
+    elif isinstance(values, list):
+        for place, each in enumerate(values):
+            yield from _numbers(each, f"{name}[{place}]")
+    elif isinstance(values, int | float):
+        yield name, float(values)

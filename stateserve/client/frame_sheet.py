@@ -1,0 +1,57 @@
+"""The columns of a DataFrame as those of a table, for the reader of tables."""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import JsonValue
+
+from stateserve.client.instances import is_missing
+from stateserve.errors import ClientError, TableError
+from stateserve.model import Feature
+from stateserve.tables import Column, Sheet, Wanted, clean, read_instances
+from stateserve.text import shortest
+
+
+def read_frame(frame: Any, features: Sequence[Feature]) -> list[dict[str, JsonValue]]:
+    """The instances of a DataFrame of narwhals, by the rules of tables in files: decimal commas,
+    texts of booleans, numbers as categories. Rows count from 0.
+
+    Warns of unusual forms of numbers, and of texts that count as missing. Raises ClientError.
+    """
+    headers = {each.name.lower() for each in features}
+    headers |= {f"{each.name} ({each.unit})".lower() for each in features}
+    columns = [
+        _column(name, frame[name])
+        if " ".join(name.split()).lower() in headers
+        else Column(name, np.empty(0))
+        for name in frame.columns
+    ]
+    sheet = Sheet("the DataFrame", columns, np.arange(len(frame), dtype=np.int64))
+    try:
+        table = read_instances(sheet, Wanted(features))
+    except TableError as error:
+        raise ClientError(str(error)) from None
+    for note in table.notes:
+        # Columns that are no features are usual in a DataFrame.
+        if note.startswith("column "):
+            warnings.warn(f"the DataFrame: {note}", stacklevel=2)
+    return table.instances
+
+
+def _column(name: str, values: Any) -> Column:
+    import narwhals
+
+    dtype = values.dtype
+    if dtype == narwhals.Boolean or dtype.is_numeric():
+        numbers = values.cast(narwhals.Float64).to_numpy().astype(np.float64)
+        numbers[values.is_null().to_numpy()] = np.nan
+        return Column(name, numbers, "boolean" if dtype == narwhals.Boolean else "number")
+    return Column(name, clean([_text(each) for each in values.to_list()]))
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float | np.floating):
+        return shortest(float(value))
+    return "" if is_missing(value) else str(value)

@@ -1,0 +1,94 @@
+"""The signatures of the models of a service, which its binary answers do not have."""
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import msgspec
+
+from stateserve.client.calls import Calls
+from stateserve.client.predictions import ModelReference, Target
+from stateserve.client.retries import Exchange
+from stateserve.model import Signature
+from stateserve.tables import ClassDtype, class_dtype
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """`classifier`: a tabular classifier with a card of version 1, whose `.npy` answers are
+    log-probabilities on request. `class_dtype` is the dtype of the classes in the table of the
+    training; None if they are texts."""
+
+    state_sha256: str
+    signature: Signature
+    classifier: bool
+    class_dtype: ClassDtype | None
+
+
+class _Table(msgspec.Struct):
+    class_dtype: ClassDtype | None = None
+
+
+class _Card(msgspec.Struct):
+    schema_version: int
+    table: _Table | None = None
+
+
+class _View(msgspec.Struct):
+    state_sha256: str
+    signature: dict[str, object]
+    card: _Card
+
+
+class KnownModels:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._default: str | None = None
+        self._known: dict[str, KnownModel] = {}
+
+    def path(self, target: Target) -> Exchange[str]:
+        """The start of the paths of a model or a version; "" of the default model."""
+        model, version = target.get("model"), target.get("version")
+        if model is None and version is None:
+            return ""
+        if model is None:
+            self._default = self._default or (yield from self._calls.ask(_default, "models"))
+            model = self._default
+        path = f"models/{_segment(model)}/"
+        return path if version is None else f"{path}versions/{_segment(version)}/"
+
+    def get(self, path: str) -> Exchange[KnownModel]:
+        if path not in self._known:
+            self._known[path] = yield from self._learn(path)
+        return self._known[path]
+
+    def answered(self, path: str, reference: ModelReference) -> Exchange[KnownModel]:
+        """The model of an answer from `path`, which may be newer than the known one."""
+        known = yield from self.get(path)
+        if not known.state_sha256.startswith(reference.state_sha256):
+            name, version = _segment(reference.name), _segment(reference.version)
+            known = yield from self._learn(f"models/{name}/versions/{version}/")
+            self._known[path] = known
+        return known
+
+    def _learn(self, path: str) -> Exchange[KnownModel]:
+        view = yield from self._calls.ask(msgspec.json.Decoder(_View).decode, f"{path}model")
+        signature = Signature.model_validate(view.signature)
+        classifier, dtype = view.card.schema_version != 2, None
+        if view.card.table:
+            dtype = view.card.table.class_dtype
+        elif classifier:
+            # Its table was a CSV.
+            dtype = class_dtype(signature.outputs[0].labels)
+        return KnownModel(view.state_sha256, signature, classifier, dtype)
+
+
+class _Listing(msgspec.Struct):
+    default: str
+
+
+def _default(content: bytes) -> str:
+    return msgspec.json.decode(content, type=_Listing).default
+
+
+def _segment(text: str) -> str:
+    return quote(text, safe="", errors="replace")

@@ -1,0 +1,260 @@
+"""The requests of /predict: JSON for a few instances, `.npy` for arrays and data frames."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+
+from stateserve.checkpoint import Array, decode_safetensors, npy_content
+from stateserve.client.calls import Calls
+from stateserve.client.chunks import Progress, in_chunks
+from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
+from stateserve.client.explanations import Choices
+from stateserve.client.frames import FrameRows, is_frame
+from stateserve.client.instances import (
+    ACCEPTED,
+    as_array,
+    encode_instances,
+    encode_one,
+    is_mapping,
+    is_picture,
+    picture_bytes,
+)
+from stateserve.client.known_models import KnownModel, KnownModels
+from stateserve.client.predictions import (
+    ModelReference,
+    Prediction,
+    PredictionList,
+    PredictOptions,
+    Target,
+    decode_any,
+    decode_prediction,
+    decode_predictions,
+)
+from stateserve.client.retries import Exchange, T
+from stateserve.errors import ClientError, NoAnswer
+from stateserve.model import Input
+
+JSON, NPY, SAFETENSORS = "application/json", "application/x-npy", "application/vnd.safetensors"
+# A body that says nothing is a picture.
+ANY_FILE = "application/octet-stream"
+# So often may a model be replaced while one request is answered.
+ATTEMPTS = 5
+# The kinds of NumPy's dtypes: V are those of ml_dtypes.
+NUMBERS = "biufV"
+OF_DICTS = ("top", "out_of_distribution")
+Body = tuple[bytes, str]
+
+
+class _Raw(NamedTuple):
+    """A binary answer: raw outputs, whose axis 0 are the rows."""
+
+    outputs: dict[str, Array]
+    model: ModelReference
+    outside: int
+
+
+class _Part(NamedTuple):
+    """The answer to a chunk, with the names of its outputs."""
+
+    outputs: dict[str, Array]
+    known: KnownModel
+    model: ModelReference
+    outside: int
+
+
+class PredictionCalls:
+    def __init__(self, calls: Calls, models: KnownModels) -> None:
+        self._calls = calls
+        self._models = models
+
+    def predict(
+        self, instances: object, details: PredictOptions, progress: Progress | None
+    ) -> Exchange[Any]:
+        """The answers, in the kind of the instances. Raises ClientError."""
+        path = yield from self._models.path(target_of(details))
+        if is_frame(instances):
+            return (yield from self._frame(FrameRows(instances), path, details, progress))
+        if is_picture(instances) or is_mapping(instances):
+            return (yield from self._one(instances, path, details))
+        array = as_array(instances)
+        if array is not None:
+            found = yield from self._array(array, path, details, progress)
+            return as_tensors(found) if hasattr(instances, "detach") else found
+        if not isinstance(instances, Iterable):
+            kind = type(instances).__name__
+            raise ClientError(f"predict takes {ACCEPTED}; this is of type {kind}")
+        return (yield from self._many(list(instances), path, details, progress))
+
+    def predict_body(
+        self, content: bytes, media_type: str, details: PredictOptions
+    ) -> Exchange[PredictionList]:
+        path = yield from self._models.path(target_of(details))
+        return (yield from self._post(_read_any, path, (content, media_type), details))
+
+    def _one(self, instance: object, path: str, details: PredictOptions) -> Exchange[Prediction]:
+        if is_picture(instance):
+            body = (picture_bytes(instance), ANY_FILE)
+            (found,) = yield from self._post(_read_any, path, body, details)
+            return found
+        return (yield from self._post(_read_one, path, (encode_one(instance), JSON), details))
+
+    def _many(
+        self, items: list[Any], path: str, details: PredictOptions, progress: Progress | None
+    ) -> Exchange[PredictionList]:
+        def send(rows: slice) -> Exchange[PredictionList]:
+            return self._post(_read_many, path, (encode_instances(items[rows]), JSON), details)
+
+        size = len(encode_instances(items[:1]))
+        parts = yield from in_chunks(len(items), size, send, progress)
+        return PredictionList(answer for part in parts for answer in part)
+
+    def _array(
+        self, array: Array, path: str, details: PredictOptions, progress: Progress | None
+    ) -> Exchange[Predictions[Array]]:
+        known = yield from self._models.get(path)
+        given = known.signature.inputs[0]
+        if len(known.signature.inputs) > 1:
+            names = ", ".join(each.name for each in known.signature.inputs)
+            raise ClientError(f"the model has several inputs: use dicts with {names}")
+        # One instance is a batch of one.
+        array = array[None] if array.ndim == len(given.row_shape) else array
+        if not array.ndim:
+            raise ClientError("an array without axes has no rows")
+
+        def send(rows: slice) -> Exchange[_Part]:
+            return self._binary(
+                path, details, lambda known: _body(array[rows], known.signature.inputs[0])
+            )
+
+        parts = yield from in_chunks(len(array), array[:1].nbytes, send, progress)
+        outputs, last = _joined(parts)
+        outside = sum(part.outside for part in parts)
+        return predictions_of(outputs, last.known.signature.outputs, last.model, outside)
+
+    def _frame(
+        self, frame: FrameRows[Any], path: str, details: PredictOptions, progress: Progress | None
+    ) -> Exchange[Any]:
+        def body(known: KnownModel, rows: slice) -> Body:
+            numbers = frame.numbers(known.signature, rows)
+            if numbers is not None:
+                return npy_content(numbers), NPY
+            return encode_instances(frame.records(known.signature, rows)), JSON
+
+        def send(rows: slice) -> Exchange[_Part]:
+            return self._binary(path, details, lambda known: body(known, rows))
+
+        known = yield from self._models.get(path)
+        size = len(body(known, slice(0, 1))[0])
+        parts = yield from in_chunks(len(frame), size, send, progress)
+        outputs, last = _joined(parts)
+        logs = bool(details.get("log_probabilities"))
+        known, dtype = last.known, last.known.class_dtype
+        return frame.like(frame_columns(outputs, known.signature.outputs, dtype, logs=logs))
+
+    def _binary(
+        self, path: str, details: PredictOptions, body: Callable[[KnownModel], Body]
+    ) -> Exchange[_Part]:
+        """Send rows, and read the raw outputs; again if the model has other ones meanwhile."""
+        for name in OF_DICTS:
+            if details.get(name):
+                raise ClientError(f"{name}: only answers to dicts have a place for it")
+        for _ in range(ATTEMPTS):
+            known = yield from self._models.get(path)
+            query: PredictOptions = {"calibrated": details.get("calibrated", False)}
+            if known.classifier:
+                query["log_probabilities"] = True
+            accept = NPY if known.classifier else SAFETENSORS
+            raw = yield from self._post(_read_raw, path, body(known), query, accept)
+            found = yield from self._models.answered(path, raw.model)
+            if found.signature == known.signature:
+                name = known.signature.outputs[0].name
+                outputs = {name: raw.outputs[""]} if "" in raw.outputs else raw.outputs
+                return _Part(outputs, found, raw.model, raw.outside)
+        raise NoAnswer("the model was replaced with each request; try again")
+
+    def _post(
+        self,
+        read: Callable[[httpx.Response], T],
+        path: str,
+        body: Body,
+        details: PredictOptions,
+        accept: str = JSON,
+    ) -> Exchange[T]:
+        # A POST that changes nothing, and may be sent again.
+        return self._calls.answer(
+            read,
+            f"{path}predict",
+            params=query_of(details),
+            content=body[0],
+            headers={"Content-Type": body[1], "Accept": accept},
+        )
+
+
+def query_of(options: Mapping[str, object]) -> dict[str, str]:
+    """The query parameters of options that are given; model and version stand in the path."""
+    return {
+        name: str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
+        for name, wanted in options.items()
+        if wanted is not None and wanted is not False and name not in ("model", "version")
+    }
+
+
+def target_of(options: PredictOptions | Choices) -> Target:
+    return {"model": options.get("model"), "version": options.get("version")}
+
+
+def _body(array: Array, given: Input) -> Body:
+    """Numbers as `.npy`; texts and objects, such as the cells of a table, as JSON."""
+    if array.dtype.kind in NUMBERS:
+        return npy_content(array), NPY
+    names = [feature.name for feature in given.features or ()]
+    rows = array.tolist()
+    if array.shape[1:] == (len(names),):
+        rows = [dict(zip(names, row, strict=True)) for row in rows]
+    return encode_instances(rows), JSON
+
+
+def _joined(parts: list[_Part]) -> tuple[dict[str, Array], _Part]:
+    first, last = parts[0], parts[-1]
+    try:
+        if any(part.known.signature.outputs != last.known.signature.outputs for part in parts):
+            raise ValueError("the model was replaced by one with other outputs")
+        names = first.outputs
+        return {n: np.concatenate([part.outputs[n] for part in parts]) for n in names}, last
+    except ValueError as error:
+        raise ClientError(f"the answers to several requests do not fit together: {error}") from None
+
+
+def _read_raw(response: httpx.Response) -> _Raw:
+    """A `.npy` answer has its only output without a name."""
+    if response.headers.get("content-type") == NPY:
+        outputs = {"": np.load(io.BytesIO(response.content), allow_pickle=False)}
+    else:
+        outputs = decode_safetensors(response.content)
+    outside = int(response.headers.get("x-out-of-range-rows", 0))
+    return _Raw(outputs, _reference(response), outside)
+
+
+def _reference(response: httpx.Response) -> ModelReference:
+    names = ("name", "version", "state-sha256")
+    return ModelReference(*(response.headers[f"x-model-{name}"] for name in names))
+
+
+def _id(response: httpx.Response) -> str | None:
+    found: str | None = response.headers.get("x-prediction-id")
+    return found
+
+
+def _read_one(response: httpx.Response) -> Prediction:
+    return decode_prediction(response.content, _id(response))
+
+
+def _read_many(response: httpx.Response) -> PredictionList:
+    return PredictionList(decode_predictions(response.content, _id(response)))
+
+
+def _read_any(response: httpx.Response) -> PredictionList:
+    return PredictionList(decode_any(response.content, _id(response)))

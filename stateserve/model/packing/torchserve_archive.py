@@ -1,0 +1,168 @@
+"""The model of an archive of TorchServe: its class, its state, its labels and its transforms.
+
+The archive is a zip file, as torch-model-archiver writes it, or the same files in a folder. Its
+handler is not run; that of `image_classifier` and `image_segmenter` is replaced by the same steps.
+
+Source: the format of MAR-INF/MANIFEST.json and the default handlers of TorchServe 0.12.
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from stateserve.checkpoint import read_regular_file, unzip
+from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
+from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.loading.options import LoadOptions
+from stateserve.model.signature import ImageInput
+from stateserve.model.tabular_card import first_fault
+
+SUFFIX = ".mar"
+MANIFEST = "MAR-INF/MANIFEST.json"
+LABELS = "index_to_name.json"
+MAX_TEXT_BYTES = 2**24
+PICTURES = ("image_classifier", "image_segmenter")
+# The transforms of these handlers.
+IMAGE = ImageInput(
+    mode="RGB",
+    resize=256,
+    crop=[224, 224],
+    mean=[0.485, 0.456, 0.406],
+    std=[0.229, 0.224, 0.225],
+)
+
+
+class Described(BaseModel):
+    """The fields of `model` in the manifest that say what to load."""
+
+    name: str = Field(default="", alias="modelName")
+    state: str = Field(default="", alias="serializedFile")
+    code: str = Field(default="", alias="modelFile")
+    handler: str = ""
+
+
+class Manifest(BaseModel):
+    model: Described
+
+
+def is_archive(path: Path) -> bool:
+    return path.suffix == SUFFIX or (path / MANIFEST).is_file()
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """The model of an archive; `options` name its code, and `notes` say what was taken."""
+
+    state: Path | None
+    options: LoadOptions
+    name: str | None
+    notes: list[str]
+
+
+@contextmanager
+def unpacked(path: Path, options: LoadOptions) -> Iterator[Unpacked]:
+    """The model of an archive, for whose labels and transforms `options` stand where given.
+
+    Errors name the archive, not the temporary folder. Raises CheckpointError, one line, or OSError.
+    """
+    with TemporaryDirectory() as name:
+        folder = path if path.is_dir() else Path(name)
+        try:
+            if folder != path:
+                _unpack(path, folder)
+            model = _manifest(folder).model
+            code, state = _code_and_state(folder, model)
+            completed, notes = _completed(folder, model, options)
+            _require_example(folder, model, completed)
+            completed = dataclasses.replace(completed, code=str(code))
+            yield Unpacked(state, completed, model.name or None, notes)
+        except CheckpointError as error:
+            raise type(error)(str(error).replace(str(folder), str(path))) from None
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    """Write the manifest, code, state and labels into the folder."""
+    try:
+        unzip(path, folder, MANIFEST.__eq__)
+        state = _manifest(folder).model.state
+        unzip(path, folder, lambda name: name in (state, LABELS) or name.endswith(".py"))
+    except UnreadableCheckpoint as error:
+        raise UnreadableCheckpoint(f"{path}: not an archive of TorchServe: {error}") from None
+
+
+def _manifest(folder: Path) -> Manifest:
+    content = read_regular_file(folder / MANIFEST, MAX_TEXT_BYTES)
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise CardMismatch(f"{folder / MANIFEST}: {first_fault(error)}") from None
+
+
+def _code_and_state(folder: Path, model: Described) -> tuple[Path, Path | None]:
+    """Raises CodeFailed for a model without a class, and UnreadableCheckpoint."""
+    inside = {each: folder / each for each in (model.state, model.code) if each}
+    for each, file in inside.items():
+        if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+            raise UnreadableCheckpoint(f"{folder}: the archive has no file {each!r:.100}")
+    if model.state.endswith(PROGRAM_SUFFIX):
+        return inside[model.state], None
+    if not model.state:
+        raise CodeFailed(f"{folder}: it names no file of weights; its handler makes the model")
+    if not model.code:
+        raise CodeFailed(
+            f"{folder}: without a model file, {model.state} is TorchScript, whose code is not "
+            "run; unpack it, and bring the class: stateserve pack FILE.py:CLASS "
+            f"{model.state} --output FOLDER; or export the module with torch.export"
+        )
+    return inside[model.code], inside[model.state]
+
+
+def _completed(
+    folder: Path, model: Described, options: LoadOptions
+) -> tuple[LoadOptions, list[str]]:
+    """The options, with the labels and the transforms of the archive where they are not given."""
+    hints, notes = options.hints, []
+    if hints.classes is None and (folder / LABELS).is_file():
+        hints = dataclasses.replace(hints, classes=_labels(folder / LABELS))
+        notes.append(f"the classes are those of {LABELS}")
+    if model.handler in PICTURES and not hints.image:
+        hints = dataclasses.replace(hints, image={"": IMAGE})
+        notes.append(f"pictures are resized, cropped and scaled as by {model.handler}")
+    elif model.handler:
+        notes.append(
+            f"the handler {model.handler:.100} is not run; --image, --tokens and --classes say how "
+            "inputs and outputs are read"
+        )
+    return dataclasses.replace(options, hints=hints), notes
+
+
+def _require_example(folder: Path, model: Described, options: LoadOptions) -> None:
+    """Raises CardMismatch where a handler of the user's own has made the inputs, and no option
+    says how. A program has its inputs in its file."""
+    known = options.example is not None or options.hints.image
+    if model.handler and not known and not model.state.endswith(PROGRAM_SUFFIX):
+        raise CardMismatch(
+            f"{folder}: the handler {model.handler:.100} is not run, so the model's inputs are not "
+            "known; --image says how it makes them of pictures, or --example FILE has some"
+        )
+
+
+def _labels(path: Path) -> list[str]:
+    """The classes by their index; of [id, label] the label, and both if it occurs twice."""
+    kinds = TypeAdapter(dict[int, str | list[str]])
+    try:
+        found = kinds.validate_python(json.loads(read_regular_file(path, MAX_TEXT_BYTES)))
+    except (ValueError, RecursionError) as error:
+        raise CardMismatch(f"{path}: {error}".split("\n")[0]) from None
+    if not found or sorted(found) != list(range(len(found))):
+        raise CardMismatch(f"{path}: the classes need the indices 0, 1, 2 and so on")
+    parts = [[each] if isinstance(each, str) else each for _, each in sorted(found.items())]
+    counts = Counter(each[-1] for each in parts if each)
+    return [each[-1] if counts[each[-1]] == 1 else " ".join(each) for each in parts if each]

@@ -1,0 +1,186 @@
+"""Infer a signature: names, dtypes, shapes, and kinds that are certain."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from stateserve.checkpoint import Array
+from stateserve.errors import CardMismatch, ForwardFailed
+from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
+from stateserve.model.arrays import is_float, numpy_dtype
+from stateserve.model.signature import ANY, DTYPES, Dtype, Input, Output, Signature
+from stateserve.model.signature_inference.example import Example, name_inputs
+from stateserve.model.signature_inference.feature_ranges import with_ranges
+from stateserve.model.signature_inference.hints import Hints, by_name, made
+from stateserve.model.signature_inference.kinds import kind_of
+from stateserve.model.signature_inference.proof import Golden, NotServable, Runner, Stage, prove
+from stateserve.model.signature_inference.rows import (
+    GOLDEN_ROWS,
+    Rows,
+    random_rows,
+    repeats,
+    resized,
+)
+
+# Tried in this order for the length of a dynamic axis: others may not divide, or be too long.
+RATIOS = (0.5, 2.0, 0.75, 1.25)
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A signature, the golden arrays by the number of rows, and what was assumed, as lines."""
+
+    signature: Signature
+    golden: Golden
+    notes: list[str]
+
+
+def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
+    """Run `module` on the example, and as batches of its rows.
+
+    Where its forward fails, the example is tried with a batch axis in front, and in the module's
+    dtype. Raises CardMismatch: one line that says why the module cannot be served.
+    """
+    try:
+        named = name_inputs(module, example)
+        rows, golden, notes = _interpret(module, named)
+        run = Runner(module, list(rows))
+        dynamic: Mapping[str, Sequence[int]]
+        changed: Mapping[str, Sequence[int]]
+        if isinstance(module, ProgramModule):
+            # The program itself says which axes have any length.
+            dynamic, changed = _dynamic_axes(module.inputs), _dynamic_axes(module.outputs)
+        else:
+            dynamic = by_name("dynamic", hints.dynamic, list(named))
+            changed = _changed_axes(run, golden[GOLDEN_ROWS], dynamic)
+        inputs = [
+            made(
+                Input,
+                name=name,
+                dtype=_dtype(name, each),
+                shape=_shape(each, dynamic.get(name, ())),
+            )
+            for name, each in rows.items()
+        ]
+        outputs = _outputs(run, rows, golden, changed)
+        signature = hints.apply(inputs, outputs)
+        signature, ranges = with_ranges(signature, rows)
+        notes += ranges
+    except (ValueError, NotServable) as error:
+        raise CardMismatch(str(error)) from None
+    return Inferred(signature, golden, notes)
+
+
+def _interpret(module: nn.Module, named: Rows) -> tuple[Rows, Golden, list[str]]:
+    """The first interpretation of the example that can be served. Raises NotServable: why not,
+    for the one that came closest."""
+    failures: list[tuple[Stage, bool, NotServable]] = []
+    for rows, notes, as_given in _interpretations(module, named):
+        try:
+            golden = prove(Runner(module, list(rows)), rows)
+        except NotServable as error:
+            failures.append((error.stage, as_given, error))
+        else:
+            if repeats(golden[GOLDEN_ROWS][0]):
+                notes.append("all golden rows are equal: an example with other values proves more")
+            return rows, golden, notes
+    # Of equal ones the last that adds no axis: in the module's dtype, its error says more.
+    raise max(reversed(failures), key=lambda each: each[:2])[-1]
+
+
+def _interpretations(module: nn.Module, named: Rows) -> Iterator[tuple[Rows, list[str], bool]]:
+    floats = [
+        tensor.dtype
+        for tensor in (*module.parameters(), *module.buffers())
+        if tensor.is_floating_point()
+    ]
+    dtype = numpy_dtype(floats[0] if floats else torch.float32)
+    for batched in (False, True):
+        seen: list[list[str]] = []
+        for casts in (lambda _: False, is_float, lambda _: True):
+            rows = {
+                name: each.astype(dtype) if casts(each) else each for name, each in named.items()
+            }
+            dtypes = [each.dtype.name for each in rows.values()]
+            if dtypes in seen:
+                continue
+            seen.append(dtypes)
+            notes = [
+                f"{name} is {rows[name].dtype} as the module's parameters; the example is "
+                f"{each.dtype}"
+                for name, each in named.items()
+                if rows[name].dtype != each.dtype
+            ]
+            if batched:
+                rows = {name: each[np.newaxis] for name, each in rows.items()}
+                notes.append("the example has no batch axis; one was put in front")
+            if all(each.ndim for each in rows.values()):
+                yield rows, notes, not batched
+
+
+def _dynamic_axes(specs: Sequence[TensorSpec]) -> dict[str, list[int]]:
+    return {each.name: [axis for axis, n in enumerate(each.shape) if n == ANY] for each in specs}
+
+
+def _changed_axes(
+    run: Runner, golden: tuple[Rows, Rows], dynamic: Mapping[str, Sequence[int]]
+) -> Mapping[str, Sequence[int]]:
+    """The axes of the outputs whose lengths change with those of the inputs' dynamic axes.
+
+    Raises ValueError if there is no such axis, or the forward takes no other length.
+    """
+    rows, outputs = golden
+    for name, axes in dynamic.items():
+        for axis in axes:
+            if not 0 < axis < rows[name].ndim:
+                raise ValueError(
+                    f"dynamic: {name} has the axes 1 to {rows[name].ndim - 1}, not {axis}"
+                )
+    if not dynamic:
+        return {}
+    reason = ""
+    for ratio in RATIOS:
+        other = resized(rows, dynamic, ratio)
+        if all(other[name].shape == rows[name].shape for name in dynamic):
+            continue
+        try:
+            shapes = {name: each.shape for name, each in run(other).items()}
+        except ForwardFailed as error:
+            reason = reason or str(error)
+        else:
+            return {
+                name: [axis for axis, n in enumerate(each.shape) if n != shapes[name][axis]]
+                for name, each in outputs.items()
+            }
+    raise ValueError(f"dynamic: the forward takes no other length of these axes: {reason}")
+
+
+def _outputs(
+    run: Runner, rows: Rows, golden: Golden, changed: Mapping[str, Sequence[int]]
+) -> list[Output]:
+    together = golden[GOLDEN_ROWS][1]
+    try:
+        more = run(random_rows(rows))
+    except ForwardFailed:
+        more = {}
+    found = []
+    for name, array in together.items():
+        fits = name in more and more[name].shape[1:] == array.shape[1:]
+        kind = kind_of([array, more[name]] if fits else [array])
+        shape = _shape(array, changed.get(name, ()))
+        found.append(made(Output, name=name, dtype=_dtype(name, array), shape=shape, kind=kind))
+    return found
+
+
+def _shape(array: Array, dynamic: Sequence[int]) -> list[int]:
+    return [ANY if axis == 0 or axis in dynamic else n for axis, n in enumerate(array.shape)]
+
+
+def _dtype(name: str, array: Array) -> Dtype:
+    for dtype in DTYPES:
+        if dtype == array.dtype.name:
+            return dtype
+    raise ValueError(f"{name} is {array.dtype}; served are {', '.join(DTYPES)}")

@@ -1,0 +1,35 @@
+"""The dtype of a column of classes, from their texts."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from stateserve.tables.numbers import LEADING_ZERO
+
+ClassDtype = Literal["bool", "int64", "float64"]
+
+
+def class_dtype(classes: Sequence[str]) -> ClassDtype | None:
+    """That of integers, other numbers or booleans, as pandas.read_csv has it; None for texts, and
+    for codes such as 01067."""
+    if {text.lower() for text in classes} <= {"true", "false"}:
+        return "bool"
+    if any(map(LEADING_ZERO.fullmatch, classes)):
+        return None
+    try:
+        numbers = [float(text) for text in classes]
+    except ValueError:
+        return None
+    if any("_" in text for text in classes) or not all(map(math.isfinite, numbers)):
+        return None
+    integers = all(text.lstrip("+-").isdecimal() and abs(float(text)) < 2**53 for text in classes)
+    return "int64" if integers else "float64"
+
+
+def typed_classes(
+    classes: Sequence[str], dtype: ClassDtype | None
+) -> list[str | bool | int | float]:
+    """The classes as values of this dtype."""
+    if dtype == "bool":
+        return [text.lower() == "true" for text in classes]
+    return [*map({"int64": int, "float64": float}.get(dtype or "", str), classes)]

@@ -1,0 +1,170 @@
+"""The rows of a table as instances of a model, and its column of true classes or values."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import itemgetter
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from stateserve.errors import TableError
+from stateserve.model import Card, Feature, ModelCard, RowHashes
+from stateserve.tables.bad_rows import BadRows
+from stateserve.tables.cells import MOST_LISTED, values_of
+from stateserve.tables.scores import Score, Truth, score_classes, score_values
+from stateserve.tables.sheet import Column, Sheet
+from stateserve.tables.trained_rows import about_training, hashes_of
+from stateserve.tables.truth import LONGEST_NAME, read_truth
+from stateserve.text import did_you_mean
+
+ROW = re.compile(r"(?:^|, )row (\d+): ")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a model wants of a table: its features, its classes, and the name of its target;
+    `trained` and `dataset` are the hashes of its training rows and the name of their file."""
+
+    features: Sequence[Feature]
+    classes: Sequence[str] = ()
+    target: str | None = None
+    trained: RowHashes | None = None
+    dataset: str | None = None
+
+    @classmethod
+    def of(cls, card: Card | ModelCard) -> "Wanted | None":
+        """None for a model without named columns."""
+        if not isinstance(card, ModelCard):
+            return cls(card.features, card.classes, None, hashes_of(card), card.dataset)
+        if len(card.inputs) != 1 or not card.inputs[0].features:
+            return None
+        output = next(filter(lambda each: each.classes, card.outputs), None)
+        target = card.table.target if card.table else None
+        classes = output.labels if output else []
+        return cls(card.inputs[0].features, classes, target, hashes_of(card), card.dataset)
+
+
+class Answered(Protocol):
+    """The answer to an instance; stateserve.client.Prediction is one."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def outputs(self) -> Mapping[str, object]: ...
+
+
+@dataclass(frozen=True)
+class TableInstances:
+    """`columns` has the JSON values of each feature by its name, in the file's order. `rows` are
+    those of the file, whose first is 1. `others` are the columns that are no features. `bad` says
+    of the first rows that were left out why they were, and `left_out` how many there are."""
+
+    columns: dict[str, list[JsonValue]]
+    rows: list[int]
+    truth: Truth | None
+    others: list[Column]
+    notes: list[str]
+    bad: list[str] = field(default_factory=list)
+    left_out: int = 0
+
+    @cached_property
+    def instances(self) -> list[dict[str, JsonValue]]:
+        names = list(self.columns)
+        rows = zip(*self.columns.values(), strict=True)
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def score(self, answers: Sequence[Answered]) -> Score | None:
+        """The score of the answers to `instances`; None without true classes or values."""
+        if self.truth is None:
+            return None
+        if not answers[0].outputs:
+            return score_classes(self.truth, [each.label for each in answers])
+        return score_values(self.truth, [_value_of(each.outputs) for each in answers])
+
+
+def _value_of(outputs: Mapping[str, object]) -> float:
+    """The first output that is one number."""
+    numbers = (each for each in outputs.values() if isinstance(each, int | float))
+    return float(next(numbers, math.nan))
+
+
+def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False) -> TableInstances:
+    """Read one instance from each row; the header has a column for every feature, in any order.
+
+    A column's name may have other case, and the unit: "petal length (cm)". Of the other columns,
+    that of the target has the true classes or values; the rest is kept in `others`. A row with a
+    cell that cannot be read is an error, or is left out on request, unless all are such rows.
+    Raises TableError.
+    """
+    places = [_place(sheet, feature, wanted.features) for feature in wanted.features]
+    if not len(sheet.rows):
+        raise TableError(sheet.source, next(iter(sheet.bad), "no rows below the header"))
+    notes, bad = list(sheet.notes), BadRows(sheet)
+    columns = {
+        feature.name: values_of(sheet, sheet.columns[place], feature, notes, bad)
+        for place, feature in sorted(zip(places, wanted.features, strict=True), key=itemgetter(0))
+    }
+    if bad:
+        if not skip_bad_rows or len(bad) == len(sheet.rows):
+            raise bad.error()
+        rest = read_instances(bad.others(), wanted, skip_bad_rows=True)
+        listed = sorted(bad.details() + rest.bad, key=_row)[:MOST_LISTED]
+        return replace(rest, bad=listed, left_out=len(bad) + rest.left_out)
+    others = [each for place, each in enumerate(sheet.columns) if place not in places]
+    truth = read_truth(sheet, others, wanted.target, wanted.classes, notes)
+    if truth is not None:
+        truth = replace(truth, note=_about_training(sheet, wanted, columns, truth))
+    unused = [
+        each.name[:LONGEST_NAME] or "one without a name"
+        for each in others
+        if truth is None or each.name != truth.column
+    ]
+    if unused:
+        more = f" and {len(unused) - MOST_LISTED} more" if unused[MOST_LISTED:] else ""
+        notes.append(f"columns that are no features: {', '.join(unused[:MOST_LISTED])}{more}")
+    return TableInstances(
+        columns, sheet.rows.tolist(), truth, others, notes, sheet.bad, sheet.left_out
+    )
+
+
+def _row(detail: str) -> int:
+    """The row that a detail of a bad row names."""
+    found = ROW.search(detail)
+    return int(found[1]) if found else 0
+
+
+def _about_training(
+    sheet: Sheet, wanted: Wanted, columns: Mapping[str, Sequence[JsonValue]], truth: Truth
+) -> str | None:
+    if wanted.trained is not None:
+        scored = [each is not None for each in truth.values]
+        return about_training(wanted.trained, wanted.features, columns, scored)
+    if wanted.dataset is not None and Path(sheet.source).name == wanted.dataset:
+        return "the model was trained on rows of a file of this name, so this score is no test"
+    return None
+
+
+def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int:
+    header = sheet.header
+    wanted = " ".join(feature.name.split())
+    titled = f"{wanted} ({feature.unit})" if feature.unit else wanted
+    found = [place for place, name in enumerate(header) if name in (wanted, titled)]
+    if not found:
+        lower = {wanted.lower(), titled.lower()}
+        others = {each.name for each in features}
+        found = [p for p, name in enumerate(header) if name.lower() in lower and name not in others]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise TableError(sheet.source, f"the header names twice the column {feature.name!r}")
+    known = {each.name for each in features}
+    hint = did_you_mean(feature.name, [name for name in header if name not in known])
+    listed = ", ".join(name[:LONGEST_NAME] for name in header[:MOST_LISTED])
+    listed += ", ..." if header[MOST_LISTED:] else ""
+    what = f"the header does not name the column {feature.name!r}; its columns are {listed}{hint}"
+    raise TableError(sheet.source, what)

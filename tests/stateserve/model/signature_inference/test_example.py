@@ -1,0 +1,51 @@
+"""Example inputs from files."""
+
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from stateserve.errors import UnreadableCheckpoint
+from stateserve.model.signature_inference.example import read_example
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def test_an_array_and_named_and_unnamed_arrays_are_read(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    np.savez(tmp_path / "named.npz", x=X, mask=X > 2)
+    np.savez(tmp_path / "unnamed.npz", *[X, X + 1], *[X] * 9)
+    save_file({"x": torch.tensor(X).bfloat16()}, tmp_path / "x.safetensors")
+    assert (read_example(tmp_path / "x.npy") == X).all()  # type: ignore[union-attr]
+    named = read_example(tmp_path / "named.npz")
+    assert isinstance(named, dict)
+    assert list(named) == ["x", "mask"]
+    unnamed = read_example(tmp_path / "unnamed.npz")
+    assert isinstance(unnamed, list)
+    assert (np.asarray(unnamed[1]) == X + 1).all()
+    assert len(unnamed) == 11
+    half = read_example(tmp_path / "x.safetensors")
+    assert isinstance(half, dict)
+    assert half["x"].dtype == ml_dtypes.bfloat16
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".csv", ""])
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00", b"a,b\n1,2\n"])
+def test_another_file_is_refused_in_one_line(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"x{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableCheckpoint) as caught:
+        read_example(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_objects_are_not_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([{}], object), allow_pickle=True)
+    np.savez(tmp_path / "x.npz", x=np.array([{}], object))
+    for name in ("x.npy", "x.npz"):
+        with pytest.raises(UnreadableCheckpoint, match="Object arrays cannot be loaded"):
+            read_example(tmp_path / name)
