@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.errors import TableError
+from stateserve.tables.content import MAX_ROW
 from stateserve.tables.footers import drop_footers
 from stateserve.tables.sheet import MOST_DETAILS, clean, require_cells
 
