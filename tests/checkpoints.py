@@ -6,10 +6,10 @@ import torch
 
 from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.tabular_card import Architecture, Card, Golden
+from stateserve.model.cards.training_record import ClassMetrics, Hyperparameters, Metrics, Split
 from stateserve.model.checkpoint import save_checkpoint
 from stateserve.model.feature import Feature
-from stateserve.model.tabular_card import Architecture, Card, Golden
-from stateserve.model.training_record import ClassMetrics, Hyperparameters, Metrics, Split
 from tests.networks import seeded
 
 

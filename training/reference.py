@@ -1,4 +1,4 @@
-"""Compute the card's reference data, as stateserve/model/training_data.py defines it."""
+"""Compute the card's reference data, as stateserve/model/cards/training_data.py defines it."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,13 +1,11 @@
 """The requests of /predict: JSON for a few instances, `.npy` for arrays and data frames."""
 
-import io
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
-import numpy as np
 
-from stateserve.checkpoint import Array, decode_safetensors, npy_content
+from stateserve.checkpoint import Array, npy_content
 from stateserve.client.calls import Calls
 from stateserve.client.chunks import Progress, in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
@@ -23,8 +21,8 @@ from stateserve.client.instances import (
     picture_bytes,
 )
 from stateserve.client.known_models import KnownModel, KnownModels
+from stateserve.client.output_arrays import NPY, SAFETENSORS, OutputPart, joined, read_outputs
 from stateserve.client.predictions import (
-    ModelReference,
     Prediction,
     PredictionList,
     PredictOptions,
@@ -37,7 +35,7 @@ from stateserve.client.retries import Exchange, T
 from stateserve.errors import ClientError, NoAnswer
 from stateserve.model import Input
 
-JSON, NPY, SAFETENSORS = "application/json", "application/x-npy", "application/vnd.safetensors"
+JSON = "application/json"
 # A body that says nothing is a picture.
 ANY_FILE = "application/octet-stream"
 # So often may a model be replaced while one request is answered.
@@ -46,23 +44,6 @@ ATTEMPTS = 5
 NUMBERS = "biufV"
 OF_DICTS = ("top", "out_of_distribution")
 Body = tuple[bytes, str]
-
-
-class _Raw(NamedTuple):
-    """A binary answer: raw outputs, whose axis 0 are the rows."""
-
-    outputs: dict[str, Array]
-    model: ModelReference
-    outside: int
-
-
-class _Part(NamedTuple):
-    """The answer to a chunk, with the names of its outputs."""
-
-    outputs: dict[str, Array]
-    known: KnownModel
-    model: ModelReference
-    outside: int
 
 
 class PredictionCalls:
@@ -124,13 +105,13 @@ class PredictionCalls:
         if not array.ndim:
             raise ClientError("an array without axes has no rows")
 
-        def send(rows: slice) -> Exchange[_Part]:
+        def send(rows: slice) -> Exchange[OutputPart]:
             return self._binary(
                 path, details, lambda known: _body(array[rows], known.signature.inputs[0])
             )
 
         parts = yield from in_chunks(len(array), array[:1].nbytes, send, progress)
-        outputs, last = _joined(parts)
+        outputs, last = joined(parts)
         outside = sum(part.outside for part in parts)
         return predictions_of(outputs, last.known.signature.outputs, last.model, outside)
 
@@ -143,20 +124,20 @@ class PredictionCalls:
                 return npy_content(numbers), NPY
             return encode_instances(frame.records(known.signature, rows)), JSON
 
-        def send(rows: slice) -> Exchange[_Part]:
+        def send(rows: slice) -> Exchange[OutputPart]:
             return self._binary(path, details, lambda known: body(known, rows))
 
         known = yield from self._models.get(path)
         size = len(body(known, slice(0, 1))[0])
         parts = yield from in_chunks(len(frame), size, send, progress)
-        outputs, last = _joined(parts)
+        outputs, last = joined(parts)
         logs = bool(details.get("log_probabilities"))
         known, dtype = last.known, last.known.class_dtype
         return frame.like(frame_columns(outputs, known.signature.outputs, dtype, logs=logs))
 
     def _binary(
         self, path: str, details: PredictOptions, body: Callable[[KnownModel], Body]
-    ) -> Exchange[_Part]:
+    ) -> Exchange[OutputPart]:
         """Send rows, and read the raw outputs; again if the model has other ones meanwhile."""
         for name in OF_DICTS:
             if details.get(name):
@@ -167,12 +148,12 @@ class PredictionCalls:
             if known.classifier:
                 query["log_probabilities"] = True
             accept = NPY if known.classifier else SAFETENSORS
-            raw = yield from self._post(_read_raw, path, body(known), query, accept)
+            raw = yield from self._post(read_outputs, path, body(known), query, accept)
             found = yield from self._models.answered(path, raw.model)
             if found.signature == known.signature:
                 name = known.signature.outputs[0].name
                 outputs = {name: raw.outputs[""]} if "" in raw.outputs else raw.outputs
-                return _Part(outputs, found, raw.model, raw.outside)
+                return OutputPart(outputs, found, raw.model, raw.outside)
         raise NoAnswer("the model was replaced with each request; try again")
 
     def _post(
@@ -215,32 +196,6 @@ def _body(array: Array, given: Input) -> Body:
     if array.shape[1:] == (len(names),):
         rows = [dict(zip(names, row, strict=True)) for row in rows]
     return encode_instances(rows), JSON
-
-
-def _joined(parts: list[_Part]) -> tuple[dict[str, Array], _Part]:
-    first, last = parts[0], parts[-1]
-    try:
-        if any(part.known.signature.outputs != last.known.signature.outputs for part in parts):
-            raise ValueError("the model was replaced by one with other outputs")
-        names = first.outputs
-        return {n: np.concatenate([part.outputs[n] for part in parts]) for n in names}, last
-    except ValueError as error:
-        raise ClientError(f"the answers to several requests do not fit together: {error}") from None
-
-
-def _read_raw(response: httpx.Response) -> _Raw:
-    """A `.npy` answer has its only output without a name."""
-    if response.headers.get("content-type") == NPY:
-        outputs = {"": np.load(io.BytesIO(response.content), allow_pickle=False)}
-    else:
-        outputs = decode_safetensors(response.content)
-    outside = int(response.headers.get("x-out-of-range-rows", 0))
-    return _Raw(outputs, _reference(response), outside)
-
-
-def _reference(response: httpx.Response) -> ModelReference:
-    names = ("name", "version", "state-sha256")
-    return ModelReference(*(response.headers[f"x-model-{name}"] for name in names))
 
 
 def _id(response: httpx.Response) -> str | None:

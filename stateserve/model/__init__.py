@@ -19,6 +19,26 @@ if TYPE_CHECKING:
     from stateserve.model.backends.backend import Arrays as Arrays
     from stateserve.model.backends.backend import BackendChoice as BackendChoice
     from stateserve.model.backends.backend import require_device as require_device
+    from stateserve.model.cards.model_card import MAX_EXAMPLES as MAX_EXAMPLES
+    from stateserve.model.cards.model_card import ColumnRecord as ColumnRecord
+    from stateserve.model.cards.model_card import ExampleRow as ExampleRow
+    from stateserve.model.cards.model_card import ModelCard as ModelCard
+    from stateserve.model.cards.model_card import TableRecord as TableRecord
+    from stateserve.model.cards.tabular_card import Architecture as Architecture
+    from stateserve.model.cards.tabular_card import Card as Card
+    from stateserve.model.cards.tabular_card import Golden as Golden
+    from stateserve.model.cards.training_data import Bootstrap as Bootstrap
+    from stateserve.model.cards.training_data import Calibration as Calibration
+    from stateserve.model.cards.training_data import FeatureHistogram as FeatureHistogram
+    from stateserve.model.cards.training_data import Mahalanobis as Mahalanobis
+    from stateserve.model.cards.training_data import Reliability as Reliability
+    from stateserve.model.cards.training_data import RowHashes as RowHashes
+    from stateserve.model.cards.training_data import TrainingRows as TrainingRows
+    from stateserve.model.cards.training_record import ClassMetrics as ClassMetrics
+    from stateserve.model.cards.training_record import Hyperparameters as Hyperparameters
+    from stateserve.model.cards.training_record import Metrics as Metrics
+    from stateserve.model.cards.training_record import SeedMetrics as SeedMetrics
+    from stateserve.model.cards.training_record import Split as Split
     from stateserve.model.certainty import Novelty as Novelty
     from stateserve.model.certainty import NoveltyDetector as NoveltyDetector
     from stateserve.model.certainty import calibrate as calibrate
@@ -41,11 +61,6 @@ if TYPE_CHECKING:
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
     from stateserve.model.model import Model as Model
-    from stateserve.model.model_card import MAX_EXAMPLES as MAX_EXAMPLES
-    from stateserve.model.model_card import ColumnRecord as ColumnRecord
-    from stateserve.model.model_card import ExampleRow as ExampleRow
-    from stateserve.model.model_card import ModelCard as ModelCard
-    from stateserve.model.model_card import TableRecord as TableRecord
     from stateserve.model.model_view import Layer as Layer
     from stateserve.model.model_view import ModelView as ModelView
     from stateserve.model.module_call import describe_failure as describe_failure
@@ -69,23 +84,8 @@ if TYPE_CHECKING:
     from stateserve.model.signature_inference.hint_forms import hints_of as hints_of
     from stateserve.model.signature_inference.hints import Hints as Hints
     from stateserve.model.signature_inference.histograms import histograms as histograms
-    from stateserve.model.tabular_card import Architecture as Architecture
-    from stateserve.model.tabular_card import Card as Card
-    from stateserve.model.tabular_card import Golden as Golden
     from stateserve.model.tensor_model import TensorModel as TensorModel
     from stateserve.model.tensor_model import require_close as require_close
-    from stateserve.model.training_data import Bootstrap as Bootstrap
-    from stateserve.model.training_data import Calibration as Calibration
-    from stateserve.model.training_data import FeatureHistogram as FeatureHistogram
-    from stateserve.model.training_data import Mahalanobis as Mahalanobis
-    from stateserve.model.training_data import Reliability as Reliability
-    from stateserve.model.training_data import RowHashes as RowHashes
-    from stateserve.model.training_data import TrainingRows as TrainingRows
-    from stateserve.model.training_record import ClassMetrics as ClassMetrics
-    from stateserve.model.training_record import Hyperparameters as Hyperparameters
-    from stateserve.model.training_record import Metrics as Metrics
-    from stateserve.model.training_record import SeedMetrics as SeedMetrics
-    from stateserve.model.training_record import Split as Split
 
 __getattr__ = lazy_exports(
     __name__,
@@ -104,7 +104,7 @@ __getattr__ = lazy_exports(
             "to_tensors",
         ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
-        "tabular_card": ("Architecture", "Card", "Golden"),
+        "cards.tabular_card": ("Architecture", "Card", "Golden"),
         "loading.card_location": ("CARD_SUFFIX", "card_path"),
         "loading.model_name": ("name_and_version",),
         "loading.card_file": ("card_files",),
@@ -123,7 +123,13 @@ __getattr__ = lazy_exports(
         "loading.load": ("load_model",),
         "loading.options": ("LoadOptions", "parse_classes"),
         "model": ("AnyCard", "AnyModel", "Model"),
-        "model_card": ("MAX_EXAMPLES", "ColumnRecord", "ExampleRow", "ModelCard", "TableRecord"),
+        "cards.model_card": (
+            "MAX_EXAMPLES",
+            "ColumnRecord",
+            "ExampleRow",
+            "ModelCard",
+            "TableRecord",
+        ),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names"),
         "packing.golden_file": ("GOLDEN_SUFFIX",),
@@ -134,7 +140,7 @@ __getattr__ = lazy_exports(
         "probabilities": ("classified_output", "log_probabilities"),
         "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
-        "training_data": (
+        "cards.training_data": (
             "Bootstrap",
             "Calibration",
             "FeatureHistogram",
@@ -143,6 +149,12 @@ __getattr__ = lazy_exports(
             "RowHashes",
             "TrainingRows",
         ),
-        "training_record": ("ClassMetrics", "Hyperparameters", "Metrics", "SeedMetrics", "Split"),
+        "cards.training_record": (
+            "ClassMetrics",
+            "Hyperparameters",
+            "Metrics",
+            "SeedMetrics",
+            "Split",
+        ),
     },
 )

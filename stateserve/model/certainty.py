@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.model.architectures.product import Product, compile_product, sum_in_order
-from stateserve.model.training_data import Mahalanobis, TrainingRows
+from stateserve.model.cards.training_data import Mahalanobis, TrainingRows
 
 Float64Array = NDArray[np.float64]
 # A row beyond this percentile of the training rows counts as out of distribution.

@@ -15,13 +15,13 @@ from stateserve.checkpoint import Array
 from stateserve.inspect import Entry, EntryOutline, describe_entry, describe_state, outline_state
 from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
+from stateserve.model.cards.model_card import ModelCard
+from stateserve.model.cards.tabular_card import Card
+from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.feature import Feature
 from stateserve.model.layers import describe_layers
-from stateserve.model.model_card import ModelCard
 from stateserve.model.model_view import Layer
 from stateserve.model.signature import Signature
-from stateserve.model.tabular_card import Card
-from stateserve.model.training_data import FeatureHistogram
 
 Module = TypeVar("Module", bound=nn.Module, covariant=True)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue
 
 from stateserve.inspect import Totals
-from stateserve.model.model_card import ModelCard
+from stateserve.model.cards.model_card import ModelCard
+from stateserve.model.cards.tabular_card import Card
 from stateserve.model.signature import Signature
-from stateserve.model.tabular_card import Card
 
 
 @dataclass(frozen=True)

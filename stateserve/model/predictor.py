@@ -13,14 +13,14 @@ from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray, Forward, compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.generated_card import golden_prediction, sizes
+from stateserve.model.cards.tabular_card import Card
+from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.model.feature import Feature
-from stateserve.model.generated_card import golden_prediction, sizes
 from stateserve.model.model import Model
 from stateserve.model.signature import Input, Output, Signature
-from stateserve.model.tabular_card import Card
-from stateserve.model.training_data import FeatureHistogram
 from stateserve.text import printable
 
 # The golden prediction may be from another CPU, whose kernels round differently.

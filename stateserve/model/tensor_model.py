@@ -14,12 +14,12 @@ from stateserve.model.backends.backend import Arrays, Backend, BackendChoice
 from stateserve.model.backends.eager import Eager
 from stateserve.model.backends.onnx_graph import read_packed
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
+from stateserve.model.cards.model_card import ModelCard
+from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.example import zeros
 from stateserve.model.feature import Feature
 from stateserve.model.model import Model
-from stateserve.model.model_card import ModelCard
 from stateserve.model.signature import Signature
-from stateserve.model.training_data import FeatureHistogram
 
 # Another CPU, another number of rows or another backend rounds differently.
 GOLDEN_TOLERANCE = 1e-4

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from app.predict.codecs.tensors.json_format import TensorJson
 from app.predict.codecs.tensors.npz_format import TensorNpz
 from app.predict.codecs.tensors.safetensors_format import TensorSafetensors
+from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.loading.card_file import read_any_card
-from stateserve.model.model_card import ModelCard
 from stateserve.model.signature import Signature
 from tests import signature_models
 

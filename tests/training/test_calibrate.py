@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stateserve.model import certainty
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.project import IRIS
 from tests.states import read_tensors
 from training.calibrate import (

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+from stateserve.model.cards.tabular_card import read_card
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.signature_inference.histograms import histograms
-from stateserve.model.tabular_card import read_card
 from tests.project import IRIS
 from training.data import iris
 from training.fit import Settings, split_rows

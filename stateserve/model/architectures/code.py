@@ -28,8 +28,8 @@ from stateserve.model.architectures.user_class import (
     split_code,
 )
 from stateserve.model.arrays import TensorState
-from stateserve.model.model_card import BuiltIn, Code, Program, UserClass
-from stateserve.model.tabular_card import first_fault
+from stateserve.model.cards.model_card import BuiltIn, Code, Program, UserClass
+from stateserve.model.cards.tabular_card import first_fault
 
 
 class OpenCode(Protocol):

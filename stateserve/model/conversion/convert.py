@@ -49,8 +49,8 @@ def convert_model(
 def _card_files(source: Path, target: Path) -> dict[Path, bytes]:
     """The card of `target`, and in another folder the code and golden file that it names."""
     # Imports pydantic, as long as the rest of a conversion of a small file takes.
+    from stateserve.model.cards.model_card import ModelCard
     from stateserve.model.loading.card_file import read_any_card
-    from stateserve.model.model_card import ModelCard
 
     card = read_any_card(source)
     files = {card_path(target): card.to_json()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from stateserve.checkpoint import Array, decode_safetensors, read_regular_file, stream_safetensors
 from stateserve.errors import CardMismatch, CheckpointError, UnreadableCheckpoint
-from stateserve.model.model_card import GoldenFile, ModelCard
+from stateserve.model.cards.model_card import GoldenFile, ModelCard
 from stateserve.model.signature import Kind, Output, Tensor
 
 Golden = dict[int, tuple[dict[str, Array], dict[str, Array]]]

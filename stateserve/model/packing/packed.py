@@ -16,11 +16,11 @@ from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
+from stateserve.model.cards.model_card import ModelCard, OnnxFile, TableRecord, UserClass
 from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
-from stateserve.model.model_card import ModelCard, OnnxFile, TableRecord, UserClass
 from stateserve.model.packing.exported import export_program
 from stateserve.model.packing.golden_file import encode_golden, golden_path
 from stateserve.model.packing.place import Place, staged

@@ -15,8 +15,8 @@ from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMism
 from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
+from stateserve.model.cards.model_card import Code, TableRecord
 from stateserve.model.feature import Feature
-from stateserve.model.model_card import Code, TableRecord
 from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from stateserve.checkpoint import Array
+from stateserve.model.cards.training_data import LARGEST
 from stateserve.model.feature import Feature
 from stateserve.model.signature import Input, Signature
 from stateserve.model.signature_inference.histograms import histograms
-from stateserve.model.training_data import LARGEST
 
 # Fewer rows show an input, but not the values of a training set.
 FEWEST_ROWS = 20

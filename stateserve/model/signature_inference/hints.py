@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from stateserve.model.cards.training_data import Frozen
 from stateserve.model.feature import Feature
 from stateserve.model.signature import (
     CLASS_KINDS,
@@ -15,7 +16,6 @@ from stateserve.model.signature import (
     Signature,
     TokensInput,
 )
-from stateserve.model.training_data import Frozen
 from stateserve.text import printable
 
 Value = TypeVar("Value")

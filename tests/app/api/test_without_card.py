@@ -13,11 +13,11 @@ from torch import nn
 from app.settings.settings import Settings
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.tabular_card import NO_CARD, NO_RANGES
 from stateserve.model.checkpoint import save_checkpoint
 from stateserve.model.loading.card_location import card_path
 from stateserve.model.naming import card_of_names
 from stateserve.model.predictor import Predictor
-from stateserve.model.tabular_card import NO_CARD, NO_RANGES
 from tests.checkpoints import make_card, save_model
 from tests.service import open_client
 

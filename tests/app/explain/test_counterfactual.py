@@ -15,9 +15,9 @@ from app.explain import Counterfactual
 from app.explain.counterfactual import MOST_TRIED, find_counterfactual
 from stateserve.model.architectures.compiled import compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.tabular_card import read_card
+from stateserve.model.cards.training_data import TrainingRows
 from stateserve.model.checkpoint import save_checkpoint
-from stateserve.model.tabular_card import read_card
-from stateserve.model.training_data import TrainingRows
 from tests.checkpoints import make_card
 from tests.networks import seeded
 from tests.process import running_server

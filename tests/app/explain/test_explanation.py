@@ -14,7 +14,7 @@ from app.explain.attribution import STEPS, integrated_gradients
 from app.explain.neighbours import NEIGHBOURS
 from stateserve.model.architectures.compiled import compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.networks import linear, seeded
 from tests.project import IRIS, SETOSA
 from tests.states import read_tensors

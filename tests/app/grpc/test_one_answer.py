@@ -10,7 +10,7 @@ import pytest
 from tritonclient import grpc, http
 
 from app.cli.local_model import LocalModel
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests import rest
 from tests.project import IRIS
 from tests.rpc import RpcProcess

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from app.monitor.drift import measure_drift
+from stateserve.model.cards.tabular_card import read_card
+from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.signature_inference.histograms import histograms
-from stateserve.model.tabular_card import read_card
-from stateserve.model.training_data import FeatureHistogram
 from tests.project import IRIS
 
 CARD = read_card(IRIS.with_suffix(".json"))

@@ -20,8 +20,8 @@ from stateserve.model.architectures.product import (
     compile_product,
     sum_in_order,
 )
+from stateserve.model.cards.training_data import Mahalanobis
 from stateserve.model.certainty import NoveltyDetector, calibrate
-from stateserve.model.training_data import Mahalanobis
 
 narrow = st.tuples(st.integers(1, 20), st.integers(1, 20), st.integers(2, 20))
 wide = st.sampled_from([(64, 256, 10), (33, 17, 12), (7, 100, 40), (300, 5, 9), (200, 130, 100)])

@@ -13,7 +13,7 @@ from app.settings.settings import Settings
 from stateserve.client.async_client import AsyncClient
 from stateserve.client.predictions import decode_any
 from stateserve.errors import ClientError
-from stateserve.model.model_card import ModelCard
+from stateserve.model.cards.model_card import ModelCard
 from tests.project import IRIS
 from tests.tensor_models import lenet, publish, two_inputs
 

@@ -17,7 +17,7 @@ from stateserve.client.client import Client
 from stateserve.client.predictions import Answer, ModelReference, Novelty, Prediction, RangeWarning
 from stateserve.errors import ClientError, Fault, NoAnswer, Problem
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests import rest
 from tests.process import Process
 from tests.project import IRIS, ROOT, SETOSA

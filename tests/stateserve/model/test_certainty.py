@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from stateserve.model.cards.tabular_card import read_card
 from stateserve.model.certainty import NoveltyDetector, calibrate
-from stateserve.model.tabular_card import read_card
 from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))

@@ -11,7 +11,7 @@ import torch
 
 from app.settings.settings import Settings
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.training_data import TrainingRows
+from stateserve.model.cards.training_data import TrainingRows
 from tests.project import SETOSA
 from tests.service import open_client
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.monitor.drift import measure_drift
 from app.settings.settings import Settings
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.app.monitor.prediction_log.conftest import predict, query
 from tests.checkpoints import save_model
 from tests.project import IRIS

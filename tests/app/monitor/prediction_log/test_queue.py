@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from app.monitor.prediction_log.records import shortest
 from app.settings.settings import Settings
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.app.monitor.prediction_log.conftest import (
     NAMED,
     metric,

@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.training_data import TrainingRows
+from stateserve.model.cards.training_data import TrainingRows
 from tests import rest
 from tests.app.page.conftest import OpenPage
 from tests.process import Process, running_server

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.errors import RequestError
 from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import parse_instances
-from stateserve.model.tabular_card import Card, read_card
+from stateserve.model.cards.tabular_card import Card, read_card
 from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))

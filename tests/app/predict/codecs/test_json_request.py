@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestError
 from app.predict.codecs.json_request import LARGEST, MAX_FAULTS, parse_instances
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))

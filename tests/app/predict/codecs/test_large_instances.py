@@ -12,7 +12,7 @@ from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestErr
 from app.predict.codecs.instance_decoder import InstanceDecoder
 from app.predict.codecs.json_request import MAX_FAULTS, parse_instances
 from app.predict.codecs.large_instances import WHOLE_BYTES, read_large
-from stateserve.model.tabular_card import read_card
+from stateserve.model.cards.tabular_card import read_card
 from tests.project import IRIS, SETOSA
 
 CARD = read_card(IRIS.with_suffix(".json"))

@@ -5,9 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from stateserve.model.signature import Input, Output, Signature, require_histograms
-from stateserve.model.tabular_card import on_lines
-from stateserve.model.training_data import (
+from stateserve.model.cards.tabular_card import on_lines
+from stateserve.model.cards.training_data import (
     Count,
     FeatureHistogram,
     Frozen,
@@ -16,6 +15,7 @@ from stateserve.model.training_data import (
     RowHashes,
     Text,
 )
+from stateserve.model.signature import Input, Output, Signature, require_histograms
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stateserve.model.training_data import MAX_COUNT, Count, Frozen, Name, Share, Text
+from stateserve.model.cards.training_data import MAX_COUNT, Count, Frozen, Name, Share, Text
 
 MAX_CLASSES = 10_000
 

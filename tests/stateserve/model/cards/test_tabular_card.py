@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stateserve.errors import CardMismatch
-from stateserve.model.tabular_card import Card, read_card
+from stateserve.model.cards.tabular_card import Card, read_card
 from tests.project import IRIS
 
 TEXT = IRIS.with_suffix(".json").read_text()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from stateserve.model.model_card import CodePath, FileName, ModelCard
+from stateserve.model.cards.model_card import CodePath, FileName, ModelCard
 
 SHA = "0" * 64
 CARD: dict[str, Any] = {

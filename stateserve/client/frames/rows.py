@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeGuard, TypeVar, cast
 import numpy as np
 
 from stateserve.checkpoint import Array
-from stateserve.client.frame_sheet import read_frame
+from stateserve.client.frames.sheet import read_frame
 from stateserve.errors import ClientError, MissingExtra
 from stateserve.model import Feature, Signature
 

@@ -11,9 +11,9 @@ from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
 from stateserve.model.arrays import TensorState
+from stateserve.model.cards.tabular_card import MAX_FEATURES, Architecture, Card, Golden
+from stateserve.model.cards.training_record import MAX_CLASSES
 from stateserve.model.feature import Feature
-from stateserve.model.tabular_card import MAX_FEATURES, Architecture, Card, Golden
-from stateserve.model.training_record import MAX_CLASSES
 
 GOLDEN_ROWS = 8
 BRING_CODE = (

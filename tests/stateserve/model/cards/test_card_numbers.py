@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.settings.settings import Settings
 from stateserve.errors import CardMismatch, CheckpointError
+from stateserve.model.cards.tabular_card import TRAINED, read_card
 from stateserve.model.predictor import Predictor
-from stateserve.model.tabular_card import TRAINED, read_card
 from tests.project import IRIS, SETOSA
 from tests.service import open_client
 

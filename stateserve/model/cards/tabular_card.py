@@ -15,8 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
-from stateserve.model.feature import Feature
-from stateserve.model.training_data import (
+from stateserve.model.cards.training_data import (
     Calibration,
     Count,
     FeatureHistogram,
@@ -28,7 +27,8 @@ from stateserve.model.training_data import (
     Text,
     TrainingRows,
 )
-from stateserve.model.training_record import MAX_CLASSES, Hyperparameters, Metrics, Split
+from stateserve.model.cards.training_record import MAX_CLASSES, Hyperparameters, Metrics, Split
+from stateserve.model.feature import Feature
 
 # Far more than the training rows that a card may hold; checked in about a second.
 MAX_BYTES = 2**23
