@@ -5,9 +5,8 @@ of these. A pattern also selects every tensor below the module that it names: `e
 selects `encoder.layers.0.attention.weight`.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import translate
@@ -15,6 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from stateserve.errors import InvalidNames
+from stateserve.text import nearest
 
 T = TypeVar("T")
 
@@ -162,6 +162,5 @@ def _first(names: Iterable[str]) -> str:
     return "; there is no tensor" if first is None else f"; the first is {first!r:.200}"
 
 
-def _nearest(wanted: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wanted[:200], list(names)[:5000], n=1, cutoff=0.5)
-    return f"; the nearest name is {near[0]!r:.200}" if near else _first(names)
+def _nearest(wanted: str, names: Collection[str]) -> str:
+    return f"; the nearest name is {nearest(wanted, names)!r:.200}" if names else _first(names)

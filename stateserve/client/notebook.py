@@ -1,7 +1,10 @@
-"""Results as small tables of HTML, for notebooks. Every text is escaped."""
+"""Results as small tables of HTML, for notebooks. Every text is escaped, and so are characters
+that change the direction of others or have no width."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from stateserve.text import printable
 
 MOST_ROWS = 10
 MOST_CLASSES = 10
@@ -10,9 +13,9 @@ _BAR = "background:#4c78a8;height:0.6em;display:inline-block"
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> str:
     """A table; a cell that is a Bar is drawn."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in header)
+    head = "".join(f"<th>{_escaped(name)}</th>" for name in header)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
-    caption = f"<p>{escape(note)}</p>" if note else ""
+    caption = f"<p>{_escaped(note)}</p>" if note else ""
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{caption}"
 
 
@@ -35,4 +38,8 @@ def _cell(value: object) -> str:
     if isinstance(value, Bar):
         return f"<td>{value.html()}</td>"
     text = number(value) if isinstance(value, float) else str(value)
-    return f"<td>{escape(text[:200])}</td>"
+    return f"<td>{_escaped(text[:200])}</td>"
+
+
+def _escaped(text: str) -> str:
+    return escape(printable(text))

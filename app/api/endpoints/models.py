@@ -56,8 +56,8 @@ class Listing(BaseModel):
 class DiffQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    first: str = Field(alias="from", description="the old version")
-    second: str = Field(alias="to", description="the new version")
+    first: str = Field(alias="from", min_length=1, description="the old version")
+    second: str = Field(alias="to", min_length=1, description="the new version")
 
 
 @router.get("/models", summary="Every model and the state of its versions", response_model=Listing)

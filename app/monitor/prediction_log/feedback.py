@@ -21,11 +21,12 @@ WANTED = 'an object with "prediction_id", and "class" or "value"'
 
 class Feedback(NamedTuple):
     """Either a class of the prediction's model, or the values of its first output without classes,
-    flat."""
+    flat; `shape` is that of the lists they came in."""
 
     prediction_id: str
     true_class: str | None = None
     true_value: list[float] | None = None
+    shape: tuple[int, ...] = ()
 
 
 def parse_feedback(body: bytes | bytearray) -> Feedback:
@@ -41,7 +42,8 @@ def parse_feedback(body: bytes | bytearray) -> Feedback:
         raise InvalidFeedback(faults)
     given = dict(value)
     if "value" in given:
-        return Feedback(given["prediction_id"], true_value=list(_numbers(given["value"])))
+        numbers = given["value"]
+        return Feedback(given["prediction_id"], None, list(_numbers(numbers)), _shape(numbers))
     return Feedback(given["prediction_id"], given["class"])
 
 
@@ -54,6 +56,14 @@ def _numbers(value: Any) -> Iterator[float]:
         yield float(value) if abs(value) < LARGEST else math.nan
     else:
         yield math.nan
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The sizes of nested lists; those of ragged lists are no numbers' of an output."""
+    if not isinstance(value, list):
+        return ()
+    shapes = {_shape(each) for each in value}
+    return (len(value), *(shapes.pop() if len(shapes) == 1 else (-1,)))
 
 
 def _faults(value: JsonObject) -> Iterator[Fault]:
@@ -96,18 +106,22 @@ def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
     for row in rows:
         if fault := _misfit(row, feedback):
             raise InvalidFeedback([fault])
-    log.database.attach(*feedback, time.time())
+    log.database.attach(*feedback[:3], time.time())
     return rows
 
 
 def _misfit(row: Any, feedback: Feedback) -> Fault | None:
     """Why a logged row cannot have this feedback; None if it can."""
     if feedback.true_value is not None:
-        count = len(logged_values(row.outputs) or ())
-        if not count:
+        logged = _logged(row.outputs)
+        if logged is None:
             return Fault("/value", f"{row.model} has no output of values in the log; send a class")
+        count, shape = len(list(_numbers(logged))), _shape(logged)
         if count != len(feedback.true_value):
             return Fault("/value", f"{len(feedback.true_value)} numbers; the output has {count}")
+        if feedback.shape not in (shape, (count,)):
+            form = f"a list of {count} numbers, or lists of shape {list(shape)}"
+            return Fault("/value", f"other lists than {form if shape else 'a number'}")
         return None
     # Of many classes, only the most probable are in the log.
     cut = any(isinstance(each, dict) and "classes" in each for each in (row.outputs or {}).values())
@@ -119,7 +133,13 @@ def _misfit(row: Any, feedback: Feedback) -> Fault | None:
 
 def logged_values(outputs: dict[str, Any] | None) -> list[float] | None:
     """The numbers of the first output without classes, flat, if they are in the log."""
+    found = _logged(outputs)
+    return None if found is None else list(_numbers(found))
+
+
+def _logged(outputs: dict[str, Any] | None) -> Any:
+    """The first output without classes, if it is in the log and not empty."""
     for value in (outputs or {}).values():
         if not isinstance(value, dict):
-            return list(_numbers(value))
+            return value
     return None

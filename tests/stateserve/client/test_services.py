@@ -108,5 +108,7 @@ def test_a_notebook_shows_escaped_tables() -> None:
         if shown:
             assert name in parser.text
     assert "10 of 30 rows" in columns._repr_html_()
+    hidden = Prediction(label="a\u202eb", index=0, probabilities={"a\u202eb": 1.0}, model=model)
+    assert "a\\u202eb" in hidden._repr_html_()
     assert len(columns[:2]) == 2
     assert columns[-1].label == name

@@ -95,6 +95,13 @@ async def test_unknown_names_and_versions_are_404(
     assert detail in response.json()["detail"]
 
 
+async def test_an_empty_version_is_not_the_default(toys: httpx.AsyncClient) -> None:
+    for query, field in (("from=&to=2", "from"), ("from=1&to=", "to")):
+        response = await toys.get(f"/models/toy/diff?{query}")
+        assert response.status_code == 422
+        assert field in response.text
+
+
 async def test_versions_are_compared(
     toys: httpx.AsyncClient, modules: dict[str, Multiclass]
 ) -> None:

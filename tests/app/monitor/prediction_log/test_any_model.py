@@ -153,6 +153,8 @@ async def test_values_are_stored_and_judged(address: str) -> None:
             await client.post("/feedback", json={"prediction_id": f"{prediction}:0"} | each)
             for each in (
                 {"value": [1, 2]},
+                {"value": [[5]]},
+                {"value": [[5], []]},
                 {"value": "1"},
                 {"value": True},
                 {"value": []},
