@@ -90,9 +90,13 @@ def four_digits(number: float) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The type of an error and the first line of its text; a class of a user may have none."""
+    """The type of an error and the first line of its text, with the next one after a colon, as
+    torch has it; a class of a user may have none."""
     try:
         lines = str(error).strip().splitlines()
     except Exception:
         lines = []
-    return f"{type(error).__name__}: {''.join(lines[:1]):.300}"
+    text = "".join(lines[:1])
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1].strip()}"
+    return f"{type(error).__name__}: {text:.300}"

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
+    from stateserve.checkpoint.shared_memory import first_names as first_names
     from stateserve.checkpoint.shared_memory import ties as ties
     from stateserve.checkpoint.sources import Memory as Memory
     from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
@@ -100,7 +101,7 @@ __getattr__ = lazy_exports(
             "stream_npy",
             "stream_safetensors",
         ),
-        "shared_memory": ("ties",),
+        "shared_memory": ("first_names", "ties"),
         "sources": ("Memory",),
         "tensors": ("LazyTensor", "array_chunks"),
         "writers.torch_file": ("stream_legacy_pth", "stream_pickle", "stream_pth"),

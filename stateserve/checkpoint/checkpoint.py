@@ -1,12 +1,14 @@
 """A checkpoint: an opened file, its content as a tree, and the states in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 from stateserve.checkpoint.arrays import Array, State
+from stateserve.checkpoint.claims import require_copied, require_hashed, require_read
 from stateserve.checkpoint.content import Node, walk
 from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.dtypes import PLAIN
@@ -17,12 +19,10 @@ from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.folder import find_in_folder
 from stateserve.checkpoint.readers.formats import SUFFIXES, Content
 from stateserve.checkpoint.refusals import listing, why_no_state, why_no_tensor, why_unsafe
+from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
-
-# Of the bytes of all tensors, those with several names once for each, to the bytes of the file.
-MAX_READ_RATIO = 32
 
 
 class Checkpoint:
@@ -61,10 +61,8 @@ class Checkpoint:
     @cached_property
     def states(self) -> dict[str, FoundState]:
         """Every state by its key, in the order of the file."""
-        try:
+        with self._naming():
             return find_states(self.root)
-        except CheckpointError as error:
-            raise type(error)(f"{self.path}: {error}") from None
 
     def state(self, key: str | None = None) -> FoundState:
         """The state at `key`; without a key the only one, apart from optimizers' states.
@@ -78,10 +76,8 @@ class Checkpoint:
             return self.states[key]
         for node in self.walk():
             if "/".join(node.path) == key:
-                try:
+                with self._naming():
                     tensors, others = flatten(node.value, Listed())
-                except CheckpointError as error:
-                    raise type(error)(f"{self.path}: {error}") from None
                 if tensors:
                     return FoundState(key, "state", tensors, others)
         raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {listing(self.states)}")
@@ -98,7 +94,8 @@ class Checkpoint:
         return wanted[0]
 
     def read(self, key: str | None = None) -> State:
-        """Read the state at `key`: arrays that own their memory. Raises CheckpointError."""
+        """Read the state at `key`: arrays that own their memory. Names of one tensor have the
+        same array. Raises CheckpointError."""
         return self._read(self.state(key).tensors)
 
     def read_plain(self) -> State:
@@ -131,20 +128,27 @@ class Checkpoint:
                 what = f"{name!r:.100} is {tensor.dtype}, which is not served or converted"
                 raise StateMismatch(f"{self.path}: {what}")
         self.require_held(tensors)
-        state = {name: self.read_tensor(name, tensor) for name, tensor in tensors.items()}
+        with self._naming():
+            require_hashed(tensors, self._size())
+        state: State = {}
+        arrays: dict[Hashable, Array] = {}
+        for name, tensor in tensors.items():
+            place = identity(name, tensor)
+            if place not in arrays:
+                arrays[place] = self.read_tensor(name, tensor)
+            state[name] = arrays[place]
         self.verify({tensor.storage for tensor in tensors.values()})
         return state
 
     def require_held(self, tensors: Mapping[str, LazyTensor]) -> None:
-        """Raise StateMismatch if the tensors claim more elements than the file has."""
+        """Raise StateMismatch if the tensors take much more memory than the file has bytes."""
         for name, tensor in tensors.items():
             try:
                 tensor.require_held()
             except CheckpointError as error:
                 raise type(error)(f"{self.path}: {name!r:.100} {error}") from None
-        # Two tensors may share one storage, such as tied embeddings; many may not.
-        if sum(tensor.nbytes for tensor in tensors.values()) > 2 * self._size():
-            raise StateMismatch(f"{self.path}: the tensors claim more than twice the file's bytes")
+        with self._naming():
+            require_copied(tensors, self._size())
 
     def _size(self) -> int:
         """The bytes of all files, once inflated."""
@@ -164,13 +168,10 @@ class Checkpoint:
     def placed(self, tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
         """The tensors, all to be read: their errors begin with the path and their name.
 
-        Raises StateMismatch if many tensors share memory, so that reading them takes too long.
+        Raises StateMismatch if many of them share memory, so that reading them takes too long.
         """
-        if sum(tensor.nbytes for tensor in tensors.values()) > MAX_READ_RATIO * self._size():
-            raise StateMismatch(
-                f"{self.path}: the tensors share memory: to read each takes more than "
-                f"{MAX_READ_RATIO} times the file's bytes"
-            )
+        with self._naming():
+            require_read(tensors, self._size())
         found = {name: copy(tensor) for name, tensor in tensors.items()}
         for name, tensor in found.items():
             tensor.place = f"{self.path}: {name!r:.100} "
@@ -178,11 +179,17 @@ class Checkpoint:
 
     def verify(self, storages: set[Storage]) -> None:
         """Raise UnreadableCheckpoint if the file changed, or a checksum in it is wrong."""
-        try:
+        with self._naming():
             for storage in storages:
                 storage.verify()
             for file in self._files.opened.values():
                 file.require_unchanged()
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Errors begin with the path."""
+        try:
+            yield
         except CheckpointError as error:
             raise type(error)(f"{self.path}: {error}") from None
 

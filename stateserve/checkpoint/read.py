@@ -13,6 +13,8 @@ logger = logging.getLogger("stateserve.checkpoint")
 def read_state(path: Path, key: str | None = None) -> State:
     """Read the state in `path` at `key`, or its only one: arrays that own their memory.
 
+    Names of one tensor have the same array.
+
     What is unusual about the file is logged. Raises CheckpointError, one line that begins with
     the path.
     """

@@ -12,9 +12,18 @@ from stateserve.checkpoint.tensors import LazyTensor
 def ties(state: Mapping[str, Values]) -> list[list[str]]:
     """Names of the same elements of the same storage. Reads no values."""
     places: defaultdict[Hashable, list[str]] = defaultdict(list)
-    for name, values in state.items():
+    # An archive of NumPy reads an array each time, which would take the memory of the last one.
+    kept = list(state.items())
+    for name, values in kept:
         places[identity(name, values)].append(name)
     return [names for names in places.values() if len(names) > 1]
+
+
+def first_names(state: Mapping[str, Values]) -> dict[str, str]:
+    """For each name the first name of the same tensor, mostly itself. Reads no values."""
+    return {name: name for name in state} | {
+        name: names[0] for names in ties(state) for name in names
+    }
 
 
 def identity(name: str, values: Values) -> Hashable:

@@ -14,6 +14,8 @@ from stateserve.errors import StateMismatch, UnreadableCheckpoint
 # NumPy's limits: of axes, and of bytes, with elements of at most 16 bytes.
 MAX_DIMENSIONS = 64
 MAX_ELEMENTS = 2**59
+# A view that repeats elements, such as that of expand, may have so many bytes.
+REPEATED_BYTES = 2**26
 
 
 class LazyTensor:
@@ -115,9 +117,9 @@ class LazyTensor:
         return np.lib.stride_tricks.as_strided(raw, self.shape, strides)
 
     def require_held(self) -> None:
-        """Raise StateMismatch if the file has fewer elements than the tensor."""
+        """Raise StateMismatch if the tensor repeats elements of the file without end."""
         # A view with strides of zero can claim terabytes.
-        if self.nbytes > self.storage.nbytes:
+        if self.nbytes > max(self.storage.nbytes, REPEATED_BYTES):
             raise StateMismatch("claims more elements than the file holds")
 
     def chunks(self, elements: int) -> Iterator[NDArray[Any]]:

@@ -1,13 +1,13 @@
 """The difference of two state_dicts: changed tensors, added and removed names."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.checkpoint import CHUNK, Values, dtype_name, value_chunks
+from stateserve.checkpoint import CHUNK, Values, dtype_name, first_names, value_chunks
 from stateserve.inspect.statistics import SAFE_EXPONENT, real
 
 # The dtypes of numbers whose squares may be beyond float64.
@@ -72,14 +72,14 @@ class Comparison:
 
 
 def compare_states(first: Mapping[str, Values], second: Mapping[str, Values]) -> Comparison:
-    """Compare two states by name. Contiguous tensors are not copied."""
+    """Compare two states by name. Contiguous tensors are not copied; two of several names are
+    compared once."""
     shared = [(_outline(name, first), _outline(name, second)) for name in first if name in second]
     added = [_outline(name, second) for name in second if name not in first]
     removed = [_outline(name, first) for name in first if name not in second]
     recast = [Recast(a, b) for a, b in shared if a != b]
-    differences = [
-        _difference(a.name, first[a.name], second[a.name]) for a, b in shared if a.shape == b.shape
-    ]
+    alike = [a.name for a, b in shared if a.shape == b.shape]
+    differences = list(_differences(alike, first, second))
     moved = added or removed or recast or any(difference.changed for difference in differences)
     return Comparison(not moved, added, removed, recast, differences)
 
@@ -98,6 +98,18 @@ def exceeding(comparison: Comparison, tolerance: float) -> list[str]:
         if each.non_finite_changed
         or (each.changed and (each.relative_norm is None or each.relative_norm > tolerance))
     ]
+
+
+def _differences(
+    names: Iterable[str], first: Mapping[str, Values], second: Mapping[str, Values]
+) -> Iterator[Difference]:
+    known: dict[tuple[str, str], Difference] = {}
+    firsts, seconds = first_names(first), first_names(second)
+    for name in names:
+        pair = firsts[name], seconds[name]
+        if pair not in known:
+            known[pair] = _difference(name, first[name], second[name])
+        yield replace(known[pair], name=name)
 
 
 def _outline(name: str, state: Mapping[str, Values]) -> Outline:

@@ -64,8 +64,15 @@ def describe_state(
     state: Mapping[str, Values], trainable: Mapping[str, bool] | None = None
 ) -> list[Entry]:
     """The entries of a state, in its order, with their kinds as outline_state has them."""
-    outlines = outline_state(state, trainable)
-    return [describe_entry(outline, state[outline.name]) for outline in outlines]
+    entries: dict[str, Entry] = {}
+    for outline in outline_state(state, trainable):
+        known = entries.get(outline.tied_to or "")
+        entries[outline.name] = (
+            Entry(**vars(outline), sha256=known.sha256, statistics=known.statistics)
+            if known is not None
+            else describe_entry(outline, state[outline.name])
+        )
+    return list(entries.values())
 
 
 def describe_entry(outline: EntryOutline, tensor: Values) -> Entry:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Hashable, Mapping
 
-from stateserve.checkpoint import Values, dtype_name
+from stateserve.checkpoint import Values, dtype_name, first_names
 from stateserve.checkpoint import ties as ties
 
 
@@ -12,9 +12,9 @@ def equal_tensors(state: Mapping[str, Values], hashes: Mapping[str, str]) -> lis
 
     `hashes` are those of tensor_sha256; tensors without one are left out.
     """
-    tied = {name: names[0] for names in ties(state) for name in names}
+    firsts = first_names(state)
     equal: defaultdict[Hashable, list[str]] = defaultdict(list)
     for name, values in state.items():
-        if tied.get(name, name) == name and name in hashes and 0 not in values.shape:
+        if firsts[name] == name and name in hashes and 0 not in values.shape:
             equal[dtype_name(values), tuple(values.shape), hashes[name]].append(name)
     return [names for names in equal.values() if len(names) > 1]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from stateserve.checkpoint import Values, dtype_name, tensor_sha256
+from stateserve.checkpoint import Values, dtype_name, first_names, tensor_sha256
 from stateserve.errors import StateMismatch
 from stateserve.inspect.findings import Findings, find
 from stateserve.inspect.initialisations import Initialisation, initialisation
@@ -38,11 +38,18 @@ def read_values(
     """
     report = ValueReport()
     shapes = {name: list(tensor.shape) for name, tensor in state.items()}
+    firsts = first_names(state)
     for name, tensor in state.items():
-        try:
-            _read(report, name, tensor, shapes)
-        except StateMismatch as error:
-            report.unread[name] = str(error)
+        first = firsts[name]
+        if first in report.unread:
+            report.unread[name] = report.unread[first]
+        else:
+            try:
+                _read(report, name, tensor, first)
+            except StateMismatch as error:
+                report.unread[name] = str(error)
+            else:
+                _compare(report, name, tensor, shapes)
         if done is not None:
             done(name)
     unlike = {
@@ -54,10 +61,21 @@ def read_values(
     return report
 
 
-def _read(report: ValueReport, name: str, tensor: Values, shapes: Mapping[str, list[int]]) -> None:
+def _read(report: ValueReport, name: str, tensor: Values, first: str) -> None:
+    """`first` is another name of the tensor if it has been read under that name."""
+    if first != name:
+        report.findings[name] = report.findings[first]
+        report.sha256[name] = report.sha256[first]
+        report.statistics[name] = report.statistics[first]
+        return
     report.findings[name] = find(tensor)
     report.sha256[name] = tensor_sha256(tensor)
     report.statistics[name] = statistics(tensor)
+
+
+def _compare(
+    report: ValueReport, name: str, tensor: Values, shapes: Mapping[str, list[int]]
+) -> None:
     if is_slot(name) or dtype_name(tensor).startswith("complex"):
         return
     compared = initialisation(name, shapes, report.statistics[name])

@@ -101,8 +101,9 @@ def inspect(
 
 
 def _are_small(tensors: "Mapping[str, LazyTensor]") -> bool:
-    # Tied tensors are read once for each name.
-    size = sum(tensor.nbytes for tensor in tensors.values())
+    from stateserve.checkpoint import first_names
+
+    size = sum(tensors[name].nbytes for name in set(first_names(tensors).values()))
     return size <= READ_AT_ONCE and len(tensors) <= TENSORS_AT_ONCE
 
 
@@ -125,13 +126,17 @@ def _with_histograms(
 
 
 def _spectra(tensors: "Mapping[str, LazyTensor]") -> "dict[str, Spectrum | str]":
+    from stateserve.checkpoint import first_names
     from stateserve.inspect import is_slot, matrix_shape, spectrum
 
     found: dict[str, Spectrum | str] = {}
+    firsts = first_names(tensors)
     with _progress("singular values", tensors) as done:
         for name, tensor in tensors.items():
             sides = matrix_shape(tensor.shape)
-            if sides is not None and min(sides) > 1 and not is_slot(name):
+            if firsts[name] in found:
+                found[name] = found[firsts[name]]
+            elif sides is not None and min(sides) > 1 and not is_slot(name):
                 try:
                     found[name] = spectrum(*sides, tensor.chunks(2**16))
                 except StateMismatch as error:

@@ -53,8 +53,7 @@ class SourceState:
                 raise StateMismatch(
                     f"{path}: {name!r:.100} is {tensor.dtype}, whose values are not read"
                 )
-        different = {identity(name, tensor): name for name, tensor in found.tensors.items()}
-        checkpoint.require_held({name: found.tensors[name] for name in different.values()})
+        checkpoint.require_held(found.tensors)
         storages = {tensor.storage for tensor in found.tensors.values()}
         return cls(
             found.tensors,

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from stateserve.checkpoint import first_names
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
 from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
 from stateserve.model.architectures.tabular import Tabular
@@ -135,8 +136,8 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 def _state_of(module: nn.Module) -> TensorState:
     """A copy on the CPU: training may go on."""
-    state = {}
-    for name, each in module.state_dict().items():
+    held = module.state_dict()
+    for name, each in held.items():
         if not isinstance(each, Tensor):
             raise StateMismatch(
                 f"{name!r:.100} of the state is a {type(each).__name__}; a state of tensors is "
@@ -147,8 +148,13 @@ def _state_of(module: nn.Module) -> TensorState:
                 f"{name!r:.100} of the state has no values: it is on the meta device, or of a lazy "
                 "module before its first forward"
             )
-        state[name] = each.detach().cpu().clone(memory_format=torch.contiguous_format)
-    return state
+    # Names of one tensor stay names of one, in the file, too.
+    firsts = first_names(held)
+    copies = {
+        name: held[name].detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name in set(firsts.values())
+    }
+    return {name: copies[firsts[name]] for name in held}
 
 
 @contextmanager

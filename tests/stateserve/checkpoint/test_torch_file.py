@@ -14,7 +14,7 @@ from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.checkpoint import save_checkpoint
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
-from tests.memory import peak_growth
+from tests.memory import SPARE, peak_growth
 from tests.states import read_tensors
 
 SUFFIXES = sorted(CODECS)
@@ -78,10 +78,31 @@ def test_tensors_that_share_a_storage_do_not_once_they_are_read(
 
 
 @pytest.mark.parametrize("suffix", PICKLED)
-def test_a_storage_shared_by_many_is_refused(tmp_path: Path, suffix: str) -> None:
-    large = torch.zeros(100_000)
-    path = write(tmp_path / f"model{suffix}", {f"w{number}": large for number in range(3)})
-    with pytest.raises(CheckpointError, match="more than twice the file's bytes"):
+def test_a_tensor_of_many_names_is_read_once(tmp_path: Path, suffix: str) -> None:
+    large = torch.arange(100_000, dtype=torch.float32)
+    path = write(tmp_path / f"model{suffix}", {f"w{number}": large for number in range(100)})
+    state = read_tensors(path)
+    assert all(torch.equal(tensor, large) for tensor in state.values())
+    assert len({tensor.data_ptr() for tensor in state.values()}) == 1
+
+
+SHARED = torch.zeros(2**18)
+BOMBS = {
+    "different tensors share memory: they have": {f"w{n}": SHARED[n:] for n in range(80)},
+    "tensors have so many names": {f"w{n}": SHARED for n in range(2000)},
+    "'w' claims more elements than the file holds": {"w": torch.zeros(1).expand(2**26)},
+}
+
+
+# pickle.dump writes a storage for each view.
+@pytest.mark.parametrize("reason", BOMBS)
+def test_a_small_file_of_many_bytes_is_refused_unread(tmp_path: Path, reason: str) -> None:
+    path = write(tmp_path / "model.pth", dict(BOMBS[reason]))
+    assert peak_growth(lambda: refuse(path, reason)) < SPARE
+
+
+def refuse(path: Path, reason: str) -> None:
+    with pytest.raises(CheckpointError, match=reason):
         read_tensors(path)
 
 

@@ -37,6 +37,20 @@ class Net(nn.Module):
         return self.out(self.drop(self.hidden(self.norm(x)).relu())) * self._factor
 
 
+class Repeated(nn.Module):
+    """One block, applied forty times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        block = nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+        self.layers = nn.ModuleList([block] * 40)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
 class Outer:
     class Inner(nn.Module):
         pass
@@ -52,6 +66,19 @@ def outputs(module: nn.Module, x: Tensor) -> np.ndarray:
     module.eval()
     with torch.inference_mode():
         return module(x).numpy()
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+def test_a_block_that_a_module_has_many_times_is_saved_and_served(
+    tmp_path: Path, suffix: str
+) -> None:
+    module = Repeated()
+    model = loaded(save_model(module, X, tmp_path / f"model.{suffix}"))
+    assert np.allclose(model.run({"x": X.numpy()})["output"], outputs(module, X), atol=1e-6)
+    assert len(model.module.state_dict()) == 80
+    if suffix == "pth":
+        content = (tmp_path / "model.pth").read_bytes()
+        assert content.count(module.layers[0][0].weight.detach().numpy().tobytes()) == 1
 
 
 @pytest.mark.parametrize("program", [False, True])
