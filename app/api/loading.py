@@ -46,7 +46,18 @@ def load_service(
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = open_prediction_log(settings, metrics)
-    build = _Build(settings, metrics, log, tracing)
+    build = Build(settings, metrics, log, tracing)
+    registry = empty_registry(settings, metrics, build, shared)
+    registry.load_all()
+    choose_default(settings, registry)
+    require_targets(settings, registry)
+    return Service(settings, metrics, registry, build.large, log)
+
+
+def empty_registry(
+    settings: Settings, metrics: Metrics, build: "Build", shared: Path | None = None
+) -> Registry:
+    """A registry that has loaded no model yet. Raises SettingsError or CheckpointError."""
     policy = VersionPolicy.parse(settings.version_policy)
     targets = settings.targets
     rollout = rollout_of(settings, RolloutCounts(metrics), status_of) if targets else None
@@ -54,14 +65,10 @@ def load_service(
     # Wrong settings end the start, also where the folder has no model yet.
     load_options(settings)
     repository, options = Repository.of(settings), partial(load_options, settings)
-    registry = Registry(repository, build, metrics, policy, targets, rollout, turn, options)
-    registry.load_all()
-    _choose_default(settings, registry)
-    require_targets(settings, registry)
-    return Service(settings, metrics, registry, build.large, log)
+    return Registry(repository, build, metrics, policy, targets, rollout, turn, options)
 
 
-def _choose_default(settings: Settings, registry: Registry) -> None:
+def choose_default(settings: Settings, registry: Registry) -> None:
     """The only model of a folder is the default one, if the settings name none.
 
     Raises SettingsError, or UnreadableCheckpoint for a folder without a model.
@@ -78,15 +85,15 @@ def _choose_default(settings: Settings, registry: Registry) -> None:
         raise SettingsError(f"{both_names('model')}: which is the default? There is {listed}")
 
 
-class _Build:
+class Build:
     """Makes the endpoint of a loaded model."""
 
     def __init__(
         self,
         settings: Settings,
         metrics: Metrics,
-        log: PredictionLog | None,
-        tracing: "Tracing | None",
+        log: PredictionLog | None = None,
+        tracing: "Tracing | None" = None,
     ) -> None:
         most_bytes = settings.max_large_requests * settings.max_body_bytes
         self.large = LargeRequests(settings.max_large_requests, run_in_threadpool, most_bytes)

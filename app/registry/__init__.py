@@ -10,6 +10,7 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from app.registry.bring_code import load_options as load_options
     from app.registry.folder import NO_MODEL as NO_MODEL
+    from app.registry.folder import Candidate as Candidate
     from app.registry.folder import Repository as Repository
     from app.registry.hot_reload import watch as watch
     from app.registry.load_turns import take_turn as take_turn
@@ -27,7 +28,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "bring_code": ("load_options",),
-        "folder": ("NO_MODEL", "Repository"),
+        "folder": ("Candidate", "NO_MODEL", "Repository"),
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),
         "registry": ("Registry",),

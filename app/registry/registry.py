@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
@@ -100,13 +100,20 @@ class Registry:
         Errors are logged and appear in `statuses`. Raises CheckpointError for a single file that
         cannot be loaded, and for a missing folder.
         """
+        for _ in self.load_in_turn():
+            pass
+
+    def load_in_turn(self) -> Iterator[tuple[Candidate, AnyEndpoint | Exception]]:
+        """As `load_all`; yields each version with its endpoint, or its error."""
         load = self._loader.attempt if self.repository.nested else self._loader.load
         listing = self.repository.scan()
         self._report(listing)
         for name, found in listing.models.items():
             versions = self._versions(name)
             for candidate in versions.due(found):
-                versions.settle(candidate, load(candidate))
+                outcome = load(candidate)
+                versions.settle(candidate, outcome)
+                yield candidate, outcome
             self._publish(versions)
         self._seen = dict(listing.models)
 

@@ -1,6 +1,7 @@
 """The command doctor, in this process: its findings, and its exit status."""
 
 import json
+import shutil
 import socket
 import sys
 import tomllib
@@ -114,6 +115,38 @@ def test_each_model_loads_or_has_a_reason(
     Path("empty").mkdir()
     code, out = run("doctor", "--models", "empty", "--port", "0")
     assert "empty: no model in it; stateserve train makes a model" in findings(out)["models"][1]
+
+
+@pytest.mark.parametrize(
+    ("canary", "shadow", "level", "detail"),
+    [
+        ("iris:2=0.5", None, "ok", "iris 2 takes 0.5 of the requests"),
+        (None, "iris:2", "ok", "iris 2 takes 1 of the requests"),
+        ("iris:7=0.1", None, "fail", "no version '7' of iris; there is 2"),
+        (None, "other:1", "fail", "no model 'other'; there is iris"),
+    ],
+)
+def test_a_canary_or_shadow_is_judged_as_at_the_start(
+    run: Run, tmp_path: Path, canary: str | None, shadow: str | None, level: str, detail: str
+) -> None:
+    for version in ("1", "2"):
+        folder = tmp_path / "iris" / version
+        folder.mkdir(parents=True)
+        for file in (IRIS, IRIS.with_suffix(".json")):
+            shutil.copy(file, folder)
+    kind, target = ("canary", canary) if canary else ("shadow", shadow)
+    code, out = run("doctor", "--models", tmp_path, "--port", "0", f"--{kind}", target)
+    assert code == (level == "fail")
+    assert findings(out)[kind] == (level, detail)
+
+
+def test_a_default_that_is_not_chosen_is_a_failure(run: Run, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        for suffix in (".pth", ".json"):
+            shutil.copy(IRIS.with_suffix(suffix), tmp_path / f"{name}{suffix}")
+    code, out = run("doctor", "--models", tmp_path, "--port", "0")
+    assert code == 1
+    assert "which is the default? There is first, second" in findings(out)["models"][1]
 
 
 def test_what_would_stop_the_start_is_a_failure(run: Run) -> None:
