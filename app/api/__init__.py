@@ -9,6 +9,9 @@ from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from app.api.app import create_app as create_app
+    from app.api.loading import choose_default as choose_default
+    from app.api.loading import empty_registry as empty_registry
+    from app.api.problems import error_answer as error_answer
     from app.api.problems import problem as problem
     from app.api.problems import service_error as service_error
     from app.api.problems import status_of as status_of
@@ -18,7 +21,8 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "app": ("create_app",),
-        "problems": ("problem", "service_error", "status_of"),
+        "loading": ("choose_default", "empty_registry"),
+        "problems": ("error_answer", "problem", "service_error", "status_of"),
         "service": ("Service",),
     },
 )

@@ -46,7 +46,7 @@ def load_service(
     """Raises CheckpointError, ModelUnavailable, SettingsError or MissingExtra."""
     metrics = Metrics()
     log = open_prediction_log(settings, metrics)
-    build = Build(settings, metrics, log, tracing)
+    build = _Build(settings, metrics, log, tracing)
     registry = empty_registry(settings, metrics, build, shared)
     registry.load_all()
     choose_default(settings, registry)
@@ -55,7 +55,7 @@ def load_service(
 
 
 def empty_registry(
-    settings: Settings, metrics: Metrics, build: "Build", shared: Path | None = None
+    settings: Settings, metrics: Metrics, build: "_Build | None" = None, shared: Path | None = None
 ) -> Registry:
     """A registry that has loaded no model yet. Raises SettingsError or CheckpointError."""
     policy = VersionPolicy.parse(settings.version_policy)
@@ -65,6 +65,7 @@ def empty_registry(
     # Wrong settings end the start, also where the folder has no model yet.
     load_options(settings)
     repository, options = Repository.of(settings), partial(load_options, settings)
+    build = build or _Build(settings, metrics)
     return Registry(repository, build, metrics, policy, targets, rollout, turn, options)
 
 
@@ -85,7 +86,7 @@ def choose_default(settings: Settings, registry: Registry) -> None:
         raise SettingsError(f"{both_names('model')}: which is the default? There is {listed}")
 
 
-class Build:
+class _Build:
     """Makes the endpoint of a loaded model."""
 
     def __init__(

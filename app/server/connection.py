@@ -155,3 +155,11 @@ def _parts_of(url: bytes) -> tuple[str, bytes, bytes]:
     raw_path = parsed.path or b"/"
     path = raw_path.decode("ascii")
     return unquote(path) if "%" in path else path, raw_path, parsed.query or b""
+
+
+def path_of(url: bytes) -> str:
+    """The path of a target, also of one that is cut off or not valid."""
+    try:
+        return _parts_of(url)[0]
+    except httptools.HttpParserInvalidURLError:
+        return url.partition(b"?")[0].decode("latin-1")

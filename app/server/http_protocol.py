@@ -1,10 +1,7 @@
 """Receives requests: uvicorn's HTTP/1.1 with deadlines and limits."""
 
 import asyncio
-import fcntl
 import logging
-import termios
-from array import array
 from collections import deque
 from enum import Enum
 from http import HTTPStatus
@@ -14,9 +11,10 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from app.predict import MOST_DIGITS
-from app.server.connection import Connection
+from app.server.connection import Connection, path_of
+from app.server.lingering_close import unread_bytes
 from app.server.refusal import Refusal
-from app.server.request_head import head_bytes, require_clear
+from app.server.request_head import head_bytes, require_clear, without_offer
 from app.settings import Settings
 
 logger = logging.getLogger("app.http")
@@ -25,13 +23,6 @@ STALL_SECONDS = 0.1
 # Requests of one connection that wait for earlier answers. One packet may contain thousands,
 # which would all be parsed before other connections are read.
 MOST_WAITING = 256
-
-
-def unread_bytes(transport: asyncio.Transport) -> int:
-    """The number of received bytes that are still in the kernel's buffer."""
-    count = array("i", [0])
-    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
-    return count[0]
 
 
 class Part(Enum):
@@ -49,7 +40,7 @@ class Protocol(Connection):
     """Refuses requests that do not arrive whole within their deadlines and limits.
 
     Malformed requests get 400, headers over the limit 431, late requests 408, and unknown transfer
-    codings 501, as problem details; the connection only closes if an answer would seem to be
+    codings 501, in the format of the path; the connection only closes if an answer would seem to be
     another request's. Unlike uvicorn's own, it requires one Host header (RFC 9112, 3.2), which an
     absolute target replaces (3.2.2), keeps trailers out of the headers, and ignores an offer to
     upgrade (RFC 9110, 7.8), which Java's client sends with each request.
@@ -220,7 +211,7 @@ class Protocol(Connection):
         if self._part is not BODY or not self.cycle.response_started:
             # For the application, which got the headers and will see a disconnect.
             self.scope["answered"] = int(refusal.status)  # type: ignore[typeddict-unknown-key]
-            self.transport.write(refusal.render())
+            self.transport.write(refusal.render(path_of(self.url)))
         if self._part is BODY:
             self.abandon(self.cycle)
         self.transport.close()
@@ -239,15 +230,10 @@ class Protocol(Connection):
 
     def _without_the_offer(self) -> bytes:
         """The headers just parsed, without the offer to upgrade, to be parsed again."""
-        method, version = self.parser.get_method(), self.parser.get_http_version()
-        if method == b"CONNECT":
-            # CONNECT is itself an offer to upgrade, which cannot be removed.
-            raise httptools.HttpParserError("CONNECT is not for a server")
-        lines = [b"%b %b HTTP/%b" % (method, self.url, version.encode())]
-        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        head = without_offer(self.parser, self.url, self.headers)
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        return b"\r\n".join([*lines, b"", b""])
+        return head
 
     def _unset_deadline(self) -> None:
         if self._deadline is not None:

@@ -1,6 +1,9 @@
 """Closes a connection so that the client can still read its last answer."""
 
 import asyncio
+import fcntl
+import termios
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +13,13 @@ from uvicorn.protocols.http.flow_control import FlowControl
 SILENCE_SECONDS = 5.0
 # The most that is discarded of one connection: 8 times the default limit of a body.
 MOST_BYTES = 256 * 2**20
+
+
+def unread_bytes(transport: asyncio.Transport) -> int:
+    """The number of received bytes that are still in the kernel's buffer."""
+    count = array("i", [0])
+    fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, count)
+    return count[0]
 
 
 class Lingering(asyncio.Transport):

@@ -7,7 +7,7 @@ from typing import Self
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.api import problem
+from app.api import error_answer
 
 PARSERS_OWN = (httptools.HttpParserError, httptools.HttpParserUpgrade)
 logger = logging.getLogger("app.http")
@@ -37,8 +37,9 @@ class Refusal(Exception):
             return cls(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; it is in the log")
         return cls(HTTPStatus.BAD_REQUEST, f"not valid HTTP/1.1: {error}")
 
-    def render(self) -> bytes:
-        """The whole HTTP answer, with problem details; the connection closes after it."""
-        response = problem(self.status, str(self), {"Connection": "close"})
+    def render(self, path: str) -> bytes:
+        """The whole HTTP answer, in the format of `path`; the connection closes after it."""
+        response = error_answer(path, self.status, str(self), {"Connection": "close"})
         headers = [b"%b: %b\r\n" % header for header in response.raw_headers]
-        return b"".join([STATUS_LINE[self.status], *headers, b"\r\n", response.body])
+        status = STATUS_LINE[response.status_code]
+        return b"".join([status, *headers, b"\r\n", response.body])

@@ -35,6 +35,17 @@ def require_clear(url: bytes, headers: Headers) -> None:
         headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
 
 
+def without_offer(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:
+    """The head that the parser has read, without an offer to upgrade. Raises HttpParserError."""
+    method, version = parser.get_method(), parser.get_http_version()
+    if method == b"CONNECT":
+        # CONNECT is itself an offer to upgrade, which cannot be removed.
+        raise httptools.HttpParserError("CONNECT is not for a server")
+    lines = [b"%b %b HTTP/%b" % (method, url, version.encode())]
+    lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join([*lines, b"", b""])
+
+
 def _host_of(url: bytes) -> bytes:
     """The host and port of an absolute target; empty for a path and for `*`."""
     try:

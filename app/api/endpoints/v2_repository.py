@@ -13,7 +13,7 @@ from app.api.openapi.v2_schemas import errors_of
 from app.api.service import Service
 from app.errors import InvalidInference
 from app.predict import JSON, Headers
-from app.predict.codecs import ModelConfig, require_none_of
+from app.predict.codecs import ModelConfig, require_each_once, require_none_of
 from app.registry import IndexEntry
 
 # Enough for these short bodies.
@@ -84,6 +84,10 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
         request.receive, headers, min(MOST_BYTES, service.settings.max_body_bytes)
     )
     try:
-        return msgspec.json.decode(body or b"{}", type=kind)
+        text = bytes(body or b"{}")
+        query = msgspec.json.decode(text, type=kind)
+        # Mostly one field.
+        require_each_once(text, 1)
+        return query
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInference(f"the body: {error}") from None

@@ -13,14 +13,13 @@ from stateserve.errors import StateserveError
 def check_models(settings: Settings) -> Iterator[Finding]:
     """Loads each model as `serve` does, with its golden outputs, and then chooses the default
     one, the canary and the shadow."""
-    from app.api.loading import Build, empty_registry
+    from app.api import empty_registry
     from app.monitor import Metrics
 
     # What the registry logs is in the findings.
     logging.getLogger("app.registry").addHandler(logging.NullHandler())
-    metrics = Metrics()
     try:
-        registry = empty_registry(settings, metrics, Build(settings, metrics))
+        registry = empty_registry(settings, Metrics())
         yield from _load(registry)
     except (StateserveError, OSError) as error:
         yield Finding("fail", "models", str(error))
@@ -55,7 +54,7 @@ def _findings(candidate: Candidate, outcome: AnyEndpoint | Exception) -> Iterato
 
 
 def _check_choices(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    from app.api.loading import choose_default
+    from app.api import choose_default
     from app.registry import why_not
 
     try:

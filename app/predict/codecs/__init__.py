@@ -12,6 +12,7 @@ from app.predict.codecs.json_text import JsonObject, describe, escape, parse_jso
 from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
+from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_request import (
     JSON_LENGTH,
     InferRequest,
@@ -57,6 +58,7 @@ __all__ = [
     "parse_json",
     "read_request",
     "render",
+    "require_each_once",
     "require_none_of",
     "to_pieces",
 ]

@@ -10,6 +10,7 @@ import msgspec
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput
+from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_tensor_data import DTYPES, Tensor, from_bytes, from_json
 from app.predict.headers import MOST_DIGITS, Body, Headers
 from app.predict.pipeline import Predicted, Rows
@@ -91,17 +92,34 @@ def _json_length(headers: Headers, whole: int) -> int:
 
 
 def _read_head(body: Body, length: int) -> Head:
-    text = memoryview(body)[:length]
     if length <= MAX_OTHER_BYTES:
-        return _decode(text)
+        text = bytes(body[:length])
+        head = _decode(text)
+        require_each_once(text, _names_in(head))
+        return head
     short, arrays = cut_out(body, length)
     head = _decode(short)
+    require_each_once(short, _names_in(head))
     for given in head.inputs:
         if given.data is not msgspec.UNSET and memoryview(given.data) == CUT_OUT and arrays:
             given.data = msgspec.Raw(arrays.pop(0))
     if arrays:
         raise InvalidInference("data that belong to no input")
     return head
+
+
+def _names_in(head: Head) -> int:
+    """The number of names in the JSON of a request without unknown and empty ones."""
+    own = 1 + (head.id is not None) + bool(head.outputs) + _names_of(head.parameters)
+    of_outputs = sum(1 + _names_of(each.parameters) for each in head.outputs)
+    of_inputs = sum(
+        3 + (each.data is not msgspec.UNSET) + _names_of(each.parameters) for each in head.inputs
+    )
+    return own + of_outputs + of_inputs
+
+
+def _names_of(parameters: Parameters) -> int:
+    return 1 + len(parameters) if parameters else 0
 
 
 def _raw_request(body: Body, model: V2Model[Rows, Predicted]) -> InferRequest:

@@ -1,10 +1,11 @@
 """Requests with an ambiguous end are refused, against request smuggling."""
 
+import json
 import time
 
 import pytest
 
-from tests.hostile import END, FRAMING, UNKNOWN, chunked
+from tests.hostile import CHUNKED, END, FRAMING, UNKNOWN, chunked
 from tests.process import Process
 from tests.wire import FLOWER, LIVE, connected, get, post, require_alive, require_closed
 
@@ -24,6 +25,32 @@ def test_a_doubtful_request_gets_one_answer_and_nothing_after_it_is_read(
         require_closed(wire)
     with connected(server.url) as wire:
         require_alive(wire)
+
+
+INFER = b"/v2/models/iris-model/infer"
+OF_V2 = {
+    "two types": (post(FLOWER, b"Content-Type: a/b", b"Content-Type: c/d", path=INFER), 400),
+    "two lengths": (post(b"1234", b"Content-Length: 5", path=INFER), 400),
+    "a coding": (post(END, path=INFER, framing=b"Transfer-Encoding: gzip, chunked"), 501),
+    "a chunk of size zz": (post(b"zz\r\n", path=INFER, framing=CHUNKED), 400),
+    "HTTP/2.0": (post(FLOWER, path=INFER).replace(b"HTTP/1.1", b"HTTP/2.0"), 505),
+    "no Host": (b"GET /v2 HTTP/1.1\r\n\r\n", 400),
+    "headers": (get(b"/v2/health/live", b"A: " + b"a" * 2**16), 431),
+    "a long path": (get(b"/v2/" + b"a" * 2**16), 431),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), OF_V2.values(), ids=OF_V2)
+def test_a_refusal_by_the_parser_has_the_form_of_the_path(
+    server: Process, request_: bytes, status: int
+) -> None:
+    with connected(server.url) as wire:
+        wire.send(request_)
+        reply = wire.reply()
+        assert reply is not None
+        assert (reply.status, reply.headers["content-type"]) == (status, "application/json")
+        assert json.loads(reply.body).keys() == {"error"}
+        require_closed(wire)
 
 
 def test_garbage_after_a_request_does_not_take_the_place_of_its_answer(server: Process) -> None:
