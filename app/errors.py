@@ -64,8 +64,9 @@ class RequestError(StateserveError):
 
 
 class MalformedBody(RequestError):
-    def __init__(self, reason: str, offset: int, kind: str = "JSON") -> None:
-        super().__init__(f"the body is not valid {kind}: {reason} at byte {offset}")
+    def __init__(self, reason: str, offset: int | None, kind: str = "JSON") -> None:
+        place = "" if offset is None else f" at byte {offset}"
+        super().__init__(f"the body is not valid {kind}: {reason}{place}")
         self.offset = offset
 
 

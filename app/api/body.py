@@ -47,7 +47,8 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
         raise UnsupportedContent(f"Content-Type {shown(given)}: no media type; {takes}")
     charset = media_type.parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8") and media_type.essence != CSV:
-        raise UnsupportedContent(f"Content-Type {shown(given)}; send {JSON} in UTF-8")
+        wanted = media_type.essence if media_type.essence in accepted else JSON
+        raise UnsupportedContent(f"Content-Type {shown(given)}; send {wanted} in UTF-8")
     if media_type.essence not in accepted:
         raise UnsupportedContent(f"Content-Type {media_type.essence!r}; {takes}")
     return media_type

@@ -125,7 +125,7 @@ def service_error(path: str, error: library_errors.StateserveError) -> JSONRespo
         members["errors"] = [
             {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults
         ]
-    if isinstance(error, errors.MalformedBody):
+    if isinstance(error, errors.MalformedBody) and error.offset is not None:
         members["offset"] = error.offset
     headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
     if isinstance(error, errors.RateExceeded):

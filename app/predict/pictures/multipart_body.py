@@ -3,14 +3,26 @@
 Source: RFC 7578.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, NotProvided
+from app.predict.codecs.json_text import escape
 from app.predict.headers import Body
-from app.predict.media_types import MediaType
+from app.predict.media_types import MULTIPART, MediaType
 from stateserve.errors import Fault
+from stateserve.text import shown
 
 MAX_PARTS = 10_000
+MAX_HEADERS = 8
+MAX_HEADER_BYTES = 4096
+LIMITS = (
+    f"up to {MAX_PARTS} parts are accepted, each with up to {MAX_HEADERS} headers of up to "
+    f"{MAX_HEADER_BYTES} bytes"
+)
+# Of a content that is not the file itself.
+ENCODINGS = {"Content-Transfer-Encoding", "Content-Encoding"}
+PLAIN = {"binary", "7bit", "8bit", "identity"}
 INSTALL = "multipart bodies need a package that is not installed: pip install '.[images]'"
 
 
@@ -25,32 +37,57 @@ class FilePart:
 def read_files(body: Body, media_type: MediaType) -> list[FilePart]:
     """The parts of a form in order, at least one; `media_type` has the boundary.
 
-    Raises MalformedBody, InvalidInstances, BodyTooLarge for more than MAX_PARTS, or NotProvided.
+    Raises MalformedBody, InvalidInstances, BodyTooLarge for more than LIMITS, or NotProvided.
     """
-    try:
-        from multipart import (
-            MultipartError,
-            MultipartSegment,
-            ParserLimitReached,
-            PushMultipartParser,
+    boundary = media_type.parameters.get("boundary", "")
+    if not boundary:
+        raise _malformed(
+            "the Content-Type has no boundary; an HTTP client writes one if it sets the header "
+            "itself"
         )
+    parts = _parse(body, boundary)
+    if not parts:
+        raise InvalidInstances([Fault("", "no part; a form with at least one file is accepted")])
+    return parts
+
+
+def _parse(body: Body, boundary: str) -> list[FilePart]:
+    try:
+        import multipart
     except ImportError:
         raise NotProvided(INSTALL) from None
-    boundary = media_type.parameters.get("boundary", "")
-    names: list[str] = []
-    contents: list[bytes] = []
+    parts: list[tuple[str, list[bytes]]] = []
     try:
-        with PushMultipartParser(boundary, strict=True, max_segment_count=MAX_PARTS) as parser:
+        with multipart.PushMultipartParser(
+            boundary,
+            strict=True,
+            max_segment_count=MAX_PARTS,
+            max_header_count=MAX_HEADERS,
+            max_header_size=MAX_HEADER_BYTES,
+        ) as parser:
             for event in parser.parse(bytes(body)):
-                if isinstance(event, MultipartSegment):
-                    names.append(event.name)
-                    contents.append(b"")
+                if isinstance(event, multipart.MultipartSegment):
+                    _require_plain(event.name, event.headerlist)
+                    parts.append((event.name, []))
                 elif event is not None:
-                    contents[-1] += event
-    except ParserLimitReached as error:
-        raise BodyTooLarge(f"{error.args[0]}; up to {MAX_PARTS} parts are accepted") from None
-    except MultipartError as error:
-        raise MalformedBody(str(error.args[0]), 0, "multipart/form-data") from None
-    if not names:
-        raise InvalidInstances([Fault("", "no part; a form with at least one file is accepted")])
-    return [FilePart(*each) for each in zip(names, contents, strict=True)]
+                    parts[-1][1].append(event)
+    except multipart.ParserLimitReached as error:
+        raise BodyTooLarge(f"{error.args[0]}; {LIMITS}") from None
+    except multipart.MultipartError as error:
+        raise _malformed(str(error.args[0])) from None
+    return [FilePart(name, b"".join(content)) for name, content in parts]
+
+
+def _require_plain(name: str, headers: Sequence[tuple[str, str]]) -> None:
+    """Raise MalformedBody for two headers of one name, InvalidInstances for an encoded content."""
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        raise _malformed(f"part {shown(name)}: a header stands twice")
+    for header in ENCODINGS & fields.keys():
+        if fields[header].lower() not in PLAIN:
+            reason = f"{header} {shown(fields[header])}; the bytes of the file are accepted"
+            raise InvalidInstances([Fault(f"/{escape(name)}", reason)])
+
+
+def _malformed(reason: str) -> MalformedBody:
+    return MalformedBody(reason, None, MULTIPART)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestError
 from app.predict import MediaType
 from app.predict.pictures import FilePart, read_files
+from tests.memory import SPARE, peak_growth
 
 FORM = MediaType("multipart/form-data", {"boundary": "b"})
 HEAD = b'Content-Disposition: form-data; name="x"; filename="a.png"\r\n'
@@ -41,6 +42,8 @@ def test_the_files_of_a_client_come_in_order(files: list[tuple[str, bytes]]) -> 
         (PART.replace(b"form-data", b"attachment") + b"--b--", "Wrong type"),
         (PART.replace(b"a.png", b"\xff" * 999) + b"--b--", "failed to decode"),
         (b"--b\r\n" + HEAD + b"Content-Length: 9\r\n\r\nab\r\n--b--", "Content-Length"),
+        (PART.replace(HEAD, 2 * HEAD) + b"--b--", "part 'x': a header stands twice"),
+        (PART.replace(b"content", b"a\r\n--bc") + b"--b--", "after boundary"),
     ],
 )
 def test_a_broken_form_is_refused_in_one_line(body: bytes, reason: str) -> None:
@@ -56,6 +59,32 @@ def test_a_broken_form_is_refused_in_one_line(body: bytes, reason: str) -> None:
 def test_a_boundary_is_needed(boundary: dict[str, str]) -> None:
     with pytest.raises(MalformedBody, match="boundary"):
         read_files(PART, MediaType("multipart/form-data", boundary))
+
+
+@pytest.mark.parametrize(
+    "header", [b"Content-Transfer-Encoding: base64", b"content-encoding: gzip"]
+)
+def test_a_part_is_the_file_itself(header: bytes) -> None:
+    body = PART.replace(HEAD, HEAD + header + b"\r\n") + b"--b--"
+    with pytest.raises(InvalidInstances, match="the bytes of the file are accepted"):
+        read_files(body, FORM)
+    plain = PART.replace(HEAD, HEAD + b"Content-Transfer-Encoding: binary\r\n") + b"--b--"
+    assert read_files(plain, FORM) == [FilePart("x", b"content")]
+
+
+def test_a_form_in_a_form_is_one_file() -> None:
+    inner = PART.replace(b"--b", b"--c") + b"--c--"
+    assert read_files(PART.replace(b"content", inner) + b"--b--", FORM) == [FilePart("x", inner)]
+
+
+@pytest.mark.parametrize("filler", [b"\r", b"\r\n--", b"\r\n-", b"\r\n--c"])
+def test_a_file_that_resembles_boundaries_takes_linear_memory(filler: bytes) -> None:
+    content = filler * (2**23 // len(filler))
+    body = PART.replace(b"content", content) + b"--b--"
+    found: list[FilePart] = []
+    # The body as bytes, and the content.
+    assert peak_growth(lambda: found.extend(read_files(body, FORM))) < 3 * len(body) + SPARE
+    assert found[0].content == content
 
 
 def test_a_form_without_a_part_is_refused() -> None:
