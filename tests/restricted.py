@@ -5,6 +5,7 @@
 """
 
 import ctypes
+import importlib.abc
 import os
 import resource
 import shutil
@@ -86,6 +87,20 @@ def without_streams(*names: str) -> None:
     for name in names:
         setattr(sys, name, None)
         os.close(STREAMS.index(name))
+
+
+def without_package(name: str) -> None:
+    """As where this package is not installed."""
+
+    class Missing(importlib.abc.MetaPathFinder):
+        def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+            if fullname == name:
+                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    for module in [*sys.modules]:
+        if module.partition(".")[0] == name:
+            del sys.modules[module]
+    sys.meta_path.insert(0, Missing())
 
 
 def _unshare(flags: int) -> None:

@@ -26,13 +26,13 @@ ANSWERED = re.compile("^(?!No answer$).")
 CLICK = "(buttons) => buttons.forEach((button) => button.click())"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium. Playwright's own is never downloaded."""
+    """Debian's Chromium, for all tests of this folder. Playwright's own is never downloaded."""
     path = find_chromium()
     if path is None:
         pytest.skip("no Chromium is installed: apt-get install chromium-headless-shell")
-    # One module long: an event loop stays set while it runs, and async tests need their own.
+    # Not for the session: an event loop stays set while it runs, and async tests need their own.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser

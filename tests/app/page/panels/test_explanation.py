@@ -1,6 +1,5 @@
 """The explanation panel: the answer of /explain, or the reason for its absence."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,9 +115,8 @@ def test_an_installation_without_the_extra_says_what_is_missing(
     visit: OpenPage, tmp_path: Path
 ) -> None:
     # As in an installation by `make serve`.
-    (tmp_path / "captum.py").write_text("raise ModuleNotFoundError(\"No module named 'captum'\")")
-    python = ("env", f"PYTHONPATH={tmp_path}", sys.executable)
-    with running_server(tmp_path / "log", python=python) as server:
+    restriction = ("without_package", "captum")
+    with running_server(tmp_path / "log", restriction=restriction) as server:
         opened = visit(server)
         reason = opened.page.locator("#explanation-reason")
         expect(reason).to_contain_text("need the extra explain, which is not installed here")
