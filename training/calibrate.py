@@ -82,12 +82,15 @@ def _cross_validate(
     return found
 
 
-def fit_temperature(log_probabilities: FloatArray, labels: IntArray) -> float:
-    """The temperature from LOWEST to HIGHEST with the least mean negative log-likelihood."""
+def fit_temperature(
+    log_probabilities: FloatArray, labels: IntArray, weights: FloatArray | None = None
+) -> float:
+    """The temperature from LOWEST to HIGHEST with the least mean negative log-likelihood;
+    `weights` (rows,) are those of the rows."""
 
     def loss(log_temperature: float) -> float:
         scaled = certainty.calibrate(log_probabilities, float(np.exp(log_temperature)))
-        return _negative_log_likelihood(scaled, labels)
+        return _negative_log_likelihood(scaled, labels, weights)
 
     # Convex in 1 / temperature, so there is one minimum in its logarithm, too.
     bounds = (np.log(LOWEST), np.log(HIGHEST))
@@ -102,16 +105,22 @@ def reliability(log_probabilities: FloatArray, labels: IntArray) -> Reliability:
     )
 
 
-def _negative_log_likelihood(log_probabilities: FloatArray, labels: IntArray) -> float:
-    return float(-log_probabilities[np.arange(len(labels)), labels].mean())
+def _negative_log_likelihood(
+    log_probabilities: FloatArray, labels: IntArray, weights: FloatArray | None = None
+) -> float:
+    return float(-np.average(log_probabilities[np.arange(len(labels)), labels], weights=weights))
 
 
-def expected_calibration_error(log_probabilities: FloatArray, labels: IntArray) -> float:
+def expected_calibration_error(
+    log_probabilities: FloatArray, labels: IntArray, weights: FloatArray | None = None
+) -> float:
     """The mean gap between confidence and accuracy over BINS equal bins of confidence.
 
-    Each bin weighs as many rows as it holds. A confidence on an edge is in the lower bin.
+    Each bin weighs as many rows as it holds, or the sum of their `weights` (rows,), whose mean
+    is 1. A confidence on an edge is in the lower bin.
     """
-    return _mean_gap(*_binned(log_probabilities, labels))
+    bins, gaps = _binned(log_probabilities, labels)
+    return _mean_gap(bins, gaps if weights is None else gaps * weights)
 
 
 def error_interval(log_probabilities: FloatArray, labels: IntArray) -> list[float]:

@@ -45,6 +45,14 @@ def train(
         list[str] | None,
         typer.Option(help="A column whose numbers are names; may stand several times."),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Rows with the same value here, such as a patient, stay in one part of the rows; "
+            "the column is no input.",
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the files; that of DATA if absent.")
     ] = None,
@@ -101,6 +109,8 @@ def train(
         raise missing_target(path)
     layers = _layers(hidden)
     if path is not None and target is not None and not (recipe or batch_norm):
+        if code is not None and (layers is not None or dropout is not None):
+            raise typer.BadParameter("--hidden and --dropout are of the built-in network")
         options = Options(
             seed=seed,
             hidden=layers,
@@ -114,20 +124,28 @@ def train(
             code=code,
             kwargs=_arguments(kwargs),
         )
-        if code is not None and (layers is not None or dropout is not None):
-            raise typer.BadParameter("--hidden and --dropout are of the built-in network")
-        stem = Path(name).name if name else path.name.split(".")[0] or "table"
-        # Found now, not by the card when all is trained.
-        if STEM.fullmatch(stem) is None or len(os.fsencode(stem)) > LONGEST_STEM:
-            raise typer.BadParameter(f"--name: no file of a model is called {stem!r:.100}")
-        choices = Choices(drop or (), keep or (), category or ())
-        # A model with code has a folder of its own, in which no other model's files are replaced.
-        state = output / f"{stem}.pth" if code is None else output / stem / "1"
-        train_table(path, target, state, choices, task, options, dry_run, report)
+        choices = Choices(drop or (), keep or (), category or (), group)
+        place = _place(output, name, path, has_code=code is not None)
+        train_table(path, target, place, choices, task, options, dry_run, report)
         return
     _require_no_table_options(
-        task, drop, keep, category, code, kwargs, dropout, weight_decay, balance
+        task, drop, keep, category, group, code, kwargs, dropout, weight_decay, balance
     )
+    settings = _recipe(seed, epochs, batch_size, learning_rate, layers, test_size, batch_norm)
+    dataset = iris() if path is None or target is None else read_csv(path, target, path.stem)
+    train_recipe(dataset, settings, name, output, seeds, dry_run)
+
+
+def _recipe(
+    seed: int,
+    epochs: int | None,
+    batch_size: int | None,
+    learning_rate: float | None,
+    layers: tuple[int, ...] | None,
+    test_size: float | None,
+    batch_norm: bool,
+) -> Settings:
+    """The settings of the recipe, with its own where none is given."""
     if layers is not None and len(layers) != 1:
         raise typer.BadParameter("the recipe has one hidden layer: --hidden 8")
     settings = Settings(
@@ -141,8 +159,17 @@ def train(
     )
     if batch_norm and settings.batch_size < 2:
         raise typer.BadParameter("--batch-norm needs --batch-size 2 or more")
-    dataset = iris() if path is None or target is None else read_csv(path, target, path.stem)
-    train_recipe(dataset, settings, name, output, seeds, dry_run)
+    return settings
+
+
+def _place(output: Path, name: str | None, table: Path, *, has_code: bool) -> Path:
+    """The model's file, or the folder of one with code, in which no other model's files are
+    replaced."""
+    stem = Path(name).name if name else table.name.split(".")[0] or "table"
+    # Found now, not by the card when all is trained.
+    if STEM.fullmatch(stem) is None or len(os.fsencode(stem)) > LONGEST_STEM:
+        raise typer.BadParameter(f"--name: no file of a model is called {stem!r:.100}")
+    return output / stem / "1" if has_code else output / f"{stem}.pth"
 
 
 def _layers(text: str | None) -> tuple[int, ...] | None:
@@ -168,6 +195,7 @@ def _arguments(text: str | None) -> dict[str, JsonValue]:
 def _require_no_table_options(*given: object) -> None:
     if any(given):
         raise typer.BadParameter(
-            "--task, --drop, --keep, --category, --code, --kwargs, --dropout, --weight-decay and "
-            "--balance are of a table: DATA --target COLUMN, without --recipe and --batch-norm"
+            "--task, --drop, --keep, --category, --group, --code, --kwargs, --dropout, "
+            "--weight-decay and --balance are of a table: DATA --target COLUMN, without --recipe "
+            "and --batch-norm"
         )

@@ -12,6 +12,7 @@ from stateserve.model import Feature, split_unit
 from stateserve.tables import about_other_texts
 from training.errors import DataError
 from training.tables.cells import Cells
+from training.tables.groups import about_group
 from training.tables.identifiers import FEW_TEXTS, are_whole, reason_of_identifier
 
 # A category has an input for each of its most frequent values: for so many, and for more if
@@ -53,12 +54,15 @@ class Choices:
     drop: Collection[str] = ()
     keep: Collection[str] = ()
     category: Collection[str] = ()
+    group: str | None = None
 
 
 def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choices) -> Decided:
     """Decide about a column. Raises DataError for a number that float32 lacks."""
     if name in choices.drop:
         return Decided(name, "dropped: --drop")
+    if name == choices.group:
+        return Decided(name, "the group of a row, no input: --group")
     forced = name in choices.category
     reason = None if forced else _reason_to_drop(name, cells)
     if reason and (reason == "empty" or name not in choices.keep):
@@ -68,8 +72,12 @@ def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choic
         drop = shlex.quote(name[:40])
         raise DataError(f"{path}: {what} in the header; change it, or leave it out: --drop {drop}")
     if forced or cells.numbers is None:
-        return _category(name, cells)
-    return _numeric(path, name, cells, cells.numbers, rows)
+        found = _category(name, cells)
+    else:
+        found = _numeric(path, name, cells, cells.numbers, rows)
+    if choices.group is None and (note := about_group(name, cells)):
+        found.notes.append(note)
+    return found
 
 
 def _reason_to_drop(name: str, cells: Cells) -> str | None:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from math import nan
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -58,30 +59,42 @@ def train_table(
     if dry_run:
         console.print(f"dry run: nothing is trained; it would write {output}")
         return
-    train_rows = round(len(table.rows) * (1 - options.test_size))
-    guard = network.running() if network else nullcontext()
-    with guard:
-        with _progress(steps(train_rows, options)) as on_step:
-            fitted = Fit(table, options, on_step, network).run()
-        metrics = evaluate(fitted, table)
-        print_figures(fitted, table, metrics)
-        said = cautions(metrics, balance=options.balance)
-        for line in said:
-            console.print(line)
-    written = save(fitted, table, options, metrics, output, network)
+    fitted, metrics = _fit(table, options, network)
+    said = cautions(fitted, table, metrics, balance=options.balance)
+    for line in said:
+        console.print(printable(line))
+    written = save(fitted, table, options, metrics, output, network, said)
     if replaced:
         console.print(replaced.line)
     serve = f"--model {shlex.quote(str(written))}" + " --allow-code" * (network is not None)
     console.print(f"wrote {written}; serve it: stateserve serve {serve}")
     if with_report:
-        path = written.with_suffix(".html")
-        try:
-            comparison = write_report(fitted, table, options, path, serve, said)
-        except KeyboardInterrupt:
-            console.print("interrupted: the model is written, and no report")
-            return
-        console.print(comparison.verdict)
-        console.print(f"wrote {path}: the report")
+        _report(fitted, table, options, written.with_suffix(".html"), serve, said)
+
+
+def _fit(
+    table: Table, options: Options, network: UserNetwork | None
+) -> tuple[Fitted, dict[str, float]]:
+    """Train with a progress bar, and print the figures."""
+    train_rows = round(len(table.rows) * (1 - options.test_size))
+    with network.running() if network else nullcontext():
+        with _progress(steps(train_rows, options)) as on_step:
+            fitted = Fit(table, options, on_step, network).run()
+        metrics = evaluate(fitted, table)
+        print_figures(fitted, table, metrics)
+    return fitted, metrics
+
+
+def _report(
+    fitted: Fitted, table: Table, options: Options, path: Path, serve: str, said: list[str]
+) -> None:
+    try:
+        comparison = write_report(fitted, table, options, path, serve, said)
+    except KeyboardInterrupt:
+        console.print("interrupted: the model is written, and no report")
+        return
+    console.print(comparison.verdict)
+    console.print(f"wrote {path}: the report")
 
 
 def announce(table: Table) -> None:
@@ -102,24 +115,27 @@ def announce(table: Table) -> None:
 
 def print_figures(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
     """Print the network and its figures on the test rows."""
-    plan, test = fitted.plan, len(fitted.parts.test)
     if fitted.interrupted:
         console.print("interrupted: the best network so far is kept")
     if len(fitted.trials) > 1:
-        losses = ", ".join(f"{trial.name} {trial.loss:.4f}" for trial in fitted.trials)
+        losses = ", ".join(f"{trial.name} {trial.loss:z.4f}" for trial in fitted.trials)
         console.print(f"loss on {fitted.held_out} held-out rows: {losses}")
-    console.print(f"network: {describe(plan)}")
-    if not table.target.classes:
+    console.print(f"network: {describe(fitted.plan)}")
+    if table.target.classes:
+        _print_figures_of_classes(fitted, table, metrics)
+    else:
         console.print(
-            f"on {test} test rows: R2 {metrics.get('test_r2', float('nan')):z.4f}, "
+            f"on {len(fitted.parts.test)} test rows: R2 {metrics.get('test_r2', nan):z.4f}, "
             f"root mean squared error {metrics['test_rmse']:.4g} "
             f"({metrics['test_rmse_of_the_mean']:.4g} for the mean); the {LEVEL:.0%} interval "
             f"from {fitted.held_out} held-out rows has "
             f"{metrics['test_share_in_the_interval']:.1%} of them"
         )
-        return
+
+
+def _print_figures_of_classes(fitted: Fitted, table: Table, metrics: dict[str, float]) -> None:
     console.print(
-        f"on {test} test rows: accuracy {metrics['test_accuracy']:.4f} "
+        f"on {len(fitted.parts.test)} test rows: accuracy {metrics['test_accuracy']:.4f} "
         f"({metrics['test_share_of_the_most_frequent_class']:.4f} for the most frequent class), "
         f"loss {metrics['test_loss']:.4f}"
     )

@@ -13,6 +13,8 @@ from training.tables.table import Table
 
 # With a larger share of the most frequent class, the accuracy says little of the others.
 UNEVEN = 0.7
+# Of more classes, the shares are not listed.
+MOST_SHARES = 20
 
 
 def evaluate(fitted: Fitted, table: Table) -> dict[str, float]:
@@ -55,20 +57,31 @@ def ranking(logs: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     }
 
 
-def cautions(metrics: dict[str, float], *, balance: bool) -> list[str]:
+def cautions(
+    fitted: Fitted, table: Table, metrics: dict[str, float], *, balance: bool
+) -> list[str]:
     """What a reader of the accuracy and of the probabilities has to know."""
     if "test_accuracy" not in metrics:
         return []
     if balance:
-        return [
-            "Trained with --balance: the probabilities are those of classes of the same size, "
-            "not frequencies in the data."
-        ]
+        return [_about_balance(table.target.classes, table.target.values[fitted.parts.train])]
     share = metrics["test_share_of_the_most_frequent_class"]
     if metrics["test_accuracy"] > share:
         return []
     hint = "; --balance finds more rows of the other classes" if share > UNEVEN else ""
     return [f"The accuracy is not above that of always the most frequent class{hint}."]
+
+
+def _about_balance(classes: list[str], known: np.ndarray) -> str:
+    """What the probabilities mean, and how to get those of the training rows (rows,)."""
+    shares = np.bincount(known, minlength=len(classes)) / len(known)
+    listed = ", ".join(f"{name} {share:.4g}" for name, share in zip(classes, shares, strict=True))
+    which = f" ({listed})" if len(classes) <= MOST_SHARES else ""
+    return (
+        "Trained with --balance: the probabilities are those of classes of the same size. For "
+        "those of the data, multiply each by the share of its class among the training rows"
+        f"{which}, and divide by their sum."
+    )
 
 
 def _of_values(

@@ -124,6 +124,7 @@ class Fit:
             class_weights=self._weights,
             held_out=held_out,
             groups=groups,
+            grouped=self._table.group is not None,
         )
         found = fit_ensemble(problem, every, self._on_step, self._options.seed)
         module = self._make(found.plan)
@@ -172,17 +173,26 @@ class Fit:
         targets = self._all.targets[torch.from_numpy(places)]
         if not self._classes:
             return float(((scores[:, 0] - targets) ** 2).mean())
+        truth = targets.numpy()
+        found = calibrate(torch.log_softmax(scores, 1).numpy(), self._temperature(scores, truth))
+        return float(
+            -np.average(found[np.arange(len(truth)), truth], weights=self._row_weights(truth))
+        )
+
+    def _temperature(self, scores: torch.Tensor, truth: np.ndarray) -> float:
+        """The best temperature: with class weights, for rows that have them, too."""
         logits = torch.log_softmax(scores, 1).numpy()
-        found = calibrate(logits, fit_temperature(logits, targets.numpy()))
-        return float(-found[np.arange(len(targets)), targets.numpy()].mean())
+        return fit_temperature(logits, truth, self._row_weights(truth))
+
+    def _row_weights(self, truth: np.ndarray) -> np.ndarray | None:
+        return None if self._weights is None else self._weights.numpy()[truth]
 
     def _calibrate(self, module: TableModule, best: Trial) -> None:
         """Set the temperature, or the interval, from the held-out rows."""
         every = self._table.target.values
         targets = every[best.places]
         if self._classes:
-            logits = torch.log_softmax(best.scores, 1).numpy()
-            module.temperature.fill_(fit_temperature(logits, targets))
+            module.temperature.fill_(self._temperature(best.scores, targets))
             return
         predicted = best.scores[:, 0].numpy().astype(np.float64) * self._deviation + self._mean
         known = every[np.concatenate([self.parts.train, self.parts.validation])]

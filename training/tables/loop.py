@@ -1,7 +1,7 @@
 """The training loop of Tabular: AdamW, a warm-up, and a cosine to zero."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -54,38 +54,25 @@ def train(
     """Train in place. The state of the epoch with the least loss of the `held_out` rows is kept;
     Ctrl-C ends the training."""
     curves = Curves()
-    optimizer = _optimizer(module, plan)
     count = len(rows.targets)
     steps = plan.epochs * math.ceil(count / plan.batch_size)
     best: dict[str, Tensor] | None = None
     done = 0
-    encode: nn.Module = module.columns
-    inputs = rows.inputs
-    if count * module.columns.width * 4 <= MOST_ENCODED:
-        inputs, encode = torch.cat([*map(encode, torch.split(inputs, PASS_ROWS))]), nn.Identity()
+    epoch = _Epoch(module, rows, plan, steps, weights)
     try:
-        for epoch in range(1, plan.epochs + 1):
-            module.train()
+        for number in range(1, plan.epochs + 1):
             losses = []
-            for batch in _batches(count, plan.batch_size):
-                rate = plan.learning_rate * share_of_rate(done / steps)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                scores = module.score(encode(inputs[batch]))
-                loss = loss_of(module, scores, rows.targets[batch], weights)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                losses.append(loss.detach())
+            for loss in epoch.steps(done):
+                losses.append(loss)
                 done += 1
-                on_step(1, f"epoch {epoch}")
-            curves.train.append(mean_loss(losses, epoch, plan))
+                on_step(1, f"epoch {number}")
+            curves.train.append(mean_loss(losses, number, plan))
             scores = scores_of(module, held_out.inputs)
             curves.validation.append(float(loss_of(module, scores, held_out.targets, weights)))
             if curves.validation[-1] <= min(curves.validation):
-                curves.best_epoch = epoch
+                curves.best_epoch = number
                 best = {name: each.clone() for name, each in module.state_dict().items()}
-            elif epoch - curves.best_epoch >= PATIENCE:
+            elif number - curves.best_epoch >= PATIENCE:
                 break
     except KeyboardInterrupt:
         curves.interrupted = True
@@ -94,6 +81,37 @@ def train(
     on_step(steps - done, "")
     module.eval()
     return curves
+
+
+class _Epoch:
+    """The steps of an epoch of `module`, of all `total` steps of the training."""
+
+    def __init__(
+        self, module: TableModule, rows: Rows, plan: Plan, total: int, weights: Tensor | None
+    ) -> None:
+        self._module, self._plan, self._total, self._weights = module, plan, total, weights
+        self._optimizer = _optimizer(module, plan)
+        self._rows = rows
+        self._encoded = len(rows.targets) * module.columns.width * 4 <= MOST_ENCODED
+        if self._encoded:
+            parts = map(module.columns, torch.split(rows.inputs, PASS_ROWS))
+            self._rows = Rows(torch.cat([*parts]), rows.targets)
+
+    def steps(self, done: int) -> Iterator[Tensor]:
+        """Take each step, after those `done`; yields its loss."""
+        self._module.train()
+        for batch in _batches(len(self._rows.targets), self._plan.batch_size):
+            rate = self._plan.learning_rate * share_of_rate(done / self._total)
+            for group in self._optimizer.param_groups:
+                group["lr"] = rate
+            rows = self._rows.take(batch)
+            inputs = rows.inputs if self._encoded else self._module.columns(rows.inputs)
+            loss = loss_of(self._module, self._module.score(inputs), rows.targets, self._weights)
+            self._optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            done += 1
+            yield loss.detach()
 
 
 def _batches(count: int, size: int) -> list[Tensor]:

@@ -1,5 +1,6 @@
 """Write a trained network with its card."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,30 +25,13 @@ def save(
     metrics: dict[str, float],
     path: Path,
     network: UserNetwork | None = None,
+    cautions: Sequence[str] = (),
 ) -> Path:
-    """Write state, card and golden outputs to `path`. Raises CheckpointError or OSError."""
-    target, plan = table.target, fitted.plan
-    hyperparameters: dict[str, bool | int | float | str] = {
-        "seed": options.seed,
-        "weight_decay": plan.weight_decay,
-        "epochs": plan.epochs,
-        "batch_size": plan.batch_size,
-        "learning_rate": plan.learning_rate,
-        "optimizer": "AdamW",
-        "loss": "cross_entropy" if target.classes else "mse_loss",
-        "class_weights": options.balance,
-        "held_out_rows": fitted.held_out,
-        "test_size": options.test_size,
-    }
-    if network is None:
-        hyperparameters |= {
-            "hidden": ",".join(map(str, plan.hidden)),
-            "parts_of_ranges": plan.parts,
-            "trees": plan.trees,
-            "dropout": plan.dropout,
-        }
-    if not target.classes:
-        hyperparameters["interval_level"] = LEVEL
+    """Write state, card and golden outputs to `path`; `cautions` become notes of the card.
+
+    Raises CheckpointError or OSError.
+    """
+    target = table.target
     units = {"value": target.unit or "", "interval": target.unit or ""}
     return save_model(
         fitted.module,
@@ -58,15 +42,41 @@ def save(
         features=table.features,
         units=None if target.classes else units,
         dataset=table.source,
-        hyperparameters=hyperparameters,
+        hyperparameters=_hyperparameters(fitted, options, built_in=network is None),
         metrics=metrics,
-        table=_record(fitted, table),
+        table=_record(fitted, table, cautions),
         overwrite=True,
     )
 
 
-def _record(fitted: Fitted, table: Table) -> TableRecord:
-    notes = [note[:1000] for note in table.notes]
+def _hyperparameters(
+    fitted: Fitted, options: Options, *, built_in: bool
+) -> dict[str, bool | int | float | str]:
+    plan, classify = fitted.plan, fitted.module.is_classifier
+    found: dict[str, bool | int | float | str] = {
+        "seed": options.seed,
+        "weight_decay": plan.weight_decay,
+        "epochs": plan.epochs,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "optimizer": "AdamW",
+        "loss": "cross_entropy" if classify else "mse_loss",
+        "class_weights": options.balance,
+        "held_out_rows": fitted.held_out,
+        "test_size": options.test_size,
+    }
+    if built_in:
+        found |= {
+            "hidden": ",".join(map(str, plan.hidden)),
+            "parts_of_ranges": plan.parts,
+            "trees": plan.trees,
+            "dropout": plan.dropout,
+        }
+    return found if classify else found | {"interval_level": LEVEL}
+
+
+def _record(fitted: Fitted, table: Table, cautions: Sequence[str]) -> TableRecord:
+    notes = [note[:1000] for note in [*cautions, *table.notes]]
     more, parts = len(notes) - MOST_NOTES, fitted.parts
     if more > 0:
         notes[MOST_NOTES - 1 :] = [f"and {more + 1} more notes"]

@@ -47,15 +47,15 @@ def _two(
     labels = values[places]
     by_class = labels if classify else None
     try:
-        kept, out = train_test_split(places, test_size=count, random_state=seed, stratify=by_class)
+        _, out = train_test_split(places, test_size=count, random_state=seed, stratify=by_class)
     except ValueError:
         # A class has one row, or there are more classes than rows in a part.
-        kept, out = train_test_split(places, test_size=count, random_state=seed)
+        _, out = train_test_split(places, test_size=count, random_state=seed)
     if classify:
         # The network has to see every class.
-        for label in np.setdiff1d(labels, values[kept]):
-            moved = out[values[out] == label][:1]
-            kept, out = np.append(kept, moved), np.setdiff1d(out, moved)
+        for label in np.setdiff1d(values[rows], values[rows[~np.isin(groups[rows], groups[out])]]):
+            having = groups[rows[values[rows] == label]]
+            out = out[groups[out] != next(each for each in groups[out] if each in having)]
     if not len(out) and len(places) < len(rows):
         return _two(rows, values, classify, share, seed, np.arange(len(values)))
     is_out = np.isin(groups[rows], groups[out])

@@ -15,6 +15,8 @@ from training.errors import DataError
 from training.tables.cells import read_cells
 from training.tables.columns import Choices, Decided, decide
 from training.tables.copies import group_copies
+from training.tables.groups import group_rows
+from training.tables.leaks import about_leaks
 from training.tables.target import Target, Task, read_target
 
 # Without --target, a column of such a name is proposed; else the last one.
@@ -24,8 +26,9 @@ TARGETS = re.compile(r"y|target|class|label|outcome|response|species|category|pr
 @dataclass(frozen=True)
 class Table:
     """`rows` float32 (rows, columns), NaN where a value is missing; `lines` int64 (rows,) are the
-    rows in the file; the rows of a number in `groups` int64 (rows,) stay in one part of the rows;
-    `class_dtype` is the dtype of the target if it is of classes and no text."""
+    rows in the file; the rows of a number in `groups` int64 (rows,) stay in one part of the rows:
+    copies of a row, or those with the same value in the column `group`; `class_dtype` is the dtype
+    of the target if it is of classes and no text."""
 
     source: str
     features: list[Feature]
@@ -36,6 +39,7 @@ class Table:
     decided: list[Decided]
     notes: list[str]
     class_dtype: ClassDtype | None
+    group: str | None = None
 
 
 def read_table(
@@ -44,20 +48,10 @@ def read_table(
     """Read a file and decide about each of its columns. Raises DataError."""
     choices = choices or Choices()
     sheet = _sheet(path)
-    header = sheet.header
-    for option, names in (
-        ("--target", [target]),
-        ("--drop", choices.drop),
-        ("--keep", choices.keep),
-        ("--category", choices.category),
-    ):
-        for name in names:
-            _require_column(path, header, name, option)
-    if target in choices.drop:
-        raise DataError(f"{path}: --drop: {target!r} is the target")
+    _require_columns(path, sheet.header, target, choices)
     if not len(sheet.rows):
         raise DataError(f"{path}: no rows below the header")
-    place = header.index(target)
+    place = sheet.header.index(target)
     cells = read_cells(sheet.columns[place], sheet.mark, codes=task != "values")
     found = read_target(path, target, cells, sheet.rows, task)
     decided = [
@@ -71,15 +65,30 @@ def read_table(
         raise DataError(f"{path}: no column is left beside {target!r}: {reasons or 'it is alone'}")
     _require_names(path, [each.feature.name for each in kept])
     rows = np.stack([each.numbers for each in kept], axis=1)[found.rows]
-    groups, copies = group_copies(rows, found.values)
+    if choices.group is None:
+        groups, copies = group_copies(rows, found.values)
+    else:
+        groups, copies = _groups(path, sheet, choices.group, found.rows)
     notes = [*sheet.notes, *found.notes, *([copies] if copies else [])]
     notes += [f"column {each.name!r}: {note}" for each in decided for note in each.notes]
+    named = [(each.name, each.column) for each in decided if each.column is not None]
+    notes += about_leaks(named, rows, found.values, classify=found.task == "classes")
     features = [each.feature for each in kept]
     lines = sheet.rows[found.rows]
     # In a format with types, texts of digits are texts.
     texts = sheet.separator is None and sheet.columns[place].kind == "text"
     dtype = class_dtype(found.classes) if found.classes and not texts else None
-    return Table(path.name, features, rows, lines, groups, found, decided, notes, dtype)
+    return Table(
+        path.name, features, rows, lines, groups, found, decided, notes, dtype, choices.group
+    )
+
+
+def _groups(path: Path, sheet: Sheet, name: str, rows: np.ndarray) -> tuple[np.ndarray, str]:
+    """The groups of the chosen rows, numbered from 0, and what is said of them."""
+    cells = read_cells(sheet.columns[sheet.header.index(name)], sheet.mark)
+    groups = group_rows(path, name, cells, rows)
+    count = len(np.unique(groups))
+    return groups, f"the rows of each of the {count} groups of {name!r} are in one part"
 
 
 def missing_target(path: Path) -> DataError:
@@ -102,6 +111,22 @@ def _sheet(path: Path) -> Sheet:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if names[30:] else "")
+
+
+def _require_columns(path: Path, header: list[str], target: str, choices: Choices) -> None:
+    """Raise DataError for a name that the header lacks, and for a target that is no target."""
+    for option, names in (
+        ("--target", [target]),
+        ("--drop", choices.drop),
+        ("--keep", choices.keep),
+        ("--category", choices.category),
+        ("--group", [] if choices.group is None else [choices.group]),
+    ):
+        for name in names:
+            _require_column(path, header, name, option)
+    for option, given in (("--drop", choices.drop), ("--group", [choices.group])):
+        if target in given:
+            raise DataError(f"{path}: {option}: {target!r} is the target")
 
 
 def _require_column(path: Path, header: list[str], name: str, option: str) -> None:

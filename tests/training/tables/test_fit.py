@@ -1,5 +1,6 @@
 """Networks that training makes by default, on tables whose rule is known."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from stateserve.model.architectures import Tabular
 from training.tables import Fit, Options, Table, outputs, read_table
-from training.tables.evaluate import evaluate
+from training.tables.evaluate import cautions, evaluate
 from training.tables.fit import Fitted
 from training.tables.target import Task
 
@@ -70,6 +71,22 @@ def test_balance_finds_more_rows_of_a_rare_class(tmp_path: Path) -> None:
         for balance in (False, True)
     )
     assert balanced > plain
+
+
+def test_balanced_probabilities_times_the_shares_are_those_of_the_data(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    a = random.normal(size=3000).round(3)
+    rare = a + random.normal(size=3000) > 2.2
+    table = _table(tmp_path, {"a": a, "y": np.where(rare, "rare", "usual")})
+    fitted, metrics = _fit(table, epochs=4, balance=True)
+    known = table.target.values[fitted.parts.train]
+    found = outputs(fitted.module, table.rows)["log_probabilities"][:, 0]
+    # A normal noise of a deviation of 1 exceeds what is missing to 2.2.
+    truth = np.array([0.5 * math.erfc((2.2 - value) / math.sqrt(2)) for value in a])
+    odds = np.exp(found) / (1 - np.exp(found)) * (known == 0).sum() / (known == 1).sum()
+    assert np.abs(odds / (1 + odds) - truth).mean() < 0.02
+    assert (np.exp(found) - truth).mean() > 0.1
+    assert "(rare 0.0" in cautions(fitted, table, metrics, balance=True)[0]
 
 
 @pytest.mark.parametrize(

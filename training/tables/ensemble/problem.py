@@ -18,7 +18,8 @@ class Problem:
 
     `inputs` float32 (rows, width), the first `plain` of which are no parts of ranges. `targets`
     int64 (rows,) classes, or float32 (rows,) scaled values. `class_weights` float32 (classes,) or
-    None. `held_out` bool (members, rows). `groups` int64 (rows,) number the rows, copies alike.
+    None. `held_out` bool (members, rows). `groups` int64 (rows,) number the rows, copies alike;
+    they are no copies, but rows of one person or thing, if `grouped`.
     """
 
     inputs: Tensor
@@ -28,6 +29,7 @@ class Problem:
     class_weights: Tensor | None
     held_out: Tensor
     groups: np.ndarray
+    grouped: bool = False
 
     @cached_property
     def outputs(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.calibrate import expected_calibration_error
+from training.tables.report.scores import balanced
 from training.tables.report.tested import Tested
 
 BINS = 10
@@ -28,18 +29,23 @@ class Reliability:
     error: float
 
 
-def reliability(tested: Tested) -> Reliability:
+def reliability(tested: Tested, *, balance: bool) -> Reliability:
+    """With `balance`, each class counts the same: the probabilities are those of such classes."""
     logs = tested.answers.astype(np.float64)
+    weights = balanced(tested.truth) if balance else np.ones(len(tested.truth))
     said = np.exp(logs.max(axis=1))
     right = logs.argmax(axis=1) == tested.truth
     place = np.clip(np.ceil(said * BINS) - 1, 0, BINS - 1)
     members = [place == index for index in range(BINS)]
     bins = [
-        Bin(int(each.sum()), float(said[each].mean()), float(right[each].mean()))
+        Bin(
+            int(each.sum()),
+            *(np.average(of, weights=weights[each]) for of in (said[each], right[each])),
+        )
         for each in members
         if each.any()
     ]
-    return Reliability(bins, expected_calibration_error(logs, tested.truth))
+    return Reliability(bins, expected_calibration_error(logs, tested.truth, weights))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def write_report(
     comparison = Comparison(_score(tested, options), baselines.scores(tested), baselines.rows)
     important = importances(fitted.module, tested, seed)
     curves = fitted.trials[-1].curves
-    found = reliability(tested) if tested.classes else None
+    found = reliability(tested, balance=options.balance) if tested.classes else None
     content = (
         _environment()
         .get_template(TEMPLATE)

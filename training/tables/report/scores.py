@@ -45,11 +45,16 @@ class Scores:
         return bool(abs(gains.mean()) > max(reach, DEVIATIONS / len(gains)))
 
 
+def balanced(truth: np.ndarray) -> np.ndarray:
+    """Weights float64 (rows,) with a mean of 1: each class has the same sum."""
+    counts = np.bincount(truth)
+    return np.asarray(len(truth) / (np.count_nonzero(counts) * counts[truth]))
+
+
 def score_classes(name: str, logs: np.ndarray, truth: np.ndarray, *, balance: bool) -> Scores:
     """Scores of log-probabilities (rows, classes); with `balance`, each class counts the same."""
     right = (logs.argmax(axis=1) == truth).astype(np.float64)
-    counts = np.bincount(truth, minlength=logs.shape[1])
-    weights = len(truth) / (np.count_nonzero(counts) * counts[truth])
+    weights = balanced(truth)
     likelihood = logs[np.arange(len(truth)), truth].astype(np.float64)
     figures = {
         "accuracy": float(right.mean()),

@@ -197,7 +197,7 @@ def test_a_rare_class_has_figures_of_its_own_and_balance_a_caution(
     frame.to_csv(tmp_path / "rare.csv", index=False)
     for balance, said in (
         (False, "not above that of always the most frequent class; --balance finds more rows"),
-        (True, "not frequencies in the data"),
+        (True, "the share of its class among the training rows (no 0.9"),
     ):
         options = Options(hidden=(), epochs=2, balance=balance)
         model = train_quickly(tmp_path / "rare.csv", "fraud", options=options, report=True)
