@@ -215,7 +215,8 @@ from app.predict.pictures import decode_picture, read_files
 from stateserve.model import ImageInput, Input
 
 spec = Input(name="x", dtype="uint8", shape=[-1, 8, 8], image=ImageInput(mode="L", layout="HW"))
-for read in (lambda: decode_picture(b"", spec), lambda: read_files(b"", MediaType("", {}))):
+form = MediaType("", {"boundary": "x"})
+for read in (lambda: decode_picture(b"", spec), lambda: read_files(b"", form)):
     try:
         read()
     except NotProvided as error:
