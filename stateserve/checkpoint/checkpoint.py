@@ -120,7 +120,7 @@ class Checkpoint:
                 f"{where} is a {value.name:.200}, which only the file's own code could make, not a "
                 "tensor: this is not a state_dict"
             )
-        raise StateMismatch(f"{where} {why_no_tensor(value, self.states)}")
+        raise StateMismatch(f"{where} {why_no_tensor(name, value, self.states)}")
 
     def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
         for name, tensor in tensors.items():

@@ -10,6 +10,9 @@ from stateserve.checkpoint.pickles.objects import Blob, Opaque
 from stateserve.checkpoint.tensors import LazyTensor
 
 MOST_LISTED = 20
+QUANTIZED = (
+    "take the state_dict from before torch.ao quantizes the module, or export it with torch.export"
+)
 # Libraries whose objects are no modules of torch.
 OTHER_LIBRARIES = {
     *("sklearn", "xgboost", "lightgbm", "catboost", "pandas", "numpy", "scipy", "joblib", "keras"),
@@ -19,6 +22,8 @@ OTHER_LIBRARIES = {
 
 def why_no_state(root: object, states: Mapping[str, FoundState]) -> str:
     """Of content in which no state is found, or several."""
+    if states.keys() == {""}:
+        return f"holds {_what(root)}, not a state_dict: a dict of tensors by their names"
     return f"holds {_what(root)}; {listing(states)}"
 
 
@@ -36,6 +41,11 @@ def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
     --trust-pickle is named only if that code may make a module or a state_dict.
     """
     name = f"{root.name:.200}"
+    if name.startswith("__torch__.") and states:
+        return (
+            f"a TorchScript archive of {name.removeprefix('__torch__.')}, whose code is not run. "
+            "For its state, to serve with the class: stateserve convert IN OUT"
+        )
     if states:
         kind = "whole module, " if "" in states and states[""].kind == "module" else ""
         return (
@@ -48,7 +58,8 @@ def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
             "take the module that it was made from"
         )
     if isinstance(root.state, dict) and "_modules" in root.state:
-        return f"holds a whole module, {name}, without parameters that can be read as data"
+        what = f"holds a whole module, {name}, without parameters that can be read as data"
+        return f"{what}; {QUANTIZED}"
     if root.name.partition(".")[0] in OTHER_LIBRARIES or not _may_hide_tensors(root):
         return f"holds a {name}, which is neither a state_dict nor a module of torch"
     return (
@@ -67,13 +78,16 @@ def _may_hide_tensors(root: Opaque) -> bool:
     )
 
 
-def why_no_tensor(value: object, states: Mapping[str, FoundState]) -> str:
+def why_no_tensor(name: object, value: object, states: Mapping[str, FoundState]) -> str:
     """Of an entry where each is to be a tensor."""
+    if "._packed_params" in f".{name}":
+        return f"is of a module that torch.ao has quantized; {QUANTIZED}"
     kind = "tensor" if isinstance(value, LazyTensor) else type(value).__name__
     wanted = [key for key, state in states.items() if key and state.kind == "state"]
     key = f"--key {wanted[0]}" if wanted else ""
     hint = f"; for one in it: {key}, or stateserve convert {key} IN OUT" if wanted else ""
-    return f"is a {kind}, not a tensor: this is not a state_dict{hint}"
+    article = "an" if kind[0] in "aeiouAEIOU" else "a"
+    return f"is {article} {kind}, not a tensor: this is not a state_dict{hint}"
 
 
 def _what(root: object) -> str:

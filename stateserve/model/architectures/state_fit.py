@@ -1,5 +1,6 @@
 """Load a state into a module strictly: each name and shape of one is in the other."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -8,12 +9,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stateserve.errors import StateMismatch
+from stateserve.model.architectures.fit_hints import AVERAGED, names_hint, prefix_hint
 from stateserve.model.architectures.state_keys import key_faults, outline, shortened
 from stateserve.text import first_line
 
-# torch.optim.swa_utils.AveragedModel has it beside the module, whose names begin with "module.".
-AVERAGED = "n_averaged"
-KNOWN_PREFIXES = {"module": "DataParallel", "_orig_mod": "torch.compile"}
+logger = logging.getLogger("stateserve.model")
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
@@ -33,17 +33,27 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
         missing = set(getattr(found, "missing_keys", ())) - _tied_to(ties, state)
         unexpected = getattr(found, "unexpected_keys", ())
         faults = [*key_faults(missing, unexpected), *_casts(_tensors(expected), state)]
+    # Of other faults than in names no renaming is the answer.
+    named = bool(faults)
     faults = faults or _ties_that_differ(ties, state)
     if faults:
-        reason = _prefix_hint(expected, state) or f"{'; '.join(faults)}; {outline(state)}"
+        hint = names_hint(_tensors(expected), state) if named else ""
+        reason = prefix_hint(expected, state) or f"{'; '.join(faults)}; {outline(state)}{hint}"
         raise StateMismatch(f"the state does not fit {what}: {reason}")
 
 
 def take_off(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The state without `prefix` at its names. Raises StateMismatch unless all have it."""
-    others = sorted(n for n in state if not n.startswith(prefix) and not (prefix and n == AVERAGED))
-    if others:
-        raise StateMismatch(f"{others[0]!r:.100} does not begin with {prefix!r}")
+    """What is below `prefix` in the state, without it; other names are left out, and logged.
+
+    Raises StateMismatch if no name begins with it.
+    """
+    others = {n: each for n, each in state.items() if not n.startswith(prefix) and n != AVERAGED}
+    if len(others) == len(state):
+        raise StateMismatch(f"no name begins with {prefix!r}; {outline(state)}")
+    if others and prefix:
+        logger.warning(
+            "left out, as not below %r: %s", prefix, shortened(sorted(map(repr, others)))
+        )
     return {
         name.removeprefix(prefix): tensor
         for name, tensor in state.items()
@@ -116,20 +126,3 @@ def _ties_that_differ(ties: Mapping[str, Sequence[str]], state: Mapping[str, Ten
             if not torch.equal(state[first], state[name]):
                 faults.append(f"{first} and {name} are one tensor of it, but differ in the state")
     return faults
-
-
-def _prefix_hint(expected: Mapping[str, object], state: Mapping[str, Tensor]) -> str:
-    """A prefix of all names in the state, without which they are names of the module."""
-    names = [name for name in state if name != AVERAGED] or [""]
-    parts = names[0].split(".")[:-1]
-    for count in range(len(parts), 0, -1):
-        prefix = "".join(f"{part}." for part in parts[:count])
-        if not all(name.startswith(prefix) for name in names):
-            continue
-        if any(name.removeprefix(prefix) in expected for name in names):
-            made_by = [KNOWN_PREFIXES[part] for part in parts[:count] if part in KNOWN_PREFIXES]
-            source = f", as {' and '.join(made_by)} names them" if made_by else ""
-            return (
-                f"every name begins with {prefix!r}{source}; --strip-prefix {prefix} takes it off"
-            )
-    return ""

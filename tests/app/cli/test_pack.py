@@ -141,7 +141,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("--dynamic", "x:1"): "lenet.pth: dynamic: the forward takes no other length",
     ("--features", "a,,b"): "--features: name 2 of 3 is empty",
     ("--units", "a=,b=x"): "--units: give NAME=VALUE",
-    ("--strip-prefix", "module."): "lenet.pth: 'conv.bias' does not begin with 'module.'",
+    ("--strip-prefix", "module."): "lenet.pth: no name begins with 'module.'; it has ",
     ("--example", "labels.txt"): "labels.txt: an example is a file .npy, .npz or .safetensors",
 }
 

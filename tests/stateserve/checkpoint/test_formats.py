@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
@@ -224,3 +225,31 @@ def test_what_is_not_a_file_of_its_folder_is_refused(tmp_path: Path) -> None:
     for path, reason in reasons.items():
         with pytest.raises(UnreadableCheckpoint, match=reason):
             read_tensors(path)
+
+
+NO_STATES: dict[str, object] = {
+    "entry 'lin._packed_params.dtype' is of a module that torch.ao has quantized; take the": {
+        "lin.scale": torch.ones(()),
+        "lin._packed_params.dtype": torch.qint8,
+    },
+    "holds a list of 2, not a state_dict: a dict of tensors by their names": [torch.ones(2)] * 2,
+    "holds float32 [2], not a state_dict: a dict of tensors": torch.ones(2),
+    "entry 'epoch' is an int, not a tensor": {"epoch": 3, "model": {"w": torch.ones(1)}},
+}
+
+
+@pytest.mark.parametrize("reason", NO_STATES)
+def test_what_is_no_state_dict_says_what_it_is(tmp_path: Path, reason: str) -> None:
+    torch.save(NO_STATES[reason], tmp_path / "model.pth")
+    with pytest.raises(StateMismatch) as caught:
+        read_tensors(tmp_path / "model.pth")
+    assert reason in str(caught.value)
+
+
+def test_a_torchscript_archive_is_named_and_its_state_is_offered(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        # TorchScript is deprecated.
+        warnings.simplefilter("ignore")
+        torch.jit.script(torch.nn.Linear(2, 1)).save(tmp_path / "model.pth")
+    with pytest.raises(UnsafeCheckpoint, match=r"a TorchScript archive of .*Linear.*convert"):
+        read_tensors(tmp_path / "model.pth")

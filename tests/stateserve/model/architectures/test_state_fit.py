@@ -114,13 +114,57 @@ def test_a_state_that_does_not_fit_is_refused_in_one_line(reason: str) -> None:
     assert "\n" not in text
 
 
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (
+            lambda s: prefixed("student.")(s) | prefixed("teacher.")(s),
+            "below 'student.' and 'teacher.' fits: --strip-prefix student. takes it alone",
+        ),
+        (
+            lambda s: s | prefixed("ema.")(s),
+            "below 'ema.' fits: --strip-prefix ema. takes it alone; to leave out what is not "
+            "expected: stateserve convert --only 0 --only 1 IN OUT",
+        ),
+        (lambda s: s | {"extra": torch.ones(1)}, "convert --only 0 --only 1 IN OUT"),
+        (
+            lambda s: {name.replace("0.", "a b."): each for name, each in s.items()},
+            "the shapes fit: stateserve convert --rename 'a b=0' IN OUT",
+        ),
+        (lambda s: {n.replace("weight", "W"): each for n, each in s.items()}, "--rename W=weight"),
+    ],
+)
+def test_a_state_of_other_names_is_told_what_to_do(
+    change: Callable[[State], State], hint: str
+) -> None:
+    with pytest.raises(StateMismatch) as caught:
+        load_strictly(block(), change(block().state_dict()), "Net")
+    assert str(caught.value).endswith(hint) or f"{hint} IN OUT" in str(caught.value)
+
+
+def test_other_shapes_and_numbers_of_names_get_no_hint() -> None:
+    state = block().state_dict()
+    for changed in (
+        {name.replace("0.", "a."): torch.ones(9) for name in state},
+        {"a": torch.ones(1), **without("0.weight")(state)},
+        {"a\n.b": torch.ones(1)},
+        {},
+    ):
+        with pytest.raises(StateMismatch) as caught:
+            load_strictly(block(), changed, "Net")
+        assert "convert" not in str(caught.value)
+
+
 def test_taking_a_prefix_off_leaves_no_other_name() -> None:
     state = prefixed("module.")(block().state_dict())
     averaged = {"n_averaged": torch.tensor(1)}
     assert take_off("module.", state | averaged).keys() == block().state_dict().keys()
     assert take_off("", state) == state
-    with pytest.raises(StateMismatch, match=r"'a' does not begin with 'module\.'"):
-        take_off("module.", state | {"a": torch.ones(1)})
+    more = state | {"a": torch.ones(1)}
+    assert take_off("module.", more).keys() == block().state_dict().keys()
+    assert take_off("", more) == more
+    with pytest.raises(StateMismatch, match=r"no name begins with 'net\.'; it has 8 entries"):
+        take_off("net.", more)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
