@@ -4,13 +4,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from app.api import service_error
+from app.api import Service, service_error
 from app.api.endpoints import PATH, answer_headers
 from app.api.middleware import PREDICTION_ID
 from app.errors import DeadlineExceeded, Overloaded
-from app.monitor import CLIENT_CLOSED_REQUEST, Access
+from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import (
     DEFAULT_OPTIONS,
     JSON,
@@ -25,9 +25,6 @@ from app.predict import (
 )
 from app.server.http_answer import Exchange, header_lines
 from stateserve.errors import StateserveError
-
-if TYPE_CHECKING:
-    from app.server.predict_fast_path import FastPath
 
 logger = logging.getLogger("app.access")
 LENGTH_AND_ID = b"content-length: %d\r\nx-request-id: %b\r\n"
@@ -48,11 +45,12 @@ class FastRequest:
         "hand_on",
         "headers",
         "instances",
+        "log",
         "media_type",
         "model",
-        "path",
         "prediction_id",
         "request_id",
+        "service",
         "started",
     )
     endpoint: Endpoint
@@ -63,14 +61,16 @@ class FastRequest:
 
     def __init__(
         self,
-        path: "FastPath",
+        service: Service,
+        log: AccessLog,
         exchange: Exchange,
         headers: Headers,
         media_type: str,
         started: float,
         deadline: Deadline | None,
     ) -> None:
-        self.path = path
+        self.service = service
+        self.log = log
         self.exchange = exchange
         self.headers = headers
         self.media_type = media_type
@@ -155,11 +155,11 @@ class FastRequest:
 
     def _send(self, status: int, headers: bytes, content: bytes | memoryview) -> None:
         exchange = self.exchange
-        if self.path.service.draining and "followed" not in exchange.scope:
+        if self.service.draining and "followed" not in exchange.scope:
             exchange.keep_alive = False
         exchange.answer(status, headers, content)
 
     def _log(self, status: int, seconds: float) -> None:
         if self.endpoint is not self.model and status != CLIENT_CLOSED_REQUEST:
             self.endpoint.count(self.model, status, seconds)
-        self.path.log.append(Access(self.request_id, "POST", PATH, PATH, status, seconds))
+        self.log.append(Access(self.request_id, "POST", PATH, PATH, status, seconds))

@@ -84,7 +84,7 @@ class FastPath:
             self._guard.admit(scope, headers, self._scope)
         except StateserveError:
             return None
-        return FastRequest(self, exchange, headers, media_type, started, deadline)
+        return FastRequest(self.service, self.log, exchange, headers, media_type, started, deadline)
 
     def answer(self, request: FastRequest, hand_on: HandOn) -> None:
         """Answer a request whose body is complete; `hand_on` gets the exchange if this fails."""

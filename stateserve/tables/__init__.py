@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stateserve.tables.numbers import MISSING_NUMBERS as MISSING_NUMBERS
     from stateserve.tables.numbers import NUMBERS as NUMBERS
     from stateserve.tables.numbers import Mark as Mark
+    from stateserve.tables.reading import read_sheet as read_sheet
+    from stateserve.tables.reading import read_text as read_text
     from stateserve.tables.scores import Score as Score
     from stateserve.tables.scores import Truth as Truth
     from stateserve.tables.scores import score_classes as score_classes
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from stateserve.tables.sheet import Sheet as Sheet
     from stateserve.tables.sheet import about_other_texts as about_other_texts
     from stateserve.tables.sheet import clean as clean
-    from stateserve.tables.sheet import read_sheet as read_sheet
-    from stateserve.tables.sheet import read_text as read_text
     from stateserve.tables.trained_rows import keep_hashes as keep_hashes
 
 __getattr__ = lazy_exports(
@@ -40,8 +40,9 @@ __getattr__ = lazy_exports(
         "classes": ("ClassDtype", "class_dtype", "typed_classes"),
         "instances": ("TableInstances", "Wanted", "read_instances"),
         "numbers": ("LEADING_ZERO", "MISSING_NUMBERS", "NUMBERS", "Mark"),
+        "reading": ("read_sheet", "read_text"),
         "scores": ("Score", "Truth", "score_classes", "score_values"),
-        "sheet": ("Column", "Sheet", "about_other_texts", "clean", "read_sheet", "read_text"),
+        "sheet": ("Column", "Sheet", "about_other_texts", "clean"),
         "trained_rows": ("keep_hashes",),
     },
 )

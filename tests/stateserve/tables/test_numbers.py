@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stateserve.tables.numbers import Mark, decimal_mark, read_numbers
-from stateserve.tables.sheet import read_text
+from stateserve.tables.reading import read_text
 
 NUMBERS = st.lists(
     st.floats(-1e9, 1e9, allow_nan=False).map(lambda number: round(number, 2)),
