@@ -1,5 +1,6 @@
 """Read a program of torch.export as a module, without running any code of the file."""
 
+import logging
 from collections.abc import Mapping
 from itertools import count
 
@@ -32,6 +33,10 @@ GRAPH_MODULE = ["graph", "signature", "module_call_graph"]
 GRAPH_MODULE_OPTIONS = ["metadata", "treespec_namedtuple_fields"]
 # Source: torch._export.serde.schema.SCHEMA_VERSION of torch 2.13.
 SCHEMA_MAJOR = 8
+# torch.export.load takes nearly all of the time, and in proportion to the nodes.
+SECONDS_PER_NODE = 0.002
+MANY_NODES = 5000
+logger = logging.getLogger("stateserve.model")
 
 
 def read_program(
@@ -46,12 +51,12 @@ def read_program(
     Source: the format is that of torch.export.pt2_archive, torch 2.13, schema 8.
     """
     try:
-        return _read(content, state)
+        return _read(content, name, state)
     except CheckpointError as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _read(content: bytes, state: Mapping[str, Tensor] | None) -> ProgramModule:
+def _read(content: bytes, name: str, state: Mapping[str, Tensor] | None) -> ProgramModule:
     archive = open_archive(content)
     program = Value.parse(archive.read(archive.program), archive.program).record(
         *PROGRAM, optional=PROGRAM_OPTIONS
@@ -61,6 +66,10 @@ def _read(content: bytes, state: Mapping[str, Tensor] | None) -> ProgramModule:
     fields = graph_fields(module["graph"])
     signature = read_signature(module, fields)
     checks = InputChecks(signature.inputs, _ranges(program), _guards(program))
+    nodes = len(fields["nodes"].items())
+    if nodes > MANY_NODES:
+        seconds = nodes * SECONDS_PER_NODE
+        logger.warning("%s: torch takes about %d s for its graph of %d nodes", name, seconds, nodes)
     graph = _load(signature, fields)
     weights = read_payloads(archive, archive.weights, "weight_")
     constants = read_payloads(archive, archive.constants, "tensor_")
