@@ -28,6 +28,10 @@ BY_NAME = {
     "units": "NAME=UNIT",
     "dynamic": "NAME:AXIS",
 }
+CLASS_MAP = (
+    "; without the classes the answer has all values, and a forward that returns argmax(1) answers "
+    "with the class of each pixel"
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +83,10 @@ class Hints:
         fitting = [each for each in with_units if each.shape[1:] == [count] and count > 1]
         if not fitting:
             found = ", ".join(f"{each.name} {each.shape}" for each in outputs)
+            maps = any(len(each.shape) > 2 and each.shape[1] == count for each in outputs)
             raise ValueError(
                 f"{count} classes need an output of shape [rows, {count}]; the outputs are {found}"
+                f"{CLASS_MAP if maps else ''}"
             )
         chosen = fitting[0]
         kind = chosen.kind if chosen.kind in CLASS_KINDS else "logits"

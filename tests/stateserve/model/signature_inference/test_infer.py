@@ -290,6 +290,11 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
         X,
         Hints(classes=["a", "b", "c"]),
     ),
+    "the class of each pixel": (
+        forward(lambda x: x[:, None].repeat(1, 3, 1)),
+        X,
+        Hints(classes=["a", "b", "c"]),
+    ),
     "classes repeat a": (forward(lambda x: x), X, Hints(classes=["a", "a", "b", "c"])),
     "dynamic: no 'y'; the names are x": (forward(lambda x: x), X, Hints(dynamic={"y": [1]})),
     "dynamic: x has the axes 1 to 1, not 2": (forward(lambda x: x), X, Hints(dynamic={"": [2]})),
