@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from hypothesis import settings as hypothesis_settings
+from hypothesis.internal.conjecture import providers
 
 from tests.process import Process, running_server
 from tests.project import IRIS
@@ -26,7 +27,12 @@ sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 # Deterministic, and without a deadline, which busy cores would exceed.
 hypothesis_settings.register_profile("quick", derandomize=True, deadline=None, max_examples=25)
 hypothesis_settings.register_profile("thorough", deadline=None, max_examples=1000)
-hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "quick")
+hypothesis_settings.load_profile(PROFILE)
+if PROFILE == "quick":
+    # Else examples also come from the constants of the project's modules that are imported by then,
+    # and a test would get others after other tests. There is no setting for it.
+    providers._get_local_constants = providers.Constants
 
 
 @pytest.fixture
