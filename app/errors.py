@@ -70,6 +70,10 @@ class MalformedBody(RequestError):
         self.offset = offset
 
 
+# An answer names the first of thousands.
+MAX_FAULTS = 20
+
+
 class InvalidInstances(RequestError):
     def __init__(self, faults: list[Fault]) -> None:
         first = faults[0]

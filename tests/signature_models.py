@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from stateserve.model import Feature, ImageInput, Input, ModelCard, Output, TensorModel
-from stateserve.model.cards.model_card import UserClass
+from stateserve.model.architectures.code_record import UserClass
 
 SHA = "0" * 64
 CODE = UserClass(file="nets.py", name="Net", sha256=SHA)

@@ -16,10 +16,11 @@ from app.registry.folder import Candidate
 from app.registry.versions import Version
 from app.settings.settings import Settings
 from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.arrays import to_array
-from stateserve.model.cards.model_card import GoldenFile, ModelCard, UserClass
+from stateserve.model.cards.model_card import GoldenFile, ModelCard
+from stateserve.model.loading.golden_file import encode_golden
 from stateserve.model.module_call import named_outputs
-from stateserve.model.packing.golden_file import encode_golden
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import Arrays, TensorModel
 from tests.lenet import LeNet

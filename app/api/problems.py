@@ -19,8 +19,8 @@ from starlette.types import Scope
 
 from app import errors
 from app.api.declared_path import declared_path
-from app.api.openapi.v2_schemas import STATUS as OPEN_STATUS
-from app.api.openapi.v2_schemas import is_open_inference
+from app.api.open_inference import STATUS as OPEN_STATUS
+from app.api.open_inference import is_open_inference
 from stateserve import errors as library_errors
 from stateserve.text import MOST_SHOWN, did_you_mean
 

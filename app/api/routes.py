@@ -26,6 +26,7 @@ from app.api.endpoints import (
     v2_repository,
     v2_statistics,
 )
+from app.api.open_inference import is_open_inference
 from app.api.openapi import v2_schemas
 from app.api.openapi.schemas import problems
 
@@ -33,7 +34,7 @@ from app.api.openapi.schemas import problems
 def operation_id(route: APIRoute) -> str:
     """A name that is the same in each release, for generated clients: `predict`,
     `predict_of_model`, `predict_of_version`, `v2_infer_of_model`."""
-    name = f"v2_{route.name}" if v2_schemas.is_open_inference(route.path) else route.name
+    name = f"v2_{route.name}" if is_open_inference(route.path) else route.name
     found = OF_A_MODEL.match(route.path)
     if found is None or "models" in route.tags:
         return name

@@ -8,6 +8,7 @@ from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import AnyEndpoint, Endpoint
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
+from app.predict.json_pointer import escape
 from app.predict.large_requests import HeldMemory, LargeRequests
 from app.predict.media_types import (
     CSV,
@@ -27,6 +28,7 @@ from app.predict.options import DEFAULT_OPTIONS, Options
 from app.predict.pending_answer import PendingAnswer, current_answer
 from app.predict.pipeline import Predicted, Rows
 from app.predict.prediction import ForwardPass, Prediction
+from app.predict.rows import LARGEST
 from app.predict.tabular_endpoint import TabularEndpoint
 from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline
 from app.predict.tensor_endpoint import TensorEndpoint
@@ -44,6 +46,7 @@ __all__ = [
     "HEADER",
     "IN_SCOPE",
     "JSON",
+    "LARGEST",
     "MAX_BATCHED_ROWS",
     "MAX_LOOP_BYTES",
     "MOST_DIGITS",
@@ -87,4 +90,5 @@ __all__ = [
     "Waiter",
     "choose_media_type",
     "current_answer",
+    "escape",
 ]

@@ -4,13 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidInstances
-from app.predict.codecs.json_request import LARGEST
-from app.predict.codecs.json_text import escape
+from app.predict.json_pointer import escape
 from stateserve.errors import Fault
 from stateserve.model.architectures import FloatArray
 from stateserve.text import shortest
 
 PART_ROWS = 2**14
+# The largest float32; the forward pass reports an overflow of sums.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def as_float32(rows: NDArray[np.number], features: list[str]) -> FloatArray:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from stateserve.model.backends.backend import Arrays as Arrays
     from stateserve.model.backends.backend import BackendChoice as BackendChoice
     from stateserve.model.backends.backend import require_device as require_device
+    from stateserve.model.cards.card_location import CARD_SUFFIX as CARD_SUFFIX
+    from stateserve.model.cards.card_location import card_path as card_path
     from stateserve.model.cards.model_card import MAX_EXAMPLES as MAX_EXAMPLES
     from stateserve.model.cards.model_card import ColumnRecord as ColumnRecord
     from stateserve.model.cards.model_card import ExampleRow as ExampleRow
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from stateserve.model.cards.tabular_card import Golden as Golden
     from stateserve.model.cards.training_data import Bootstrap as Bootstrap
     from stateserve.model.cards.training_data import Calibration as Calibration
-    from stateserve.model.cards.training_data import FeatureHistogram as FeatureHistogram
     from stateserve.model.cards.training_data import Mahalanobis as Mahalanobis
     from stateserve.model.cards.training_data import Reliability as Reliability
     from stateserve.model.cards.training_data import RowHashes as RowHashes
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.feature import named_values as named_values
     from stateserve.model.feature import split_unit as split_unit
+    from stateserve.model.feature_histogram import FeatureHistogram as FeatureHistogram
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
-    from stateserve.model.loading.card_location import CARD_SUFFIX as CARD_SUFFIX
-    from stateserve.model.loading.card_location import card_path as card_path
+    from stateserve.model.loading.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.model_name import name_and_version as name_and_version
     from stateserve.model.loading.options import LoadOptions as LoadOptions
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
     from stateserve.model.module_call import takes_by_name as takes_by_name
     from stateserve.model.naming import card_like as card_like
     from stateserve.model.naming import card_of_names as card_of_names
-    from stateserve.model.packing.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.packing.packed import Packed as Packed
     from stateserve.model.packing.packed import pack_model as pack_model
     from stateserve.model.packing.save_model import save_model as save_model
@@ -105,7 +105,7 @@ __getattr__ = lazy_exports(
         ),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "cards.tabular_card": ("Architecture", "Card", "Golden"),
-        "loading.card_location": ("CARD_SUFFIX", "card_path"),
+        "cards.card_location": ("CARD_SUFFIX", "card_path"),
         "loading.model_name": ("name_and_version",),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
@@ -132,7 +132,7 @@ __getattr__ = lazy_exports(
         ),
         "model_view": ("Layer", "ModelView"),
         "naming": ("card_like", "card_of_names"),
-        "packing.golden_file": ("GOLDEN_SUFFIX",),
+        "loading.golden_file": ("GOLDEN_SUFFIX",),
         "packing.packed": ("Packed", "pack_model"),
         "packing.save_model": ("save_model",),
         "packing.torchserve_archive": ("is_archive",),
@@ -140,10 +140,10 @@ __getattr__ = lazy_exports(
         "probabilities": ("classified_output", "log_probabilities"),
         "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
+        "feature_histogram": ("FeatureHistogram",),
         "cards.training_data": (
             "Bootstrap",
             "Calibration",
-            "FeatureHistogram",
             "Mahalanobis",
             "Reliability",
             "RowHashes",

@@ -18,9 +18,9 @@ from stateserve.checkpoint import (
 )
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.arrays import TensorState, to_tensors
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.generated_card import multiclass_of, neutral_card
 from stateserve.model.cards.tabular_card import Card, read_card
-from stateserve.model.loading.card_location import card_path
 from stateserve.text import printable
 
 

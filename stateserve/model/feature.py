@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
-from stateserve.model.cards.training_data import Frozen, Name, Number
+from stateserve.model.fields import Frozen, Name, Number
 
 MAX_VALUES = 10_000
 # A cell of a table with one of these texts, in any case, has no value.

@@ -17,8 +17,8 @@ from stateserve.model.arrays import to_array
 from stateserve.model.background import in_background
 from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.cards.tabular_card import Card
-from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.layers import describe_layers
 from stateserve.model.model_view import Layer
 from stateserve.model.signature import Signature

@@ -15,10 +15,10 @@ from stateserve.model.architectures.compiled import FloatArray, Forward, compile
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.cards.generated_card import golden_prediction, sizes
 from stateserve.model.cards.tabular_card import Card
-from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.certainty import NoveltyDetector
 from stateserve.model.checkpoint import load_checkpoint
 from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.model import Model
 from stateserve.model.signature import Input, Output, Signature
 from stateserve.text import printable

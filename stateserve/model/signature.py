@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stateserve.model.cards.training_data import FeatureHistogram, Frozen, Name, Text
-from stateserve.model.cards.training_record import MAX_CLASSES
 from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
+from stateserve.model.fields import MAX_CLASSES, Frozen, Name, Text
 
 # -1 in a shape: any length. Axis 0 is the batch axis.
 ANY = -1

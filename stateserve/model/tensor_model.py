@@ -15,9 +15,9 @@ from stateserve.model.backends.eager import Eager
 from stateserve.model.backends.onnx_graph import read_packed
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.cards.model_card import ModelCard
-from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.example import zeros
 from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.model import Model
 from stateserve.model.signature import Signature
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.model.architectures.multiclass import Multiclass
-from stateserve.model.loading.card_location import card_path
+from stateserve.model.cards.card_location import card_path
 from tests.fuzz.checkpoint_seeds import CHECKPOINT_SEEDS
 from tests.fuzz.model_seeds import MODEL_SEEDS
 from tests.pictures import oriented, saved, with_exif

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from app.api.open_inference import is_open_inference
 from app.api.openapi.schemas import problems
-from app.api.openapi.v2_schemas import errors_of, is_open_inference
+from app.api.openapi.v2_schemas import errors_of
 
 Schema = dict[str, Any]
 KEY: Schema = {

@@ -9,8 +9,7 @@ from pydantic import JsonValue
 from app.api.openapi.records import TABLE, WARNINGS, Schema, record
 from app.api.openapi.tensor_schemas import tensor_content, tensor_example, tensor_schemas
 from app.api.problems import PROBLEM_TYPE
-from app.predict import JSON
-from app.predict.codecs import LARGEST
+from app.predict import JSON, LARGEST
 from stateserve.model import AnyCard, Card, Feature
 from stateserve.text import shortest
 

@@ -1,18 +1,11 @@
 """OpenAPI schemas of the Open Inference Protocol, and the status codes of its errors."""
 
-from http import HTTPStatus
 from typing import Any
 
 from app.predict import JSON
 from app.predict.codecs import DATATYPES, JSON_LENGTH
 
 Schema = dict[str, Any]
-PREFIX = "/v2"
-# The protocol has one status for invalid requests, and one for unsupported formats.
-STATUS = {
-    HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.NOT_IMPLEMENTED,
-}
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],
@@ -95,7 +88,3 @@ def errors_of(*statuses: int | str) -> dict[int | str, Schema]:
     """The OpenAPI `responses` for these statuses, each `{"error": text}`."""
     content = {JSON: {"schema": ERROR}}
     return {status: {"description": "The error", "content": content} for status in statuses}
-
-
-def is_open_inference(path: str) -> bool:
-    return path == PREFIX or path.startswith(f"{PREFIX}/")

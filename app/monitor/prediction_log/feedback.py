@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from app.errors import InvalidFeedback, PredictionNotFound
+from app.errors import MAX_FAULTS, InvalidFeedback, PredictionNotFound
 from app.monitor.prediction_log.queue import PredictionLog
-from app.predict.codecs import LARGEST, MAX_FAULTS, JsonObject, describe, escape, parse_json
+from app.predict import LARGEST, escape
+from app.predict.codecs import JsonObject, describe, parse_json
 from stateserve.errors import Fault
 
 # The id of the answer, and the number of the instance; in rows of an older release, the caller's

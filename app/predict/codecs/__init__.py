@@ -1,14 +1,8 @@
 """The formats of requests and answers: bytes to rows, predictions to bytes."""
 
 from app.predict.codecs.json_answer import JsonFormat, model_reference
-from app.predict.codecs.json_request import (
-    LARGEST,
-    MAX_FAULTS,
-    TableRows,
-    most_bytes_of_one,
-    parse_instances,
-)
-from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
+from app.predict.codecs.json_request import TableRows, most_bytes_of_one, parse_instances
+from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
@@ -34,8 +28,6 @@ __all__ = [
     "CHUNK",
     "DATATYPES",
     "JSON_LENGTH",
-    "LARGEST",
-    "MAX_FAULTS",
     "InferRequest",
     "JsonFormat",
     "JsonObject",
@@ -49,7 +41,6 @@ __all__ = [
     "V2Model",
     "WantedOutput",
     "describe",
-    "escape",
     "from_bytes",
     "from_values",
     "model_reference",

@@ -8,15 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from app.errors import (
+    MAX_FAULTS,
     BodyTooLarge,
     InvalidInstances,
     InvalidQuery,
     MalformedBody,
     UnsupportedContent,
 )
-from app.predict.codecs.json_request import MAX_FAULTS, MOST_LISTED, TableRows, require_at_most
-from app.predict.codecs.json_text import escape
+from app.predict.codecs.json_request import MOST_LISTED, TableRows, require_at_most
 from app.predict.headers import Body
+from app.predict.json_pointer import escape
 from app.predict.media_types import ARROW
 from app.predict.options import NOVELTY_FIELDS, Options, show
 from app.predict.prediction import Prediction

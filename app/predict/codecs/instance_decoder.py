@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.predict.codecs.json_request import LARGEST, TableRows, parse_instances, require_at_most
+from app.predict.codecs.json_request import TableRows, parse_instances, require_at_most
 from app.predict.codecs.large_instances import WHOLE_BYTES, read_large
 from app.predict.instances import Instances
+from app.predict.rows import LARGEST
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
 

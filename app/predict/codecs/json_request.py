@@ -7,17 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from app.errors import BodyTooLarge, InvalidInstances
-from app.predict.codecs.json_text import JsonObject, describe, escape, parse_json
+from app.errors import MAX_FAULTS, BodyTooLarge, InvalidInstances
+from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.instances import Instances
+from app.predict.json_pointer import escape
+from app.predict.rows import LARGEST
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray
 from stateserve.text import shortest
 
-MAX_FAULTS = 20
-# The largest float32; the forward pass reports an overflow of sums.
-LARGEST = float(np.finfo(np.float32).max)
 MOST_LISTED = 50
 # float32 (instances, n_features).
 TableRows = Instances[FloatArray]

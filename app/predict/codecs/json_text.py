@@ -140,8 +140,3 @@ def describe(value: Any) -> str:
         return json.dumps(value)
     kinds: dict[type, str] = {JsonObject: "an object", list: "a list", str: "a string"}
     return kinds.get(type(value), "a number")
-
-
-def escape(name: str) -> str:
-    """Escape `~` and `/` for a JSON pointer (RFC 6901), as in wine's od280/od315."""
-    return name.replace("~", "~0").replace("/", "~1")

@@ -22,7 +22,8 @@ from app.predict.codecs.json_request import (
     require_at_most,
     require_few,
 )
-from app.predict.codecs.json_text import JsonCursor, escape
+from app.predict.codecs.json_text import JsonCursor
+from app.predict.json_pointer import escape
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray

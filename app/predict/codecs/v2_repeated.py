@@ -4,7 +4,8 @@ msgspec takes the last of two values, another reader, such as a proxy's, perhaps
 """
 
 from app.errors import InvalidInference
-from app.predict.codecs.json_text import JsonObject, escape, parse_json
+from app.predict.codecs.json_text import JsonObject, parse_json
+from app.predict.json_pointer import escape
 
 
 def require_each_once(text: bytes, names: int) -> None:

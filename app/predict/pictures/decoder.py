@@ -9,8 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.errors import BodyTooLarge, InvalidInstances, NotProvided
-from app.predict.codecs.json_request import MAX_FAULTS
+from app.errors import MAX_FAULTS, BodyTooLarge, InvalidInstances, NotProvided
 from app.predict.headers import Body
 from app.predict.large_requests import NeedsThread
 from app.predict.pictures.file_formats import read_picture_file

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, NotProvided
-from app.predict.codecs.json_text import escape
 from app.predict.headers import Body
+from app.predict.json_pointer import escape
 from app.predict.media_types import MULTIPART, MediaType
 from stateserve.errors import Fault
 from stateserve.text import shown

@@ -16,6 +16,7 @@ from stateserve.model.architectures.code_import import (
     import_code,
     read_source,
 )
+from stateserve.model.architectures.code_record import BuiltIn, Code, Program, UserClass
 from stateserve.model.architectures.custom_tabular import CustomTabular
 from stateserve.model.architectures.exported_program import ProgramModule, read_program
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
@@ -28,8 +29,7 @@ from stateserve.model.architectures.user_class import (
     split_code,
 )
 from stateserve.model.arrays import TensorState
-from stateserve.model.cards.model_card import BuiltIn, Code, Program, UserClass
-from stateserve.model.cards.tabular_card import first_fault
+from stateserve.model.fields import first_fault
 
 
 class OpenCode(Protocol):

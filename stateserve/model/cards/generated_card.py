@@ -12,8 +12,8 @@ from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
 from stateserve.model.arrays import TensorState
 from stateserve.model.cards.tabular_card import MAX_FEATURES, Architecture, Card, Golden
-from stateserve.model.cards.training_record import MAX_CLASSES
 from stateserve.model.feature import Feature
+from stateserve.model.fields import MAX_CLASSES
 
 GOLDEN_ROWS = 8
 BRING_CODE = (

@@ -15,20 +15,20 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
-from stateserve.model.cards.training_data import (
-    Calibration,
+from stateserve.model.cards.training_data import Calibration, Mahalanobis, TrainingRows
+from stateserve.model.cards.training_record import Hyperparameters, Metrics, Split
+from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
+from stateserve.model.fields import (
+    MAX_CLASSES,
     Count,
-    FeatureHistogram,
     Frozen,
-    Mahalanobis,
     Name,
     Number,
     Rows,
     Text,
-    TrainingRows,
+    first_fault,
 )
-from stateserve.model.cards.training_record import MAX_CLASSES, Hyperparameters, Metrics, Split
-from stateserve.model.feature import Feature
 
 # Far more than the training rows that a card may hold; checked in about a second.
 MAX_BYTES = 2**23
@@ -203,13 +203,6 @@ def card_of(path: Path, content: object) -> Card:
     if missing := _missing(card):
         raise CardMismatch(f"{path}: {missing}: Field required")
     return card
-
-
-def first_fault(error: ValidationError) -> str:
-    """Field and reason of the first error, in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the card"
-    return f"{where:.200}: {first['msg'].removeprefix('Value error, '):.1000}"
 
 
 def _missing(card: Card) -> str | None:

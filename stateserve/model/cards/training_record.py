@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stateserve.model.cards.training_data import MAX_COUNT, Count, Frozen, Name, Share, Text
-
-MAX_CLASSES = 10_000
+from stateserve.model.fields import MAX_CLASSES, MAX_COUNT, Count, Frozen, Name, Share, Text
 
 
 class Hyperparameters(Frozen):

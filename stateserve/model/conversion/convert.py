@@ -13,7 +13,7 @@ from stateserve.checkpoint import (
     read_regular_file,
 )
 from stateserve.errors import CardMismatch
-from stateserve.model.loading.card_location import card_path
+from stateserve.model.cards.card_location import card_path
 
 
 def convert_model(

@@ -10,14 +10,14 @@ from stateserve.checkpoint import state_sha256
 from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import open_code, open_packed
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.loading.card_file import read_any_card
-from stateserve.model.loading.card_location import card_path
 from stateserve.model.loading.golden_check import checked
+from stateserve.model.loading.golden_file import read_golden
 from stateserve.model.loading.model_name import name_and_version
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
-from stateserve.model.packing.golden_file import read_golden
 from stateserve.model.predictor import Predictor
 from stateserve.model.signature_inference import example_of, infer
 from stateserve.model.tensor_model import TensorModel

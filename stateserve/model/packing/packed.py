@@ -12,17 +12,18 @@ from torch import nn
 from stateserve.checkpoint import encode_state, state_sha256
 from stateserve.errors import CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
+from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
-from stateserve.model.cards.model_card import ModelCard, OnnxFile, TableRecord, UserClass
-from stateserve.model.loading.card_location import card_path
+from stateserve.model.cards.card_location import card_path
+from stateserve.model.cards.model_card import ModelCard, OnnxFile, TableRecord
+from stateserve.model.loading.golden_file import encode_golden, golden_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.packing.exported import export_program
-from stateserve.model.packing.golden_file import encode_golden, golden_path
 from stateserve.model.packing.place import Place, staged
 from stateserve.model.packing.torchserve_archive import is_archive, unpacked
 from stateserve.model.signature_inference import Example, Hints, Inferred, example_of, infer

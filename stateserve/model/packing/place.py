@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from stateserve.checkpoint import CODECS, write_atomically
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.loading.card_file import card_files
-from stateserve.model.loading.card_location import card_path
 from stateserve.text import printable
 
 STATE = "model.pth"

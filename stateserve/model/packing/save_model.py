@@ -14,9 +14,10 @@ from torch.nn.parameter import is_lazy
 from stateserve.checkpoint import first_names
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
 from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
+from stateserve.model.architectures.code_record import Code
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
-from stateserve.model.cards.model_card import Code, TableRecord
+from stateserve.model.cards.model_card import TableRecord
 from stateserve.model.feature import Feature
 from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record

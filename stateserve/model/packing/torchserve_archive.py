@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
-from stateserve.model.cards.tabular_card import first_fault
+from stateserve.model.fields import first_fault
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.signature import ImageInput
 

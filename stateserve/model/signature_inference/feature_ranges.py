@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from stateserve.checkpoint import Array
-from stateserve.model.cards.training_data import LARGEST
 from stateserve.model.feature import Feature
+from stateserve.model.fields import LARGEST
 from stateserve.model.signature import Input, Signature
 from stateserve.model.signature_inference.histograms import histograms
 

@@ -6,9 +6,8 @@ from typing import TypeVar
 from pydantic import JsonValue, ValidationError
 
 from stateserve.errors import CardMismatch
-from stateserve.model.cards.tabular_card import first_fault
-from stateserve.model.cards.training_data import Frozen
 from stateserve.model.feature import Feature, split_unit
+from stateserve.model.fields import Frozen, first_fault
 from stateserve.model.signature import ImageInput, TokensInput
 from stateserve.model.signature_inference.hints import Hints
 

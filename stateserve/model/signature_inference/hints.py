@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from stateserve.model.cards.training_data import Frozen
 from stateserve.model.feature import Feature
+from stateserve.model.fields import Frozen
 from stateserve.model.signature import (
     CLASS_KINDS,
     ImageInput,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.model.cards.training_data import FeatureHistogram
 from stateserve.model.feature import Feature
+from stateserve.model.feature_histogram import FeatureHistogram
 
 BINS = 10
 

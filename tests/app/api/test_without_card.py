@@ -13,9 +13,9 @@ from torch import nn
 from app.settings.settings import Settings
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.tabular_card import NO_CARD, NO_RANGES
 from stateserve.model.checkpoint import save_checkpoint
-from stateserve.model.loading.card_location import card_path
 from stateserve.model.naming import card_of_names
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card, save_model

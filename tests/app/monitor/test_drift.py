@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as npst
 
 from app.monitor.drift import measure_drift
 from stateserve.model.cards.tabular_card import read_card
-from stateserve.model.cards.training_data import FeatureHistogram
+from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.signature_inference.histograms import histograms
 from tests.project import IRIS
 

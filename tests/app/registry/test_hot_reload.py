@@ -16,7 +16,7 @@ from app.registry.hot_reload import watch
 from app.registry.registry import Registry
 from app.settings.settings import Settings
 from stateserve.errors import StateserveError
-from stateserve.model.loading.card_location import card_path
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import save_model
 

@@ -19,7 +19,7 @@ from app.registry.folder import Repository
 from app.registry.registry import Registry
 from app.settings.settings import Settings
 from app.settings.version_policy import VersionPolicy
-from stateserve.model.loading.card_location import card_path
+from stateserve.model.cards.card_location import card_path
 from tests.checkpoints import save_model
 
 pytestmark = pytest.mark.anyio

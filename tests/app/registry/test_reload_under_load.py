@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.checkpoint import load_checkpoint
-from stateserve.model.loading.card_location import card_path
 from tests import rest
 from tests.checkpoints import save_model
 from tests.process import Process, running_server

@@ -10,8 +10,8 @@ from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.checkpoint import load_checkpoint
-from stateserve.model.loading.card_location import card_path
 from tests.checkpoints import make_card, save_model
 
 

@@ -12,9 +12,9 @@ from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import CODECS
 from stateserve.errors import CardMismatch, CheckpointError, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.checkpoint import load_checkpoint, save_checkpoint
 from stateserve.model.conversion.convert import convert_model
-from stateserve.model.loading.card_location import card_path
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card
 from tests.project import IRIS

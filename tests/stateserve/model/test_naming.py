@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from stateserve.errors import CardMismatch, StateMismatch
+from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.tabular_card import TRAINED, Card, read_card
-from stateserve.model.loading.card_location import card_path
 from stateserve.model.naming import card_like, card_of_names, split_unit
 from stateserve.model.predictor import Predictor
 from stateserve.text import printable

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidInstances
 from app.predict.codecs.json_request import Column
-from app.predict.codecs.json_text import describe, escape
+from app.predict.codecs.json_text import describe
 from app.predict.codecs.tensors.value_rule import ValueRule
+from app.predict.json_pointer import escape
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import Feature, Input

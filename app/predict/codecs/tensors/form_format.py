@@ -3,14 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from app.errors import InvalidInstances, MalformedBody
-from app.predict.codecs.json_request import MAX_FAULTS, require_at_most
-from app.predict.codecs.json_text import escape, parse_json
+from app.errors import MAX_FAULTS, InvalidInstances, MalformedBody
+from app.predict.codecs.json_request import require_at_most
+from app.predict.codecs.json_text import parse_json
 from app.predict.codecs.tensors.instance_rows import rows_of
 from app.predict.codecs.tensors.json_reader import EncodedPicture, InputReader, InstanceInputs
 from app.predict.codecs.tensors.named_arrays import require_names
 from app.predict.headers import Body
 from app.predict.instances import Instances
+from app.predict.json_pointer import escape
 from app.predict.media_types import MULTIPART, MediaType
 from app.predict.pictures import read_files
 from app.predict.tensors.rows import TensorRows

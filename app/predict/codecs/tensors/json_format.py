@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from app.errors import InvalidInstances
-from app.predict.codecs.json_request import MAX_FAULTS, require_at_most, require_few
-from app.predict.codecs.json_text import JsonCursor, JsonObject, describe, escape
+from app.errors import MAX_FAULTS, InvalidInstances
+from app.predict.codecs.json_request import require_at_most, require_few
+from app.predict.codecs.json_text import JsonCursor, JsonObject, describe
 from app.predict.codecs.large_instances import SLICE_BYTES, WHOLE_BYTES, ListReader, read_list
 from app.predict.codecs.tensors.instance_rows import Part, has_pictures, join_parts, rows_of
 from app.predict.codecs.tensors.json_answer import AnswerWriter
@@ -13,6 +13,7 @@ from app.predict.codecs.tensors.json_decoder import TensorDecoder
 from app.predict.codecs.tensors.json_reader import InstanceInputs, InstanceReader
 from app.predict.headers import Body
 from app.predict.instances import Instances
+from app.predict.json_pointer import escape
 from app.predict.media_types import JSON
 from app.predict.options import Options
 from app.predict.tensors.prediction import TensorPrediction

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from app.errors import InvalidInstances
-from app.predict.codecs.json_request import MAX_FAULTS, read_fields
-from app.predict.codecs.json_text import JsonObject, describe, escape
+from app.errors import MAX_FAULTS, InvalidInstances
+from app.predict.codecs.json_request import read_fields
+from app.predict.codecs.json_text import JsonObject, describe
 from app.predict.codecs.tensors.column_rule import ColumnRule
 from app.predict.codecs.tensors.input_values import describe_shape
 from app.predict.codecs.tensors.value_rule import ValueRule, dtype_of
+from app.predict.json_pointer import escape
 from app.predict.pictures import decode_base64
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from app.errors import InvalidInstances, InvalidQuery
-from app.predict.codecs.json_request import MAX_FAULTS, require_at_most
-from app.predict.codecs.json_text import escape
+from app.errors import MAX_FAULTS, InvalidInstances, InvalidQuery
+from app.predict.codecs.json_request import require_at_most
 from app.predict.codecs.tensors.input_values import as_input, describe_shape
 from app.predict.headers import Body
 from app.predict.instances import Instances
+from app.predict.json_pointer import escape
 from app.predict.options import DEFAULT_OPTIONS, Options, ranked, without_classes
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows

@@ -5,10 +5,10 @@ import zipfile
 import zlib
 
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
-from app.predict.codecs.json_text import escape
 from app.predict.codecs.tensors.named_arrays import NamedArraysFormat, require_names
 from app.predict.codecs.tensors.npy_format import npy_array
 from app.predict.headers import Body
+from app.predict.json_pointer import escape
 from app.predict.media_types import NPZ
 from stateserve.checkpoint import Array, npy_content
 from stateserve.errors import Fault

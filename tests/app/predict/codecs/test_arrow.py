@@ -5,9 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
+from app.errors import MAX_FAULTS, BodyTooLarge, InvalidInstances, MalformedBody, UnsupportedContent
 from app.predict.codecs.arrow import ArrowFormat
-from app.predict.codecs.json_request import MAX_FAULTS
 from stateserve.model.predictor import Predictor
 from tests.memory import SPARE, peak_growth
 from tests.project import IRIS, SETOSA

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import BodyTooLarge, InvalidInstances, MalformedBody, RequestError
-from app.predict.codecs.json_request import LARGEST, MAX_FAULTS, parse_instances
+from app.errors import MAX_FAULTS, BodyTooLarge, InvalidInstances, MalformedBody, RequestError
+from app.predict.codecs.json_request import parse_instances
+from app.predict.rows import LARGEST
 from stateserve.model.cards.tabular_card import read_card
 from tests.project import IRIS, SETOSA
 

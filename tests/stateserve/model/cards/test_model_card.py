@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from stateserve.model.cards.model_card import CodePath, FileName, ModelCard
+from stateserve.model.architectures.code_record import CodePath, FileName
+from stateserve.model.cards.model_card import ModelCard
 
 SHA = "0" * 64
 CARD: dict[str, Any] = {

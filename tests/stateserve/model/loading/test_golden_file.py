@@ -11,7 +11,7 @@ from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import sha256
 from stateserve.model.arrays import to_array
 from stateserve.model.cards.model_card import GoldenFile, ModelCard
-from stateserve.model.packing.golden_file import encode_golden, read_golden
+from stateserve.model.loading.golden_file import encode_golden, read_golden
 from stateserve.model.signature import DTYPES, Dtype, Input, Output
 
 SHA = "0" * 64

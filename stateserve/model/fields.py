@@ -1,0 +1,50 @@
+"""Types of the fields of a card, and the base of its parts."""
+
+import itertools
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+# float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
+LARGEST = 1e30
+# No part has so many fields; each unknown one would be an error of its own.
+MAX_FIELDS = 100
+# The largest integer that JavaScript represents exactly, as all below it.
+MAX_COUNT = 2**53
+MAX_CLASSES = 10_000
+
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Text = Annotated[str, Field(max_length=1000)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+# A list ends at its first wrong number, since millions of them would be as many errors.
+Numbers = Annotated[list[Number], Field(fail_fast=True)]
+Rows = Annotated[list[Numbers], Field(min_length=1, fail_fast=True)]
+
+
+class Frozen(BaseModel):
+    """Base of everything in a card: immutable, finite numbers, no unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_few_fields(cls, data: object) -> object:
+        if isinstance(data, dict) and len(data) > MAX_FIELDS:
+            raise ValueError(f"has {len(data)} fields")
+        return data
+
+
+def require_ascending(name: str, values: list[float]) -> None:
+    """Raise ValueError if a value is below the one before it."""
+    for place, (before, after) in enumerate(itertools.pairwise(values)):
+        if after < before:
+            raise ValueError(f"{name} descends from {before!r} to {after!r} at {place + 1}")
+
+
+def first_fault(error: ValidationError) -> str:
+    """Field and reason of the first error, in one line."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the card"
+    return f"{where:.200}: {first['msg'].removeprefix('Value error, '):.1000}"
