@@ -1,22 +1,20 @@
 """The served endpoints by name and version; a reload replaces one reference."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor import Metrics
 from app.predict import AnyEndpoint, Endpoint
-from app.registry.folder import Candidate, Listing, Repository
+from app.registry.folder import Candidate, Repository
+from app.registry.listed_models import ListedModels
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
 from app.registry.loader import Loader
 from app.registry.versions import IndexEntry, Plan, Versions, VersionStatus
 from app.settings import LATEST, Target, VersionPolicy
-from stateserve.errors import UnreadableCheckpoint
 from stateserve.model import LoadOptions, Predictor, TensorModel
 
-logger = logging.getLogger("app.registry")
 # From a model's default version, its ready versions, and the present endpoint to the new one.
 Rollout = Callable[[AnyEndpoint, Mapping[str, AnyEndpoint], Endpoint | None], Endpoint]
 
@@ -43,7 +41,7 @@ class Registry:
         options: Callable[[], LoadOptions] = LoadOptions,
     ) -> None:
         self.repository = repository
-        self.not_served: list[str] = []
+        self._listed = ListedModels(repository)
         self._loader = Loader(build, metrics, turn, options)
         self._default_version = metrics.default_version
         self._policy = policy
@@ -52,9 +50,13 @@ class Registry:
         self._models: dict[str, Versions] = {}
         self._current: dict[str, Endpoint] = {}
         self._served: dict[tuple[str, str], AnyEndpoint] = {}
-        # By model: the versions in `_served`, and those on disk at the last refresh.
+        # By model: the versions in `_served`.
         self._published: dict[str, frozenset[str]] = {}
-        self._seen: dict[str, Mapping[str, Candidate] | None] = {}
+
+    @property
+    def not_served(self) -> list[str]:
+        """A line for each misplaced file."""
+        return self._listed.not_served
 
     def current(self, name: str) -> Endpoint:
         """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
@@ -106,29 +108,23 @@ class Registry:
     def load_in_turn(self) -> Iterator[tuple[Candidate, AnyEndpoint | Exception]]:
         """As `load_all`; yields each version with its endpoint, or its error."""
         load = self._loader.attempt if self.repository.nested else self._loader.load
-        listing = self.repository.scan()
-        self._report(listing)
-        for name, found in listing.models.items():
+        for name, found in self._listed.list_all().models.items():
             versions = self._versions(name)
             for candidate in versions.due(found):
                 outcome = load(candidate)
                 versions.settle(candidate, outcome)
                 yield candidate, outcome
             self._publish(versions)
-        self._seen = dict(listing.models)
+            self._listed.saw(name, found)
 
     async def refresh(self) -> None:
-        """Load the models whose files have changed since the last refresh; errors are logged.
-
-        The comparison of all models runs in a thread; the event loop handles only changed ones.
-        """
-        listing, changed = await asyncio.to_thread(self._look_for_changes, dict(self._seen))
-        self._report(listing)
+        """Load the models whose files have changed since the last refresh; errors are logged."""
+        listing, changed = await self._listed.changed()
         for name in changed:
             versions, found = self._versions(name), listing.models.get(name, {})
             async with versions.lock:
                 await self._load_each(versions, versions.due(found))
-                self._seen[name] = found
+                self._listed.saw(name, found)
 
     async def load(self, name: str, version: str | None = None) -> None:
         """Load the versions of a model that the policy selects, or one version, changed or not.
@@ -140,7 +136,8 @@ class Registry:
             await self._load_version(name, version)
             self._models[name].known[version].wanted = True
             return
-        versions, found = await self._find(name)
+        found = await self._listed.find(name)
+        versions = self._versions(name)
         async with versions.lock:
             versions.make_due()
             errors = await self._load_each(versions, versions.due(found))
@@ -178,9 +175,7 @@ class Registry:
 
     async def follow(self, name: str, plan: Plan) -> str | None:
         """Serve the same versions of a model as another process. Returns an error text, or None."""
-        listing = await asyncio.to_thread(self._look)
-        self._report(listing)
-        found = listing.models.get(name, {})
+        found = (await self._listed.look()).models.get(name, {})
         versions = self._versions(name)
         async with versions.lock:
             versions.update(found.keys() | plan.versions.keys())
@@ -204,36 +199,9 @@ class Registry:
             self._models[name] = Versions(name, self._policy, targets)
         return self._models[name]
 
-    def _look(self) -> Listing:
-        try:
-            return self.repository.scan()
-        except UnreadableCheckpoint as error:
-            return Listing(self.repository.folder, not_served=[str(error)])
-
-    def _look_for_changes(
-        self, seen: Mapping[str, Mapping[str, Candidate] | None]
-    ) -> tuple[Listing, list[str]]:
-        """List the disk and the models that differ from `seen`; to be called in a thread."""
-        listing = self._look()
-        names = dict.fromkeys([*seen, *listing.models])
-        return listing, [n for n in names if listing.models.get(n, {}) != seen.get(n)]
-
-    def _report(self, listing: Listing) -> None:
-        known = set(self.not_served)
-        for line in listing.not_served:
-            if line not in known:
-                logger.warning("not served: %s", line)
-        self.not_served = listing.not_served
-
-    async def _find(self, name: str) -> tuple[Versions, Mapping[str, Candidate]]:
-        listing = await asyncio.to_thread(self.repository.scan)
-        self._report(listing)
-        if name not in listing.models:
-            raise ModelNotFound(name, listing.models)
-        return self._versions(name), listing.models[name]
-
     async def _load_version(self, name: str, version: str) -> None:
-        versions, found = await self._find(name)
+        found = await self._listed.find(name)
+        versions = self._versions(name)
         if version not in found:
             raise VersionNotFound(name, version, found)
         async with versions.lock:
@@ -274,4 +242,4 @@ class Registry:
             self._current[name] = self._rollout(ready[default], ready, self._current.get(name))
         self._default_version.labels(name).set(int(default or 0))
         # The next refresh then examines this model even if its files have not changed.
-        self._seen[name] = None
+        self._listed.forget(name)
