@@ -47,6 +47,8 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+        # It closes the connection: an open one would be an error of a later test.
+        self.wait()
 
 
 if __name__ == "__main__":
