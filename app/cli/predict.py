@@ -124,7 +124,13 @@ def _ask(
 def _ask_table(source: Source, file: Path, details: "Details", *, skip_bad_rows: bool) -> Answers:
     from app.cli.feature_options import cell_text
 
-    table = _read_table(file, _wanted(source.card()), skip_bad_rows=skip_bad_rows)
+    try:
+        table = _read_table(file, _wanted(source.card()), skip_bad_rows=skip_bad_rows)
+    except TableError as error:
+        # No row is left: the error names the first.
+        for each in error.details if skip_bad_rows and len(error.details) > 1 else ():
+            warn(f"left out: {each}")
+        raise
     for note in table.notes:
         warn(f"note: {note}")
     for each in table.bad:

@@ -14,8 +14,11 @@ from stateserve.model.fields import Frozen, Name, Number
 MAX_VALUES = 10_000
 # A cell of a table with one of these texts, in any case, has no value.
 MISSING_CELLS = frozenset(
-    # The last is that of MySQL and PostgreSQL, \N.
-    ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "nat", "#null!", "\\n")
+    (
+        *("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "nat", "#null!"),
+        # Of programs for databases; the last is that of MySQL and PostgreSQL, \N.
+        *("(null)", "[null]", "<null>", "\\n"),
+    )
 )
 
 

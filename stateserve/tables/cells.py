@@ -127,8 +127,9 @@ def spellings(values: Sequence[str]) -> Callable[[str], str | None]:
 
 
 def _number(text: str) -> float | None:
-    number = float(read_numbers([text]).values[0])
-    return number if number == number else None
+    found = read_numbers([text])
+    number = float(found.values[0])
+    return None if found.bounds or number != number else number
 
 
 def read_value(feature: Feature, text: str, where: str) -> JsonValue:

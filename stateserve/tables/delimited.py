@@ -8,6 +8,8 @@ from itertools import chain, islice
 
 from stateserve.errors import TableError
 from stateserve.tables.content import MAX_ROW
+from stateserve.tables.escapes import plain_cells
+from stateserve.tables.header_rows import join_header
 from stateserve.tables.rows import Body, Record, Rows, filled, is_drawn, read_rows
 from stateserve.tables.sheet import Column, Sheet, names_of
 
@@ -31,6 +33,7 @@ def read_delimited(source: str, text: str, most_cells: int, *, skip_bad_rows: bo
     declared = DECLARED.match(text)
     skipped = int(declared is not None)
     text = text[declared.end() :] if declared else text
+    text, escapes = plain_cells(text)
     # The module csv has one limit for the whole process, and any code may have set it.
     csv.field_size_limit(MAX_ROW)
     separator = declared[1] if declared else _separator(text)
@@ -40,14 +43,21 @@ def read_delimited(source: str, text: str, most_cells: int, *, skip_bad_rows: bo
     first = list(islice(records, SAMPLE_ROWS))
     if not any(filled(cells) for _, cells in first):
         raise TableError(source, "no cell of the first rows has a text")
-    header, place = _header(source, first, separator)
+    head, place = _header(source, first, separator)
+    names, more = join_header(head, [cells for _, cells in first[place + 1 :]])
+    header = names_of(source, names, first[place].row)
     notes = (
         [] if separator == "," else [f"the separator is {NAMES.get(separator, repr(separator))}"]
     )
+    if escapes:
+        notes.append(escapes)
     if place:
         notes.append(f"rows 1 to {first[place].row - 1} are above the header, and skipped")
+    last = first[place + more].row
+    if more:
+        notes.append(f"the header has {more + 1} rows, the last of which is row {last}")
     body = Body(source, len(header), separator, notes, most_cells, skip_bad_rows)
-    cells, numbers = body.read(chain(sample, rows), first[place].row)
+    cells, numbers = body.read(chain(sample, rows), last)
     columns = [Column(*each) for each in zip(header, cells, strict=True)]
     return Sheet(source, columns, numbers, notes, separator, body.bad, body.left_out)
 
@@ -88,14 +98,14 @@ def _separator(text: str) -> str:
 
 
 def _header(source: str, first: Sequence[Record], separator: str) -> tuple[list[str], int]:
-    """The header and its place: the first row as wide as most rows."""
+    """The first row of the header and its place: the first row as wide as most rows."""
     rows = [cells for _, cells in first if not is_drawn(cells)] or [[]]
     widths = Counter(map(len, rows))
     width = max(widths, key=lambda each: (widths[each], each))
     top = first[0].cells
     if len(top) > 1 and len(top) + 1 == width:
         # R writes no name for the column of row names.
-        return names_of(source, ["", *top], first[0].row), 0
+        return ["", *top], 0
     # A row of one cell above a wide table is its title, though a spreadsheet fills it up.
     least = 2 if width > 2 and max(map(filled, rows)) > 1 else 1
     places = (
@@ -124,7 +134,7 @@ def _header(source: str, first: Sequence[Record], separator: str) -> tuple[list[
     if above and not _names_columns(head, [cells for _, cells in first[place + 1 :]]):
         found = f"the header, has {len(above[0].cells)} cells; row {first[place].row} has {width}"
         raise TableError(source, f"row {above[0].row}, {found}")
-    return names_of(source, head, first[place].row), place
+    return head, place
 
 
 def _names_columns(head: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

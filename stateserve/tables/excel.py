@@ -13,6 +13,7 @@ from stateserve.errors import TableError
 from stateserve.tables.binary import name_zip
 from stateserve.tables.content import MAX_BYTES
 from stateserve.tables.footers import drop_footers
+from stateserve.tables.header_rows import MOST_ROWS, SAMPLE_ROWS, join_header
 from stateserve.tables.sheet import MAX_COLUMNS, Column, Sheet, clean, names_of, require_cells
 from stateserve.text import shortest
 
@@ -77,8 +78,14 @@ def _read(source: str, book: "Workbook") -> Sheet:
     width = max(len(cells) for _, cells in rows[place:])
     require_cells(source, width - first, len(rows))
     names = [_text(cell) for cell in [*head, *[None] * (width - len(head))]]
+    sample = rows[place + 1 : place + 1 + MOST_ROWS + SAMPLE_ROWS]
+    names, more = join_header(names, [[_text(cell) for cell in cells] for _, cells in sample])
+    if more:
+        notes.append(
+            f"the header has {more + 1} rows, the last of which is row {rows[place + more][0]}"
+        )
     header = names_of(source, names[first:], rows[place][0])
-    below = rows[place + 1 :]
+    below = rows[place + more + 1 :]
     cells: list[list[Any]] = [[] for _ in header]
     for _, row in below:
         for column, cell in zip(cells, [*row, *[None] * (width - len(row))][first:], strict=True):

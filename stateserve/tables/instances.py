@@ -103,15 +103,21 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
     """
     places = [_place(sheet, feature, wanted.features) for feature in wanted.features]
     if not len(sheet.rows):
-        raise TableError(sheet.source, next(iter(sheet.bad), "no rows below the header"))
+        raise (
+            _no_row(sheet, sheet.bad)
+            if sheet.bad
+            else TableError(sheet.source, "no rows below the header")
+        )
     notes, bad = list(sheet.notes), BadRows(sheet)
     columns = {
         feature.name: values_of(sheet, sheet.columns[place], feature, notes, bad)
         for place, feature in sorted(zip(places, wanted.features, strict=True), key=itemgetter(0))
     }
     if bad:
-        if not skip_bad_rows or len(bad) == len(sheet.rows):
+        if not skip_bad_rows:
             raise bad.error()
+        if len(bad) == len(sheet.rows):
+            raise _no_row(sheet, [*sheet.bad, *bad.details()], len(bad))
         rest = read_instances(bad.others(), wanted, skip_bad_rows=True)
         listed = sorted(bad.details() + rest.bad, key=_row)[:MOST_LISTED]
         return replace(rest, bad=listed, left_out=len(bad) + rest.left_out)
@@ -130,6 +136,15 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
     return TableInstances(
         columns, sheet.rows.tolist(), truth, others, notes, sheet.bad, sheet.left_out
     )
+
+
+def _no_row(sheet: Sheet, details: Sequence[str], bad: int = 0) -> TableError:
+    """All rows are left out; `bad` of them have a cell that cannot be read."""
+    listed = sorted(details, key=_row)[:MOST_LISTED]
+    count = sheet.left_out + bad
+    more = [f"and {count - len(listed)} more bad rows"] if count > len(listed) else []
+    what = listed[0] if count == 1 else f"all {count} rows are bad, the first: {listed[0]}"
+    return TableError(sheet.source, what, details=[*listed, *more])
 
 
 def _row(detail: str) -> int:

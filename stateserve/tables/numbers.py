@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Literal
 
 import numpy as np
@@ -23,9 +24,24 @@ MISSING_NUMBERS = frozenset(
         "missing",
         "unknown",
         "n.a.",
+        "n.d.",
         "k.a.",
+        "k. a.",
+        "keine angabe",
+        "unbekannt",
+        "inconnu",
+        "not available",
+        "not applicable",
+        "—",
+        "–",
         "#div/0!",
         "#value!",
+        "#ref!",
+        "#name?",
+        "#num!",
+        # Of SAS and Stata, for different reasons.
+        "._",
+        *(f".{letter}" for letter in ascii_lowercase),
     )
 )
 # A column with this share of numbers is one of numbers, and other texts are missing.
@@ -38,7 +54,9 @@ _CURRENCY = r"[$€£¥￥₹₩₽₺円元]|US\$|R\$|CHF|EUR|USD|GBP|JPY|INR|F
 SIGNS = re.compile(
     rf"^([+-]?)\s*(?:{_CURRENCY})\s*|(?<!\s)\s*(?:[%％‰]|{_CURRENCY})$", re.IGNORECASE
 )
-UNIT = re.compile(r"^[+-]?[\d.,]+\s?([^\W\d_][^\d,;]{0,9}|°\w?)$")
+# Of a laboratory: below or above what it can measure.
+BOUND = re.compile(r"^(?:[<>≤≥]=?|[~≈])\s*(?=[\d.,+-])")
+UNIT = re.compile(r"^[+-]?[\d.,]+\s?([^\W\d_][^\d,;]{0,9}|°\w?|/\s?[1-9]\d*)$")
 NEGATIVE = re.compile(r"\((?!\()(.+)\)")
 # No number is written so, but a code is, such as a postcode.
 LEADING_ZERO = re.compile(r"0[0-9]+")
@@ -60,10 +78,11 @@ LONGEST_NUMBER = 512
 @dataclass(frozen=True)
 class Numbers:
     """`values` float64 (rows,), NaN where a cell is no number; `note` says how they are written,
-    if not plainly."""
+    if not plainly. So many of them are `bounds`, such as <0.5, and count as 0.5."""
 
     values: NDArray[np.float64]
     note: str | None = None
+    bounds: int = 0
 
 
 def read_numbers(texts: Sequence[str | None], mark: Mark | None = None) -> Numbers:
@@ -91,7 +110,11 @@ def read_numbers(texts: Sequence[str | None], mark: Mark | None = None) -> Numbe
         form = f"the unit {unit!r} is taken off" if unit else SIGNS_OFF
     found[""] = math.nan
     values = [found[text or ""] for text in texts]
-    return Numbers(np.array(values, np.float64), form)
+    bounds = [text for text in bare if BOUND.match(text) and not math.isnan(found[text])]
+    if bounds:
+        said = f"bounds such as {bounds[0]!r:.40} count as their numbers"
+        form = said if form in (None, SIGNS_OFF) else f"{form}; {said}"
+    return Numbers(np.array(values, np.float64), form, sum(counts[text] for text in bounds))
 
 
 def _plain_numbers(texts: Sequence[str | None]) -> NDArray[np.float64] | None:
@@ -165,7 +188,7 @@ def _bare(text: str) -> str:
     if match := NEGATIVE.fullmatch(text):
         inner = _bare(match[1])
         return "-" + inner if inner[:1].isdigit() else text
-    bare = SIGNS.sub(r"\1", text.replace("−", "-"))
+    bare = SIGNS.sub(r"\1", BOUND.sub("", text, 1).replace("−", "-"))
     return SPACED.sub("", bare)
 
 

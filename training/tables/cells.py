@@ -13,6 +13,7 @@ import pandas as pd
 from stateserve.tables import LEADING_ZERO, MISSING_NUMBERS, NUMBERS, TRUTHS, Column, Mark
 
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
+TIME = re.compile(r"[+-]?(\d+ days? )?\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?", re.IGNORECASE)
 SAMPLE = 1000
 
 
@@ -28,6 +29,7 @@ class Cells:
     not_numbers: np.ndarray
     is_boolean: bool = False
     is_date: bool = False
+    is_time: bool = False
     is_code: bool = False
     note: str | None = None
     other: str | None = None
@@ -62,7 +64,8 @@ def read_cells(column: Column, mark: Mark | None = None, *, codes: bool = True) 
     found = column.numbers(mark)
     unread = np.flatnonzero(np.isnan(found.values)).tolist()
     known = len(cells) - cells.count(None)
-    if len(unread) < len(cells):
+    # Bounds alone, such as <18 and >65, are categories.
+    if len(unread) < len(cells) and found.bounds <= known / 2:
         strange = {place: text for place in unread if (text := cells[place]) is not None}
         real = sum(text.lower() not in MISSING_NUMBERS for text in strange.values())
         if real <= (1 - NUMBERS) * known:
@@ -70,8 +73,14 @@ def read_cells(column: Column, mark: Mark | None = None, *, codes: bool = True) 
                 return Cells(column, None, nothing, is_code=True)
             return Cells(column, found.values, np.array([*strange], np.int64), note=found.note)
     sample = pd.Series([*islice(filter(None, cells), SAMPLE)], dtype="str")
+    is_time = bool(sample.str.fullmatch(TIME).mean() > NUMBERS)
     return Cells(
-        column, None, nothing, is_date=_are_dates(sample), some_numbers=len(cells) - len(unread)
+        column,
+        None,
+        nothing,
+        is_date=not is_time and _are_dates(sample),
+        is_time=is_time,
+        some_numbers=len(cells) - len(unread),
     )
 
 

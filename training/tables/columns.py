@@ -13,7 +13,13 @@ from stateserve.tables import about_other_texts
 from training.errors import DataError
 from training.tables.cells import Cells
 from training.tables.groups import about_group
-from training.tables.identifiers import FEW_TEXTS, are_whole, reason_of_identifier
+from training.tables.identifiers import (
+    FEW_TEXTS,
+    about_codes,
+    are_dates,
+    are_whole,
+    reason_of_identifier,
+)
 
 # A category has an input for each of its most frequent values: for so many, and for more if
 # each of them has so many rows.
@@ -75,6 +81,7 @@ def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choic
         found = _category(name, cells)
     else:
         found = _numeric(path, name, cells, cells.numbers, rows)
+        found.notes.extend(filter(None, [about_codes(name, cells.numbers)]))
     if choices.group is None and (note := about_group(name, cells)):
         found.notes.append(note)
     return found
@@ -93,8 +100,10 @@ def _reason_to_drop(name: str, cells: Cells) -> str | None:
         return f"constant, always {str(cells.column.texts[0])[:40]!r}"
     if reason := reason_of_identifier(name, cells, numbers, different):
         return reason
-    if cells.is_date:
+    if cells.is_date or (numbers is not None and are_dates(numbers)):
         return "dates"
+    if cells.is_time:
+        return "times or durations; as numbers, such as minutes, they are kept"
     if numbers is None and different > max(FEW_TEXTS, FREE_TEXT * count):
         return _reason_of_texts(cells, different, count)
     return None

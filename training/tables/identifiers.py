@@ -2,13 +2,16 @@
 
 import math
 import re
+import shlex
 
 import numpy as np
+import pandas as pd
 
 from stateserve.model import split_unit
 from training.tables.cells import Cells
 
 FEW_TEXTS = 20
+FEWEST_CODES = 3
 INDEX_NAMES = re.compile(r"|unnamed: \d+|index|row|row_?names|row_?(number|id|no)|no\.?|#|id", re.I)
 ID_NAMES = re.compile(r"(.*[\s_.-])?(id|ids|uuid|guid|key|nr|number|code)|.*[a-z]I[Dd]", re.I)
 # Of persons and things that are counted.
@@ -16,6 +19,10 @@ COUNTED = re.compile(
     r"(.*[\s_.-])?(respondent|participant|subject|patient|customer|client|user|member|person"
     r"|employee|household|case|sample|order|invoice|ticket|record|entry|obs|observation|kunde"
     r"|teilnehmer|proband|befragter?|mitarbeiter|fall|auftrag|rechnung)s?",
+    re.IGNORECASE,
+)
+CODES = re.compile(
+    r"(.*[\s_.-])?(code|zip|plz|postcode|zipcode|postleitzahl|fips|cap|cep)|code[\s_.-]postal",
     re.IGNORECASE,
 )
 TIMES = re.compile(
@@ -61,3 +68,24 @@ def _counts_rows(name: str, numbers: np.ndarray | None, known: np.ndarray) -> bo
 
 def are_whole(numbers: np.ndarray) -> bool:
     return bool((numbers == np.floor(numbers)).all())
+
+
+def about_codes(name: str, numbers: np.ndarray) -> str | None:
+    """A note about numbers (rows,) that are perhaps names: a sum of two of them says nothing."""
+    known = numbers[~np.isnan(numbers)]
+    if (
+        CODES.fullmatch(name) is None
+        or not are_whole(known)
+        or len(np.unique(known)) < FEWEST_CODES
+    ):
+        return None
+    return f"perhaps codes: --category {shlex.quote(name)} makes each number a value of its own"
+
+
+def are_dates(numbers: np.ndarray) -> bool:
+    """Whether all are days of 1900 to 2099, written as 20240131."""
+    if len(numbers) < FEW_TEXTS or numbers.min() < 19000101 or numbers.max() > 20991231:
+        return False
+    texts = pd.Series(numbers).map("{:.0f}".format)
+    dates = pd.to_datetime(texts, format="%Y%m%d", errors="coerce")
+    return are_whole(numbers) and bool(dates.notna().all())

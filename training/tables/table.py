@@ -48,7 +48,7 @@ def read_table(
     """Read a file and decide about each of its columns. Raises DataError."""
     choices = choices or Choices()
     sheet = _sheet(path)
-    _require_columns(path, sheet.header, target, choices)
+    target, choices = _named(path, sheet.header, target, choices)
     if not len(sheet.rows):
         raise DataError(f"{path}: no rows below the header")
     place = sheet.header.index(target)
@@ -113,25 +113,28 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if names[30:] else "")
 
 
-def _require_columns(path: Path, header: list[str], target: str, choices: Choices) -> None:
-    """Raise DataError for a name that the header lacks, and for a target that is no target."""
-    for option, names in (
-        ("--target", [target]),
-        ("--drop", choices.drop),
-        ("--keep", choices.keep),
-        ("--category", choices.category),
-        ("--group", [] if choices.group is None else [choices.group]),
-    ):
-        for name in names:
-            _require_column(path, header, name, option)
-    for option, given in (("--drop", choices.drop), ("--group", [choices.group])):
+def _named(path: Path, header: list[str], target: str, choices: Choices) -> tuple[str, Choices]:
+    """The target and the choices by their names in the header. Raises DataError for a name that
+    it lacks, and for a target that is no target."""
+    target = _column(path, header, target, "--target")
+    drop, keep, category = (
+        [_column(path, header, name, f"--{option}") for name in getattr(choices, option)]
+        for option in ("drop", "keep", "category")
+    )
+    group = None if choices.group is None else _column(path, header, choices.group, "--group")
+    for option, given in (("--drop", drop), ("--group", [group])):
         if target in given:
             raise DataError(f"{path}: {option}: {target!r} is the target")
+    return target, Choices(drop, keep, category, group)
 
 
-def _require_column(path: Path, header: list[str], name: str, option: str) -> None:
+def _column(path: Path, header: list[str], name: str, option: str) -> str:
+    """The column of this name, which may lack the unit. Raises DataError."""
     if name in header:
-        return
+        return name
+    titled = [each for each in header if split_unit(each)[0] == name]
+    if len(titled) == 1:
+        return titled[0]
     near = get_close_matches(name, header, 1, 0.7)
     hint = f"; {near[0]!r} is near" if near else ""
     if sum(cell.replace(".", "").isdigit() for cell in header) > len(header) / 2:

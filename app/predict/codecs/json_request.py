@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from app.predict.instances import Instances
 from app.predict.json_pointer import escape
 from app.predict.rows import LARGEST
 from stateserve.errors import Fault
-from stateserve.model import Card
+from stateserve.model import Card, split_unit
 from stateserve.model.architectures import FloatArray
 from stateserve.text import shortest
 
@@ -36,21 +36,21 @@ def read_value(value: Any, card: Card, limit: int) -> TableRows:
     """As parse_instances, for a value of parse_json."""
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
-    names = [feature.name for feature in card.features]
-    single = _is_single(value, names)
+    columns = columns_of(card)
+    single = _is_single(value, columns)
     flowers = [value] if single else _instances(value, limit)
     faults: list[Fault] = []
     rows = []
     for index, flower in enumerate(flowers):
         pointer = "" if single else f"/instances/{index}"
-        rows.append(read_flower(flower, names, pointer, faults))
+        rows.append(read_flower(flower, columns, pointer, faults))
         require_few(faults)
     if faults:
         raise InvalidInstances(faults)
     return Instances(np.array(rows, dtype=np.float32), single)
 
 
-def _is_single(value: JsonObject, names: list[str]) -> bool:
+def _is_single(value: JsonObject, names: Container[str]) -> bool:
     """Whether it is one flower. A feature may have the name "instances", but is never a list."""
     fields = dict(value)
     if "instances" not in fields:
@@ -105,10 +105,12 @@ def _instances(value: JsonObject, limit: int) -> list[Any]:
 
 
 class Column(NamedTuple):
-    """What one field accepts: why a value is not accepted, or None, and `words` for an error."""
+    """What one field accepts: why a value is not accepted, or None, and `words` for an error. The
+    name of the field may have its `unit`, as in the header of a table."""
 
     why_not: Callable[[Any], str | None]
     words: str
+    unit: str | None = None
 
 
 def why_not_a_float32(value: Any) -> str | None:
@@ -119,11 +121,19 @@ def why_not_a_float32(value: Any) -> str | None:
     return None
 
 
-def read_flower(flower: Any, names: list[str], at: str, faults: list[Fault]) -> list[float]:
-    """The numbers of one instance, in the order of `names`; adds its errors to `faults`."""
-    columns = dict.fromkeys(names, Column(why_not_a_float32, "a finite number"))
+def columns_of(card: Card) -> dict[str, Column]:
+    """The fields of an instance by name, in the order of the features."""
+    return {
+        each.name: Column(why_not_a_float32, "a finite number", each.unit) for each in card.features
+    }
+
+
+def read_flower(
+    flower: Any, columns: Mapping[str, Column], at: str, faults: list[Fault]
+) -> list[float]:
+    """The numbers of one instance, in the order of `columns`; adds its errors to `faults`."""
     values = read_fields(flower, columns, at, faults)
-    return [float(values.get(name, math.nan)) for name in names] if values else []
+    return [float(values.get(name, math.nan)) for name in columns] if values else []
 
 
 def read_fields(
@@ -137,8 +147,9 @@ def read_fields(
         return {}
     values: dict[str, Any] = {}
     seen: set[str] = set()
-    for name, value in flower:
-        pointer = f"{at}/{escape(name)}"
+    for written, value in flower:
+        pointer = f"{at}/{escape(written)}"
+        name = written if written in columns else _without_unit(written, columns)
         if name not in columns:
             faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
         elif name in seen:
@@ -156,3 +167,9 @@ def read_fields(
         if name not in seen
     )
     return values
+
+
+def _without_unit(written: str, columns: Mapping[str, Column]) -> str:
+    """The name of the column that a header such as `length (cm)` names, or the text itself."""
+    name, unit = split_unit(written)
+    return name if unit and name in columns and columns[name].unit == unit else written

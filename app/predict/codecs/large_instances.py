@@ -16,6 +16,7 @@ import numpy as np
 from app.errors import InvalidInstances
 from app.predict.codecs.json_request import (
     TableRows,
+    columns_of,
     most_bytes_of_one,
     read_flower,
     read_value,
@@ -68,10 +69,10 @@ def read_large(
     slice_bytes: int = SLICE_BYTES,
 ) -> TableRows:
     """Raises the errors of parse_instances, and BodyTooLarge for an overlong instance."""
-    names = [feature.name for feature in card.features]
+    columns = columns_of(card)
 
     def read(value: object, pointer: str, faults: list[Fault]) -> list[float]:
-        return read_flower(value, names, pointer, faults)
+        return read_flower(value, columns, pointer, faults)
 
     most = most_bytes_of_one(card)
     reader = ListReader(decode, read, partial(np.array, dtype=np.float32), most, most)

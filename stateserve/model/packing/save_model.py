@@ -82,13 +82,7 @@ def save_model(
     record = Record(dataset, hyperparameters or {}, metrics or {}, table)
     state = _state_of(module)
     with _in_evaluation(module) as live:
-        opened: OpenCode
-        if isinstance(code, str):
-            opened = open_code(code, kwargs or {})
-        elif code is not None:
-            opened = code
-        else:
-            opened = LiveModule(live) if program else _code_of(module, kwargs)
+        opened = _opened(live, code, kwargs, program=program)
         try:
             packing = Packing(opened, state, example_inputs, hints)
         except StateMismatch as error:
@@ -98,8 +92,28 @@ def save_model(
         if onnx:
             packing.add_graph()
         _require_same_outputs(live, packing.found)
+    return _written(packing, place, name, record, replace=overwrite)
+
+
+def _opened(
+    module: nn.Module,
+    code: str | OpenCode | None,
+    kwargs: Mapping[str, JsonValue] | None,
+    *,
+    program: bool,
+) -> OpenCode:
+    if isinstance(code, str):
+        return open_code(code, kwargs or {})
+    if code is not None:
+        return code
+    return LiveModule(module) if program else _code_of(module, kwargs)
+
+
+def _written(
+    packing: Packing, place: Place, name: str | None, record: Record, *, replace: bool
+) -> Path:
     try:
-        return packing.write(place, name, record, replace=overwrite).state
+        return packing.write(place, name, record, replace=replace).state
     except FileExistsError as error:
         if error.filename == str(place.folder):
             raise

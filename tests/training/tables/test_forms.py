@@ -115,6 +115,19 @@ def stream() -> bytes:
     return binary(write)
 
 
+def escaped(value: object) -> str:
+    """As MySQL writes it: a backslash before quotes, and \\N."""
+    if pd.isna(value):
+        return r"\N"
+    return '"' + str(value).replace("Biscoe", r"the \"Biscoe\", north") + '"'
+
+
+def below(*rows: str, above: str | None = None) -> str:
+    """More rows of a header, below the first, or below another one."""
+    first, rest = csv().split("\n", 1)
+    return "\n".join([above or first, *rows, rest])
+
+
 SHUFFLED = frame().sample(frac=1, random_state=1)
 OTHERS = frame().assign(
     **{
@@ -172,6 +185,18 @@ TABLES: dict[str, str | bytes] = {
     "psql.txt": drawn(line="---------+-------------+------+--------+--------") + "(40 rows)\n",
     "markdown.md": drawn("| ", line="|---|---:|---|---|---|"),
     "mysql.tsv": csv("\t", cell=lambda value: r"\N" if pd.isna(value) else str(value)),
+    "mysql-outfile.csv": csv(cell=escaped),
+    "formulas.csv": csv(cell=lambda v: f'="{v}"' if v in ISLANDS else "" if pd.isna(v) else str(v)),
+    "units.csv": below(",mm,g,,", above="island,length,mass,tagged,species"),
+    "two-header-rows.csv": below(
+        "name,length,mass,,species", above="place,bird,,tagged,Unnamed: 4_level_0"
+    ),
+    "questions.csv": below(
+        '"Which island?","How long?","How heavy?","Tagged?","Which species?"',
+        '"{""ImportId"":""Q1""}","{""ImportId"":""Q2""}","{""ImportId"":""Q3""}",x,y',
+    ),
+    "null.csv": csv(cell=lambda value: "(null)" if pd.isna(value) else str(value)),
+    "bounds.csv": csv(cell=lambda v: "<30.25" if v == 30.25 else "" if pd.isna(v) else str(v)),
     "thousands.csv": csv(cell=grouped(",")),
     "dollars.csv": csv(cell=grouped(",", "$")),
     "swiss.csv": csv(cell=grouped("'")),

@@ -49,7 +49,7 @@ class ColumnRule:
 
     @property
     def column(self) -> Column:
-        return Column(self.why_not, self.words)
+        return Column(self.why_not, self.words, self.feature.unit)
 
     @cached_property
     def numbers(self) -> dict[object, float]:

@@ -21,6 +21,21 @@ numbers = st.floats(-LARGEST, LARGEST) | st.integers(-(10**18), 10**18)
 flowers = st.fixed_dictionaries(dict.fromkeys(NAMES, numbers))
 
 
+def test_a_name_may_have_its_unit_as_in_the_header_of_a_table() -> None:
+    titled = {f"{name} (cm)": value for name, value in SETOSA.items()}
+    wanted = [list(SETOSA.values())]
+    assert parse_instances(json.dumps(titled).encode(), CARD, 1).rows.tolist() == pytest.approx(
+        np.array(wanted, np.float32)
+    )
+    for wrong, detail in (
+        ({"petal_width (mm)": 1}, "unknown field"),
+        (titled | {"petal_width": 1}, "stands twice"),
+    ):
+        with pytest.raises(InvalidInstances) as caught:
+            parse_instances(json.dumps(wrong).encode(), CARD, 1)
+        assert detail in str([each.detail for each in caught.value.faults])
+
+
 @given(st.lists(flowers, min_size=1, max_size=5), st.randoms())
 def test_numbers_arrive_as_float32_in_the_cards_order(batch: list[dict], order) -> None:
     shuffled = [dict(order.sample(list(flower.items()), 4)) for flower in batch]
