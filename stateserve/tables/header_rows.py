@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from stateserve.model import split_unit
 from stateserve.tables.numbers import MISSING_NUMBERS, NUMBERS, read_numbers
+from stateserve.tables.rows import is_drawn
 from stateserve.tables.sheet import clean
 
 # So many rows below the first may belong to the header; so many below them show the columns.
@@ -41,13 +42,15 @@ def _plain(cell: str) -> str:
 
 def _is_of_header(above: Sequence[Texts], rows: Sequence[Texts]) -> bool:
     """Whether the first of `rows` has names: texts above numbers, or below empty cells only."""
-    if len(rows) <= LEAST_NUMBERS or not any(rows[0]):
+    if len(rows) <= LEAST_NUMBERS or not any(rows[0]) or is_drawn(rows[0]):
         return False
     row, columns = rows[0], list(zip(*rows[1:], strict=True))
     filled = [place for place, cell in enumerate(row) if cell]
     if any(row[place] in columns[place] or not _is_name(row[place]) for place in filled):
         return False
-    numbers = [place for place, column in enumerate(columns) if _are_numbers(column)]
+    # More rows of the header may follow.
+    start = MOST_ROWS - 1 if len(rows) >= MOST_ROWS + LEAST_NUMBERS else 0
+    numbers = [place for place, column in enumerate(columns) if _are_numbers(column[start:])]
     named = [row[place] for place in numbers if row[place]]
     if len(named) == len(filled):
         return bool(named)

@@ -48,7 +48,7 @@ def take_off(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises StateMismatch if no name begins with it.
     """
     others = {n: each for n, each in state.items() if not n.startswith(prefix) and n != AVERAGED}
-    if len(others) == len(state):
+    if state and len(others) == len(state):
         raise StateMismatch(f"no name begins with {prefix!r}; {outline(state)}")
     if others and prefix:
         logger.warning(
