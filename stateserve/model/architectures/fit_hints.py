@@ -42,7 +42,8 @@ def names_hint(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> s
         shown = " and ".join(repr(prefix) for prefix in parts[:MOST_NAMED])
         taken = _argument("--strip-prefix", parts[0])
         hints.append(f"what is below {shown} fits: {taken} takes it alone")
-    if not missing and (modules := _modules(expected)).isdisjoint(_modules(unexpected)):
+    modules = _modules(expected)
+    if unexpected and not missing and modules.isdisjoint(_modules(unexpected)):
         kept = " ".join(_argument("--only", module) for module in sorted(modules))
         hints.append(f"to leave out what is not expected: stateserve convert {kept} IN OUT")
     if not parts and (changes := _renamings(missing, unexpected, expected, state)):

@@ -148,6 +148,7 @@ def test_other_shapes_and_numbers_of_names_get_no_hint() -> None:
         {name.replace("0.", "a."): torch.ones(9) for name in state},
         {"a": torch.ones(1), **without("0.weight")(state)},
         {"a\n.b": torch.ones(1)},
+        state | {"0.bias": torch.ones(3)},
         {},
     ):
         with pytest.raises(StateMismatch) as caught:
