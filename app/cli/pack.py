@@ -20,7 +20,7 @@ def pack(
         str,
         typer.Argument(
             metavar="CODE",
-            help="FILE.py:CLASS, FILE.pt2 of torch.export, or an archive of TorchServe, FILE.mar.",
+            help="FILE.py:CLASS, FILE.pt2 of torch.export, or FILE.mar[:CLASS] of TorchServe.",
         ),
     ],
     state: Annotated[
@@ -80,15 +80,15 @@ def pack(
     """
     from stateserve.model import (
         LoadOptions,
+        archive_of,
         hints_of,
-        is_archive,
         pack_model,
         parse_classes,
     )
 
     if output is None:
         raise typer.BadParameter("--output FOLDER is missing, such as models/digits/1")
-    if state is not None and is_archive(Path(code)):
+    if state is not None and archive_of(code):
         raise typer.BadParameter(f"{code} has a state of its own; leave out {state}")
     hints = hints_of(
         classes=parse_classes(classes) if classes else None,

@@ -96,7 +96,7 @@ def predict(
     if as_json:
         _print_lines(answers)
     else:
-        _show(answers)
+        _show(answers, ranked=top is not None)
     if answers.score is not None:
         # With --json to standard error: programs read the answers.
         typer.echo(answers.score.line, err=as_json)
@@ -202,10 +202,10 @@ def _print_lines(answers: Answers) -> None:
         print(printable_json(line.decode()))
 
 
-def _show(answers: Answers) -> None:
+def _show(answers: Answers, *, ranked: bool) -> None:
     from app.cli.prediction_tables import show_one, show_rows
 
     if answers.given[0]:
-        show_rows(answers.given, answers.truth, answers.predictions, answers.rows)
+        show_rows(answers.given, answers.truth, answers.predictions, answers.rows, ranked=ranked)
     else:
         show_one(answers.predictions[0])

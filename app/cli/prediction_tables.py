@@ -29,10 +29,13 @@ def show_one(prediction: Prediction) -> None:
 def _show_classes(prediction: Prediction) -> None:
     logs = prediction.log_probabilities or {}
     rows = table("class", "probability", *(["log-probability"] if logs else []))
-    ranked = sorted(prediction.probabilities.items(), key=lambda item: item[1], reverse=True)
-    for label, probability in ranked:
+    for label, probability in _ranked(prediction):
         rows.add_row(label, short(probability), *([short(logs[label])] if logs else []))
     print_table(rows)
+
+
+def _ranked(prediction: Prediction) -> list[tuple[str, float]]:
+    return sorted(prediction.probabilities.items(), key=lambda item: item[1], reverse=True)
 
 
 def _show_outputs(prediction: Prediction) -> None:
@@ -47,15 +50,19 @@ def show_rows(
     truth: Truth | None,
     found: Sequence[Prediction],
     numbers: Sequence[int] | None,
+    *,
+    ranked: bool,
 ) -> None:
     """Print a line for each row, `given` with its answer; `truth` has the true ones, and `numbers`
-    are those of the rows in the file, where they are shown."""
+    are those of the rows in the file, where they are shown. With `ranked`, each row has all the
+    probabilities of its answer."""
     first = found[0]
     true = "true value" if first.outputs else "true class"
     columns = {
         true: truth is not None,
         "class": not first.outputs,
-        "probability": not first.outputs,
+        "probability": not first.outputs and not ranked,
+        "probabilities": not first.outputs and ranked,
         "log-probability": first.log_probabilities is not None,
         "distance": first.novelty is not None,
         "warnings": True,
@@ -75,11 +82,13 @@ def show_rows(
 def _cells(prediction: Prediction) -> dict[str, str]:
     logs, novelty = prediction.log_probabilities, prediction.novelty
     warnings = [_text(warning) for warning in prediction.warnings]
+    ranked = (f"{label} {short(each)}" for label, each in _ranked(prediction))
     if novelty and novelty.out_of_distribution:
         warnings.append("out of distribution")
     return {
         "class": prediction.label,
         "probability": short(prediction.probabilities.get(prediction.label)),
+        "probabilities": ", ".join(ranked),
         "log-probability": short(logs[prediction.label] if logs else None),
         "distance": short(novelty.distance if novelty else None),
         "warnings": "; ".join(warnings),

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from stateserve.model.packing.packed import Packed as Packed
     from stateserve.model.packing.packed import pack_model as pack_model
     from stateserve.model.packing.save_model import save_model as save_model
-    from stateserve.model.packing.torchserve_archive import is_archive as is_archive
+    from stateserve.model.packing.torchserve_archive import archive_of as archive_of
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.probabilities import classified_output as classified_output
     from stateserve.model.probabilities import log_probabilities as log_probabilities
@@ -135,7 +135,7 @@ __getattr__ = lazy_exports(
         "loading.golden_file": ("GOLDEN_SUFFIX",),
         "packing.packed": ("Packed", "pack_model"),
         "packing.save_model": ("save_model",),
-        "packing.torchserve_archive": ("is_archive",),
+        "packing.torchserve_archive": ("archive_of",),
         "predictor": ("Predictor",),
         "probabilities": ("classified_output", "log_probabilities"),
         "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),

@@ -25,7 +25,7 @@ from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.packing.exported import export_program
 from stateserve.model.packing.place import Place, staged
-from stateserve.model.packing.torchserve_archive import is_archive, unpacked
+from stateserve.model.packing.torchserve_archive import archive_of, unpacked
 from stateserve.model.signature_inference import Example, Hints, Inferred, example_of, infer
 from stateserve.model.signature_inference.rows import GOLDEN_ROWS
 
@@ -158,9 +158,8 @@ def pack_model(
     added; with `replace`, files there are replaced. The code may be an archive of TorchServe, which
     has a state. Raises CheckpointError, one line, or OSError.
     """
-    archive = Path(options.code or "")
-    if is_archive(archive):
-        with unpacked(archive, options) as found:
+    if archive := archive_of(options.code or ""):
+        with unpacked(*archive, options) as found:
             packed = pack_model(
                 state or found.state,
                 output,

@@ -52,8 +52,13 @@ class Manifest(BaseModel):
     model: Described
 
 
-def is_archive(path: Path) -> bool:
-    return path.suffix == SUFFIX or (path / MANIFEST).is_file()
+def archive_of(code: str) -> tuple[Path, str] | None:
+    """The archive and the class of FILE.mar or FILE.mar:CLASS; None for other code."""
+    for file, name in ((code, ""), code.rpartition(":")[::2]):
+        path = Path(file)
+        if path.suffix == SUFFIX or (path / MANIFEST).is_file():
+            return path, name
+    return None
 
 
 @dataclass(frozen=True)
@@ -67,13 +72,14 @@ class Unpacked:
 
 
 @contextmanager
-def unpacked(path: Path, options: LoadOptions) -> Iterator[Unpacked]:
+def unpacked(path: Path, class_name: str, options: LoadOptions) -> Iterator[Unpacked]:
     """The model of an archive, for whose labels and transforms `options` stand where given.
 
-    Errors name the archive, not the temporary folder. Raises CheckpointError, one line, or OSError.
+    `class_name` may be empty if the file of code defines one module. Errors name the archive, not
+    the temporary folder. Raises CheckpointError, one line, or OSError.
     """
     with TemporaryDirectory() as name:
-        folder = path if path.is_dir() else Path(name)
+        folder, model = path if path.is_dir() else Path(name), Described()
         try:
             if folder != path:
                 _unpack(path, folder)
@@ -81,10 +87,12 @@ def unpacked(path: Path, options: LoadOptions) -> Iterator[Unpacked]:
             code, state = _code_and_state(folder, model)
             completed, notes = _completed(folder, model, options)
             _require_example(folder, model, completed)
-            completed = dataclasses.replace(completed, code=str(code))
+            named = f"{code}:{class_name}" if class_name else str(code)
+            completed = dataclasses.replace(completed, code=named)
             yield Unpacked(state, completed, model.name or None, notes)
         except CheckpointError as error:
-            raise type(error)(str(error).replace(str(folder), str(path))) from None
+            text = str(error).replace(f"{folder / model.code}:CLASS", f"{path}:CLASS")
+            raise type(error)(text.replace(str(folder), str(path))) from None
 
 
 def _unpack(path: Path, folder: Path) -> None:

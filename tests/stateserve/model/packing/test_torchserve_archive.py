@@ -113,6 +113,17 @@ def test_an_archive_in_a_folder_is_packed(tmp_path: Path, files: dict[str, bytes
     assert served(packed.state).card.name == "pets"
 
 
+def test_one_of_several_modules_is_named(tmp_path: Path, files: dict[str, bytes]) -> None:
+    several = b"class Other(nn.Linear):\n    pass\n"
+    path = archived(tmp_path, files | {"net.py": NET + several}, handler="image_classifier")
+    with pytest.raises(
+        CheckpointError, match=r"several: Net, Other; name one: \S+/pets\.mar:CLASS$"
+    ):
+        packed_from(path, tmp_path / "out" / "1", LoadOptions())
+    packed = packed_from(Path(f"{path}:Net"), tmp_path / "out" / "1", LoadOptions())
+    assert served(packed.state).card.name == "pets"
+
+
 BROKEN: dict[str, tuple[dict[str, bytes], dict[str, object], str]] = {
     "TorchScript": (
         {},
