@@ -32,6 +32,7 @@ hypothesis_settings.load_profile(PROFILE)
 if PROFILE == "quick":
     # Else examples also come from the constants of the project's modules that are imported by then,
     # and a test would get others after other tests. There is no setting for it.
+    assert callable(providers._get_local_constants)
     providers._get_local_constants = providers.Constants
 
 
