@@ -5,7 +5,7 @@ import { Api, Problem } from "./data/api.js";
 import { RequestQueue } from "./data/request_queue.js";
 import { instanceOf, part, reveal } from "./draw/element.js";
 import { takeOver } from "./frame/controls.js";
-import { followAddress, installFolds } from "./frame/folds.js";
+import { followAddress, installFolds, installLinks } from "./frame/folds.js";
 import { installTheme } from "./frame/theme.js";
 import { showFailure, showLimits } from "./introduction.js";
 import { cardOf } from "./model/card.js";
@@ -26,6 +26,12 @@ const pristine = present().cloneNode(true);
 let shown = null;
 
 installTheme(part("theme"));
+installLinks();
+addEventListener("hashchange", () => {
+  part("state").dispatchEvent(new Event("address"));
+  // An earlier entry of the history has an earlier input.
+  if (shown) writeAddress(shown.page.instance, shown.choice);
+});
 new Api(root)
   .models()
   .then(open)

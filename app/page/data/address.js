@@ -28,10 +28,10 @@ export function readChoice(models) {
   return given.get("model") || given.get("version") ? { model, version: version ?? "1" } : null;
 }
 
-/** The tensor and the slice that the address names. @returns {{ tensor: string, slice: string }} */
+/** The tensor and the slice that the address names, or its entry in the history. @returns {{ tensor: string, slice: string }} */
 export function readTensor() {
   const given = new URLSearchParams(location.hash.replace(/^#[^?]*\??/, ""));
-  return { tensor: given.get("tensor") ?? "", slice: given.get("slice") ?? "" };
+  return { tensor: given.get("tensor") ?? history.state?.tensor ?? "", slice: given.get("slice") ?? "" };
 }
 
 /** The address of a tensor in the state browser. @param {string} tensor @param {string} slice */
@@ -47,7 +47,7 @@ export function writeAddress(instance, choice) {
   const chosen = Object.entries(choice ?? {});
   const queries = [[...chosen, ...input], chosen].map((entries) => new URLSearchParams(entries).toString());
   const query = queries.find((text) => text.length <= LONGEST);
-  history.replaceState(null, "", `${query ? `?${query}` : location.pathname}${location.hash}`);
+  history.replaceState(history.state, "", `${query ? `?${query}` : location.pathname}${location.hash}`);
 }
 
 /** Keep the address up to date from now on. @param {Source} instance @param {Choice | null} choice */

@@ -10,7 +10,7 @@ export class RequestQueue {
   /**
    * @param {(question: Question) => Promise<Answer>} ask
    * @param {(answer: Answer, question: Question) => void} show
-   * @param {(error: Error) => void} fail
+   * @param {(error: Error, question: Question) => void} fail
    */
   constructor(ask, show, fail) {
     this.#ask = ask;
@@ -43,7 +43,7 @@ export class RequestQueue {
     try {
       answer = await this.#ask(question);
     } catch (error) {
-      this.#fail(/** @type {Error} */ (error));
+      this.#fail(/** @type {Error} */ (error), question);
       return;
     }
     this.#show(answer, question);

@@ -17,13 +17,12 @@ export class Cells {
    * @param {Card} card
    * @param {{ name: string, shape: number[], label?: string }} entry
    * @param {Tensor} values
-   * @param {number} width  In CSS pixels, at most, if possible.
    * @param {(flat: number) => string} describe  The value of a cell in words.
    */
-  constructor(card, entry, values, width, describe) {
+  constructor(card, entry, values, describe) {
     const hint = "Choose a cell to read its value.";
     const readout = element("output", { class: "readout", "aria-live": "polite" }, hint);
-    this.#heatmap = new Heatmap(entry.label ?? entry.name, values, width, (flat) => {
+    this.#heatmap = new Heatmap(entry.label ?? entry.name, values, (flat) => {
       readout.textContent = `${nameIndex(card, entry, flat)} = ${describe(flat)}`;
     });
     const { largest } = this.#heatmap;
@@ -36,6 +35,11 @@ export class Cells {
     );
     const axes = element("p", { class: "note" }, describeAxes(card, entry));
     this.root = element("div", { class: "cells" }, this.#heatmap.root, scale, readout, axes);
+  }
+
+  /** @param {number} width  In CSS pixels, at most, if possible. */
+  fit(width) {
+    this.#heatmap.fit(width);
   }
 
   draw() {

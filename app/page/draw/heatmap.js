@@ -2,13 +2,15 @@
 
 import { css, diverging, inkOn } from "./colours.js";
 import { element } from "./element.js";
-import { short } from "./number_text.js";
+import { fitting } from "./number_text.js";
 import { Surface } from "./surface.js";
 
 /** @import { Tensor } from "../data/npy.js" */
 
 export const MOST_CELLS = 1_000_000;
 const WRAP = 32;
+/** The least cell with a text in it, and the width of a character, in CSS pixels. */
+const TEXT = { width: 44, height: 20, character: 7 };
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
@@ -16,7 +18,8 @@ export class Heatmap {
   #data;
   #columns;
   #lines;
-  #cell;
+  #cell = { width: 0, height: 0 };
+  #canvas;
   /** @type {number | null} */
   #selected = null;
   #surface;
@@ -25,27 +28,33 @@ export class Heatmap {
   /**
    * @param {string} name
    * @param {Tensor} tensor
-   * @param {number} width  In CSS pixels, at most, if possible.
    * @param {(flat: number) => void} choose  Gets the flat index of each cell that is chosen.
    */
-  constructor(name, { shape, data }, width, choose) {
+  constructor(name, { shape, data }, choose) {
     this.#data = data;
     this.#choose = choose;
     this.largest = largestOf(data);
     this.#columns = shape.length > 1 ? data.length / (shape[0] || 1) : Math.min(WRAP, Math.max(1, data.length));
     this.#lines = Math.ceil(data.length / this.#columns);
-    const across = Math.max(3, Math.min(56, Math.floor(width / this.#columns)));
-    this.#cell = { width: across, height: Math.min(28, across) };
     const label = `${name}, ${shape.join(" × ") || "a number"}: the arrow keys choose a value`;
     const canvas = element("canvas", { tabindex: 0, role: "application", "aria-label": label });
-    canvas.style.width = `${this.#columns * this.#cell.width}px`;
-    canvas.style.height = `${this.#lines * this.#cell.height}px`;
+    this.#canvas = canvas;
     this.root = element("div", { class: "heatmap" }, canvas);
     this.#surface = new Surface(canvas, (context) => this.#paint(context));
     canvas.addEventListener("click", (event) => {
       this.#select(Math.floor(event.offsetY / this.#cell.height), Math.floor(event.offsetX / this.#cell.width));
     });
     canvas.addEventListener("keydown", (event) => this.#press(event));
+  }
+
+  /** Take this width, which a folded panel has not yet. @param {number} width  In CSS pixels, at most, if possible. */
+  fit(width) {
+    if (!width) return;
+    const across = Math.max(3, Math.min(56, Math.floor(width / this.#columns)));
+    this.#cell = { width: across, height: Math.min(28, across) };
+    this.#canvas.style.width = `${this.#columns * this.#cell.width}px`;
+    this.#canvas.style.height = `${this.#lines * this.#cell.height}px`;
+    this.draw();
   }
 
   draw() {
@@ -88,9 +97,9 @@ export class Heatmap {
       const shade = Number.isFinite(value) ? colour(value / largest) : null;
       context.fillStyle = shade ? `rgb(${shade.join(" ")})` : odd;
       context.fillRect(x, y, width - gap, height - gap);
-      if (width < 44 || height < 20) continue;
+      const text = width < TEXT.width || height < TEXT.height ? "" : fitting(value, width / TEXT.character);
       context.fillStyle = shade ? inkOn(shade) : css("var(--surface)");
-      context.fillText(short(value, 2), x + width / 2, y + height / 2);
+      context.fillText(text, x + width / 2, y + height / 2);
     }
     if (this.#selected === null) return;
     const [x, y] = [(this.#selected % this.#columns) * width, Math.floor(this.#selected / this.#columns) * height];

@@ -3,7 +3,7 @@
 import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { bar } from "./marks.js";
-import { exact, short } from "./number_text.js";
+import { exact } from "./number_text.js";
 
 /** @import { Histogram } from "../data/answers.js" */
 /** @import { Tick } from "./chart.js" */
@@ -15,7 +15,7 @@ export function drawHistogram(root, name, { counts, edges }) {
   const chart = drawChart(root, {
     name,
     height: 150,
-    x: { low, high, ticks: ticks(low, high, 5).map((x) => /** @type {Tick} */ ([x, short(x)])) },
+    x: { low, high, ticks: ticks(low, high, 5).map((x) => /** @type {Tick} */ ([x, exact(x)])) },
     y: {
       low: 0,
       high: highest,

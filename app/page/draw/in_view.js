@@ -27,7 +27,8 @@ export function whenInView(node) {
     frame = 0;
     const newest = waiting;
     waiting = null;
-    newest?.();
+    // After a switch of the version, the page has another node of this name.
+    if (node.isConnected) newest?.();
   };
   const wait = () => {
     clearTimeout(pause);

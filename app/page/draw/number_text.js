@@ -18,6 +18,19 @@ export function exact(value) {
 }
 
 /**
+ * A whole number exactly, another with up to four digits, but all before the point; "" if that has
+ * more than `most` characters.
+ * @param {number} value
+ * @param {number} most
+ */
+export function fitting(value, most) {
+  if (Number.isNaN(value)) return "NaN";
+  const rounded = [4, 3, 2].filter((count) => Math.abs(value) < 10 ** count).map((count) => short(value, count));
+  const texts = Math.abs(value) % 1 ? rounded : [exact(value)];
+  return texts.find((text) => text.length <= most) ?? "";
+}
+
+/**
  * The fewest digits that distinguish the number from others of its dtype; float32 and narrower
  * types count as float32.
  * @param {number | null} value

@@ -4,7 +4,7 @@ import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { classVariable } from "./element.js";
 import { line, mark, shade } from "./marks.js";
-import { percent, short } from "./number_text.js";
+import { exact, percent, short } from "./number_text.js";
 
 /**
  * @import { Axis } from "../model/plane.js"
@@ -42,7 +42,7 @@ export function drawCurves(root, { along, xs, curves, classes, output, unit, rea
       low: along.low,
       high: along.high,
       label: along.title,
-      ticks: ticks(along.low, along.high, 6).map((x) => [x, short(x)]),
+      ticks: ticks(along.low, along.high, 6).map((x) => [x, exact(x)]),
       grid: true,
     },
     y: scale(curves, classes.length > 0),
@@ -58,10 +58,10 @@ export function drawCurves(root, { along, xs, curves, classes, output, unit, rea
   chart.node.addEventListener("pointermove", ({ offsetX }) => {
     const share = (offsetX - chart.frame.left) / (chart.frame.right - chart.frame.left);
     const place = Math.round(Math.min(1, Math.max(0, share)) * (xs.length - 1));
-    read(`${along.name} ${short(xs[place], 3)}; ${at(place)}`);
+    read(`${along.name} ${short(xs[place], 5)}; ${at(place)}`);
   });
   chart.node.addEventListener("pointerleave", () => read(""));
-  const rows = () => xs.map((x, place) => [short(x), ...curves.map((curve) => text(curve[place]))]);
+  const rows = () => xs.map((x, place) => [short(x, 5), ...curves.map((curve) => text(curve[place]))]);
   offerTable(root, [along.name, ...names], rows);
   return { mark: mark(chart), drawn: drawn.length };
 }
@@ -86,7 +86,7 @@ function scale(curves, shares) {
   }
   const margin = (highest - lowest) / 20 || Math.abs(highest) / 10 || 1;
   const [low, high] = [lowest - margin, highest + margin];
-  return { low, high, grid: true, ticks: ticks(low, high, 5).map((y) => tick(y, short(y))) };
+  return { low, high, grid: true, ticks: ticks(low, high, 5).map((y) => tick(y, exact(y))) };
 }
 
 /** @param {number} value @param {string} text @returns {Tick} */

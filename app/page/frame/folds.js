@@ -3,7 +3,10 @@
 import { element, instanceOf } from "../draw/element.js";
 
 const NARROW = "(max-width: 44rem)";
-const PAUSE_MILLISECONDS = 5000;
+/** What a user does to leave a place. */
+const MOVES = ["wheel", "touchstart", "pointerdown", "keydown", "click", "input"];
+/** Watches for panels above the place that are filled late. @type {ResizeObserver | null} */
+let holding = null;
 /** By panel; kept for the panels of another version. @type {Map<string, boolean>} */
 const folded = new Map();
 
@@ -17,27 +20,31 @@ export function installFolds() {
     button.addEventListener("click", () => fold(panel, !folded.get(panel.id)));
     fold(panel, folded.get(panel.id) ?? narrow);
   }
-  for (const link of document.querySelectorAll("nav a, #guide a")) link.addEventListener("click", () => unfold(link));
 }
 
-/** Scroll to the panel that the address names, and stay there while others above it are filled. */
+/** Follow links inside the page, and each change of the address. Called once. */
+export function installLinks() {
+  for (const link of document.querySelectorAll('nav a[href^="#"]')) {
+    // A link to the place of the address changes nothing in it, but the user may have left the place.
+    link.addEventListener("click", () => goTo(link.getAttribute("href")?.slice(1) ?? ""));
+  }
+  addEventListener("hashchange", followAddress);
+  for (const type of MOVES) addEventListener(type, () => holding?.disconnect(), { capture: true, passive: true });
+}
+
+/** Go to the panel that the address names. */
 export function followAddress() {
-  const name = location.hash.slice(1).split("/")[0];
+  goTo(location.hash.slice(1).split(/[/?]/)[0]);
+}
+
+/** Unfold the panel of this name, scroll to it, and stay there while others above it are filled, until the user moves. @param {string} name */
+export function goTo(name) {
   const target = name ? document.getElementById(decodeURIComponent(name)) : null;
+  holding?.disconnect();
   if (!target) return;
   if (folded.has(target.id)) fold(target, false);
-  const main = instanceOf(HTMLElement, document.querySelector("main"));
-  const observer = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" }));
-  observer.observe(main);
-  const stop = () => observer.disconnect();
-  for (const type of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(type, stop, { once: true });
-  setTimeout(stop, PAUSE_MILLISECONDS);
-}
-
-/** @param {Element} link */
-function unfold(link) {
-  const panel = document.querySelector(link.getAttribute("href")?.match(/^#[\w-]+$/)?.[0] ?? "main");
-  if (panel && folded.has(panel.id)) fold(panel, false);
+  holding = new ResizeObserver(() => target.scrollIntoView({ behavior: "instant" }));
+  holding.observe(instanceOf(HTMLElement, document.querySelector("main")));
 }
 
 /** @param {Element} panel @param {boolean} shut */

@@ -8,6 +8,7 @@ import { figures } from "../draw/figures.js";
 import { MOST_CELLS } from "../draw/heatmap.js";
 import { whenSeen } from "../draw/in_view.js";
 import { digits, short, signed } from "../draw/number_text.js";
+import { onWidth } from "../draw/width.js";
 
 /**
  * @import { Comparison, Difference, Model, Outline, Outlined } from "../data/answers.js"
@@ -56,6 +57,7 @@ export class DifferenceView {
     first.addEventListener("change", () => this.#requests.want(first.value));
     part("difference-to").textContent = `to ${version}, the version on this page`;
     onScheme(() => this.#cells.forEach((cells) => cells.draw()));
+    onWidth(part("difference-tensors"), () => this.#fit());
     const ask = () => this.#requests.want(first.value);
     if (totals.bytes <= SMALL_BYTES) ask();
     else whenSeen(part("difference"), ask);
@@ -91,13 +93,17 @@ export class DifferenceView {
     ];
     part("difference-names").replaceChildren(...lines.map((line) => element("li", {}, line)));
     const root = part("difference-tensors");
-    const width = Math.min(WIDEST, root.clientWidth);
     const shown = changed.slice(0, MOST_DESCRIBED);
-    root.replaceChildren(...shown.map((difference) => this.#tensor(difference, values.get(difference.name), width)));
+    root.replaceChildren(...shown.map((difference) => this.#tensor(difference, values.get(difference.name))));
+    this.#fit();
   }
 
-  /** @param {Difference} difference @param {Tensor[] | undefined} values @param {number} width */
-  #tensor(difference, values, width) {
+  #fit() {
+    for (const cells of this.#cells) cells.fit(Math.min(WIDEST, cells.root.clientWidth));
+  }
+
+  /** @param {Difference} difference @param {Tensor[] | undefined} values */
+  #tensor(difference, values) {
     const { name, changed, non_finite: odd } = difference;
     const numbers = {
       changed: `${changed} of ${this.#entries.get(name)?.elements ?? "its elements"}`,
@@ -107,7 +113,7 @@ export class DifferenceView {
       cosine: cosineText(difference.cosine),
       "not finite": String(odd),
     };
-    return element("div", {}, element("h3", {}, name), this.#heatmap(name, values, width), figures(numbers));
+    return element("div", {}, element("h3", {}, name), this.#heatmap(name, values), figures(numbers));
   }
 
   /** Why a tensor's change is not drawn. @param {string} name */
@@ -120,8 +126,8 @@ export class DifferenceView {
     return (this.#entries.get(name)?.elements ?? Infinity) <= MOST_CELLS;
   }
 
-  /** @param {string} name @param {Tensor[] | undefined} values @param {number} width */
-  #heatmap(name, values, width) {
+  /** @param {string} name @param {Tensor[] | undefined} values */
+  #heatmap(name, values) {
     if (!values) return element("p", { class: "note" }, this.#reason(name));
     const [before, after] = values.map(({ data }) => data);
     const { shape } = values[0];
@@ -131,7 +137,7 @@ export class DifferenceView {
       `${digits(after[flat], dtype)}, before ${digits(before[flat], dtype)}: ${signed(data[flat], 4)}`;
     // More than the name, which is that of a heatmap in the state browser.
     const title = { name, shape, label: `Change of ${name}` };
-    const cells = new Cells(this.#card, title, { shape, data }, width, describe);
+    const cells = new Cells(this.#card, title, { shape, data }, describe);
     this.#cells.push(cells);
     return cells.root;
   }

@@ -2,7 +2,7 @@
 
 import { classColours, css, onScheme } from "../draw/colours.js";
 import { instanceOf } from "../draw/element.js";
-import { cut, short } from "../draw/number_text.js";
+import { cut, exact } from "../draw/number_text.js";
 import { Surface } from "../draw/surface.js";
 import { ticks } from "../model/scale.js";
 
@@ -139,13 +139,13 @@ export class MapOverlay {
     context.textAlign = "center";
     for (const tick of ticks(across.low, across.high, width / 60)) {
       const at = x + ((tick - across.low) / (across.high - across.low)) * width;
-      context.fillText(short(tick), at, y + height + 16);
+      context.fillText(exact(tick), at, y + height + 16);
     }
     context.fillText(cut(across.title, width / 7), x + width / 2, y + height + 34);
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const tick of this.#upTicks()) {
-      context.fillText(short(tick), x - 8, y + ((up.high - tick) / (up.high - up.low)) * height);
+      context.fillText(exact(tick), x - 8, y + ((up.high - tick) / (up.high - up.low)) * height);
     }
     context.save();
     context.translate(8, y + height / 2);
@@ -217,7 +217,7 @@ function textWidth(tick) {
   const context = new OffscreenCanvas(1, 1).getContext("2d");
   if (!context) return 0;
   context.font = font();
-  return context.measureText(short(tick)).width;
+  return context.measureText(exact(tick)).width;
 }
 
 function font() {

@@ -45,28 +45,34 @@ export class StateBrowser {
     );
     const filter = partOf(HTMLInputElement, "tensors-filter");
     filter.addEventListener("input", () => this.#filter(filter.value.trim()));
-    part("state").addEventListener("tensor", (event) => event instanceof CustomEvent && this.#open(event.detail));
+    part("state").addEventListener(
+      "tensor",
+      (event) => event instanceof CustomEvent && this.#open(event.detail, "", true),
+    );
+    part("state").addEventListener("address", () => this.#follow());
     this.#filter("");
   }
 
   /** Show the tensor that the address names, or the first. */
   async open() {
-    const { tensor, slice } = readTensor();
-    if (tensor && (await this.#open(tensor, slice))) {
-      requestAnimationFrame(() => part("state").scrollIntoView());
-      return;
-    }
+    if (await this.#follow()) return;
     const first = await this.#tree.first();
     if (!first || this.#view.name) return;
     await this.#tree.reveal(first.name);
-    this.#choose(first, "");
+    this.#choose(first, "", false);
   }
 
-  /** Returns whether there is such a tensor. @param {string} name */
-  async #open(name, slice = "") {
+  /** Returns whether the address names a tensor that there is. */
+  async #follow() {
+    const { tensor, slice } = readTensor();
+    return tensor !== "" && this.#open(tensor, slice, false);
+  }
+
+  /** Returns whether there is such a tensor. @param {string} name @param {string} slice @param {boolean} kept */
+  async #open(name, slice, kept) {
     await this.#tree.reveal(name);
     const entry = this.#tree.known.get(name) ?? (await this.#find(name));
-    if (entry) this.#choose(entry, slice);
+    if (entry) this.#choose(entry, slice, kept);
     return entry !== null;
   }
 
@@ -123,14 +129,23 @@ export class StateBrowser {
       element("span", { class: "name" }, element("span", { class: "above" }, name.slice(0, cut)), name.slice(cut)),
       element("span", { class: "note" }, text),
     );
-    button.addEventListener("click", () => this.#choose(entry, ""));
+    // A switch of the version presses it by script.
+    button.addEventListener("click", ({ isTrusted }) => this.#choose(entry, "", isTrusted));
     this.#mark(button);
     return button;
   }
 
-  /** @param {Outlined} entry @param {string} slice */
-  #choose(entry, slice) {
-    this.#view.show(entry, slice, (chosen) => history.replaceState(null, "", tensorAddress(entry.name, chosen)));
+  /** @param {Outlined} entry @param {string} slice @param {boolean} kept  Whether the address is to name it: the user chose it. */
+  #choose(entry, slice, kept) {
+    const before = this.#view.name;
+    const keep = (/** @type {string} */ chosen) => {
+      const now = readTensor();
+      if (now.tensor === entry.name && now.slice === chosen) return;
+      // So that Back returns also to the first, which is in no address.
+      if (!now.tensor && before) history.replaceState({ tensor: before }, "");
+      history.pushState(null, "", tensorAddress(entry.name, chosen));
+    };
+    this.#view.show(entry, slice, keep, kept);
     this.#press();
   }
 

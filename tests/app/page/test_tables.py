@@ -151,6 +151,11 @@ def test_rows_of_any_separator_and_case_are_predicted_and_a_wrong_one_told(
     opened = visit(tables, folded=True, viewport=PHONE)
     page = opened.page
     expect(page.locator(".views > .panel > :not(h2)").filter(visible=True)).to_have_count(0)
+    # Drawn while the panel had no width.
+    page.get_by_role("button", name="State", exact=True).click()
+    picture = page.locator("#tensor .heatmap canvas").bounding_box()
+    assert picture is not None
+    assert picture["width"] > 100
     page.get_by_role("button", name="Batch", exact=True).click()
     head, *rows = penguins(12, ";").splitlines()
     text = "\n".join([head.upper().replace("SPECIES", "species"), *rows])
@@ -215,6 +220,8 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     expect(page.locator("#interval")).to_have_text(f"90 % interval: {low} to {high}")
     top = "document.getElementById('state').getBoundingClientRect().top"
     assert 0 <= page.evaluate(top) < DESK["height"] / 2
+    page.get_by_role("link", name="Code").click()
+    expect(page.get_by_role("heading", name="Call it from code")).to_be_in_viewport()
 
     file = {"name": "rows.csv", "mimeType": "text/csv", "buffer": penguins(12).encode()}
     page.locator("#batch-file").set_input_files(file)

@@ -4,7 +4,8 @@ import { drawChart, offerTable } from "../../draw/chart.js";
 import { classVariable, element, swatch } from "../../draw/element.js";
 import { figures } from "../../draw/figures.js";
 import { line } from "../../draw/marks.js";
-import { short } from "../../draw/number_text.js";
+import { exact, short } from "../../draw/number_text.js";
+import { onWidth } from "../../draw/width.js";
 import { ticks } from "../../model/scale.js";
 
 /**
@@ -55,8 +56,10 @@ function onDemand(text, make) {
       const root = details.appendChild(element("div", {}, element("p", { class: "note" }, "…")));
       try {
         const draw = await make();
-        root.replaceChildren();
-        draw(root);
+        onWidth(root, () => {
+          root.replaceChildren();
+          draw(root);
+        });
       } catch (error) {
         root.replaceChildren(element("p", { role: "alert" }, /** @type {Error} */ (error).message));
       }
@@ -80,8 +83,8 @@ function drawSpectrum(name, spectrum) {
     const chart = drawChart(root, {
       name: `Singular values of ${name}; the table has the numbers`,
       height: 150,
-      x: { low: 1, high: Math.max(2, values.length), ticks: ticks(1, values.length, 5).map((x) => [x, short(x)]) },
-      y: { low: 0, high: values[0] || 1, grid: true, ticks: ticks(0, values[0] || 1, 4).map((y) => [y, short(y)]) },
+      x: { low: 1, high: Math.max(2, values.length), ticks: ticks(1, values.length, 5).map((x) => [x, exact(x)]) },
+      y: { low: 0, high: values[0] || 1, grid: true, ticks: ticks(0, values[0] || 1, 4).map((y) => [y, exact(y)]) },
     });
     line(chart, places, values, "var(--accent)");
     offerTable(root, ["Place", "Singular value"], () => places.map((place) => [place, short(values[place - 1])]));
@@ -110,8 +113,8 @@ function drawVersions(name, found) {
     const chart = drawChart(root, {
       name: `Density of the values of ${name} in each version; the table has the numbers`,
       height: 170,
-      x: { low, high: high > low ? high : low + 1, ticks: ticks(low, high, 5).map((x) => [x, short(x)]) },
-      y: { low: 0, high: top || 1, grid: true, ticks: ticks(0, top || 1, 3).map((y) => [y, short(y)]) },
+      x: { low, high: high > low ? high : low + 1, ticks: ticks(low, high, 5).map((x) => [x, exact(x)]) },
+      y: { low: 0, high: top || 1, grid: true, ticks: ticks(0, top || 1, 3).map((y) => [y, exact(y)]) },
     });
     densities.forEach((each, place) => line(chart, each.xs, each.ys, classVariable(place)));
     const names = densities.map(({ version }, place) => element("li", {}, swatch(place), `version ${version}`));

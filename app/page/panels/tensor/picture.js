@@ -16,6 +16,8 @@ import { drawKernels, kernelSlice } from "./kernels.js";
 
 /** Of which every value is sent and drawn. */
 const MOST_VALUES = 20_480;
+/** In CSS pixels. */
+const WIDEST = 640;
 
 /** @param {Api} api @param {Outlined} entry @param {string} slice @returns {Promise<Loaded>} */
 export async function loadPicture(api, entry, slice) {
@@ -30,17 +32,17 @@ export async function loadPicture(api, entry, slice) {
   return { ...none, values: await api.tensor(name, slice) };
 }
 
-/** @param {Card} card @param {Loaded} loaded @param {number} width @param {(slice: string) => void} zoom */
-export function drawPicture(card, loaded, width, zoom) {
+/** @param {Card} card @param {Loaded} loaded @param {(slice: string) => void} zoom */
+export function drawPicture(card, loaded, zoom) {
   const { entry, slice, values, kernels } = loaded;
-  const wide = Math.min(width, 640);
   const title = { name: slice ? `${entry.name}[${slice}]` : entry.name, shape: values?.shape ?? entry.shape };
   const picture = values
-    ? new Cells(card, title, values, wide, (flat) => digits(values.data[flat], entry.dtype))
-    : new BlockPicture(loaded, wide, zoom);
+    ? new Cells(card, title, values, (flat) => digits(values.data[flat], entry.dtype))
+    : new BlockPicture(loaded, zoom);
   const tiles = kernels && drawKernels(entry, kernels);
   return {
     root: element("div", { class: "pictures-of-values" }, picture.root, ...(tiles ? [tiles.root] : [])),
+    fit: (/** @type {number} */ width) => picture.fit(Math.min(width, WIDEST)),
     draw: () => {
       picture.draw();
       tiles?.draw();
@@ -51,8 +53,8 @@ export function drawPicture(card, loaded, width, zoom) {
 class BlockPicture {
   #heatmap;
 
-  /** @param {Loaded} loaded @param {number} width @param {(slice: string) => void} zoom */
-  constructor({ entry, slice, blocks, read }, width, zoom) {
+  /** @param {Loaded} loaded @param {(slice: string) => void} zoom */
+  constructor({ entry, slice, blocks, read }, zoom) {
     const { shape, data } = /** @type {Tensor} */ (blocks);
     const [, rows, columns] = shape;
     const cells = rows * columns;
@@ -61,18 +63,13 @@ class BlockPicture {
     const open = element("button", { type: "button", hidden: true }, "Show its values");
     const whole = { ...gridOf(entry.shape), rows, columns };
     let chosen = 0;
-    this.#heatmap = new Heatmap(
-      `${entry.name}, means of blocks`,
-      { shape: [rows, columns], data: mean },
-      width,
-      (flat) => {
-        chosen = flat;
-        const { top, bottom, left, right } = boundsOf(whole, flat);
-        const where = slice ? `Block ${flat}` : `Rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1}`;
-        readout.textContent = `${where}: mean ${short(mean[flat])}, from ${short(low[flat])} to ${short(high[flat])}`;
-        open.hidden = slice !== "";
-      },
-    );
+    this.#heatmap = new Heatmap(`${entry.name}, means of blocks`, { shape: [rows, columns], data: mean }, (flat) => {
+      chosen = flat;
+      const { top, bottom, left, right } = boundsOf(whole, flat);
+      const where = slice ? `Block ${flat}` : `Rows ${top} to ${bottom - 1}, columns ${left} to ${right - 1}`;
+      readout.textContent = `${where}: mean ${short(mean[flat])}, from ${short(low[flat])} to ${short(high[flat])}`;
+      open.hidden = slice !== "";
+    });
     open.addEventListener("click", () => zoom(sliceAround(entry.shape, whole, chosen)));
     const sampled = !slice && read < entry.elements;
     const note = `Each cell is the mean of a block of the ${
@@ -90,6 +87,11 @@ class BlockPicture {
       open,
       element("p", { class: "note" }, note),
     );
+  }
+
+  /** @param {number} width */
+  fit(width) {
+    this.#heatmap.fit(width);
   }
 
   draw() {

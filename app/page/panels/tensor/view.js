@@ -17,7 +17,7 @@ import { remarks } from "./remarks.js";
  * @import { Api } from "../../data/api.js"
  * @import { Loaded } from "./picture.js"
  */
-/** @typedef {{ entry: Outlined, slice: string }} Question */
+/** @typedef {{ entry: Outlined, slice: string, kept: boolean }} Question */
 
 const BINS = 20;
 
@@ -30,7 +30,9 @@ export class TensorView {
   #shown = null;
   /** @type {(slice: string) => void} */
   #keep = () => {};
-  /** @type {{ draw: () => void } | null} */
+  /** The last question that had an answer. @type {Question | null} */
+  #answered = null;
+  /** @type {ReturnType<typeof drawPicture> | null} */
   #picture = null;
   /** @type {{ plot: Element, histogram: Histogram } | null} */
   #histogram = null;
@@ -43,10 +45,10 @@ export class TensorView {
     this.#requests = new RequestQueue(
       ({ entry, slice }) => loadPicture(this.#api, entry, slice),
       (answer, question) => this.#show(answer, question),
-      (error) => part("tensor").replaceChildren(element("p", { role: "alert" }, error.message)),
+      (error, question) => this.#refuse(error.message, question),
     );
     onScheme(() => this.#picture?.draw());
-    onWidth(part("tensor"), () => this.#drawHistogram());
+    onWidth(part("tensor"), () => this.#fit());
   }
 
   /** The name of the tensor; "" before the first is chosen. */
@@ -57,18 +59,32 @@ export class TensorView {
   /**
    * @param {Outlined} entry
    * @param {string} slice  "" is the whole tensor.
-   * @param {(slice: string) => void} keep  Is called with each slice that the user chooses.
+   * @param {(slice: string) => void} keep  Is called with each slice that is shown by the user's choice.
+   * @param {boolean} kept  Whether this one is.
    */
-  show(entry, slice, keep) {
+  show(entry, slice, keep, kept) {
     this.#keep = keep;
-    this.#want({ entry, slice });
+    this.#want({ entry, slice, kept });
   }
 
   /** @param {Question} question */
   #want(question) {
-    if (this.#shown) this.#keep(question.slice);
     this.#shown = question;
     this.#requests.want(question);
+  }
+
+  /** Say why there is no such slice: the form and what was shown of the tensor stay. @param {string} message @param {Question} question */
+  #refuse(message, question) {
+    if (this.#shown !== question) return;
+    if (this.#answered?.entry.name === question.entry.name) this.#shown = this.#answered;
+    else {
+      part("tensor").replaceChildren(this.#heading(question));
+      this.#picture = this.#histogram = null;
+    }
+    const heading = part("tensor").querySelector(".heading");
+    heading?.querySelector("[role=alert]")?.remove();
+    heading?.querySelector("input")?.setAttribute("aria-invalid", "true");
+    heading?.append(element("p", { class: "note outside", role: "alert" }, message));
   }
 
   /** The picture first: the statistics of a large tensor take longer. @param {Loaded} loaded @param {Question} question */
@@ -76,6 +92,8 @@ export class TensorView {
     // Another tensor may have been chosen meanwhile.
     if (this.#shown !== question) return;
     const { entry } = question;
+    this.#answered = question;
+    if (question.kept) this.#keep(question.slice);
     if (!entry.elements) {
       const note = element("p", { class: "note" }, "A side of 0: it has no elements.");
       this.#picture = null;
@@ -83,12 +101,13 @@ export class TensorView {
       part("tensor").replaceChildren(this.#heading(question), note, this.#links(entry));
       return;
     }
-    const zoom = (/** @type {string} */ chosen) => this.#want({ entry, slice: chosen });
-    const picture = drawPicture(/** @type {Card} */ (this.#model.card), loaded, part("tensor").clientWidth, zoom);
+    const zoom = (/** @type {string} */ chosen) => this.#want({ entry, slice: chosen, kept: true });
+    const picture = drawPicture(/** @type {Card} */ (this.#model.card), loaded, zoom);
     const numbers = element("div", { class: "figures" }, element("p", { class: "note" }, "Reading all values …"));
     part("tensor").replaceChildren(this.#heading(question), picture.root, numbers);
     this.#picture = picture;
     this.#histogram = null;
+    this.#fit();
     this.#describe(question, numbers);
   }
 
@@ -105,10 +124,12 @@ export class TensorView {
     }
     if (!root.isConnected) return;
     const plot = element("div", { class: "histogram" });
+    const { min, max } = found.statistics;
     const of = slice ? [element("p", { class: "note" }, "Of the whole tensor:")] : [];
     const tied = found.tied_to ? [element("p", {}, `Tied to ${found.tied_to}: both are one tensor.`)] : [];
     root.replaceChildren(...of, ...tied, statistics(found), ...remarks(found), plot, ...demanded);
-    this.#histogram = found.histogram && { plot, histogram: found.histogram };
+    // Equal values have one bar, at bounds that are none of the tensor's.
+    this.#histogram = min === max ? null : found.histogram && { plot, histogram: found.histogram };
     this.#drawHistogram();
   }
 
@@ -131,7 +152,7 @@ export class TensorView {
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#want({ entry, slice: field.value.replace(/\s/g, "") });
+      this.#want({ entry, slice: field.value.replace(/\s/g, ""), kept: true });
     });
     const text = `${entry.kind}, ${entry.shape.join(" × ") || "a number"}, ${entry.dtype}`;
     return element(
@@ -146,8 +167,13 @@ export class TensorView {
   /** @param {Outlined} entry */
   #whole(entry) {
     const button = element("button", { type: "button" }, "Whole tensor");
-    button.addEventListener("click", () => this.#want({ entry, slice: "" }));
+    button.addEventListener("click", () => this.#want({ entry, slice: "", kept: true }));
     return button;
+  }
+
+  #fit() {
+    this.#picture?.fit(part("tensor").clientWidth);
+    this.#drawHistogram();
   }
 
   #drawHistogram() {

@@ -5,6 +5,7 @@ import { element, part } from "../../draw/element.js";
 import { figures } from "../../draw/figures.js";
 import { percent, short } from "../../draw/number_text.js";
 import { drawStrip } from "../../draw/strip.js";
+import { goTo } from "../../frame/folds.js";
 import { figuresOf, flatValues } from "../../model/activation.js";
 import { pathOf } from "../../model/module_tree.js";
 
@@ -89,5 +90,5 @@ function returned(activation) {
 /** @param {string} name */
 function openTensor(name) {
   part("state").dispatchEvent(new CustomEvent("tensor", { detail: name }));
-  part("state").scrollIntoView();
+  goTo("state");
 }

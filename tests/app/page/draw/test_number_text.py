@@ -1,6 +1,7 @@
 """Numbers as texts, against NumPy's."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Page
@@ -24,3 +25,17 @@ def test_a_number_has_the_shortest_digits_of_its_dtype(
     assert float(shown) == float(str(single if normal else value))
     shown = modules.evaluate(script, [value, "float64"]).replace("−", "-").replace("∞", "inf")
     assert float(shown) == value
+
+
+@given(value=st.floats(-1e6, 1e6) | st.integers(-(10**9), 10**9), most=st.integers(1, 8))
+def test_a_number_in_a_cell_is_exact_before_its_point(
+    modules: Page, value: float, most: int
+) -> None:
+    script = (
+        'async ([value, most]) => (await import("/page/draw/number_text.js")).fitting(value, most)'
+    )
+    shown = modules.evaluate(script, [value, most]).replace("−", "-")
+    assert len(shown) <= most
+    if shown:
+        assert float(shown) == pytest.approx(value, rel=0 if value % 1 == 0 else 0.05, abs=0)
+        assert abs(float(shown) - value) <= 0.5

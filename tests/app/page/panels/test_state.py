@@ -171,6 +171,15 @@ def test_a_large_state_is_found_by_module_name_and_address(browser: Browser, dee
     # The modules around the tensor of the address are open, others are not.
     expect(tensors.locator("[aria-pressed=true]")).to_contain_text("blocks.3.1.running_var")
     expect(tensors.locator("details[open] > summary .module")).to_have_text(["blocks", "3", "1"])
+    # A wrong slice changes nothing but the text below the field.
+    field, shown = page.get_by_label("Slice"), page.locator("#tensor canvas")
+    field.fill("a")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#tensor [role=alert]")).to_contain_text("'a' is not an index")
+    expect(shown).to_have_count(1)
+    field.fill("1:3")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#tensor [role=alert]")).to_have_count(0)
     expect(tensors.locator("summary", has_text="blocks")).to_contain_text(
         "280 parameters, 90 buffers"
     )
@@ -201,6 +210,14 @@ def test_a_large_state_is_found_by_module_name_and_address(browser: Browser, dee
     page.get_by_role("button", name="Show its values").click()
     expect(page.get_by_role("application", name="wide.weight[0:64,0:16]")).to_be_visible()
     assert page.url.endswith("#state?tensor=wide.weight&slice=0%3A64%2C0%3A16")
+    # Back to the tensors and slices shown before, and to one that is written into the address.
+    title = page.locator("#tensor h3")
+    page.go_back()
+    expect(page.get_by_label("wide.weight, means of blocks")).to_be_visible()
+    page.go_back()
+    expect(title).to_have_text("stem.weight")
+    page.evaluate("location.hash = 'state?tensor=stem.bias'")
+    expect(title).to_have_text("stem.bias")
     page.close()
 
 
