@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from app.monitor.extras import open_tracing as open_tracing
     from app.monitor.json_log import LINES as LINES
     from app.monitor.json_log import configure_logging as configure_logging
+    from app.monitor.metric_files import share_counts as share_counts
     from app.monitor.metrics import Metrics as Metrics
-    from app.monitor.metrics import share_counts as share_counts
     from app.monitor.model_metrics import STAGES as STAGES
     from app.monitor.model_metrics import ModelMetrics as ModelMetrics
     from app.monitor.model_spans import ModelSpans as ModelSpans
@@ -44,7 +44,8 @@ __getattr__ = lazy_exports(
         "drift": ("Level",),
         "extras": ("open_prediction_log", "open_tracing"),
         "json_log": ("LINES", "configure_logging"),
-        "metrics": ("Metrics", "share_counts"),
+        "metric_files": ("share_counts",),
+        "metrics": ("Metrics",),
         "model_metrics": ("STAGES", "ModelMetrics"),
         "model_spans": ("ModelSpans",),
         "output_differences": ("OutputDifferences", "TOLERANCE"),

@@ -7,12 +7,16 @@ ends the process with SIGBUS.
 import logging
 import mmap
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import values
 from prometheus_client.mmap_dict import MmapedDict
 
 logger = logging.getLogger("app.metrics")
+# Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 # As in prometheus_client.
 INITIAL_BYTES = 2**16
 # An entry without its key: length, padding, value and timestamp.
@@ -79,3 +83,14 @@ def _allocate(path: Path) -> None:
             new.unlink()
             raise
     new.rename(path)
+
+
+def share_counts(directory: str, process_name: Callable[[], str]) -> None:
+    """Keep every later Metrics in files in `directory`, so that processes can be summed.
+
+    `process_name` names the files of the calling process. A process with the name of a dead one
+    continues its counts.
+    """
+    os.environ[DIRECTORY] = directory
+    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
+    values.ValueClass = values.MultiProcessValue(process_name)  # type: ignore[no-untyped-call]

@@ -1,7 +1,6 @@
 """The service's Prometheus metrics; each app has its own registry."""
 
 import os
-from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -13,16 +12,12 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     generate_latest,
-    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.monitor.metric_files import AllocatedDict
+from app.monitor.metric_files import DIRECTORY
 from app.monitor.process_metrics import ProcessMetrics
 from app.monitor.snapshot import VERSION, Snapshot
-
-# Where prometheus_client's multiprocess mode keeps its files; unset in a single process.
-DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 1000, 10_000, 100_000)
@@ -43,6 +38,37 @@ class Metrics:
         self._buffered: WeakSet[Buffered] = WeakSet()
         self._lock = Lock()
         self.registry = CollectorRegistry()
+        self._add_requests()
+        self._add_passes()
+        self._add_rows()
+        self._add_models()
+        self._add_logs()
+        self._add_processes()
+        self.note_process_id()
+        if not self.shared:
+            ProcessCollector(registry=self.registry)
+
+    def render(self) -> bytes:
+        """The text exposition format, with the sums over all processes.
+
+        Takes milliseconds, as `snapshot` does: call it in a thread, not on the event loop.
+        """
+        return generate_latest(self._whole())
+
+    def snapshot(self) -> Snapshot:
+        """All metrics now; with several processes it reads the files of each."""
+        return Snapshot(self._whole())
+
+    def note_process_id(self) -> None:
+        """Record the id of this process; to be called in each forked process."""
+        self._process_id.set(os.getpid())
+
+    def flush_before_reading(self, buffered: Buffered) -> None:
+        """Flush `buffered` before any metric is read, as long as it lives."""
+        with self._lock:
+            self._buffered.add(buffered)
+
+    def _add_requests(self) -> None:
         self.requests = Counter(
             "http_requests_total",
             "Requests answered.",
@@ -69,6 +95,8 @@ class Metrics:
             buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
+
+    def _add_passes(self) -> None:
         self.batch_size = Histogram(
             "prediction_batch_size",
             "Rows in one forward pass.",
@@ -107,6 +135,8 @@ class Metrics:
             multiprocess_mode="max",
             registry=self.registry,
         )
+
+    def _add_rows(self) -> None:
         self.predictions = Counter(
             "predictions_total",
             "Rows predicted, by predicted class.",
@@ -125,6 +155,8 @@ class Metrics:
             ["model", "feature"],
             registry=self.registry,
         )
+
+    def _add_models(self) -> None:
         self.reloads = Counter(
             "model_reloads_total",
             "Versions read from disk, at the start and since, by result: loaded or refused.",
@@ -146,6 +178,8 @@ class Metrics:
             multiprocess_mode="max",
             registry=self.registry,
         )
+
+    def _add_logs(self) -> None:
         self.log_written = Counter(
             "prediction_log_written_total",
             "Predictions written to the prediction log.",
@@ -162,6 +196,8 @@ class Metrics:
             "Log lines dropped because the reader was too slow or the disk was full.",
             registry=self.registry,
         )
+
+    def _add_processes(self) -> None:
         self.processes = Gauge(
             "worker_processes",
             "Serving processes.",
@@ -184,29 +220,6 @@ class Metrics:
             # Its label `pid` is the process name, which also names the metric files.
             multiprocess_mode="all",
         )
-        self.note_process_id()
-        if not self.shared:
-            ProcessCollector(registry=self.registry)
-
-    def render(self) -> bytes:
-        """The text exposition format, with the sums over all processes.
-
-        Takes milliseconds, as `snapshot` does: call it in a thread, not on the event loop.
-        """
-        return generate_latest(self._whole())
-
-    def snapshot(self) -> Snapshot:
-        """All metrics now; with several processes it reads the files of each."""
-        return Snapshot(self._whole())
-
-    def note_process_id(self) -> None:
-        """Record the id of this process; to be called in each forked process."""
-        self._process_id.set(os.getpid())
-
-    def flush_before_reading(self, buffered: Buffered) -> None:
-        """Flush `buffered` before any metric is read, as long as it lives."""
-        with self._lock:
-            self._buffered.add(buffered)
 
     def _whole(self) -> CollectorRegistry:
         with self._lock:
@@ -221,14 +234,3 @@ class Metrics:
         processes = {labels["pid"]: int(process_id) for labels, process_id in ids}
         whole.register(ProcessMetrics(lambda: processes))
         return whole
-
-
-def share_counts(directory: str, process_name: Callable[[], str]) -> None:
-    """Keep every later Metrics in files in `directory`, so that processes can be summed.
-
-    `process_name` names the files of the calling process. A process with the name of a dead one
-    continues its counts.
-    """
-    os.environ[DIRECTORY] = directory
-    values.MmapedDict = AllocatedDict  # type: ignore[attr-defined]
-    values.ValueClass = values.MultiProcessValue(process_name)  # type: ignore[no-untyped-call]

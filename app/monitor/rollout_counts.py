@@ -5,7 +5,7 @@ from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from app.monitor.metrics import LATENCY_BUCKETS, Metrics
 from app.monitor.output_differences import TOLERANCE, OutputDifferences
@@ -18,7 +18,11 @@ class RolloutCounts:
     """The metrics of all canaries and shadows of one service."""
 
     def __init__(self, metrics: Metrics) -> None:
-        registry = metrics.registry
+        self._add_answers(metrics.registry)
+        self._add_classes(metrics.registry)
+        self._add_outputs(metrics.registry)
+
+    def _add_answers(self, registry: CollectorRegistry) -> None:
         self.answers = Counter(
             "rollout_requests_total",
             "Prediction requests to a model with a canary or shadow, by answering version.",
@@ -39,6 +43,8 @@ class RolloutCounts:
             [*PAIR, "result"],
             registry=registry,
         )
+
+    def _add_classes(self, registry: CollectorRegistry) -> None:
         self.rows = Counter(
             "shadow_rows_total",
             "Compared rows by the predicted classes of the default version and the shadow.",
@@ -57,7 +63,8 @@ class RolloutCounts:
             PAIR,
             registry=registry,
         )
-        # Of outputs without classes.
+
+    def _add_outputs(self, registry: CollectorRegistry) -> None:
         output = [*PAIR, "output"]
         self.output_rows = Counter(
             "shadow_output_rows_total",

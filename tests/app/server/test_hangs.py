@@ -24,7 +24,7 @@ import asyncio, multiprocessing, os, sys, time
 from pathlib import Path
 from app.monitor.json_log import configure_logging
 from app.main import create_app
-from app.monitor.metrics import share_counts
+from app.monitor.metric_files import share_counts
 from app.settings import Settings
 from app.server.supervisor import Supervisor
 
