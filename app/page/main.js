@@ -6,6 +6,7 @@ import { RequestQueue } from "./data/request_queue.js";
 import { instanceOf, part, reveal } from "./draw/element.js";
 import { takeOver } from "./frame/controls.js";
 import { followAddress, installFolds, installLinks } from "./frame/folds.js";
+import { watchState } from "./frame/replaced.js";
 import { installTheme } from "./frame/theme.js";
 import { showFailure, showLimits } from "./introduction.js";
 import { cardOf } from "./model/card.js";
@@ -46,7 +47,7 @@ function open(models) {
   const versions = new Versions(models, choice);
   const opening = new RequestQueue(
     load,
-    (loaded, choice) => show(loaded, choice, versions),
+    (loaded, choice) => show(loaded, choice, versions, () => opening.want(choice)),
     (error) => {
       fail(error);
       if (shown) versions.show(shown.choice);
@@ -89,10 +90,12 @@ function unlessForbidden(error) {
  * @param {Loaded & { api: Api, tabular: boolean }} loaded
  * @param {Choice | null} choice
  * @param {Versions} versions
+ * @param {() => void} reload  Called when the service has loaded this choice anew.
  */
-function show({ api, tabular, ...loaded }, choice, versions) {
+function show({ api, tabular, ...loaded }, choice, versions, reload) {
   const others = versions.versionsOf(loaded.model.name);
   const before = shown?.page;
+  const isReplaced = shown !== null && JSON.stringify(shown.choice) === JSON.stringify(choice);
   present().classList.remove("nothing");
   before?.close();
   const old = before && replaceMain();
@@ -111,6 +114,8 @@ function show({ api, tabular, ...loaded }, choice, versions) {
   present().addEventListener("back", () => page.askAgain());
   if (!loaded.state) showLimits();
   if (!before) followAddress();
+  part("replaced").hidden = !isReplaced;
+  watchState(api, loaded.model.state_sha256, reload);
 }
 
 /** Leave out the panels that know only tabular classifiers, or show them. @param {boolean} tabular */

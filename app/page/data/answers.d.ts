@@ -261,6 +261,7 @@ export interface Prediction {
   index: number;
   probabilities: Record<string, number>;
   warnings: { feature: string; value: number; detail: string }[];
+  model?: { name: string; version: string; state_sha256: string };
   novelty?: Novelty;
 }
 
@@ -284,6 +285,7 @@ export interface Neighbour {
 
 /** POST /predict of a model with any module: as above, or its outputs. */
 export interface AnyPrediction extends Partial<Prediction> {
+  model?: { name: string; version: string; state_sha256: string };
   outputs?: Record<string, unknown>;
   predictions?: object[];
 }

@@ -37,7 +37,8 @@ export class Problem extends Error {
 /** The service does not answer. */
 export class Unreachable extends Error {}
 
-export class Api {
+/** Has the event "answered" after each prediction: its detail is the state that answered, null for a refusal. */
+export class Api extends EventTarget {
   #root;
   #closed;
 
@@ -46,6 +47,7 @@ export class Api {
    * @param {string} path  From there to a model.
    */
   constructor(root, path = "", closed = new AbortController()) {
+    super();
     this.base = new URL(path, root).href;
     this.#root = root;
     this.#closed = closed;
@@ -114,7 +116,7 @@ export class Api {
 
   /** @param {Input} instance @param {Query} query @returns {Promise<Prediction>} */
   predict(instance, query = {}) {
-    return this.#post(withQuery("predict", query), instance, TRIED);
+    return this.#predicted(this.#post(withQuery("predict", query), instance, TRIED));
   }
 
   /**
@@ -124,7 +126,7 @@ export class Api {
    */
   predictBody(body, top) {
     const headers = { "Content-Type": typeof body === "string" ? JSON_TYPE : body.type, Accept: JSON_TYPE, ...TRIED };
-    return this.#ask(top ? `predict?top=${top}` : "predict", { method: "POST", headers, body });
+    return this.#predicted(this.#ask(top ? `predict?top=${top}` : "predict", { method: "POST", headers, body }));
   }
 
   /**
@@ -243,6 +245,19 @@ export class Api {
   /** The address of a tensor's download, relative to the base. @param {string} name @param {string} format */
   tensorPath(name, format) {
     return `state/${encodeURIComponent(name)}?format=${format}`;
+  }
+
+  /** @template {AnyPrediction} Answer @param {Promise<Answer>} asked */
+  async #predicted(asked) {
+    const tell = (/** @type {string | null} */ detail) => this.dispatchEvent(new CustomEvent("answered", { detail }));
+    try {
+      const answer = await asked;
+      tell(answer.model?.state_sha256 ?? null);
+      return answer;
+    } catch (error) {
+      if (error instanceof Problem && error.status === 422) tell(null);
+      throw error;
+    }
   }
 
   /** @param {string} path @param {object} value @param {Record<string, string>} more */
