@@ -21,6 +21,13 @@ async def test_the_root_is_the_page(client: httpx.AsyncClient) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_any_address_has_the_page(client: httpx.AsyncClient) -> None:
+    """A feature may stand twice in an input that somebody typed."""
+    response = await client.get("/?petal_length=4.5&petal_length=5&statistics=false")
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+
+
 async def test_the_page_needs_one_style_sheet_one_script_and_one_icon(
     client: httpx.AsyncClient,
 ) -> None:
