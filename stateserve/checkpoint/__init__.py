@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.read import read_plain_state as read_plain_state
     from stateserve.checkpoint.read import read_state as read_state
     from stateserve.checkpoint.readers.foreign import name_foreign as name_foreign
+    from stateserve.checkpoint.readers.numpy_file import decode_npy as decode_npy
     from stateserve.checkpoint.readers.safetensors_file import (
         decode_safetensors as decode_safetensors,
     )
@@ -89,6 +90,7 @@ __getattr__ = lazy_exports(
         "pickles.objects": ("Opaque",),
         "read": ("read_plain_state", "read_state"),
         "readers.foreign": ("name_foreign",),
+        "readers.numpy_file": ("decode_npy",),
         "readers.safetensors_file": ("decode_safetensors",),
         "readers.torch_file": ("MAGIC_NUMBER",),
         "sha256": ("state_sha256", "tensor_sha256"),

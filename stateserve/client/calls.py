@@ -4,7 +4,8 @@ Each call is a generator, like httpx's Auth flows, so Client and AsyncClient sha
 builds its request only when it is its turn: the bodies of queued predictions take no memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -12,7 +13,20 @@ import httpx
 from stateserve.client.failures import no_answer, problem_of
 from stateserve.client.retries import Attempt, Exchange, T, persist
 from stateserve.errors import CheckpointError, NoAnswer
-from stateserve.text import MOST_SHOWN
+from stateserve.text import MOST_SHOWN, printable
+
+CHANGED = "is this the address of stateserve, and does a proxy change its answers?"
+MOST_REASON = 300
+# What readers of a broken answer raise.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RecursionError,
+    CheckpointError,
+)
 
 
 class Calls:
@@ -35,11 +49,8 @@ class Calls:
         response = yield from persist(request, self._patience)
         if not response.is_success:
             raise problem_of(response)
-        try:
+        with reading(request.url):
             return read(response)
-        except (ValueError, LookupError, RecursionError, CheckpointError) as error:
-            reason = str(error).partition("\n")[0]
-            raise NoAnswer(f"{request.url}: not what this client reads: {reason}") from error
 
     def once(self, path: str) -> Exchange[bool]:
         """Whether a GET succeeds; it is not tried again."""
@@ -52,3 +63,13 @@ class Calls:
         except httpx.InvalidURL as error:
             # Such as a tensor's name of 70,000 letters.
             raise no_answer(path[:MOST_SHOWN], error) from None
+
+
+@contextmanager
+def reading(url: object) -> Iterator[None]:
+    """A context in which the answer of `url` is read: its faults become NoAnswer."""
+    try:
+        yield
+    except UNREADABLE as error:
+        reason = printable(str(error).partition("\n")[0])[:MOST_REASON]
+        raise NoAnswer(f"{url}: not what this client reads: {reason}; {CHANGED}") from error

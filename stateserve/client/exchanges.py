@@ -11,9 +11,15 @@ import httpx
 import msgspec
 
 from stateserve.checkpoint import Array, State, decode_safetensors
-from stateserve.client.calls import Calls
+from stateserve.client.calls import CHANGED, Calls
 from stateserve.client.chunks import Progress
-from stateserve.client.explanations import Choices, Explanation, PictureFile, decode_explanation
+from stateserve.client.explanations import (
+    Choices,
+    Explanation,
+    PictureFile,
+    decode_explanation,
+    read_picture,
+)
 from stateserve.client.instances import as_array, encode_one, is_mapping, plain
 from stateserve.client.known_models import KnownModels
 from stateserve.client.listing import ModelList, StateDiff
@@ -27,7 +33,7 @@ from stateserve.client.predictions import (
 )
 from stateserve.client.remote_state import Entry
 from stateserve.client.retries import Exchange, T
-from stateserve.errors import ClientError
+from stateserve.errors import ClientError, NoAnswer
 from stateserve.model import Card, ModelCard
 from stateserve.tables import Wanted, read_instances, read_sheet
 
@@ -68,11 +74,12 @@ class Exchanges(PredictionCalls):
         return self._explain(decode_explanation, instance, choices, JSON)
 
     def explain_picture(self, instance: object, choices: Choices) -> Exchange[PictureFile]:
-        return self._explain(PictureFile, instance, choices, "image/png")
+        return self._explain(read_picture, instance, choices, "image/png")
 
     def feedback(
         self, prediction: Prediction | str, true_class: str | None, value: Values | None
     ) -> Exchange[None]:
+        """Idempotent: it may be sent again."""
         if (true_class is None) == (value is None):
             raise ClientError("feedback is either a true class or a true value")
         prediction_id = prediction if isinstance(prediction, str) else prediction.id
@@ -80,9 +87,8 @@ class Exchanges(PredictionCalls):
             raise ClientError("the service did not log this prediction: it has no id")
         truth = {"class": true_class} if value is None else {"value": value}
         body = {"prediction_id": prediction_id, **truth}
-        # Idempotent: it may be sent again.
-        return self._calls.ask(
-            lambda _: None,
+        yield from self._calls.ask(
+            msgspec.json.Decoder(_Judged).decode,
             "feedback",
             method="POST",
             content=json.dumps(body, default=plain).encode(),
@@ -125,6 +131,8 @@ class Exchanges(PredictionCalls):
         while True:
             query = {"values": "false", "limit": PAGE, "offset": len(found)}
             page = yield from self._calls.ask(read, f"{path}state", params=query)
+            if {each.name for each in page.entries} & {each.name for each in found}:
+                raise NoAnswer(f"{path}state: two pages have the same tensors; {CHANGED}")
             found += page.entries
             if len(page.entries) < PAGE:
                 return found
@@ -175,6 +183,10 @@ class Exchanges(PredictionCalls):
             headers={"Content-Type": JSON, "Accept": accept},
         )
         return (yield from exchange)
+
+
+class _Judged(msgspec.Struct):
+    prediction_id: str
 
 
 class _Page(msgspec.Struct):

@@ -8,6 +8,8 @@ import msgspec
 from stateserve.client import notebook
 from stateserve.client.predictions import ModelReference, Target
 
+PNG = b"\x89PNG\r\n\x1a\n"
+
 
 class Choices(Target, total=False):
     """Which model is explained, and the options of /explain for any module: the class or element,
@@ -72,16 +74,22 @@ def decode_explanation(content: bytes) -> Explanation:
         # Of a tabular classifier.
         scores = found | {"score": found["logit"], "baseline_score": found["baseline_logit"]}
         found = found["features"]
-    return Explanation(
-        label=answer["class"],
-        index=answer["index"],
-        attributions=found,
-        score=scores["score"],
-        baseline_score=scores["baseline_score"],
-        convergence_delta=scores["convergence_delta"],
-        model=msgspec.convert(answer["model"], ModelReference),
-        answer=answer,
-    )
+    names = ("score", "baseline_score", "convergence_delta")
+    fields = {name: scores[name] for name in names} | {
+        "label": answer["class"],
+        "index": answer["index"],
+        "attributions": found,
+        "model": answer["model"],
+        "answer": answer,
+    }
+    return msgspec.convert(fields, Explanation)
+
+
+def read_picture(content: bytes) -> PictureFile:
+    """Raises ValueError for what is no PNG."""
+    if not content.startswith(PNG):
+        raise ValueError("no PNG")
+    return PictureFile(content)
 
 
 def _numbers(values: Any, name: str = "") -> Any:

@@ -9,7 +9,7 @@ from stateserve.client.calls import Calls
 from stateserve.client.predictions import ModelReference, Target
 from stateserve.client.retries import Exchange
 from stateserve.model import Signature
-from stateserve.tables import ClassDtype, class_dtype
+from stateserve.tables import ClassDtype, class_dtype, typed_classes
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,23 @@ class KnownModels:
         return known
 
     def _learn(self, path: str) -> Exchange[KnownModel]:
-        view = yield from self._calls.ask(msgspec.json.Decoder(_View).decode, f"{path}model")
-        signature = Signature.model_validate(view.signature)
-        classifier, dtype = view.card.schema_version != 2, None
-        if view.card.table:
-            dtype = view.card.table.class_dtype
-        elif classifier:
-            # Its table was a CSV.
-            dtype = class_dtype(signature.outputs[0].labels)
-        return KnownModel(view.state_sha256, signature, classifier, dtype)
+        return (yield from self._calls.ask(_read_model, f"{path}model"))
+
+
+def _read_model(content: bytes) -> KnownModel:
+    view = msgspec.json.decode(content, type=_View)
+    signature = Signature.model_validate(view.signature)
+    classifier, dtype = view.card.schema_version != 2, None
+    if view.card.table:
+        dtype = view.card.table.class_dtype
+    elif classifier:
+        # Its table was a CSV.
+        dtype = class_dtype(signature.outputs[0].labels)
+    for output in signature.outputs:
+        if output.classifies:
+            # Raises ValueError for classes that are not of this dtype.
+            typed_classes(output.labels, dtype)
+    return KnownModel(view.state_sha256, signature, classifier, dtype)
 
 
 class _Listing(msgspec.Struct):

@@ -1,22 +1,24 @@
 """The answers to arrays and data frames: raw outputs, and those of several requests joined."""
 
-import io
+import re
 from typing import NamedTuple
 
 import httpx
 import numpy as np
 
-from stateserve.checkpoint import Array, decode_safetensors
+from stateserve.checkpoint import Array, decode_npy, decode_safetensors
 from stateserve.client.known_models import KnownModel
 from stateserve.client.predictions import ModelReference
 from stateserve.errors import ClientError
 
 NPY, SAFETENSORS = "application/x-npy", "application/vnd.safetensors"
+SHA256 = re.compile("[0-9a-f]{12}")
 
 
 class RawOutputs(NamedTuple):
     """A binary answer: raw outputs, whose axis 0 are the rows."""
 
+    url: httpx.URL
     outputs: dict[str, Array]
     model: ModelReference
     outside: int
@@ -46,13 +48,16 @@ def joined(parts: list[OutputPart]) -> tuple[dict[str, Array], OutputPart]:
 def read_outputs(response: httpx.Response) -> RawOutputs:
     """A `.npy` answer has its only output without a name."""
     if response.headers.get("content-type") == NPY:
-        outputs = {"": np.load(io.BytesIO(response.content), allow_pickle=False)}
+        outputs = {"": decode_npy(response.content)}
     else:
         outputs = decode_safetensors(response.content)
     outside = int(response.headers.get("x-out-of-range-rows", 0))
-    return RawOutputs(outputs, _reference(response), outside)
+    return RawOutputs(response.url, outputs, _reference(response), outside)
 
 
 def _reference(response: httpx.Response) -> ModelReference:
     names = ("name", "version", "state-sha256")
-    return ModelReference(*(response.headers[f"x-model-{name}"] for name in names))
+    name, version, sha256 = (response.headers.get(f"x-model-{each}", "") for each in names)
+    if not (name and version and SHA256.fullmatch(sha256)):
+        raise ValueError("its headers do not name a model")
+    return ModelReference(name, version, sha256)

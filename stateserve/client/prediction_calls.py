@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 
 from stateserve.checkpoint import Array, npy_content
-from stateserve.client.calls import Calls
+from stateserve.client.calls import Calls, reading
+from stateserve.client.checks import require_answers, require_outputs
 from stateserve.client.chunks import Progress, in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
 from stateserve.client.explanations import Choices
@@ -73,12 +74,13 @@ class PredictionCalls:
         self, content: bytes, media_type: str, details: PredictOptions
     ) -> Exchange[PredictionList]:
         path = yield from self._models.path(target_of(details))
-        return (yield from self._post(_read_any, path, (content, media_type), details))
+        read = _reader(decode_any, details)
+        return (yield from self._post(read, path, (content, media_type), details))
 
     def _one(self, instance: object, path: str, details: PredictOptions) -> Exchange[Prediction]:
         if is_picture(instance):
             body = (picture_bytes(instance), ANY_FILE)
-            (found,) = yield from self._post(_read_any, path, body, details)
+            (found,) = yield from self._post(_reader(decode_any, details, 1), path, body, details)
             return found
         return (yield from self._post(_read_one, path, (encode_one(instance), JSON), details))
 
@@ -86,7 +88,9 @@ class PredictionCalls:
         self, items: list[Any], path: str, details: PredictOptions, progress: Progress | None
     ) -> Exchange[PredictionList]:
         def send(rows: slice) -> Exchange[PredictionList]:
-            return self._post(_read_many, path, (encode_instances(items[rows]), JSON), details)
+            chunk = items[rows]
+            read = _reader(decode_predictions, details, len(chunk))
+            return self._post(read, path, (encode_instances(chunk), JSON), details)
 
         size = len(encode_instances(items[:1]))
         parts = yield from in_chunks(len(items), size, send, progress)
@@ -106,8 +110,9 @@ class PredictionCalls:
             raise ClientError("an array without axes has no rows")
 
         def send(rows: slice) -> Exchange[OutputPart]:
+            chunk = array[rows]
             return self._binary(
-                path, details, lambda known: _body(array[rows], known.signature.inputs[0])
+                path, details, lambda known: _body(chunk, known.signature.inputs[0]), len(chunk)
             )
 
         parts = yield from in_chunks(len(array), array[:1].nbytes, send, progress)
@@ -125,7 +130,8 @@ class PredictionCalls:
             return encode_instances(frame.records(known.signature, rows)), JSON
 
         def send(rows: slice) -> Exchange[OutputPart]:
-            return self._binary(path, details, lambda known: body(known, rows))
+            count = rows.stop - rows.start
+            return self._binary(path, details, lambda known: body(known, rows), count)
 
         known = yield from self._models.get(path)
         size = len(body(known, slice(0, 1))[0])
@@ -136,7 +142,7 @@ class PredictionCalls:
         return frame.like(frame_columns(outputs, known.signature.outputs, dtype, logs=logs))
 
     def _binary(
-        self, path: str, details: PredictOptions, body: Callable[[KnownModel], Body]
+        self, path: str, details: PredictOptions, body: Callable[[KnownModel], Body], rows: int
     ) -> Exchange[OutputPart]:
         """Send rows, and read the raw outputs; again if the model has other ones meanwhile."""
         for name in OF_DICTS:
@@ -151,8 +157,11 @@ class PredictionCalls:
             raw = yield from self._post(read_outputs, path, body(known), query, accept)
             found = yield from self._models.answered(path, raw.model)
             if found.signature == known.signature:
-                name = known.signature.outputs[0].name
-                outputs = {name: raw.outputs[""]} if "" in raw.outputs else raw.outputs
+                signature = known.signature.outputs
+                unnamed = "" in raw.outputs
+                outputs = {signature[0].name: raw.outputs[""]} if unnamed else raw.outputs
+                with reading(raw.url):
+                    require_outputs(outputs, signature, rows, raw.outside)
                 return OutputPart(outputs, found, raw.model, raw.outside)
         raise NoAnswer("the model was replaced with each request; try again")
 
@@ -207,9 +216,16 @@ def _read_one(response: httpx.Response) -> Prediction:
     return decode_prediction(response.content, _id(response))
 
 
-def _read_many(response: httpx.Response) -> PredictionList:
-    return PredictionList(decode_predictions(response.content, _id(response)))
+def _reader(
+    decode: Callable[[bytes, str | None], list[Prediction]],
+    details: PredictOptions,
+    rows: int | None = None,
+) -> Callable[[httpx.Response], PredictionList]:
+    """Reads the answers to `rows` instances, or to any number of them."""
 
+    def read(response: httpx.Response) -> PredictionList:
+        answers = decode(response.content, _id(response))
+        require_answers(answers, rows, details.get("top"))
+        return PredictionList(answers)
 
-def _read_any(response: httpx.Response) -> PredictionList:
-    return PredictionList(decode_any(response.content, _id(response)))
+    return read

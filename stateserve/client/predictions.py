@@ -188,4 +188,6 @@ AnswerType = TypeVar("AnswerType", bound=Answer)
 def _complete(answer: AnswerType) -> AnswerType:
     if not (answer.label and answer.probabilities) and not answer.outputs:
         raise ValueError("an answer without a class and without outputs")
+    if answer.label and (answer.label not in answer.probabilities or answer.index < 0):
+        raise ValueError(f"the class {answer.label!r:.100} has no probability or no index")
     return answer

@@ -64,6 +64,8 @@ def _retry_after(outcome: Outcome) -> float:
         return float(value)
     try:
         date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+        # Without a zone, as "-0000" has none, it is UTC.
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+        return (date - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return 0.0
-    return (date.astimezone(UTC) - datetime.now(UTC)).total_seconds()

@@ -5,10 +5,11 @@ import warnings
 
 import numpy as np
 
+from stateserve.checkpoint.arrays import Array
 from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
-from stateserve.checkpoint.sources import Part, Source, read
+from stateserve.checkpoint.sources import Memory, Part, Source, read
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
@@ -47,6 +48,14 @@ def read_npy(source: Source) -> LazyTensor | Opaque:
         # numpy parses the header as Python text, which fails in many ways.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UnreadableCheckpoint(f"not a whole .npy file ({reason:.200})") from None
+
+
+def decode_npy(content: bytes) -> Array:
+    """The array of numbers in a whole .npy file. Raises UnreadableCheckpoint or StateMismatch."""
+    found = read_npy(Memory(content))
+    if isinstance(found, Opaque):
+        raise UnreadableCheckpoint(f"no array of numbers, but {found.name}")
+    return found.array()
 
 
 def _array(

@@ -5,6 +5,8 @@ from email.utils import format_datetime
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from stateserve.client.retries import Outcome, persist
 from stateserve.errors import NoAnswer
@@ -91,13 +93,36 @@ def test_retry_after_as_a_date_is_waited_out() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, "0", "", "soon", "-5", "1.5", "٣", "Wed, 21 Oct 2015 07:28:00 GMT"]
+    "value",
+    [
+        *(None, "0", "", "soon", "-5", "1.5", "٣", "Wed, 21 Oct 2015 07:28:00 GMT"),
+        "Fri, 31 Dec 9999 23:59:59 +99999999999999999999",
+        "Wed, 21 Oct 0001 07:28:00 -0000",
+    ],
 )
 def test_without_a_future_retry_after_pauses_grow_to_two_seconds(value: str | None) -> None:
     pauses, _ = drive(*[busy(value)] * 9, OK)
     longest = [0.1, 0.2, 0.4, 0.8, 1.6, 2, 2, 2, 2]
     for pause, limit in zip(pauses[1:], longest, strict=True):
         assert limit / 2 <= pause <= limit
+
+
+DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Fri", "", "x"]),
+    st.integers(-1, 40),
+    st.sampled_from(["Dec", "Foo"]),
+    st.integers(-1, 100_000),
+    *[st.integers(-1, 99)] * 3,
+    st.sampled_from(["GMT", "-2300", "+9999999999999999", "-0000", "", "PDT"]),
+)
+
+
+@given(DATES | st.text(max_size=20) | st.integers().map(str))
+@example("Fri, 31 Dec 9999 23:59:59 -2300")
+def test_no_retry_after_breaks_the_client(value: str) -> None:
+    response = httpx.Response(503, headers={"Retry-After": value.encode(errors="replace")})
+    assert drive(response, patience=0) == ([0], response)
 
 
 def test_a_retry_after_past_the_patience_is_not_waited_for() -> None:
