@@ -10,6 +10,7 @@ from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from stateserve.tables.cells import TRUTHS as TRUTHS
+    from stateserve.tables.cells import exact_number as exact_number
     from stateserve.tables.cells import read_value as read_value
     from stateserve.tables.classes import ClassDtype as ClassDtype
     from stateserve.tables.classes import class_dtype as class_dtype
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from stateserve.tables.instances import TableInstances as TableInstances
     from stateserve.tables.instances import Wanted as Wanted
     from stateserve.tables.instances import read_instances as read_instances
+    from stateserve.tables.numbers import INEXACT as INEXACT
     from stateserve.tables.numbers import LEADING_ZERO as LEADING_ZERO
     from stateserve.tables.numbers import MISSING_NUMBERS as MISSING_NUMBERS
     from stateserve.tables.numbers import NUMBERS as NUMBERS
@@ -36,10 +38,10 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "cells": ("TRUTHS", "read_value"),
+        "cells": ("TRUTHS", "exact_number", "read_value"),
         "classes": ("ClassDtype", "class_dtype", "typed_classes"),
         "instances": ("TableInstances", "Wanted", "read_instances"),
-        "numbers": ("LEADING_ZERO", "MISSING_NUMBERS", "NUMBERS", "Mark"),
+        "numbers": ("INEXACT", "LEADING_ZERO", "MISSING_NUMBERS", "NUMBERS", "Mark"),
         "reading": ("read_sheet", "read_text"),
         "scores": ("Score", "Truth", "score_classes", "score_values"),
         "sheet": ("Column", "Sheet", "about_other_texts", "clean"),

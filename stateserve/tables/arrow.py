@@ -8,6 +8,7 @@ import numpy as np
 
 from stateserve.errors import TableError
 from stateserve.tables.content import MAX_BYTES
+from stateserve.tables.numbers import INEXACT
 from stateserve.tables.sheet import Column, Sheet, clean, names_of, require_cells
 
 try:
@@ -103,14 +104,25 @@ def _column(name: str, values: "pa.ChunkedArray") -> Column:
     if pa.types.is_boolean(kind):
         return Column(name, _floats(values.cast(pa.uint8())), "boolean")
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return Column(name, _floats(values), "number")
+        numbers = _floats(values)
+        if _is_whole(kind) and (np.abs(numbers) >= INEXACT).any():
+            return Column(name, _texts(values.cast(pa.string())), "number")
+        return Column(name, numbers, "number")
     if pa.types.is_temporal(kind):
         return Column(name, values.cast(pa.string()).to_pylist(), "date")
     if pa.types.is_null(kind):
         return Column(name, [None] * len(values))
     if not _is_text(kind):
         return Column(name, [str(kind)] * len(values), "other")
-    return Column(name, clean(pc.fill_null(values, "").to_pylist()))
+    return Column(name, _texts(values))
+
+
+def _is_whole(kind: "pa.DataType") -> bool:
+    return bool(pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0))
+
+
+def _texts(values: "pa.ChunkedArray") -> list[str | None]:
+    return clean(pc.fill_null(values, "").to_pylist())
 
 
 def _is_text(kind: "pa.DataType") -> bool:

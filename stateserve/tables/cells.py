@@ -1,7 +1,9 @@
 """The JSON values of a table's cells, by the kind of the feature: number, boolean, category."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 from pydantic import JsonValue
@@ -9,7 +11,7 @@ from pydantic import JsonValue
 from stateserve.errors import TableError
 from stateserve.model import MISSING_CELLS, Feature
 from stateserve.tables.bad_rows import BadRows
-from stateserve.tables.numbers import LEADING_ZERO, MISSING_NUMBERS, NUMBERS, read_numbers
+from stateserve.tables.numbers import INEXACT, LEADING_ZERO, MISSING_NUMBERS, NUMBERS, read_numbers
 from stateserve.tables.sheet import Column, Sheet, about_other_texts
 from stateserve.text import LARGEST
 
@@ -111,7 +113,7 @@ def spellings(values: Sequence[str]) -> Callable[[str], str | None]:
     exact = {value: value for value in values}
     stripped = {" ".join(value.split()): value for value in values}
     counts = [] if any(map(LEADING_ZERO.fullmatch, values)) else values
-    numbers = {number: value for value in counts if (number := _number(value)) is not None}
+    numbers = {number: value for value in counts if (number := exact_number(value)) is not None}
     booleans = (
         {v.lower(): v for v in values} if {v.lower() for v in values} <= {"true", "false"} else {}
     )
@@ -120,16 +122,25 @@ def spellings(values: Sequence[str]) -> Callable[[str], str | None]:
         for known in (exact, stripped, booleans):
             if (found := known.get(text.lower() if known is booleans else text)) is not None:
                 return found
-        number = _number(text) if numbers else None
+        number = exact_number(text) if numbers else None
         return None if number is None else numbers.get(number)
 
     return find
 
 
-def _number(text: str) -> float | None:
+def exact_number(text: str) -> Decimal | float | None:
+    """The number in a text, with all its digits from INEXACT on; None if there is none, or if it is
+    a bound."""
     found = read_numbers([text])
     number = float(found.values[0])
-    return None if found.bounds or number != number else number
+    if found.bounds or math.isnan(number):
+        return None
+    if math.isinf(number) or abs(number) < INEXACT:
+        return number
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def read_value(feature: Feature, text: str, where: str) -> JsonValue:

@@ -10,8 +10,8 @@ ClassDtype = Literal["bool", "int64", "float64"]
 
 
 def class_dtype(classes: Sequence[str]) -> ClassDtype | None:
-    """That of integers, other numbers or booleans, as pandas.read_csv has it; None for texts, and
-    for codes such as 01067."""
+    """That of integers, other numbers or booleans, as pandas.read_csv has it; None for texts,
+    codes such as 01067, and numbers that no dtype tells apart."""
     if {text.lower() for text in classes} <= {"true", "false"}:
         return "bool"
     if any(map(LEADING_ZERO.fullmatch, classes)):
@@ -22,8 +22,10 @@ def class_dtype(classes: Sequence[str]) -> ClassDtype | None:
         return None
     if any("_" in text for text in classes) or not all(map(math.isfinite, numbers)):
         return None
-    integers = all(text.lstrip("+-").isdecimal() and abs(float(text)) < 2**53 for text in classes)
-    return "int64" if integers else "float64"
+    integers = all(text.lstrip("+-").isdecimal() for text in classes)
+    if integers and all(-(2**63) <= int(text) < 2**63 for text in classes):
+        return "int64"
+    return "float64" if len(set(numbers)) == len(classes) else None
 
 
 def typed_classes(

@@ -14,6 +14,7 @@ from stateserve.tables.binary import name_zip
 from stateserve.tables.content import MAX_BYTES
 from stateserve.tables.footers import drop_footers
 from stateserve.tables.header_rows import MOST_ROWS, SAMPLE_ROWS, join_header
+from stateserve.tables.numbers import INEXACT
 from stateserve.tables.sheet import MAX_COLUMNS, Column, Sheet, clean, names_of, require_cells
 from stateserve.text import shortest
 
@@ -135,6 +136,8 @@ def _column(name: str, values: Sequence[Any]) -> Column:
     if known and kinds <= {bool}:
         return Column(name, _floats(values), "boolean")
     if known and kinds <= {int, float}:
+        if any(type(value) is int and abs(value) >= INEXACT for value in known):
+            return Column(name, _texts(values), "number")
         return Column(name, _floats(values), "number")
     if known and all(isinstance(value, DATES) for value in known):
         return Column(name, [None if each is None else str(each) for each in values], "date")

@@ -73,6 +73,8 @@ DOTS, SIGNS_OFF = "dots group the digits", "signs such as % or $ are taken off"
 SAMPLE_CELLS = 100_000
 # The largest float64 with all digits has 309. A longer text is not searched for one.
 LONGEST_NUMBER = 512
+# From here on, float64 lacks some whole numbers, and would make one of several.
+INEXACT = 2**53
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ Kind = Literal["text", "number", "boolean", "date", "other"]
 @dataclass(frozen=True)
 class Column:
     """`cells` are texts without spaces around, None where missing; of a format with types, a
-    column of numbers or booleans is float64 (rows,), NaN where missing.
+    column of numbers or booleans is float64 (rows,), NaN where missing; whole numbers that float64
+    lacks are texts of the kind `number`.
 
     The kind `other` is of values that are neither, such as lists. `is_index` is true of a named
     index of a data frame.

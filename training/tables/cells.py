@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 import pandas as pd
 
-from stateserve.tables import LEADING_ZERO, MISSING_NUMBERS, NUMBERS, TRUTHS, Column, Mark
+from stateserve.tables import INEXACT, LEADING_ZERO, MISSING_NUMBERS, NUMBERS, TRUTHS, Column, Mark
 
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 TIME = re.compile(r"[+-]?(\d+ days? )?\d{1,3}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?", re.IGNORECASE)
@@ -45,6 +45,16 @@ class Cells:
         if self.numbers is not None:
             return np.asarray(np.isnan(self.numbers))
         return self.texts.isna().to_numpy(dtype=np.bool_)
+
+    @cached_property
+    def different(self) -> int:
+        """How many different values there are. Of numbers that float64 lacks, the texts count."""
+        if self.numbers is None:
+            return int(self.texts.nunique())
+        known = self.numbers[~self.missing]
+        if np.abs(known).max(initial=0) >= INEXACT:
+            return int(self.texts[~self.missing].nunique())
+        return len(np.unique(known))
 
 
 def read_cells(column: Column, mark: Mark | None = None, *, codes: bool = True) -> Cells:

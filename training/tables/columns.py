@@ -28,8 +28,11 @@ MAX_VALUES = 200
 ROWS_OF_A_VALUE = 5
 # A column of more different texts than this share of the rows is free text.
 FREE_TEXT = 0.5
+# The squares of deviations from a mean are finite in float64, and so are sums in float32.
 LARGEST = 1e30
 LONGEST_NAME = 200
+# It is said if float32 makes one of so many values in the mean.
+MERGED = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ class Choices:
 
 
 def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choices) -> Decided:
-    """Decide about a column. Raises DataError for a number that float32 lacks."""
+    """Decide about a column. Raises DataError for a number beyond LARGEST."""
     if name in choices.drop:
         return Decided(name, "dropped: --drop")
     if name == choices.group:
@@ -95,7 +98,7 @@ def _reason_to_drop(name: str, cells: Cells) -> str | None:
         return f"no plain values, but {cells.other}"
     count = int(known.sum())
     numbers = None if cells.numbers is None else cells.numbers[known]
-    different = int(cells.texts.nunique() if numbers is None else len(np.unique(numbers)))
+    different = cells.different
     if different == 1 and known.all():
         return f"constant, always {str(cells.column.texts[0])[:40]!r}"
     if reason := reason_of_identifier(name, cells, numbers, different):
@@ -119,11 +122,13 @@ def _reason_of_texts(cells: Cells, different: int, count: int) -> str:
 
 
 def require_finite(path: Path, name: str, numbers: np.ndarray, rows: np.ndarray) -> None:
-    """Raise DataError for infinity, and for a number that float32 lacks."""
-    wrong = np.flatnonzero(np.isinf(numbers) | (np.abs(numbers) > LARGEST))
+    """Raise DataError for infinity, and for a number beyond LARGEST."""
+    wrong = np.flatnonzero(np.abs(numbers) > LARGEST)
     if len(wrong):
-        where = f"{path}: column {name!r}, row {rows[wrong[0]]}"
-        raise DataError(f"{where}: {numbers[wrong[0]]} is not a finite float32 number")
+        number = numbers[wrong[0]]
+        why = f"too large; numbers from {-LARGEST:g} to {LARGEST:g} are taken"
+        what = "not a finite number" if np.isinf(number) else why
+        raise DataError(f"{path}: column {name!r}, row {rows[wrong[0]]}: {number} is {what}")
 
 
 def _numeric(path: Path, name: str, cells: Cells, exact: np.ndarray, rows: np.ndarray) -> Decided:
@@ -144,6 +149,12 @@ def _numeric(path: Path, name: str, cells: Cells, exact: np.ndarray, rows: np.nd
         first = cells.not_numbers[0]
         text = str(cells.column.texts[first])
         notes.append(about_other_texts(len(cells.not_numbers), text, int(rows[first])))
+    apart = len(np.unique(numbers[~missing]))
+    if cells.different >= MERGED * apart:
+        notes.append(
+            f"its {cells.different} different values are {apart} in float32, which has 7 digits; "
+            f"if they are names: --category {shlex.quote(name)}"
+        )
     if missing.any():
         decision += f", {missing.sum()} missing: the median and an indicator"
     return Decided(name, decision, Column(Feature.model_validate(about), numbers), notes)

@@ -48,7 +48,7 @@ def about_group(name: str, cells: Cells) -> str | None:
         return None
     if numbers is not None and not are_whole(numbers):
         return None
-    different = int(cells.texts.nunique() if numbers is None else len(np.unique(numbers)))
+    different = cells.different
     if different < FEWEST_NAMED or known.sum() < LEAST_ROWS * different:
         return None
     return (

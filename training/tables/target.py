@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stateserve.model import split_unit
+from stateserve.tables import INEXACT, exact_number
 from training.errors import DataError
 from training.tables.cells import Cells
 from training.tables.columns import LONGEST_NAME, class_order, require_finite
@@ -59,7 +61,7 @@ def _guess(cells: Cells, rows: np.ndarray) -> Task:
     if cells.numbers is None or cells.is_boolean:
         return "classes"
     numbers = cells.numbers[rows]
-    few = len(np.unique(numbers)) <= min(MOST_NUMBERS, len(numbers) / ROWS_OF_EACH)
+    few = cells.different <= min(MOST_NUMBERS, len(numbers) / ROWS_OF_EACH)
     return "classes" if few and bool((numbers == np.floor(numbers)).all()) else "values"
 
 
@@ -70,12 +72,13 @@ def _values(
         text = cells.column.texts[rows[0]]
         where = f"{path}: column {name!r}, row {file_rows[rows[0]]}"
         raise DataError(f"{where}: {text!r} is no number; --task classes takes texts")
-    numbers = cells.numbers[rows]
-    require_finite(path, name, numbers, file_rows[rows])
+    require_finite(path, name, cells.numbers[rows], file_rows[rows])
+    numbers = cells.numbers[rows].astype(np.float32)
     if len(np.unique(numbers)) == 1:
-        raise DataError(f"{path}: column {name!r} has only one value, {numbers[0]:g}")
+        many = f": its {cells.different} values are one in float32" * (cells.different > 1)
+        raise DataError(f"{path}: column {name!r} has only one value, {numbers[0]:g}{many}")
     title, unit = split_unit(name)
-    return Target(title, unit, "values", numbers.astype(np.float32), rows, [], notes)
+    return Target(title, unit, "values", numbers, rows, [], notes)
 
 
 def _classes(
@@ -85,7 +88,8 @@ def _classes(
         texts = cells.texts.iloc[rows]
     else:
         # 1 and 1.0 are one class.
-        texts = pd.Series([_text(number) for number in cells.numbers[rows]], dtype="str")
+        of_rows = (cells.column.texts[row] or "" for row in rows)
+        texts = pd.Series([*map(_label, cells.numbers[rows], of_rows)], dtype="str")
     counts = texts.value_counts()
     if len(counts) == 1:
         raise DataError(
@@ -135,6 +139,10 @@ def _refused(label: str) -> str | None:
     return None if shown else "has a control character"
 
 
-def _text(number: float) -> str:
-    """Its shortest text: without a point, if it is whole."""
-    return str(np.format_float_positional(number, trim="-"))
+def _label(number: float, text: str) -> str:
+    """The shortest text of a number: without a point, if it is whole. Of those that float64 may
+    lack, it is made from the cell."""
+    if abs(number) < INEXACT:
+        return str(np.format_float_positional(number, trim="-"))
+    exact = exact_number(text)
+    return str(int(exact)) if isinstance(exact, Decimal) and exact == int(exact) else text

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from stateserve.client.instances import is_missing
 from stateserve.errors import ClientError, TableError
 from stateserve.model import Feature
-from stateserve.tables import Column, Sheet, Wanted, clean, read_instances
+from stateserve.tables import INEXACT, Column, Sheet, Wanted, clean, read_instances
 from stateserve.text import shortest
 
 
@@ -47,6 +47,8 @@ def _column(name: str, values: Any) -> Column:
     if dtype == narwhals.Boolean or dtype.is_numeric():
         numbers = values.cast(narwhals.Float64).to_numpy().astype(np.float64)
         numbers[values.is_null().to_numpy()] = np.nan
+        if dtype.is_integer() and (np.abs(numbers) >= INEXACT).any():
+            return Column(name, clean([_text(each) for each in values.to_list()]), "number")
         return Column(name, numbers, "boolean" if dtype == narwhals.Boolean else "number")
     return Column(name, clean([_text(each) for each in values.to_list()]))
 
