@@ -45,7 +45,7 @@ class Deadline:
         seconds = _seconds_in(given)
         if not 0 < seconds <= MOST_SECONDS:
             text, most = shown(given), MOST_SECONDS
-            raise InvalidTimeout(f"X-Request-Timeout {text}; send seconds, up to {most}")
+            raise InvalidTimeout(f"X-Request-Timeout {text}; send seconds above 0, up to {most}")
         return cls(seconds)
 
     def require(self) -> None:

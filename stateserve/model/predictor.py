@@ -109,6 +109,11 @@ class Predictor(Model[Multiclass, Card]):
         if inputs.shape[1:] != (n_features,) or golden.shape != (len(inputs), n_classes):
             raise CardMismatch("the card's golden prediction has the wrong shape")
         found = self.log_probabilities(inputs)
+        if not np.isfinite(found).all():
+            raise CardMismatch(
+                "the module gives no finite outputs for its golden inputs: the numbers of its "
+                "state are too large"
+            )
         # The rounding errors of large logits are in every difference between them.
         scale = np.maximum(1, np.abs(found).max(axis=1, keepdims=True))
         off = np.abs(found - golden)
