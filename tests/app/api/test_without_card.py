@@ -167,7 +167,7 @@ def test_weights_that_overflow_are_refused_without_a_golden_prediction(tmp_path:
         module.output.weight.fill_(3e38)
         module.hidden.bias.fill_(3e38)
     torch.save(module.state_dict(), tmp_path / "made.pth")
-    with pytest.raises(CardMismatch, match="gives no finite outputs .* too large"):
+    with pytest.raises(CardMismatch, match="gives no finite outputs for its golden inputs"):
         Predictor.load(tmp_path / "made.pth")
 
 
