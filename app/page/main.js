@@ -105,6 +105,12 @@ function show({ api, tabular, ...loaded }, choice, versions, reload) {
     ? new VersionPage(api, loaded, others, before?.instance.toJSON() ?? readInput())
     : new TensorPage(api, loaded, others);
   shown = { choice, page };
+  if (!before && page.refused.length) {
+    part("refused").textContent = `Not all of the address is shown: ${page.refused.join("; ")}.`;
+    part("refused").hidden = false;
+    page.instance.addEventListener("change", () => (part("refused").hidden = true), { once: true });
+    writeAddress(page.instance, choice);
+  }
   if (before && old) {
     takeOver(old, present());
     page.batch?.open(before.batch?.file ?? null);

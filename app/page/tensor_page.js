@@ -16,7 +16,7 @@ import { PictureInput, pictureOf } from "./panels/tensors/picture_input.js";
 import { TensorForm } from "./panels/tensors/tensor_form.js";
 
 /**
- * @import { AnyPrediction, Input } from "./data/answers.js"
+ * @import { Activation, AnyPrediction, Input } from "./data/answers.js"
  * @import { Api } from "./data/api.js"
  * @import { Loaded } from "./version_page.js"
  */
@@ -29,6 +29,7 @@ export class TensorPage {
   #prediction;
   #outputs;
   #layers;
+  #network;
   #explaining;
   #mayLook;
   #snippets;
@@ -40,6 +41,8 @@ export class TensorPage {
   #ask = () => {};
   /** The file of the batch panel, which only tables have. */
   batch = null;
+  /** What of the address was not taken: it has no input for these models. @type {string[]} */
+  refused = [];
 
   /** @param {Api} api  Of this version. @param {Loaded} loaded @param {string[]} versions  All versions of the model. */
   constructor(api, { model, state, service }, versions) {
@@ -66,18 +69,29 @@ export class TensorPage {
     const network = showNetwork(api, model, state, () => numbersIn(this.#asked));
     this.#explaining = new RequestQueue(
       sparing((/** @type {string | Blob} */ body) => api.explainBody(body, { method: "none", activations: "*" })),
-      ({ activations }) => {
-        this.#layers.show(activations);
-        network?.show(activations);
-      },
-      ({ message }) => this.#layers.show(null, message),
+      ({ activations }, body) => body === this.#asked && this.#explain(activations),
+      ({ message }, body) => body === this.#asked && this.#explain(null, message),
     );
+    this.#network = network;
     this.#predict();
   }
 
   /** Ask once more: the service was away. */
   askAgain() {
     if (this.#asked !== null) this.#ask(this.#asked);
+  }
+
+  /** Show what the layers return for the input of the answer, or why that is not known. @param {Activation[] | null} activations @param {string} [reason] */
+  #explain(activations, reason) {
+    this.#layers.show(activations, reason);
+    this.#network?.show(activations);
+  }
+
+  /** Whether the fields were changed after the answer. */
+  #compare() {
+    const outdated = typeof this.#asked === "string" && !this.instance.says(this.#asked);
+    part("input").classList.toggle("outdated", outdated);
+    part("outdated").hidden = !outdated;
   }
 
   /** Answers that arrive later are not shown. */
@@ -98,6 +112,7 @@ export class TensorPage {
     );
     const predict = (/** @type {string | Blob} */ body) => {
       this.#asked = body;
+      this.#compare();
       predicting.want(body);
       if (this.#mayLook) this.#explaining.want(body);
     };
@@ -108,6 +123,7 @@ export class TensorPage {
       predict(this.instance.text);
     };
     this.instance.addEventListener("predict", predictJson);
+    this.instance.addEventListener("edit", () => this.#compare());
     this.#clear();
     const input = pictureOf(this.#model);
     part("picture").hidden = !input;
@@ -133,7 +149,9 @@ export class TensorPage {
     part("picture-example").addEventListener("click", () => showExample().catch(fail));
     showExample().catch(fail);
     picture.addEventListener("clear", () => {
+      this.#asked = null;
       this.#clear();
+      this.#explain(null, "There is no picture.");
       part("failure").hidden = true;
       heatmap.show(null);
     });

@@ -47,7 +47,7 @@ export class VersionPage {
     this.#api = api;
     this.#model = model;
     this.instance = new Instance(card.features);
-    this.instance.take(input);
+    this.refused = this.instance.take(input);
     this.details = new Details(card);
     introduce(model);
     const examples = examplesOf(card, rows);

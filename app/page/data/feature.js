@@ -6,6 +6,17 @@
 /** @type {Record<string, number | undefined>} */
 const BOOLEANS = { true: 1, false: 0, yes: 1, no: 0, 1: 1, 0: 0 };
 
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
+/** The number of a text, with a point or a comma for its decimals: some keyboards have only one of them. NaN if it is none. @param {string} text */
+export function readNumber(text) {
+  const plain = text
+    .trim()
+    .replace("−", "-")
+    .replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
+  return NUMBER.test(plain) && Number.isFinite(Number(plain)) ? Number(plain) : NaN;
+}
+
 /** Whether each value is a number; a category and a boolean are not. @param {Feature} feature */
 export function isNumber({ kind = "number" }) {
   return kind === "number";
@@ -24,7 +35,8 @@ export function codeOf({ kind = "number", values, other, missing }, value) {
   if (missing && text === "") return NaN;
   if (kind === "category" && other && text) return values?.length;
   if (kind === "boolean") return BOOLEANS[text.toLowerCase()];
-  return kind === "number" && text !== "" && Number.isFinite(Number(text)) ? Number(text) : undefined;
+  const number = kind === "number" ? readNumber(text) : NaN;
+  return Number.isNaN(number) ? undefined : number;
 }
 
 /** The JSON value of a number. @param {Feature} feature @param {number} code @returns {Value} */

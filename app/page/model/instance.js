@@ -1,4 +1,4 @@
-import { codeOf, firstCode, jsonOf } from "../data/feature.js";
+import { codeOf, firstCode, isNumber, jsonOf } from "../data/feature.js";
 
 /**
  * @import { Feature } from "../data/answers.js"
@@ -73,14 +73,25 @@ export class Instance extends EventTarget {
     if (lacking.length) this.dispatchEvent(new Event("lack"));
   }
 
-  /** Set values by name; a feature without a value that it can have gets its example. @param {Input} given */
+  /** Set values by name; a feature without a value that it can have gets its example. Returns what was not taken, in words. @param {Input} given */
   take(given) {
+    const names = this.features.map(({ name }) => name);
+    const wrong = this.features.filter(
+      (feature) => Object.hasOwn(given, feature.name) && codeOf(feature, given[feature.name]) === undefined,
+    );
     this.replace(
       this.features.map((feature) => {
         const known = Object.hasOwn(given, feature.name) ? codeOf(feature, given[feature.name]) : undefined;
         return known ?? firstCode(feature);
       }),
     );
+    return [
+      ...wrong.map(
+        (feature) =>
+          `${feature.name} cannot be '${given[feature.name]}': ${isNumber(feature) ? "a number is" : "one of its values is"} needed`,
+      ),
+      ...Object.keys(given).flatMap((name) => (names.includes(name) ? [] : [`the model has no feature '${name}'`])),
+    ];
   }
 
   reset() {

@@ -52,6 +52,10 @@ def test_the_page_shows_the_answers_of_the_api(page: Page, server: Process) -> N
     page.get_by_label("petal_width cm, as a number").fill("9.25")
     expect_answer(page, server, example | {"petal_width": 9.25})
     expect(page.locator(".feature .note.outside")).to_have_count(1)
+    # Some keyboards have only a comma.
+    page.get_by_label("petal_width cm, as a number").fill("1,25")
+    expect_answer(page, server, example | {"petal_width": 1.25})
+    expect(page.locator("#feature-3-range")).to_contain_text("Read as 1.25; trained on")
     # From between two steps, a key moves to the next one.
     number = page.get_by_label("petal_width cm, as a number")
     number.fill("1.234")
@@ -113,9 +117,13 @@ def test_a_refusal_is_told_and_the_old_answer_is_gone(visit: OpenPage, server: P
 
 
 def test_the_address_brings_an_input_back(visit: OpenPage, server: Process) -> None:
-    first = visit(server).page
+    first = visit(server, "/?petal_length=long").page
+    refused = first.locator("#refused")
+    expect(refused).to_contain_text("petal_length cannot be 'long': a number is needed")
+    assert "long" not in first.url
     first.get_by_label("petal_length cm, as a number").fill("1.5")
     expect(first).to_have_url(re.compile(r"\?.*petal_length=1\.5"))
+    expect(refused).to_be_hidden()
     again = visit(server, first.url.removeprefix(server.url)).page
     expect(again.get_by_label("petal_length cm, as a number")).to_have_value("1.5")
     assert again.locator("#verdict").inner_text() == first.locator("#verdict").inner_text()

@@ -30,7 +30,7 @@ def test_names_of_objects_own_parts_are_names(visit: OpenPage, tmp_path: Path) -
         opened = visit(server, "/?instances=0.5&constructor=0.25&nobody=1")
         page = opened.page
         expect(page.locator("#probabilities .name")).to_have_text(NAMES)
-        numbers = page.locator("#sliders input[type=number]")
+        numbers = page.locator("#sliders input[inputmode=decimal]")
         for index, value in enumerate(["0", "0.25", "0.5", "0"]):
             expect(numbers.nth(index)).to_have_value(value)
         body = json.loads(page.evaluate(CURL_BODY))
@@ -61,7 +61,7 @@ def test_a_model_without_a_card_can_be_played_with(visit: OpenPage, tmp_path: Pa
         expect(page.locator("#facts")).to_contain_text("no model card")
         expect(page.locator("#sliders .note").first).to_have_text("training range not known")
         expect(page.locator("#explanation-reason")).to_contain_text("holds no baseline")
-        page.locator("#sliders input[type=number]").first.fill("-7")
+        page.locator("#sliders input[inputmode=decimal]").first.fill("-7")
         expect(page.locator("#verdict .probability")).to_be_visible()
         expect(page.locator("#warnings")).to_be_empty()
         opened.forgive("501")

@@ -135,6 +135,7 @@ def test_a_picture_is_chosen_drawn_and_explained(
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#verdict")).to_have_text("No answer")
     expect(page.locator("#picture-heatmap")).to_be_hidden()
+    expect(page.locator("#layers-note")).to_contain_text("There is no picture.")
     expect(page.get_by_label("dark on light")).to_be_checked()
     pad = page.locator("#picture-pad")
     # hover() waits until the panel no longer moves.
@@ -155,6 +156,10 @@ def test_a_picture_is_chosen_drawn_and_explained(
     best = max(probabilities.values())
     expect(page.locator("#verdict .probability")).to_have_text(f"{100 * best:.1f} %")
     expect_no_violations(page)
+    page.get_by_label("dark on light").uncheck()
+    drawn = base64.b64decode(page.evaluate(PAD_PNG))
+    pad_picture = Image.open(io.BytesIO(drawn)).convert("L")
+    assert [pad_picture.getpixel(place) for place in ((0, 0), (140, 140))] == [0, 255]
 
 
 def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process) -> None:

@@ -236,12 +236,14 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     field.fill("3 30")
     expect(note).to_have_text("ids: 30 is not from 0 to 19")
     expect(field).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#outdated")).to_be_visible()
     field.fill("3 4")
     page.get_by_label("context", exact=True).fill("[1, 0.5, 0]")
     page.get_by_role("button", name="Predict").click()
     wanted = answer_to(tables, "pair", {"ids": [3, 4], "context": [1, 0.5, 0]})
     expect(page.locator("#outputs pre")).to_contain_text(str(wanted["outputs"]["planes"][0][0])[:6])
     expect(page.locator("#outputs canvas")).to_have_count(1)
+    expect(page.locator("#outdated")).to_be_hidden()
     answers = [
         json.loads(output_of("sh", "-c", code_of(page, "Shell"))),
         json.loads(output_of("node", "-e", code_of(page, "JavaScript"))),

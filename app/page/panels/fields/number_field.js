@@ -1,5 +1,6 @@
 /** A slider and a number field for one feature. */
 
+import { readNumber } from "../../data/feature.js";
 import { classColours, onScheme } from "../../draw/colours.js";
 import { element } from "../../draw/element.js";
 import { exact } from "../../draw/number_text.js";
@@ -39,8 +40,10 @@ export class NumberField {
     const range = { type: "range", min: low, max: high, step: "any", "aria-describedby": `${id}-range` };
     this.#slider = element("input", { id, ...range });
     this.#number = element("input", {
-      type: "number",
-      step: "any",
+      // A number field of Chromium reads "5,5" as 55.
+      type: "text",
+      inputmode: "decimal",
+      autocomplete: "off",
       "aria-label": `${feature.name}${unit}, as a number`,
       "aria-describedby": `${id}-range`,
     });
@@ -59,45 +62,61 @@ export class NumberField {
     if (feature.missing) this.#offerMissing(place, instance);
     const change = (/** @type {number} */ value) => instance.change({ [place]: value });
     this.#slider.addEventListener("input", () => change(onStep(this.#slider.valueAsNumber, step)));
-    this.#slider.addEventListener("keydown", (event) => this.#takeKey(event, change));
+    this.#slider.addEventListener("keydown", (event) => this.#takeKey(event, this.#slider.valueAsNumber, change));
+    this.#number.addEventListener("keydown", (event) => {
+      // The others move the caret.
+      const steps = ["ArrowUp", "ArrowDown"].includes(event.key) && Number.isFinite(this.#typed);
+      if (steps) this.#takeKey(event, this.#typed, change);
+    });
     this.#number.addEventListener("input", () => {
-      if (Number.isFinite(this.#number.valueAsNumber) || this.#isMissing()) change(this.#number.valueAsNumber);
-      else {
+      const typed = this.#typed;
+      if (Number.isFinite(typed) || this.#isMissing()) {
+        change(typed);
+        this.#mark(false);
+      } else {
         this.#mark(true);
         instance.empty(place);
       }
     });
   }
 
-  /** Move to the next step, also from a value between two. @param {KeyboardEvent} event @param {(value: number) => void} change */
-  #takeKey(event, change) {
+  /** The number in the field; NaN if there is none. */
+  get #typed() {
+    return readNumber(this.#number.value);
+  }
+
+  /** Move to the next step, also from a value between two. @param {KeyboardEvent} event @param {number} value @param {(value: number) => void} change */
+  #takeKey(event, value, change) {
     const steps = STEPS[event.key];
     if (!steps || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    const { min, max, valueAsNumber: value } = this.#slider;
     const next = onStep(value + steps * this.#step, this.#step, steps > 0 ? Math.floor : Math.ceil);
-    change(Math.min(Number(max), Math.max(Number(min), next)));
+    const [min, max] = [this.#slider.min, this.#slider.max].map(Number);
+    // A number may be typed beyond the slider, and stays there.
+    change(Math.min(Math.max(max, value), Math.max(Math.min(min, value), next)));
   }
 
   /** Whether the empty field is a value that the model accepts. */
   #isMissing() {
-    return this.#missing !== null && this.#number.value === "" && !this.#number.validity.badInput;
+    return this.#missing !== null && this.#number.value.trim() === "";
   }
 
   /** @param {boolean} lacking */
   #mark(lacking) {
     this.#lacking = lacking;
     this.#number.setAttribute("aria-invalid", String(lacking));
-    this.#note.textContent = lacking ? `A number is needed; ${this.#seen}` : this.#seen;
-    this.#note.classList.toggle("outside", lacking);
+    const comma = this.#number.value.includes(",") ? `Read as ${exact(this.#typed)}; ` : "";
+    this.#note.textContent = `${lacking ? "A number is needed; " : comma}${this.#seen}`;
+    const { minimum, maximum } = this.#feature;
+    const outside = this.#typed < (minimum ?? -Infinity) || this.#typed > (maximum ?? Infinity);
+    this.#note.classList.toggle("outside", lacking || outside);
   }
 
   /** @param {number} value  NaN if it is missing. */
   show(value) {
     // A field in which the user types may hold the text of another value.
-    const same = Object.is(value, this.#shown) && Object.is(this.#number.valueAsNumber, value);
+    const same = Object.is(value, this.#shown) && Object.is(this.#typed, value);
     if (same && !this.#lacking) return;
-    if (this.#lacking) this.#mark(false);
     this.#shown = value;
     const missing = Number.isNaN(value);
     if (this.#missing) this.#missing.checked = missing;
@@ -105,11 +124,10 @@ export class NumberField {
     if (!missing) this.#slider.value = String(value);
     this.#slider.setAttribute("aria-valuetext", missing ? "missing" : `${exact(value)} ${this.#feature.unit ?? ""}`);
     // Not while the user types: "5." may become 5.1.
-    if (!Object.is(this.#number.valueAsNumber, value)) {
+    if (!Object.is(this.#typed, value)) {
       this.#number.value = missing ? "" : String(Number(value.toPrecision(9)));
     }
-    const { minimum, maximum } = this.#feature;
-    this.#note.classList.toggle("outside", value < (minimum ?? -Infinity) || value > (maximum ?? Infinity));
+    this.#mark(false);
   }
 
   /** @param {number} place @param {Instance} instance */

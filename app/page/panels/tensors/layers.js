@@ -19,7 +19,7 @@ export class LayersView {
   #chosen;
   /** @type {Map<string, Activation>} */
   #activations = new Map();
-  /** The cells that change with the input. @type {Map<string, HTMLElement[]>} */
+  /** The cells that change with the input. @type {Map<Layer, HTMLElement[]>} */
   #cells = new Map();
 
   /** @param {Model} model @param {Api | null} api  null: the key may not see the state. */
@@ -42,9 +42,9 @@ export class LayersView {
     // A layer that runs several times shows the last.
     this.#activations = new Map(activations?.map((each) => [each.layer, each]));
     part("layers-note").textContent = activations
-      ? "Mean, standard deviation and share of zeros of what the layer returns for the current input. Choose a layer for its values and its weights."
-      : `Without the activations for the input. ${reason}`;
-    for (const [name, cells] of this.#cells) this.#fill(name, cells);
+      ? "Mean, standard deviation and share of zeros of what the layer returns for the input of the answer. Choose a layer for its values and its weights."
+      : `Without the activations for the input; the outputs are those of the model's example. ${reason}`;
+    for (const [layer, cells] of this.#cells) this.#fill(layer, cells);
     this.#chosen.update(this.#activations);
   }
 
@@ -53,10 +53,11 @@ export class LayersView {
     const found = this.#layers.filter(({ name, type }) => `${name} ${type}`.toLowerCase().includes(wanted));
     this.#cells.clear();
     const rows = found.slice(0, MOST).map((layer) => {
-      const cells = ["mean", "std", "zeros"].map(() => element("span"));
-      this.#cells.set(layer.name, cells);
-      this.#fill(layer.name, cells);
-      return [this.#button(layer), ...describe(layer), ...cells];
+      const [output, ...numbers] = ["output", "mean", "std", "zeros"].map(() => element("span"));
+      this.#cells.set(layer, [output, ...numbers]);
+      this.#fill(layer, [output, ...numbers]);
+      const counts = [layer.parameters, layer.buffers].map((count) => count.toLocaleString("en"));
+      return [this.#button(layer), layer.type, output, ...counts, ...numbers];
     });
     part("layers-table").replaceChildren(table(HEADER, rows, 3));
     part("layers-count").textContent =
@@ -76,19 +77,16 @@ export class LayersView {
     return button;
   }
 
-  /** @param {string} name @param {HTMLElement[]} cells */
-  #fill(name, cells) {
+  /** @param {Layer} layer @param {HTMLElement[]} cells */
+  #fill({ name, output_shapes: known }, cells) {
     const activation = this.#activations.get(name);
+    // Of several outputs, only one is an activation.
+    const shapes = activation && known?.length === 1 ? [activation.shape] : (known ?? []);
+    const output = shapes.map((shape) => (shape.length ? shape.join(" × ") : "one number")).join("; ");
     const { mean = null, std = null, zeros = 0 } = activation ? figuresOf(activation) : {};
     const texts = activation ? [short(mean, 3), short(std, 3), zeros ? percent(zeros) : "0"] : ["", "", ""];
     cells.forEach((cell, place) => {
-      cell.textContent = texts[place];
+      cell.textContent = [output, ...texts][place];
     });
   }
-}
-
-/** @param {Layer} layer */
-function describe({ type, parameters, buffers, output_shapes: shapes }) {
-  const output = (shapes ?? []).map((shape) => (shape.length ? shape.join(" × ") : "one number")).join("; ");
-  return [type, output, parameters.toLocaleString("en"), buffers.toLocaleString("en")];
 }

@@ -18,6 +18,7 @@ export class PictureInput extends EventTarget {
   #size;
   /** @type {Blob | null} The file, unless it was drawn on. */
   #file = null;
+  #empty = true;
 
   /** @param {Input} input  With an image. */
   constructor(input) {
@@ -27,7 +28,7 @@ export class PictureInput extends EventTarget {
     this.#clear();
     this.#chooser.addEventListener("change", () => this.open(this.#chooser.files?.[0]));
     part("picture-clear").addEventListener("click", () => this.#clear());
-    this.#dark.addEventListener("change", () => this.#clear());
+    this.#dark.addEventListener("change", () => this.#invert());
     this.#takeDropped();
     this.#takeStrokes();
   }
@@ -49,8 +50,23 @@ export class PictureInput extends EventTarget {
     );
   }
 
+  /** The picture stays, dark where it was light. */
+  #invert() {
+    if (this.#empty) {
+      this.#clear();
+      return;
+    }
+    this.#context.globalCompositeOperation = "difference";
+    this.#context.fillStyle = "white";
+    this.#context.fillRect(0, 0, PAD.width, PAD.height);
+    this.#context.globalCompositeOperation = "source-over";
+    this.#file = null;
+    this.dispatchEvent(new Event("predict"));
+  }
+
   #clear() {
     this.#file = null;
+    this.#empty = true;
     this.#chooser.value = "";
     this.#context.fillStyle = this.#dark.checked ? "white" : "black";
     this.#context.fillRect(0, 0, PAD.width, PAD.height);
@@ -81,6 +97,7 @@ export class PictureInput extends EventTarget {
     }
     this.#clear();
     this.#file = file;
+    this.#empty = false;
     this.#draw(picture);
     this.dispatchEvent(new Event("predict"));
   }
@@ -126,6 +143,7 @@ export class PictureInput extends EventTarget {
     this.#context.lineTo(x, y);
     this.#context.stroke();
     this.#file = null;
+    this.#empty = false;
     this.dispatchEvent(new Event("predict"));
   }
 }

@@ -9,7 +9,7 @@ import { describeInput, exampleText, readField, write } from "../../model/field.
 /** The most characters of a field of one line. */
 const LINE = 36;
 
-/** Each valid input that is sent dispatches "predict"; each change of it "change". */
+/** Each valid input that is sent dispatches "predict" and "change", each edit of the fields "edit". */
 export class TensorForm extends EventTarget {
   #inputs;
   #json = partOf(HTMLTextAreaElement, "json-text");
@@ -38,6 +38,8 @@ export class TensorForm extends EventTarget {
     });
     this.#json.addEventListener("input", () => this.#takeJson());
     part("fields").addEventListener("input", () => this.#takeFields());
+    for (const id of ["json-text", "fields"])
+      part(id).addEventListener("input", () => this.dispatchEvent(new Event("edit")));
     part("json").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -56,6 +58,11 @@ export class TensorForm extends EventTarget {
     } catch {
       return {};
     }
+  }
+
+  /** Whether it is this body: no field has another value, or a wrong one. @param {string} body */
+  says(body) {
+    return this.text === body && (this.#edited || this.#fields.every(({ fault }) => !fault));
   }
 
   /** Fold the fields: a picture stands for them. @param {boolean} folded */
