@@ -15,6 +15,7 @@ from stateserve.errors import TableError
 from stateserve.model import Card, Feature, ModelCard, RowHashes
 from stateserve.tables.bad_rows import BadRows
 from stateserve.tables.cells import MOST_LISTED, values_of
+from stateserve.tables.numbers import Mark
 from stateserve.tables.scores import Score, Truth, score_classes, score_values
 from stateserve.tables.sheet import Column, Sheet
 from stateserve.tables.trained_rows import about_training, hashes_of
@@ -62,7 +63,9 @@ class Answered(Protocol):
 class TableInstances:
     """`columns` has the JSON values of each feature by its name, in the file's order. `rows` are
     those of the file, whose first is 1. `others` are the columns that are no features. `bad` says
-    of the first rows that were left out why they were, and `left_out` how many there are."""
+    of the first rows that were left out why they were, and `left_out` how many there are.
+    `header` has the file's name of each feature; `separator` and `decimal_mark` are those of
+    delimited text, None if they are not known."""
 
     columns: dict[str, list[JsonValue]]
     rows: list[int]
@@ -71,6 +74,9 @@ class TableInstances:
     notes: list[str]
     bad: list[str] = field(default_factory=list)
     left_out: int = 0
+    header: dict[str, str] = field(default_factory=dict)
+    separator: str | None = None
+    decimal_mark: Mark | None = None
 
     @cached_property
     def instances(self) -> list[dict[str, JsonValue]]:
@@ -133,9 +139,10 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
     if unused:
         more = f" and {len(unused) - MOST_LISTED} more" if unused[MOST_LISTED:] else ""
         notes.append(f"columns that are no features: {', '.join(unused[:MOST_LISTED])}{more}")
-    return TableInstances(
-        columns, sheet.rows.tolist(), truth, others, notes, sheet.bad, sheet.left_out
-    )
+    named = zip(wanted.features, places, strict=True)
+    header = {each.name: sheet.columns[place].name for each, place in named}
+    about = (sheet.bad, sheet.left_out, header, sheet.separator, sheet.mark)
+    return TableInstances(columns, sheet.rows.tolist(), truth, others, notes, *about)
 
 
 def _no_row(sheet: Sheet, details: Sequence[str], bad: int = 0) -> TableError:

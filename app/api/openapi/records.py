@@ -26,5 +26,6 @@ TABLE: Schema = {
     "type": "object",
     "description": "What was read: `rows` of the file, `columns` by feature, `others` of no "
     "feature, the `target` with its `truth`, the `score`, `notes`, and with skip_bad_rows how many "
-    "rows were `left_out`, and why the first of them are `bad`.",
+    "rows were `left_out`, and why the first of them are `bad`; the `header` of the file "
+    "by feature, its `separator` and `decimal_mark`.",
 }

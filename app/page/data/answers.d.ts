@@ -313,6 +313,11 @@ export interface Table {
   /** Why the first of the rows that were left out cannot be read. */
   bad: string[];
   left_out: number;
+  /** The file's names of the features. */
+  header: Record<string, string>;
+  /** Null of a file that is no delimited text. */
+  separator: string | null;
+  decimal_mark: string | null;
 }
 
 /** POST /explain */

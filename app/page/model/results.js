@@ -62,8 +62,18 @@ function cellOf(value) {
   return typeof value === "number" ? value : JSON.stringify(value ?? "");
 }
 
-/** Rows of cells as CSV (RFC 4180). @param {unknown[][]} rows */
-export function formatCsv(rows) {
-  const quote = (/** @type {string} */ cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
-  return rows.map((cells) => `${cells.map((cell) => quote(String(cell))).join(",")}\r\n`).join("");
+/**
+ * Rows of cells as CSV (RFC 4180), with the separator and the decimal mark of another file.
+ * @param {unknown[][]} rows
+ * @param {string | null} separator
+ * @param {string | null} mark
+ */
+export function formatCsv(rows, separator = null, mark = null) {
+  const between = separator ?? ",";
+  const text = (/** @type {unknown} */ cell) =>
+    typeof cell === "number" ? String(cell).replace(".", mark ?? ".") : String(cell ?? "");
+  const special = ['"', "\r", "\n", between];
+  const quote = (/** @type {string} */ cell) =>
+    special.some((each) => cell.includes(each)) ? `"${cell.replaceAll('"', '""')}"` : cell;
+  return rows.map((cells) => `${cells.map((cell) => quote(text(cell))).join(between)}\r\n`).join("");
 }

@@ -92,18 +92,22 @@ export class ResultsView {
 
   /** @param {Table} read @param {AnyPrediction[]} answers @param {string} file */
   #offer(read, answers, file) {
-    const header = headerOf(read);
+    const header = [...Object.keys(read.columns).map((name) => read.header[name] ?? name), ...Object.keys(read.others)];
     const columns = resultColumns(this.#card, this.#outputs, header, answers[0].novelty !== undefined);
     const lines = answers.map((answer, index) => [
-      ...cellsOf(read, index),
+      ...valuesOf(read, index),
       ...columns.map(({ of }) => of(answer)),
       (answer.warnings ?? []).map(({ feature, detail }) => `${feature}: ${detail}`).join("; "),
     ]);
-    const text = formatCsv([[...header, ...columns.map(({ name }) => name), "warnings"], ...lines]);
+    const text = formatCsv(
+      [[...header, ...columns.map(({ name }) => name), "warnings"], ...lines],
+      read.separator,
+      read.decimal_mark,
+    );
     const link = partOf(HTMLAnchorElement, "batch-download");
     URL.revokeObjectURL(link.href);
     link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-    link.download = file.replace(/(\.csv)?$/i, "-predicted.csv");
+    link.download = file.replace(/(\.[ct]sv)?$/i, `-predicted.${read.separator === "\t" ? "tsv" : "csv"}`);
   }
 }
 
@@ -113,8 +117,13 @@ function headerOf({ columns, others }) {
 }
 
 /** @param {Table} read @param {number} index */
-function cellsOf({ columns, others }, index) {
-  return [...Object.values(columns), ...Object.values(others)].map((values) => String(values[index] ?? ""));
+function cellsOf(read, index) {
+  return valuesOf(read, index).map((value) => String(value ?? ""));
+}
+
+/** @param {Table} read @param {number} index */
+function valuesOf({ columns, others }, index) {
+  return [...Object.values(columns), ...Object.values(others)].map((values) => values[index]);
 }
 
 /** @param {Score} score */

@@ -31,5 +31,8 @@ def about_table(
             "notes": table.notes,
             "bad": table.bad,
             "left_out": table.left_out,
+            "header": table.header,
+            "separator": table.separator,
+            "decimal_mark": table.decimal_mark,
         }
     )

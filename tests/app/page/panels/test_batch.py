@@ -48,14 +48,17 @@ def test_a_csv_file_comes_back_with_its_classes(
 
 def test_a_dropped_file_keeps_its_other_columns_in_any_order(page: Page, tmp_path: Path) -> None:
     text = (
-        'petal_width,note,petal_length,sepal_width,sepal_length\r\n0.2,"a ""b"", c\nd",1.4,3.5,5.1'
+        "petal_width (cm);note;petal_length;sepal_width;sepal_length\r\n"
+        '0,2;"a ""b""; c\nd";1,4;3,5;5,1'
     )
     page.evaluate(DROP, ["mine.csv", text])
     expect(page.locator("#batch-table tbody")).to_contain_text("setosa")
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Download results").click()
     with Path(downloading.value.path()).open(newline="") as file:
-        assert next(csv.DictReader(file))["note"] == 'a "b", c\nd'
+        row = next(csv.DictReader(file, delimiter=";"))
+    assert (row["note"], row["petal_width (cm)"]) == ('a "b"; c\nd', "0,2")
+    assert "," in row["probability of setosa"]
 
 
 def test_a_file_with_its_classes_shows_the_accuracy(page: Page) -> None:
