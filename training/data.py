@@ -11,6 +11,7 @@ from sklearn.datasets import load_iris
 
 from stateserve.model import split_unit
 from training.errors import DataError
+from training.header import column_of
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ def read_csv(path: Path, target: str, name: str) -> Dataset:
     header = [str(cell).strip() for cell in table.iloc[0]]
     if repeated := sorted({column for column in header if header.count(column) > 1}):
         raise DataError(f"{path}: column {repeated[0]!r} stands twice in the header")
-    if target not in header:
-        raise DataError(f"{path}: no column {target!r}; the columns are {', '.join(header)}")
+    target = column_of(path, header, target, "--target")
     cells = table.iloc[1:].set_axis(header, axis="columns")
     if len(header) < 2 or cells.empty:
         raise DataError(f"{path}: needs a header, rows, and a column beside {target!r}")

@@ -3,7 +3,6 @@
 import re
 import shlex
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from stateserve.errors import TableError
 from stateserve.model import Feature, split_unit
 from stateserve.tables import ClassDtype, Sheet, class_dtype, read_sheet
 from training.errors import DataError
+from training.header import column_of, listed
 from training.tables.cells import read_cells
 from training.tables.columns import Choices, Decided, decide
 from training.tables.copies import group_copies
@@ -98,7 +98,7 @@ def missing_target(path: Path) -> DataError:
     chosen = shlex.quote((likely or names or ["COLUMN"])[-1])
     return DataError(
         f"{path}: which column shall be predicted? Perhaps --target {chosen}; "
-        f"the columns are {_listed(names)}"
+        f"the columns are {listed(names)}"
     )
 
 
@@ -109,39 +109,19 @@ def _sheet(path: Path) -> Sheet:
         raise DataError(str(error)) from None
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:30]) + (f" and {len(names) - 30} more" if names[30:] else "")
-
-
 def _named(path: Path, header: list[str], target: str, choices: Choices) -> tuple[str, Choices]:
     """The target and the choices by their names in the header. Raises DataError for a name that
     it lacks, and for a target that is no target."""
-    target = _column(path, header, target, "--target")
+    target = column_of(path, header, target, "--target")
     drop, keep, category = (
-        [_column(path, header, name, f"--{option}") for name in getattr(choices, option)]
+        [column_of(path, header, name, f"--{option}") for name in getattr(choices, option)]
         for option in ("drop", "keep", "category")
     )
-    group = None if choices.group is None else _column(path, header, choices.group, "--group")
+    group = None if choices.group is None else column_of(path, header, choices.group, "--group")
     for option, given in (("--drop", drop), ("--group", [group])):
         if target in given:
             raise DataError(f"{path}: {option}: {target!r} is the target")
     return target, Choices(drop, keep, category, group)
-
-
-def _column(path: Path, header: list[str], name: str, option: str) -> str:
-    """The column of this name, which may lack the unit. Raises DataError."""
-    if name in header:
-        return name
-    titled = [each for each in header if split_unit(each)[0] == name]
-    if len(titled) == 1:
-        return titled[0]
-    near = get_close_matches(name, header, 1, 0.7)
-    hint = f"; {near[0]!r} is near" if near else ""
-    if sum(cell.replace(".", "").isdigit() for cell in header) > len(header) / 2:
-        hint += "; row 1 has numbers, but a header with the names of the columns is needed"
-    raise DataError(
-        f"{path}: {option}: no column {name!r}{hint}; the columns are {_listed(header)}"
-    )
 
 
 def _require_names(path: Path, names: list[str]) -> None:

@@ -1,0 +1,45 @@
+"""The columns that the user names, in the header of a table."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from stateserve.model import split_unit
+from training.errors import DataError
+
+MOST_LISTED = 30
+NEAR = 0.7
+# Before the unit of a name, as others write it, too: "rent [EUR]".
+UNIT = re.compile(r"\s*[(\[]")
+
+
+def column_of(path: Path, header: Sequence[str], name: str, option: str) -> str:
+    """The column of this name, which may lack the unit, and may have other case. Raises DataError
+    for none, and for several."""
+    if name in header:
+        return name
+    for key in (str, str.casefold):
+        found = [each for each in header if key(name) in (key(each), key(split_unit(each)[0]))]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            several = " and ".join(map(repr, found[:MOST_LISTED]))
+            raise DataError(f"{path}: {option}: {name!r} may be {several}: give the whole name")
+    titles = {title: each for each in header for title in _titles(each)}
+    near = get_close_matches(name.casefold(), titles, 1, NEAR)
+    hint = ""
+    if sum(cell.replace(".", "").isdigit() for cell in header) > len(header) / 2:
+        hint += "; row 1 has numbers, but a header with the names of the columns is needed"
+    hint += f"; did you mean {titles[near[0]]!r}?" if near else ""
+    raise DataError(f"{path}: {option}: no column {name!r}; the columns are {listed(header)}{hint}")
+
+
+def listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
+
+
+def _titles(header: str) -> tuple[str, str]:
+    plain = header.casefold()
+    return plain, UNIT.split(plain)[0]
