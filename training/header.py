@@ -1,6 +1,7 @@
-"""The columns that the user names, in the header of a table."""
+"""The names in the header of a table: which column the user means, and which a card takes."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from stateserve.model import split_unit
 from training.errors import DataError
 
+# Of a name in a card.
+LONGEST_NAME, LONGEST_UNIT = 200, 100
 MOST_LISTED = 30
 NEAR = 0.7
 # Before the unit of a name, as others write it, too: "rent [EUR]".
@@ -38,6 +41,20 @@ def column_of(path: Path, header: Sequence[str], name: str, option: str) -> str:
 def listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
     return ", ".join(names[:MOST_LISTED]) + more
+
+
+def wrong_name(name: str) -> str | None:
+    """Why a card takes no feature of this name."""
+    if not name:
+        return "a column has no name"
+    if len(name) > LONGEST_NAME or len(split_unit(name)[1] or "") > LONGEST_UNIT:
+        return f"the name {name[:40]!r}... is too long"
+    return None if is_shown(name) else f"the name {name!r} has a control character"
+
+
+def is_shown(name: str) -> bool:
+    """Whether it has no control characters, separators of lines, or halves of surrogate pairs."""
+    return all(unicodedata.category(each) not in ("Cc", "Zl", "Zp", "Cs") for each in name)
 
 
 def _titles(header: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import pandas as pd
 from stateserve.model import Feature, split_unit
 from stateserve.tables import about_other_texts
 from training.errors import DataError
+from training.header import LONGEST_NAME, wrong_name
 from training.tables.cells import Cells
 from training.tables.groups import about_group
 from training.tables.identifiers import (
@@ -20,6 +21,7 @@ from training.tables.identifiers import (
     are_whole,
     reason_of_identifier,
 )
+from training.tables.spellings import about_values
 
 # A category has an input for each of its most frequent values: for so many, and for more if
 # each of them has so many rows.
@@ -30,7 +32,6 @@ ROWS_OF_A_VALUE = 5
 FREE_TEXT = 0.5
 # The squares of deviations from a mean are finite in float64, and so are sums in float32.
 LARGEST = 1e30
-LONGEST_NAME = 200
 # It is said if float32 makes one of so many values in the mean.
 MERGED = 2
 
@@ -76,9 +77,8 @@ def decide(path: Path, name: str, cells: Cells, rows: np.ndarray, choices: Choic
     reason = None if forced else _reason_to_drop(name, cells)
     if reason and (reason == "empty" or name not in choices.keep):
         return Decided(name, f"dropped: {reason}")
-    if not name or len(name) > LONGEST_NAME:
-        what = f"the name {name[:40]!r}... is too long" if name else "a column has no name"
-        drop = shlex.quote(name[:40])
+    if what := wrong_name(name):
+        drop = shlex.quote(name)
         raise DataError(f"{path}: {what} in the header; change it, or leave it out: --drop {drop}")
     if forced or cells.numbers is None:
         found = _category(name, cells)
@@ -165,9 +165,11 @@ def _category(name: str, cells: Cells) -> Decided:
     counts = texts.value_counts()
     if not len(counts):
         return Decided(name, "dropped: empty")
-    values = [str(value)[:200] for value in counts.index]
+    values = [each for each in map(str, counts.index) if len(each) <= LONGEST_NAME]
+    if not values:
+        return Decided(name, f"dropped: texts of more than {LONGEST_NAME} characters")
     most = min(MAX_VALUES, max(MANY_VALUES, int((counts >= ROWS_OF_A_VALUE).sum())))
-    other = len(values) > most
+    other = len(counts) > min(most, len(values))
     kept = sorted(values[:most], key=class_order)
     places = {value: place for place, value in enumerate(kept)}
     codes = texts.map(places)
@@ -177,7 +179,7 @@ def _category(name: str, cells: Cells) -> Decided:
     missing = int(np.isnan(numbers).sum())
     decision = f"category of {len(kept)} values"
     if other:
-        decision = f"category of the {len(kept)} most frequent of {len(values)} values, and others"
+        decision = f"category of the {len(kept)} most frequent of {len(counts)} values, and others"
     if cells.is_code:
         decision += ", codes with leading zeros"
     if missing:
@@ -189,7 +191,8 @@ def _category(name: str, cells: Cells) -> Decided:
         other=other,
         missing=missing > 0,
     )
-    return Decided(name, decision, Column(feature, numbers))
+    notes = about_values({str(value): int(count) for value, count in counts.items()})
+    return Decided(name, decision, Column(feature, numbers), notes)
 
 
 def class_order(name: str) -> tuple[bool, float, str]:

@@ -1,6 +1,5 @@
 """The target column: classes, or values."""
 
-import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,9 +11,10 @@ import pandas as pd
 from stateserve.model import split_unit
 from stateserve.tables import INEXACT, exact_number
 from training.errors import DataError
+from training.header import LONGEST_NAME, is_shown
 from training.tables.cells import Cells
-from training.tables.columns import LONGEST_NAME, class_order, require_finite
-from training.tables.spellings import about_spellings
+from training.tables.columns import class_order, require_finite
+from training.tables.spellings import about_classes
 
 Task = Literal["classes", "values"]
 # Whole numbers are classes if they are so few, each with so many rows in the mean.
@@ -113,7 +113,7 @@ def _classes(
         texts, rows, counts = texts[~few], rows[~few], counts.drop(lonely)
     if len(counts) < 2:
         raise DataError(f"{path}: column {name!r} has only one class with more than one row")
-    notes += about_spellings({str(label): int(count) for label, count in counts.items()})
+    notes += about_classes({str(label): int(count) for label, count in counts.items()})
     share = counts.iloc[-1] / len(texts)
     if share < RARE / len(counts):
         notes.append(
@@ -134,9 +134,7 @@ def _refused(label: str) -> str | None:
     """Why a model card takes no class of this name."""
     if len(label) > LONGEST_NAME:
         return f"has {len(label)} characters; at most {LONGEST_NAME} are taken"
-    # Control characters, separators of lines, halves of surrogate pairs.
-    shown = all(unicodedata.category(each) not in ("Cc", "Zl", "Zp", "Cs") for each in label)
-    return None if shown else "has a control character"
+    return None if is_shown(label) else "has a control character"
 
 
 def _label(number: float, text: str) -> str:

@@ -249,6 +249,8 @@ def test_rows_without_a_target_and_lonely_classes_are_left_out_and_said(tmp_path
         ("x,y\n1,2.5\n2,2.5\n", "column 'y' has only one value, 2.5"),
         ("c,y\n1,a\n1,b\n1,a\n1,b\n", "no column is left beside 'y': c is dropped: constant"),
         ("a (m),a (s),y\n1,2,b\n3,1,c\n4,4,b\n1,3,c\n", "two columns are 'a' but for their unit"),
+        ("a\x1bb,y\n0.5,a\n1,b\n3,a\n4,b\n", "the name 'a\\x1bb' has a control character"),
+        (f"a ({'b' * 150}),y\n0.5,a\n1,b\n3,a\n4,b\n", "is too long in the header"),
         (",y\n0.5,a\n1,b\n3,a\n4,b\n", "a column has no name in the header"),
         (",".join(f"c{n}" for n in range(20_001)) + "\n", "20001 columns; at most 20000 are read"),
     ],
@@ -275,3 +277,26 @@ def test_any_text_is_a_table_or_one_line(
         message = str(error)
     assert rows
     assert "\n" not in message
+
+
+def test_spellings_of_one_value_are_named_and_not_merged(tmp_path: Path) -> None:
+    towns = ["Berlin", "berlin", "Köln", "Koeln", "Bonn"]
+    rows = "".join(f"{row % 7},{town},{'ab'[row % 2]}\n" for row, town in enumerate(towns * 8))
+    table = read(write(tmp_path, "x,town,y\n" + rows), "y")
+    assert table.features[1].values == sorted(towns)
+    notes = [note for note in table.notes if "not merged" in note]
+    assert [note.split(" differ")[0] for note in notes] == [
+        "column 'town': values 'Berlin' (8 rows), 'berlin' (8 rows)",
+        "column 'town': values 'Koeln' (8 rows), 'Köln' (8 rows)",
+    ]
+
+
+def test_texts_that_are_too_long_for_a_value_are_others(tmp_path: Path) -> None:
+    texts = ["x" * 250 + "a", "x" * 250 + "b", "short"]
+    rows = "".join(f"{row % 7},{texts[row % 3]},{'ab'[row % 2]}\n" for row in range(60))
+    table = read(write(tmp_path, "x,text,y\n" + rows), "y")
+    feature = table.features[1]
+    assert (feature.values, feature.other, feature.missing) == (["short"], True, False)
+    assert np.bincount(table.rows[:, 1].astype(int)).tolist() == [20, 40]
+    table = read(write(tmp_path, ("x,text,y\n" + rows).replace("short", "y" * 250)), "y")
+    assert decisions(table)["text"] == "dropped: texts of more than 200 characters"
