@@ -26,6 +26,15 @@ from tests.project import ROOT
 DIGITS = [str(digit) for digit in range(10)]
 PAD_PNG = "document.getElementById('picture-pad').toDataURL().split(',')[1]"
 
+# As a browser that takes long to decode one file; `decodeLate` ends once it has.
+LATE = """() => {
+    const decode = createImageBitmap;
+    window.createImageBitmap = (file) => file.name !== "late.png" ? decode(file) : new Promise(
+        (resolve) => { window.decodeLate = async () => {
+            resolve(await decode(file));
+            await new Promise(requestAnimationFrame);
+        }; });
+}"""
 
 PRICE = """
 from torch import Tensor, nn
@@ -167,6 +176,19 @@ def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process
     file = {"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"}
     page.get_by_label("Picture file").set_input_files(file)
     expect(page.get_by_role("alert").first).to_contain_text("a.txt is no picture")
+    # A picture that is decoded only after a later one was chosen does not replace it.
+    page.evaluate(LATE)
+    for name, level in (("late.png", 0), ("b.png", 200)):
+        stored = io.BytesIO()
+        Image.new("L", (8, 8), level).save(stored, "PNG")
+        file = {"name": name, "mimeType": "image/png", "buffer": stored.getvalue()}
+        page.get_by_label("Picture file").set_input_files(file)
+    expect(page.locator("#verdict")).to_contain_text(
+        answer_of(pictures, stored.getvalue())["class"]
+    )
+    shown = page.evaluate(PAD_PNG)
+    page.evaluate("decodeLate()")
+    assert page.evaluate(PAD_PNG) == shown
 
 
 def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> None:

@@ -18,6 +18,7 @@ export class PictureInput extends EventTarget {
   #size;
   /** @type {Blob | null} The file, unless it was drawn on. */
   #file = null;
+  #changes = 0;
   #empty = true;
 
   /** @param {Input} input  With an image. */
@@ -65,6 +66,7 @@ export class PictureInput extends EventTarget {
   }
 
   #clear() {
+    this.#changes++;
     this.#file = null;
     this.#empty = true;
     this.#chooser.value = "";
@@ -84,10 +86,11 @@ export class PictureInput extends EventTarget {
   /** @param {Blob | null | undefined} file */
   async open(file) {
     if (!file) return;
-    let picture;
-    try {
-      picture = await createImageBitmap(file);
-    } catch {
+    const change = ++this.#changes;
+    const picture = await createImageBitmap(file).catch(() => null);
+    // What was chosen or drawn meanwhile stays.
+    if (change !== this.#changes) return;
+    if (!picture) {
       const name = file instanceof File ? file.name : "This";
       const detail = `${name} is no picture that this browser reads; the picture on the pad stays.`;
       // The same file may be chosen again.
@@ -140,6 +143,7 @@ export class PictureInput extends EventTarget {
     const [x, y] = [(offsetX / this.#pad.clientWidth) * PAD.width, (offsetY / this.#pad.clientHeight) * PAD.height];
     Object.assign(this.#context, { lineWidth: PEN_WIDTH, lineCap: "round", lineJoin: "round" });
     this.#context.strokeStyle = this.#dark.checked ? "black" : "white";
+    this.#changes++;
     this.#context.lineTo(x, y);
     this.#context.stroke();
     this.#file = null;
