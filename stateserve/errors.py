@@ -140,3 +140,7 @@ class Problem(ClientError):
         self.errors = errors
         self.request_id = request_id
         self.hint = hint
+
+    def with_hint(self, hint: str) -> "Problem":
+        """The same problem with another hint."""
+        return Problem(self.url, self.status, self.detail, self.errors, self.request_id, hint)

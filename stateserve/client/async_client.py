@@ -14,10 +14,12 @@ except ModuleNotFoundError:
     raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
 from stateserve.checkpoint import Array
+from stateserve.client.arrays import ArrayLike
 from stateserve.client.chunks import Progress, progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
+    checking_options,
     connection_options,
     most_requests,
     require_open,
@@ -26,7 +28,7 @@ from stateserve.client.exchanges import Exchanges
 from stateserve.client.explanations import Choices, Explanation, PictureFile
 from stateserve.client.failures import FAILURES
 from stateserve.client.frames import Frame
-from stateserve.client.instances import ArrayLike, Instance, Item, Picture
+from stateserve.client.instances import Instance, Item, Picture
 from stateserve.client.instances import PictureFile as GivenFile
 from stateserve.client.listing import ModelList, StateDiff
 from stateserve.client.predictions import (
@@ -60,7 +62,8 @@ class AsyncClient:
         **options: Any,
     ) -> None:
         options = connection_options(url, key, options)
-        self._http = httpx.AsyncClient(**options)
+        with checking_options():
+            self._http = httpx.AsyncClient(**options)
         self._exchanges = Exchanges(self._http.build_request, patience)
         self._turns = Turns(most_requests(options), anyio.Event)
         self._loop: EventLoopToken | None = None
@@ -119,12 +122,11 @@ class AsyncClient:
         self,
         path: str | PathLike[str],
         *,
-        skip_bad_rows: bool = False,
         progress: Progress | bool = False,
         **details: Unpack[PredictOptions],
     ) -> TablePredictions:
         with progress_of(progress) as show:
-            exchange = self._exchanges.predict_table(path, details, show, skip_bad_rows)
+            exchange = self._exchanges.predict_table(path, details, show)
             return await self._run(exchange)
 
     async def predict_body(
@@ -154,7 +156,9 @@ class AsyncClient:
     async def models(self) -> ModelList:
         return await self._run(self._exchanges.models())
 
-    async def diff(self, first: str, second: str, *, model: str | None = None) -> StateDiff:
+    async def diff(
+        self, first: str | int, second: str | int, *, model: str | None = None
+    ) -> StateDiff:
         return await self._run(self._exchanges.diff(first, second, model))
 
     async def model(self, **target: Unpack[Target]) -> "ModelView":

@@ -12,10 +12,11 @@ import httpx
 
 from stateserve.client.failures import no_answer, problem_of
 from stateserve.client.retries import Attempt, Exchange, T, persist
-from stateserve.errors import CheckpointError, NoAnswer
+from stateserve.errors import CheckpointError, ClientError, NoAnswer
 from stateserve.text import MOST_SHOWN, printable
 
 CHANGED = "is this the address of stateserve, and does a proxy change its answers?"
+SENT = "a media type is ASCII, and options are texts or numbers"
 MOST_REASON = 300
 # What readers of a broken answer raise.
 UNREADABLE = (
@@ -30,9 +31,11 @@ UNREADABLE = (
 
 
 class Calls:
-    """`build` is build_request of an httpx client."""
+    """`build` is build_request of an httpx client. Raises ClientError for another patience."""
 
     def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
+        if not (isinstance(patience, int | float) and patience >= 0):
+            raise ClientError(f"patience is a number of seconds, 0 or more, not {patience!r:.100}")
         self._build = build
         self._patience = patience
 
@@ -63,6 +66,10 @@ class Calls:
         except httpx.InvalidURL as error:
             # Such as a tensor's name of 70,000 letters.
             raise no_answer(path[:MOST_SHOWN], error) from None
+        except (TypeError, ValueError) as error:
+            # Such as a media type that is not ASCII.
+            reason = printable(str(error))[:MOST_REASON]
+            raise ClientError(f"{path[:MOST_SHOWN]}: not sent: {reason}; {SENT}") from None
 
 
 @contextmanager

@@ -28,10 +28,12 @@ except ModuleNotFoundError:
     raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
 from stateserve.checkpoint import Array
+from stateserve.client.arrays import ArrayLike
 from stateserve.client.chunks import Progress, progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
+    checking_options,
     connection_options,
     most_requests,
     require_open,
@@ -40,7 +42,7 @@ from stateserve.client.exchanges import Exchanges
 from stateserve.client.explanations import Choices, Explanation, PictureFile
 from stateserve.client.failures import FAILURES
 from stateserve.client.frames import Frame
-from stateserve.client.instances import ArrayLike, Instance, Item, Picture
+from stateserve.client.instances import Instance, Item, Picture
 from stateserve.client.instances import PictureFile as GivenFile
 from stateserve.client.listing import ModelList, StateDiff
 from stateserve.client.predictions import (
@@ -72,7 +74,8 @@ class Client:
         **options: Any,
     ) -> None:
         options = connection_options(url, key, options)
-        self._http = httpx.Client(**options)
+        with checking_options():
+            self._http = httpx.Client(**options)
         # A client that is no longer used need not be closed by hand.
         weakref.finalize(self, self._http.close)
         self._exchanges = Exchanges(self._http.build_request, patience)
@@ -141,7 +144,8 @@ class Client:
         outputs, and the index of pandas. A missing value is None, NaN or pandas.NA. More rows than
         the service takes at once are sent in several requests; `progress=True` draws a bar, and a
         function is called with the rows done and their total. `version` and `model` choose who
-        answers; Details has the other options. Raises ClientError.
+        answers; `skip_bad_rows` leaves out the rows of a DataFrame with a cell that cannot be read,
+        and warns of them; Details has the other options. Raises ClientError.
         """
         with progress_of(progress) as show:
             return self._run(self._exchanges.predict(instances, details, show))
@@ -150,7 +154,6 @@ class Client:
         self,
         path: str | PathLike[str],
         *,
-        skip_bad_rows: bool = False,
         progress: Progress | bool = False,
         **details: Unpack[PredictOptions],
     ) -> TablePredictions:
@@ -162,7 +165,7 @@ class Client:
         which names file, column and row.
         """
         with progress_of(progress) as show:
-            exchange = self._exchanges.predict_table(path, details, show, skip_bad_rows)
+            exchange = self._exchanges.predict_table(path, details, show)
             return self._run(exchange)
 
     def predict_body(
@@ -198,7 +201,7 @@ class Client:
         """Every model of the service, with its versions and their states."""
         return self._run(self._exchanges.models())
 
-    def diff(self, first: str, second: str, *, model: str | None = None) -> StateDiff:
+    def diff(self, first: str | int, second: str | int, *, model: str | None = None) -> StateDiff:
         """The differences of two versions' states, second minus first."""
         return self._run(self._exchanges.diff(first, second, model))
 

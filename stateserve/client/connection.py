@@ -2,35 +2,56 @@
 
 import math
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from stateserve.client.failures import no_answer
 from stateserve.errors import ClientError
-from stateserve.text import MOST_SHOWN
+from stateserve.text import MOST_SHOWN, printable
 
 PATIENCE_SECONDS = 10.0
 # More connections would not be served faster.
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
 # httpx's own 5 s are short for the first explanation, and for a batch of a slow model.
 TIMEOUT = httpx.Timeout(30, connect=5)
+# Sockets take no longer timeouts.
+MOST_SECONDS = 1e9
 KEY = re.compile(r"[\x21-\x7e]+")
 
 
-def connection_options(url: str, key: str | None, options: dict[str, Any]) -> dict[str, Any]:
+def connection_options(url: object, key: object, options: dict[str, Any]) -> dict[str, Any]:
     """httpx's options, with address, key and limits.
 
-    Raises NoAnswer if `url` is not a URL, and ClientError if `key` cannot be a key.
+    Raises NoAnswer if `url` is not a URL, and ClientError if `key` cannot be a key, or an option
+    is none of httpx's.
     """
-    options = {"base_url": _parse_url(url), "limits": LIMITS, "timeout": TIMEOUT} | options
+    defaults: dict[str, Any] = {"base_url": _parse_url(url), "limits": LIMITS, "timeout": TIMEOUT}
+    options = defaults | options
+    with checking_options():
+        timeout = httpx.Timeout(options["timeout"])
+        if not all(each is None or 0 < each <= MOST_SECONDS for each in timeout.as_dict().values()):
+            raise ValueError(f"{timeout}: seconds are over 0, or None to wait without an end")
+        if not isinstance(options["limits"], httpx.Limits):
+            raise TypeError("limits are of the type httpx.Limits")
     if key is None:
         return options
-    if not KEY.fullmatch(key):
+    if not (isinstance(key, str) and KEY.fullmatch(key)):
         # httpx's own error would show it.
         raise ClientError("the key has a character that no key has")
     return options | {"auth": _Bearer(key)}
+
+
+@contextmanager
+def checking_options() -> Iterator[None]:
+    """A context in which httpx reads its options: what it raises becomes ClientError."""
+    try:
+        yield
+    except (AssertionError, AttributeError, OSError, TypeError, ValueError) as error:
+        reason = printable(str(error).partition("\n")[0])[:MOST_SHOWN]
+        raise ClientError(f"the client's options are not those of httpx: {reason}") from None
 
 
 def most_requests(options: dict[str, Any]) -> float:
@@ -44,11 +65,13 @@ def require_open(http: httpx.Client | httpx.AsyncClient) -> None:
         raise ClientError("this client is closed; make a new one")
 
 
-def _parse_url(url: str) -> httpx.URL:
+def _parse_url(url: object) -> httpx.URL:
+    if not isinstance(url, str | httpx.URL):
+        raise ClientError(f"an address is like http://127.0.0.1:8000, not {url!r:.100}")
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise no_answer(url[:MOST_SHOWN], error) from None
+        raise no_answer(str(url)[:MOST_SHOWN], error) from None
 
 
 class _Bearer(httpx.Auth):

@@ -1,6 +1,5 @@
 """The requests of all endpoints but /predict, and their answers."""
 
-import json
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -11,6 +10,7 @@ import httpx
 import msgspec
 
 from stateserve.checkpoint import Array, State, decode_safetensors
+from stateserve.client.arrays import as_array
 from stateserve.client.calls import CHANGED, Calls
 from stateserve.client.chunks import Progress
 from stateserve.client.explanations import (
@@ -20,10 +20,10 @@ from stateserve.client.explanations import (
     decode_explanation,
     read_picture,
 )
-from stateserve.client.instances import as_array, encode_one, is_mapping, plain
+from stateserve.client.instances import encode, encode_one, is_mapping
 from stateserve.client.known_models import KnownModels
 from stateserve.client.listing import ModelList, StateDiff
-from stateserve.client.prediction_calls import JSON, PredictionCalls, query_of, target_of
+from stateserve.client.prediction_calls import JSON, PredictionCalls
 from stateserve.client.predictions import (
     Prediction,
     PredictOptions,
@@ -31,6 +31,7 @@ from stateserve.client.predictions import (
     Target,
     Values,
 )
+from stateserve.client.queries import query_of, target_of
 from stateserve.client.remote_state import Entry
 from stateserve.client.retries import Exchange, T
 from stateserve.errors import ClientError, NoAnswer
@@ -58,16 +59,20 @@ class Exchanges(PredictionCalls):
         path: str | PathLike[str],
         details: PredictOptions,
         progress: Progress | None,
-        skip_bad_rows: bool,
     ) -> Exchange[TablePredictions]:
         """Raises ClientError or TableError."""
         card = yield from self.card(target_of(details))
         wanted = Wanted.of(card)
         if wanted is None:
             raise ClientError(f"{path}: the model has no named columns; it takes no table")
-        sheet = read_sheet(Path(path), skip_bad_rows=skip_bad_rows)
-        table = read_instances(sheet, wanted, skip_bad_rows=skip_bad_rows)
-        answers = yield from self.predict(table.instances, details, progress)
+        try:
+            file = Path(path)
+        except TypeError:
+            raise ClientError(f"a table is the path of its file, not {path!r:.100}") from None
+        skip = details.get("skip_bad_rows", False)
+        table = read_instances(read_sheet(file, skip_bad_rows=skip), wanted, skip_bad_rows=skip)
+        of_rows: PredictOptions = {**details, "skip_bad_rows": False}
+        answers = yield from self.predict(table.instances, of_rows, progress)
         return TablePredictions(answers, table)
 
     def explain(self, instance: object, choices: Choices) -> Exchange[Explanation]:
@@ -82,7 +87,8 @@ class Exchanges(PredictionCalls):
         """Idempotent: it may be sent again."""
         if (true_class is None) == (value is None):
             raise ClientError("feedback is either a true class or a true value")
-        prediction_id = prediction if isinstance(prediction, str) else prediction.id
+        prediction_id = getattr(prediction, "id", None)
+        prediction_id = prediction if isinstance(prediction, str) else prediction_id
         if prediction_id is None:
             raise ClientError("the service did not log this prediction: it has no id")
         truth = {"class": true_class} if value is None else {"value": value}
@@ -91,14 +97,14 @@ class Exchanges(PredictionCalls):
             msgspec.json.Decoder(_Judged).decode,
             "feedback",
             method="POST",
-            content=json.dumps(body, default=plain).encode(),
+            content=encode(body),
             headers={"Content-Type": JSON},
         )
 
     def models(self) -> Exchange[ModelList]:
         return self._calls.ask(msgspec.json.Decoder(ModelList).decode, "models")
 
-    def diff(self, first: str, second: str, model: str | None) -> Exchange[StateDiff]:
+    def diff(self, first: str | int, second: str | int, model: str | None) -> Exchange[StateDiff]:
         if model is None:
             model = (yield from self.models()).default
         path = yield from self._models.path({"model": model})
@@ -160,8 +166,14 @@ class Exchanges(PredictionCalls):
         load: Callable[[bytes], dict[str, T]],
     ) -> Exchange[T]:
         params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
-        # No tensor's name has a character that UTF-8 cannot encode.
-        path = f"state/{quote(name, safe='', errors='replace')}"
+        if not (isinstance(name, str) and name):
+            raise ClientError(f"a tensor's name is a text, not {name!r:.100}; state() has them")
+        if not isinstance(slice, str | int | None):
+            raise ClientError(f"a slice is a text such as '0:2,1', not {slice!r:.100}")
+        # No tensor's name has a character that UTF-8 cannot encode. A path has another meaning
+        # for dots alone.
+        quoted = quote(name, safe="", errors="replace")
+        path = f"state/{quoted if name.strip('.') else quoted.replace('.', '%2E')}"
         return self._of_model(lambda content: load(content)[name], path, target, params=params)
 
     def _explain(

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stateserve.checkpoint import Array
+from stateserve.client.arrays import ArrayLike, as_array
 from stateserve.errors import ClientError
+from stateserve.model import Input
 
 ACCEPTED = (
     "a dict by feature or input name, a list of them, a DataFrame, an array, a tensor, "
@@ -28,13 +28,6 @@ class Picture(Protocol):
     @property
     def mode(self) -> str: ...
     def save(self, fp: io.BytesIO, format: str | None = None, **params: Any) -> None: ...
-
-
-@runtime_checkable
-class ArrayLike(Protocol):
-    """An array of NumPy, or of another library that gives one."""
-
-    def __array__(self) -> NDArray[Any]: ...
 
 
 # The values of a table by feature name, or the inputs of any model by name: numbers, nested lists,
@@ -74,31 +67,26 @@ def _png(image: Picture) -> bytes:
     return stream.getvalue()
 
 
-def as_array(value: object) -> Array | None:
-    """The numbers of an array or a tensor, on any device; None for another value.
-
-    Raises ClientError.
-    """
-    if isinstance(value, np.ma.MaskedArray):
-        filled: Array = np.ma.filled(value.astype(np.float64), np.nan)
-        return filled
-    if isinstance(value, np.ndarray):
-        if value.dtype.names is not None:
-            raise ClientError("an array with named fields is not sent; give a DataFrame of it")
-        return value if value.dtype.isnative else value.astype(value.dtype.newbyteorder("="))
-    if hasattr(value, "detach") and hasattr(value, "layout"):
-        # torch has been imported: this is one of its tensors.
-        from stateserve.model import to_array
-
-        return to_array(value)  # type: ignore[arg-type]
-    if isinstance(value, ArrayLike):
-        return as_array(np.asarray(value))
-    return np.from_dlpack(value) if hasattr(value, "__dlpack__") else None
-
-
 def is_mapping(value: object) -> bool:
     """Whether it is one instance by name: a dict, or a row of a DataFrame of pandas."""
     return isinstance(value, Mapping) or (hasattr(value, "to_dict") and hasattr(value, "index"))
+
+
+def is_batch(instance: object, inputs: Sequence[Input]) -> bool:
+    """Whether each value of a dict by input or feature name has one axis more than one instance:
+    that of the rows."""
+    axes = {each.name: len(each.row_shape) for each in inputs if not each.features}
+    axes |= {feature.name: 0 for each in inputs for feature in each.features or ()}
+    return isinstance(instance, Mapping) and all(
+        _axes(instance[name]) == count + 1 for name, count in axes.items() if name in instance
+    )
+
+
+def _axes(value: object) -> int:
+    if isinstance(value, list | tuple):
+        return 1 + (_axes(value[0]) if value else 0)
+    array = as_array(value)
+    return 0 if array is None else array.ndim
 
 
 def as_item(value: object) -> object:
@@ -118,13 +106,13 @@ def encode_instances(instances: Instance | Iterable[Item]) -> bytes:
     Raises ClientError for a value that has no JSON.
     """
     if isinstance(instances, Mapping):
-        return _encode(as_item(instances))
-    return _encode({"instances": [as_item(each) for each in instances]})
+        return encode(as_item(instances))
+    return encode({"instances": [as_item(each) for each in instances]})
 
 
 def encode_one(instance: object) -> bytes:
     """The body of one instance of any kind. Raises ClientError."""
-    return _encode(as_item(instance))
+    return encode(as_item(instance))
 
 
 def plain(value: object) -> Any:
@@ -145,11 +133,12 @@ def plain(value: object) -> Any:
         raise ClientError(f"a value of type {kind} is not sent; {ACCEPTED}") from None
 
 
-def _encode(value: object) -> bytes:
+def encode(value: object) -> bytes:
+    """JSON with arrays, tensors and pictures. Raises ClientError."""
     try:
         return json.dumps(value, default=plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise ClientError(f"the instances have no JSON: {error}") from None
+        raise ClientError(f"what is sent has no JSON: {error!s:.200}") from None
 
 
 def is_missing(value: object) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 from stateserve.client.calls import Calls
 from stateserve.client.predictions import ModelReference, Target
 from stateserve.client.retries import Exchange
+from stateserve.errors import ClientError
 from stateserve.model import Signature
 from stateserve.tables import ClassDtype, class_dtype, typed_classes
 
@@ -53,8 +54,8 @@ class KnownModels:
         if model is None:
             self._default = self._default or (yield from self._calls.ask(_default, "models"))
             model = self._default
-        path = f"models/{_segment(model)}/"
-        return path if version is None else f"{path}versions/{_segment(version)}/"
+        path = f"models/{_segment('model', model)}/"
+        return path if version is None else f"{path}versions/{_segment('version', version)}/"
 
     def get(self, path: str) -> Exchange[KnownModel]:
         if path not in self._known:
@@ -65,7 +66,10 @@ class KnownModels:
         """The model of an answer from `path`, which may be newer than the known one."""
         known = yield from self.get(path)
         if not known.state_sha256.startswith(reference.state_sha256):
-            name, version = _segment(reference.name), _segment(reference.version)
+            name, version = (
+                _segment("model", reference.name),
+                _segment("version", reference.version),
+            )
             known = yield from self._learn(f"models/{name}/versions/{version}/")
             self._known[path] = known
         return known
@@ -98,5 +102,14 @@ def _default(content: bytes) -> str:
     return msgspec.json.decode(content, type=_Listing).default
 
 
-def _segment(text: str) -> str:
-    return quote(text, safe="", errors="replace")
+def _segment(kind: str, name: object) -> str:
+    """The name of a model or a version in a path; a version may be an integer."""
+    if kind == "version" and isinstance(name, int) and not isinstance(name, bool):
+        name = str(name)
+    if not isinstance(name, str):
+        raise ClientError(f"a {kind} is a text, not {name!r:.100}; models() lists them")
+    if name in ("", ".", ".."):
+        # A path has other meanings for them.
+        raise ClientError(f"no {kind} has the name {name!r}; models() lists them")
+    # No name has a character that UTF-8 cannot encode.
+    return quote(name, safe="", errors="replace")

@@ -1,39 +1,39 @@
 """The requests of /predict: JSON for a few instances, `.npy` for arrays and data frames."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
 
 from stateserve.checkpoint import Array, npy_content
+from stateserve.client.arrays import as_array
 from stateserve.client.calls import Calls, reading
-from stateserve.client.checks import require_answers, require_outputs
+from stateserve.client.checks import require_outputs
 from stateserve.client.chunks import Progress, in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
-from stateserve.client.explanations import Choices
 from stateserve.client.frames import FrameRows, is_frame
 from stateserve.client.instances import (
     ACCEPTED,
-    as_array,
     encode_instances,
     encode_one,
+    is_batch,
     is_mapping,
     is_picture,
     picture_bytes,
 )
+from stateserve.client.json_answers import read_one, reader
 from stateserve.client.known_models import KnownModel, KnownModels
 from stateserve.client.output_arrays import NPY, SAFETENSORS, OutputPart, joined, read_outputs
 from stateserve.client.predictions import (
     Prediction,
     PredictionList,
     PredictOptions,
-    Target,
     decode_any,
-    decode_prediction,
     decode_predictions,
 )
+from stateserve.client.queries import query_of, target_of
 from stateserve.client.retries import Exchange, T
-from stateserve.errors import ClientError, NoAnswer
+from stateserve.errors import ClientError, NoAnswer, Problem
 from stateserve.model import Input
 
 JSON = "application/json"
@@ -44,6 +44,8 @@ ATTEMPTS = 5
 # The kinds of NumPy's dtypes: V are those of ml_dtypes.
 NUMBERS = "biufV"
 OF_DICTS = ("top", "out_of_distribution")
+ONE_INSTANCE = "one instance is without the batch axis; send a list of dicts"
+WITH_BAD_ROWS = "a DataFrame, and a file of predict_table or predict_body, have rows to leave out"
 Body = tuple[bytes, str]
 
 
@@ -57,6 +59,8 @@ class PredictionCalls:
     ) -> Exchange[Any]:
         """The answers, in the kind of the instances. Raises ClientError."""
         path = yield from self._models.path(target_of(details))
+        if details.get("skip_bad_rows") and not is_frame(instances):
+            raise ClientError(f"skip_bad_rows: {WITH_BAD_ROWS}")
         if is_frame(instances):
             return (yield from self._frame(FrameRows(instances), path, details, progress))
         if is_picture(instances) or is_mapping(instances):
@@ -73,23 +77,38 @@ class PredictionCalls:
     def predict_body(
         self, content: bytes, media_type: str, details: PredictOptions
     ) -> Exchange[PredictionList]:
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise ClientError(f"a body is bytes, not {type(content).__name__}")
         path = yield from self._models.path(target_of(details))
-        read = _reader(decode_any, details)
-        return (yield from self._post(read, path, (content, media_type), details))
+        read = reader(decode_any, details)
+        return (yield from self._post(read, path, (bytes(content), media_type), details))
 
     def _one(self, instance: object, path: str, details: PredictOptions) -> Exchange[Prediction]:
         if is_picture(instance):
             body = (picture_bytes(instance), ANY_FILE)
-            (found,) = yield from self._post(_reader(decode_any, details, 1), path, body, details)
+            (found,) = yield from self._post(reader(decode_any, details, 1), path, body, details)
             return found
-        return (yield from self._post(_read_one, path, (encode_one(instance), JSON), details))
+        try:
+            return (yield from self._post(read_one, path, (encode_one(instance), JSON), details))
+        except Problem as problem:
+            if not (yield from self._is_batch(instance, path)):
+                raise
+            raise problem.with_hint(ONE_INSTANCE) from None
+
+    def _is_batch(self, instance: object, path: str) -> Exchange[bool]:
+        """Whether a refused dict has many rows, as a tokenizer's has."""
+        try:
+            known = yield from self._models.get(path)
+        except ClientError:
+            return False
+        return is_batch(instance, known.signature.inputs)
 
     def _many(
         self, items: list[Any], path: str, details: PredictOptions, progress: Progress | None
     ) -> Exchange[PredictionList]:
         def send(rows: slice) -> Exchange[PredictionList]:
             chunk = items[rows]
-            read = _reader(decode_predictions, details, len(chunk))
+            read = reader(decode_predictions, details, len(chunk))
             return self._post(read, path, (encode_instances(chunk), JSON), details)
 
         size = len(encode_instances(items[:1]))
@@ -134,6 +153,8 @@ class PredictionCalls:
             return self._binary(path, details, lambda known: body(known, rows), count)
 
         known = yield from self._models.get(path)
+        if details.get("skip_bad_rows"):
+            frame = frame.without_bad_rows(known.signature)
         size = len(body(known, slice(0, 1))[0])
         parts = yield from in_chunks(len(frame), size, send, progress)
         outputs, last = joined(parts)
@@ -183,19 +204,6 @@ class PredictionCalls:
         )
 
 
-def query_of(options: Mapping[str, object]) -> dict[str, str]:
-    """The query parameters of options that are given; model and version stand in the path."""
-    return {
-        name: str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
-        for name, wanted in options.items()
-        if wanted is not None and wanted is not False and name not in ("model", "version")
-    }
-
-
-def target_of(options: PredictOptions | Choices) -> Target:
-    return {"model": options.get("model"), "version": options.get("version")}
-
-
 def _body(array: Array, given: Input) -> Body:
     """Numbers as `.npy`; texts and objects, such as the cells of a table, as JSON."""
     if array.dtype.kind in NUMBERS:
@@ -205,27 +213,3 @@ def _body(array: Array, given: Input) -> Body:
     if array.shape[1:] == (len(names),):
         rows = [dict(zip(names, row, strict=True)) for row in rows]
     return encode_instances(rows), JSON
-
-
-def _id(response: httpx.Response) -> str | None:
-    found: str | None = response.headers.get("x-prediction-id")
-    return found
-
-
-def _read_one(response: httpx.Response) -> Prediction:
-    return decode_prediction(response.content, _id(response))
-
-
-def _reader(
-    decode: Callable[[bytes, str | None], list[Prediction]],
-    details: PredictOptions,
-    rows: int | None = None,
-) -> Callable[[httpx.Response], PredictionList]:
-    """Reads the answers to `rows` instances, or to any number of them."""
-
-    def read(response: httpx.Response) -> PredictionList:
-        answers = decode(response.content, _id(response))
-        require_answers(answers, rows, details.get("top"))
-        return PredictionList(answers)
-
-    return read

@@ -43,11 +43,14 @@ class Target(TypedDict, total=False):
     """A model of the service and one of its versions; the default of each, if it is absent."""
 
     model: str | None
-    version: str | None
+    version: str | int | None
 
 
-class PredictOptions(Details, Target):
-    """Which model predicts, and the details of its answer."""
+class PredictOptions(Details, Target, total=False):
+    """Which model predicts, and the details of its answer. `skip_bad_rows` leaves out the rows of
+    a DataFrame or a table with a cell that cannot be read."""
+
+    skip_bad_rows: bool
 
 
 class Novelty(msgspec.Struct, frozen=True):

@@ -52,7 +52,8 @@ def _numbers(
     if found.note:
         notes.append(f"column {column.name!r}: {found.note}")
     values: list[JsonValue] = found.values.tolist()
-    strange = np.flatnonzero(np.isnan(found.values)).tolist()
+    # A boolean is no number, as in JSON.
+    strange = np.flatnonzero(np.isnan(found.values) | (column.kind == "boolean")).tolist()
     texts = column.texts
     known = sum(text is not None for text in texts) if strange else 0
     others = [place for place in strange if texts[place] is not None]

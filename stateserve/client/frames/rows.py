@@ -1,16 +1,19 @@
 """DataFrames of pandas, polars and other libraries: to arrays, and back to their kind."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
 
 from stateserve.checkpoint import Array
-from stateserve.client.frames.sheet import read_frame
+from stateserve.client.frames.sheet import good_rows, read_frame
 from stateserve.errors import ClientError, MissingExtra
 from stateserve.model import Feature, Signature
 
+# pandas cannot rename a table with such a name.
+SURROGATE = re.compile("[\ud800-\udfff]")
 # Of integers up to it, no two are one float64.
 LARGEST_EXACT = 2**53
 
@@ -44,13 +47,16 @@ class FrameRows(Generic[Frame]):
         self._instances: tuple[Sequence[Feature], list[dict[str, Any]]] | None = None
         try:
             self._frame = narwhals.from_native(cast(Any, frame), eager_only=True)
+            names = self._frame.columns
         except (TypeError, ValueError) as error:
             # Not in memory, with two columns of the same name, or a text that no UTF-8 has.
             reason = " ".join(str(error).split())[:200]
             raise ClientError(f"the table is not sent: {reason}") from None
-        for name in self._frame.columns:
+        for name in names:
             if not isinstance(name, str):
                 raise ClientError(f"the name of a column is a text, not {name!r:.100}")
+            if SURROGATE.search(name):
+                raise ClientError(f"the name of a column has half of a pair: {name!r:.100}")
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -94,6 +100,14 @@ class FrameRows(Generic[Frame]):
         known |= {each.name for each in signature.inputs if not each.features}
         chosen = [name for name in table.columns if name in known] or table.columns
         return list(table.select(chosen).rows(named=True))
+
+    def without_bad_rows(self, signature: Signature) -> "FrameRows[Frame]":
+        """The rows whose cells can all be read, with their index. Warns of the others."""
+        features = signature.inputs[0].features
+        if len(signature.inputs) > 1 or not features:
+            raise ClientError("skip_bad_rows: the model has no named columns, so no row is bad")
+        rows = good_rows(self._frame, features)
+        return FrameRows(cast(Frame, self._frame[rows].to_native()))
 
     def _read(self, signature: Signature) -> list[dict[str, Any]]:
         """All rows: they show the decimal mark, and errors name their places in all of them."""

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from stateserve.client.instances import is_missing
 from stateserve.errors import ClientError, TableError
 from stateserve.model import Feature
-from stateserve.tables import INEXACT, Column, Sheet, Wanted, clean, read_instances
+from stateserve.tables import INEXACT, Column, Sheet, TableInstances, Wanted, clean, read_instances
 from stateserve.text import shortest
 
 
@@ -20,6 +20,24 @@ def read_frame(frame: Any, features: Sequence[Feature]) -> list[dict[str, JsonVa
 
     Warns of unusual forms of numbers, and of texts that count as missing. Raises ClientError.
     """
+    table = _read(frame, features, skip_bad_rows=False)
+    for note in table.notes:
+        # Columns that are no features are usual in a DataFrame.
+        if note.startswith("column "):
+            warnings.warn(f"the DataFrame: {note}", stacklevel=2)
+    return table.instances
+
+
+def good_rows(frame: Any, features: Sequence[Feature]) -> list[int]:
+    """The rows whose cells can all be read. Warns of the others. Raises ClientError if none can."""
+    table = _read(frame, features, skip_bad_rows=True)
+    if table.left_out:
+        left_out = f"{table.left_out} of {len(frame)} rows are left out"
+        warnings.warn(f"the DataFrame: {left_out}, the first: {table.bad[0]}", stacklevel=2)
+    return table.rows
+
+
+def _read(frame: Any, features: Sequence[Feature], *, skip_bad_rows: bool) -> TableInstances:
     headers = {each.name.lower() for each in features}
     headers |= {f"{each.name} ({each.unit})".lower() for each in features}
     columns = [
@@ -30,14 +48,9 @@ def read_frame(frame: Any, features: Sequence[Feature]) -> list[dict[str, JsonVa
     ]
     sheet = Sheet("the DataFrame", columns, np.arange(len(frame), dtype=np.int64))
     try:
-        table = read_instances(sheet, Wanted(features))
+        return read_instances(sheet, Wanted(features), skip_bad_rows=skip_bad_rows)
     except TableError as error:
         raise ClientError(str(error)) from None
-    for note in table.notes:
-        # Columns that are no features are usual in a DataFrame.
-        if note.startswith("column "):
-            warnings.warn(f"the DataFrame: {note}", stacklevel=2)
-    return table.instances
 
 
 def _column(name: str, values: Any) -> Column:
@@ -56,4 +69,8 @@ def _column(name: str, values: Any) -> Column:
 def _text(value: object) -> str:
     if isinstance(value, float | np.floating):
         return shortest(float(value))
-    return "" if is_missing(value) else str(value)
+    try:
+        return "" if is_missing(value) else str(value)
+    except ValueError:
+        # Of an integer of more than 4300 digits.
+        return f"{type(value).__name__} without a text"
