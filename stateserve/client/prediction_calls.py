@@ -1,6 +1,7 @@
 """The requests of /predict: JSON for a few instances, `.npy` for arrays and data frames."""
 
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -91,7 +92,8 @@ class PredictionCalls:
         try:
             return (yield from self._post(read_one, path, (encode_one(instance), JSON), details))
         except Problem as problem:
-            if not (yield from self._is_batch(instance, path)):
+            refused = problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+            if not refused or not (yield from self._is_batch(instance, path)):
                 raise
             raise problem.with_hint(ONE_INSTANCE) from None
 
