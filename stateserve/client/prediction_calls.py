@@ -7,9 +7,18 @@ from typing import Any
 import httpx
 
 from stateserve.checkpoint import Array, npy_content
+from stateserve.client.answers import (
+    NPY,
+    SAFETENSORS,
+    OutputPart,
+    joined,
+    read_one,
+    read_outputs,
+    reader,
+    require_outputs,
+)
 from stateserve.client.arrays import as_array
 from stateserve.client.calls import Calls, reading
-from stateserve.client.checks import require_outputs
 from stateserve.client.chunks import Progress, in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
 from stateserve.client.frames import FrameRows, is_frame
@@ -22,9 +31,7 @@ from stateserve.client.instances import (
     is_picture,
     picture_bytes,
 )
-from stateserve.client.json_answers import read_one, reader
 from stateserve.client.known_models import KnownModel, KnownModels
-from stateserve.client.output_arrays import NPY, SAFETENSORS, OutputPart, joined, read_outputs
 from stateserve.client.predictions import (
     Prediction,
     PredictionList,

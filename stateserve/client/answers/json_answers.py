@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import httpx
 
-from stateserve.client.checks import require_answers
+from stateserve.client.answers.checks import require_answers
 from stateserve.client.predictions import (
     Prediction,
     PredictionList,
