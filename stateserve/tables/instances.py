@@ -107,7 +107,7 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
     cell that cannot be read is an error, or is left out on request, unless all are such rows.
     Raises TableError.
     """
-    places = [_place(sheet, feature, wanted.features) for feature in wanted.features]
+    places = _places(sheet, wanted.features)
     if not len(sheet.rows):
         raise (
             _no_row(sheet, sheet.bad)
@@ -137,8 +137,7 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
         if truth is None or each.name != truth.column
     ]
     if unused:
-        more = f" and {len(unused) - MOST_LISTED} more" if unused[MOST_LISTED:] else ""
-        notes.append(f"columns that are no features: {', '.join(unused[:MOST_LISTED])}{more}")
+        notes.append(f"columns that are no features: {_listed(unused)}")
     named = zip(wanted.features, places, strict=True)
     header = {each.name: sheet.columns[place].name for each, place in named}
     about = (sheet.bad, sheet.left_out, header, sheet.separator, sheet.mark)
@@ -171,7 +170,26 @@ def _about_training(
     return None
 
 
-def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int:
+def _places(sheet: Sheet, features: Sequence[Feature]) -> list[int]:
+    """The place of each feature in the header. Raises TableError, which names all that it lacks."""
+    places = [_place(sheet, feature, features) for feature in features]
+    lacking = [each for each, place in zip(features, places, strict=True) if place is None]
+    if not lacking:
+        return [place for place in places if place is not None]
+    known = {each.name for each in features}
+    hint = did_you_mean(lacking[0].name, [name for name in sheet.header if name not in known])
+    names = _listed([repr(each.name) for each in lacking])
+    columns = _listed([name[:LONGEST_NAME] for name in sheet.header])
+    what = f"the column{'s' if lacking[1:] else ''} {names}; its columns are {columns}{hint}"
+    raise TableError(sheet.source, f"the header does not name {what}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if names[MOST_LISTED:] else ""
+    return ", ".join(names[:MOST_LISTED]) + more
+
+
+def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int | None:
     header = sheet.header
     wanted = " ".join(feature.name.split())
     titled = f"{wanted} ({feature.unit})" if feature.unit else wanted
@@ -184,9 +202,4 @@ def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int:
         return found[0]
     if found:
         raise TableError(sheet.source, f"the header names twice the column {feature.name!r}")
-    known = {each.name for each in features}
-    hint = did_you_mean(feature.name, [name for name in header if name not in known])
-    listed = ", ".join(name[:LONGEST_NAME] for name in header[:MOST_LISTED])
-    listed += ", ..." if header[MOST_LISTED:] else ""
-    what = f"the header does not name the column {feature.name!r}; its columns are {listed}{hint}"
-    raise TableError(sheet.source, what)
+    return None

@@ -66,10 +66,13 @@ def train_table(
     written = save(fitted, table, options, metrics, output, network, said)
     if replaced:
         console.print(replaced.line)
-    serve = f"--model {shlex.quote(str(written))}" + " --allow-code" * (network is not None)
-    console.print(f"wrote {written}; serve it: stateserve serve {serve}")
+    code = " --allow-code" * (network is not None)
+    serve = f"stateserve serve --model {shlex.quote(str(written))}{code}"
+    console.print(f"wrote {written}; serve it: {serve}")
     if with_report:
-        _report(fitted, table, options, written.with_suffix(".html"), serve, said)
+        # The report is beside the model, wherever both are moved.
+        beside = f"--model {shlex.quote(written.name)}{code}"
+        _report(fitted, table, options, written.with_suffix(".html"), beside, said)
 
 
 def _fit(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from pydantic import JsonValue
 
 from stateserve.model import named_values
 from training.tables.report.tested import Tested
@@ -34,7 +35,7 @@ class Calls:
         place = _ordinary_row(tested)
         # In their shortest form: 5.1, not 5.099999904632568.
         row = tested.rows[place].astype(str).astype(np.float64)
-        instance = named_values(tested.features, row.tolist())
+        instance = _short(tested, named_values(tested.features, row.tolist()))
         body = json.dumps({"instances": [instance]}, ensure_ascii=False)
         answer = tested.answers[place]
         said = tested.classes[int(answer.argmax())] if tested.classes else f"{answer:.6g}"
@@ -52,6 +53,15 @@ class Calls:
             f"print(client.predict({instance!r}).{method})"
         )
         return cls(serve, predict, curl, python, said)
+
+
+def _short(tested: Tested, instance: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """The instance with 3 for 3.0 where all training values are whole."""
+    whole = {each.name for each in tested.features if each.whole}
+    return {
+        name: int(value) if name in whole and isinstance(value, float) else value
+        for name, value in instance.items()
+    }
 
 
 def _ordinary_row(tested: Tested) -> int:

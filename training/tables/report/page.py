@@ -54,7 +54,7 @@ class Comparison:
 def write_report(
     fitted: Fitted, table: Table, options: Options, path: Path, serve: str, cautions: list[str]
 ) -> Comparison:
-    """Write the report to `path`. `serve` are the options of `stateserve serve` for the model;
+    """Write the report to `path`. `serve` are the options of `stateserve serve` in its folder;
     `cautions` are sentences for its head.
 
     Raises OSError.

@@ -42,7 +42,12 @@ async def test_a_table_has_the_answers_of_its_rows(tmp_path: Path) -> None:
     [
         (CSV, b"", 422, "the file is empty"),
         (CSV, b'{ "instances": [] }', 422, "JSON; name it .json, or send it as application/json"),
-        (CSV, b"sepal_length\n1\n", 422, "the header does not name the column 'sepal_width'"),
+        (
+            CSV,
+            b"sepal_length\n1\n",
+            422,
+            "the header does not name the columns 'sepal_width', 'petal_length', ",
+        ),
         (CSV, FLOWERS.replace("6,0", "long").encode(), 422, "row 4: 'long' is not a finite number"),
         (CSV, FLOWERS.encode()[:-8], 422, "row 4: 5 cells for 6 columns"),
         (CSV, b"x" + bytes(99), 422, "no text: a NUL at byte 1"),
