@@ -117,7 +117,7 @@ def _value(value: Any) -> str:
 
 
 def _distance(novelty: Novelty) -> str:
-    place = f"at least as far as {novelty.training_share:.1%} of the training rows"
+    place = f"farther than {novelty.training_share:.1%} of the training rows"
     outside = ", out of distribution" if novelty.out_of_distribution else ""
     return f"distance to the nearest class mean {short(novelty.distance)}, {place}{outside}"
 

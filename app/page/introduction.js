@@ -10,7 +10,8 @@ import { awaitService } from "./frame/outage.js";
 
 /** @param {Error} error */
 export function showFailure(error) {
-  part("failure").textContent = error.message;
+  // What programs send is entered on the page.
+  part("failure").textContent = error.message.replace(": Authorization: Bearer KEY", ". Enter one below.");
   part("failure").hidden = false;
   if (error instanceof Unreachable) awaitService();
   // No key, a wrong one, or one without the scope.

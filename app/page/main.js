@@ -60,6 +60,7 @@ function open(models) {
 /** Show no panels as long as there is no model for them. @param {Error} error */
 function fail(error) {
   showFailure(error);
+  part("loading").hidden = true;
   if (shown) return;
   present().classList.add("nothing");
   present().addEventListener("back", () => shown || location.reload(), { once: true });
@@ -96,9 +97,9 @@ function show({ api, tabular, ...loaded }, choice, versions, reload) {
   const others = versions.versionsOf(loaded.model.name);
   const before = shown?.page;
   const isReplaced = shown !== null && JSON.stringify(shown.choice) === JSON.stringify(choice);
-  present().classList.remove("nothing");
   before?.close();
   const old = before && replaceMain();
+  present().classList.remove("nothing");
   installFolds();
   arrange(tabular);
   const page = tabular

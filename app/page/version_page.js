@@ -51,7 +51,8 @@ export class VersionPage {
     this.details = new Details(card);
     introduce(model);
     const examples = examplesOf(card, rows);
-    showGuide(model, examples, async (place) => this.instance.replace(await examples[place].values()));
+    const forget = showGuide(model, examples, async (place) => this.instance.replace(await examples[place].values()));
+    this.instance.addEventListener("change", forget);
     const sliders = new Sliders(card, this.instance, rows);
     offerInputs(rows, this.instance);
     const [curves, map] = this.#drawPlane(card, rows);

@@ -137,7 +137,7 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
         if truth is None or each.name != truth.column
     ]
     if unused:
-        notes.append(f"columns that are no features: {_listed(unused)}")
+        notes.append(f"columns not used: {_listed(unused)}")
     named = zip(wanted.features, places, strict=True)
     header = {each.name: sheet.columns[place].name for each, place in named}
     about = (sheet.bad, sheet.left_out, header, sheet.separator, sheet.mark)

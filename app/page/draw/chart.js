@@ -5,7 +5,7 @@ import { cut } from "./number_text.js";
 import { table } from "./table.js";
 
 /** @typedef {[value: number, text: string]} Tick */
-/** @typedef {{ low: number, high: number, ticks: Tick[], grid?: boolean, label?: string }} Axis */
+/** @typedef {{ low: number, high: number, ticks: Tick[], grid?: boolean, label?: string, turned?: boolean }} Axis */
 /** @typedef {{ left: number, top: number, right: number, bottom: number }} Frame */
 /** @typedef {ReturnType<typeof drawChart>} Chart */
 
@@ -24,7 +24,9 @@ const LINE = 20;
  * @param {{ name: string, height: number, x: Axis, y: Axis }} options
  */
 export function drawChart(root, { name, height, x, y }) {
-  const bottom = LINE * (x.label ? 2 : 1) + 4;
+  // Texts that are turned by 45 degrees.
+  const longest = Math.max(0, ...x.ticks.map(([, text]) => text.length));
+  const bottom = x.turned ? Math.SQRT1_2 * CHARACTER * longest + LINE + 6 : LINE * (x.label ? 2 : 1) + 4;
   const left = 10 + CHARACTER * Math.max(...y.ticks.map(([, text]) => text.length));
   const width = Math.max(root.clientWidth, left + RIGHT + 1);
   const frame = { left, top: TOP, right: width - RIGHT, bottom: height - bottom };
@@ -36,7 +38,7 @@ export function drawChart(root, { name, height, x, y }) {
     "svg",
     { class: "chart", role: "img", "aria-label": name, width, height, viewBox: `0 0 ${width} ${height}` },
     ground,
-    ...x.ticks.flatMap(([value, text]) => tickAcross(across(value), frame, text, x.grid)),
+    ...x.ticks.flatMap(([value, text]) => tickAcross(across(value), frame, text, x)),
     ...y.ticks.flatMap(([value, text]) => tickUp(up(value), frame, text, y.grid)),
     x.label
       ? svg(
@@ -84,14 +86,16 @@ function linear(low, high, from, to) {
   return (/** @type {number} */ value) => from + ((value - low) / (high - low)) * (to - from);
 }
 
-/** @param {number} x @param {Frame} frame @param {string} text @param {boolean | undefined} grid */
-function tickAcross(x, { top, bottom, left, right }, text, grid) {
+/** @param {number} x @param {Frame} frame @param {string} text @param {Axis} axis */
+function tickAcross(x, { top, bottom, left, right }, text, { grid, turned }) {
   if (x < left - 0.5 || x > right + 0.5) return [];
   const line = grid ? [svg("line", { x1: x, x2: x, y1: top, y2: bottom })] : [];
+  const y = bottom + LINE - 4;
+  if (turned) return [...line, svg("text", { x, y, "text-anchor": "end", transform: `rotate(-45 ${x} ${y})` }, text)];
   // A text at the edge stays inside the chart.
   const half = (CHARACTER * text.length) / 2;
   const at = Math.min(Math.max(x, half), right + RIGHT - half);
-  return [...line, svg("text", { x: at, y: bottom + LINE - 4, "text-anchor": "middle" }, text)];
+  return [...line, svg("text", { x: at, y, "text-anchor": "middle" }, text)];
 }
 
 /** @param {number} y @param {Frame} frame @param {string} text @param {boolean | undefined} grid */

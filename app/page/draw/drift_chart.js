@@ -3,11 +3,13 @@
 import { ticks } from "../model/scale.js";
 import { drawChart, offerTable } from "./chart.js";
 import { bar } from "./marks.js";
-import { exact, percent, short } from "./number_text.js";
+import { cut, exact, percent, short } from "./number_text.js";
 
 /** @import { FeatureDrift } from "../data/answers.js" */
 
 const LABEL_WIDTH = 48;
+/** Of a turned label, which takes a line. */
+const LINE = 16;
 const LONGEST_LABEL = 12;
 
 /**
@@ -21,10 +23,11 @@ const LONGEST_LABEL = 12;
 export function drawDrift(root, drift) {
   const bins = binsOf(drift);
   const highest = Math.max(0.2, ...bins.map(({ trained, lately }) => Math.max(trained, lately ?? 0)));
+  const turned = !drift.edges && bins.some(({ name }) => name.length * 7 > root.clientWidth / bins.length);
   const chart = drawChart(root, {
     name: `${drift.name}: shares in training and lately, ${drift.edges ? "by deciles of the training rows" : "by value"}`,
-    height: 150,
-    x: { low: -0.5, high: bins.length - 0.5, grid: true, ticks: labels(drift, bins, root.clientWidth) },
+    height: turned ? 200 : 150,
+    x: { low: -0.5, high: bins.length - 0.5, grid: true, turned, ticks: labels(drift, bins, root.clientWidth) },
     y: { low: 0, high: highest, grid: true, ticks: ticks(0, highest, 4).map((y) => [y, `${short(y * 100)} %`]) },
   });
   bins.forEach(({ name, trained, lately }, place) => {
@@ -61,7 +64,10 @@ function labels({ edges }, bins, width) {
   const shown = edges ? edges.length : bins.length;
   const every = Math.ceil((LABEL_WIDTH * shown) / width);
   const some = (/** @type {string} */ text, /** @type {number} */ place) => (place % every ? "" : text);
-  if (!edges) return bins.map(({ name }, place) => [place, some(cut(name, width / bins.length), place)]);
+  if (!edges) {
+    const each = Math.ceil((LINE * bins.length) / width);
+    return bins.map(({ name }, place) => [place, place % each ? "" : cut(name, LONGEST_LABEL)]);
+  }
   const rounded = edges.map((edge) => short(edge, 3));
   const texts = new Set(rounded).size < new Set(edges).size ? edges.map((edge) => exact(edge)) : rounded;
   const last = bins.length - 1;
@@ -71,10 +77,4 @@ function labels({ edges }, bins, width) {
   /** @type {[number, string][]} */
   const found = texts.map((text, place) => [place + 0.5, place + 0.5 < free ? some(text, place) : ""]);
   return missing ? [...found, [last, bins[last].name]] : found;
-}
-
-/** @param {string} name @param {number} room  In pixels. */
-function cut(name, room) {
-  const most = Math.max(3, Math.min(LONGEST_LABEL, Math.floor(room / 7)));
-  return name.length > most ? `${name.slice(0, most - 1)}…` : name;
 }

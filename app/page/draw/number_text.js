@@ -12,6 +12,21 @@ export function short(value, digits = 4) {
     .replace("Infinity", "∞");
 }
 
+/** Numbers with one number of decimals: that with which the largest has six digits, or fewer if they are all zeros. @param {number[]} values */
+export function alike(values) {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const most = 5 - Math.floor(Math.log10(largest || 1));
+  if (!(most <= 20)) return values.map((value) => short(value, 6));
+  const rounded = values.map((value) => String(Number(value.toFixed(Math.max(0, most)))));
+  const decimals = Math.max(0, ...rounded.map((text) => text.split(".")[1]?.length ?? 0));
+  return values.map((value) => value.toFixed(Math.min(decimals, Math.max(0, most))).replace("-", "−"));
+}
+
+/** "1 row", "2,000 rows". @param {number} number @param {string} noun */
+export function count(number, noun) {
+  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+}
+
 /** All digits that distinguish the number, with a true minus sign. @param {number} value */
 export function exact(value) {
   return String(value).replaceAll("-", "−").replace("Infinity", "∞");
@@ -89,9 +104,10 @@ function withSign(value, decimals) {
 
 /** @param {number} probability */
 export function percent(probability) {
-  // "100.0 %" is only for exactly 1.
+  // "100.0 %" is only for exactly 1, and "0.0 %" for 0.
   const text = (probability * 100).toFixed(1);
-  return `${text === "100.0" && probability < 1 ? "> 99.9" : text} %`;
+  if (text === "100.0" && probability < 1) return "> 99.9 %";
+  return text === "0.0" && probability > 0 ? "< 0.1 %" : `${text} %`;
 }
 
 /** The text, or its beginning if it has more than `most` characters. @param {string} text @param {number} most */

@@ -25,9 +25,9 @@ export function takeOver(old, fresh) {
     ?.click();
 }
 
-/** The values of the input are taken over by name, not by the controls. @param {Element} control */
+/** The values of the input, also those of an example, are taken over by name, not by the controls. @param {Element} control */
 function isChoice(control) {
-  return control.id && !control.closest("#sliders");
+  return control.id && !control.closest("#sliders, #guide");
 }
 
 /**

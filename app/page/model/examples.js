@@ -24,7 +24,7 @@ export function examplesOf(card, rows) {
   if (!rows) return [first, ...["minimum", "maximum"].flatMap((end) => atEnd(features, typical, end))];
   const ofClasses = classes.slice(0, MOST).flatMap((name, label) => {
     const row = rows.labels.indexOf(label);
-    return row < 0 ? [] : [{ name: `training row ${row}, ${name}`, values: () => rows.row(row) }];
+    return row < 0 ? [] : [{ name: `training row, ${name}`, values: () => rows.row(row) }];
   });
   return [first, ...ofClasses];
 }

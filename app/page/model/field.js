@@ -17,13 +17,22 @@ const RANGES = {
 /** Dtype, shape of one instance and range of an input, in words. @param {Input} input */
 export function describeInput({ dtype, shape, tokens }) {
   const lengths = shape.slice(1).map((length) => (length < 0 ? "any length" : length));
-  const what = lengths.length ? `${dtype} of shape ${lengths.join(" × ")}` : `one ${dtype}`;
+  const open = lengths.length === 1 && lengths[0] === "any length";
+  if (open && !tokens) return `a list of ${kindOf(dtype)} (${dtype}), any length`;
+  const of = lengths.length ? `${dtype} of shape ${lengths.join(" × ")}` : `one ${dtype}`;
+  const what = open ? `a list of any length (${dtype})` : of;
   if (tokens) {
     const range = tokens.vocabulary === null ? "" : ` from 0 to ${tokens.vocabulary - 1}`;
     return `token ids${range}, ${what}`;
   }
   const range = RANGES[dtype];
   return range && dtype !== "bool" ? `${what}, ${range[0]} to ${range[1]}` : what;
+}
+
+/** What values of a dtype are, in words. @param {string} dtype */
+export function kindOf(dtype) {
+  if (dtype === "bool") return "booleans";
+  return /^u?int/.test(dtype) ? "whole numbers" : "numbers";
 }
 
 /** A valid text of the input: that of `example`, else zeros; empty if they would be many. @param {Input} input @param {unknown} example */

@@ -15,10 +15,11 @@ export function outlineOf({ shape, elements, dtypes, kinds }, name) {
   return { name, shape: shape ?? [], elements, dtype, kind };
 }
 
-/** "1,024 parameters, 65 buffers", by their elements. @param {Record<string, number>} kinds */
+/** "1,024 parameters, 65 elements of buffers". @param {Record<string, number>} kinds */
 export function countText(kinds) {
-  const texts = Object.entries(kinds).map(
-    ([kind, elements]) => `${elements.toLocaleString("en")} ${kind}${elements === 1 ? "" : "s"}`,
-  );
+  const texts = Object.entries(kinds).map(([kind, elements]) => {
+    const [number, plural] = [elements.toLocaleString("en"), elements === 1 ? "" : "s"];
+    return kind === "buffer" ? `${number} element${plural} of buffers` : `${number} ${kind}${plural}`;
+  });
   return texts.join(", ");
 }

@@ -2,8 +2,9 @@
 
 import { Problem } from "../data/api.js";
 import { element, part, partOf } from "../draw/element.js";
+import { count } from "../draw/number_text.js";
 import { leading } from "../model/card.js";
-import { count, ResultsView } from "./results.js";
+import { ResultsView } from "./results.js";
 
 /**
  * @import { Card, Output } from "../data/answers.js"

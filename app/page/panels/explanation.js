@@ -15,6 +15,8 @@ import { NEAR_CLASSES } from "../model/reasons.js";
 /** The most attributions, and the most columns of neighbours, that are shown at once. */
 const MOST_ATTRIBUTIONS = 15;
 const MOST_COLUMNS = 6;
+/** The distance, in training ranges, below which the numbers of a change look alike. */
+const ON_BORDER = 1e-5;
 
 /** What is explained, by the kind of the output. @type {Record<string, string>} */
 const SCORES = { logits: "logit", log_probabilities: "log-probability", probabilities: "probability" };
@@ -99,6 +101,11 @@ export class ExplanationView {
   #showCounterfactual(found, { statement }) {
     if (!found) {
       part("counterfactual").replaceChildren(element("p", { class: "note" }, sentence(statement)));
+      return;
+    }
+    if (found.distance < ON_BORDER) {
+      const text = `The input is on the border between the classes: the smallest step makes it ${found.class}.`;
+      part("counterfactual").replaceChildren(element("p", { class: "note" }, text));
       return;
     }
     const { features } = this.#card;

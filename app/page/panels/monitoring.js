@@ -4,7 +4,7 @@ import { RequestQueue } from "../data/request_queue.js";
 import { drawDrift } from "../draw/drift_chart.js";
 import { classVariable, element, part, reveal, select } from "../draw/element.js";
 import { figures } from "../draw/figures.js";
-import { percent, short } from "../draw/number_text.js";
+import { count, percent, short } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
 import { onWidth } from "../draw/width.js";
 
@@ -17,6 +17,7 @@ const LEVELS = { none: "no drift", moderate: "moderate drift", major: "major dri
 
 export class MonitoringView {
   #classes;
+  #unit;
   /** @type {{ feature: FeatureDrift, root: HTMLElement }[]} */
   #plots = [];
 
@@ -25,10 +26,13 @@ export class MonitoringView {
    * @param {Card} card
    * @param {boolean} logged  Whether the service logs predictions; otherwise there is no panel.
    */
-  constructor(api, { classes }, logged) {
+  constructor(api, { classes, output }, logged) {
     this.#classes = classes;
+    this.#unit = output?.unit ?? "";
     reveal("monitoring", logged);
     if (!logged) return;
+    part("monitoring-shares").hidden = !classes.length;
+    part("monitoring-truth").textContent = `${classes.length ? "Accuracy" : "Error"} from feedback`;
     const requests = new RequestQueue(
       (/** @type {string} */ hours) => api.monitoring(hours),
       (answer) => this.#show(answer),
@@ -58,18 +62,18 @@ export class MonitoringView {
     part("monitoring-classes").replaceChildren(...classes.map((each, index) => classBar(each, index)));
     this.#showFeedback(feedback);
     if (values) {
-      const error = `Mean absolute error ${short(values.mean_absolute, 3)}`;
-      part("monitoring-accuracy").textContent = `${error} over ${values.count.toLocaleString("en")} true values.`;
+      const error = `Mean absolute error ${short(values.mean_absolute, 3)} ${this.#unit}`.trim();
+      part("monitoring-accuracy").textContent = `${error} over ${count(values.count, "true value")}.`;
     }
     this.#showDrift(drift);
   }
 
   /** @param {Feedback} feedback */
-  #showFeedback({ count, accuracy, confusion }) {
-    part("monitoring-accuracy").textContent = count
-      ? `${percent(accuracy ?? 0)} of ${count.toLocaleString("en")} predictions whose true class is known.`
-      : "No feedback: POST /feedback tells the true class of a prediction.";
-    part("monitoring-confusion").hidden = !count;
+  #showFeedback({ count: total, accuracy, confusion }) {
+    part("monitoring-accuracy").textContent = total
+      ? `${percent(accuracy ?? 0)} of ${count(total, "prediction")} whose true class is known.`
+      : `No feedback: POST /feedback tells the true ${this.#classes.length ? "class" : "value"} of a prediction.`;
+    part("monitoring-confusion").hidden = !total;
     const rows = confusion.map((counts, index) => [this.#classes[index], ...counts.map(String)]);
     part("monitoring-confusion").replaceChildren(table(["True class", ...this.#classes], rows, 1));
   }

@@ -2,7 +2,7 @@
 
 import { Bar } from "../draw/bar.js";
 import { element, part, swatch } from "../draw/element.js";
-import { exact, percent, short } from "../draw/number_text.js";
+import { alike, exact, percent, short } from "../draw/number_text.js";
 import { numbersOf } from "../model/card.js";
 
 /** @import { AnyPrediction, Card, Novelty, Output } from "../data/answers.js" */
@@ -67,16 +67,16 @@ export class PredictionView {
       return false;
     }
     const name = (/** @type {string} */ given) => (numbers.length === 1 ? (this.#card.target ?? given) : given);
-    const texts = numbers.map(({ output, value }) =>
-      `${name(output.name)} ${short(value, 6)} ${output.unit ?? ""}`.trim(),
+    const { interval, output } = numbers[0];
+    const [first, ...ends] = interval ? alike([numbers[0].value, ...interval]) : [short(numbers[0].value, 6)];
+    const texts = numbers.map(({ output, value }, place) =>
+      `${name(output.name)} ${place ? short(value, 6) : first} ${output.unit ?? ""}`.trim(),
     );
     part("verdict").textContent = texts.join(", ");
-    const { interval, output } = numbers[0];
     part("interval").hidden = !interval;
     if (!interval) return true;
     const share = this.#card.level === null ? "Interval" : `${short(100 * this.#card.level)} % interval`;
-    part("interval").textContent =
-      `${share}: ${interval.map((end) => short(end, 6)).join(" to ")} ${output.unit ?? ""}`.trim();
+    part("interval").textContent = `${share}: ${ends.join(" to ")} ${output.unit ?? ""}`.trim();
     return true;
   }
 
@@ -116,6 +116,6 @@ function showNovelty(novelty) {
   note.hidden = !novelty;
   if (!novelty) return;
   const { distance, training_share: share, out_of_distribution: outside } = novelty;
-  const place = `${outside ? "the" : "The"} input is ${short(distance, 3)} standard deviations from the nearest class mean, at least as far as ${percent(share)} of the training rows`;
+  const place = `${outside ? "the" : "The"} input is ${short(distance, 3)} standard deviations from the nearest class mean, farther than ${percent(share)} of the training rows`;
   note.textContent = outside ? `Out of distribution: ${place}` : place;
 }

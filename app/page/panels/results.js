@@ -1,7 +1,7 @@
 /** The answers to the rows of a file: counts, score, a table of the first rows, and a download of all. */
 
 import { element, part, partOf, swatch } from "../draw/element.js";
-import { percent, short } from "../draw/number_text.js";
+import { alike, count, percent, short } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
 import { numbersOf } from "../model/card.js";
 import { formatCsv, resultColumns } from "../model/results.js";
@@ -59,26 +59,25 @@ export class ResultsView {
   #list(read, answers) {
     const { classes, target, output } = this.#card;
     const names = classes.length ? ["Class", "Probability"] : [target ?? output?.name ?? "", "Interval"];
-    const shown = answers
-      .slice(0, ROWS_SHOWN)
-      .map((answer, index) => [
-        this.#loader(read, index),
-        ...this.#cells(answer),
-        ...cellsOf(read, index),
-        (answer.warnings ?? []).map((warning) => warning.feature).join(", "),
-      ]);
+    const first = answers.slice(0, ROWS_SHOWN);
+    const numbers = first.map((answer) => this.#numbers(answer));
+    const rounded = alike(numbers.flat());
+    const shown = first.map((answer, index) => [
+      this.#loader(read, index),
+      ...cellsFor(answer, rounded.splice(0, numbers[index].length)),
+      ...cellsOf(read, index),
+      (answer.warnings ?? []).map((warning) => warning.feature).join(", "),
+    ]);
     const found = table(["Row", ...names, ...headerOf(read), "Outside"], shown, 2);
     const rest = answers.length - shown.length;
     const note = rest > 0 ? [element("p", { class: "note" }, `${count(rest, "more row")}; the download has all.`)] : [];
     part("batch-table").replaceChildren(found, ...note);
   }
 
-  /** @param {AnyPrediction} answer */
-  #cells({ class: name, index = -1, probabilities, outputs }) {
-    if (name !== undefined)
-      return [element("span", {}, swatch(index), ` ${name}`), percent(probabilities?.[name] ?? NaN)];
-    const [first] = numbersOf(this.#outputs, outputs) ?? [];
-    return [first ? short(first.value, 6) : "", (first?.interval ?? []).map((end) => short(end, 6)).join(" to ")];
+  /** The value and the ends of its interval; none of a class. @param {AnyPrediction} answer */
+  #numbers({ class: name, outputs }) {
+    const [first] = (name === undefined && numbersOf(this.#outputs, outputs)) || [];
+    return first ? [first.value, ...(first.interval ?? [])] : [];
   }
 
   /** A button that sets the sliders to a row. @param {Table} read @param {number} index */
@@ -111,6 +110,12 @@ export class ResultsView {
   }
 }
 
+/** @param {AnyPrediction} answer @param {string[]} numbers  The value and its interval. */
+function cellsFor({ class: name, index = -1, probabilities }, [value = "", ...interval]) {
+  if (name === undefined) return [value, interval.join(" to ")];
+  return [element("span", {}, swatch(index), ` ${name}`), percent(probabilities?.[name] ?? NaN)];
+}
+
 /** The columns of the features, and then the others. @param {Table} read */
 function headerOf({ columns, others }) {
   return [...Object.keys(columns), ...Object.keys(others)];
@@ -134,11 +139,6 @@ function textOf({ column, rows, accuracy, right, r2, mae, note }) {
   }
   const share = r2 === null ? "" : `R2 ${short(r2, 4)}, `;
   return `${share}mean absolute error ${short(mae ?? NaN, 4)}: ${count(rows, "row")} with a value in the column ${column}.${more}`;
-}
-
-/** @param {number} number @param {string} noun */
-export function count(number, noun) {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 /** @param {number[]} numbers */

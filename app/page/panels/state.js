@@ -3,6 +3,7 @@
 import { readTensor, tensorAddress } from "../data/address.js";
 import { RequestQueue } from "../data/request_queue.js";
 import { element, part, partOf } from "../draw/element.js";
+import { countText } from "../model/module_tree.js";
 import { download } from "./tensor/download.js";
 import { StateTree } from "./tensor/tree.js";
 import { TensorView } from "./tensor/view.js";
@@ -28,9 +29,8 @@ export class StateBrowser {
     this.#api = api;
     this.#totals = totals;
     this.#view = new TensorView(api, model, versions);
-    const counts = ["parameters", "buffers", "bytes"].map(
-      (name) => `${totals[/** @type {"parameters"} */ (name)].toLocaleString("en")} ${name}`,
-    );
+    const { parameters: parameter, buffers: buffer } = totals;
+    const counts = [countText({ parameter, buffer }), `${totals.bytes.toLocaleString("en")} bytes`];
     const tied = totals.tied ? `; ${totals.tied.toLocaleString("en")} elements more are tied to these` : "";
     const summary = `${totals.entries.toLocaleString("en")} tensors: ${counts.join(", ")}${tied}. `;
     part("state-totals").replaceChildren(summary, ...this.#downloads(""));

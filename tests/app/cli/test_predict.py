@@ -161,7 +161,7 @@ def test_details_are_shown_if_asked(run: Run, source: list[str], server: Process
     assert json.loads(out) == answer
     code, out = run("predict", *OPTIONS, *source, *flags)
     novelty = answer["novelty"]
-    share = f"at least as far as {novelty['training_share']:.1%} of the training rows"
+    share = f"farther than {novelty['training_share']:.1%} of the training rows"
     label, shown = out.splitlines()[1].split()
     assert label == "setosa"
     # Not "1": the probability is less.

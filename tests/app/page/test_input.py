@@ -28,14 +28,15 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
         expect(shown).to_contain_text(f"{warning['feature']} {warning['value']}")
         expect(shown).to_contain_text(warning["detail"])
     share = percent(answer["novelty"]["training_share"])
-    beyond = f"at least as far as {share} of the training rows"
+    beyond = f"farther than {share} of the training rows"
     expect(page.locator("#novelty")).to_contain_text(beyond)
     shown = page.locator("#novelty").inner_text().startswith("Out of distribution")
     assert shown == answer["novelty"]["out_of_distribution"]
 
 
 def percent(probability: float) -> str:
-    return f"{probability * 100:.1f} %"
+    text = f"{probability * 100:.1f}"
+    return "< 0.1 %" if text == "0.0" and probability else f"{text} %"
 
 
 def test_the_page_shows_the_answers_of_the_api(page: Page, server: Process) -> None:

@@ -106,6 +106,7 @@ def test_categories_booleans_and_missing_values_have_their_controls(
     for name, island in zip(SPECIES, ISLANDS, strict=True):
         examples.select_option(f"training row, species {name}")
         expect(page.get_by_label("island", exact=True).locator(":checked")).to_have_text(island)
+        expect(examples.locator(":checked")).to_have_text(f"training row, species {name}")
     instance = choose_penguin(opened, tables)
     name = str(page.locator("#verdict .what").text_content())
     assert output_of(sys.executable, "-c", code_of(page, "Python")).startswith(f"{name} ")
@@ -210,19 +211,22 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
 ) -> None:
     page = visit(tables, "/?model=bill&version=1#state", viewport=DESK).page
     shown = json.loads(output_of("sh", "-c", code_of(page, "Shell")))["outputs"]
-    expect(page.locator("#verdict")).to_have_text(f"bill_length_mm {shown['value']:.6g}")
+    # All with the decimals that show six digits of the largest.
+    value, low, high = (f"{each:.4f}" for each in (shown["value"], *shown["interval"]))
+    expect(page.locator("#verdict")).to_have_text(f"bill_length_mm {value}")
     lengths = [float(row.split(",")[1]) for row in penguins().splitlines()[1:] if "NA" not in row]
     offered = page.locator("#examples option").all_text_contents()[2:]
     chosen = [float(text.removeprefix("training row, bill_length_mm ")) for text in offered]
     assert set(chosen) <= set(lengths)
     assert sorted(chosen) == chosen
-    low, high = (f"{end:.6g}" for end in shown["interval"])
     expect(page.locator("#interval")).to_have_text(f"90 % interval: {low} to {high}")
     top = "document.getElementById('state').getBoundingClientRect().top"
     assert 0 <= page.evaluate(top) < DESK["height"] / 2
     page.get_by_role("link", name="Code").click()
     expect(page.get_by_role("heading", name="Call it from code")).to_be_in_viewport()
 
+    expect(page.locator("#monitoring-truth")).to_have_text("Error from feedback")
+    expect(page.locator("#monitoring-shares")).to_be_hidden()
     file = {"name": "rows.csv", "mimeType": "text/csv", "buffer": penguins(12).encode()}
     page.locator("#batch-file").set_input_files(file)
     score = page.locator("#batch-score")

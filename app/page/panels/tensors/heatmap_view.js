@@ -9,6 +9,7 @@ export class HeatmapView {
   #wanted = partOf(HTMLInputElement, "picture-explain");
   #canvas = partOf(HTMLCanvasElement, "picture-heatmap");
   #asking;
+  #note = part("picture-heat").textContent;
   /** @type {Blob | null} */
   #picture = null;
 
@@ -25,8 +26,13 @@ export class HeatmapView {
   /** Explain the answer to a picture, if that is wanted. @param {Blob | null} picture */
   show(picture) {
     this.#picture = picture;
-    if (picture && this.#wanted.checked) this.#asking.want(picture);
+    const asked = picture !== null && this.#wanted.checked;
+    if (asked) this.#asking.want(picture);
     else this.#reveal(false);
+    if (!asked || !this.#canvas.hidden) return;
+    // The first takes seconds.
+    part("picture-heat").textContent = "Computing what mattered …";
+    part("picture-heat").hidden = false;
   }
 
   /** @param {ImageBitmap} heatmap */
@@ -40,6 +46,7 @@ export class HeatmapView {
   #reveal(shown) {
     // The canvas keeps its room: beside it the pad would change its size under the pen.
     this.#canvas.hidden = !this.#wanted.checked;
+    part("picture-heat").textContent = this.#note;
     this.#canvas.style.visibility = shown ? "visible" : "hidden";
     part("picture-heat").hidden = !shown;
   }

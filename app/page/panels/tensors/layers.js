@@ -12,6 +12,8 @@ import { LayerView } from "./layer.js";
  */
 
 const MOST = 200;
+/** By the name of the backend. @type {Record<string, string>} */
+const PROGRAMS = { eager: "PyTorch", onnxruntime: "ONNX Runtime", numpy: "NumPy" };
 const HEADER = ["layer", "type", "output", "parameters", "buffers", "mean", "std", "zeros"];
 
 export class LayersView {
@@ -29,8 +31,9 @@ export class LayersView {
     const [all, learned, buffers] = [totals.parameters, trainable, totals.buffers].map((count) =>
       count.toLocaleString("en"),
     );
+    const [, program, rest] = /^(\w+)(?:, channels_last)?(.*)$/.exec(backend) ?? ["", backend, ""];
     part("layers-totals").textContent =
-      `${all} parameters, ${all === learned ? "all" : learned} trainable; ${buffers} elements of buffers. Computed by ${backend}.`;
+      `${all} parameters, ${all === learned ? "all" : learned} trainable; ${buffers} elements of buffers. Computed by ${PROGRAMS[program] ?? program}${rest}.`;
     const filter = partOf(HTMLInputElement, "layers-filter");
     filter.addEventListener("input", () => this.#list(filter.value.trim().toLowerCase()));
     reveal("layers", true);

@@ -65,11 +65,12 @@ export class PictureInput extends EventTarget {
     this.dispatchEvent(new Event("predict"));
   }
 
-  #clear() {
+  /** @param {Blob | null} next  What follows: the field goes on to name a file that was chosen in it. */
+  #clear(next = null) {
     this.#changes++;
     this.#file = null;
     this.#empty = true;
-    this.#chooser.value = "";
+    if (this.#chooser.files?.[0] !== next) this.#chooser.value = "";
     this.#context.fillStyle = this.#dark.checked ? "white" : "black";
     this.#context.fillRect(0, 0, PAD.width, PAD.height);
     this.dispatchEvent(new Event("clear"));
@@ -98,7 +99,7 @@ export class PictureInput extends EventTarget {
       this.dispatchEvent(new CustomEvent("refused", { detail }));
       return;
     }
-    this.#clear();
+    this.#clear(file);
     this.#file = file;
     this.#empty = false;
     this.#draw(picture);
@@ -146,6 +147,7 @@ export class PictureInput extends EventTarget {
     this.#changes++;
     this.#context.lineTo(x, y);
     this.#context.stroke();
+    this.#chooser.value = "";
     this.#file = null;
     this.#empty = false;
     this.dispatchEvent(new Event("predict"));

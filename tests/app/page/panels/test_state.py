@@ -181,7 +181,7 @@ def test_a_large_state_is_found_by_module_name_and_address(browser: Browser, dee
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page.locator("#tensor [role=alert]")).to_have_count(0)
     expect(tensors.locator("summary", has_text="blocks")).to_contain_text(
-        "280 parameters, 90 buffers"
+        "280 parameters, 90 elements of buffers"
     )
     expect(page.get_by_label("Slice")).to_have_value("1:3")
     expect(page.get_by_role("heading", name="blocks.3.1.running_var")).to_be_in_viewport()
@@ -190,7 +190,7 @@ def test_a_large_state_is_found_by_module_name_and_address(browser: Browser, dee
     expect(tensors.locator(".name")).to_have_text(["stem.weight", "stem.bias"])
     tensors.get_by_role("button", name="stem.weight").click()
     expect(page.get_by_label("Kernels of stem.weight").first).to_be_visible()
-    expect(page.locator("#tensor")).to_contain_text("Rows of zeros: 1 (7).")
+    expect(page.locator("#tensor")).to_contain_text("1 row is all zeros: row 7.")
     expect(page.locator("#tensor")).to_contain_text("new Conv of torch (uniform")
     page.get_by_text("Singular values", exact=True).click()
     rank = torch.linalg.matrix_rank(state["stem.weight"].flatten(1)).item()
