@@ -3,7 +3,6 @@
 import { element, part, partOf, swatch } from "../draw/element.js";
 import { exact, fixed, short, signed, subtraction } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
-
 import { NEAR_CLASSES } from "../model/reasons.js";
 
 /**

@@ -96,8 +96,7 @@ export class TensorView {
     if (question.kept) this.#keep(question.slice);
     if (!entry.elements) {
       const note = element("p", { class: "note" }, "A side of 0: it has no elements.");
-      this.#picture = null;
-      this.#histogram = null;
+      this.#picture = this.#histogram = null;
       part("tensor").replaceChildren(this.#heading(question), note, this.#links(entry));
       return;
     }
