@@ -5,6 +5,7 @@ Only this module maps errors to HTTP status codes.
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -28,6 +29,7 @@ logger = logging.getLogger("app.access")
 PROBLEM_TYPE = "application/problem+json"
 # The type of a fault of pydantic: a parameter that the operation does not have.
 UNKNOWN = "extra_forbidden"
+SURROGATE = re.compile("[\ud800-\udfff]")
 CLOSE = {"Connection": "close"}
 # A query may have thousands of invalid parameters; the answer names the first.
 MOST_FAULTS = 16
@@ -85,9 +87,9 @@ class _Problem(JSONResponse):
     media_type = PROBLEM_TYPE
 
     def render(self, content: Any) -> bytes:
-        # A lone surrogate from a JSON escape is written as this escape again.
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-        return text.encode(errors="backslashreplace")
+        # Many readers of JSON refuse half of a surrogate pair: it becomes the text of its escape.
+        return SURROGATE.sub(lambda found: rf"\\u{ord(found[0]):x}", text).encode()
 
 
 def problem(

@@ -14,6 +14,7 @@ from stateserve.client.predictions import ModelReference, Prediction, prediction
 from stateserve.model import Output, classified_output, log_probabilities
 from stateserve.tables import ClassDtype, typed_classes
 
+INTERVAL_ENDS = ("low", "high")
 # An array of NumPy, or a tensor of torch.
 Column = TypeVar("Column")
 
@@ -120,8 +121,9 @@ def frame_columns(
     logs: bool,
 ) -> dict[str, Any]:
     """The columns of a DataFrame: of an output with classes `class` and `probability_CLASS`, of
-    another its name. With several outputs, the name stands before those of its classes.
-    `class_dtype` is that of the column `class`, text if it is None."""
+    another its name, with the number of its place or, of an interval, `low` and `high`. With
+    several outputs, the name stands before those of its classes. `class_dtype` is that of the
+    column `class`, text if it is None."""
     columns: dict[str, Any] = {}
     for output in signature:
         values = outputs[output.name]
@@ -138,8 +140,14 @@ def frame_columns(
         elif values.ndim == 1:
             columns[output.name] = numpy_values(values)
         elif values.ndim == 2:
-            names = [f"{output.name}_{place}" for place in range(values.shape[1])]
+            ends = INTERVAL_ENDS if _is_interval(output) else range(values.shape[1])
+            names = [f"{output.name}_{end}" for end in ends]
             columns |= dict(zip(names, numpy_values(values).T.copy(), strict=True))
         else:
             columns[output.name] = values.tolist()
     return columns
+
+
+def _is_interval(output: Output) -> bool:
+    """Whether it is the interval of a value, as a trained table's model has it."""
+    return output.name == "interval" and output.kind == "values" and output.row_shape == [2]

@@ -1,9 +1,12 @@
 """Turn httpx's errors into one line that says what to do."""
 
+import json
+
 import httpx
 import msgspec
 
 from stateserve.errors import Fault, NoAnswer, Problem
+from stateserve.text import printable
 
 # Every error of httpx; a closed client is checked for earlier.
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
@@ -58,7 +61,8 @@ class _ProblemDetails(msgspec.Struct):
 
 def problem_of(response: httpx.Response) -> Problem:
     try:
-        details = msgspec.json.decode(response.content, type=_ProblemDetails)
+        # msgspec.json refuses half of a surrogate pair, which another server may answer.
+        details = msgspec.convert(json.loads(response.content), _ProblemDetails)
     except (ValueError, RecursionError):
         # From a proxy in front of the service, such as an HTML page.
         details = _ProblemDetails(response.reason_phrase)
@@ -66,7 +70,7 @@ def problem_of(response: httpx.Response) -> Problem:
     return Problem(
         url=str(response.url),
         status=response.status_code,
-        detail=details.detail,
+        detail=printable(details.detail),
         errors=[Fault(fault.pointer or fault.parameter, fault.detail) for fault in details.errors],
         request_id=response.headers.get("x-request-id"),
         hint=hint,

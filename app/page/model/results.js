@@ -25,7 +25,7 @@ export function resultColumns({ classes, target, output }, outputs, header, nove
       })),
       ...(outputs.some(({ name }) => name === "interval")
         ? [0, 1].map((end) => ({
-            name: ["interval from", "interval to"][end],
+            name: named(["interval_low", "interval_high"][end]),
             of: (/** @type {AnyPrediction} */ answer) => first(answer)[0]?.interval?.[end] ?? "",
           }))
         : []),

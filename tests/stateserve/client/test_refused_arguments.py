@@ -149,3 +149,12 @@ def test_bad_rows_of_a_frame_are_left_out_on_request(server: Process) -> None:
     assert found.equals(client.predict(frame.loc[["a", "c"]]))
     with pytest.raises(ClientError, match="all 2 rows are bad"):
         client.predict(frame.loc[["b", "d"]], skip_bad_rows=True)
+
+
+def test_a_refusal_with_half_of_a_pair_is_read(server: Process) -> None:
+    with pytest.raises(Problem, match=r"/\\ud800: unknown field"):
+        Client(server.url).predict({"\ud800": 1})
+    answer = httpx.Response(422, content=b'{"detail": "/\\ud800: unknown\\n"}')
+    other = Client("http://test", transport=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(Problem, match=r"422: /\\ud800: unknown\\n$"):
+        other.predict(SETOSA)

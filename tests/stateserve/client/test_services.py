@@ -10,7 +10,7 @@ import torch
 
 from stateserve.checkpoint import read_state
 from stateserve.client.client import Client
-from stateserve.client.columns import predictions_of
+from stateserve.client.columns import frame_columns, predictions_of
 from stateserve.client.predictions import ModelReference, Prediction, PredictionList
 from stateserve.errors import Problem
 from stateserve.model.signature import Output
@@ -112,3 +112,16 @@ def test_a_notebook_shows_escaped_tables() -> None:
     assert "a\\u202eb" in hidden._repr_html_()
     assert len(columns[:2]) == 2
     assert columns[-1].label == name
+
+
+def test_an_interval_has_a_low_and_a_high_column() -> None:
+    ends = np.array([[1, 2], [3, 4]], np.float32)
+    for name, kind, wanted in [
+        ("interval", "values", ["interval_low", "interval_high"]),
+        ("interval", "tensor", ["interval_0", "interval_1"]),
+        ("y", "values", ["y_0", "y_1"]),
+    ]:
+        output = Output(name=name, dtype="float32", shape=[-1, 2], kind=kind)
+        columns = frame_columns({name: ends}, [output], None, logs=False)
+        assert list(columns) == wanted
+        np.testing.assert_array_equal(np.array([*columns.values()]).T, ends)
