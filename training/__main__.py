@@ -3,6 +3,9 @@
 import sys
 
 INSTALL = "pip install '.[train]'"
+# Typer returns it after Ctrl-C.
+INTERRUPTED = 130
+NOTHING = "interrupted before the model was written"
 
 
 def main() -> None:
@@ -21,7 +24,10 @@ def main() -> None:
     command = typer.Typer(add_completion=False)
     command.command()(train)
     try:
-        sys.exit(command(standalone_mode=False))
+        status = command(standalone_mode=False)
+        if status == INTERRUPTED:
+            print(f"stateserve: {NOTHING}", file=sys.stderr)
+        sys.exit(status)
     except TyperException as error:
         print(f"stateserve: {printable(usage_error(error, 'stateserve train'))}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -31,7 +37,8 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         sys.exit(f"stateserve: {place}{error.strerror or error}")
     except KeyboardInterrupt:
-        sys.exit("stateserve: interrupted before the first epoch ended; nothing is written")
+        print(f"stateserve: {NOTHING}", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """`python -m training`, run as a command."""
 
 import json
+import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from stateserve.model.predictor import Predictor
 from tests import rest
 from tests.process import forked, running_server
 from tests.project import IRIS, ROOT
+from tests.tables import penguins, write
 
 
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -146,3 +149,18 @@ def test_mistakes_end_with_a_message(arguments: list[str], status: int, message:
     assert "trained" not in result.stdout
     assert "epoch" not in result.stdout
     assert "Traceback" not in result.stderr
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    table, output = write(tmp_path, penguins()), tmp_path / "models"
+    output.mkdir()
+    options = ["--output", str(output), "--hidden", "linear", "--epochs", "1"]
+    full = subprocess.run(
+        [sys.executable, "-m", "training", str(table), "--target", "species", *options],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        capture_output=True,
+        text=True,
+    )
+    said = f"stateserve: {output / 'penguins.pth'}: not written: File too large\n"
+    assert (full.returncode, full.stderr) == (1, said)
+    assert not list(output.iterdir())

@@ -13,6 +13,7 @@ from stateserve.checkpoint import CODECS
 from stateserve.console import PlainConsole
 from stateserve.text import printable
 from training.destination import Replaced, require_writable
+from training.errors import DataError
 from training.tables.columns import Choices
 from training.tables.evaluate import UNEVEN, cautions, evaluate, rarer_class, recalls
 from training.tables.fit import Fit, Fitted
@@ -43,7 +44,7 @@ def train_table(
     dry_run: bool,
     with_report: bool = True,
 ) -> None:
-    """Read, train, report and write. Raises DataError, CheckpointError or OSError."""
+    """Read, train, report and write. Raises DataError or CheckpointError."""
     state = output if output.suffix in CODECS else output / STATE
     require_writable(state.parent, state, state.with_suffix(".html"))
     table = read_table(path, target, choices, task)
@@ -63,7 +64,11 @@ def train_table(
     said = cautions(fitted, table, metrics, balance=options.balance)
     for line in said:
         console.print(printable(line))
-    written = save(fitted, table, options, metrics, output, network, said)
+    try:
+        written = save(fitted, table, options, metrics, output, network, said)
+    except OSError as error:
+        # The error names a temporary file.
+        raise DataError(f"{state}: not written: {error.strerror or error}") from None
     if replaced:
         console.print(replaced.line)
     code = " --allow-code" * (network is not None)
@@ -96,6 +101,9 @@ def _report(
     except KeyboardInterrupt:
         console.print("interrupted: the model is written, and no report")
         return
+    except OSError as error:
+        why = error.strerror or error
+        raise DataError(f"{path}: the model is written, and no report: {why}") from None
     console.print(comparison.verdict)
     console.print(f"wrote {path}: the report")
 
