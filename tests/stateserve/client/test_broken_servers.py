@@ -1,7 +1,9 @@
 """Answers of broken servers and proxies: none is taken, and each is an error of the client."""
 
 import io
+import json
 from collections.abc import Callable
+from contextlib import suppress
 
 import httpx
 import numpy as np
@@ -160,9 +162,26 @@ def test_no_npy_file_breaks_the_client(header: str, rest: bytes) -> None:
         client_of(as_npy(content)).predict(ROWS)
 
 
-@given(st.binary(max_size=200), st.sampled_from([200, 204, 301, 404, 422, 500]))
+WORDS = "predictions model class index probabilities card signature name version default models"
+ANY_JSON = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda some: (
+        st.lists(some, max_size=3)
+        | st.dictionaries(st.sampled_from(WORDS.split()), some, max_size=6)
+    ),
+    max_leaves=10,
+)
+
+
+@given(
+    st.binary(max_size=200) | ANY_JSON.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([200, 204, 301, 404, 422, 500]),
+)
 def test_no_body_breaks_the_client(content: bytes, status: int) -> None:
-    client = client_of(httpx.Response(status, content=content))
-    for call in (client.arrays, client.models, lambda: client.predict(DICTS[0])):
-        with pytest.raises(ClientError):
+    answer = httpx.Response(status, content=content)
+    client = Client("http://test", transport=httpx.MockTransport(lambda _: answer), patience=0)
+    calls = [client.arrays, client.card, client.models, lambda: client.predict(DICTS)]
+    calls += [lambda: client.predict(ROWS), lambda: client.explain({"w": 1})]
+    for call in calls:
+        with suppress(ClientError):
             call()
