@@ -9,8 +9,8 @@ import { Surface } from "./surface.js";
 
 export const MOST_CELLS = 1_000_000;
 const WRAP = 32;
-/** The least cell with a text in it, and the width of a character, in CSS pixels. */
-const TEXT = { width: 44, height: 20, character: 7 };
+/** The least cell with a text in it, the width of a character, and the room beside the text, in CSS pixels. */
+const TEXT = { width: 44, height: 20, character: 7, margin: 6 };
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
@@ -97,7 +97,8 @@ export class Heatmap {
       const shade = Number.isFinite(value) ? colour(value / largest) : null;
       context.fillStyle = shade ? `rgb(${shade.join(" ")})` : odd;
       context.fillRect(x, y, width - gap, height - gap);
-      const text = width < TEXT.width || height < TEXT.height ? "" : fitting(value, width / TEXT.character);
+      const text =
+        width < TEXT.width || height < TEXT.height ? "" : fitting(value, (width - TEXT.margin) / TEXT.character);
       context.fillStyle = shade ? inkOn(shade) : css("var(--surface)");
       context.fillText(text, x + width / 2, y + height / 2);
     }
