@@ -125,7 +125,7 @@ def remove_stale(path: Path) -> None:
 
 
 def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socket]:
-    """A listening socket for each worker, on the address of the socket `bound`.
+    """A listening socket for each worker, on the address of the socket `bound`, which is closed.
 
     The kernel distributes connections over them. With a single socket, the worker that wakes
     first would take all waiting connections: often 8 of 8. A path can have only one socket.
@@ -134,9 +134,10 @@ def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socke
         return [bound, *(bound.dup() for _ in range(workers - 1))]
     # Set only after bind: otherwise another service could bind the same port.
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.listen(backlog)
-    others = [socket.socket(bound.family, socket.SOCK_STREAM) for _ in range(workers - 1)]
-    for other in others:
+    # Not `bound`: a worker that ends stops its socket from listening, and if the kernel has chosen
+    # the port, the next worker would then listen on another one.
+    shared = [socket.socket(bound.family, socket.SOCK_STREAM) for _ in range(workers)]
+    for other in shared:
         # Otherwise its closed connections would keep the next process from binding the port.
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -145,7 +146,8 @@ def share(bound: socket.socket, workers: int, backlog: int) -> list[socket.socke
             other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only)
         other.bind(bound.getsockname())
         other.listen(backlog)
-    return [bound, *others]
+    bound.close()
+    return shared
 
 
 def name_of(bound: socket.socket) -> str:

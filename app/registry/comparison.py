@@ -137,7 +137,10 @@ class TensorComparison:
 
 
 def why_not_comparable(default: AnyModel, shadow: AnyModel) -> str | None:
-    """Why the two versions cannot be compared; None if they can."""
+    """Why requests of the one version cannot be given to the other; None if they can.
+
+    Rows and probabilities have no names in many formats, so their order counts, too.
+    """
     if isinstance(default, Predictor) != isinstance(shadow, Predictor):
         return "only one of the two versions is a tabular classifier"
     for (what, ours), (_, theirs) in zip(_compared(default), _compared(shadow), strict=True):

@@ -92,7 +92,7 @@ def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -
             for target in settings.targets
             if target.name == default.model.name
             and (trial := ready.get(target.version))
-            and not _why_idle(target, default.model, trial.model)
+            and not _why_idle(default.model, trial.model)
         ]
         if isinstance(before, RolloutEndpoint) and before.parts == (default, trials):
             return before
@@ -108,7 +108,7 @@ def why_not(target: Target, registry: Registry) -> str | None:
         theirs = registry.get(target.name, target.version).model
     except StateserveError as error:
         return str(error)
-    return _why_idle(target, ours, theirs)
+    return _why_idle(ours, theirs)
 
 
 def require_targets(settings: Settings, registry: Registry) -> None:
@@ -118,10 +118,10 @@ def require_targets(settings: Settings, registry: Registry) -> None:
             raise SettingsError(f"{both_names(target.kind)}: {reason}")
 
 
-def _why_idle(target: Target, ours: AnyModel, theirs: AnyModel) -> str | None:
+def _why_idle(ours: AnyModel, theirs: AnyModel) -> str | None:
     if theirs.version == ours.version:
         return f"version {ours.version} of {ours.name} is the default itself"
-    return why_not_comparable(ours, theirs) if target.kind == "shadow" else None
+    return why_not_comparable(ours, theirs)
 
 
 def _mirrored(default: AnyEndpoint, shadow: AnyEndpoint, counts: RolloutCounts) -> AnyEndpoint:

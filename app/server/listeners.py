@@ -9,8 +9,9 @@ from contextlib import suppress
 
 # For each socket: the number of connections accepted in one iteration of the event loop.
 LISTENERS = 8
-# From Linux's headers; the module socket lacks it.
+# From Linux's headers; the module socket lacks them.
 SO_ATTACH_FILTER = 26
+SO_DETACH_FILTER = 27
 # A program of the kernel's packet filter (linux/filter.h): each instruction is a code, two jumps
 # and a number. It drops a segment with SYN and without ACK, which begins a connection.
 NO_SYN = b"".join(
@@ -98,3 +99,10 @@ def refuse_new(listener: socket.socket) -> None:
     pointer = struct.pack("@HP", len(NO_SYN) // 8, ctypes.addressof(program))
     with suppress(OSError):
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
+
+
+def take_new(listener: socket.socket) -> None:
+    """Let the kernel make connections again: another process had the socket, and ended."""
+    # An error says that there is no filter.
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)

@@ -25,6 +25,7 @@ from app.errors import WorkerError
 from app.monitor import LINES, Metrics, share_counts
 from app.process import end_on_signals
 from app.server.heartbeats import Heartbeats
+from app.server.listeners import take_new
 from app.server.shared_folder import make_shared_folder
 from app.server.worker import SIGNALS, WorkerServer
 from app.server.worker_plans import SharedPlans, make_wakeups
@@ -145,6 +146,8 @@ class Supervisor:
         os.close(supervisors_end)
         listeners = self._listeners.pop(slot)
         self._close_listeners()
+        for listener in listeners:
+            take_new(listener)
         LINES.begin_anew()
         # Only the supervisor removes the shared folder.
         end_on_signals(LINES.flush)

@@ -30,7 +30,7 @@ class WorkerServer(Server):
         backlog = self.config.backlog
         bound = bind(self._service.settings, backlog)
         shared = [share(each, workers, backlog) for each in bound]
-        self.announce(bound)
+        self.announce([each[0] for each in shared])
         return [list(listeners) for listeners in zip(*shared, strict=True)]
 
     def work(

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import math
+import os
 import secrets
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -147,7 +149,10 @@ def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, 
 def read_keys(path: Path) -> dict[str, Entry]:
     """Raises SettingsError, which names the key and the field."""
     try:
-        with path.open("rb") as file:
+        # Without O_NONBLOCK, opening a FIFO would wait for its writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SettingsError(f"{path}: not a regular file")
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise SettingsError(f"{path}: more than {MOST_BYTES >> 20} MiB; a file of keys is less")

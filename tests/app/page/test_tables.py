@@ -82,7 +82,9 @@ def choose_penguin(opened: Visit, server: Process) -> dict[str, Any]:
         "year": float(page.get_by_label("year, as a number").input_value()),
     }
     wanted = answer_to(server, "penguins", instance)
-    assert shown == wanted
+    # The last digit depends on the rows that share a pass.
+    probabilities = pytest.approx(wanted["probabilities"], abs=1e-6)
+    assert shown == wanted | {"probabilities": probabilities}
     expect(page.locator("#verdict")).to_contain_text(wanted["class"])
     best = wanted["probabilities"][wanted["class"]]
     expect(page.locator("#verdict .probability")).to_have_text(f"{100 * best:.1f} %")

@@ -27,7 +27,7 @@ from tests.wire import connected, get
 UNUSUAL = [b"Via: 1.1 a", b"Via: 1.1 b"]
 FEATURES = ("x0", "x1", "x2", "x3")
 RIGHT = new_key("right", [Scope.PREDICT], "100000/second")
-FEW = new_key("few", [Scope.PREDICT], "3/day")
+FEW = new_key("few", [Scope.PREDICT], "1/day")
 OTHER = new_key("other", [Scope.METRICS], None)
 # Random or a time: only its presence is compared.
 VARIES = {"date", "x-request-id", "x-prediction-id", "retry-after", "ratelimit"}

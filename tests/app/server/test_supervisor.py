@@ -68,7 +68,14 @@ def test_metrics_are_the_sum_over_workers_dead_ones_included(service: Process) -
         assert metric(service, counted) == before + 32
     assert len({answered_by(service) for _ in range(32)}) == 2
     assert metric(service, counted) == before + 64
-    assert metric(service, "worker_processes") == 2
+
+
+def test_a_worker_that_was_told_to_end_is_replaced_by_one_that_answers(service: Process) -> None:
+    """SIGTERM closes the worker's socket to new connections, and the next one has the same."""
+    ended = workers_of(service)[0]
+    os.kill(ended, signal.SIGTERM)
+    wait_until(lambda: len(set(workers_of(service)) - {ended}) == 2)
+    wait_until(lambda: len({answered_by(service) for _ in range(8)}) == 2)
 
 
 def test_statistics_are_the_sum_over_workers(service: Process) -> None:

@@ -1,6 +1,7 @@
 """The file of keys, their scopes and their rates."""
 
 import hashlib
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -160,5 +161,7 @@ def test_a_key_in_clear_where_its_hash_belongs_is_not_repeated(tmp_path: Path) -
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nowhere\.toml: No such file"):
         read_keys(tmp_path / "nowhere.toml")
-    with pytest.raises(SettingsError, match="Is a directory"):
-        read_keys(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path, tmp_path / "fifo"):
+        with pytest.raises(SettingsError, match=rf"{path}: (not a regular file|Is a directory)"):
+            read_keys(path)
