@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage
+from tests.app.page.percent import percent
 from tests.process import Process, forked, running_server
 from tests.project import ROOT, SETOSA
 
@@ -32,11 +33,6 @@ def expect_answer(page: Page, server: Process, instance: dict[str, float]) -> No
     expect(page.locator("#novelty")).to_contain_text(beyond)
     shown = page.locator("#novelty").inner_text().startswith("Out of distribution")
     assert shown == answer["novelty"]["out_of_distribution"]
-
-
-def percent(probability: float) -> str:
-    text = f"{probability * 100:.1f}"
-    return "< 0.1 %" if text == "0.0" and probability else f"{text} %"
 
 
 def test_the_page_shows_the_answers_of_the_api(page: Page, server: Process) -> None:

@@ -19,6 +19,7 @@ from stateserve import save_model
 from tests import rest
 from tests.app.page.accessibility import PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage
+from tests.app.page.percent import percent
 from tests.lenet import LeNet
 from tests.process import Process, running_server
 from tests.project import ROOT
@@ -163,7 +164,7 @@ def test_a_picture_is_chosen_drawn_and_explained(
     assert [pad_picture.getpixel(place) for place in ((0, 0), (140, 140))] == [255, 0]
     probabilities = answer_of(pictures, drawn)["probabilities"]
     best = max(probabilities.values())
-    expect(page.locator("#verdict .probability")).to_have_text(f"{100 * best:.1f} %")
+    expect(page.locator("#verdict .probability")).to_have_text(percent(best))
     expect_no_violations(page)
     page.get_by_label("dark on light").uncheck()
     drawn = base64.b64decode(page.evaluate(PAD_PNG))
@@ -216,7 +217,7 @@ def test_classes_among_several_outputs_have_their_bars(visit: OpenPage, pictures
     found = rest.post(url, json={"input": [1, 1]}).json()["outputs"]
     state, colour = found["state"]["class"], found["colour"]["class"]
     shares = [
-        {name: f"{100 * share:.1f} %" for name, share in found[output]["probabilities"].items()}
+        {name: percent(share) for name, share in found[output]["probabilities"].items()}
         for output in ("state", "colour")
     ]
     expect(page.locator("#verdict")).to_have_text(f"state: {state}{shares[0][state]}")

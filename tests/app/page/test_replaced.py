@@ -10,6 +10,7 @@ from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.checkpoint import save_checkpoint
 from tests import rest
 from tests.app.page.conftest import OpenPage
+from tests.app.page.percent import percent
 from tests.checkpoints import make_card
 from tests.networks import seeded
 from tests.process import Process, running_server
@@ -48,7 +49,7 @@ def test_the_page_shows_the_new_model_as_soon_as_one_answers(
         expect(page.locator("#facts")).to_contain_text(f"state {new[:12]}")
         instance = {"x0": 0.25, "x1": 0.5, "x2": 0.0, "x3": 0.0}
         answer = rest.post(f"{server.url}/predict", json=instance).json()
-        bars = [f"{name} {each * 100:.1f} %" for name, each in answer["probabilities"].items()]
+        bars = [f"{name} {percent(each)}" for name, each in answer["probabilities"].items()]
         expect(page.locator("#probabilities li")).to_have_text(bars)
         # The features of the next one have other names, so the next input is refused.
         wait_for(server, write(path, seeded(2), "y"))

@@ -15,6 +15,7 @@ from stateserve import save_model
 from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
 from tests.app.page.conftest import OpenPage, Visit
+from tests.app.page.percent import percent
 from tests.process import Process, running_server
 from tests.project import ROOT
 from tests.tables import ISLANDS, SPECIES, penguins, train_quickly, write
@@ -87,7 +88,7 @@ def choose_penguin(opened: Visit, server: Process) -> dict[str, Any]:
     assert shown == wanted | {"probabilities": probabilities}
     expect(page.locator("#verdict")).to_contain_text(wanted["class"])
     best = wanted["probabilities"][wanted["class"]]
-    expect(page.locator("#verdict .probability")).to_have_text(f"{100 * best:.1f} %")
+    expect(page.locator("#verdict .probability")).to_have_text(percent(best))
     return instance
 
 

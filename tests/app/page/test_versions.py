@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests import rest
 from tests.app.page.conftest import TOYS, OpenPage, Visit
+from tests.app.page.percent import percent
 from tests.browser import click_at
 from tests.process import Process
 from tests.project import ROOT
@@ -27,7 +28,7 @@ def ask(server: Process, model: str, version: str, instance: dict[str, float]) -
 
 
 def expect_probabilities(page: Page, expected: dict[str, float]) -> None:
-    bars = [f"{name} {value * 100:.1f} %" for name, value in expected.items()]
+    bars = [f"{name} {percent(value)}" for name, value in expected.items()]
     expect(page.locator("#probabilities li")).to_have_text(bars)
 
 

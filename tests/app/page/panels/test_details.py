@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from stateserve.model.cards.tabular_card import read_card
 from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
+from tests.app.page.percent import percent
 from tests.process import Process
 from tests.project import IRIS, ROOT
 
@@ -30,21 +31,21 @@ def test_calibrated_probabilities_are_those_of_the_cards_temperature(
 ) -> None:
     plain = rest.post(f"{server.url}/predict", json=BETWEEN).json()["probabilities"]
     bars = page.locator("#probabilities .number")
-    expect(bars).to_have_text([f"{value * 100:.1f} %" for value in plain.values()])
+    expect(bars).to_have_text([percent(value) for value in plain.values()])
     map_before = page.locator(".answers").evaluate("(canvas) => canvas.toDataURL()")
     page.get_by_label("calibrated").check()
     calibration = read_card(IRIS.with_suffix(".json")).calibration
     assert calibration is not None
     softened = np.exp(np.log(list(plain.values())) / calibration.temperature)
     softened /= softened.sum()
-    expect(bars).to_have_text([f"{value * 100:.1f} %" for value in softened])
+    expect(bars).to_have_text([percent(value) for value in softened])
     # Other displays of probabilities change too.
     wait_until(
         page,
         lambda: page.locator(".answers").evaluate("(canvas) => canvas.toDataURL()") != map_before,
     )
     page.get_by_label("calibrated").uncheck()
-    expect(bars).to_have_text([f"{value * 100:.1f} %" for value in plain.values()])
+    expect(bars).to_have_text([percent(value) for value in plain.values()])
 
 
 def test_the_calibration_error_says_on_how_many_rows_and_how_surely(page: Page) -> None:
@@ -75,7 +76,7 @@ def test_the_code_asks_for_the_same_details(page: Page) -> None:
     )
     answer = json.loads(result.stdout)
     expect(page.locator("#verdict")).to_contain_text(
-        f"{answer['probabilities'][answer['class']] * 100:.1f} %"
+        percent(answer["probabilities"][answer["class"]])
     )
     code = page.get_by_role("region", name="Python code").text_content() or ""
     printed = subprocess.run(

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests import rest
 from tests.app.page.conftest import OpenPage, wait_until
+from tests.app.page.percent import percent
 from tests.process import Process
 
 SIDE = 64
@@ -100,7 +101,7 @@ def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> 
     instance = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2}
     instance["petal_width"] = float(high or "nan")
     answer = rest.post(f"{server.url}/predict", json=instance).json()
-    texts = [f"{name}: {value * 100:.1f} %" for name, value in answer["probabilities"].items()]
+    texts = [f"{name}: {percent(value)}" for name, value in answer["probabilities"].items()]
     expected = f"petal_width {high}; {', '.join(texts)}"
 
     def is_reported() -> bool:

@@ -57,7 +57,9 @@ def test_the_code_runs_below_a_prefix_for_a_version_with_odd_names(
     assert json.loads(answers["JavaScript"]) == answer
     assert answers["Python"] == f"{answer['class']} {answer['probabilities']}\n"
     assert answer["model"]["version"] == "2"
-    numbers = [float(each.input_value()) for each in page.locator("#sliders [type=number]").all()]
+    numbers = [
+        float(each.input_value()) for each in page.locator("#sliders [inputmode=decimal]").all()
+    ]
     given = dict(zip(NAMES, numbers, strict=True))
     url = f"{below_a_prefix.url}/models/odd.names-1/versions/2/predict"
     assert rest.post(url, json=given).json()["probabilities"] == answer["probabilities"]
