@@ -14,6 +14,8 @@ from dataclasses import dataclass
 IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\..+?)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 OTHER = re.compile(r"^(import|export)\b.*", re.MULTILINE)
+# Lines of types are for the checker: a sixth of what a browser would receive.
+TYPES = re.compile(r"^[ \t]*/\*\*.*\*/$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def _visit(modules: Mapping[str, str], path: str, order: list[str]) -> None:
 def _as_function(path: str, text: str, order: list[str]) -> str:
     """The module as a declaration: its lines, and one more."""
     exported = [found[2] for found in EXPORT.finditer(text)]
+    text = TYPES.sub("", text)
     body = EXPORT.sub(r"\1 \2", IMPORT.sub(lambda found: _taken(path, found, order), text))
     if other := OTHER.search(body):
         raise ValueError(f"{path}: {other[0]!r}: not a form that the page's modules use")
