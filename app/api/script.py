@@ -14,7 +14,7 @@ from dataclasses import dataclass
 IMPORT = re.compile(r'^import (\{[^}]*\}) from "(\..+?)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export ((?:async )?function|class|const) (\w+)", re.MULTILINE)
 OTHER = re.compile(r"^(import|export)\b.*", re.MULTILINE)
-# Lines of types are for the checker: a sixth of what a browser would receive.
+# Lines of types are for the checker and for readers: a sixth of what a browser would receive.
 TYPES = re.compile(r"^[ \t]*/\*\*.*\*/$", re.MULTILINE)
 
 

@@ -136,14 +136,14 @@ class TensorComparison:
         self._counts.add_classes(a.argmax(axis=1), b.argmax(axis=1), float(distance))
 
 
-def why_not_comparable(default: AnyModel, shadow: AnyModel) -> str | None:
-    """Why requests of the one version cannot be given to the other; None if they can.
+def why_not_comparable(default: AnyModel, trial: AnyModel) -> str | None:
+    """Why a canary or shadow cannot answer the default's requests; None if it can.
 
     Rows and probabilities have no names in many formats, so their order counts, too.
     """
-    if isinstance(default, Predictor) != isinstance(shadow, Predictor):
+    if isinstance(default, Predictor) != isinstance(trial, Predictor):
         return "only one of the two versions is a tabular classifier"
-    for (what, ours), (_, theirs) in zip(_compared(default), _compared(shadow), strict=True):
+    for (what, ours), (_, theirs) in zip(_compared(default), _compared(trial), strict=True):
         if ours != theirs:
             return f"its {what} are {', '.join(theirs)}; those of the default {', '.join(ours)}"
     return None

@@ -23,8 +23,9 @@ HASHED_BYTES = 2**29
 def require_copied(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
     """Raise StateMismatch if the different tensors take much more memory than the file."""
     if _different_bytes(tensors) > max(MAX_COPIED * file_bytes, REPEATED_BYTES):
-        raise StateMismatch("different tensors share memory: they have more than twice the bytes "
-                            "of the file")  # fmt: skip
+        raise StateMismatch(
+            "different tensors share memory: they have more than twice the bytes of the file"
+        )
 
 
 def require_read(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:

@@ -109,11 +109,9 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
     """
     places = _places(sheet, wanted.features)
     if not len(sheet.rows):
-        raise (
-            _no_row(sheet, sheet.bad)
-            if sheet.bad
-            else TableError(sheet.source, "no rows below the header")
-        )
+        if sheet.bad:
+            raise _no_row(sheet, sheet.bad)
+        raise TableError(sheet.source, "no rows below the header")
     notes, bad = list(sheet.notes), BadRows(sheet)
     columns = {
         feature.name: values_of(sheet, sheet.columns[place], feature, notes, bad)

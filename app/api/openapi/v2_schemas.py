@@ -1,4 +1,4 @@
-"""OpenAPI schemas of the Open Inference Protocol, and the status codes of its errors."""
+"""OpenAPI schemas of the Open Inference Protocol."""
 
 from typing import Any
 
