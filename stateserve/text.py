@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from bisect import bisect
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ctypes import c_float
 
 MOST_SHOWN = 128
@@ -63,6 +63,12 @@ def shown(given: str | bytes) -> str:
     """A caller's text or header for an error message: quoted, and cut to MOST_SHOWN."""
     text = given if isinstance(given, str) else given.decode("latin-1")
     return repr(text) if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]!r}..."
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Up to `most` of the names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

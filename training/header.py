@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from stateserve.model import split_unit
+from stateserve.text import listed
 from training.errors import DataError
 
 # Of a name in a card.
@@ -35,12 +36,8 @@ def column_of(path: Path, header: Sequence[str], name: str, option: str) -> str:
     if sum(cell.replace(".", "").isdigit() for cell in header) > len(header) / 2:
         hint += "; row 1 has numbers, but a header with the names of the columns is needed"
     hint += f"; did you mean {titles[near[0]]!r}?" if near else ""
-    raise DataError(f"{path}: {option}: no column {name!r}; the columns are {listed(header)}{hint}")
-
-
-def listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more
+    columns = listed(header, MOST_LISTED)
+    raise DataError(f"{path}: {option}: no column {name!r}; the columns are {columns}{hint}")
 
 
 def wrong_name(name: str) -> str | None:

@@ -4,13 +4,15 @@ Each call is a generator, like httpx's Auth flows, so Client and AsyncClient sha
 builds its request only when it is its turn: the bodies of queued predictions take no memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
+from stateserve.client.explanations import Choices
 from stateserve.client.failures import no_answer, problem_of
+from stateserve.client.predictions import PredictOptions, Target
 from stateserve.client.retries import Attempt, Exchange, T, persist
 from stateserve.errors import CheckpointError, ClientError, NoAnswer
 from stateserve.text import MOST_SHOWN, printable
@@ -80,3 +82,16 @@ def reading(url: object) -> Iterator[None]:
     except UNREADABLE as error:
         reason = printable(str(error).partition("\n")[0])[:MOST_REASON]
         raise NoAnswer(f"{url}: not what this client reads: {reason}; {CHANGED}") from error
+
+
+def query_of(options: Mapping[str, object]) -> dict[str, str]:
+    """The query parameters of options that are given; model and version stand in the path."""
+    return {
+        name: str(wanted).lower() if isinstance(wanted, bool) else str(wanted)
+        for name, wanted in options.items()
+        if wanted is not None and wanted is not False and name not in ("model", "version")
+    }
+
+
+def target_of(options: PredictOptions | Choices) -> Target:
+    return {"model": options.get("model"), "version": options.get("version")}

@@ -11,7 +11,7 @@ import msgspec
 
 from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.arrays import as_array
-from stateserve.client.calls import CHANGED, Calls
+from stateserve.client.calls import CHANGED, Calls, query_of, target_of
 from stateserve.client.chunks import Progress
 from stateserve.client.explanations import (
     Choices,
@@ -31,7 +31,6 @@ from stateserve.client.predictions import (
     Target,
     Values,
 )
-from stateserve.client.queries import query_of, target_of
 from stateserve.client.remote_state import Entry
 from stateserve.client.retries import Exchange, T
 from stateserve.errors import ClientError, NoAnswer

@@ -18,7 +18,7 @@ from stateserve.client.answers import (
     require_outputs,
 )
 from stateserve.client.arrays import as_array
-from stateserve.client.calls import Calls, reading
+from stateserve.client.calls import Calls, query_of, reading, target_of
 from stateserve.client.chunks import Progress, in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
 from stateserve.client.frames import FrameRows, is_frame
@@ -39,7 +39,6 @@ from stateserve.client.predictions import (
     decode_any,
     decode_predictions,
 )
-from stateserve.client.queries import query_of, target_of
 from stateserve.client.retries import Exchange, T
 from stateserve.errors import ClientError, NoAnswer, Problem
 from stateserve.model import Input

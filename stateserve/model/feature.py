@@ -74,6 +74,11 @@ class Feature(Frozen):
         return self
 
     @property
+    def title(self) -> str:
+        """The name with the unit, as in the header of a table: mass (kg)."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
     def range(self) -> tuple[float, float] | None:
         """Smallest and largest value in training."""
         if self.minimum is None or self.maximum is None:

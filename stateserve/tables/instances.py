@@ -20,7 +20,7 @@ from stateserve.tables.scores import Score, Truth, score_classes, score_values
 from stateserve.tables.sheet import Column, Sheet
 from stateserve.tables.trained_rows import about_training, hashes_of
 from stateserve.tables.truth import LONGEST_NAME, read_truth
-from stateserve.text import did_you_mean
+from stateserve.text import did_you_mean, listed
 
 ROW = re.compile(r"(?:^|, )row (\d+): ")
 
@@ -123,8 +123,8 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
         if len(bad) == len(sheet.rows):
             raise _no_row(sheet, [*sheet.bad, *bad.details()], len(bad))
         rest = read_instances(bad.others(), wanted, skip_bad_rows=True)
-        listed = sorted(bad.details() + rest.bad, key=_row)[:MOST_LISTED]
-        return replace(rest, bad=listed, left_out=len(bad) + rest.left_out)
+        first = sorted(bad.details() + rest.bad, key=_row)[:MOST_LISTED]
+        return replace(rest, bad=first, left_out=len(bad) + rest.left_out)
     others = [each for place, each in enumerate(sheet.columns) if place not in places]
     truth = read_truth(sheet, others, wanted.target, wanted.classes, notes)
     if truth is not None:
@@ -135,7 +135,7 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
         if truth is None or each.name != truth.column
     ]
     if unused:
-        notes.append(f"columns not used: {_listed(unused)}")
+        notes.append(f"columns not used: {listed(unused, MOST_LISTED)}")
     named = zip(wanted.features, places, strict=True)
     header = {each.name: sheet.columns[place].name for each, place in named}
     about = (sheet.bad, sheet.left_out, header, sheet.separator, sheet.mark)
@@ -144,11 +144,11 @@ def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False)
 
 def _no_row(sheet: Sheet, details: Sequence[str], bad: int = 0) -> TableError:
     """All rows are left out; `bad` of them have a cell that cannot be read."""
-    listed = sorted(details, key=_row)[:MOST_LISTED]
+    first = sorted(details, key=_row)[:MOST_LISTED]
     count = sheet.left_out + bad
-    more = [f"and {count - len(listed)} more bad rows"] if count > len(listed) else []
-    what = listed[0] if count == 1 else f"all {count} rows are bad, the first: {listed[0]}"
-    return TableError(sheet.source, what, details=[*listed, *more])
+    more = [f"and {count - len(first)} more bad rows"] if count > len(first) else []
+    what = first[0] if count == 1 else f"all {count} rows are bad, the first: {first[0]}"
+    return TableError(sheet.source, what, details=[*first, *more])
 
 
 def _row(detail: str) -> int:
@@ -176,15 +176,10 @@ def _places(sheet: Sheet, features: Sequence[Feature]) -> list[int]:
         return [place for place in places if place is not None]
     known = {each.name for each in features}
     hint = did_you_mean(lacking[0].name, [name for name in sheet.header if name not in known])
-    names = _listed([repr(each.name) for each in lacking])
-    columns = _listed([name[:LONGEST_NAME] for name in sheet.header])
+    names = listed([repr(each.name) for each in lacking], MOST_LISTED)
+    columns = listed([name[:LONGEST_NAME] for name in sheet.header], MOST_LISTED)
     what = f"the column{'s' if lacking[1:] else ''} {names}; its columns are {columns}{hint}"
     raise TableError(sheet.source, f"the header does not name {what}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if names[MOST_LISTED:] else ""
-    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int | None:

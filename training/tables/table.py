@@ -10,8 +10,9 @@ import numpy as np
 from stateserve.errors import TableError
 from stateserve.model import Feature, split_unit
 from stateserve.tables import ClassDtype, Sheet, class_dtype, read_sheet
+from stateserve.text import listed
 from training.errors import DataError
-from training.header import column_of, listed
+from training.header import MOST_LISTED, column_of
 from training.tables.cells import read_cells
 from training.tables.columns import Choices, Decided, decide
 from training.tables.copies import group_copies
@@ -98,7 +99,7 @@ def missing_target(path: Path) -> DataError:
     chosen = shlex.quote((likely or names or ["COLUMN"])[-1])
     return DataError(
         f"{path}: which column shall be predicted? Perhaps --target {chosen}; "
-        f"the columns are {listed(names)}"
+        f"the columns are {listed(names, MOST_LISTED)}"
     )
 
 

@@ -15,7 +15,7 @@ from app.predict.rows import LARGEST
 from stateserve.errors import Fault
 from stateserve.model import Card, split_unit
 from stateserve.model.architectures import FloatArray
-from stateserve.text import shortest
+from stateserve.text import listed, shortest
 
 MOST_LISTED = 50
 # float32 (instances, n_features).
@@ -79,13 +79,8 @@ def require_at_most(limit: int, count: int) -> None:
 
 
 def _accepted(card: Card) -> str:
-    fields = _listed([json.dumps(feature.name) for feature in card.features])
+    fields = listed([json.dumps(feature.name) for feature in card.features], MOST_LISTED)
     return f'an object with {fields}, or {{"instances": [such objects]}},'
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - MOST_LISTED
-    return ", ".join(names[:MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _instances(value: JsonObject, limit: int) -> list[Any]:
@@ -142,7 +137,7 @@ def read_fields(
     """The accepted values of one instance by name; adds its errors to `faults`."""
     names = list(columns)
     if not isinstance(flower, JsonObject):
-        wanted = f"an object with {_listed(names)}"
+        wanted = f"an object with {listed(names, MOST_LISTED)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
         return {}
     values: dict[str, Any] = {}
@@ -151,7 +146,9 @@ def read_fields(
         pointer = f"{at}/{escape(written)}"
         name = written if written in columns else _without_unit(written, columns)
         if name not in columns:
-            faults.append(Fault(pointer, f"unknown field; the features are {_listed(names)}"))
+            faults.append(
+                Fault(pointer, f"unknown field; the features are {listed(names, MOST_LISTED)}")
+            )
         elif name in seen:
             faults.append(Fault(pointer, "stands twice"))
         elif reason := columns[name].why_not(value):

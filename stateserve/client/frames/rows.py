@@ -120,7 +120,7 @@ class FrameRows(Generic[Frame]):
         """The rows; a column `length (cm)` has the name of the feature, if it has its unit."""
         features = [each for given in signature.inputs for each in given.features or ()]
         columns = set(self._frame.columns)
-        headers = {f"{each.name} ({each.unit})": each.name for each in features if each.unit}
+        headers = {each.title: each.name for each in features if each.unit}
         names = {
             header: name
             for header, name in headers.items()

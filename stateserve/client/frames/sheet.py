@@ -39,7 +39,7 @@ def good_rows(frame: Any, features: Sequence[Feature]) -> list[int]:
 
 def _read(frame: Any, features: Sequence[Feature], *, skip_bad_rows: bool) -> TableInstances:
     headers = {each.name.lower() for each in features}
-    headers |= {f"{each.name} ({each.unit})".lower() for each in features}
+    headers |= {each.title.lower() for each in features}
     columns = [
         _column(name, frame[name])
         if " ".join(name.split()).lower() in headers

@@ -38,13 +38,9 @@ class WorstRows:
         places, losses = places[:MOST_COLUMNS], tested.losses
         order = np.argsort(-losses, kind="stable")[:COUNT]
         return cls(
-            [_title(tested.features[place]) for place in places],
+            [tested.features[place].title for place in places],
             [_row(tested, int(row), places, float(losses[row])) for row in order],
         )
-
-
-def _title(feature: Feature) -> str:
-    return f"{feature.name} ({feature.unit})" if feature.unit else feature.name
 
 
 def _row(tested: Tested, row: int, places: Sequence[int], loss: float) -> WorstRow:
