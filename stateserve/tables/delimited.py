@@ -9,7 +9,7 @@ from itertools import chain, islice
 from stateserve.errors import TableError
 from stateserve.tables.content import MAX_ROW
 from stateserve.tables.escapes import plain_cells
-from stateserve.tables.header_rows import join_header
+from stateserve.tables.header_rows import about_rows, join_header
 from stateserve.tables.rows import Body, Record, Rows, filled, is_drawn, read_rows
 from stateserve.tables.sheet import Column, Sheet, names_of
 
@@ -55,7 +55,7 @@ def read_delimited(source: str, text: str, most_cells: int, *, skip_bad_rows: bo
         notes.append(f"rows 1 to {first[place].row - 1} are above the header, and skipped")
     last = first[place + more].row
     if more:
-        notes.append(f"the header has {more + 1} rows, the last of which is row {last}")
+        notes.append(about_rows(more, last))
     body = Body(source, len(header), separator, notes, most_cells, skip_bad_rows)
     cells, numbers = body.read(chain(sample, rows), last)
     columns = [Column(*each) for each in zip(header, cells, strict=True)]

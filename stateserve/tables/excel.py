@@ -13,7 +13,7 @@ from stateserve.errors import TableError
 from stateserve.tables.binary import name_zip
 from stateserve.tables.content import MAX_BYTES
 from stateserve.tables.footers import drop_footers
-from stateserve.tables.header_rows import MOST_ROWS, SAMPLE_ROWS, join_header
+from stateserve.tables.header_rows import MOST_ROWS, SAMPLE_ROWS, about_rows, join_header
 from stateserve.tables.numbers import INEXACT
 from stateserve.tables.sheet import MAX_COLUMNS, Column, Sheet, clean, names_of, require_cells
 from stateserve.text import shortest
@@ -82,9 +82,7 @@ def _read(source: str, book: "Workbook") -> Sheet:
     sample = rows[place + 1 : place + 1 + MOST_ROWS + SAMPLE_ROWS]
     names, more = join_header(names, [[_text(cell) for cell in cells] for _, cells in sample])
     if more:
-        notes.append(
-            f"the header has {more + 1} rows, the last of which is row {rows[place + more][0]}"
-        )
+        notes.append(about_rows(more, rows[place + more][0]))
     header = names_of(source, names[first:], rows[place][0])
     below = rows[place + more + 1 :]
     cells: list[list[Any]] = [[] for _ in header]

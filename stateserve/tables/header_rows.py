@@ -36,6 +36,11 @@ def join_header(head: Texts, below: Sequence[Texts]) -> tuple[list[str], int]:
     return _joined([[_plain(cell) for cell in row] for row in header]), len(header) - 1
 
 
+def about_rows(more: int, last: int) -> str:
+    """A note about a header with so many rows below its first one; the last of them is `last`."""
+    return f"the header has {more + 1} rows, the last of which is row {last}"
+
+
 def _plain(cell: str) -> str:
     return "" if UNNAMED.fullmatch(cell) else cell
 

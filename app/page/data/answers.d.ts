@@ -285,7 +285,6 @@ export interface Neighbour {
 
 /** POST /predict of a model with any module: as above, or its outputs. */
 export interface AnyPrediction extends Partial<Prediction> {
-  model?: { name: string; version: string; state_sha256: string };
   outputs?: Record<string, unknown>;
   predictions?: object[];
 }
