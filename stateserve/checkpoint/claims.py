@@ -3,7 +3,7 @@
 Tensors may share bytes, so a small file could fill the memory, or take years to read.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.tensors import REPEATED_BYTES, LazyTensor
@@ -48,10 +48,7 @@ def require_hashed(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
         )
 
 
-def different(tensors: Mapping[str, LazyTensor]) -> dict[Hashable, LazyTensor]:
-    """Each tensor once, also if it has several names."""
-    return {identity(name, tensor): tensor for name, tensor in tensors.items()}
-
-
 def _different_bytes(tensors: Mapping[str, LazyTensor]) -> int:
-    return sum(tensor.nbytes for tensor in different(tensors).values())
+    """Of each tensor once, also if it has several names."""
+    each = {identity(name, tensor): tensor for name, tensor in tensors.items()}
+    return sum(tensor.nbytes for tensor in each.values())
