@@ -1,5 +1,5 @@
-"""Networks with binary bodies from 32 connections: the service relative to a bare forward and to
-FastAPI's usual endpoint, all on the same core in turn."""
+"""Networks with binary bodies from 32 connections: the service relative to a bare forward, to
+FastAPI's usual endpoint and to itself with ONNX Runtime, all on the same core in turn."""
 
 import io
 import os
@@ -26,6 +26,7 @@ from stateserve import save_model
 CONNECTIONS = 32
 RAW_GOALS = {"LeNet": "at least 0.85", "ResNet18": "at least 0.90"}
 USUAL_GOALS = {"LeNet": "at least 3.5", "ResNet18": ""}
+ONNX_GOALS = {"LeNet": "at least 2", "ResNet18": ""}
 
 
 def measure(rounds: int, seconds: int) -> list[Ratio]:
@@ -34,18 +35,20 @@ def measure(rounds: int, seconds: int) -> list[Ratio]:
 
 def _measure(name: str, rounds: int, seconds: int) -> list[Ratio]:
     kind, shape = networks.NETWORKS[name]
-    ports = free_ports(2)
+    ports = free_ports(3)
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         torch.manual_seed(0)
-        code = shutil.copy(networks.__file__, folder)
-        models = Path(folder) / "models"
-        example = torch.rand(3, *shape)
-        state = save_model(kind().eval(), example, models / name / "1", code=f"{code}:{name}")
-        options = ("--models", str(models), "--model", name, "--allow-code")
+        code = f"{shutil.copy(networks.__file__, folder)}:{name}"
+        module, example = kind().eval(), torch.rand(3, *shape)
+        eager, graph = (Path(folder) / backend for backend in ("eager", "onnx"))
+        state = save_model(module, example, eager / name / "1", code=code)
+        save_model(module, example, graph / name / "1", code=code, onnx=True)
+        options = ("--model", name, "--allow-code", "--models")
         usual = [sys.executable, "-m", "uvicorn", "benchmarks.tensors.usual_endpoint:app"]
         commands = {
-            "service": service_command(ports[0], *options),
+            "service": service_command(ports[0], *options, str(eager)),
             "usual": [*usual, *echo.SETTINGS, "--port", str(ports[1])],
+            "onnx": service_command(ports[2], *options, str(graph), "--backend", "onnxruntime"),
         }
         environment = {"NETWORK": name, "STATE": str(state)}
         requests = {}
@@ -57,18 +60,20 @@ def _measure(name: str, rounds: int, seconds: int) -> list[Ratio]:
             )
             run_load(request, connections=CONNECTIONS, seconds=1)
             requests[server] = request
-        to_raw, to_usual, best = [], [], 0.0
+        to_raw, to_usual, of_onnx, best = [], [], [], 0.0
         for _ in range(rounds):
             before = _raw(name)
             turns = take_turns(requests, connections=CONNECTIONS, seconds=seconds)
             found = turns["service"].throughput
             to_raw.append(2 * found / (before + _raw(name)))
             to_usual.append(found / turns["usual"].throughput)
+            of_onnx.append(turns["onnx"].throughput / found)
             best = max(best, found)
     title = f"{name}, {CONNECTIONS} connections"
     return [
         Ratio(f"{title}: to the best bare forward (best {best:.0f}/s)", to_raw, RAW_GOALS[name]),
         Ratio(f"{title}: to FastAPI's usual endpoint", to_usual, USUAL_GOALS[name]),
+        Ratio(f"{title}: with ONNX Runtime, to eager", of_onnx, ONNX_GOALS[name]),
     ]
 
 
