@@ -61,7 +61,7 @@ class AsyncClient:
         patience: float = PATIENCE_SECONDS,
         **options: Any,
     ) -> None:
-        options = connection_options(url, key, options)
+        options = connection_options(url, key, options, httpx.AsyncBaseTransport)
         with checking_options():
             self._http = httpx.AsyncClient(**options)
         self._exchanges = Exchanges(self._http.build_request, patience)

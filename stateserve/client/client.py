@@ -73,7 +73,7 @@ class Client:
         patience: float = PATIENCE_SECONDS,
         **options: Any,
     ) -> None:
-        options = connection_options(url, key, options)
+        options = connection_options(url, key, options, httpx.BaseTransport)
         with checking_options():
             self._http = httpx.Client(**options)
         # A client that is no longer used need not be closed by hand.

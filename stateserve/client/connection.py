@@ -22,8 +22,13 @@ MOST_SECONDS = 1e9
 KEY = re.compile(r"[\x21-\x7e]+")
 
 
-def connection_options(url: object, key: object, options: dict[str, Any]) -> dict[str, Any]:
-    """httpx's options, with address, key and limits.
+def connection_options(
+    url: object,
+    key: object,
+    options: dict[str, Any],
+    transport: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport],
+) -> dict[str, Any]:
+    """httpx's options, with address, key and limits; a `transport` is of this type.
 
     Raises NoAnswer if `url` is not a URL, and ClientError if `key` cannot be a key, or an option
     is none of httpx's.
@@ -36,6 +41,9 @@ def connection_options(url: object, key: object, options: dict[str, Any]) -> dic
             raise ValueError(f"{timeout}: seconds are over 0, or None to wait without an end")
         if not isinstance(options["limits"], httpx.Limits):
             raise TypeError("limits are of the type httpx.Limits")
+        # httpx would fail at the first request, with an AttributeError.
+        if not isinstance(options.get("transport"), transport | None):
+            raise TypeError(f"transport is of the type httpx.{transport.__name__}")
     if key is None:
         return options
     if not (isinstance(key, str) and KEY.fullmatch(key)):

@@ -108,7 +108,8 @@ class LogDatabase:
             raise
         except (SQLAlchemyError, Unprepared, OSError) as error:
             self._prepared = False
-            self._outage.begin(kind, _reason(error))
+            # For SQLite, the path of its file.
+            self._outage.begin(kind, f"{self._engine.url.database}: {_reason(error)}")
             raise LogUnavailable from None
         self._prepared = True
         self._outage.end(kind)

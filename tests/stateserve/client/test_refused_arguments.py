@@ -111,6 +111,7 @@ def test_an_argument_that_cannot_be_sent_is_named(
         {"timeout": math.inf},
         {"timeout": "soon"},
         {"limits": 5},
+        {"transport": 5},
         {"key": 5},
         {"headers": {"X-Request-ID": "é"}},
         {"keys": "misspelt"},
@@ -158,3 +159,14 @@ def test_a_refusal_with_half_of_a_pair_is_read(server: Process) -> None:
     other = Client("http://test", transport=httpx.MockTransport(lambda _: answer))
     with pytest.raises(Problem, match=r"422: /\\ud800: unknown\\n$"):
         other.predict(SETOSA)
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [(Client, httpx.AsyncHTTPTransport()), (AsyncClient, httpx.HTTPTransport())],
+)
+def test_a_transport_of_the_other_kind_is_refused(
+    kind: Callable[..., object], other: object
+) -> None:
+    with pytest.raises(ClientError, match=r"transport is of the type httpx\.\w*BaseTransport"):
+        kind("http://test", transport=other)

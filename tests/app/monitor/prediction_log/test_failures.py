@@ -58,7 +58,7 @@ async def test_a_folder_that_comes_later(tmp_path: Path, caplog: pytest.LogCaptu
         await predict(client, "f")
     assert names(address) == ["a:0", "b:0", "c:0", "f:0"]
     assert caplog.text.count(FAILS) == 1
-    assert "unable to open database file" in caplog.text
+    assert f"{folder}/log.db: unable to open database file" in caplog.text
 
 
 async def test_what_cannot_be_written_at_the_end_is_counted(
