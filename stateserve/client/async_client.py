@@ -15,7 +15,7 @@ except ModuleNotFoundError:
 
 from stateserve.checkpoint import Array
 from stateserve.client.arrays import ArrayLike
-from stateserve.client.chunks import Progress, progress_of
+from stateserve.client.chunks import progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
@@ -35,6 +35,7 @@ from stateserve.client.predictions import (
     Prediction,
     PredictionList,
     PredictOptions,
+    RowsOptions,
     TablePredictions,
     Target,
     Values,
@@ -70,64 +71,33 @@ class AsyncClient:
 
     @overload
     async def predict(  # type: ignore[overload-overlap]
-        self,
-        instances: Instance | GivenFile | Picture,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: Instance | GivenFile | Picture, **details: Unpack[RowsOptions]
     ) -> Prediction: ...
     @overload
-    async def predict(
-        self,
-        instances: Frame,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
-    ) -> Frame: ...
+    async def predict(self, instances: Frame, **details: Unpack[RowsOptions]) -> Frame: ...
     @overload
     async def predict(
-        self,
-        instances: "Tensor",
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: "Tensor", **details: Unpack[RowsOptions]
     ) -> "Predictions[Tensor]": ...
     @overload
     async def predict(
-        self,
-        instances: ArrayLike,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: ArrayLike, **details: Unpack[RowsOptions]
     ) -> Predictions[Array]: ...
     @overload
     async def predict(
-        self,
-        instances: Iterable[Item],
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: Iterable[Item], **details: Unpack[RowsOptions]
     ) -> PredictionList: ...
-    async def predict(
-        self,
-        instances: Any,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
-    ) -> Any:
-        with progress_of(progress) as show:
+    async def predict(self, instances: object, **details: Unpack[RowsOptions]) -> object:
+        with progress_of(details.pop("progress", False)) as show:
             return await self._run(self._exchanges.predict(instances, details, show))
 
     async def predict_table(
         self,
         path: str | PathLike[str],
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        **details: Unpack[RowsOptions],
     ) -> TablePredictions:
-        with progress_of(progress) as show:
-            exchange = self._exchanges.predict_table(path, details, show)
-            return await self._run(exchange)
+        with progress_of(details.pop("progress", False)) as show:
+            return await self._run(self._exchanges.predict_table(path, details, show))
 
     async def predict_body(
         self, content: bytes, media_type: str, **details: Unpack[PredictOptions]

@@ -29,7 +29,7 @@ except ModuleNotFoundError:
 
 from stateserve.checkpoint import Array
 from stateserve.client.arrays import ArrayLike
-from stateserve.client.chunks import Progress, progress_of
+from stateserve.client.chunks import progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
@@ -49,6 +49,7 @@ from stateserve.client.predictions import (
     Prediction,
     PredictionList,
     PredictOptions,
+    RowsOptions,
     TablePredictions,
     Target,
     Values,
@@ -84,51 +85,23 @@ class Client:
     # A text is also an iterable of texts; a text alone is the path of a file.
     @overload
     def predict(  # type: ignore[overload-overlap]
-        self,
-        instances: Instance | GivenFile | Picture,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: Instance | GivenFile | Picture, **details: Unpack[RowsOptions]
     ) -> Prediction: ...
     @overload
-    def predict(
-        self,
-        instances: Frame,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
-    ) -> Frame: ...
+    def predict(self, instances: Frame, **details: Unpack[RowsOptions]) -> Frame: ...
     @overload
     def predict(
-        self,
-        instances: "Tensor",
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: "Tensor", **details: Unpack[RowsOptions]
     ) -> "Predictions[Tensor]": ...
     @overload
     def predict(
-        self,
-        instances: ArrayLike,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: ArrayLike, **details: Unpack[RowsOptions]
     ) -> Predictions[Array]: ...
     @overload
     def predict(
-        self,
-        instances: Iterable[Item],
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        self, instances: Iterable[Item], **details: Unpack[RowsOptions]
     ) -> PredictionList: ...
-    def predict(
-        self,
-        instances: Any,
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
-    ) -> Any:
+    def predict(self, instances: object, **details: Unpack[RowsOptions]) -> object:
         """Predict one instance, or many; answers are in the order of the instances.
 
         | instances | answer |
@@ -147,15 +120,13 @@ class Client:
         answers; `skip_bad_rows` leaves out the rows of a DataFrame with a cell that cannot be read,
         and warns of them; Details has the other options. Raises ClientError.
         """
-        with progress_of(progress) as show:
+        with progress_of(details.pop("progress", False)) as show:
             return self._run(self._exchanges.predict(instances, details, show))
 
     def predict_table(
         self,
         path: str | PathLike[str],
-        *,
-        progress: Progress | bool = False,
-        **details: Unpack[PredictOptions],
+        **details: Unpack[RowsOptions],
     ) -> TablePredictions:
         """Predict each row of a table: CSV in any usual form, .gz, .parquet, .feather or .xlsx.
 
@@ -164,9 +135,8 @@ class Client:
         that are answered, and what is wrong with the others. Raises ClientError, or TableError,
         which names file, column and row.
         """
-        with progress_of(progress) as show:
-            exchange = self._exchanges.predict_table(path, details, show)
-            return self._run(exchange)
+        with progress_of(details.pop("progress", False)) as show:
+            return self._run(self._exchanges.predict_table(path, details, show))
 
     def predict_body(
         self, content: bytes, media_type: str, **details: Unpack[PredictOptions]

@@ -71,7 +71,8 @@ class Exchanges(PredictionCalls):
         skip = details.get("skip_bad_rows", False)
         table = read_instances(read_sheet(file, skip_bad_rows=skip), wanted, skip_bad_rows=skip)
         of_rows: PredictOptions = {**details, "skip_bad_rows": False}
-        answers = yield from self.predict(table.instances, of_rows, progress)
+        model = yield from self._models.path(target_of(details))
+        answers = yield from self._many(table.instances, model, of_rows, progress)
         return TablePredictions(answers, table)
 
     def explain(self, instance: object, choices: Choices) -> Exchange[Explanation]:

@@ -63,7 +63,7 @@ class PredictionCalls:
 
     def predict(
         self, instances: object, details: PredictOptions, progress: Progress | None
-    ) -> Exchange[Any]:
+    ) -> Exchange[object]:
         """The answers, in the kind of the instances. Raises ClientError."""
         path = yield from self._models.path(target_of(details))
         if details.get("skip_bad_rows") and not is_frame(instances):

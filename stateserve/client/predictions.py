@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import msgspec
 
 from stateserve.client import notebook
+from stateserve.client.chunks import Progress
 
 if TYPE_CHECKING:
     from stateserve.tables import TableInstances
@@ -51,6 +52,13 @@ class PredictOptions(Details, Target, total=False):
     a DataFrame or a table with a cell that cannot be read."""
 
     skip_bad_rows: bool
+
+
+class RowsOptions(PredictOptions, total=False):
+    """Those of many rows: `progress` draws a bar, or is called with the rows done and their
+    total."""
+
+    progress: Progress | bool
 
 
 class Novelty(msgspec.Struct, frozen=True):
