@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from torch import Tensor, nn
 
 from app.api.app import create_app
-from app.registry.folder import Candidate
+from app.registry.listing import Candidate
 from app.registry.versions import Version
 from app.settings.settings import Settings
 from stateserve.checkpoint.sha256 import state_sha256

@@ -1,6 +1,7 @@
 """The service's Prometheus metrics; each app has its own registry."""
 
 import os
+from functools import partial
 from threading import Lock
 from typing import Protocol
 from weakref import WeakSet
@@ -38,6 +39,9 @@ class Metrics:
         self._buffered: WeakSet[Buffered] = WeakSet()
         self._lock = Lock()
         self.registry = CollectorRegistry()
+        self._counter = partial(Counter, registry=self.registry)
+        self._gauge = partial(Gauge, registry=self.registry)
+        self._histogram = partial(Histogram, registry=self.registry)
         self._add_requests()
         self._add_passes()
         self._add_rows()
@@ -69,154 +73,122 @@ class Metrics:
             self._buffered.add(buffered)
 
     def _add_requests(self) -> None:
-        self.requests = Counter(
-            "http_requests_total",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=self.registry,
+        self.requests = self._counter(
+            "http_requests_total", "Requests answered.", ["method", "route", "status"]
         )
-        self.latency = Histogram(
+        self.latency = self._histogram(
             "http_request_duration_seconds",
             "Seconds from the request's headers to the answer's last byte.",
             ["method", "route"],
             buckets=LATENCY_BUCKETS,
-            registry=self.registry,
         )
-        self.rpcs = Counter(
+        self.rpcs = self._counter(
             "grpc_requests_total",
             "gRPC calls answered, by the name of their status.",
             ["method", "status"],
-            registry=self.registry,
         )
-        self.rpc_latency = Histogram(
+        self.rpc_latency = self._histogram(
             "grpc_request_duration_seconds",
             "Seconds from a gRPC call's message to its answer.",
             ["method"],
             buckets=LATENCY_BUCKETS,
-            registry=self.registry,
         )
 
     def _add_passes(self) -> None:
-        self.batch_size = Histogram(
-            "prediction_batch_size",
-            "Rows in one forward pass.",
-            VERSION,
-            buckets=BATCH_BUCKETS,
-            registry=self.registry,
+        self.batch_size = self._histogram(
+            "prediction_batch_size", "Rows in one forward pass.", VERSION, buckets=BATCH_BUCKETS
         )
-        self.inferences = Counter(
+        self.inferences = self._counter(
             "inference_requests_total",
             "Requests that reached the model, by result: success or fail.",
             [*VERSION, "result"],
-            registry=self.registry,
         )
-        self.inference_seconds = Counter(
+        self.inference_seconds = self._counter(
             "inference_seconds_total",
             "Seconds of these requests by stage; each request counts its whole forward pass.",
             [*VERSION, "stage"],
-            registry=self.registry,
         )
-        self.passes = Counter(
+        self.passes = self._counter(
             "forward_passes_total",
             "Forward passes by their rows; beyond 64 these are rounded up to a power of two.",
             [*VERSION, "rows"],
-            registry=self.registry,
         )
-        self.pass_seconds = Counter(
+        self.pass_seconds = self._counter(
             "forward_pass_seconds_total",
             "Seconds of these forward passes, by stage.",
             [*VERSION, "rows", "stage"],
-            registry=self.registry,
         )
-        self.last_inference = Gauge(
+        self.last_inference = self._gauge(
             "last_inference_timestamp_seconds",
             "When the latest forward pass ended, in Unix time.",
             VERSION,
             multiprocess_mode="max",
-            registry=self.registry,
         )
 
     def _add_rows(self) -> None:
-        self.predictions = Counter(
-            "predictions_total",
-            "Rows predicted, by predicted class.",
-            ["model", "class"],
-            registry=self.registry,
+        self.predictions = self._counter(
+            "predictions_total", "Rows predicted, by predicted class.", ["model", "class"]
         )
-        self.out_of_range = Counter(
+        self.out_of_range = self._counter(
             "out_of_range_inputs_total",
             "Input values outside the feature's training range.",
             ["model", "feature"],
-            registry=self.registry,
         )
-        self.missing = Counter(
+        self.missing = self._counter(
             "missing_inputs_total",
             "Input values that were missing, of features that accept it.",
             ["model", "feature"],
-            registry=self.registry,
         )
 
     def _add_models(self) -> None:
-        self.reloads = Counter(
+        self.reloads = self._counter(
             "model_reloads_total",
             "Versions read from disk, at the start and since, by result: loaded or refused.",
             ["model", "result"],
-            registry=self.registry,
         )
-        self.default_version = Gauge(
+        self.default_version = self._gauge(
             "model_default_version",
             "The version that answers when a request names none; 0 if there is none.",
             ["model"],
             # All workers serve the same version; the maximum would hide a rollback.
             multiprocess_mode="mostrecent",
-            registry=self.registry,
         )
-        self.backend = Gauge(
+        self.backend = self._gauge(
             "model_backend_info",
             "1 for the program that runs each loaded version.",
             [*VERSION, "backend"],
             multiprocess_mode="max",
-            registry=self.registry,
         )
 
     def _add_logs(self) -> None:
-        self.log_written = Counter(
-            "prediction_log_written_total",
-            "Predictions written to the prediction log.",
-            registry=self.registry,
+        self.log_written = self._counter(
+            "prediction_log_written_total", "Predictions written to the prediction log."
         )
-        self.log_dropped = Counter(
+        self.log_dropped = self._counter(
             "prediction_log_dropped_total",
             "Predictions not written to the prediction log, by reason.",
             ["reason"],
-            registry=self.registry,
         )
-        self.log_lines_dropped = Counter(
+        self.log_lines_dropped = self._counter(
             "log_lines_dropped_total",
             "Log lines dropped because the reader was too slow or the disk was full.",
-            registry=self.registry,
         )
 
     def _add_processes(self) -> None:
-        self.processes = Gauge(
-            "worker_processes",
-            "Serving processes.",
-            registry=self.registry,
-            multiprocess_mode="livesum",
+        self.processes = self._gauge(
+            "worker_processes", "Serving processes.", multiprocess_mode="livesum"
         )
         self.processes.set(1)
-        self.restarts = Counter(
+        self.restarts = self._counter(
             "worker_restarts_total",
             "Worker processes that were replaced, by reason: died, or hung and was killed.",
             ["reason"],
-            registry=self.registry,
         )
         for reason in ("died", "hung"):
             self.restarts.labels(reason)
-        self._process_id = Gauge(
+        self._process_id = self._gauge(
             "process_id",
             "The process id.",
-            registry=self.registry,
             # Its label `pid` is the process name, which also names the metric files.
             multiprocess_mode="all",
         )

@@ -10,9 +10,9 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from app.registry.bring_code import load_options as load_options
     from app.registry.folder import NO_MODEL as NO_MODEL
-    from app.registry.folder import Candidate as Candidate
     from app.registry.folder import Repository as Repository
     from app.registry.hot_reload import watch as watch
+    from app.registry.listing import Candidate as Candidate
     from app.registry.load_turns import take_turn as take_turn
     from app.registry.registry import Registry as Registry
     from app.registry.rollout import require_targets as require_targets
@@ -28,7 +28,8 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "bring_code": ("load_options",),
-        "folder": ("Candidate", "NO_MODEL", "Repository"),
+        "folder": ("NO_MODEL", "Repository"),
+        "listing": ("Candidate",),
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),
         "registry": ("Registry",),

@@ -7,63 +7,23 @@ models/
     └── 2/model.pth     model wine, version 2: the highest is the default
 """
 
-import os
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 from app.registry.bring_code import named_files
-from app.registry.card_files import CardFiles, Times, times
+from app.registry.card_files import CardFiles
+from app.registry.listing import NAME, NAME_RULE, PREFERENCE, SUFFIXES, Candidate, Listing
 from app.settings import Settings, is_version
-from stateserve.checkpoint import CODECS
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.model import (
-    CARD_SUFFIX,
-    GOLDEN_SUFFIX,
-    PROGRAM_SUFFIX,
-    card_path,
-    name_and_version,
-)
+from stateserve.model import name_and_version
 from stateserve.text import printable
 
-_NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
-_NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
-# A program of torch.export has its state with it, unless a checkpoint of its name is there.
-_PREFERENCE = [*CODECS, PROGRAM_SUFFIX]
-_SUFFIXES = ", ".join(_PREFERENCE)
-# Common suffixes of checkpoints and models that are not served.
-_NEAR_MISSES = {
-    *(".pt", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
-    *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
-}
-_ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
-Stamp = tuple[Times, ...]
 FIRST_STEPS = (
     "stateserve train makes a model of a table, stateserve pack one of your module, and "
     "stateserve serve --demo serves the iris model"
 )
 NO_MODEL = f"no model in it; {FIRST_STEPS}"
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One version on disk. `stamp` changes whenever its checkpoint, its card or a file that the
-    card names changes.
-
-    `fault` says why it must not be read.
-    """
-
-    name: str
-    version: str
-    path: Path
-    stamp: Stamp
-    fault: str | None = None
-
-    @property
-    def has_card(self) -> bool:
-        return len(self.stamp) > 1 and self.stamp[1] is not None
 
 
 class Repository:
@@ -94,7 +54,7 @@ class Repository:
         model = settings.model
         # The name appears in headers and answers, so it must be printable.
         name, version = printable(model.name), "1"
-        if model.suffix in _PREFERENCE:
+        if model.suffix in PREFERENCE:
             name, version = name_and_version(model)
         if settings.models is not None:
             return cls(settings.models, name)
@@ -107,7 +67,7 @@ class Repository:
         """Whether changes in subfolders of `folder` matter."""
         return self._file is None
 
-    def scan(self) -> "Listing":
+    def scan(self) -> Listing:
         """List names and times; of the files, only changed cards are read.
 
         Raises UnreadableCheckpoint.
@@ -142,96 +102,6 @@ class Repository:
         return listing
 
 
-@dataclass
-class Listing:
-    """The candidates by name and version; `not_served` has a line for each misplaced file."""
-
-    folder: Path
-    cards: CardFiles = field(default_factory=CardFiles)
-    models: dict[str, dict[str, Candidate]] = field(default_factory=dict)
-    not_served: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._root = f"{os.path.realpath(self.folder).rstrip(os.sep)}{os.sep}"
-
-    def checkpoints(self, entries: list[Path]) -> list[Path]:
-        """One checkpoint for each stem: the first in the order of CODECS.
-
-        Files that differ only in format share a card, whose hash fits only one state.
-        """
-        by_stem: dict[str, Path] = {}
-        files = _files(entries)
-        named = self._named_by_cards(files)
-        for path in sorted(files, key=lambda path: _PREFERENCE.index(path.suffix)):
-            # Code of another model: a program that its card names.
-            if path in named:
-                continue
-            if _NAME.fullmatch(path.stem):
-                by_stem.setdefault(path.stem, path)
-            else:
-                self.report(path, _NAME_RULE)
-        return list(by_stem.values())
-
-    def report_near_misses(self, entries: list[Path]) -> None:
-        """Report files that look like a checkpoint or a card but are not served."""
-        checkpoints = _files(entries)
-        stems = {path.stem for path in checkpoints}
-        # Such as the ONNX graph of a model.
-        named = self._named_by_cards(checkpoints)
-        for path in entries:
-            if path in named:
-                continue
-            if _is_near_miss(path):
-                self.report(path, f"no suffix that is served ({_SUFFIXES})")
-            elif path.suffix == CARD_SUFFIX and path.stem not in stems:
-                self.report(path, f"a model card without a checkpoint ({_SUFFIXES})")
-
-    def _named_by_cards(self, checkpoints: list[Path]) -> set[Path]:
-        return {each for path in checkpoints for each in self.cards.of(path)}
-
-    def require_cards_alike(self) -> None:
-        """Mark versions without a card as faulty if others of the model have one.
-
-        Without a card a version would have other names for features and classes.
-        """
-        for name, versions in self.models.items():
-            with_card = [each for each in versions.values() if each.has_card]
-            for version, each in versions.items():
-                if with_card and not each.has_card and each.fault is None:
-                    fault = f"{each.path}: no model card; other versions of {name} have one"
-                    versions[version] = replace(each, fault=fault)
-
-    def add(self, name: str, version: str, paths: list[Path]) -> None:
-        versions = self.models.setdefault(name, {})
-        if version in versions:
-            paths = [versions[version].path, *paths]
-        fault = self._fault(paths)
-        versions[version] = Candidate(name, version, paths[0], self.stamp(paths), fault)
-
-    def stamp(self, paths: list[Path], named: Sequence[Path] = ()) -> Stamp:
-        files = [each for path in paths for each in (path, card_path(path))]
-        of_cards = [each for path in paths for each in self.cards.of(path)]
-        return tuple(map(times, [*files, *of_cards, *named]))
-
-    def report(self, path: Path, reason: str) -> None:
-        # repr, because the name may be unprintable.
-        self.not_served.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
-
-    def _fault(self, paths: list[Path]) -> str | None:
-        if len(paths) > 1:
-            return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
-        # Resolved once for both files: realpath makes a system call for each part of a path.
-        within = os.path.realpath(paths[0].parent)
-        for file in (paths[0], card_path(paths[0])):
-            real = os.path.realpath(file) if file.is_symlink() else f"{within}{os.sep}{file.name}"
-            if not real.startswith(self._root):
-                return f"{file}: a symbolic link out of {self.folder}"
-            # A read of a FIFO would wait for its writer.
-            if file.exists() and not file.is_file():
-                return f"{file}: not a regular file"
-        return None
-
-
 def _scan_model(folder: Path, listing: Listing) -> None:
     entries = _entries(folder)
     for path in listing.checkpoints(entries):
@@ -246,12 +116,12 @@ def _scan_model(folder: Path, listing: Listing) -> None:
             listing.report_near_misses(files)
         if checkpoints and not is_version(inner.name):
             listing.report(inner, "a version is a positive integer")
-        elif checkpoints and not _NAME.fullmatch(folder.name):
-            listing.report(inner, _NAME_RULE)
+        elif checkpoints and not NAME.fullmatch(folder.name):
+            listing.report(inner, NAME_RULE)
         elif checkpoints:
             listing.add(folder.name, inner.name, checkpoints)
         elif is_version(inner.name):
-            listing.report(inner, f"no checkpoint in it ({_SUFFIXES})")
+            listing.report(inner, f"no checkpoint in it ({SUFFIXES})")
     # A hidden entry is a model that is being written.
     if not entries and not any(folder.iterdir()):
         listing.report(folder, "no version in it; one lies in NAME/VERSION/")
@@ -260,20 +130,3 @@ def _scan_model(folder: Path, listing: Listing) -> None:
 def _entries(folder: Path) -> list[Path]:
     # Half-written files are hidden, and so are the internal folders of Kubernetes volumes.
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-
-
-def _is_near_miss(path: Path) -> bool:
-    suffix = path.suffix.lower()
-    if suffix in _ARCHIVES:
-        return Path(path.stem).suffix.lower() in {*_NEAR_MISSES, *_PREFERENCE}
-    return suffix in _NEAR_MISSES or (suffix in _PREFERENCE and path.suffix not in _PREFERENCE)
-
-
-def _files(entries: list[Path]) -> list[Path]:
-    return [
-        path
-        for path in entries
-        if path.suffix in _PREFERENCE
-        and not path.name.endswith(GOLDEN_SUFFIX)
-        and not path.is_dir()
-    ]

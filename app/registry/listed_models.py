@@ -5,7 +5,8 @@ import logging
 from collections.abc import Mapping
 
 from app.errors import ModelNotFound
-from app.registry.folder import Candidate, Listing, Repository
+from app.registry.folder import Repository
+from app.registry.listing import Candidate, Listing
 from stateserve.errors import UnreadableCheckpoint
 
 logger = logging.getLogger("app.registry")

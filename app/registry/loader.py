@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 from app.monitor import Metrics
 from app.predict import AnyEndpoint, TensorEndpoint
-from app.registry.folder import Candidate
+from app.registry.listing import Candidate
 from app.registry.load_turns import Turn
 from stateserve.errors import StateserveError, UnreadableCheckpoint
 from stateserve.model import LoadOptions, Predictor, TensorModel, load_model

@@ -7,8 +7,9 @@ from contextlib import nullcontext
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor import Metrics
 from app.predict import AnyEndpoint, Endpoint
-from app.registry.folder import Candidate, Repository
+from app.registry.folder import Repository
 from app.registry.listed_models import ListedModels
+from app.registry.listing import Candidate
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
 from app.registry.loader import Loader
 from app.registry.versions import IndexEntry, Plan, Versions, VersionStatus

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from app.predict import AnyEndpoint
-from app.registry.folder import Candidate, Stamp
+from app.registry.listing import Candidate, Stamp
 from app.settings import VersionPolicy
 from stateserve.errors import StateserveError
 from stateserve.text import printable

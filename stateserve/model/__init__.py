@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from stateserve.model.feature import named_values as named_values
     from stateserve.model.feature import split_unit as split_unit
     from stateserve.model.feature_histogram import FeatureHistogram as FeatureHistogram
+    from stateserve.model.fields import ANY as ANY
+    from stateserve.model.image_input import ImageInput as ImageInput
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
@@ -76,8 +78,6 @@ if TYPE_CHECKING:
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.probabilities import classified_output as classified_output
     from stateserve.model.probabilities import log_probabilities as log_probabilities
-    from stateserve.model.signature import ANY as ANY
-    from stateserve.model.signature import ImageInput as ImageInput
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
     from stateserve.model.signature import Signature as Signature
@@ -138,7 +138,9 @@ __getattr__ = lazy_exports(
         "packing.torchserve_archive": ("archive_of",),
         "predictor": ("Predictor",),
         "probabilities": ("classified_output", "log_probabilities"),
-        "signature": ("ANY", "ImageInput", "Input", "Output", "Signature"),
+        "fields": ("ANY",),
+        "image_input": ("ImageInput",),
+        "signature": ("Input", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
         "feature_histogram": ("FeatureHistogram",),
         "cards.training_data": (

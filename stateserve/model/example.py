@@ -9,7 +9,8 @@ from pydantic import JsonValue
 from stateserve.checkpoint import Array
 from stateserve.model.arrays import to_array
 from stateserve.model.feature import named_values
-from stateserve.model.signature import ANY, Input, Signature
+from stateserve.model.fields import ANY
+from stateserve.model.signature import Input, Signature
 
 # The lengths of axes that the signature leaves open.
 OPEN_LENGTH = 8

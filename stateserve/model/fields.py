@@ -12,6 +12,8 @@ MAX_FIELDS = 100
 # The largest integer that JavaScript represents exactly, as all below it.
 MAX_COUNT = 2**53
 MAX_CLASSES = 10_000
+# A length in a shape: any.
+ANY = -1
 
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]

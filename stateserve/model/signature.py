@@ -10,10 +10,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
-from stateserve.model.fields import MAX_CLASSES, Frozen, Name, Text
+from stateserve.model.fields import ANY, MAX_CLASSES, Frozen, Name, Text
+from stateserve.model.image_input import ImageInput
 
-# -1 in a shape: any length. Axis 0 is the batch axis.
-ANY = -1
 MAX_AXES = 8
 MAX_AXIS = 2**31 - 1
 MAX_TENSORS = 32
@@ -42,58 +41,9 @@ def _shown(name: str) -> str:
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Names of tensors and classes stand in messages, headers of files and log lines.
 ShownName = Annotated[Name, AfterValidator(_shown)]
-Pixels = Annotated[int, Field(ge=1, le=16_384)]
-Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 Kind = Literal["log_probabilities", "logits", "probabilities", "values", "embedding", "tensor"]
 # These kinds give a class to each row, by its highest value.
 CLASS_KINDS = ("log_probabilities", "logits", "probabilities")
-
-
-class ImageInput(Frozen):
-    """How a picture becomes one instance of a tensor, in this order, as torchvision does it.
-
-    The picture is rotated as its EXIF orientation says and converted to `mode`. `resize` is the
-    new length of the shorter side, or [height, width]; `crop` [height, width] is cut out of the
-    centre. Each value, 0 to 255, is multiplied by `scale`; then `mean` is subtracted from each
-    channel, and `std` divides it. An input of dtype uint8 has the values as they are. `layout` is
-    the order of the tensor's axes.
-
-    Source: torchvision.transforms Resize, CenterCrop, ToTensor and Normalize.
-    """
-
-    mode: Literal["L", "RGB", "RGBA"]
-    resize: Pixels | Size | None = None
-    interpolation: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"] = (
-        "bilinear"
-    )
-    crop: Size | None = None
-    scale: float = Field(default=1 / 255, gt=0)
-    mean: Annotated[list[float], Field(max_length=4)] | None = None
-    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(max_length=4)] | None = None
-    layout: Literal["CHW", "HWC", "HW"] = "CHW"
-
-    @property
-    def channels(self) -> int:
-        return len(self.mode)
-
-    @property
-    def row_shape(self) -> list[int]:
-        """The shape of one instance; -1 for a length that depends on the picture."""
-        resize = self.resize if isinstance(self.resize, list) else [ANY, ANY]
-        height, width = self.crop or resize
-        lengths = {"C": self.channels, "H": height, "W": width}
-        return [lengths[axis] for axis in self.layout]
-
-    @model_validator(mode="after")
-    def _require_channels(self) -> Self:
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if values is not None and len(values) != self.channels:
-                raise ValueError(
-                    f"{name} has {len(values)} values; {self.mode} has {self.channels}"
-                )
-        if self.layout == "HW" and self.channels != 1:
-            raise ValueError(f"layout HW has one channel, and {self.mode} {self.channels}")
-        return self
 
 
 class TokensInput(Frozen):

@@ -23,10 +23,10 @@ from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state
+from stateserve.model import ImageInput, Input
 from stateserve.model.architectures.exported_program import read_program
 from stateserve.model.cards.card_location import card_path
 from stateserve.model.predictor import Predictor
-from stateserve.model.signature import ImageInput, Input
 from tests.fuzz.checkpoint_seeds import SHARD, distributed
 from tests.fuzz.model_targets import (
     INSTANCES,

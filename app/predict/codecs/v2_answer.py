@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from app.predict.codecs.v2_json_data import to_lists
 from app.predict.codecs.v2_model import V2Description
 from app.predict.codecs.v2_request import InferRequest
-from app.predict.codecs.v2_tensor_data import Tensor, to_lists, to_pieces
+from app.predict.codecs.v2_tensor_data import Tensor, to_pieces
 
 _encode = msgspec.json.Encoder().encode
 

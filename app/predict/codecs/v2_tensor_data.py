@@ -1,22 +1,19 @@
-"""Reads and writes the Open Inference Protocol's tensors, as JSON and as bytes.
+"""The Open Inference Protocol's tensors: datatypes, limits, and the values as bytes.
 
 Source: the protocol's inference_rest.md and its binary tensor data extension.
 """
 
 import math
-import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ml_dtypes
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import InvalidTensor
-from app.predict.codecs.tensors.short_floats import widen
 
 Array = NDArray[Any]
 Buffer = bytes | bytearray | memoryview
@@ -40,14 +37,8 @@ BYTES = "BYTES"
 DATATYPES = (*DTYPES, BYTES)
 # bfloat16 has the kind V.
 ELEMENTS = {"b": bool, "u": int, "i": int, "f": float, "V": float}
-NESTED = re.compile(rb"\s*\[\s*\[")
-INDEX = re.compile(r"\$\[(\d+)\]")
-# A longer text, or more elements at once, would block the interpreter for too long.
-SLICE_BYTES = 2**16
+# More elements at once would block the interpreter for too long.
 CHUNK = 2**16
-FIRST_BYTES = 2**10
-# No number needs more without padding.
-NUMBER_BYTES = 64
 MAX_DIMENSIONS = 8
 MAX_SIZE = 2**31 - 1
 
@@ -65,32 +56,9 @@ class Tensor:
         return list(self.array.shape)
 
 
-def from_json(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
-    """Read `data`, a JSON array, flat or nested like `shape`. Raises InvalidTensor."""
-    count = _count(name, datatype, shape)
-    nested = NESTED.match(data[:FIRST_BYTES]) is not None
-    depth = len(shape) if nested else 1
-    most = shape[0] if nested else count
-    parts: list[Array] = []
-    done = 0
-    for text in [data] if datatype == BYTES else _slices(name, memoryview(data), shape, depth):
-        if done > most:
-            raise InvalidTensor(name, f"more data than its shape {shape} says")
-        decoded = _decode(name, datatype, depth, text, done)
-        done += len(decoded)
-        parts.append(_to_array(name, datatype, shape, decoded))
-    try:
-        values = np.concatenate(parts)
-    except ValueError:
-        raise _ragged(name, shape) from None
-    if values.size != count or (nested and list(values.shape) != shape):
-        raise InvalidTensor(name, f"data of shape {list(values.shape)}, its shape says {shape}")
-    return Tensor(name, datatype, values.reshape(shape))
-
-
 def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tensor:
     """Read little-endian elements without a copy (except BYTES). Raises InvalidTensor."""
-    count = _count(name, datatype, shape)
+    count = element_count(name, datatype, shape)
     if datatype == BYTES:
         return Tensor(name, datatype, _split(name, data, count).reshape(shape))
     wanted = count * DTYPES[datatype].itemsize
@@ -104,7 +72,7 @@ def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tens
 
 def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any]) -> Tensor:
     """Read elements in row order; those of BYTES are bytes. Raises InvalidTensor."""
-    count = _count(name, datatype, shape)
+    count = element_count(name, datatype, shape)
     if len(values) != count:
         raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
     if datatype == BYTES:
@@ -112,7 +80,7 @@ def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any
     array = np.empty(count, DTYPES[datatype])
     for start in range(0, count, CHUNK):
         part = np.array(values[start : start + CHUNK], object)
-        array[start : start + CHUNK] = _narrow(name, datatype, part)
+        array[start : start + CHUNK] = narrow(name, datatype, part)
     return Tensor(name, datatype, array.reshape(shape))
 
 
@@ -121,17 +89,6 @@ def bytes_array(values: list[bytes]) -> Array:
     array = np.empty(len(values), object)
     array[:] = values
     return array
-
-
-def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
-    """The elements in row order as JSON values, in lists of at most CHUNK."""
-    flat = tensor.array.reshape(-1)
-    for start in range(0, flat.size, CHUNK):
-        part = flat[start : start + CHUNK]
-        if tensor.datatype == BYTES:
-            yield [value.decode() for value in part]
-        else:
-            yield (part if part.dtype.kind in "biu" else widen(part)).tolist()
 
 
 def to_pieces(tensor: Tensor) -> Iterator[bytes]:
@@ -148,55 +105,7 @@ def to_pieces(tensor: Tensor) -> Iterator[bytes]:
             yield elements.astype(DTYPES[tensor.datatype], copy=False).tobytes()
 
 
-def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterator[Buffer]:
-    """Split a JSON array of numbers into several arrays of the same elements in order."""
-    if len(data) <= SLICE_BYTES or (data[:1].tobytes(), data[-1:].tobytes()) != (b"[", b"]"):
-        yield data
-        return
-    # Without strings, a comma after depth - 1 brackets separates outermost elements.
-    between = re.compile(rb"(?:\][ \t\n\r]*){%d}," % (depth - 1))
-    longest = SLICE_BYTES + (NUMBER_BYTES * math.prod(shape[1:]) if depth > 1 else 0)
-    start, end = 1, len(data) - 1
-    while end - start > SLICE_BYTES + longest:
-        found = between.search(data, start + SLICE_BYTES, start + SLICE_BYTES + longest)
-        if not found:
-            raise InvalidTensor(name, f"data: an element of more than {longest} bytes")
-        yield b"[" + data[start : found.end() - 1] + b"]"
-        start = found.end()
-    yield b"[" + data[start:end] + b"]"
-
-
-def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> list[Any]:
-    """The elements of one slice; `before` elements precede it."""
-    kind: Any = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
-    for _ in range(depth):
-        kind = list[kind]
-    try:
-        decoded: list[Any] = msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        # The message names the place by a path that begins with $.
-        place = INDEX.sub(lambda index: f"$[{before + int(index[1])}]", str(error), count=1)
-        raise InvalidTensor(name, f"data: {place}") from None
-    return decoded
-
-
-def _to_array(name: str, datatype: str, shape: list[int], decoded: list[Any]) -> Array:
-    element = None if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
-    try:
-        # NumPy would convert integers beyond int64 to float.
-        values = np.array(decoded, float if element is float else object)
-    except ValueError:
-        raise _ragged(name, shape) from None
-    if datatype == BYTES:
-        return bytes_array([text.encode() for text in values.ravel()]).reshape(values.shape)
-    return _narrow(name, datatype, values)
-
-
-def _ragged(name: str, shape: list[int]) -> InvalidTensor:
-    return InvalidTensor(name, f"data of rows that are not as long as {shape} says")
-
-
-def _count(name: str, datatype: str, shape: list[int]) -> int:
+def element_count(name: str, datatype: str, shape: list[int]) -> int:
     if datatype not in DATATYPES:
         raise InvalidTensor(name, f"datatype {datatype!r}; one of {', '.join(DATATYPES)} is taken")
     if len(shape) > MAX_DIMENSIONS or not all(0 <= size <= MAX_SIZE for size in shape):
@@ -209,7 +118,7 @@ def _count(name: str, datatype: str, shape: list[int]) -> int:
     return math.prod(shape)
 
 
-def _narrow(name: str, datatype: str, values: Array) -> Array:
+def narrow(name: str, datatype: str, values: Array) -> Array:
     dtype = DTYPES[datatype]
     if dtype.kind == "b" or not values.size:
         return values.astype(dtype)

@@ -13,7 +13,8 @@ from torch import nn
 from stateserve.checkpoint import Array, read_regular_file
 from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
 from stateserve.model.arrays import to_tensor
-from stateserve.model.signature import ANY, Signature
+from stateserve.model.fields import ANY
+from stateserve.model.signature import Signature
 from stateserve.text import first_line
 
 if TYPE_CHECKING:

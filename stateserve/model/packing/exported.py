@@ -11,8 +11,9 @@ from torch import nn
 from stateserve.checkpoint import Array
 from stateserve.errors import CodeFailed
 from stateserve.model.arrays import to_tensor
+from stateserve.model.fields import ANY
 from stateserve.model.module_call import takes_by_name
-from stateserve.model.signature import ANY, Signature
+from stateserve.model.signature import Signature
 
 
 def export_program(module: nn.Module, signature: Signature, rows: Mapping[str, Array]) -> bytes:

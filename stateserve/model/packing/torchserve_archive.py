@@ -21,8 +21,8 @@ from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.fields import first_fault
+from stateserve.model.image_input import ImageInput
 from stateserve.model.loading.options import LoadOptions
-from stateserve.model.signature import ImageInput
 
 SUFFIX = ".mar"
 MANIFEST = "MAR-INF/MANIFEST.json"

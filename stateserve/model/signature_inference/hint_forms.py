@@ -8,7 +8,8 @@ from pydantic import JsonValue, ValidationError
 from stateserve.errors import CardMismatch
 from stateserve.model.feature import Feature, split_unit
 from stateserve.model.fields import Frozen, first_fault
-from stateserve.model.signature import ImageInput, TokensInput
+from stateserve.model.image_input import ImageInput
+from stateserve.model.signature import TokensInput
 from stateserve.model.signature_inference.hints import Hints
 
 Fields = Mapping[str, JsonValue]

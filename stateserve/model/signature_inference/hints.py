@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from stateserve.model.feature import Feature
 from stateserve.model.fields import Frozen
+from stateserve.model.image_input import ImageInput
 from stateserve.model.signature import (
     CLASS_KINDS,
-    ImageInput,
     Input,
     Output,
     Signature,

@@ -11,7 +11,8 @@ from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
 from stateserve.model.arrays import is_float, numpy_dtype
-from stateserve.model.signature import ANY, DTYPES, Dtype, Input, Output, Signature
+from stateserve.model.fields import ANY
+from stateserve.model.signature import DTYPES, Dtype, Input, Output, Signature
 from stateserve.model.signature_inference.example import Example, name_inputs
 from stateserve.model.signature_inference.feature_ranges import with_ranges
 from stateserve.model.signature_inference.hints import Hints, by_name, made

@@ -9,8 +9,8 @@ from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import is_float, numpy_dtype
+from stateserve.model.fields import ANY
 from stateserve.model.module_call import ModuleCall
-from stateserve.model.signature import ANY
 from stateserve.model.signature_inference.example import SUFFIXES, Example, read_example
 from stateserve.model.signature_inference.hints import Hints
 from stateserve.model.signature_inference.rows import GOLDEN_ROWS

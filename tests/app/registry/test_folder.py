@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.registry.folder import Candidate, Repository
+from app.registry.folder import Repository
+from app.registry.listing import Candidate
 from app.settings.settings import Settings
 from stateserve import save_model as pack_model
 from stateserve.errors import UnreadableCheckpoint

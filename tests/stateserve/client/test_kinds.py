@@ -22,8 +22,7 @@ from stateserve.client.async_client import AsyncClient
 from stateserve.client.client import Client
 from stateserve.client.columns import Predictions
 from stateserve.errors import ClientError, Problem, TableError
-from stateserve.model import load_model
-from stateserve.model.signature import Feature, ImageInput
+from stateserve.model import Feature, ImageInput, load_model
 from stateserve.model.tensor_model import TensorModel
 from tests.process import Process
 from tests.project import IRIS, SETOSA

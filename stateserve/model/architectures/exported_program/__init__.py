@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from stateserve.model.architectures.exported_program.leaf import TensorSpec as TensorSpec
     from stateserve.model.architectures.exported_program.module import (
         ProgramModule as ProgramModule,
     )
     from stateserve.model.architectures.exported_program.program import (
         read_program as read_program,
-    )
-    from stateserve.model.architectures.exported_program.signature import (
-        TensorSpec as TensorSpec,
     )
 
 __getattr__ = lazy_exports(
@@ -24,6 +22,6 @@ __getattr__ = lazy_exports(
     {
         "module": ("ProgramModule",),
         "program": ("read_program",),
-        "signature": ("TensorSpec",),
+        "leaf": ("TensorSpec",),
     },
 )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.model.architectures.exported_program.expressions import Expression
-from stateserve.model.architectures.exported_program.signature import Axis, Leaf
+from stateserve.model.architectures.exported_program.leaf import Axis, Leaf
 
 # torch.export writes up to 2 as the lowest length of an axis, and runs with 0 and 1 all the same.
 LOWEST_CHECKED = 2

@@ -9,12 +9,9 @@ from torch import Tensor, nn
 from stateserve.errors import StateMismatch
 from stateserve.model.architectures.exported_program.expressions import Expression
 from stateserve.model.architectures.exported_program.input_checks import Given, InputChecks
+from stateserve.model.architectures.exported_program.leaf import Leaf, TensorSpec
 from stateserve.model.architectures.exported_program.program_state import ProgramState
-from stateserve.model.architectures.exported_program.signature import (
-    Leaf,
-    Signature,
-    TensorSpec,
-)
+from stateserve.model.architectures.exported_program.signature import Signature
 
 
 class ProgramModule(nn.Module):

@@ -16,13 +16,13 @@ from stateserve.model.architectures.exported_program.expressions import (
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
 from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.model.architectures.exported_program.leaf import Leaf
 from stateserve.model.architectures.exported_program.module import ProgramModule
 from stateserve.model.architectures.exported_program.nodes import add_nodes, graph_fields
 from stateserve.model.architectures.exported_program.payloads import read_payloads
 from stateserve.model.architectures.exported_program.program_state import ProgramState
 from stateserve.model.architectures.exported_program.rebuilt_archive import load_graph
 from stateserve.model.architectures.exported_program.signature import (
-    Leaf,
     Signature,
     read_signature,
 )

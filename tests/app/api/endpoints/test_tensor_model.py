@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from stateserve.model.signature import ImageInput, Input, Output
+from stateserve.model import ImageInput, Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.lenet import LeNet
 from tests.tensor_models import lenet, model_of, open_models, tokens, two_inputs

@@ -1,8 +1,5 @@
-"""Tensors of the Open Inference Protocol, from JSON and bytes and back."""
+"""Tensors of the Open Inference Protocol, from bytes and back."""
 
-import json
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,16 +10,9 @@ from app.predict.codecs.v2_tensor_data import (
     DTYPES,
     Tensor,
     from_bytes,
-    from_json,
-    from_values,
-    to_lists,
     to_pieces,
 )
 from tests.tensors import TENSORS, require_same
-
-
-def to_json(tensor: Tensor) -> list[object]:
-    return [value for values in to_lists(tensor) for value in values]
 
 
 @given(TENSORS)
@@ -30,29 +20,6 @@ def test_bytes_come_back_as_they_went(tensor: Tensor) -> None:
     require_same(
         from_bytes("x", tensor.datatype, tensor.shape, b"".join(to_pieces(tensor))), tensor
     )
-
-
-@given(TENSORS, st.booleans())
-def test_json_comes_back_as_it_went(tensor: Tensor, nested: bool) -> None:
-    values = to_json(tensor)
-    if nested:
-        shaped = np.empty(len(values), object)
-        shaped[:] = values
-        values = shaped.reshape(tensor.shape).tolist()
-    data = json.dumps(values).encode()
-    require_same(from_json("x", tensor.datatype, tensor.shape, data), tensor)
-
-
-@pytest.mark.parametrize("datatype", [name for name in DTYPES if "INT" in name])
-def test_the_smallest_and_largest_integers_are_exact(datatype: str) -> None:
-    limits = np.iinfo(DTYPES[datatype])
-    values = [int(limits.max), int(limits.min), 1]
-    for tensor in (
-        from_json("x", datatype, [3], json.dumps(values).encode()),
-        from_values("x", datatype, [3], values),
-    ):
-        assert tensor.array.dtype == DTYPES[datatype]
-        assert to_json(tensor) == values
 
 
 @given(st.sampled_from([*DTYPES, BYTES]), st.binary(max_size=40), st.lists(st.integers(0, 3)))
@@ -63,50 +30,6 @@ def test_any_bytes_are_read_or_refused(datatype: str, data: bytes, shape: list[i
         return
     assert tensor.shape == shape
     assert b"".join(to_pieces(tensor)) == data
-
-
-@given(st.sampled_from([*DTYPES, BYTES]), st.text(alphabet='[]{}",:0123.eE-tfn\\u ', max_size=30))
-def test_any_json_is_read_or_refused(datatype: str, text: str) -> None:
-    try:
-        tensor = from_json("x", datatype, [2], text.encode())
-    except InvalidTensor:
-        return
-    assert len(json.loads(text)) == len(to_json(tensor)) == 2
-
-
-@pytest.mark.parametrize(
-    ("datatype", "shape", "data", "message"),
-    [
-        ("FP8", [1], b"[1]", "datatype 'FP8'; one of BOOL, UINT8"),
-        ("FP32", [1] * 9, b"[1]", "up to 8 sizes"),
-        ("FP32", [-1], b"[]", "sizes from 0 to 2147483647"),
-        ("FP32", [0, 2**63 - 1], b"[]", "sizes from 0 to 2147483647"),
-        ("BYTES", [0, 2**30, 2**30], b"[]", "more than 2147483647 elements"),
-        ("FP32", [2], b"[1]", "data of shape [1], its shape says [2]"),
-        ("FP32", [2, 1], b"[[1, 2]]", "data of shape [1, 2], its shape says [2, 1]"),
-        ("FP32", [2, 2], b"[[1], [2, 3]]", "rows that are not as long"),
-        ("FP32", [1], b"[true]", "Expected `float`, got `bool` - at `$[0]`"),
-        ("FP32", [1], b'["1"]', "Expected `float`, got `str`"),
-        ("FP32", [1], b"[null]", "got `null`"),
-        ("FP32", [1], b"[NaN]", "JSON is malformed"),
-        ("FP32", [1], b"[1e39]", "1e+39 is beyond FP32"),
-        ("FP16", [1], b"[70000]", "70000.0 is beyond FP16"),
-        ("UINT8", [1], b"[-1]", "-1 is beyond UINT8"),
-        ("INT64", [1], b"[9223372036854775808]", "is beyond INT64"),
-        ("INT32", [1], b"[1.5]", "Expected `int`, got `float`"),
-        ("BOOL", [1], b"[1]", "Expected `bool`, got `int`"),
-        ("BYTES", [1], b"[1]", "Expected `str`, got `int`"),
-        ("FP32", [1], b"1", "Expected `array`, got `int`"),
-        ("FP32", [1], b"[" * 100_000, "data: "),
-    ],
-)
-def test_json_that_does_not_fit_is_refused(
-    datatype: str, shape: list[int], data: bytes, message: str
-) -> None:
-    with pytest.raises(InvalidTensor) as caught:
-        from_json("x", datatype, shape, data)
-    assert str(caught.value).startswith("tensor 'x': ")
-    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
