@@ -17,8 +17,5 @@ if TYPE_CHECKING:
 
 __getattr__ = lazy_exports(
     __name__,
-    {
-        "client": ("AsyncClient", "Client"),
-        "model": ("LoadOptions", "load_model", "save_model"),
-    },
+    {"client": ("AsyncClient", "Client"), "model": ("LoadOptions", "load_model", "save_model")},
 )

@@ -29,12 +29,7 @@ console = PlainConsole()
 
 
 def train_recipe(
-    dataset: Dataset,
-    settings: Settings,
-    name: str | None,
-    output: Path,
-    seeds: int,
-    dry_run: bool,
+    dataset: Dataset, settings: Settings, name: str | None, output: Path, seeds: int, dry_run: bool
 ) -> None:
     """Train Multiclass and write its state_dict, model card and plots.
 

@@ -22,16 +22,8 @@ from app.api.openapi.document import Document, title_of
 from app.api.problems import install_error_handlers
 from app.api.routes import routes_of
 from app.api.service import Service
-from app.monitor import (
-    AccessLog,
-    RequestSpans,
-    describe_answer,
-    is_text,
-    open_tracing,
-)
-from app.registry import (
-    watch,
-)
+from app.monitor import AccessLog, RequestSpans, describe_answer, is_text, open_tracing
+from app.registry import watch
 from app.settings import Settings
 from stateserve.errors import StateserveError
 from stateserve.model import require_device

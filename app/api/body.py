@@ -87,11 +87,7 @@ def require_plain(headers: Headers) -> None:
 
 
 async def read_body(
-    receive: Receive,
-    headers: Headers,
-    limit: int,
-    where: str = "",
-    held: HeldMemory | None = None,
+    receive: Receive, headers: Headers, limit: int, where: str = "", held: HeldMemory | None = None
 ) -> Body:
     """The whole body. Raises BodyTooLarge as early as possible, Overloaded or ClientDisconnect.
 

@@ -28,8 +28,7 @@ def card(
         ),
     ] = None,
     classes: Annotated[
-        str | None,
-        typer.Option(metavar="X,Y,...", help="The classes in the order of the outputs."),
+        str | None, typer.Option(metavar="X,Y,...", help="The classes in the order of the outputs.")
     ] = None,
     key: Key = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,

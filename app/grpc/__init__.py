@@ -10,9 +10,4 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from app.grpc.server import RpcServer as RpcServer
 
-__getattr__ = lazy_exports(
-    __name__,
-    {
-        "server": ("RpcServer",),
-    },
-)
+__getattr__ = lazy_exports(__name__, {"server": ("RpcServer",)})

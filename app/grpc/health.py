@@ -42,8 +42,7 @@ class Health:
             {
                 "Check": grpc.unary_unary_rpc_method_handler(check),
                 "Watch": grpc.unary_stream_rpc_method_handler(
-                    self._lasting.around(self._watch),
-                    response_serializer=Status.SerializeToString,
+                    self._lasting.around(self._watch), response_serializer=Status.SerializeToString
                 ),
             },
         )

@@ -66,11 +66,7 @@ class AccessLog:
     """
 
     def __init__(
-        self,
-        metrics: Metrics,
-        trace: Callable[[Access], str] | None = None,
-        *,
-        text: bool = False,
+        self, metrics: Metrics, trace: Callable[[Access], str] | None = None, *, text: bool = False
     ) -> None:
         """`trace` puts the answer into the request's span, and returns the id of its trace.
         With `text` the lines are for people, else JSON."""

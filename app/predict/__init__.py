@@ -33,10 +33,7 @@ from app.predict.tabular_endpoint import TabularEndpoint
 from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline
 from app.predict.tensor_endpoint import TensorEndpoint
 from app.predict.tensors.pipeline import TensorPipeline
-from app.predict.tensors.prediction import (
-    TensorPass,
-    TensorPrediction,
-)
+from app.predict.tensors.prediction import TensorPass, TensorPrediction
 
 __all__ = [
     "CHUNK_ROWS",

@@ -134,11 +134,7 @@ class Batcher(TickBatcher[Item, Result]):
     _pending: deque[Entry[Item, Result]]
 
     def __init__(
-        self,
-        run: Run[Item, Result],
-        *,
-        max_pending: int = 4096,
-        max_batch: int = 256,
+        self, run: Run[Item, Result], *, max_pending: int = 4096, max_batch: int = 256
     ) -> None:
         super().__init__(run, deque(), max_pending)
         self._max_batch = max_batch

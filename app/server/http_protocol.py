@@ -49,10 +49,7 @@ class Protocol(Connection):
     def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
         super().__init__(*args, read_timeout=settings.body_timeout_seconds, **kwargs)
         self._header_limit = settings.max_header_bytes
-        self._seconds = {
-            HEAD: settings.header_timeout_seconds,
-            BODY: settings.body_timeout_seconds,
-        }
+        self._seconds = {HEAD: settings.header_timeout_seconds, BODY: settings.body_timeout_seconds}
         self._part: Part | None = None
         # Bytes since the last body byte: headers, chunk extensions, trailers.
         self._overhead = 0

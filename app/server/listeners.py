@@ -30,10 +30,7 @@ class Listeners:
     """Adds listeners to the `servers` of uvicorn, on the same sockets."""
 
     def __init__(
-        self,
-        servers: list[asyncio.Server],
-        protocol: Callable[[], asyncio.Protocol],
-        backlog: int,
+        self, servers: list[asyncio.Server], protocol: Callable[[], asyncio.Protocol], backlog: int
     ) -> None:
         self._servers = servers
         self._sockets = [shared.dup() for server in servers for shared in server.sockets]

@@ -91,10 +91,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         kind: Any = self.config.http_protocol_class
         protocol = partial(
-            kind,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
+            kind, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
         self._listeners = Listeners(self.servers, protocol, self.config.backlog)
         await self._listeners.share()

@@ -62,24 +62,13 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "arrays": (
-            "Array",
-            "CHUNK",
-            "State",
-            "Values",
-            "as_array",
-            "dtype_name",
-            "value_chunks",
-        ),
+        "arrays": ("Array", "CHUNK", "State", "Values", "as_array", "dtype_name", "value_chunks"),
         "atomic_write": ("write_atomically",),
         "checkpoint": ("Checkpoint",),
         "content": ("Node",),
         "conversion.conversion": ("Conversion", "Converted"),
         "conversion.convert": ("convert",),
-        "conversion.options": (
-            "AS_IT_IS",
-            "ConvertOptions",
-        ),
+        "conversion.options": ("AS_IT_IS", "ConvertOptions"),
         "conversion.source_state": ("SourceState",),
         "description": ("describe",),
         "dtypes": ("DTYPES",),

@@ -92,9 +92,7 @@ class AsyncClient:
             return await self._run(self._exchanges.predict(instances, details, show))
 
     async def predict_table(
-        self,
-        path: str | PathLike[str],
-        **details: Unpack[RowsOptions],
+        self, path: str | PathLike[str], **details: Unpack[RowsOptions]
     ) -> TablePredictions:
         with progress_of(details.pop("progress", False)) as show:
             return await self._run(self._exchanges.predict_table(path, details, show))

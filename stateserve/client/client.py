@@ -124,9 +124,7 @@ class Client:
             return self._run(self._exchanges.predict(instances, details, show))
 
     def predict_table(
-        self,
-        path: str | PathLike[str],
-        **details: Unpack[RowsOptions],
+        self, path: str | PathLike[str], **details: Unpack[RowsOptions]
     ) -> TablePredictions:
         """Predict each row of a table: CSV in any usual form, .gz, .parquet, .feather or .xlsx.
 

@@ -54,10 +54,7 @@ class Exchanges(PredictionCalls):
         super().__init__(calls, KnownModels(calls))
 
     def predict_table(
-        self,
-        path: str | PathLike[str],
-        details: PredictOptions,
-        progress: Progress | None,
+        self, path: str | PathLike[str], details: PredictOptions, progress: Progress | None
     ) -> Exchange[TablePredictions]:
         """Raises ClientError or TableError."""
         card = yield from self.card(target_of(details))
@@ -159,11 +156,7 @@ class Exchanges(PredictionCalls):
         return (yield from self._calls.ask(read, f"{path}{name}", **parts))
 
     def _one_tensor(
-        self,
-        name: str,
-        slice: str | None,
-        target: Target,
-        load: Callable[[bytes], dict[str, T]],
+        self, name: str, slice: str | None, target: Target, load: Callable[[bytes], dict[str, T]]
     ) -> Exchange[T]:
         params = {"format": "safetensors"} | ({"slice": slice} if slice is not None else {})
         if not (isinstance(name, str) and name):

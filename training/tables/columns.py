@@ -185,11 +185,7 @@ def _category(name: str, cells: Cells) -> Decided:
     if missing:
         decision += f", {missing} missing: a value of their own"
     feature = Feature(
-        name=split_unit(name)[0],
-        kind="category",
-        values=kept,
-        other=other,
-        missing=missing > 0,
+        name=split_unit(name)[0], kind="category", values=kept, other=other, missing=missing > 0
     )
     notes = about_values({str(value): int(count) for value, count in counts.items()})
     return Decided(name, decision, Column(feature, numbers), notes)

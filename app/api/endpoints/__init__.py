@@ -2,8 +2,4 @@
 
 from app.api.endpoints.predict import PATH, answer_headers, ordinary_type
 
-__all__ = [
-    "PATH",
-    "answer_headers",
-    "ordinary_type",
-]
+__all__ = ["PATH", "answer_headers", "ordinary_type"]

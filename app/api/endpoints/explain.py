@@ -108,10 +108,7 @@ class ExplanationView(BaseModel):
     | {200: {"content": {NPY: BINARY, PNG: BINARY}}},
     openapi_extra={
         "parameters": [PARAMETER],
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": reference("Instance")}},
-        },
+        "requestBody": {"required": True, "content": {JSON: {"schema": reference("Instance")}}},
     },
 )
 async def explain_one(

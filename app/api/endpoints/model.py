@@ -69,10 +69,7 @@ def read_model(
         loaded=datetime.fromtimestamp(model.loaded, UTC).isoformat(timespec="milliseconds"),
     )
     left_out = None if query.training_rows else {"training_rows"}
-    written = {
-        "card": model.card.model_dump(exclude=left_out),
-        "signature": signature.model_dump(),
-    }
+    written = {"card": model.card.model_dump(exclude=left_out), "signature": signature.model_dump()}
     sums = {"layers": [*map(asdict, layers)], "totals": asdict(view.totals)}
     # Training rows are many digits, which shrink to a third.
     return compress(request, JSONResponse(vars(view) | written | sums))

@@ -23,10 +23,7 @@ _encode = msgspec.json.Encoder().encode
 router = APIRouter(tags=["open inference"])
 # Of one model; included with and without a version in the path.
 model_router = APIRouter(tags=["open inference"])
-admin_router = APIRouter(
-    tags=["open inference"],
-    responses=errors_of(400, 404, 409, 503),
-)
+admin_router = APIRouter(tags=["open inference"], responses=errors_of(400, 404, 409, 503))
 
 
 # Not read by FastAPI: clients send JSON without a Content-Type, or no body.

@@ -4,9 +4,4 @@ from app.api.middleware.hosts import TrustedHosts
 from app.api.middleware.request_id import RequestIds
 from app.api.middleware.request_log import PREDICTION_ID, UNRECORDED
 
-__all__ = [
-    "PREDICTION_ID",
-    "UNRECORDED",
-    "RequestIds",
-    "TrustedHosts",
-]
+__all__ = ["PREDICTION_ID", "UNRECORDED", "RequestIds", "TrustedHosts"]

@@ -31,12 +31,7 @@ class AccessMiddleware:
     It wraps FastAPI's own middleware, and so records FastAPI's own answers too.
     """
 
-    def __init__(
-        self,
-        app: FastAPI,
-        service: Service,
-        log: AccessLog,
-    ) -> None:
+    def __init__(self, app: FastAPI, service: Service, log: AccessLog) -> None:
         self._fastapi = app
         self.app = app.build_middleware_stack()
         self._service = service

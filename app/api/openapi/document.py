@@ -61,12 +61,7 @@ class _Written(NamedTuple):
 class Document:
     """Written once for each default model; `needs` returns the scope that a path requires."""
 
-    def __init__(
-        self,
-        app: FastAPI,
-        service: Service,
-        needs: Callable[[str], str | None],
-    ) -> None:
+    def __init__(self, app: FastAPI, service: Service, needs: Callable[[str], str | None]) -> None:
         self._app = app
         self._service = service
         self._needs = needs

@@ -57,9 +57,7 @@ RESPONSE: Schema = {
         "outputs": {"type": "array", "items": TENSOR},
     },
 }
-BINARY: Schema = {
-    "schema": {"type": "string", "format": "binary"},
-}
+BINARY: Schema = {"schema": {"type": "string", "format": "binary"}}
 LENGTH: Schema = {
     "name": JSON_LENGTH,
     "description": "bytes of JSON before the raw tensors; 0 if the body is one raw input",

@@ -13,12 +13,7 @@ from app.predict.instances import Instances
 from app.predict.rows import as_float32
 from stateserve.errors import Fault, TableError
 from stateserve.model import Predictor
-from stateserve.tables import (
-    TableInstances,
-    Wanted,
-    read_instances,
-    read_text,
-)
+from stateserve.tables import TableInstances, Wanted, read_instances, read_text
 from stateserve.text import shown
 
 SOURCE = "the body"

@@ -23,11 +23,7 @@ Items = Sequence[Item[TensorRows]]
 class TensorForward:
     """Runs a model on rows that may share a pass: of one shape, or of one that `padding` makes."""
 
-    def __init__(
-        self,
-        model: TensorModel,
-        observers: Sequence[Observer[TensorPrediction]],
-    ) -> None:
+    def __init__(self, model: TensorModel, observers: Sequence[Observer[TensorPrediction]]) -> None:
         self.cost = PassCost()
         self._model = model
         self._observers = observers

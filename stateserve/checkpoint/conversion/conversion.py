@@ -106,9 +106,7 @@ class Conversion:
         return {index_path(self._target): content}
 
     def write(
-        self,
-        extra: Mapping[Path, bytes] | None = None,
-        done: Done = lambda *_: None,
+        self, extra: Mapping[Path, bytes] | None = None, done: Done = lambda *_: None
     ) -> Converted:
         """Read, cast and write tensor by tensor; then rename all files, those of `extra` too.
 

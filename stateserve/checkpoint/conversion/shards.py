@@ -75,8 +75,5 @@ def encode_index(
         for shard in files.values()
         for name, tensor in shard.items()
     }
-    index = {
-        "metadata": {**metadata, "total_size": sum(tensors.values())},
-        "weight_map": weights,
-    }
+    index = {"metadata": {**metadata, "total_size": sum(tensors.values())}, "weight_map": weights}
     return (json.dumps(index, indent=2, sort_keys=True) + "\n").encode()

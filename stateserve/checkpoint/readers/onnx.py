@@ -11,14 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.readers.protobuf import (
-    BYTES,
-    VARINT,
-    Field,
-    Limits,
-    Message,
-    varints,
-)
+from stateserve.checkpoint.readers.protobuf import BYTES, VARINT, Field, Limits, Message, varints
 from stateserve.checkpoint.sources import File, Memory, Part, Source
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import MAX_DIMENSIONS, LazyTensor

@@ -7,11 +7,7 @@ from pathlib import Path
 from stateserve.checkpoint.arrays import Values
 from stateserve.checkpoint.writers.npz import stream_npz
 from stateserve.checkpoint.writers.stream import Stream, stream_safetensors
-from stateserve.checkpoint.writers.torch_file import (
-    stream_legacy_pth,
-    stream_pickle,
-    stream_pth,
-)
+from stateserve.checkpoint.writers.torch_file import stream_legacy_pth, stream_pickle, stream_pth
 from stateserve.errors import InvalidConversion, UnreadableCheckpoint
 
 Metadata = Mapping[str, str]

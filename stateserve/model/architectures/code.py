@@ -11,11 +11,7 @@ from torch import nn
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
 from stateserve.model.architectures.code_folders import folders_of
-from stateserve.model.architectures.code_import import (
-    ImportedCode,
-    import_code,
-    read_source,
-)
+from stateserve.model.architectures.code_import import ImportedCode, import_code, read_source
 from stateserve.model.architectures.code_record import BuiltIn, Code, Program, UserClass
 from stateserve.model.architectures.custom_tabular import CustomTabular
 from stateserve.model.architectures.exported_program import ProgramModule, read_program

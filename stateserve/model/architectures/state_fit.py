@@ -10,8 +10,8 @@ from torch.nn.parameter import is_lazy
 
 from stateserve.errors import StateMismatch
 from stateserve.model.architectures.fit_hints import AVERAGED, names_hint, prefix_hint
-from stateserve.model.architectures.state_keys import key_faults, outline, shortened
-from stateserve.text import first_line
+from stateserve.model.architectures.state_keys import MOST_NAMED, key_faults, outline
+from stateserve.text import first_line, listed
 
 logger = logging.getLogger("stateserve.model")
 
@@ -52,7 +52,7 @@ def take_off(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         raise StateMismatch(f"no name begins with {prefix!r}; {outline(state)}")
     if others and prefix:
         logger.warning(
-            "left out, as not below %r: %s", prefix, shortened(sorted(map(repr, others)))
+            "left out, as not below %r: %s", prefix, listed(sorted(map(repr, others)), MOST_NAMED)
         )
     return {
         name.removeprefix(prefix): tensor
@@ -92,7 +92,7 @@ def _shape_faults(
         for name, want in sorted(_tensors(expected).items())
         if name in state and not is_lazy(want) and want.shape != state[name].shape
     ]
-    return faults + ([shortened(differences, "; ")] if differences else [])
+    return faults + ([listed(differences, MOST_NAMED, "; ")] if differences else [])
 
 
 def _casts(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:

@@ -1,11 +1,12 @@
 """Whether a state_dict has the keys, shapes and dtypes that a module needs."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
 from stateserve.errors import StateMismatch
+from stateserve.text import listed
 
 MOST_NAMED = 8
 
@@ -24,7 +25,7 @@ def require_same_keys(
         for difference in _differences(name, expected[name], state[name])
     ]
     if differences:
-        faults.append(shortened(differences, "; "))
+        faults.append(listed(differences, MOST_NAMED, "; "))
     if faults:
         raise StateMismatch(
             f"the state does not fit {module}: {'; '.join(faults)}; {outline(state)}"
@@ -35,9 +36,9 @@ def key_faults(missing: Iterable[str], unexpected: Iterable[str]) -> list[str]:
     """Text for missing and for unexpected names, if there are any; each sorted."""
     faults = []
     if names := sorted(missing):
-        faults.append(f"missing {shortened([f'{name:.100}' for name in names])}")
+        faults.append(f"missing {listed([f'{name:.100}' for name in names], MOST_NAMED)}")
     if names := sorted(unexpected):
-        faults.append(f"unexpected {shortened([f'{name!r:.100}' for name in names])}")
+        faults.append(f"unexpected {listed([f'{name!r:.100}' for name in names], MOST_NAMED)}")
     return faults
 
 
@@ -56,10 +57,4 @@ def outline(state: Mapping[str, Tensor]) -> str:
     """The number of entries, in all and by module (the first part of a name)."""
     modules = Counter(name.partition(".")[0] for name in state)
     parts = [f"{name[:100]} {count}" for name, count in modules.items()]
-    return f"it has {len(state)} entries: {shortened(parts)}"
-
-
-def shortened(parts: Sequence[str], separator: str = ", ") -> str:
-    """The first MOST_NAMED parts, and how many more there are."""
-    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
-    return separator.join(parts[:MOST_NAMED]) + more
+    return f"it has {len(state)} entries: {listed(parts, MOST_NAMED)}"

@@ -8,14 +8,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from stateserve.model.fields import (
-    Count,
-    Frozen,
-    Rows,
-    Share,
-    Text,
-    require_ascending,
-)
+from stateserve.model.fields import Count, Frozen, Rows, Share, Text, require_ascending
 
 # Far beyond any data; with values up to LARGEST, squared distances stay finite.
 MAX_PRECISION = 1e100

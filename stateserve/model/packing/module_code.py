@@ -14,10 +14,7 @@ from torch import nn
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code import ClassFile
 from stateserve.model.architectures.code_folders import folders_of
-from stateserve.model.architectures.code_import import (
-    ImportedCode,
-    import_code,
-)
+from stateserve.model.architectures.code_import import ImportedCode, import_code
 from stateserve.model.architectures.user_class import ORDINARY
 from stateserve.model.packing.class_source import class_source
 

@@ -31,11 +31,7 @@ MAX_TEXT_BYTES = 2**24
 PICTURES = ("image_classifier", "image_segmenter")
 # The transforms of these handlers.
 IMAGE = ImageInput(
-    mode="RGB",
-    resize=256,
-    crop=[224, 224],
-    mean=[0.485, 0.456, 0.406],
-    std=[0.229, 0.224, 0.225],
+    mode="RGB", resize=256, crop=[224, 224], mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225]
 )
 
 

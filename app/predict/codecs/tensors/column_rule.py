@@ -18,6 +18,7 @@ from app.predict.json_pointer import escape
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import Feature, Input
+from stateserve.text import listed
 
 # The most values of a category that an error names.
 MOST_LISTED = 20
@@ -42,9 +43,8 @@ class ColumnRule:
         values = self.feature.values
         words = {"number": self.rule.words, "boolean": "true or false"}.get(self.feature.kind, "")
         if values:
-            more = f" and {len(values) - MOST_LISTED} more" if len(values) > MOST_LISTED else ""
-            listed = ", ".join(map(_quoted, values[:MOST_LISTED]))
-            words = "a text" if self.feature.other else f"one of {listed}{more}"
+            accepted = f"one of {listed([_quoted(each) for each in values], MOST_LISTED)}"
+            words = "a text" if self.feature.other else accepted
         return f"{words} or null" if self.feature.missing else words
 
     @property

@@ -13,15 +13,8 @@ if TYPE_CHECKING:
     from stateserve.model.architectures.exported_program.module import (
         ProgramModule as ProgramModule,
     )
-    from stateserve.model.architectures.exported_program.program import (
-        read_program as read_program,
-    )
+    from stateserve.model.architectures.exported_program.program import read_program as read_program
 
 __getattr__ = lazy_exports(
-    __name__,
-    {
-        "module": ("ProgramModule",),
-        "program": ("read_program",),
-        "leaf": ("TensorSpec",),
-    },
+    __name__, {"module": ("ProgramModule",), "program": ("read_program",), "leaf": ("TensorSpec",)}
 )

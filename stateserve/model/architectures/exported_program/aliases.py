@@ -33,11 +33,7 @@ class Aliases:
         self._borrowed.update(names_in(value))
 
     def record(
-        self,
-        operator: Operator,
-        arguments: Mapping[str, Json],
-        results: Json,
-        place: str,
+        self, operator: Operator, arguments: Mapping[str, Json], results: Json, place: str
     ) -> None:
         """Note whether `results` are borrowed. Raises UnsafeCheckpoint if a borrowed value is
         written to."""

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from stateserve.errors import UnsafeCheckpoint
-from stateserve.model.architectures.exported_program.expressions import (
-    Expression,
-    parse_expression,
-)
+from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.payloads import read_meta
 

@@ -9,10 +9,7 @@ from torch import Tensor, nn
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
-from stateserve.model.architectures.exported_program.expressions import (
-    Expression,
-    parse_expression,
-)
+from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
 from stateserve.model.architectures.exported_program.json_value import Json, Value
@@ -22,10 +19,7 @@ from stateserve.model.architectures.exported_program.nodes import add_nodes, gra
 from stateserve.model.architectures.exported_program.payloads import read_payloads
 from stateserve.model.architectures.exported_program.program_state import ProgramState
 from stateserve.model.architectures.exported_program.rebuilt_archive import load_graph
-from stateserve.model.architectures.exported_program.signature import (
-    Signature,
-    read_signature,
-)
+from stateserve.model.architectures.exported_program.signature import Signature, read_signature
 
 PROGRAM = ["graph_module", "opset_version", "range_constraints", "schema_version"]
 PROGRAM_OPTIONS = ["verifiers", "torch_version", "guards_code"]
