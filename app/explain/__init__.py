@@ -4,11 +4,11 @@
 Raises NotProvided if the card or an extra package is missing; knows no HTTP.
 """
 
-from app.explain.attribution import Attributions
 from app.explain.counterfactual import FOUND, NONE_FOUND, Counterfactual
 from app.explain.explanation import Explanation, explain
 from app.explain.heatmap import draw_heatmap
 from app.explain.neighbours import Neighbour
+from app.explain.tabular_gradients import Attributions
 from app.explain.tensor_explanation import Question, TensorExplanation, explain_tensors
 
 __all__ = [

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 
 from app.errors import InvalidInstances, NotProvided
-from app.explain.attribution import Attributions, integrated_gradients
 from app.explain.counterfactual import Counterfactual, find_counterfactual
-from app.explain.gradients import INSTALL, NEEDED
 from app.explain.neighbours import Neighbour, nearest_of_each_class
+from app.explain.tabular_gradients import Attributions, integrated_gradients
+from app.explain.tensor_gradients import INSTALL, NEEDED
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray, Forward, Multiclass

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotProvided
-from app.explain.attributed import Attributed
+from app.explain.attribution import Attributed
 from stateserve.checkpoint import Array
 from stateserve.model import Arrays, Feature, Output, TensorModel, to_array
 from stateserve.model.architectures import Columns

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from app.errors import InvalidQuery
 from app.explain.activations import Activation, read_activations
-from app.explain.attributed import Attributed
-from app.explain.gradients import attribute
+from app.explain.attribution import Attributed
 from app.explain.shapley import share, takes_columns
+from app.explain.tensor_gradients import attribute
 from stateserve.model import Arrays, Output, TensorModel
 
 Method = Literal["integrated_gradients", "saliency", "shapley", "none"]

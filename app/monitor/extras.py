@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from app.monitor.metrics import Metrics
-from app.monitor.prediction_log.queue import PredictionLog
+from app.monitor.prediction_log.writer import PredictionLog
 from app.settings import Settings
 from stateserve.errors import MissingExtra
 

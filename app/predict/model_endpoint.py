@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 from app.errors import NotProvided
-from app.predict.codecs.json_answer import model_reference
+from app.predict.codecs.json_format import model_reference
 from app.predict.codecs.v2_model import V2Model
 from app.predict.deadline import Deadline
 from app.predict.headers import Body, RawHeader

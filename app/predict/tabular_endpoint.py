@@ -21,7 +21,7 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
 
     pipeline: TabularPipeline
     formats: ClassVar = {
-        JSON: "app.predict.codecs.json_answer:JsonFormat",
+        JSON: "app.predict.codecs.json_format:JsonFormat",
         NPY: "app.predict.codecs.npy:NpyFormat",
         ARROW: "app.predict.codecs.arrow:ArrowFormat",
     }

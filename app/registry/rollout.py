@@ -8,9 +8,9 @@ from typing import TypeVar
 from app.errors import SettingsError
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
 from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint, TensorEndpoint
-from app.registry.comparison import TabularComparison, TensorComparison, why_not_comparable
 from app.registry.registry import Registry, Rollout
 from app.registry.shadow import Mirror
+from app.registry.shadow_comparison import TabularComparison, TensorComparison, why_not_comparable
 from app.settings import Settings, Target, both_names
 from stateserve.errors import StateserveError
 from stateserve.model import AnyModel, Predictor

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from app.monitor import ShadowCounts
 from app.predict import Answered, Observer, Predicted
-from app.registry.comparison import Comparison
+from app.registry.shadow_comparison import Comparison
 
 logger = logging.getLogger("app.shadow")
 # A comparison blocks the interpreter; with this many requests for 0.1 ms.

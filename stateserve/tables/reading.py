@@ -7,7 +7,7 @@ from stateserve.errors import TableError
 from stateserve.tables.content import ARROW, MAX_ROW, NO_TEXT, ZIP, read_content, require_table
 from stateserve.tables.delimited import read_delimited
 from stateserve.tables.sheet import MAX_CELLS, Sheet
-from stateserve.tables.text import decode
+from stateserve.tables.text_encoding import decode
 
 
 def read_sheet(path: Path, *, skip_bad_rows: bool = False) -> Sheet:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.errors import RequestError
 from app.predict.codecs.arrow import ArrowFormat
-from app.predict.codecs.instance_decoder import InstanceDecoder
+from app.predict.codecs.json_decoder import InstanceDecoder
 from app.predict.codecs.json_request import parse_instances
 from app.predict.codecs.npy import NpyFormat
 from app.predict.media_types import MediaType

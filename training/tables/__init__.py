@@ -4,8 +4,8 @@ Raises DataError, one line that names file, column and row.
 """
 
 from training.tables.columns import Choices as Choices
+from training.tables.columns_layer import make_columns as make_columns
 from training.tables.command import train_table as train_table
-from training.tables.encoding import make_columns as make_columns
 from training.tables.evaluate import outputs as outputs
 from training.tables.fit import Fit as Fit
 from training.tables.loop import Rows as Rows

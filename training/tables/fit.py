@@ -8,7 +8,7 @@ import torch
 from stateserve.model import calibrate
 from stateserve.model.architectures import Columns, TableModule, Tabular
 from training.calibrate import fit_temperature
-from training.tables.encoding import make_columns
+from training.tables.columns_layer import make_columns
 from training.tables.ensemble import Problem, add_trees, fit_ensemble, hold_out
 from training.tables.interval import fit_interval
 from training.tables.loop import Curves, OnStep, Rows, initial, scores_of, train

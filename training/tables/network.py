@@ -19,7 +19,7 @@ from stateserve.model.architectures import (
 )
 from stateserve.text import first_line
 from training.errors import DataError
-from training.tables.encoding import make_columns
+from training.tables.columns_layer import make_columns
 from training.tables.table import Table
 
 CHECKED_ROWS = 16

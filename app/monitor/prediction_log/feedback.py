@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from app.errors import MAX_FAULTS, InvalidFeedback, PredictionNotFound
-from app.monitor.prediction_log.queue import PredictionLog
+from app.monitor.prediction_log.writer import PredictionLog
 from app.predict import LARGEST, escape
 from app.predict.codecs import JsonObject, describe, parse_json
 from stateserve.errors import Fault

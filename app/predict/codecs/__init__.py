@@ -1,6 +1,6 @@
 """The formats of requests and answers: bytes to rows, predictions to bytes."""
 
-from app.predict.codecs.json_answer import JsonFormat, model_reference
+from app.predict.codecs.json_format import JsonFormat, model_reference
 from app.predict.codecs.json_request import TableRows, most_bytes_of_one, parse_instances
 from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.codecs.v2_answer import render

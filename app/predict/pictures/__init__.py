@@ -9,7 +9,7 @@ from app.predict.pictures.decoder import decode_picture, decode_pictures
 from app.predict.pictures.file_formats import is_picture
 from app.predict.pictures.geometry import MAX_PIXELS
 from app.predict.pictures.multipart_body import FilePart, read_files
-from app.predict.pictures.values import to_pixels
+from app.predict.pictures.normalization import to_pixels
 
 __all__ = [
     "MAX_PIXELS",

@@ -14,8 +14,8 @@ from app.predict.headers import Body
 from app.predict.large_requests import NeedsThread
 from app.predict.pictures.file_formats import read_picture_file
 from app.predict.pictures.geometry import MAX_PIXELS, MAX_SIDE, cropped, instance_shape, resized
+from app.predict.pictures.normalization import image_of, to_values
 from app.predict.pictures.picture_file import PictureError, PictureFile
-from app.predict.pictures.values import image_of, to_values
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
 from stateserve.model import ImageInput, Input

@@ -9,7 +9,7 @@ Here the memory of a step is bounded by the bytes that it reads, and both are li
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from stateserve.checkpoint.pickles.machine import Machine
+from stateserve.checkpoint.pickles.interpreter import Machine
 from stateserve.checkpoint.pickles.objects import Call
 from stateserve.checkpoint.pickles.operations import operations
 from stateserve.checkpoint.sources import Source

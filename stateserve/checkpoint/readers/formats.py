@@ -11,7 +11,7 @@ from stateserve.checkpoint.pickles.operations import OPCODES
 from stateserve.checkpoint.readers import gguf, numpy_file
 from stateserve.checkpoint.readers.foreign import name_archive, name_foreign, name_text
 from stateserve.checkpoint.readers.onnx import read_onnx
-from stateserve.checkpoint.readers.program import is_program, read_program
+from stateserve.checkpoint.readers.program_weights import is_program, read_program
 from stateserve.checkpoint.readers.safetensors_file import read_safetensors
 from stateserve.checkpoint.readers.sharded import read_sharded
 from stateserve.checkpoint.readers.torch_file import (

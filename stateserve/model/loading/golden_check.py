@@ -1,12 +1,11 @@
 """Checks that a loaded model reproduces its golden outputs."""
 
 from dataclasses import replace
-
-import torch
+from functools import partial
 
 from stateserve.errors import CardMismatch, StateserveError
 from stateserve.model.backends.eager import Eager
-from stateserve.model.backends.memory_format import has_images, set_memory_format
+from stateserve.model.backends.memory_format import keeps_channels_last
 from stateserve.model.tensor_model import TensorModel
 
 
@@ -27,14 +26,10 @@ def checked(model: TensorModel) -> TensorModel:
             if choice.name == "onnxruntime":
                 raise
             model = replace(model, graph_fault=str(error))
-    if choice.may_change_format() and has_images(model.module):
-        set_memory_format(model.module, torch.channels_last)
-        try:
-            _check_on_processor(model)
-            return replace(model, channels_last=True)
-        except CardMismatch:
-            # Such as a module that calls `view` where only `reshape` takes this format.
-            set_memory_format(model.module, torch.contiguous_format)
+    if choice.may_change_format() and keeps_channels_last(
+        model.module, partial(_check_on_processor, model)
+    ):
+        return replace(model, channels_last=True)
     _check_on_processor(model)
     return model
 

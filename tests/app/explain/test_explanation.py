@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from app.errors import NotProvided
 from app.explain import explain
-from app.explain.attribution import STEPS, integrated_gradients
 from app.explain.neighbours import NEIGHBOURS
+from app.explain.tabular_gradients import STEPS, integrated_gradients
 from stateserve.model.architectures.compiled import compile_forward
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.cards.tabular_card import read_card

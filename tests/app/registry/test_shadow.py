@@ -16,8 +16,8 @@ from app.predict.deadline import Deadline
 from app.predict.pending_answer import PendingAnswer
 from app.predict.prediction import Prediction
 from app.predict.tabular_pipeline import TabularPipeline
-from app.registry.comparison import TabularComparison, why_not_comparable
 from app.registry.shadow import Mirror
+from app.registry.shadow_comparison import TabularComparison, why_not_comparable
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.predictor import Predictor
 from tests.checkpoints import make_card

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from app.monitor.output_differences import OutputDifferences
-from app.registry.comparison import why_not_comparable
+from app.registry.shadow_comparison import why_not_comparable
 from app.settings.settings import Settings
 from stateserve.model.tensor_model import TensorModel
 from tests.service import open_client

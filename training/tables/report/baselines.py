@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from training.tables.encoding import make_columns
+from training.tables.columns_layer import make_columns
 from training.tables.report.scores import LEAST, Scores, score_classes, score_values
 from training.tables.report.tested import Tested
 from training.tables.table import Table

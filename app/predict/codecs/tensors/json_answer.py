@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import NotProvided
-from app.predict.codecs.json_answer import VALUES_AT_ONCE, model_reference, outside_range
+from app.predict.codecs.json_format import VALUES_AT_ONCE, model_reference, outside_range
 from app.predict.codecs.table_answer import about_table
 from app.predict.codecs.tensors.row_groups import in_order
 from app.predict.codecs.tensors.short_floats import widen

@@ -11,7 +11,7 @@ import pytest
 from app.monitor.metrics import Metrics
 from app.monitor.prediction_log.database import PORTION, LogDatabase
 from app.monitor.prediction_log.engine import make_engine
-from app.monitor.prediction_log.queue import PredictionLog
+from app.monitor.prediction_log.writer import PredictionLog
 from app.settings.settings import Settings
 from tests.app.monitor.prediction_log.conftest import Cluster, names, predict, query, until, written
 from tests.project import IRIS, ROOT

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import MAX_FAULTS, BodyTooLarge, InvalidInstances, MalformedBody, RequestError
-from app.predict.codecs.instance_decoder import InstanceDecoder
+from app.predict.codecs.json_decoder import InstanceDecoder
 from app.predict.codecs.json_request import parse_instances
 from app.predict.codecs.large_instances import WHOLE_BYTES, read_large
 from stateserve.model.cards.tabular_card import read_card

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import RequestError
-from app.predict.codecs.instance_decoder import InstanceDecoder
+from app.predict.codecs.json_decoder import InstanceDecoder
 from app.predict.codecs.json_request import parse_instances
 from stateserve.model.cards.tabular_card import Card, read_card
 from tests.project import IRIS, SETOSA

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from app.errors import DeadlineExceeded, NotProvided
-from app.explain.attributed import Attributed
+from app.explain.attribution import Attributed
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
 from stateserve.model import (

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from app.predict.codecs.instance_decoder import InstanceDecoder
+from app.predict.codecs.json_decoder import InstanceDecoder
 from app.predict.codecs.json_request import TableRows
 from app.predict.codecs.table_answer import about_table
 from app.predict.media_types import JSON
