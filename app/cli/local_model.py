@@ -52,6 +52,7 @@ class LocalModel:
             parts = endpoint.pipeline.predict_chunks(table.rows)
             return decode_any(endpoint.json.encode(parts, table, options))
         instances = endpoint.reader(media_type).decode(content)
+        endpoint.lengths.require(instances)
         kept: list[TensorPrediction] = []
         asyncio.run(endpoint.pipeline.predict_all(instances.rows, kept.append))
         return decode_any(endpoint.json.encode(kept, instances, options))

@@ -124,12 +124,15 @@ def _described(packed: "Packed") -> dict[str, object]:
         "files": [str(path) for path in packed.files],
         "inputs": [each.model_dump(exclude_none=True) for each in card.inputs],
         "outputs": [each.model_dump(exclude_none=True) for each in card.outputs],
+        "equal_axes": card.equal_axes,
         "notes": packed.notes,
         "serve": packed.serve,
     }
 
 
 def _show(packed: "Packed") -> None:
+    from stateserve.model import listed
+
     card = packed.card
     rows = table("name", "dtype", "shape", "what")
     for given in card.inputs:
@@ -142,6 +145,8 @@ def _show(packed: "Packed") -> None:
             output.name, output.dtype, str(output.shape), f"output, {output.kind}{classes}"
         )
     print_table(rows)
+    for group in card.signature.equal:
+        print_line(f"of equal lengths: {listed(group)}")
     for note in packed.notes:
         print_line(note)
     files = ", ".join(path.name for path in packed.files)

@@ -21,6 +21,7 @@ from app.predict.media_types import (
     UNDECLARED,
 )
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
+from app.predict.tensors.equal_lengths import EqualLengths
 from app.predict.tensors.pipeline import TensorPipeline
 from app.predict.tensors.prediction import TensorPrediction
 from app.predict.tensors.rows import TensorRows
@@ -49,6 +50,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
     def __init__(self, pipeline: TensorPipeline, max_instances: int, large: LargeRequests) -> None:
         self._large = large
         model = pipeline.model
+        self.lengths = EqualLengths(model.signature)
         super().__init__(model, pipeline, TensorV2(model, max_instances), max_instances)
 
     def media_types(self) -> list[str]:
@@ -68,7 +70,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         self.pipeline.warm_up()
 
     def fits(self, rows: TensorRows) -> bool:
-        return self.pipeline.fits(rows)
+        return self.lengths.hold(rows) and self.pipeline.fits(rows)
 
     async def serve(
         self, call: Call[Result], _request_id: bytes | None, deadline: Deadline | None
@@ -77,6 +79,7 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
             # No longer held by the reading of the body.
             held.add(call.size)
             instances = await self._work(partial(call.read, self), call.size, deadline)
+            self.lengths.require(instances)
             # Compressed arrays and pictures are larger than the body.
             held.add(max(0, instances.rows.nbytes - call.size))
             kept = _Kept(held, self._large.most_bytes)

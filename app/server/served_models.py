@@ -47,7 +47,8 @@ def _row(model: AnyModel, *, is_default: bool) -> tuple[str, str, str]:
 def _of_input(given: Input) -> str:
     if given.features:
         return _counted(len(given.features), "feature")
-    kind = "picture" if given.image else "token ids" if given.tokens else given.dtype
+    ids = given.tokens is not None and "int" in given.dtype
+    kind = "picture" if given.image else "token ids" if ids else given.dtype
     return f"{given.name}: {kind} {_sides(given.row_shape) or 'number'}"
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from stateserve.model.equal_axes import Axis, EqualAxes, listed
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.fields import ANY, MAX_CLASSES, Frozen, Name, Text
@@ -29,6 +30,17 @@ Dtype = Literal[
     "float64",
 ]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+MAX_PAD = 2**31 - 1
+# Of the dtypes that do not hold MAX_PAD. Floats hold all integers up to these.
+HIGHEST_PADS = {
+    "bool": 1,
+    "uint8": 2**8 - 1,
+    "int8": 2**7 - 1,
+    "int16": 2**15 - 1,
+    "float16": 2**11,
+    "bfloat16": 2**8,
+    "float32": 2**24,
+}
 
 
 def _shown(name: str) -> str:
@@ -47,10 +59,21 @@ CLASS_KINDS = ("log_probabilities", "logits", "probabilities")
 
 
 class TokensInput(Frozen):
-    """A tensor of token ids: each from 0 to `vocabulary` - 1. `pad` fills shorter rows."""
+    """One value for each token: its id, from 0 to `vocabulary` - 1, or that of a mask.
+
+    `pad` fills shorter rows; it is 0 for a mask that has 1 for a token.
+    """
 
     vocabulary: Annotated[int, Field(ge=1)] | None = None
     pad: Annotated[int, Field(ge=0)] | None = None
+
+    def require_dtype(self, dtype: str) -> None:
+        """Raise ValueError unless a tensor of `dtype` holds these values."""
+        if self.vocabulary is not None and not dtype.startswith(("int", "uint")):
+            raise ValueError(f"ids of a vocabulary are integers, not {dtype}; a mask has none")
+        highest = HIGHEST_PADS.get(dtype, MAX_PAD)
+        if self.pad is not None and self.pad > highest:
+            raise ValueError(f"pad {self.pad}; {dtype} takes 0 to {highest}")
 
 
 def _batched(shape: list[int]) -> list[int]:
@@ -114,8 +137,8 @@ class Input(Tensor):
             require_histograms(self.features or [], self.histograms)
         if self.image:
             self._require_image(self.image)
-        if self.tokens and not self.dtype.startswith(("int", "uint")):
-            raise ValueError(f"token ids are integers, not {self.dtype}")
+        if self.tokens:
+            self.tokens.require_dtype(self.dtype)
         return self
 
     @property
@@ -168,23 +191,40 @@ class Output(Tensor):
 
 
 class Signature(Frozen):
-    """The inputs, in the order of forward's arguments, and the outputs, in the module's order."""
+    """The inputs, in the order of forward's arguments, and the outputs, in the module's order.
+
+    Each list of `equal_axes` has the axes of inputs that must have equal lengths: `ids:1`,
+    `mask:1`.
+    """
 
     inputs: Annotated[list[Input], Field(min_length=1, max_length=MAX_TENSORS)]
     outputs: Annotated[list[Output], Field(min_length=1, max_length=MAX_TENSORS)]
+    equal_axes: EqualAxes = Field(default=[], exclude_if=lambda axes: not axes)
 
     @model_validator(mode="after")
     def _require_names(self) -> Self:
         _require_distinct("inputs", [each.name for each in self.inputs])
         _require_distinct("outputs", [each.name for each in self.outputs])
+        _require_distinct("equal_axes", [text for group in self.equal_axes for text in group])
+        shapes = {each.name: each.shape for each in self.inputs}
+        for each in (each for group in self.equal for each in group):
+            shape = shapes.get(each.input, [])
+            if not 0 < each.axis < len(shape) or shape[each.axis] != ANY:
+                raise ValueError(f"equal_axes: {each.text!r:.100} is no axis of any length")
         return self
 
     @property
+    def equal(self) -> list[list[Axis]]:
+        """`equal_axes`, parsed."""
+        return [[Axis.parse(text) for text in group] for group in self.equal_axes]
+
+    @property
     def lines(self) -> list[str]:
-        """A line of text for each input and output."""
+        """A line of text for each input, each output, and axes of equal lengths."""
         return [
             *(f"input {each.line}" for each in self.inputs),
             *(f"output {each.line}, {each.kind}" for each in self.outputs),
+            *(f"of equal lengths: {listed(group)}" for group in self.equal),
         ]
 
 

@@ -115,6 +115,7 @@ async def explain_instance(
 
     def answer() -> Response:
         instances = endpoint.reader(source.essence).decode(body, source.parameters)
+        endpoint.lengths.require(instances)
         inputs = _only(instances)
         chosen = _chosen(model, query.input)
         if target == PNG and _layout(chosen) is None:

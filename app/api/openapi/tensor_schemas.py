@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from app.api.openapi.records import TABLE, WARNINGS, Schema, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
-from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output
+from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output, listed
 
 KINDS = {bool: "boolean", int: "integer", float: "number"}
 # The sides of a picture of any size.
@@ -27,6 +27,9 @@ ANSWERS = {
 def tensor_schemas(card: ModelCard, max_instances: int) -> dict[str, Schema]:
     """Instance, Instances, Answer, Prediction and Predictions."""
     by_name = record({each.name: _input(each) for each in card.inputs})
+    if card.equal_axes:
+        rules = [f"of equal lengths: {listed(group)}" for group in card.signature.equal]
+        by_name |= {"description": "; ".join(rules)}
     only = card.inputs[0] if len(card.inputs) == 1 else None
     instance = by_name if only is None else {"anyOf": [_input(only), by_name]}
     many = {"type": "array", "minItems": 1, "maxItems": max_instances}

@@ -119,7 +119,8 @@ export interface Model {
   totals: Totals;
   card: Card;
   warnings: string[];
-  signature: { inputs: Input[]; outputs: Output[] };
+  /** Axes of inputs in one list of `equal_axes`, such as `ids:1`, have equal lengths. */
+  signature: { inputs: Input[]; outputs: Output[]; equal_axes?: string[][] };
   layers: Layer[];
   trainable: number;
   backend: string;

@@ -18,15 +18,27 @@ const RANGES = {
 export function describeInput({ dtype, shape, tokens }) {
   const lengths = shape.slice(1).map((length) => (length < 0 ? "any length" : length));
   const open = lengths.length === 1 && lengths[0] === "any length";
-  if (open && !tokens) return `a list of ${kindOf(dtype)} (${dtype}), any length`;
+  const ids = tokens && holdsIds(dtype);
+  if (open && !ids) return `a list of ${kindOf(dtype)} (${dtype}), any length`;
   const of = lengths.length ? `${dtype} of shape ${lengths.join(" × ")}` : `one ${dtype}`;
   const what = open ? `a list of any length (${dtype})` : of;
-  if (tokens) {
+  if (ids) {
     const range = tokens.vocabulary === null ? "" : ` from 0 to ${tokens.vocabulary - 1}`;
     return `token ids${range}, ${what}`;
   }
   const range = RANGES[dtype];
   return range && dtype !== "bool" ? `${what}, ${range[0]} to ${range[1]}` : what;
+}
+
+/** Whether one value for each token is its id, not that of a mask. @param {string} dtype */
+export function holdsIds(dtype) {
+  return /^u?int/.test(dtype);
+}
+
+/** The other inputs that must have the length of this one. @param {Input} input @param {string[][]} equalAxes */
+export function equalTo({ name }, equalAxes) {
+  const groups = equalAxes.map((axes) => axes.map((axis) => axis.slice(0, axis.lastIndexOf(":"))));
+  return (groups.find((names) => names.includes(name)) ?? []).filter((each) => each !== name);
 }
 
 /** What values of a dtype are, in words. @param {string} dtype */

@@ -2,7 +2,7 @@
 
 /** @import { Input, Model, Output } from "../data/answers.js" */
 
-import { kindOf } from "./field.js";
+import { holdsIds, kindOf } from "./field.js";
 
 /** Names are listed if all together have at most so many characters. */
 const LONGEST_LIST = 60;
@@ -58,7 +58,7 @@ function given({ features }, inputs) {
 /** What an input is, if it is more than numbers. @param {Input} input */
 function knownInput({ image, tokens, features, shape, dtype }) {
   if (image) return "a picture";
-  if (tokens) return "a list of token ids";
+  if (tokens && holdsIds(dtype)) return "a list of token ids";
   if (shape.length === 2 && shape[1] < 0) return `a list of ${kindOf(dtype)}, any length`;
   return features?.length ? `${features.length} features` : "";
 }

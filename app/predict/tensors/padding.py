@@ -1,4 +1,4 @@
-"""Rows of token ids of different lengths share a pass, padded, if the model ignores padding."""
+"""Rows of tokens of different lengths share a pass, padded, if the model ignores padding."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,16 +8,16 @@ import numpy as np
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, StateserveError
-from stateserve.model import ANY, Arrays, TensorModel, require_close
+from stateserve.model import ANY, Arrays, Input, TensorModel, require_close
 
 logger = logging.getLogger("app.predict")
 SHORTEST_BUCKET = 8
 
 
 class Padding:
-    """Pads token ids to one length, and cuts the outputs back.
+    """Pads token ids and masks to one length, and cuts the outputs back.
 
-    `pads` are the ids that fill shorter rows, for each input of variable length.
+    `pads` are the values that fill shorter rows, for each input of variable length.
     """
 
     def __init__(self, pads: Mapping[str, int]) -> None:
@@ -26,26 +26,25 @@ class Padding:
 
     @classmethod
     def of(cls, model: TensorModel) -> Self | None:
-        """None unless padding is known not to change the outputs of the model.
+        """None unless padding is known not to change the outputs of the model; the log says why.
 
         The model card must name the padding of each input of variable length. Then each golden
         row is computed next to a part of itself: both must have the outputs that they have alone.
         """
-        inputs = model.signature.inputs
-        pads = {
-            each.name: each.tokens.pad
-            for each in inputs
-            if each.row_shape == [ANY] and each.tokens and each.tokens.pad is not None
-        }
-        rows = list(_golden_rows(model))
-        if not pads or not rows or any(ANY in i.row_shape and i.name not in pads for i in inputs):
+        open_inputs = [each for each in model.signature.inputs if ANY in each.row_shape]
+        if not open_inputs:
             return None
-        padding = cls(pads)
         try:
+            padding = cls(_pads(open_inputs))
+            rows = list(_golden_rows(model))
+            if not rows:
+                raise CardMismatch("the card has no golden rows to try padding with")
             for row in rows:
                 padding._learn(model, row)
         except StateserveError as error:
-            logger.warning("%s: only rows of one length share a pass: %s", model.name, error)
+            wanted = any(each.tokens and each.tokens.pad is not None for each in open_inputs)
+            level = logging.WARNING if wanted else logging.INFO
+            logger.log(level, "%s: only rows of one shape share a pass: %s", model.name, error)
             return None
         return padding
 
@@ -102,6 +101,21 @@ class Padding:
             first, second = together[name][:1], together[name][1:]
             require_close(name, self._cut(name, first, part), of_short[name], "a padded row")
             require_close(name, second, of_row[name], "a row next to a padded one")
+
+
+def _pads(inputs: Sequence[Input]) -> dict[str, int]:
+    """By name. Raises CardMismatch unless rows of different lengths can be padded."""
+    pads, missing = {}, []
+    for each in inputs:
+        if each.row_shape != [ANY]:
+            raise CardMismatch(f"{each.line} has more than one value a token")
+        if each.tokens is None or each.tokens.pad is None:
+            missing.append(each.name)
+        else:
+            pads[each.name] = each.tokens.pad
+    if missing:
+        raise CardMismatch(f"the card names no tokens.pad of {', '.join(missing)}")
+    return pads
 
 
 def _golden_rows(model: TensorModel) -> Iterator[Arrays]:

@@ -7,6 +7,7 @@ from pydantic import Field, JsonValue, model_validator
 from stateserve.model.architectures.code_record import BuiltIn, Code, FileName, Sha256, UserClass
 from stateserve.model.cards.tabular_card import on_lines
 from stateserve.model.cards.training_data import RowHashes
+from stateserve.model.equal_axes import EqualAxes
 from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.fields import Count, Frozen, Name, Number, Text
 from stateserve.model.signature import Input, Output, Signature, require_histograms
@@ -85,6 +86,7 @@ class ModelCard(Frozen):
     code: Code
     inputs: list[Input]
     outputs: list[Output]
+    equal_axes: EqualAxes = Field(default=[], exclude_if=lambda axes: not axes)
     state_sha256: Sha256
     prefix: Text = ""
     golden: GoldenFile | None = None
@@ -104,7 +106,7 @@ class ModelCard(Frozen):
 
     @property
     def signature(self) -> Signature:
-        return Signature(inputs=self.inputs, outputs=self.outputs)
+        return Signature(inputs=self.inputs, outputs=self.outputs, equal_axes=self.equal_axes)
 
     @property
     def files(self) -> list[str]:

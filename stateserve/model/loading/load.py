@@ -82,6 +82,7 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         code=code.entry,
         inputs=found.signature.inputs,
         outputs=found.signature.outputs,
+        equal_axes=found.signature.equal_axes,
         state_sha256=state_sha256(module.state_dict() if state is None else state),
         prefix=options.strip_prefix,
     )
@@ -91,7 +92,7 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         name,
         version,
         golden=found.golden,
-        notes=found.notes,
+        notes=found.lines,
         choice=options.backend,
     )
     with naming(path):

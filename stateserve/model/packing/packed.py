@@ -86,7 +86,7 @@ class Packing:
         """Take a program of torch.export in place of the class. Raises CheckpointError."""
         rows, _ = self.found.golden[GOLDEN_ROWS]
         content = export_program(self.module, self.found.signature, rows)
-        notes = self.found.notes
+        notes = self.found.lines
         self._example = rows
         # As the module has it: torch has cast a state of other dtypes.
         state = dict(self.module.state_dict())
@@ -115,6 +115,7 @@ class Packing:
             code=self.code.entry,
             inputs=self.found.signature.inputs,
             outputs=self.found.signature.outputs,
+            equal_axes=self.found.signature.equal_axes,
             state_sha256=state_sha256(self.state),
             golden=entry,
             onnx=onnx,
@@ -139,7 +140,7 @@ class Packing:
             except CheckpointError as error:
                 raise type(error)(str(error).replace(str(folder), str(place.folder))) from None
         written = place.write(files, replace=replace)
-        return Packed(place.folder / place.state, card, written, self.found.notes)
+        return Packed(place.folder / place.state, card, written, self.found.lines)
 
 
 def pack_model(

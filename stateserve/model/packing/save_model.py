@@ -1,6 +1,7 @@
 """`save_model`: from a module in a training script to files that serve."""
 
 import copy
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from stateserve.model.signature_inference.hint_forms import Fields, hints_of
 from stateserve.model.signature_inference.proof import Runner
 from stateserve.model.tensor_model import require_close
 
+logger = logging.getLogger("stateserve.model")
 SAME_MODULE = "give the arguments of its class as kwargs, or save a program: program=True"
 
 
@@ -87,6 +89,8 @@ def save_model(
             packing = Packing(opened, state, example_inputs, hints)
         except StateMismatch as error:
             raise StateMismatch(f"{error}; {SAME_MODULE}") from None
+        if packing.found.hint:
+            logger.warning("%s: %s", path, packing.found.hint)
         if program:
             packing.export(Path(place.state).stem)
         if onnx:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from stateserve.model.equal_axes import Axis
 from stateserve.model.feature import Feature
 from stateserve.model.fields import Frozen
 from stateserve.model.image_input import ImageInput
@@ -49,8 +50,11 @@ class Hints:
     units: Mapping[str, str] = field(default_factory=dict)
     dynamic: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
-    def apply(self, inputs: Sequence[Input], outputs: Sequence[Output]) -> Signature:
-        """The signature with everything that the hints add. Raises ValueError, one line."""
+    def apply(
+        self, inputs: Sequence[Input], outputs: Sequence[Output], equal: Sequence[Sequence[Axis]]
+    ) -> Signature:
+        """The signature with everything that the hints add; axes of a group in `equal` have
+        equal lengths. Raises ValueError, one line."""
         names = [each.name for each in inputs]
         image = by_name("image", self.image, names)
         tokens = by_name("tokens", self.tokens, names)
@@ -67,7 +71,12 @@ class Hints:
             )
             for each in inputs
         ]
-        return made(Signature, inputs=described, outputs=self._named(outputs))
+        return made(
+            Signature,
+            inputs=described,
+            outputs=self._named(outputs),
+            equal_axes=[[each.text for each in group] for group in equal],
+        )
 
     def _named(self, outputs: Sequence[Output]) -> list[Output]:
         units = by_name("units", self.units, [each.name for each in outputs])

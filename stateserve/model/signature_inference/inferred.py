@@ -1,6 +1,7 @@
 """Infer a signature: names, dtypes, shapes, and kinds that are certain."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,20 @@ from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
-from stateserve.model.architectures.exported_program import ProgramModule, TensorSpec
+from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import is_float, numpy_dtype
+from stateserve.model.equal_axes import Axis, listed
 from stateserve.model.fields import ANY
 from stateserve.model.signature import DTYPES, Dtype, Input, Output, Signature
+from stateserve.model.signature_inference.axes import (
+    Axes,
+    by_input,
+    changed_axes,
+    declared_axes,
+    declared_equal,
+    too_narrow,
+    tried_equal,
+)
 from stateserve.model.signature_inference.example import Example, name_inputs
 from stateserve.model.signature_inference.feature_ranges import with_ranges
 from stateserve.model.signature_inference.hints import Hints, by_name, made
@@ -23,20 +34,37 @@ from stateserve.model.signature_inference.rows import (
     Rows,
     random_rows,
     repeats,
-    resized,
 )
-
-# Tried in this order for the length of a dynamic axis: others may not divide, or be too long.
-RATIOS = (0.5, 2.0, 0.75, 1.25)
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """A signature, the golden arrays by the number of rows, and what was assumed, as lines."""
+    """A signature, the golden arrays by the number of rows, and what was assumed, as lines.
+
+    `narrow` are axes that the example fixes, though the forward takes other lengths.
+    """
 
     signature: Signature
     golden: Golden
     notes: list[str]
+    narrow: Sequence[Axis] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """The notes, and how to free the axes that the example fixes."""
+        return [*self.notes, *([self.hint] if self.hint else [])]
+
+    @property
+    def hint(self) -> str | None:
+        """How to free the axes that the example fixes, if the forward takes other lengths."""
+        if not self.narrow:
+            return None
+        option = ",".join(each.text for each in self.narrow)
+        return (
+            f"fixed to the lengths of the example, though the forward takes others: "
+            f"{listed(self.narrow)}; for any length give --dynamic {option}, or "
+            f"dynamic={json.dumps(by_input(self.narrow))}"
+        )
 
 
 def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
@@ -49,14 +77,16 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
         named = name_inputs(module, example)
         rows, golden, notes = _interpret(module, named)
         run = Runner(module, list(rows))
-        dynamic: Mapping[str, Sequence[int]]
-        changed: Mapping[str, Sequence[int]]
+        dynamic: Axes
+        changed: Axes
         if isinstance(module, ProgramModule):
             # The program itself says which axes have any length.
-            dynamic, changed = _dynamic_axes(module.inputs), _dynamic_axes(module.outputs)
+            dynamic, changed = declared_axes(module.inputs), declared_axes(module.outputs)
+            equal = declared_equal(module.inputs)
         else:
             dynamic = by_name("dynamic", hints.dynamic, list(named))
-            changed = _changed_axes(run, golden[GOLDEN_ROWS], dynamic)
+            changed = changed_axes(run, golden[GOLDEN_ROWS], dynamic)
+            equal = tried_equal(run, golden[1][0], dynamic)
         inputs = [
             made(
                 Input,
@@ -67,12 +97,14 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
             for name, each in rows.items()
         ]
         outputs = _outputs(run, rows, golden, changed)
-        signature = hints.apply(inputs, outputs)
+        signature = hints.apply(inputs, outputs, equal)
         signature, ranges = with_ranges(signature, rows)
         notes += ranges
     except (ValueError, NotServable) as error:
         raise CardMismatch(str(error)) from None
-    return Inferred(signature, golden, notes)
+    is_program = isinstance(module, ProgramModule)
+    narrow = [] if is_program else too_narrow(run, golden[1][0], signature.inputs)
+    return Inferred(signature, golden, notes, narrow)
 
 
 def _interpret(module: nn.Module, named: Rows) -> tuple[Rows, Golden, list[str]]:
@@ -122,46 +154,7 @@ def _interpretations(module: nn.Module, named: Rows) -> Iterator[tuple[Rows, lis
                 yield rows, notes, not batched
 
 
-def _dynamic_axes(specs: Sequence[TensorSpec]) -> dict[str, list[int]]:
-    return {each.name: [axis for axis, n in enumerate(each.shape) if n == ANY] for each in specs}
-
-
-def _changed_axes(
-    run: Runner, golden: tuple[Rows, Rows], dynamic: Mapping[str, Sequence[int]]
-) -> Mapping[str, Sequence[int]]:
-    """The axes of the outputs whose lengths change with those of the inputs' dynamic axes.
-
-    Raises ValueError if there is no such axis, or the forward takes no other length.
-    """
-    rows, outputs = golden
-    for name, axes in dynamic.items():
-        for axis in axes:
-            if not 0 < axis < rows[name].ndim:
-                raise ValueError(
-                    f"dynamic: {name} has the axes 1 to {rows[name].ndim - 1}, not {axis}"
-                )
-    if not dynamic:
-        return {}
-    reason = ""
-    for ratio in RATIOS:
-        other = resized(rows, dynamic, ratio)
-        if all(other[name].shape == rows[name].shape for name in dynamic):
-            continue
-        try:
-            shapes = {name: each.shape for name, each in run(other).items()}
-        except ForwardFailed as error:
-            reason = reason or str(error)
-        else:
-            return {
-                name: [axis for axis, n in enumerate(each.shape) if n != shapes[name][axis]]
-                for name, each in outputs.items()
-            }
-    raise ValueError(f"dynamic: the forward takes no other length of these axes: {reason}")
-
-
-def _outputs(
-    run: Runner, rows: Rows, golden: Golden, changed: Mapping[str, Sequence[int]]
-) -> list[Output]:
+def _outputs(run: Runner, rows: Rows, golden: Golden, changed: Axes) -> list[Output]:
     together = golden[GOLDEN_ROWS][1]
     try:
         more = run(random_rows(rows))

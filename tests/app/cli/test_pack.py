@@ -38,6 +38,32 @@ def packed(path: str = "models/digits/1/model.pth") -> TensorModel:
     return model
 
 
+MASKED = """
+from torch import nn
+
+class Masked(nn.Module):
+    def forward(self, x, mask):
+        return (x * mask).sum(1)
+"""
+
+
+def test_axes_that_are_fixed_or_must_be_equal_are_shown(run: Run) -> None:
+    write_code(Path("masked.py"), MASKED)
+    torch.save({}, "none.pth")
+    np.savez("rows.npz", x=np.ones((2, 6), np.float32), mask=np.ones((2, 6), bool))
+    parts = ("masked.py:Masked", "none.pth", "--example", "rows.npz")
+    code, out = run("pack", *parts, "--output", "models/masked/1")
+    assert code == 0
+    assert "for any length give --dynamic x:1,mask:1, or dynamic={" in out
+    dynamic = ("--dynamic", "x:1,mask:1")
+    code, out = run("pack", *parts, "--output", "models/masked/2", *dynamic)
+    assert code == 0
+    assert "of equal lengths: axis 1 of x, axis 1 of mask" in out.splitlines()
+    assert "for any length" not in out
+    code, out = run("pack", *parts, "--output", "models/masked/3", *dynamic, "--json")
+    assert json.loads(out)["equal_axes"] == [["x:1", "mask:1"]]
+
+
 def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) -> None:
     code, out = pack(run, "--classes", "labels.txt", "--image", '{"mode": "L"}')
     assert code == 0

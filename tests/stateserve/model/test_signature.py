@@ -44,7 +44,10 @@ REFUSED: dict[str, dict[str, object]] = {
     "features repeat a": {"features": [{"name": "a"}, {"name": "a"}]},
     "1 features do not fit": {"features": [{"name": "a"}]},
     "an image of layout CHW has 3 axes": {"image": {"mode": "L"}},
-    "token ids are integers": {"tokens": {}},
+    "ids of a vocabulary are integers, not float32; a mask has none": {"tokens": {"vocabulary": 3}},
+    "pad 2; bool takes 0 to 1": {"dtype": "bool", "tokens": {"pad": 2}},
+    "pad 128; int8 takes 0 to 127": {"dtype": "int8", "tokens": {"pad": 128}},
+    "pad 2147483648; int64 takes 0 to 2147483647": {"dtype": "int64", "tokens": {"pad": 2**31}},
     "Extra inputs": {"sizes": 3},
 }
 
@@ -83,3 +86,25 @@ def test_names_are_distinct_and_few() -> None:
     many = [one.model_copy(update={"name": f"x{index}"}) for index in range(33)]
     with pytest.raises(ValidationError, match="at most 32"):
         Signature(inputs=many, outputs=[out])
+
+
+EQUAL: dict[str, list[list[str]]] = {
+    "'ids' is not INPUT:AXIS, such as ids:1": [["ids", "mask:1"]],
+    "'mask:²' is not": [["ids:1", "mask:²"]],
+    "'types:1' is no axis of any length": [["ids:1", "types:1"]],
+    "'mask:2' is no axis of any length": [["ids:1", "mask:2"]],
+    "'ids:0' is no axis of any length": [["ids:0", "mask:1"]],
+    "equal_axes repeat ids:1": [["ids:1", "ids:1"]],
+    "at least 2 items": [["ids:1"]],
+}
+
+
+@pytest.mark.parametrize("reason", EQUAL)
+def test_equal_axes_are_axes_of_any_length(reason: str) -> None:
+    inputs = [
+        Input(name="ids", dtype="int64", shape=[ANY, ANY]),
+        Input(name="mask", dtype="bool", shape=[ANY, ANY, 2]),
+    ]
+    out = Output(name="x", dtype="float32", shape=[ANY])
+    with pytest.raises(ValidationError, match=reason):
+        Signature(inputs=inputs, outputs=[out], equal_axes=EQUAL[reason])

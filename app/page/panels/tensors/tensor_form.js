@@ -1,7 +1,7 @@
 /** A field for each input of any signature, and all of them as JSON. */
 
 import { element, part, partOf } from "../../draw/element.js";
-import { describeInput, exampleText, readField, write } from "../../model/field.js";
+import { describeInput, equalTo, exampleText, readField, write } from "../../model/field.js";
 
 /** @import { Input as Values } from "../../data/api.js" */
 /** @import { Input, Model } from "../../data/answers.js" */
@@ -20,12 +20,12 @@ export class TensorForm extends EventTarget {
   #edited = false;
 
   /** @param {Model} model */
-  constructor({ example, signature: { inputs } }) {
+  constructor({ example, signature: { inputs, equal_axes = [] } }) {
     super();
     this.#inputs = inputs;
     // A table of some columns, and instances by another name, have only JSON.
     this.#asJson = example !== null && !inputs.every(({ name }) => Object.hasOwn(example, name));
-    this.#fields = inputs.map((input) => new Field(input, example));
+    this.#fields = inputs.map((input) => new Field(input, example, equalTo(input, equal_axes)));
     part("fields").replaceChildren(...(this.#asJson ? [] : this.#fields.map(({ root }) => root)));
     const reset = () => {
       for (const field of this.#fields) field.reset();
@@ -110,10 +110,12 @@ class Field {
   #example;
   #control;
   #note;
+  #purpose;
 
-  /** @param {Input} input @param {unknown} example */
-  constructor(input, example) {
+  /** @param {Input} input @param {unknown} example @param {string[]} equal Inputs of the same length. */
+  constructor(input, example, equal) {
     this.#input = input;
+    this.#purpose = [describeInput(input), ...equal.map((name) => `as long as ${name}`)].join(", ");
     this.#example = exampleText(input, example);
     const lines = this.#example.split("\n").length;
     const attributes = {
@@ -157,7 +159,7 @@ class Field {
       this.fault = /** @type {Error} */ (error).message;
     }
     this.#control.setAttribute("aria-invalid", String(this.fault !== ""));
-    this.#note.textContent = this.fault || describeInput(this.#input);
+    this.#note.textContent = this.fault || this.#purpose;
     this.#note.classList.toggle("outside", this.fault !== "");
   }
 }

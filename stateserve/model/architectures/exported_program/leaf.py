@@ -21,11 +21,15 @@ Constant = None | bool | int | float | str
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A named tensor. In `shape`, -1 is an axis of any length that the program allows."""
+    """A named tensor. In `shape`, -1 is an axis of any length that the program allows.
+
+    Axes with the same name in `symbols` have equal lengths; it is None for other axes.
+    """
 
     name: str
     dtype: torch.dtype
     shape: tuple[int, ...]
+    symbols: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,12 @@ class Leaf:
 
     @property
     def spec(self) -> TensorSpec:
+        if self.dtype is None:
+            # A number is an integer of Python.
+            return TensorSpec(self.name, torch.int64, ())
         lengths = (axis if isinstance(axis, int) else ANY_LENGTH for axis in self.axes)
-        # A number is an integer of Python.
-        return TensorSpec(
-            self.name, self.dtype or torch.int64, () if self.dtype is None else tuple(lengths)
-        )
+        symbols = (axis.symbol if isinstance(axis, Expression) else None for axis in self.axes)
+        return TensorSpec(self.name, self.dtype, tuple(lengths), tuple(symbols))
 
 
 def read_leaf(argument: Value, name: str, graph: Mapping[str, Value]) -> Leaf:

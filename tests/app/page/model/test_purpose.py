@@ -11,7 +11,8 @@ INTERVAL = {"name": "interval", "kind": "values", "shape": [-1, 2]}
 PRICE = {"name": "value", "kind": "values", "shape": [-1], "unit": "EUR"}
 STATE = {"name": "state", "kind": "logits", "shape": [-1, 2], "classes": ["on", "off"]}
 PICTURE = {"name": "photo", "shape": [-1, 3, 32, 32], "image": {}}
-TEXT = {"name": "text", "shape": [-1, -1], "tokens": {}}
+TEXT = {"name": "text", "dtype": "int64", "shape": [-1, -1], "tokens": {}}
+MASK = {"name": "mask", "dtype": "bool", "shape": [-1, -1], "tokens": {"pad": 0}}
 
 
 def numbers(name: str, *sides: int) -> dict[str, Any]:
@@ -36,10 +37,11 @@ def numbers(name: str, *sides: int) -> dict[str, Any]:
         ),
         (
             {"classes": ["on", "off"], "output": STATE},
-            [PICTURE, TEXT, numbers("x", 4)],
+            [PICTURE, TEXT, MASK, numbers("x", 4)],
             [numbers("weight"), STATE, STATE | {"name": "lamp"}],
             "Predicts state (on or off), weight (one number) and lamp (one of 2 classes) "
-            "from photo (a picture), text (a list of token ids) and x (4).",
+            "from photo (a picture), text (a list of token ids), "
+            "mask (a list of booleans, any length) and x (4).",
         ),
         (
             {"classes": ["on", "off"], "output": STATE},

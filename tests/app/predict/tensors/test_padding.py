@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from app.predict.tensors.padding import Padding
 from app.predict.tensors.pipeline import TensorPipeline
 from app.predict.tensors.rows import TensorRows
+from stateserve.model.arrays import to_array
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.tensor_models import model_of
@@ -52,6 +53,75 @@ async def tags_of(pipeline: TensorPipeline, lengths: list[int]) -> list[dict[str
     parts = [TensorRows([{"ids": np.arange(1, n + 1)[None]}]) for n in lengths]
     found = await asyncio.gather(*map(pipeline.predict, parts))
     return [{name: each.output(name) for name in ("tags", "mean")} for each in found]
+
+
+class Masked(nn.Module):
+    """The mean of an embedding over the tokens that `mask` keeps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 2)
+        self.shapes: list[list[int]] = []
+
+    def forward(self, ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
+        self.shapes.append(list(ids.shape))
+        kept = mask.float()[..., None]
+        return {"mean": (self.embedding(ids) * kept).sum(1) / kept.sum(1)}
+
+
+def masked(dtype: str, pads: dict[str, int]) -> TensorModel:
+    torch.manual_seed(0)
+    hints = {name: {"tokens": {"pad": pads[name]}} if name in pads else {} for name in DTYPES}
+    return model_of(
+        Masked(),
+        [
+            Input(name="ids", dtype="int64", shape=[-1, -1], **hints["ids"]),
+            Input(name="mask", dtype=dtype, shape=[-1, -1], **hints["mask"]),
+        ],
+        [Output(name="mean", dtype="float32", shape=[-1, 2])],
+        {
+            "ids": torch.randint(1, 20, (3, 6)),
+            "mask": torch.ones(3, 6, dtype=getattr(torch, dtype)),
+        },
+    )
+
+
+DTYPES = {"ids": "int64", "mask": "bool"}
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float32", "uint8", "bfloat16"])
+async def test_a_mask_is_padded_with_the_ids(dtype: str) -> None:
+    model = masked(dtype, {"ids": 0, "mask": 0})
+    pipeline = TensorPipeline(model)
+    pipeline.warm_up()
+    model.module.shapes.clear()
+    ones = np.ones((1, 9), to_array(torch.zeros(0, dtype=getattr(torch, dtype))).dtype)
+    lengths = [2, 7, 5]
+    rows = [TensorRows([{"ids": np.arange(1, n + 1)[None], "mask": ones[:, :n]}]) for n in lengths]
+    found = await asyncio.gather(*map(pipeline.predict, rows))
+    assert model.module.shapes == [[3, 7]]
+    for length, each in zip(lengths, found, strict=True):
+        alone = model.module.embedding(torch.arange(1, length + 1)).mean(0, keepdim=True)
+        np.testing.assert_allclose(each.output("mean"), alone.detach(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pads", "level", "reason"),
+    [
+        ({"ids": 0}, "WARNING", "the card names no tokens.pad of mask"),
+        ({}, "INFO", "the card names no tokens.pad of ids, mask"),
+        ({"ids": 0, "mask": 1}, "WARNING", "output 'mean' of a padded row is off by up to"),
+    ],
+)
+def test_the_log_says_why_rows_of_several_lengths_do_not_share_a_pass(
+    pads: dict[str, int], level: str, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "app.predict")
+    assert Padding.of(masked("bool", pads)) is None
+    (record,) = caplog.records
+    assert record.levelname == level
+    expected = f"made: only rows of one shape share a pass: {reason}"
+    assert record.getMessage().startswith(expected)
 
 
 LENGTHS = st.lists(st.integers(1, 19), min_size=1, max_size=8)

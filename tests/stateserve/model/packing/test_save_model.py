@@ -271,6 +271,31 @@ def test_several_inputs_are_passed_as_forward_takes_them(tmp_path: Path, program
     assert found["output"] == pytest.approx(X.numpy() * 3)
 
 
+@pytest.mark.parametrize("program", [False, True])
+def test_axes_that_must_be_equal_are_in_the_card(tmp_path: Path, program: bool) -> None:
+    inputs = {"x": X, "mask": X, "scale": X}
+    dynamic = {name: [1] for name in inputs}
+    model = loaded(
+        save_model(WithMask(), inputs, tmp_path / "m/1", program=program, dynamic=dynamic)
+    )
+    assert model.card.equal_axes == [["x:1", "mask:1"]]
+    assert [each.shape for each in model.signature.inputs] == [[-1, -1]] * 3
+
+
+class WithMask(ByName):
+    def forward(self, x: Tensor, mask: Tensor, scale: Tensor) -> Tensor:
+        return (x * mask).sum(1) * scale.sum(1) * self.unit
+
+
+def test_the_log_names_axes_that_could_have_any_length(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_model(Several(), (X, X, X), tmp_path / "m/1")
+    (record,) = caplog.records
+    assert "axis 1 of first, axis 1 of others_0, axis 1 of others_1" in record.getMessage()
+    assert "--dynamic first:1,others_0:1,others_1:1" in record.getMessage()
+
+
 def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
     class Branch(Several):
         def forward(self, x: Tensor) -> Tensor:

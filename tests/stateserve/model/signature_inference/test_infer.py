@@ -329,6 +329,101 @@ def test_dynamic_axes_are_tried_and_found_in_the_outputs() -> None:
     assert found[3].startswith("output pooled float32 [-1, 20]")
 
 
+ALL = {"ids": [1], "mask": [1]}
+WORDS = np.arange(18).reshape(3, 6) % 5
+
+
+def translate(source: Tensor, seen: Tensor, target: Tensor, written: Tensor) -> Tensor:
+    """Two sequences, which may differ in length, each with its mask."""
+    return (source * seen).sum(1, keepdim=True) + target * written
+
+
+EQUAL: dict[str, tuple[nn.Module, Example, dict[str, list[int]], list[list[str]]]] = {
+    "a mask": (forward(embed), (WORDS, np.ones((3, 6), bool)), ALL, [["ids:1", "mask:1"]]),
+    "two pairs of one length": (
+        forward(translate),
+        (WORDS, WORDS, WORDS, WORDS),
+        {name: [1] for name in ("source", "seen", "target", "written")},
+        [["source:1", "seen:1"], ["target:1", "written:1"]],
+    ),
+    "three of one length": (
+        forward(lambda a, b, c: a + b * c),
+        (WORDS, WORDS, WORDS),
+        {name: [1] for name in "abc"},
+        [["a:1", "b:1", "c:1"]],
+    ),
+    "lengths that do not depend on each other": (
+        forward(lambda a, b: (a.float().mean(1), b.float().mean(1))),
+        (WORDS, WORDS),
+        {"a": [1], "b": [1]},
+        [],
+    ),
+    "a length up to another": (
+        forward(lambda a, b: a[:, torch.arange(b.shape[1])]),
+        (WORDS, WORDS),
+        {"a": [1], "b": [1]},
+        [],
+    ),
+    "a square": (
+        forward(lambda x: (x - x.transpose(1, 2)).sum((1, 2))),
+        X.reshape(2, 4)[:, :, None] * np.ones((2, 4, 4), np.float32),
+        {"x": [1, 2]},
+        [["x:1", "x:2"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_axes_are_equal_if_the_forward_changes_them_only_together(case: str) -> None:
+    module, example, dynamic, expected = EQUAL[case]
+    assert infer(module, example, Hints(dynamic=dynamic)).signature.equal_axes == expected
+
+
+NARROW: dict[str, tuple[nn.Module, Example, Hints, str | None]] = {
+    "a mask": (
+        forward(embed),
+        (WORDS, np.ones((3, 6), bool)),
+        Hints(),
+        "fixed to the lengths of the example, though the forward takes others: axis 1 of ids, "
+        "axis 1 of mask; for any length give --dynamic ids:1,mask:1, or "
+        'dynamic={"ids": [1], "mask": [1]}',
+    ),
+    "one of two": (
+        forward(lambda a, b: (a.sum(1), b @ b.new_ones(4, 1))),
+        (X, X),
+        Hints(),
+        "axis 1 of a; for any length give --dynamic a:1, or",
+    ),
+    "a layer of one width": (nn.Linear(4, 3), X, Hints(), None),
+    "given": (forward(embed), (WORDS, WORDS), Hints(dynamic=ALL), None),
+    "named columns": (
+        forward(lambda x: x.sum(1)),
+        X,
+        hints_of(features=["a", "b", "c", "d"]),
+        None,
+    ),
+    "pictures of one size": (
+        forward(lambda x: x.mean((1, 2, 3))),
+        np.random.default_rng(0).random((2, 1, 4, 4)).astype(np.float32),
+        hints_of(image={"mode": "L", "resize": [4, 4]}),
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NARROW)
+def test_an_axis_that_could_have_any_length_is_named(case: str) -> None:
+    module, example, hints, expected = NARROW[case]
+    found = infer(module, example, hints)
+    if expected is None:
+        assert found.hint is None
+    else:
+        assert found.hint is not None
+        assert found.hint.count("axis 1 of") == expected.count("axis 1")
+        assert expected in found.hint
+        assert found.lines[-1] == found.hint
+
+
 def test_a_forward_may_compute_gradients() -> None:
     def force(x: Tensor) -> Tensor:
         with torch.enable_grad():
