@@ -1,7 +1,7 @@
 """The difference between two versions' values of one output."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class OutputDifferences:
         )
 
 
-def _largest(rows: NDArray[Any]) -> NDArray[Any]:
+def _largest(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The largest element of each row, which may have none; no element is negative."""
-    largest: NDArray[Any] = rows.max(axis=1, initial=0)
+    largest: NDArray[np.float64] = rows.max(axis=1, initial=0)
     return largest

@@ -1,7 +1,7 @@
 """The optional parts of /predict's answers: the query parameters, and their values."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +45,13 @@ class Shown(NamedTuple):
     """The answered values: probabilities, both (rows, n_classes), and novelty on request."""
 
     probabilities: Float64Array
-    log_probabilities: NDArray[np.floating[Any]]
+    log_probabilities: NDArray[np.floating]
     novelty: Novelty | None
 
 
 def ranked(
-    scores: NDArray[np.floating[Any]], shown: NDArray[np.floating[Any]], top: int
-) -> NDArray[np.floating[Any]]:
+    scores: NDArray[np.floating], shown: NDArray[np.floating], top: int
+) -> NDArray[np.floating]:
     """(rows, top, 2) of (rows, n_classes): the index, and what is shown, of the highest scores."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
     highest = np.take_along_axis(shown, order, axis=1)
@@ -70,7 +70,7 @@ def without_classes(option: str, outputs: Sequence[Output]) -> NotProvided:
 def show(prediction: Prediction, options: Options, predictor: Predictor) -> Shown:
     """The values to answer. Raises NotProvided if the card lacks a requested part."""
     whole, start, end = prediction
-    logs: NDArray[np.floating[Any]] = whole.log_probabilities[start:end]
+    logs: NDArray[np.floating] = whole.log_probabilities[start:end]
     probabilities = whole.probabilities[start:end]
     if options.calibrated:
         if predictor.card.calibration is None:

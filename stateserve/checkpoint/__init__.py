@@ -10,7 +10,6 @@ from stateserve.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from stateserve.checkpoint.arrays import CHUNK as CHUNK
-    from stateserve.checkpoint.arrays import Array as Array
     from stateserve.checkpoint.arrays import State as State
     from stateserve.checkpoint.arrays import Values as Values
     from stateserve.checkpoint.arrays import as_array as as_array
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.conversion.source_state import SourceState as SourceState
     from stateserve.checkpoint.description import describe as describe
     from stateserve.checkpoint.dtypes import DTYPES as DTYPES
+    from stateserve.checkpoint.dtypes import Array as Array
+    from stateserve.checkpoint.dtypes import DType as DType
     from stateserve.checkpoint.extraction import unzip as unzip
     from stateserve.checkpoint.files import read_regular_file as read_regular_file
     from stateserve.checkpoint.found_states import FoundState as FoundState
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_exports(
     __name__,
     {
-        "arrays": ("Array", "CHUNK", "State", "Values", "as_array", "dtype_name", "value_chunks"),
+        "arrays": ("CHUNK", "State", "Values", "as_array", "dtype_name", "value_chunks"),
         "atomic_write": ("write_atomically",),
         "checkpoint": ("Checkpoint",),
         "content": ("Node",),
@@ -71,7 +72,7 @@ __getattr__ = lazy_exports(
         "conversion.options": ("AS_IT_IS", "ConvertOptions"),
         "conversion.source_state": ("SourceState",),
         "description": ("describe",),
-        "dtypes": ("DTYPES",),
+        "dtypes": ("DTYPES", "Array", "DType"),
         "writers.encode": ("CODECS", "encode_state"),
         "extraction": ("unzip",),
         "files": ("read_regular_file",),

@@ -5,18 +5,16 @@ torch is not imported: a program that has a torch tensor has done that.
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.dtypes import DTYPES, Array
 from stateserve.checkpoint.tensors import LazyTensor, array_chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[np.generic]
 # Not of the operator |, which takes no name of a type that is not imported.
 Values = Union[Array, LazyTensor, "Tensor"]
 State = dict[str, Array]
@@ -50,7 +48,7 @@ def dtype_name(values: Values) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 
-def value_chunks(values: Values, elements: int) -> Iterator[NDArray[Any]]:
+def value_chunks(values: Values, elements: int) -> Iterator[Array]:
     """Yield the values in row-major order, flat, in their dtype; valid until the next."""
     if isinstance(values, LazyTensor):
         yield from values.chunks(elements)

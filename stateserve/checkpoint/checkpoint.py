@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
-from stateserve.checkpoint.arrays import Array, State
+from stateserve.checkpoint.arrays import State
 from stateserve.checkpoint.claims import require_copied, require_hashed, require_read
 from stateserve.checkpoint.content import Node, walk
 from stateserve.checkpoint.description import describe
-from stateserve.checkpoint.dtypes import PLAIN
+from stateserve.checkpoint.dtypes import PLAIN, Array
 from stateserve.checkpoint.found_states import FoundState, find_states, flatten
 from stateserve.checkpoint.module_state import Listed
 from stateserve.checkpoint.open_files import OpenFiles

@@ -2,7 +2,9 @@
 
 import ml_dtypes
 import numpy as np
+from numpy.typing import NDArray
 
+Array = NDArray[np.generic]
 DType = np.dtype[np.generic]
 _NUMPY = (
     *("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"),

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
-from stateserve.checkpoint.dtypes import DTYPES, DType
+from stateserve.checkpoint.dtypes import DTYPES, Array, DType
 from stateserve.checkpoint.storage import Storage
 from stateserve.errors import StateMismatch, UnreadableCheckpoint
 
@@ -95,7 +95,7 @@ class LazyTensor:
             == (other.dtype, other.shape, other.strides, other.offset)
         )
 
-    def array(self) -> NDArray[Any]:
+    def array(self) -> Array:
         """Read the values: row-major, in memory of its own, writable.
 
         Raises StateMismatch, UnreadableCheckpoint or MemoryError.
@@ -104,7 +104,7 @@ class LazyTensor:
         view = self._view()
         return view if self.contiguous else view.copy(order="C")
 
-    def _view(self) -> NDArray[Any]:
+    def _view(self) -> Array:
         """The values, read into memory with the strides that they have in the file."""
         dtype = self.numpy_dtype
         if self.size == 0:
@@ -122,7 +122,7 @@ class LazyTensor:
         if self.nbytes > max(self.storage.nbytes, REPEATED_BYTES):
             raise StateMismatch("claims more elements than the file holds")
 
-    def chunks(self, elements: int) -> Iterator[NDArray[Any]]:
+    def chunks(self, elements: int) -> Iterator[Array]:
         """Yield the values in row-major order, flat; only one chunk is in memory at a time.
 
         Raises StateMismatch, UnreadableCheckpoint or MemoryError.
@@ -132,7 +132,7 @@ class LazyTensor:
         except UnreadableCheckpoint as error:
             raise UnreadableCheckpoint(f"{self.place}{error}") from None
 
-    def _chunks(self, elements: int) -> Iterator[NDArray[Any]]:
+    def _chunks(self, elements: int) -> Iterator[Array]:
         dtype = self.numpy_dtype
         self.require_held()
         if not self.contiguous:
@@ -150,7 +150,7 @@ class LazyTensor:
         last = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
         return self.offset * width, (self.offset + last + 1) * width
 
-    def _read(self, start: int, length: int, dtype: DType) -> NDArray[Any]:
+    def _read(self, start: int, length: int, dtype: DType) -> Array:
         raw = np.empty(length, np.uint8)
         self.storage.read_into(start, raw.data)
         if self.storage.big_endian:
@@ -182,9 +182,9 @@ def checked_shape(shape: object) -> tuple[int, ...]:
 
 def _counts(numbers: object, what: str) -> tuple[int, ...]:
     # Checked by type, since they are from a pickle, where a bool or a list may take their place.
-    if type(numbers) not in (tuple, list):
+    if type(numbers) is not tuple and type(numbers) is not list:
         raise ValueError(f"not a tensor: its {what} is no list of numbers")
-    found: tuple[Any, ...] = tuple(numbers)  # type: ignore[arg-type]
+    found = tuple(numbers)
     if len(found) > MAX_DIMENSIONS:
         raise ValueError(f"not a tensor: its {what} has more than {MAX_DIMENSIONS} axes")
     if not all(type(number) is int and 0 <= number < 2**63 for number in found):
@@ -192,8 +192,14 @@ def _counts(numbers: object, what: str) -> tuple[int, ...]:
     return found
 
 
-def array_chunks(array: NDArray[Any], elements: int, dtype: DTypeLike) -> Iterator[NDArray[Any]]:
+def array_chunks(array: Array, elements: int, dtype: DTypeLike) -> Iterator[Array]:
     """Yield the array in row-major order, for any strides; a chunk is valid until the next."""
-    flags: Any = ("external_loop", "buffered", "zerosize_ok")
-    chunks: Any = np.nditer(array, flags, op_dtypes=dtype, order="C", buffersize=elements)
+    # Typed as of several arrays, whose chunks are tuples.
+    chunks: Any = np.nditer(
+        array,
+        ["external_loop", "buffered", "zerosize_ok"],
+        op_dtypes=dtype,
+        order="C",
+        buffersize=elements,
+    )
     yield from chunks

@@ -1,11 +1,10 @@
 """The numbers of arrays and tensors that are given as instances."""
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stateserve.checkpoint import Array
+from stateserve.checkpoint import Array, DType
 from stateserve.errors import ClientError
 
 # What libraries raise for an array whose values they do not give: of a meta tensor, for instance.
@@ -16,7 +15,7 @@ WITHOUT_VALUES = (TypeError, ValueError, RuntimeError, BufferError)
 class ArrayLike(Protocol):
     """An array of NumPy, or of another library that gives one."""
 
-    def __array__(self) -> NDArray[Any]: ...
+    def __array__(self) -> Array: ...
 
 
 def as_array(value: object) -> Array | None:
@@ -61,7 +60,7 @@ def _native(array: Array) -> Array:
     return array if dtype.isnative else array.astype(dtype.newbyteorder("="))
 
 
-def _unmasked(array: "np.ma.MaskedArray[Any, Any]") -> Array:
+def _unmasked(array: "np.ma.MaskedArray[tuple[int, ...], DType]") -> Array:
     """NaN for what is masked in numbers, and None in other values."""
     if array.dtype.kind not in "iuf":
         values: Array = np.ma.filled(array.astype(object), None)

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stateserve.checkpoint import Array
 from stateserve.errors import StateMismatch
 
 Matrix = NDArray[np.float64]
@@ -63,7 +63,7 @@ def require_small(rows: int, columns: int, operations: int = MAX_OPERATIONS) -> 
 
 
 def spectrum(
-    rows: int, columns: int, chunks: Iterable[NDArray[Any]], operations: int = MAX_OPERATIONS
+    rows: int, columns: int, chunks: Iterable[Array], operations: int = MAX_OPERATIONS
 ) -> Spectrum:
     """The spectrum of a matrix whose elements `chunks` yields, flat, in row-major order.
 
@@ -108,7 +108,7 @@ def _triangle(columns: int, blocks: Iterable[Matrix]) -> Matrix:
     return np.concatenate(waiting)
 
 
-def _blocks(columns: int, chunks: Iterable[NDArray[Any]]) -> Iterator[Matrix]:
+def _blocks(columns: int, chunks: Iterable[Array]) -> Iterator[Matrix]:
     """Whole rows in float64, whatever the lengths of the chunks."""
     rest = np.empty(0)
     for chunk in chunks:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ Float64Array = NDArray[np.float64]
 THRESHOLD_PERCENTILE = 99
 
 
-def calibrate(log_probabilities: NDArray[np.floating[Any]], temperature: float) -> Float64Array:
+def calibrate(log_probabilities: NDArray[np.floating], temperature: float) -> Float64Array:
     """Soften (temperature > 1) or sharpen (< 1) log-probabilities (rows, n_classes).
 
     Returns log_softmax(logits / temperature) as float64, of the same shape. Log-probabilities

@@ -194,7 +194,7 @@ def _counterfactual(card: Card, found: Counterfactual) -> dict[str, Any]:
     }
 
 
-def _by_feature(card: Card, values: NDArray[np.floating[Any]]) -> dict[str, float]:
+def _by_feature(card: Card, values: NDArray[np.floating]) -> dict[str, float]:
     # The shortest text that reads back as the same number: 5.1, not 5.099999904632568.
     return {
         feature.name: float(str(value))

@@ -1,13 +1,12 @@
 """Tensors whose elements are cast as they are read."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stateserve.checkpoint.conversion.options import ConvertOptions
-from stateserve.checkpoint.dtypes import DTYPES, DType
+from stateserve.checkpoint.dtypes import DTYPES, Array, DType
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, InvalidConversion, UnreadableCheckpoint
 
@@ -43,7 +42,7 @@ class CastTensor(LazyTensor):
     def require_held(self) -> None:
         self._source.require_held()
 
-    def array(self) -> NDArray[Any]:
+    def array(self) -> Array:
         """All elements. Raises CheckpointError or MemoryError."""
         array = np.empty(self.size, DTYPES[self.dtype])
         at = 0
@@ -52,7 +51,7 @@ class CastTensor(LazyTensor):
             at += chunk.size
         return array.reshape(self.shape)
 
-    def chunks(self, elements: int) -> Iterator[NDArray[Any]]:
+    def chunks(self, elements: int) -> Iterator[Array]:
         try:
             at, self.overflowed = 0, 0
             for chunk in self._source.chunks(elements):
@@ -65,7 +64,7 @@ class CastTensor(LazyTensor):
         except OSError as error:
             raise UnreadableCheckpoint(f"{self._label}: {error.strerror or error}") from None
 
-    def _cast(self, chunk: NDArray[Any], at: int) -> NDArray[Any]:
+    def _cast(self, chunk: Array, at: int) -> Array:
         # bfloat16 warns of NaN, and each dtype of overflow, which is counted.
         with np.errstate(all="ignore"):
             cast = _as_torch(chunk, self.numpy_dtype)
@@ -74,7 +73,7 @@ class CastTensor(LazyTensor):
                 self._count_overflow(chunk, infinite & np.isfinite(chunk), at)
         return cast
 
-    def _count_overflow(self, chunk: NDArray[Any], infinite: NDArray[np.bool_], at: int) -> None:
+    def _count_overflow(self, chunk: Array, infinite: NDArray[np.bool_], at: int) -> None:
         count = int(np.count_nonzero(infinite))
         if count and not self._allow_overflow:
             first = int(np.argmax(infinite))
@@ -103,7 +102,7 @@ def cast_tensors(
     return cast
 
 
-def _as_torch(chunk: NDArray[Any], dtype: DType) -> NDArray[Any]:
+def _as_torch(chunk: Array, dtype: DType) -> Array:
     if dtype.itemsize == 2:
         # torch rounds float64 to float32 first, which is another result.
         chunk = chunk.astype(np.float32, copy=False)

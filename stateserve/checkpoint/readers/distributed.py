@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stateserve.checkpoint.content import MAX_DEPTH
-from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.dtypes import DTYPES, Array
 from stateserve.checkpoint.pickles.objects import Global, Key, Opaque
 from stateserve.checkpoint.readers.torch_file import read_archive, read_pickled
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
@@ -51,11 +50,11 @@ class JoinedTensor(LazyTensor):
         if self.nbytes > self._held:
             raise UnreadableCheckpoint("claims more elements than its pieces have")
 
-    def array(self) -> NDArray[Any]:
+    def array(self) -> Array:
         self.require_held()
         return self._view()
 
-    def _view(self) -> NDArray[Any]:
+    def _view(self) -> Array:
         joined = np.empty(self.shape, self.numpy_dtype)
         count = 0
         for start, source in self._pieces:

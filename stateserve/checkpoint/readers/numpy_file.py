@@ -5,8 +5,7 @@ import warnings
 
 import numpy as np
 
-from stateserve.checkpoint.arrays import Array
-from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.dtypes import DTYPES, Array
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Memory, Part, Source, read

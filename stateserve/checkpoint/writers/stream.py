@@ -4,12 +4,12 @@ import io
 import json
 from collections.abc import Generator, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from stateserve.checkpoint.arrays import Array, Values, dtype_name
-from stateserve.checkpoint.dtypes import DTYPES
+from stateserve.checkpoint.arrays import Values, dtype_name
+from stateserve.checkpoint.dtypes import DTYPES, Array, DType
 from stateserve.checkpoint.readers.safetensors_file import DTYPES as READ_DTYPES
 from stateserve.checkpoint.sha256 import raw_bytes
 from stateserve.errors import StateMismatch
@@ -93,7 +93,7 @@ def stream_npy(array: Array) -> Stream:
 
 
 @lru_cache(maxsize=256)
-def npy_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+def npy_header(dtype: DType, shape: tuple[int, ...]) -> bytes:
     """The header of a .npy file whose elements follow in row-major order."""
     descr = np.lib.format.dtype_to_descr(dtype)
     fields = {"descr": descr, "fortran_order": False, "shape": shape}

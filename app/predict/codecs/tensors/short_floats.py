@@ -11,7 +11,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.checkpoint import Array
+from stateserve.checkpoint import Array, DType
 
 # Every power of ten that float64 holds exactly: one multiplication or division rounds correctly.
 TENS = 10.0 ** np.arange(23)
@@ -33,7 +33,7 @@ class _Format(NamedTuple):
 
 
 @cache
-def _format(dtype: np.dtype[Any]) -> _Format:
+def _format(dtype: DType) -> _Format:
     info: Any = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
     smallest = max(SMALLEST, float(info.smallest_normal))
     return _Format(2.0 ** (info.nmant + 1), smallest, int(info.precision))
@@ -65,7 +65,7 @@ def widen(values: Array) -> NDArray[np.float64]:
 
 
 def _round(
-    flat: NDArray[np.float64], left: NDArray[np.int64], digits: int, dtype: np.dtype[Any]
+    flat: NDArray[np.float64], left: NDArray[np.int64], digits: int, dtype: DType
 ) -> NDArray[np.int64]:
     """Round those elements that this number of decimal digits tells apart; return the others."""
     exact = flat[left]

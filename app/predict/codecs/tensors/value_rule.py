@@ -43,7 +43,7 @@ class ValueRule:
         top = min(given.tokens.vocabulary - 1, limits.max)
         return cls(int, f"a token id from 0 to {top}", 0, top, True)
 
-    def why_not(self, value: Any) -> str | None:
+    def why_not(self, value: object) -> str | None:
         """Why a value of parse_json is not accepted, or None."""
         is_bool = isinstance(value, bool)
         if self.kind is bool or is_bool or not isinstance(value, int | float):
