@@ -86,14 +86,14 @@ HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {
 class _Problem(JSONResponse):
     media_type = PROBLEM_TYPE
 
-    def render(self, content: Any) -> bytes:
+    def render(self, content: object) -> bytes:
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         # Many readers of JSON refuse half of a surrogate pair: it becomes the text of its escape.
         return SURROGATE.sub(lambda found: rf"\\u{ord(found[0]):x}", text).encode()
 
 
 def problem(
-    status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+    status: int, detail: str, headers: dict[str, str] | None = None, **members: object
 ) -> JSONResponse:
     """An `application/problem+json` answer; `members` extend it as RFC 9457 allows."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
@@ -105,7 +105,7 @@ def status_of(error: type[library_errors.StateserveError]) -> HTTPStatus:
 
 
 def error_answer(
-    path: str, status: int, detail: str, headers: dict[str, str] | None = None, **members: Any
+    path: str, status: int, detail: str, headers: dict[str, str] | None = None, **members: object
 ) -> JSONResponse:
     """The answer to an error at `path`, in the format of its protocol."""
     if not is_open_inference(path):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from app.cli.feature_options import cell_text
 from app.cli.output import print_line, print_table, short, table
@@ -100,7 +99,7 @@ def _titled(name: str, prediction: Prediction) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     """A number, a class with its probability, a short list, or the shape of a long one."""
     if isinstance(value, dict):
         label = value["class"]

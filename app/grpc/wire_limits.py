@@ -20,7 +20,7 @@ VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 WIDTHS = {FIXED64: 8, FIXED32: 4}
 
 
-def require_quick_to_parse(content: bytes, layout: Mapping[int, Any]) -> None:
+def require_quick_to_parse(content: bytes, layout: Mapping[int, object]) -> None:
     """Raise BodyTooLarge or MalformedBody; only the fields in `layout` may be long."""
     lengths = {COPIED: 0, INTEGERS: 0}
     other = 0

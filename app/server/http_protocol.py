@@ -5,7 +5,6 @@ import logging
 from collections import deque
 from enum import Enum
 from http import HTTPStatus
-from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -46,7 +45,7 @@ class Protocol(Connection):
     upgrade (RFC 9110, 7.8), which Java's client sends with each request.
     """
 
-    def __init__(self, *args: Any, settings: Settings, **kwargs: Any) -> None:
+    def __init__(self, *args: object, settings: Settings, **kwargs: object) -> None:
         super().__init__(*args, read_timeout=settings.body_timeout_seconds, **kwargs)
         self._header_limit = settings.max_header_bytes
         self._seconds = {HEAD: settings.header_timeout_seconds, BODY: settings.body_timeout_seconds}

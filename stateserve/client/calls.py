@@ -6,7 +6,6 @@ builds its request only when it is its turn: the bodies of queued predictions ta
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import httpx
 
@@ -42,12 +41,17 @@ class Calls:
         self._patience = patience
 
     def ask(
-        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
+        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: object
     ) -> Exchange[T]:
         return self.answer(lambda response: read(response.content), path, method=method, **parts)
 
     def answer(
-        self, read: Callable[[httpx.Response], T], path: str, *, method: str = "POST", **parts: Any
+        self,
+        read: Callable[[httpx.Response], T],
+        path: str,
+        *,
+        method: str = "POST",
+        **parts: object,
     ) -> Exchange[T]:
         """Send an idempotent request. Raises Problem or NoAnswer."""
         request = self._request(method, path, **parts)
@@ -62,7 +66,7 @@ class Calls:
         outcome = yield Attempt(0, self._request("GET", path))
         return isinstance(outcome, httpx.Response) and outcome.is_success
 
-    def _request(self, method: str, path: str, **parts: Any) -> httpx.Request:
+    def _request(self, method: str, path: str, **parts: object) -> httpx.Request:
         try:
             return self._build(method, path, **parts)
         except httpx.InvalidURL as error:

@@ -92,7 +92,7 @@ def read_picture(content: bytes) -> PictureFile:
     return PictureFile(content)
 
 
-def _numbers(values: Any, name: str = "") -> Any:
+def _numbers(values: object, name: str = "") -> Any:
     """Every number of nested dicts and lists, with its path."""
     if isinstance(values, dict):
         for key, each in values.items():

@@ -100,7 +100,7 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     return _flat(parts)
 
 
-def _flat(parts: Mapping[Any, object]) -> dict[str, Tensor]:
+def _flat(parts: Mapping[object, object]) -> dict[str, Tensor]:
     tensors = {}
     for name, each in _leaves(parts):
         if not isinstance(each, Tensor):
@@ -111,7 +111,7 @@ def _flat(parts: Mapping[Any, object]) -> dict[str, Tensor]:
     return tensors
 
 
-def _leaves(parts: Mapping[Any, object], before: str = "") -> Iterator[tuple[str, object]]:
+def _leaves(parts: Mapping[object, object], before: str = "") -> Iterator[tuple[str, object]]:
     """Each part that is no structure, by its path after `before`."""
     for key, each in parts.items():
         inner = None if isinstance(each, Tensor) else _parts(each)

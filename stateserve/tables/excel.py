@@ -100,7 +100,7 @@ def _read(source: str, book: "Workbook") -> Sheet:
     return Sheet(source, columns, numbers, notes)
 
 
-def _rows(source: str, found: Iterator[tuple[Any, ...]]) -> list[tuple[int, list[Any]]]:
+def _rows(source: str, found: Iterator[tuple[object, ...]]) -> list[tuple[int, list[Any]]]:
     """The rows with a cell, without their empty ends, and their numbers."""
     rows: list[tuple[int, list[Any]]] = []
     count = 0
@@ -117,18 +117,18 @@ def _rows(source: str, found: Iterator[tuple[Any, ...]]) -> list[tuple[int, list
     return rows
 
 
-def _header(rows: list[tuple[int, list[Any]]]) -> int:
+def _header(rows: list[tuple[int, list[object]]]) -> int:
     """The place of the header: the first row, but for titles of one cell above a wide table."""
     filled = [sum(cell is not None for cell in cells) for _, cells in rows[:TITLES]]
     wide = max(filled) > 2
     return next(place for place, count in enumerate(filled) if count > 1 or not wide)
 
 
-def _first(cells: list[Any]) -> int:
+def _first(cells: list[object]) -> int:
     return next((index for index, cell in enumerate(cells) if cell is not None), len(cells))
 
 
-def _column(name: str, values: Sequence[Any]) -> Column:
+def _column(name: str, values: Sequence[object]) -> Column:
     known = [value for value in values if value is not None and value != ""]
     kinds = set(map(type, known))
     if known and kinds <= {bool}:
@@ -147,7 +147,7 @@ def _floats(values: Sequence[Any]) -> np.ndarray:
     return np.array(numbers, np.float64)
 
 
-def _texts(values: Sequence[Any]) -> list[str | None]:
+def _texts(values: Sequence[object]) -> list[str | None]:
     return clean([_text(value) for value in values])
 
 

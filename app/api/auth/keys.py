@@ -9,7 +9,7 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -163,7 +163,7 @@ def read_keys(path: Path) -> dict[str, Entry]:
         raise SettingsError(f"{path}: not TOML: {error}") from None
 
 
-def _parse(tables: dict[str, Any], source: str) -> dict[str, Entry]:
+def _parse(tables: dict[str, object], source: str) -> dict[str, Entry]:
     if any(name.startswith(PREFIX) for name in tables):
         # The error does not repeat the name, because errors are logged.
         raise SettingsError(f"{source}: a key where its name belongs")

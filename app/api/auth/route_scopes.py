@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Iterable, MutableMapping
 from functools import cache
-from typing import Any
 
 from fastapi import Request
 
@@ -123,7 +122,9 @@ class Guard:
             if scope is Scope.ADMIN:
                 _record(key, request_id, path)
 
-    def admit(self, found: MutableMapping[str, Any], headers: Headers, scope: Scope | None) -> None:
+    def admit(
+        self, found: MutableMapping[str, object], headers: Headers, scope: Scope | None
+    ) -> None:
         """Check and count a request before its route is known, if `scope` is not None.
 
         `found` is its ASGI scope; no header is repeated. Raises the errors of `require`.

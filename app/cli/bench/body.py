@@ -44,7 +44,7 @@ def body_of_model(model: Mapping[str, Any], rows: int, form: Form | None) -> Bod
         raise BenchFailed(detail) from None
 
 
-def _body(inputs: list[dict[str, Any]], example: Any, rows: int, form: Form | None) -> Body:
+def _body(inputs: list[dict[str, object]], example: object, rows: int, form: Form | None) -> Body:
     form = form or ("json" if example is not None or len(inputs) > 1 else "npy")
     instance = _instance(example) if example is not None else _zeros(inputs)
     if form == "json":

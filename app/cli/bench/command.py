@@ -87,7 +87,7 @@ def bench(
         raise BenchFailed(f"{target.url}: no request succeeded")
 
 
-def _run(load: Coroutine[Any, Any, Result]) -> Result:
+def _run(load: Coroutine[object, object, Result]) -> Result:
     from uvicorn.loops.auto import auto_loop_factory
 
     # uvloop if it is installed: it needs half the processor time of asyncio's own loop.

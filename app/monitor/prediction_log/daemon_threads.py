@@ -19,7 +19,7 @@ class DaemonThreads:
             thread = threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True)
             thread.start()
 
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    def submit(self, function: Callable[..., object], *arguments: object) -> Future[Any]:
         future: Future[Any] = Future()
         self._jobs.put((future, function, arguments))
         return future

@@ -48,7 +48,7 @@ def parse_feedback(body: bytes | bytearray) -> Feedback:
     return Feedback(given["prediction_id"], given["class"])
 
 
-def _numbers(value: Any) -> Iterator[float]:
+def _numbers(value: object) -> Iterator[float]:
     """The numbers in nested lists; NaN for what is none."""
     if isinstance(value, list) and not isinstance(value, JsonObject):
         for each in value:
@@ -59,7 +59,7 @@ def _numbers(value: Any) -> Iterator[float]:
         yield math.nan
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _shape(value: object) -> tuple[int, ...]:
     """The sizes of nested lists; those of ragged lists are no numbers' of an output."""
     if not isinstance(value, list):
         return ()
@@ -138,7 +138,7 @@ def logged_values(outputs: dict[str, Any] | None) -> list[float] | None:
     return None if found is None else list(_numbers(found))
 
 
-def _logged(outputs: dict[str, Any] | None) -> Any:
+def _logged(outputs: dict[str, object] | None) -> Any:
     """The first output without classes, if it is in the log and not empty."""
     for value in (outputs or {}).values():
         if not isinstance(value, dict):

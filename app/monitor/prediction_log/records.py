@@ -116,7 +116,7 @@ def to_rows(records: Sequence[AnyRecord]) -> Iterator[Row]:
     return chain.from_iterable(rows.of(each) for rows, each in by_version.items())
 
 
-def _to_json(value: Any) -> str:
+def _to_json(value: object) -> str:
     return _encode(value).decode()
 
 

@@ -124,7 +124,7 @@ class PredictionLog:
         return found
 
     async def ask(
-        self, until: float | None, question: Callable[..., Result], *arguments: Any
+        self, until: float | None, question: Callable[..., Result], *arguments: object
     ) -> Result:
         """Call `question` in a thread and wait for it, until a time of time.monotonic(), if given.
 

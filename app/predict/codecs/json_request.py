@@ -32,7 +32,7 @@ def parse_instances(body: bytes | bytearray, card: Card, limit: int) -> TableRow
     return read_value(parse_json(body), card, limit)
 
 
-def read_value(value: Any, card: Card, limit: int) -> TableRows:
+def read_value(value: object, card: Card, limit: int) -> TableRows:
     """As parse_instances, for a value of parse_json."""
     if not isinstance(value, JsonObject):
         raise InvalidInstances([Fault("", f"{describe(value)} where {_accepted(card)} belongs")])
@@ -108,7 +108,7 @@ class Column(NamedTuple):
     unit: str | None = None
 
 
-def why_not_a_float32(value: Any) -> str | None:
+def why_not_a_float32(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return f"{describe(value)} where a finite number belongs"
     if not -LARGEST <= value <= LARGEST:
@@ -124,7 +124,7 @@ def columns_of(card: Card) -> dict[str, Column]:
 
 
 def read_flower(
-    flower: Any, columns: Mapping[str, Column], at: str, faults: list[Fault]
+    flower: object, columns: Mapping[str, Column], at: str, faults: list[Fault]
 ) -> list[float]:
     """The numbers of one instance, in the order of `columns`; adds its errors to `faults`."""
     values = read_fields(flower, columns, at, faults)
@@ -132,7 +132,7 @@ def read_flower(
 
 
 def read_fields(
-    flower: Any, columns: Mapping[str, Column], at: str, faults: list[Fault]
+    flower: object, columns: Mapping[str, Column], at: str, faults: list[Fault]
 ) -> dict[str, Any]:
     """The accepted values of one instance by name; adds its errors to `faults`."""
     names = list(columns)

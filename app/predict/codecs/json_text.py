@@ -132,7 +132,7 @@ class JsonCursor:
         return value
 
 
-def describe(value: Any) -> str:
+def describe(value: object) -> str:
     """The kind of a value of parse_json, for error messages."""
     if isinstance(value, _NotFinite):
         return str(value)

@@ -109,7 +109,7 @@ def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> 
     return decoded
 
 
-def _to_array(name: str, datatype: str, shape: list[int], decoded: list[Any]) -> Array:
+def _to_array(name: str, datatype: str, shape: list[int], decoded: list[object]) -> Array:
     element = None if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
     try:
         # NumPy would convert integers beyond int64 to float.

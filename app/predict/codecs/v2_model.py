@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self
+from typing import Generic, Protocol, Self
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class WantedOutput:
     classification: int | None = None
 
     @classmethod
-    def of(cls, name: str, parameters: Mapping[str, Any]) -> Self:
+    def of(cls, name: str, parameters: Mapping[str, object]) -> Self:
         """An output with its parameters in the request. Raises InvalidTensor."""
         count = parameters.get("classification")
         if count is not None and (type(count) is not int or count < 1):

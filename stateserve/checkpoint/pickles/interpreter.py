@@ -44,10 +44,10 @@ class Machine:
         if self._memory < 0:
             raise UnreadableCheckpoint("the pickle has far more values than bytes")
 
-    def skip(self, _: Any) -> None:
+    def skip(self, _: object) -> None:
         pass
 
-    def push(self, value: Any) -> None:
+    def push(self, value: object) -> None:
         self.stack.append(value)
 
     def push_text(self, text: str | bytes | Blob) -> None:
@@ -66,7 +66,7 @@ class Machine:
         odd = index in self._odd_memo
         self.push(self._odd_memo[index] if odd or index < 0 else self._memo[index])
 
-    def mark(self, _: Any) -> None:
+    def mark(self, _: object) -> None:
         self._marks.append(len(self.stack))
 
     def above_mark(self) -> list[Any]:
@@ -80,32 +80,32 @@ class Machine:
         del self.stack[start:]
         return items
 
-    def drop(self, _: Any) -> None:
+    def drop(self, _: object) -> None:
         if self._marks and self._marks[-1] == len(self.stack):
             self._marks.pop()
         else:
             self.pop(1)
 
-    def drop_to_mark(self, _: Any) -> None:
+    def drop_to_mark(self, _: object) -> None:
         self.above_mark()
 
-    def push_tuple(self, items: list[Any]) -> None:
+    def push_tuple(self, items: list[object]) -> None:
         self.spend(40 + 8 * len(items))
         self.push(tuple(items))
 
-    def push_list(self, items: list[Any]) -> None:
+    def push_list(self, items: list[object]) -> None:
         self.spend(40 + 8 * len(items))
         self.push(items)
 
-    def push_dict(self, items: list[Any]) -> None:
+    def push_dict(self, items: list[object]) -> None:
         self.push({})
         self.set_items(items)
 
-    def push_set(self, items: list[Any]) -> None:
+    def push_set(self, items: list[object]) -> None:
         # The elements of a set would have to be hashed.
         self.push(Opaque("builtins.set", items=items))
 
-    def append(self, items: list[Any]) -> None:
+    def append(self, items: list[object]) -> None:
         self.spend(8 * len(items))
         target = self.stack[-1]
         if type(target) is Opaque:
@@ -116,7 +116,7 @@ class Machine:
             raise ValueError("items without a list")
         target.extend(items)
 
-    def set_items(self, items: list[Any]) -> None:
+    def set_items(self, items: list[object]) -> None:
         self.spend(50 * len(items))
         target = self.stack[-1]
         if type(target) is Opaque:
@@ -128,7 +128,7 @@ class Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             target[_hashable(key)] = value
 
-    def build(self, _: Any) -> None:
+    def build(self, _: object) -> None:
         (state,) = self.pop(1)
         target = self.stack[-1]
         if type(target) is Opaque:
@@ -150,19 +150,19 @@ class Machine:
             self._globals[name] = Global(name)
         self.push(self._globals[name])
 
-    def load_stacked_global(self, _: Any) -> None:
+    def load_stacked_global(self, _: object) -> None:
         module, name = self.pop(2)
         if type(module) is not str or type(name) is not str:
             raise ValueError("a global without a name")
         self.load_global(f"{module} {name}")
 
-    def call(self, _: Any) -> None:
+    def call(self, _: object) -> None:
         function, arguments = self.pop(2)
         if type(arguments) is not tuple:
             raise ValueError("a call without arguments")
         self._call(function, arguments)
 
-    def _call(self, function: object, arguments: tuple[Any, ...]) -> None:
+    def _call(self, function: object, arguments: tuple[object, ...]) -> None:
         if type(function) is Global and function.name in self._calls:
             self.spend(8 * len(arguments) + sum(map(_copied, arguments)))
             found = self._calls[function.name](*arguments)
@@ -176,18 +176,18 @@ class Machine:
         self.load_global(path)
         self._call(self.pop(1)[0], arguments)
 
-    def make_old_object(self, _: Any) -> None:
+    def make_old_object(self, _: object) -> None:
         function, *arguments = self.above_mark()
         self._call(function, tuple(arguments))
 
-    def make_with_keywords(self, _: Any) -> None:
+    def make_with_keywords(self, _: object) -> None:
         function, arguments, keywords = self.pop(3)
         self.push(Opaque(_callee(function), (arguments, keywords)))
 
-    def load_persistent(self, _: Any) -> None:
+    def load_persistent(self, _: object) -> None:
         self.load_persistent_text(self.pop(1)[0])
 
-    def load_persistent_text(self, persistent_id: Any) -> None:
+    def load_persistent_text(self, persistent_id: object) -> None:
         if self._persistent_load is None:
             self.push(Opaque("a persistent id", (persistent_id,)))
         else:

@@ -128,7 +128,7 @@ class FrameRows(Generic[Frame]):
         }
         return self._frame[rows].rename(names)
 
-    def like(self, columns: Mapping[str, Sequence[Any] | Array]) -> Frame:
+    def like(self, columns: Mapping[str, Sequence[object] | Array]) -> Frame:
         """These columns as a DataFrame of the same library, with the index of the rows."""
         import narwhals
 

@@ -14,7 +14,7 @@ from stateserve.tables import INEXACT, Column, Sheet, TableInstances, Wanted, cl
 from stateserve.text import shortest
 
 
-def read_frame(frame: Any, features: Sequence[Feature]) -> list[dict[str, JsonValue]]:
+def read_frame(frame: object, features: Sequence[Feature]) -> list[dict[str, JsonValue]]:
     """The instances of a DataFrame of narwhals, by the rules of tables in files: decimal commas,
     texts of booleans, numbers as categories. Rows count from 0.
 

@@ -56,7 +56,7 @@ class InputDecoder:
     def colons_of(self, value: object) -> int:
         return len(self.features) if isinstance(value, msgspec.Struct) else 0
 
-    def convert(self, values: list[Any]) -> Array | list[Array] | None:
+    def convert(self, values: list[object]) -> Array | list[Array] | None:
         """The array of all values, a list of arrays if their shapes differ, or None."""
         if isinstance(values[0], msgspec.Raw):
             return self._of_texts(values)
@@ -105,7 +105,9 @@ class InputDecoder:
         except msgspec.MsgspecError:
             return None
 
-    def _each(self, values: list[Any], read: Callable[[Any], Array | None]) -> list[Array] | None:
+    def _each(
+        self, values: list[object], read: Callable[[Any], Array | None]
+    ) -> list[Array] | None:
         found: list[Array] = []
         for value in values:
             try:

@@ -71,7 +71,7 @@ class TensorDecoder:
             return None
 
     def _convert(
-        self, instances: list[Any], text: Text, typed: "_Typed", colons: int
+        self, instances: list[object], text: Text, typed: "_Typed", colons: int
     ) -> TensorRows | None:
         if not instances:
             return None

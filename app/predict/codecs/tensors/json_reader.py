@@ -128,7 +128,7 @@ class InputReader:
             return None
         return np.array(found, self._dtype).reshape(shape)
 
-    def _row(self, fields: Mapping[str, Any]) -> Array:
+    def _row(self, fields: Mapping[str, object]) -> Array:
         """The values of all columns. Those of a table of numbers alone keep their dtype."""
         if self.given.plain:
             return np.array([fields[name] for name in self._columns], self._dtype)
