@@ -122,7 +122,7 @@ def served_path(scope: Scope) -> str:
 
 def service_error(path: str, error: library_errors.StateserveError) -> JSONResponse:
     """The answer to an expected error."""
-    members: dict[str, Any] = {}
+    members: dict[str, object] = {}
     if isinstance(error, errors.InvalidInstances):
         members["errors"] = [
             {"pointer": fault.pointer, "detail": fault.detail} for fault in error.faults

@@ -25,7 +25,7 @@ def read_options(arguments: list[str], features: list[Feature]) -> Instance:
     """
     names = _options(features)
     by_name = {feature.name: feature for feature in features}
-    flower: dict[str, Any] = {}
+    flower: dict[str, object] = {}
     left = list(arguments)
     while left:
         option, equals, text = left.pop(0).partition("=")

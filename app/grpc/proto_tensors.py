@@ -60,7 +60,7 @@ def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[Any]:
         )
     if others := [each.name for each, _ in given.contents.ListFields() if each.name != field]:
         raise InvalidTensor(given.name, f"{', '.join(others)}; {given.datatype} is in {field}")
-    values: Sequence[Any] = getattr(given.contents, field)
+    values: Sequence[object] = getattr(given.contents, field)
     return values
 
 

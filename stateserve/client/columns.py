@@ -124,7 +124,7 @@ def frame_columns(
     another its name, with the number of its place or, of an interval, `low` and `high`. With
     several outputs, the name stands before those of its classes. `class_dtype` is that of the
     column `class`, text if it is None."""
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     for output in signature:
         values = outputs[output.name]
         before = "" if len(signature) == 1 else f"{output.name}_"

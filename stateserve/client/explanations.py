@@ -69,7 +69,7 @@ def decode_explanation(content: bytes) -> Explanation:
     """Raises ValueError or LookupError for the answer of another service."""
     answer = msgspec.json.decode(content, type=dict[str, Any])
     found = msgspec.convert(answer["attributions"], dict[str, Any] | None)
-    scores: Mapping[str, Any] = answer
+    scores: Mapping[str, object] = answer
     if "features" in (found or {}) and "logit" in found:
         # Of a tabular classifier.
         scores = found | {"score": found["logit"], "baseline_score": found["baseline_logit"]}

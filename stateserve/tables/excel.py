@@ -85,7 +85,7 @@ def _read(source: str, book: "Workbook") -> Sheet:
         notes.append(about_rows(more, rows[place + more][0]))
     header = names_of(source, names[first:], rows[place][0])
     below = rows[place + more + 1 :]
-    cells: list[list[Any]] = [[] for _ in header]
+    cells: list[list[object]] = [[] for _ in header]
     for _, row in below:
         for column, cell in zip(cells, [*row, *[None] * (width - len(row))][first:], strict=True):
             column.append(cell)
@@ -102,7 +102,7 @@ def _read(source: str, book: "Workbook") -> Sheet:
 
 def _rows(source: str, found: Iterator[tuple[object, ...]]) -> list[tuple[int, list[Any]]]:
     """The rows with a cell, without their empty ends, and their numbers."""
-    rows: list[tuple[int, list[Any]]] = []
+    rows: list[tuple[int, list[object]]] = []
     count = 0
     for number, row in enumerate(islice(found, 2**20), 1):
         cells = list(row)

@@ -20,7 +20,7 @@ class DaemonThreads:
             thread.start()
 
     def submit(self, function: Callable[..., object], *arguments: object) -> Future[Any]:
-        future: Future[Any] = Future()
+        future: Future[object] = Future()
         self._jobs.put((future, function, arguments))
         return future
 

@@ -58,7 +58,7 @@ class LogDatabase:
     ) -> None:
         """Set the true class or value of all rows of a prediction."""
         change = update(predictions).where(_c.id == id)
-        given: dict[str, Any] = {"true_class": true_class}
+        given: dict[str, object] = {"true_class": true_class}
         if true_value is not None:
             given = {"true_value": true_value}
         with self._transaction("writing") as connection:

@@ -79,7 +79,7 @@ class JsonFormat:
         by_class = self._by_class
         indices, probabilities = whole.lists()
         indices = indices[start:end]
-        columns: list[Iterable[Any]] = [
+        columns: list[Iterable[object]] = [
             map(self._classes.__getitem__, indices),
             indices,
             [by_class(*row) for row in probabilities[start:end]],

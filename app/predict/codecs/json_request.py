@@ -140,7 +140,7 @@ def read_fields(
         wanted = f"an object with {listed(names, MOST_LISTED)}"
         faults.append(Fault(at, f"{describe(flower)} where {wanted} belongs"))
         return {}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     seen: set[str] = set()
     for written, value in flower:
         pointer = f"{at}/{escape(written)}"

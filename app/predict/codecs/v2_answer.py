@@ -1,7 +1,6 @@
 """Writes an Open Inference answer: JSON, then the outputs requested as bytes."""
 
 import io
-from typing import Any
 
 import msgspec
 
@@ -23,7 +22,7 @@ def render(
     head, raw = bytearray(_encode(about)), list[bytes]()
     head[-1:] = b',"outputs":['
     for tensor in outputs:
-        view: dict[str, Any] = {
+        view: dict[str, object] = {
             "name": tensor.name,
             "datatype": tensor.datatype,
             "shape": tensor.shape,

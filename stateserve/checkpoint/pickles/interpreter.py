@@ -29,14 +29,14 @@ class Machine:
         persistent_load: Callable[[Any], object] | None,
         memory: int,
     ) -> None:
-        self.stack: list[Any] = []
+        self.stack: list[object] = []
         self._calls = calls
         self._persistent_load = persistent_load
         self._memory = memory
         self._marks: list[int] = []
         # Indices count up, but in a damaged file one may be any number.
-        self._memo: list[Any] = []
-        self._odd_memo: dict[int, Any] = {}
+        self._memo: list[object] = []
+        self._odd_memo: dict[int, object] = {}
         self._globals: dict[str, Global] = {}
 
     def spend(self, count: int) -> None:

@@ -28,7 +28,7 @@ def read_sharded(
     names = dict.fromkeys(weights.values())
     if len(names) > MAX_FILES:
         raise UnreadableCheckpoint(f"the index names more than {MAX_FILES} files")
-    shards: dict[str, dict[str, Any]] = {}
+    shards: dict[str, dict[str, object]] = {}
     for name in names:
         shards[name], text = _read_shard(name, open_file, read_file)
         metadata = {**text, **metadata}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
+from pydantic import JsonValue
 
 from stateserve.checkpoint import Array
 from stateserve.client.frames.sheet import good_rows, read_frame
@@ -44,7 +45,7 @@ class FrameRows(Generic[Frame]):
         except ModuleNotFoundError:
             raise MissingExtra("a DataFrame needs narwhals: pip install narwhals") from None
         self._given = frame
-        self._instances: tuple[Sequence[Feature], list[dict[str, Any]]] | None = None
+        self._instances: tuple[Sequence[Feature], list[dict[str, JsonValue]]] | None = None
         try:
             self._frame = narwhals.from_native(cast(Any, frame), eager_only=True)
             names = self._frame.columns
@@ -87,7 +88,7 @@ class FrameRows(Generic[Frame]):
         kept = (np.abs(found) < LARGEST_EXACT).all() and np.array_equal(numbers, found)
         return numbers if kept else None
 
-    def records(self, signature: Signature, rows: slice) -> list[dict[str, Any]]:
+    def records(self, signature: Signature, rows: slice) -> list[dict[str, JsonValue]]:
         """The same as an object for each row, with the columns that the model has, if any.
 
         If a column of the only input has other values than numbers, all are read as a table is.
@@ -109,7 +110,7 @@ class FrameRows(Generic[Frame]):
         rows = good_rows(self._frame, features)
         return FrameRows(cast(Frame, self._frame[rows].to_native()))
 
-    def _read(self, signature: Signature) -> list[dict[str, Any]]:
+    def _read(self, signature: Signature) -> list[dict[str, JsonValue]]:
         """All rows: they show the decimal mark, and errors name their places in all of them."""
         features = signature.inputs[0].features or []
         if self._instances is None or self._instances[0] != features:

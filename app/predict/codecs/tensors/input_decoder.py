@@ -60,7 +60,7 @@ class InputDecoder:
         """The array of all values, a list of arrays if their shapes differ, or None."""
         if isinstance(values[0], msgspec.Raw):
             return self._of_texts(values)
-        columns: list[list[Any]] = []
+        columns: list[list[object]] = []
         if isinstance(values[0], msgspec.Struct):
             if not all(isinstance(each, msgspec.Struct) for each in values):
                 return None

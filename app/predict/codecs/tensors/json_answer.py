@@ -36,7 +36,7 @@ class AnswerWriter:
     def __init__(self, model: TensorModel) -> None:
         self._outputs = model.signature.outputs
         self._classes = {each.name: each.labels for each in self._outputs if each.classifies}
-        about: dict[str, Any] = {"model": msgspec.Raw(_encode(model_reference(model)))}
+        about: dict[str, object] = {"model": msgspec.Raw(_encode(model_reference(model)))}
         units = {output.name: output.unit for output in self._outputs if output.unit}
         self._about = {"units": units, **about} if units else about
         self._alone = len(self._outputs) == 1 and bool(self._classes)
@@ -145,7 +145,7 @@ def _classify(
         shown["log_probabilities"] = values if given else _as(values, logs)
     wide = values.astype(np.float64)
     indices = wide.argmax(axis=1).tolist()
-    answers: list[dict[str, Any]] = [{"class": classes[i], "index": i} for i in indices]
+    answers: list[dict[str, object]] = [{"class": classes[i], "index": i} for i in indices]
     names: Iterable[Sequence[str]] = [classes] * len(answers)
     if options.top:
         order = np.argsort(-wide, axis=1, kind="stable")[:, : options.top]
@@ -182,5 +182,5 @@ def _write(values: Array) -> bytes:
 
 
 def _lists(values: Array) -> list[Any]:
-    found: list[Any] = (values if values.dtype.kind in "biu" else widen(values)).tolist()
+    found: list[object] = (values if values.dtype.kind in "biu" else widen(values)).tolist()
     return found

@@ -76,7 +76,7 @@ class TensorDecoder:
         if not instances:
             return None
         count = len(instances)
-        columns: list[list[Any]] = [instances]
+        columns: list[list[object]] = [instances]
         if {isinstance(each, typed.by_name) for each in instances} != {False}:
             if not all(isinstance(each, typed.by_name) for each in instances):
                 return None

@@ -122,7 +122,7 @@ class InputReader:
             return self._read_row(value, at, faults)
         if isinstance(value, JsonObject) and self.given.image is not None:
             return _read_picture(value, at, faults)
-        found: list[Any] = []
+        found: list[object] = []
         shape = self._read_list(value, self.given.row_shape, at, found, faults)
         if len(faults) > before:
             return None

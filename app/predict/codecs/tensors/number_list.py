@@ -4,8 +4,6 @@ Each step decodes about STEP_BYTES of the elements, without their brackets. The 
 commas alone must be those of a list of the shape that its first elements have.
 """
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
@@ -41,7 +39,7 @@ def read_number_list(text: bytes | bytearray | memoryview, kind: type) -> Array 
         elements = step.translate(_BRACKETS_TO_SPACE).rstrip()
         last = end == len(body)
         try:
-            values: list[Any] = decode(b"[" + (elements if last else elements[:-1]) + b"]")
+            values: list[object] = decode(b"[" + (elements if last else elements[:-1]) + b"]")
             parts.append(np.array(values, DTYPES[kind]))
         except (msgspec.MsgspecError, UnicodeDecodeError, OverflowError):
             return None
