@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from stateserve.inspect.changes import by_change as by_change
     from stateserve.inspect.changes import module_changes as module_changes
     from stateserve.inspect.changes import unchanged as unchanged
-    from stateserve.inspect.difference import Comparison as Comparison
+    from stateserve.inspect.comparison import Comparison as Comparison
+    from stateserve.inspect.comparison import Outline as Outline
+    from stateserve.inspect.comparison import compare_states as compare_states
+    from stateserve.inspect.comparison import exceeding as exceeding
     from stateserve.inspect.difference import Difference as Difference
-    from stateserve.inspect.difference import Outline as Outline
-    from stateserve.inspect.difference import compare_states as compare_states
-    from stateserve.inspect.difference import exceeding as exceeding
     from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
     from stateserve.inspect.entries import Entry as Entry
     from stateserve.inspect.entries import EntryOutline as EntryOutline
@@ -64,7 +64,8 @@ __getattr__ = lazy_exports(
     {
         "alignment": ("Aligned", "align"),
         "blocks": ("Blocks", "MAX_CELLS", "downsample"),
-        "difference": ("Comparison", "Difference", "Outline", "compare_states", "exceeding"),
+        "comparison": ("Comparison", "Outline", "compare_states", "exceeding"),
+        "difference": ("Difference",),
         "entries": (
             "Entry",
             "EntryOutline",

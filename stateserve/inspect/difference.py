@@ -1,34 +1,16 @@
-"""The difference of two state_dicts: changed tensors, added and removed names."""
+"""The difference of two tensors, element by element."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.checkpoint import CHUNK, Values, dtype_name, first_names, value_chunks
+from stateserve.checkpoint import CHUNK, Values, dtype_name, value_chunks
 from stateserve.inspect.statistics import SAFE_EXPONENT, real
 
 # The dtypes of numbers whose squares may be beyond float64.
 WIDE = {"float64", "complex128"}
-
-
-@dataclass(frozen=True)
-class Outline:
-    """A tensor without its values."""
-
-    name: str
-    shape: list[int]
-    dtype: str
-
-
-@dataclass(frozen=True)
-class Recast:
-    """A name that both states have, with different shapes or dtypes."""
-
-    first: Outline
-    second: Outline
 
 
 @dataclass(frozen=True)
@@ -57,79 +39,34 @@ class Difference:
     cosine: float | None
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """`differences` has every name whose shape is the same in both, in the first state's order.
-
-    `identical`: the names, shapes, dtypes and values are equal; NaN equals NaN.
-    """
-
-    identical: bool
-    added: list[Outline]
-    removed: list[Outline]
-    recast: list[Recast]
-    differences: list[Difference]
-
-
-def compare_states(first: Mapping[str, Values], second: Mapping[str, Values]) -> Comparison:
-    """Compare two states by name. Contiguous tensors are not copied; two of several names are
-    compared once."""
-    shared = [(_outline(name, first), _outline(name, second)) for name in first if name in second]
-    added = [_outline(name, second) for name in second if name not in first]
-    removed = [_outline(name, first) for name in first if name not in second]
-    recast = [Recast(a, b) for a, b in shared if a != b]
-    alike = [a.name for a, b in shared if a.shape == b.shape]
-    differences = list(_differences(alike, first, second))
-    moved = added or removed or recast or any(difference.changed for difference in differences)
-    return Comparison(not moved, added, removed, recast, differences)
-
-
-def exceeding(comparison: Comparison, tolerance: float) -> list[str]:
-    """Names of tensors that are in one state only, or differ by more than `tolerance`.
-
-    A tensor differs by more if its shapes differ, if |second - first| > tolerance x |first|, or
-    if elements changed that are NaN or infinite in either state. dtypes may differ.
-    """
-    outlines = [*comparison.removed, *comparison.added]
-    reshaped = [each.first for each in comparison.recast if each.first.shape != each.second.shape]
-    return [outline.name for outline in (*outlines, *reshaped)] + [
-        each.name
-        for each in comparison.differences
-        if each.non_finite_changed
-        or (each.changed and (each.relative_norm is None or each.relative_norm > tolerance))
-    ]
-
-
-def _differences(
-    names: Iterable[str], first: Mapping[str, Values], second: Mapping[str, Values]
-) -> Iterator[Difference]:
-    known: dict[tuple[str, str], Difference] = {}
-    firsts, seconds = first_names(first), first_names(second)
-    for name in names:
-        pair = firsts[name], seconds[name]
-        if pair not in known:
-            known[pair] = _difference(name, first[name], second[name])
-        yield replace(known[pair], name=name)
-
-
-def _outline(name: str, state: Mapping[str, Values]) -> Outline:
-    tensor = state[name]
-    return Outline(name, list(tensor.shape), dtype_name(tensor))
-
-
 # Infinities, and numbers whose difference float64 cannot represent, are counted, not warned of.
 @np.errstate(all="ignore")
-def _difference(name: str, first: Values, second: Values) -> Difference:
-    changed = finite = finite_changed = 0
-    largest = 0.0
-    shift = _shift(first, second)
+def difference_of(name: str, first: Values, second: Values) -> Difference:
+    """The difference of two tensors of one shape, read in chunks."""
+    totals = _Totals(_shift(first, second))
     same_dtype = dtype_name(first) == dtype_name(second)
-    # Over all chunks: sum of |b - a|, and the dot products of b - a, a and b.
-    sums = np.zeros(5)
     for x, y in zip(value_chunks(first, CHUNK), value_chunks(second, CHUNK), strict=True):
         a, b = real(x).astype(np.float64), real(y).astype(np.float64)
         # In their own dtype, since float64 cannot represent every int64.
-        unequal = x != y if same_dtype else a != b
+        totals.add(a, b, x != y if same_dtype else a != b)
+    return totals.difference(name, math.prod(first.shape))
+
+
+@dataclass
+class _Totals:
+    """Of all chunks. `sums` has that of |b - a|, and the dot products of b - a, of a, of b, and
+    of a and b, scaled by 2**-shift."""
+
+    shift: int
+    changed: int = 0
+    finite: int = 0
+    finite_changed: int = 0
+    largest: float = 0.0
+    sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(5))
+
+    def add(
+        self, a: NDArray[np.float64], b: NDArray[np.float64], unequal: NDArray[np.bool_]
+    ) -> None:
         delta = b - a
         if np.isfinite(delta).all():
             moved = finite_moved = int(np.count_nonzero(unequal))
@@ -139,36 +76,38 @@ def _difference(name: str, first: Values, second: Values) -> Difference:
             finite_moved = int(np.count_nonzero(unequal & both))
             a, b = a[both], b[both]
             delta = b - a
-        changed, finite_changed = changed + moved, finite_changed + finite_moved
-        finite += delta.size
-        if not finite_moved and not shift:
+        self.changed += moved
+        self.finite_changed += finite_moved
+        self.finite += delta.size
+        if not finite_moved and not self.shift:
             # Most chunks of two similar states are equal.
-            sums[2:] += _dot(a, a)
-            continue
-        if delta.size:
-            largest = max(largest, float(np.abs(delta).max()))
-            if shift:
+            self.sums[2:] += _dot(a, a)
+        elif delta.size:
+            self.largest = max(self.largest, float(np.abs(delta).max()))
+            if self.shift:
                 # Squares of very small or large numbers underflow or overflow.
-                a, b = _scaled(a, shift), _scaled(b, shift)
+                a, b = _scaled(a, self.shift), _scaled(b, self.shift)
                 delta = b - a
             products = (_dot(delta, delta), _dot(a, a), _dot(b, b), _dot(a, b))
-            sums += [np.abs(delta).sum(), *products]
-    total, delta_squared, a_squared, b_squared, dot = sums.tolist()
-    elements = math.prod(first.shape)
-    return Difference(
-        name=name,
-        elements=elements,
-        changed=changed,
-        share=changed / elements if elements else 0.0,
-        non_finite=elements - finite,
-        non_finite_changed=changed - finite_changed,
-        distance=_ratio(_unscaled(math.sqrt(delta_squared), shift), float(finite > 0)),
-        norm=_ratio(_unscaled(math.sqrt(a_squared), shift), float(finite > 0)),
-        max_absolute=_ratio(largest, float(finite > 0)),
-        mean_absolute=_ratio(_unscaled(total, shift), finite),
-        relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
-        cosine=_cosine(dot, a_squared, b_squared),
-    )
+            self.sums += [np.abs(delta).sum(), *products]
+
+    def difference(self, name: str, elements: int) -> Difference:
+        total, delta_squared, a_squared, b_squared, dot = self.sums.tolist()
+        any_finite = float(self.finite > 0)
+        return Difference(
+            name=name,
+            elements=elements,
+            changed=self.changed,
+            share=self.changed / elements if elements else 0.0,
+            non_finite=elements - self.finite,
+            non_finite_changed=self.changed - self.finite_changed,
+            distance=_ratio(_unscaled(math.sqrt(delta_squared), self.shift), any_finite),
+            norm=_ratio(_unscaled(math.sqrt(a_squared), self.shift), any_finite),
+            max_absolute=_ratio(self.largest, any_finite),
+            mean_absolute=_ratio(_unscaled(total, self.shift), self.finite),
+            relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
+            cosine=_cosine(dot, a_squared, b_squared),
+        )
 
 
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
