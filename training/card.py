@@ -34,9 +34,6 @@ def make_card(
 ) -> Card:
     split, module = fitted.split, fitted.module
     rows, labels = split.train_rows.numpy(), split.train_labels.numpy()
-    golden = split.train_rows[:GOLDEN_ROWS]
-    with torch.inference_mode():
-        log_probabilities = module(golden)
     return Card(
         name=dataset.name,
         dataset=dataset.source,
@@ -63,13 +60,20 @@ def make_card(
         libraries={"python": platform.python_version()}
         | {name: version(name) for name in ("torch", "numpy", "scikit-learn")},
         state_sha256=state_sha256(module.state_dict()),
-        golden=Golden(inputs=golden.tolist(), log_probabilities=log_probabilities.tolist()),
+        golden=_golden(fitted),
         calibration=calibration,
         baseline=shortest(rows.mean(axis=0)),
         mahalanobis=mahalanobis(rows, labels, len(dataset.classes)),
         histograms=histograms(rows),
         training_rows=keep_rows(rows, labels),
     )
+
+
+def _golden(fitted: Fitted) -> Golden:
+    inputs = fitted.split.train_rows[:GOLDEN_ROWS]
+    with torch.inference_mode():
+        outputs = fitted.module(inputs)
+    return Golden(inputs=inputs.tolist(), log_probabilities=outputs.tolist())
 
 
 def _features(dataset: Dataset, fitted: Fitted) -> list[Feature]:

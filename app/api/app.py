@@ -26,7 +26,7 @@ from app.monitor import AccessLog, RequestSpans, describe_answer, is_text, open_
 from app.registry import watch
 from app.settings import Settings
 from stateserve.errors import StateserveError
-from stateserve.model import require_device
+from stateserve.model import AnyModel, require_device
 from stateserve.text import printable
 
 if TYPE_CHECKING:
@@ -57,8 +57,23 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
     hosts = TrustedHosts(settings.trusted_hosts)
     tracing = open_tracing(settings)
     service = load_service(settings, tracing, shared)
-    default = service.endpoint().model
-    app = FastAPI(
+    app = _fastapi(service.endpoint().model)
+    app.state.service = service
+    app.state.tracing = tracing
+    app.state.guard = guard
+    install_error_handlers(app)
+    app.router.routes.extend(routes_of(guarded=guard.on, rollout_too=bool(settings.targets)))
+    app.state.document = Document(app, service, guard.needs)
+    app.openapi = app.state.document.schema  # type: ignore[method-assign]
+    if settings.trusted_hosts:
+        app.add_middleware(HostMiddleware, hosts=hosts)
+    app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)
+    _put_around(app, hosts, guard, tracing)
+    return app
+
+
+def _fastapi(default: AnyModel) -> FastAPI:
+    return FastAPI(
         title=title_of(default),
         description="Serves PyTorch models and shows what is in them.",
         version=default.version,
@@ -71,19 +86,6 @@ def create_app(settings: Settings | None = None, shared: Path | None = None) -> 
         # (app/monitor/request_spans.py and model_spans.py).
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.service = service
-    app.state.tracing = tracing
-    app.state.guard = guard
-    install_error_handlers(app)
-    app.router.routes.extend(routes_of(guarded=guard.on, rollout_too=bool(settings.targets)))
-    app.state.document = Document(app, service, guard.needs)
-    app.openapi = app.state.document.schema  # type: ignore[method-assign]
-    if settings.trusted_hosts:
-        app.add_middleware(HostMiddleware, hosts=hosts)
-    app.add_middleware(BrowserHeaders, private=settings.api_keys is not None)
-
-    _put_around(app, hosts, guard, tracing)
-    return app
 
 
 def _put_around(app: FastAPI, hosts: TrustedHosts, guard: Guard, tracing: "Tracing | None") -> None:

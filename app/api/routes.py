@@ -1,9 +1,8 @@
 """The routes of all endpoints."""
 
 from functools import cache
-from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, params
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
@@ -30,6 +29,14 @@ from app.api.open_inference import is_open_inference
 from app.api.openapi import v2_schemas
 from app.api.openapi.schemas import problems
 
+# Each endpoint of a model is declared once and served under three prefixes: for the default
+# model, for each model, and for each version.
+PLACES: dict[str, list[params.Depends]] = {
+    "": [],
+    "/models/{model}": [Depends(models.of_model)],
+    "/models/{model}/versions/{version}": [Depends(models.of_version)],
+}
+
 
 def operation_id(route: APIRoute) -> str:
     """A name that is the same in each release, for generated clients: `predict`,
@@ -47,49 +54,31 @@ def routes_of(*, guarded: bool, rollout_too: bool) -> list[BaseRoute]:
 
     Applications share them, because FastAPI takes some 200 ms to build them.
     """
+    key = [Depends(require_key)] if guarded else []
     root = APIRouter(
-        dependencies=[
-            *([Depends(require_key)] if guarded else []),
-            Depends(require_parameters_once),
-        ],
+        dependencies=[*key, Depends(require_parameters_once)],
         generate_unique_id_function=operation_id,
     )
-    # Each endpoint is declared once and served under three prefixes: for the default model, for
-    # each model, and for each version.
-    places: dict[str, list[Any]] = {
-        "": [],
-        "/models/{model}": [Depends(models.of_model)],
-        "/models/{model}/versions/{version}": [Depends(models.of_version)],
-    }
-    for prefix, dependencies in places.items():
+    for prefix, dependencies in PLACES.items():
+        responses = problems(404, 503) if prefix else problems(503)
         for module in (predict, explain, state, model, monitoring):
             root.include_router(
-                module.router,
-                prefix=prefix,
-                dependencies=dependencies,
-                responses=problems(404, 503) if prefix else problems(503),
+                module.router, prefix=prefix, dependencies=dependencies, responses=responses
             )
     # Paths without a model name are included first: in /v2/models/stats, stats is no model.
     root.include_router(v2_repository.router)
     root.include_router(v2_statistics.router)
-    of_a_model: list[Any] = [v2, v2_repository, v2_statistics]
-    for prefix, dependencies in list(places.items())[1:]:
-        for module in of_a_model:
+    responses = v2_schemas.errors_of(404, 503)
+    for prefix, dependencies in list(PLACES.items())[1:]:
+        for of_model in (v2.model_router, v2_repository.model_router, v2_statistics.model_router):
             root.include_router(
-                module.model_router,
-                prefix=f"/v2{prefix}",
-                dependencies=dependencies,
-                responses=v2_schemas.errors_of(404, 503),
+                of_model, prefix=f"/v2{prefix}", dependencies=dependencies, responses=responses
             )
-    root.include_router(v2.router)
-    root.include_router(models.router)
-    root.include_router(feedback.router)
+    routers = [v2.router, models.router, feedback.router]
     if rollout_too:
-        root.include_router(rollout.router)
+        routers += [rollout.router]
     if guarded:
-        root.include_router(admin.router)
-        root.include_router(v2_repository.admin_router)
-    root.include_router(health.router)
-    root.include_router(docs.router)
-    root.include_router(page.router)
+        routers += [admin.router, v2_repository.admin_router]
+    for router in (*routers, health.router, docs.router, page.router):
+        root.include_router(router)
     return root.routes

@@ -101,17 +101,21 @@ class _Epoch:
         """Take each step, after those `done`; yields its loss."""
         self._module.train()
         for batch in _batches(len(self._rows.targets), self._plan.batch_size):
-            rate = self._plan.learning_rate * share_of_rate(done / self._total)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
             rows = self._rows.take(batch)
             inputs = rows.inputs if self._encoded else self._module.columns(rows.inputs)
             loss = loss_of(self._module, self._module.score(inputs), rows.targets, self._weights)
-            self._optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
+            step(self._optimizer, self._plan, done / self._total, loss)
             done += 1
             yield loss.detach()
+
+
+def step(optimizer: torch.optim.Optimizer, plan: Plan, done: float, loss: Tensor) -> None:
+    """Move the weights against the gradient of `loss`, after the share `done` of the training."""
+    for group in optimizer.param_groups:
+        group["lr"] = plan.learning_rate * _share_of_rate(done)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
 
 
 def _batches(count: int, size: int) -> list[Tensor]:
@@ -144,7 +148,7 @@ def _optimizer(module: TableModule, plan: Plan) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=plan.learning_rate, fused=True)
 
 
-def share_of_rate(done: float) -> float:
+def _share_of_rate(done: float) -> float:
     """The share of the learning rate at this part of the training, from 0 to 1."""
     return min(1.0, (done + 1e-3) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * done))
 

@@ -84,12 +84,7 @@ def _values(
 def _classes(
     path: Path, name: str, cells: Cells, rows: np.ndarray, notes: list[str], file_rows: np.ndarray
 ) -> Target:
-    if cells.numbers is None or cells.is_boolean:
-        texts = cells.texts.iloc[rows]
-    else:
-        # 1 and 1.0 are one class.
-        of_rows = (cells.column.texts[row] or "" for row in rows)
-        texts = pd.Series([*map(_label, cells.numbers[rows], of_rows)], dtype="str")
+    texts = _texts(cells, rows)
     counts = texts.value_counts()
     if len(counts) == 1:
         raise DataError(
@@ -103,23 +98,18 @@ def _classes(
             "these are no classes"
         )
     if len(lonely):
-        place = int(np.flatnonzero((texts == lonely[0]).to_numpy())[0])
-        notes.append(
-            f"class {lonely[0]!r} has only row {file_rows[rows[place]]}"
-            + (f", and {len(lonely) - 1} more have one row" if len(lonely) > 1 else "")
-            + ": left out, since training and test need one each"
-        )
         few = texts.isin(lonely).to_numpy(dtype=bool)
+        place = int(np.flatnonzero((texts == lonely[0]).to_numpy())[0])
+        more = f", and {len(lonely) - 1} more have one row" if len(lonely) > 1 else ""
+        notes.append(
+            f"class {lonely[0]!r} has only row {file_rows[rows[place]]}{more}: left out, since "
+            "training and test need one each"
+        )
         texts, rows, counts = texts[~few], rows[~few], counts.drop(lonely)
     if len(counts) < 2:
         raise DataError(f"{path}: column {name!r} has only one class with more than one row")
     notes += about_classes({str(label): int(count) for label, count in counts.items()})
-    share = counts.iloc[-1] / len(texts)
-    if share < RARE / len(counts):
-        notes.append(
-            f"class {counts.index[-1]!r} is rare: {counts.iloc[-1]} rows, {share:.1%}; "
-            "--balance makes each class count the same in training"
-        )
+    notes += _about_rarest(counts)
     classes = sorted(map(str, counts.index), key=class_order)
     for label in classes:
         if why := _refused(label):
@@ -128,6 +118,26 @@ def _classes(
     labels = texts.map(places).to_numpy(dtype=np.int64)
     title, unit = split_unit(name)
     return Target(title, unit, "classes", labels, rows, classes, notes)
+
+
+def _texts(cells: Cells, rows: np.ndarray) -> "pd.Series[str]":
+    """The class of each row."""
+    if cells.numbers is None or cells.is_boolean:
+        return cells.texts.iloc[rows]
+    # 1 and 1.0 are one class.
+    of_rows = (cells.column.texts[row] or "" for row in rows)
+    return pd.Series([*map(_label, cells.numbers[rows], of_rows)], dtype="str")
+
+
+def _about_rarest(counts: "pd.Series[int]") -> list[str]:
+    """A note if the last class is rare."""
+    share = counts.iloc[-1] / counts.sum()
+    if share >= RARE / len(counts):
+        return []
+    return [
+        f"class {counts.index[-1]!r} is rare: {counts.iloc[-1]} rows, {share:.1%}; "
+        "--balance makes each class count the same in training"
+    ]
 
 
 def _refused(label: str) -> str | None:

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from training.tables.ensemble.layers import Layers
 from training.tables.ensemble.problem import Problem
-from training.tables.loop import PASS_ROWS, Curves, OnStep, mean_loss, share_of_rate
+from training.tables.loop import PASS_ROWS, Curves, OnStep, mean_loss, step
 from training.tables.plan import Plan
 
 # Without a better held-out loss in such a share of the epochs, training ends.
@@ -94,13 +94,9 @@ def train_members(problem: Problem, plan: Plan, on_step: OnStep) -> Trained:
             losses = []
             order = torch.stack([rows[torch.randperm(len(rows))[:count]] for rows in own])
             for batch in torch.split(order, plan.batch_size, dim=1):
-                for group in optimizer.param_groups:
-                    group["lr"] = plan.learning_rate * share_of_rate(done / steps)
                 loss = problem.losses(members(inputs[batch], plan.dropout), problem.targets[batch])
-                optimizer.zero_grad()
                 # The sum over the members: each gets the gradient that it has alone.
-                loss.mean(dim=1).sum().backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
+                step(optimizer, plan, done / steps, loss.mean(dim=1).sum())
                 losses.append(loss.detach().mean())
                 done += 1
                 on_step(1, f"epoch {epoch}")
