@@ -73,7 +73,21 @@ COUNT = ROWS.size
 LONG = "[" + "0.5," * COUNT
 ALIKE = "[" + ", ".join(["[0.5, 0.5, 0.5, 0.5]"] * len(ROWS)) + "]"
 BAD = {
-    "a text": (LONG[:-1].replace("0.5", '"0.5"', 1) + "]", "beside the numbers of data"),
+    "a text": (
+        LONG[:-1].replace("0.5", '"0.5"', 1) + "]",
+        "beside the numbers of data: data has a text as element 0; texts are sent as bytes",
+    ),
+    "a late text": (
+        LONG + LONG[1:].replace("0.5", '"0.5"', 1) + "1]",
+        f"data has a text as element {COUNT}; texts are sent as bytes, binary_data_size",
+    ),
+    "a text in a row": (
+        ALIKE[:-1] + ', [1, 2, "3", 4], ' + ALIKE[1:],
+        f"data has a text as element {COUNT + 2}",
+    ),
+    "an object": (LONG + '{"a": 1},' + LONG[1:] + "1]", f"an object as element {COUNT}"),
+    "a text in its place": (f'"{LONG[1:]}"', 'a list with the name "data", written without escap'),
+    "an object in its place": (f'{{"a": {LONG}1]}}', 'these are a list with the name "data"'),
     "one late": (
         LONG[:-1][: -len("0.5")] + "null]",
         f"Expected `float`, got `null` - at `$[{COUNT - 1}]`",
@@ -81,7 +95,7 @@ BAD = {
     "one too many": (LONG + "1]", f"data of shape [{COUNT + 1}]"),
     "many too many": (LONG * 9 + "1]", f"got `array` - at `$[{COUNT}]`"),
     "far too many": ("[" + "1," * 9 * COUNT + "1]", "more data than its shape"),
-    "no end": (LONG[:-1], "beside the numbers of data"),
+    "no end": (LONG[:-1], f"the list of data does not end after element {COUNT - 1}"),
     "a comma at the end": (LONG[:-1] + ",]", "data: JSON is malformed"),
     "rows too long": (
         ALIKE.replace("0.5]", "0.5, 0.5]"),
@@ -93,7 +107,7 @@ BAD = {
     ),
     "a long row": ("[[1],[" + "1," * MAX_OTHER_BYTES * 9 + "1]]", "an element of more than"),
     "digits": ("[0." + "1" * 9 * MAX_OTHER_BYTES + "]", "an element of more than"),
-    "brackets": ("[" * 5 * MAX_OTHER_BYTES, "beside the numbers of data"),
+    "brackets": ("[" * 5 * MAX_OTHER_BYTES, "the list of data does not end after element 0"),
     "two arrays": (LONG[:-1] + '], "parameters": {"data": ' + LONG[:-1] + "]}", "no input"),
 }
 
@@ -105,6 +119,34 @@ async def test_a_mistake_in_long_data_is_named(
     answer = await client.post(INFER, content=request(data))
     assert answer.status_code == 400
     assert message in answer.json()["error"]
+
+
+async def test_an_escaped_name_of_long_data_is_named(client: httpx.AsyncClient) -> None:
+    body = request(LONG + "1]")
+    escaped = body.replace(b'"input"', b'"in\\u0070ut"', 1)
+    answer = await client.post(INFER, content=escaped)
+    assert "data of shape" in answer.json()["error"]
+    answer = await client.post(INFER, content=body.replace(b'"data"', b'"d\\u0061ta"'))
+    assert answer.status_code == 400
+    assert 'the name "data", written without escapes' in answer.json()["error"]
+
+
+class Counted(bytes):
+    """Counts the bytes in which a mark is searched for."""
+
+    searched = 0
+
+    def find(self, sub: bytes, start: int, end: int) -> int:
+        found = super().find(sub, start, end)
+        self.searched += (end if found < 0 else found) - start
+        return found
+
+
+def test_many_short_arrays_are_read_in_linear_time() -> None:
+    body = Counted(b'{"inputs":[{' + b'"data":[1],' * 5000 + b"1" * 10**6)
+    with pytest.raises(InvalidInference, match="65536 bytes of JSON"):
+        cut_out(body, len(body))
+    assert body.searched < 4 * len(body)
 
 
 MANY = 600_000
