@@ -100,61 +100,56 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, write nothing.")] = False,
 ) -> None:
     """Train a network on a table, and write its state_dict and model card."""
+    table = _table(file, data, target)
+    options = Options(
+        seed=seed,
+        hidden=_layers(hidden),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        weight_decay=weight_decay,
+        test_size=test_size or Options.test_size,
+        balance=balance,
+        code=code,
+        kwargs=_arguments(kwargs),
+    )
+    if table is None or recipe or batch_norm:
+        of_table = (task, drop, keep, category, group, code, kwargs, dropout, weight_decay, balance)
+        _require_no_table_options(*of_table)
+        settings = _recipe(options, test_size or RECIPE.test_size, batch_norm=batch_norm)
+        dataset = read_csv(*table, table[0].stem) if table else iris()
+        train_recipe(dataset, settings, name, output, seeds, dry_run)
+        return
+    _require_own_options(options)
+    place = _place(output, name, table[0], has_code=code is not None)
+    choices = Choices(drop or (), keep or (), category or (), group)
+    train_table(*table, place, choices, task, options, dry_run, report)
+
+
+def _table(file: Path | None, data: Path | None, target: str | None) -> tuple[Path, str] | None:
+    """The file and its target; None without a file."""
     if file is not None and data is not None:
         raise typer.BadParameter("DATA and --data are the same; give one")
     path = file or data
-    if path is None and target is not None:
-        raise typer.BadParameter("--target is a column of a table: give DATA, too")
     if path is not None and target is None:
         raise missing_target(path)
-    layers = _layers(hidden)
-    if path is not None and target is not None and not (recipe or batch_norm):
-        if code is not None and (layers is not None or dropout is not None):
-            raise typer.BadParameter("--hidden and --dropout are of the built-in network")
-        options = Options(
-            seed=seed,
-            hidden=layers,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            dropout=dropout,
-            weight_decay=weight_decay,
-            test_size=test_size or Options.test_size,
-            balance=balance,
-            code=code,
-            kwargs=_arguments(kwargs),
-        )
-        choices = Choices(drop or (), keep or (), category or (), group)
-        place = _place(output, name, path, has_code=code is not None)
-        train_table(path, target, place, choices, task, options, dry_run, report)
-        return
-    _require_no_table_options(
-        task, drop, keep, category, group, code, kwargs, dropout, weight_decay, balance
-    )
-    settings = _recipe(seed, epochs, batch_size, learning_rate, layers, test_size, batch_norm)
-    dataset = iris() if path is None or target is None else read_csv(path, target, path.stem)
-    train_recipe(dataset, settings, name, output, seeds, dry_run)
+    if path is None and target is not None:
+        raise typer.BadParameter("--target is a column of a table: give DATA, too")
+    return (path, target) if path is not None and target is not None else None
 
 
-def _recipe(
-    seed: int,
-    epochs: int | None,
-    batch_size: int | None,
-    learning_rate: float | None,
-    layers: tuple[int, ...] | None,
-    test_size: float | None,
-    batch_norm: bool,
-) -> Settings:
+def _recipe(options: Options, test_size: float, *, batch_norm: bool) -> Settings:
     """The settings of the recipe, with its own where none is given."""
-    if layers is not None and len(layers) != 1:
+    if options.hidden is not None and len(options.hidden) != 1:
         raise typer.BadParameter("the recipe has one hidden layer: --hidden 8")
     settings = Settings(
-        seed,
-        epochs or RECIPE.epochs,
-        batch_size or RECIPE.batch_size,
-        learning_rate or RECIPE.learning_rate,
-        layers[0] if layers else RECIPE.hidden,
-        test_size or RECIPE.test_size,
+        options.seed,
+        options.epochs or RECIPE.epochs,
+        options.batch_size or RECIPE.batch_size,
+        options.learning_rate or RECIPE.learning_rate,
+        options.hidden[0] if options.hidden else RECIPE.hidden,
+        test_size,
         batch_norm,
     )
     if batch_norm and settings.batch_size < 2:
@@ -199,3 +194,8 @@ def _require_no_table_options(*given: object) -> None:
             "--weight-decay and --balance are of a table: DATA --target COLUMN, without --recipe "
             "and --batch-norm"
         )
+
+
+def _require_own_options(options: Options) -> None:
+    if options.code is not None and (options.hidden is not None or options.dropout is not None):
+        raise typer.BadParameter("--hidden and --dropout are of the built-in network")

@@ -3,7 +3,7 @@
 import errno
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, warn
 from app.option_values import names
 from stateserve.text import printable_json
+
+if TYPE_CHECKING:
+    from stateserve.model import Card
 
 
 def card(
@@ -40,17 +43,10 @@ def card(
     It holds the names, the state's hash and a golden prediction; metrics and reference data only
     if CARD is of the same state.
     """
-    from stateserve.checkpoint import CODECS, write_atomically
-    from stateserve.model import card_like, card_of_names, card_path
+    from stateserve.checkpoint import write_atomically
+    from stateserve.model import card_path
 
-    target = card_path(file)
-    if like and features is None and classes is None:
-        made = card_like(file, card_path(like) if like.suffix in CODECS else like, key)
-    elif not like and features is not None and classes is not None:
-        headers, labels = names("--features", features), names("--classes", classes)
-        made = card_of_names(file, headers, labels, key)
-    else:
-        raise typer.BadParameter("needs either --like, or both --features and --classes")
+    target, made = card_path(file), _made(file, like, features, classes, key)
     for warning in made.warnings:
         warn(warning)
     if show:
@@ -66,3 +62,16 @@ def card(
     else:
         lacks = "" if made.metrics else "; metrics and reference data are not known"
         print_line(f"wrote {target}: {n_features} features, {n_classes} classes{lacks}")
+
+
+def _made(
+    file: Path, like: Path | None, features: str | None, classes: str | None, key: str | None
+) -> "Card":
+    from stateserve.checkpoint import CODECS
+    from stateserve.model import card_like, card_of_names, card_path
+
+    if like and features is None and classes is None:
+        return card_like(file, card_path(like) if like.suffix in CODECS else like, key)
+    if like or features is None or classes is None:
+        raise typer.BadParameter("needs either --like, or both --features and --classes")
+    return card_of_names(file, names("--features", features), names("--classes", classes), key)

@@ -1,7 +1,7 @@
 """The command convert: a checkpoint in another format."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from app.cli.checkpoints import Key
 from app.cli.names_options import Only, Rename, StripPrefix
 from app.cli.output import AsJson, print_json, print_line
 from app.cli.progress import progress
+
+if TYPE_CHECKING:
+    from stateserve.checkpoint import Converted
 
 
 def convert(
@@ -62,6 +65,10 @@ def convert(
     options = ConvertOptions(key, names, dtype, allow_overflow, ties, max_shard_size, legacy)
     with progress("writing") as done:
         written = convert_model(source, target, options, trust_pickle=trust_pickle, done=done)
+    _show(written, as_json=as_json)
+
+
+def _show(written: "Converted", *, as_json: bool) -> None:
     first, *parts = (str(path) for path in written.files)
     if as_json:
         fields = {"file": first, "parts": parts, "tensors": written.tensors}

@@ -23,6 +23,7 @@ from app.cli.output import (
 )
 from app.cli.sources import read_source
 from stateserve.errors import StateserveError
+from stateserve.text import listed
 
 if TYPE_CHECKING:
     from stateserve.checkpoint import Values
@@ -183,18 +184,15 @@ def _unchanged(differences: "list[Difference]") -> Iterator[str]:
         return
     texts = [
         part.name if part.tensors == 1 else f"{part.name} ({part.tensors} tensors)"
-        for part in parts[:MOST_UNCHANGED]
+        for part in parts
     ]
-    more = f" and {len(parts) - MOST_UNCHANGED} more" if len(parts) > MOST_UNCHANGED else ""
-    yield f"frozen, {total} of {len(differences)} tensors: {', '.join(texts)}{more}"
+    yield f"frozen, {total} of {len(differences)} tensors: {listed(texts, MOST_UNCHANGED)}"
 
 
 def _within(above: list[str], tolerance: float | None) -> str:
     if not above:
         return f"within the tolerance of {short(tolerance)}"
-    more = f" and {len(above) - MOST_UNCHANGED} more" if len(above) > MOST_UNCHANGED else ""
-    names = ", ".join(above[:MOST_UNCHANGED])
-    return f"above the tolerance of {short(tolerance)}: {names}{more}"
+    return f"above the tolerance of {short(tolerance)}: {listed(above, MOST_UNCHANGED)}"
 
 
 def _text(outline: "Outline") -> str:

@@ -8,11 +8,13 @@ from stateserve.checkpoint.found_states import FoundState
 from stateserve.checkpoint.pickles.arrays import PickledArray
 from stateserve.checkpoint.pickles.objects import Blob, Opaque
 from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.text import listed
 
 MOST_LISTED = 20
 QUANTIZED = (
     "take the state_dict from before torch.ao quantizes the module, or export it with torch.export"
 )
+
 # Libraries whose objects are no modules of torch.
 OTHER_LIBRARIES = {
     *("sklearn", "xgboost", "lightgbm", "catboost", "pandas", "numpy", "scipy", "joblib", "keras"),
@@ -31,8 +33,7 @@ def listing(states: Mapping[str, FoundState]) -> str:
     if not states:
         return "it holds no state_dict"
     keys = [f"{key!r:.100}" for key in states]
-    more = f" and {len(keys) - MOST_LISTED} more" if len(keys) > MOST_LISTED else ""
-    return f"its states are at {', '.join(keys[:MOST_LISTED])}{more}: choose one with --key"
+    return f"its states are at {listed(keys, MOST_LISTED)}: choose one with --key"
 
 
 def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:

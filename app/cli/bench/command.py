@@ -3,8 +3,9 @@
 import asyncio
 import os
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -12,6 +13,7 @@ from app.cli.output import AsJson, print_json, print_line, print_table, short, t
 
 if TYPE_CHECKING:
     from app.cli.bench.body import Body
+    from app.cli.bench.report import Figures
 
 Result = TypeVar("Result")
 
@@ -70,17 +72,17 @@ def bench(
     sent = body_of_file(body) if body else body_of_model(model, rows, format)
     target.try_once(sent.content, sent.media_type)
     message = target.message(sent.content, sent.media_type)
-    about: dict[str, Any] = {"connections": connections, "rate": rate, "timeout": timeout}
+    load = partial(Load, target, message, connections=connections, rate=rate, timeout=timeout)
     if warm_up:
-        _run(Load(target, message, seconds=warm_up, **about).run())
-    measured = _run(Load(target, message, seconds=duration, **about).run())
+        _run(load(seconds=warm_up).run())
+    measured = _run(load(seconds=duration).run())
     found = figures(measured, sent.rows)
     for doubt in doubts(measured, paced=rate is not None):
         warn(doubt)
     if as_json:
         described = {name: model.get(name) for name in ("name", "version", "backend")}
         sizes = {"body_bytes": len(sent.content), "rows": sent.rows}
-        print_json({"url": target.url, "model": described, **sizes, **about, **found})
+        print_json({"url": target.url, "model": described, **sizes, **load.keywords, **found})
     else:
         _show(target.url, model, sent, found, connections, rate)
     if not found["requests"]:
@@ -97,9 +99,9 @@ def _run(load: Coroutine[object, object, Result]) -> Result:
 
 def _show(
     url: str,
-    model: dict[str, Any],
+    model: dict[str, object],
     body: "Body",
-    found: dict[str, Any],
+    found: "Figures",
     connections: int,
     rate: float | None,
 ) -> None:

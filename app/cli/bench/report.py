@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from typing import Any
+from typing import TypedDict
 
 from app.cli.bench.load import Measured
 
@@ -13,8 +13,20 @@ MOST_BEHIND_SECONDS = 0.02
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 
-def figures(measured: Measured, rows: int | None) -> dict[str, Any]:
+class Figures(TypedDict):
     """The result for programs. Rates count successful answers, latencies are milliseconds."""
+
+    seconds: float
+    requests: int
+    requests_per_second: float
+    rows_per_second: float | None
+    latency_ms: dict[str, float | None]
+    errors: dict[str, int]
+    client_busy: float
+    client_behind_ms: float
+
+
+def figures(measured: Measured, rows: int | None) -> Figures:
     done = len(measured.latencies)
     rate = done / measured.seconds if measured.seconds else 0.0
     failed = {str(status): n for status, n in measured.statuses.items() if status >= 300}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from app.cli.inspection.file_view import ChosenState
-    from stateserve.checkpoint import LazyTensor
+    from stateserve.checkpoint import Checkpoint, FoundState, LazyTensor
     from stateserve.inspect import Spectrum
 
 BINS = 20
@@ -54,14 +54,7 @@ def inspect(
     Of a large file only the headers are read, unless --stats, --histogram or --spectrum asks for
     values. No code of the file is run.
     """
-    from app.cli.inspection.file_view import (
-        FileView,
-        as_json,
-        choose,
-        outline,
-        view_others,
-        view_states,
-    )
+    from app.cli.inspection.file_view import as_json, choose, outline, view_file
     from app.cli.inspection.text import show
     from stateserve.checkpoint import Checkpoint
 
@@ -70,26 +63,8 @@ def inspect(
     chosen = None
     if found is not None:
         chosen = outline(found, only or [], fold=not every, depth=depth)
-        tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
-        with_values = stats or _are_small(tensors)
-        if with_values or histogram or spectrum:
-            tensors = checkpoint.placed(tensors)
-            if with_values:
-                chosen = _with_values(chosen, tensors)
-            chosen = _with_histograms(chosen, tensors, histogram or [])
-            if spectrum:
-                chosen = replace(chosen, spectra=_spectra(tensors))
-        if chosen.values is not None:
-            checkpoint.verify({tensor.storage for tensor in tensors.values()})
-    view = FileView(
-        str(file),
-        checkpoint.format,
-        checkpoint.notes,
-        checkpoint.metadata,
-        view_states(checkpoint),
-        view_others(checkpoint),
-        chosen,
-    )
+        chosen = _read(checkpoint, found, chosen, stats, histogram or [], spectrum)
+    view = view_file(str(file), checkpoint, chosen)
     if for_programs:
         print_json(as_json(view))
     else:
@@ -98,6 +73,29 @@ def inspect(
         # Its error says why there is none, below what was shown.
         sys.stdout.flush()
         checkpoint.state()
+
+
+def _read(
+    checkpoint: "Checkpoint",
+    found: "FoundState",
+    chosen: "ChosenState",
+    stats: bool,
+    histograms: list[str],
+    spectra: bool,
+) -> "ChosenState":
+    """The state with what was asked of its values."""
+    tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
+    with_values = stats or _are_small(tensors)
+    if with_values or histograms or spectra:
+        tensors = checkpoint.placed(tensors)
+        if with_values:
+            chosen = _with_values(chosen, tensors)
+        chosen = _with_histograms(chosen, tensors, histograms)
+        if spectra:
+            chosen = replace(chosen, spectra=_spectra(tensors))
+    if chosen.values is not None:
+        checkpoint.verify({tensor.storage for tensor in tensors.values()})
+    return chosen
 
 
 def _are_small(tensors: "Mapping[str, LazyTensor]") -> bool:

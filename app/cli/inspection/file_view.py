@@ -75,6 +75,18 @@ class FileView:
     state: ChosenState | None
 
 
+def view_file(file: str, checkpoint: Checkpoint, state: ChosenState | None) -> FileView:
+    return FileView(
+        file,
+        checkpoint.format,
+        checkpoint.notes,
+        checkpoint.metadata,
+        [_view_state(found) for found in checkpoint.states.values()],
+        _view_others(checkpoint),
+        state,
+    )
+
+
 def as_json(view: FileView) -> dict[str, object]:
     """The chosen state's fields beside the file's; an entry has what is known of its values."""
     fields = asdict(view)
@@ -93,10 +105,6 @@ def as_json(view: FileView) -> dict[str, object]:
         entry.update({name: found.get(entry["name"]) for name, found in known.items()})
     read = {"copies": values.get("copies"), "unread": values.get("unread")}
     return {**fields, "values_read": bool(values), **chosen, **read}
-
-
-def view_states(checkpoint: Checkpoint) -> list[StateView]:
-    return [_view_state(found) for found in checkpoint.states.values()]
 
 
 def _view_state(found: FoundState) -> StateView:
@@ -132,7 +140,7 @@ def outline(found: FoundState, only: list[str], *, fold: bool, depth: int | None
     )
 
 
-def view_others(checkpoint: Checkpoint) -> dict[str, str]:
+def _view_others(checkpoint: Checkpoint) -> dict[str, str]:
     """The first MOST_OTHERS values that are neither containers nor in a state."""
     found: dict[str, str] = {}
     for path, text in _others(checkpoint):

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.cli.inspection.file_view import ChosenState
 from app.cli.output import figure
 from stateserve.inspect import Dead, Found, ValueReport, is_slot
+from stateserve.text import listed
 
 MOST_NAMES = 5
 # Of fewer elements, a sample looks like any law.
@@ -12,12 +13,14 @@ FEWEST = 32
 
 
 def warning_lines(state: ChosenState) -> Iterator[str]:
-    yield from _limited("tied, one storage", (_listed(names) for names in state.ties))
+    yield from _limited("tied, one storage", (listed(names, MOST_NAMES) for names in state.ties))
     if state.values is None:
         return
     dtypes = {entry.name: entry.dtype for entry in state.entries}
     yield from _findings(state.values, dtypes)
-    yield from _limited("equal, but not tied", map(_listed, state.values.copies))
+    yield from _limited(
+        "equal, but not tied", (listed(names, MOST_NAMES) for names in state.values.copies)
+    )
     unread = (f"{name}: {reason}" for name, reason in state.values.unread.items())
     yield from _limited("not read", unread)
     yield from _initialisations(state)
@@ -87,12 +90,7 @@ def _limited(what: str, found: Iterable[str]) -> Iterator[str]:
 def _several(what: str, found: Iterable[str]) -> Iterator[str]:
     texts = list(found)
     if texts:
-        yield f"{what}: {_listed(texts)}"
-
-
-def _listed(texts: list[str]) -> str:
-    more = f" and {len(texts) - MOST_NAMES} more" if len(texts) > MOST_NAMES else ""
-    return ", ".join(texts[:MOST_NAMES]) + more
+        yield f"{what}: {listed(texts, MOST_NAMES)}"
 
 
 def _found(where: Found) -> str:
@@ -103,4 +101,4 @@ def _found(where: Found) -> str:
 def _dead(lines: Dead, what: str) -> str:
     if lines.count == 1:
         return f"{what} {lines.first[0]}"
-    return f"{lines.count} {what}s ({_listed([str(each) for each in lines.first])})"
+    return f"{lines.count} {what}s ({listed([str(each) for each in lines.first], MOST_NAMES)})"

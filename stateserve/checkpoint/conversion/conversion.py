@@ -17,7 +17,7 @@ from stateserve.checkpoint.conversion.shards import (
     shard_paths,
     split,
 )
-from stateserve.checkpoint.conversion.source_state import SourceState, listed
+from stateserve.checkpoint.conversion.source_state import SourceState, shortened
 from stateserve.checkpoint.conversion.tie_policy import untie
 from stateserve.checkpoint.writers.formats import SAFETENSORS, choose_format
 from stateserve.checkpoint.writers.stream import Chunks, Stream
@@ -132,12 +132,12 @@ class Conversion:
         if infinite:
             count = sum(self._tensors[name].overflowed for name in infinite)
             elements = "1 element" if count == 1 else f"{count} elements"
-            yield f"became infinite: {elements}, in {listed(infinite)}"
+            yield f"became infinite: {elements}, in {shortened(infinite)}"
 
     def _metadata_notes(self) -> Iterator[str]:
         lost = [name for name in self._metadata if name not in USUAL_METADATA]
         if lost and len(self._files) == 1 and not self._format.keeps_metadata:
-            yield f"metadata left out, since the format has no place for it: {listed(lost)}"
+            yield f"metadata left out, since the format has no place for it: {shortened(lost)}"
 
 
 def _require_place(target: Path) -> None:

@@ -17,6 +17,7 @@ from stateserve.checkpoint.sources import Memory
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import InvalidConversion, StateMismatch
+from stateserve.text import listed
 
 MOST_LISTED = 10
 
@@ -81,11 +82,10 @@ class SourceState:
 def _notes(found: FoundState, key: str | None) -> list[str]:
     notes = [f"took the state at {found.key!r:.100}"] if key is None and found.key else []
     if found.others:
-        notes.append(f"left out, no tensors: {listed(list(found.others))}")
+        notes.append(f"left out, no tensors: {shortened(list(found.others))}")
     return notes
 
 
-def listed(names: list[str]) -> str:
-    """At most MOST_LISTED names, and the number of the others."""
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return f"{', '.join(f'{name:.100}' for name in names[:MOST_LISTED])}{more}"
+def shortened(names: list[str]) -> str:
+    """At most MOST_LISTED names, cut to 100 characters, and the number of the others."""
+    return listed([f"{name:.100}" for name in names], MOST_LISTED)

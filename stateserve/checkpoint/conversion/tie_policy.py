@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from stateserve.checkpoint.conversion.source_state import listed
+from stateserve.checkpoint.conversion.source_state import shortened
 from stateserve.checkpoint.shared_memory import overlaps, ties
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import InvalidConversion
@@ -59,7 +59,7 @@ def untie(tensors: Mapping[str, T], policy: str | None, *, shares: bool) -> Unti
 
 def _note(what: str, groups: Iterable[Iterable[str]]) -> list[str]:
     texts = [" = ".join(names) for names in groups]
-    return [f"{what}: {listed(texts)}"] if texts else []
+    return [f"{what}: {shortened(texts)}"] if texts else []
 
 
 def _alone(tensor: T) -> T:

@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.text import listed
 
 INDEX = ".index.json"
 DISTRIBUTED = ".metadata"
@@ -14,6 +15,7 @@ USUAL = (
     *("model.safetensors", "pytorch_model.bin", "diffusion_pytorch_model.safetensors"),
     *("diffusion_pytorch_model.bin", "adapter_model.safetensors", "adapter_model.bin"),
 )
+
 SUFFIXES = {
     *(".pth", ".pt", ".ckpt", ".bin", ".pickle", ".pkl", ".safetensors", ".npz", ".npy"),
     *(".onnx", ".gguf", ".pt2", ".tar"),
@@ -66,5 +68,4 @@ def find_in_folder(folder: Path) -> Path:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return f"{', '.join(name[:100] for name in names[:MOST_LISTED])}{more}"
+    return listed([name[:100] for name in names], MOST_LISTED)

@@ -29,6 +29,7 @@ from stateserve.model.fields import (
     Text,
     first_fault,
 )
+from stateserve.text import listed
 
 # Far more than the training rows that a card may hold; checked in about a second.
 MAX_BYTES = 2**23
@@ -76,8 +77,7 @@ class Golden(Frozen):
 
 def _require_distinct(names: Sequence[str]) -> None:
     if repeated := sorted(name for name, count in Counter(names).items() if count > 1):
-        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
-        raise ValueError(f"repeats {', '.join(repeated[:3])}{more}")
+        raise ValueError(f"repeats {listed(repeated, 3)}")
 
 
 def _require_shape(name: str, rows: Sequence[Sequence[object]], count: int, width: int) -> None:
