@@ -78,13 +78,7 @@ def pack(
     Runs CODE. The signature is inferred by running the module on the example; each row alone must
     give what it gives in a batch.
     """
-    from stateserve.model import (
-        LoadOptions,
-        archive_of,
-        hints_of,
-        pack_model,
-        parse_classes,
-    )
+    from stateserve.model import LoadOptions, archive_of, hints_of, pack_model, parse_classes
 
     if output is None:
         raise typer.BadParameter("--output FOLDER is missing, such as models/digits/1")

@@ -46,10 +46,19 @@ def attribute(
     gradient, or without the extra `explain`; ForwardFailed. Source: Sundararajan et al. 2017,
     arXiv:1703.01365, and Simonyan et al. 2013, arXiv:1312.6034, by Captum.
     """
+    names = _float_inputs(model, inputs)
+    score = _Score(model, names, output, index, check)
     try:
-        from captum.attr import IntegratedGradients, Saliency
-    except ImportError as error:
-        raise NotProvided(f"{NEEDED} ({error}): `{INSTALL}`") from None
+        return _attributed(score, names, inputs, method)
+    except (NotProvided, ForwardFailed, DeadlineExceeded):
+        raise
+    except Exception as error:
+        # From the backward pass: PyTorch has no gradient for some operations.
+        reason = describe_failure(error).removeprefix("the model's forward raised ")
+        raise NotProvided(f"the output {output.name!r} has no gradient: {reason}") from None
+
+
+def _float_inputs(model: TensorModel, inputs: Arrays) -> list[str]:
     names = [name for name, array in inputs.items() if is_float(array)]
     if not names:
         raise NotProvided("the inputs are integers; a gradient needs an input of floats")
@@ -58,33 +67,33 @@ def attribute(
             f"input {tables[0]!r} has categories, booleans or missing values, which have no "
             "gradient; method=shapley explains the columns"
         )
-    score = _Score(model, names, output, index, check)
+    return names
+
+
+def _attributed(score: "_Score", names: list[str], inputs: Arrays, method: Method) -> Attributed:
+    try:
+        from captum.attr import IntegratedGradients, Saliency
+    except ImportError as error:
+        raise NotProvided(f"{NEEDED} ({error}): `{INSTALL}`") from None
     given, rest = (
         tuple(to_tensor(inputs[name].copy()) for name in part)
         for part in (names, [name for name in inputs if name not in names])
     )
-    try:
-        if method == "saliency":
-            # Captum warns of inputs that it has to change.
-            given = tuple(each.requires_grad_() for each in given)
-            values = Saliency(score).attribute(given, abs=False, additional_forward_args=rest)
-            return Attributed(_arrays(names, values), _value(score, given, rest))
-        values, delta = IntegratedGradients(score).attribute(
-            given,
-            additional_forward_args=rest,
-            n_steps=STEPS,
-            internal_batch_size=ROWS,
-            return_convergence_delta=True,
-        )
-        zeros = tuple(map(torch.zeros_like, given))
-        scores = _value(score, given, rest), _value(score, zeros, rest)
-        return Attributed(_arrays(names, values), *scores, float(delta))
-    except (NotProvided, ForwardFailed, DeadlineExceeded):
-        raise
-    except Exception as error:
-        # From the backward pass: PyTorch has no gradient for some operations.
-        reason = describe_failure(error).removeprefix("the model's forward raised ")
-        raise NotProvided(f"the output {output.name!r} has no gradient: {reason}") from None
+    if method == "saliency":
+        # Captum warns of inputs that it has to change.
+        given = tuple(each.requires_grad_() for each in given)
+        values = Saliency(score).attribute(given, abs=False, additional_forward_args=rest)
+        return Attributed(_arrays(names, values), _value(score, given, rest))
+    values, delta = IntegratedGradients(score).attribute(
+        given,
+        additional_forward_args=rest,
+        n_steps=STEPS,
+        internal_batch_size=ROWS,
+        return_convergence_delta=True,
+    )
+    zeros = tuple(map(torch.zeros_like, given))
+    scores = _value(score, given, rest), _value(score, zeros, rest)
+    return Attributed(_arrays(names, values), *scores, float(delta))
 
 
 class _Score:

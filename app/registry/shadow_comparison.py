@@ -7,11 +7,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from app.monitor import OutputDifferences, ShadowCounts
-from app.predict import (
-    CHUNK_ROWS,
-    Prediction,
-    TensorPrediction,
-)
+from app.predict import CHUNK_ROWS, Prediction, TensorPrediction
 from stateserve.model import (
     AnyModel,
     Arrays,

@@ -93,18 +93,9 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "architectures.replica": ("replicate", "takes_hooks"),
-        "module_call": (
-            "describe_failure",
-            "named_outputs",
-            "takes_by_name",
-        ),
+        "module_call": ("describe_failure", "named_outputs", "takes_by_name"),
         "architectures.user_class": ("PROGRAM_SUFFIX",),
-        "arrays": (
-            "is_float",
-            "to_array",
-            "to_tensor",
-            "to_tensors",
-        ),
+        "arrays": ("is_float", "to_array", "to_tensor", "to_tensors"),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "cards.tabular_card": ("Architecture", "Card", "Golden"),
         "cards.card_location": ("CARD_SUFFIX", "card_path"),
@@ -116,10 +107,7 @@ __getattr__ = lazy_exports(
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),
         "feature": ("MISSING_CELLS", "Feature", "named_values", "split_unit"),
-        "layers": (
-            "describe_architecture",
-            "tensors_of",
-        ),
+        "layers": ("describe_architecture", "tensors_of"),
         "signature_inference.histograms": ("histograms",),
         "signature_inference.hint_forms": ("hints_of",),
         "signature_inference.hints": ("Hints",),

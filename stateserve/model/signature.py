@@ -18,16 +18,7 @@ MAX_AXES = 8
 MAX_AXIS = 2**31 - 1
 MAX_TENSORS = 32
 Dtype = Literal[
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"
 ]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 MAX_PAD = 2**31 - 1

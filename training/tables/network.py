@@ -10,13 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from stateserve.errors import CodeFailed, StateserveError
-from stateserve.model.architectures import (
-    ClassFile,
-    Columns,
-    CustomTabular,
-    TableCode,
-    open_code,
-)
+from stateserve.model.architectures import ClassFile, Columns, CustomTabular, TableCode, open_code
 from stateserve.text import first_line
 from training.errors import DataError
 from training.tables.columns_layer import make_columns

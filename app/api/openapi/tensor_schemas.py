@@ -52,10 +52,7 @@ def tensor_schemas(card: ModelCard, max_instances: int) -> dict[str, Schema]:
         "Model": record({name: {"type": "string"} for name in ("name", "version", "state_sha256")}),
         "Answer": answer,
         "Prediction": answer
-        | {
-            "properties": answer["properties"] | about,
-            "required": [*answer["required"], *about],
-        },
+        | {"properties": answer["properties"] | about, "required": [*answer["required"], *about]},
         "Predictions": record({"predictions": answers, **about}, {"table": TABLE}),
     }
 

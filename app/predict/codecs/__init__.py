@@ -7,12 +7,7 @@ from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
 from app.predict.codecs.v2_repeated import require_each_once
-from app.predict.codecs.v2_request import (
-    JSON_LENGTH,
-    InferRequest,
-    read_request,
-    require_none_of,
-)
+from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request, require_none_of
 from app.predict.codecs.v2_tensor_data import (
     BYTES,
     CHUNK,

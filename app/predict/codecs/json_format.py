@@ -139,11 +139,7 @@ class JsonFormat:
 
 def model_reference(model: AnyModel) -> dict[str, str]:
     """The model that answered: name, version, first 12 digits of the state's SHA-256."""
-    return {
-        "name": model.name,
-        "version": model.version,
-        "state_sha256": model.state_sha256[:12],
-    }
+    return {"name": model.name, "version": model.version, "state_sha256": model.state_sha256[:12]}
 
 
 def outside_range(feature: Feature) -> str:

@@ -87,13 +87,7 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         prefix=options.strip_prefix,
     )
     model = TensorModel(
-        module,
-        card,
-        name,
-        version,
-        golden=found.golden,
-        notes=found.lines,
-        choice=options.backend,
+        module, card, name, version, golden=found.golden, notes=found.lines, choice=options.backend
     )
     with naming(path):
         return checked(model)

@@ -73,12 +73,7 @@ def save_model(
     """
     module = _unwrapped(module)
     hints = hints_of(
-        classes=classes,
-        image=image,
-        tokens=tokens,
-        features=features,
-        units=units,
-        dynamic=dynamic,
+        classes=classes, image=image, tokens=tokens, features=features, units=units, dynamic=dynamic
     )
     place = Place.of(Path(path))
     record = Record(dataset, hyperparameters or {}, metrics or {}, table)

@@ -10,13 +10,7 @@ from stateserve.model.equal_axes import Axis
 from stateserve.model.feature import Feature
 from stateserve.model.fields import Frozen
 from stateserve.model.image_input import ImageInput
-from stateserve.model.signature import (
-    CLASS_KINDS,
-    Input,
-    Output,
-    Signature,
-    TokensInput,
-)
+from stateserve.model.signature import CLASS_KINDS, Input, Output, Signature, TokensInput
 from stateserve.text import printable
 
 Value = TypeVar("Value")

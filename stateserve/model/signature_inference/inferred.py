@@ -29,12 +29,7 @@ from stateserve.model.signature_inference.feature_ranges import with_ranges
 from stateserve.model.signature_inference.hints import Hints, by_name, made
 from stateserve.model.signature_inference.kinds import kind_of
 from stateserve.model.signature_inference.proof import Golden, NotServable, Runner, Stage, prove
-from stateserve.model.signature_inference.rows import (
-    GOLDEN_ROWS,
-    Rows,
-    random_rows,
-    repeats,
-)
+from stateserve.model.signature_inference.rows import GOLDEN_ROWS, Rows, random_rows, repeats
 
 
 @dataclass(frozen=True)
