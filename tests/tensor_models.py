@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from app.api.app import create_app
 from app.registry.listing import Candidate
-from app.registry.versions import Version
+from app.registry.version import Version
 from app.settings.settings import Settings
 from stateserve.checkpoint.sha256 import state_sha256
 from stateserve.model.architectures.code_record import UserClass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastapi.concurrency import run_in_threadpool
 
-from app.api.problems import status_of
+from app.api.error_status import status_of
 from app.api.service import Service
 from app.errors import SettingsError
 from app.monitor import Metrics, ModelMetrics, ModelSpans, RolloutCounts, open_prediction_log

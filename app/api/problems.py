@@ -1,7 +1,4 @@
-"""Answers errors as RFC 9457 problem details, and under /v2 as the Open Inference Protocol does.
-
-Only this module maps errors to HTTP status codes.
-"""
+"""Answers errors as RFC 9457 problem details, and under /v2 as the Open Inference Protocol does."""
 
 import json
 import logging
@@ -20,6 +17,7 @@ from starlette.types import Scope
 
 from app import errors
 from app.api.declared_path import declared_path
+from app.api.error_status import headers_of, status_of
 from app.api.open_inference import STATUS as OPEN_STATUS
 from app.api.open_inference import is_open_inference
 from stateserve import errors as library_errors
@@ -30,57 +28,8 @@ PROBLEM_TYPE = "application/problem+json"
 # The type of a fault of pydantic: a parameter that the operation does not have.
 UNKNOWN = "extra_forbidden"
 SURROGATE = re.compile("[\ud800-\udfff]")
-CLOSE = {"Connection": "close"}
 # A query may have thousands of invalid parameters; the answer names the first.
 MOST_FAULTS = 16
-
-# Looked up along the error's MRO, so that a subclass has its parent's status by default.
-STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
-    library_errors.StateserveError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    # The request to load a file is valid; the file is not.
-    library_errors.CheckpointError: HTTPStatus.CONFLICT,
-    errors.RequestError: HTTPStatus.BAD_REQUEST,
-    errors.InvalidInstances: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.InvalidFeedback: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.UnsupportedContent: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.CompressedBody: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    errors.InvalidQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
-    library_errors.InvalidSlice: HTTPStatus.UNPROCESSABLE_ENTITY,
-    library_errors.InvalidNames: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.InvalidInference: HTTPStatus.BAD_REQUEST,
-    errors.InvalidTensor: HTTPStatus.BAD_REQUEST,
-    errors.InvalidTimeout: HTTPStatus.BAD_REQUEST,
-    errors.TensorNotFound: HTTPStatus.NOT_FOUND,
-    errors.PredictionNotFound: HTTPStatus.NOT_FOUND,
-    errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
-    errors.UnknownKey: HTTPStatus.UNAUTHORIZED,
-    errors.Forbidden: HTTPStatus.FORBIDDEN,
-    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.UntrustedHost: HTTPStatus.MISDIRECTED_REQUEST,
-    errors.ModelNotFound: HTTPStatus.NOT_FOUND,
-    errors.VersionNotFound: HTTPStatus.NOT_FOUND,
-    library_errors.ForwardFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
-    errors.NotProvided: HTTPStatus.NOT_IMPLEMENTED,
-    errors.ModelUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.OutOfStep: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.LogUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.NotReady: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
-    errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
-}
-# A connection whose body was not read to its end cannot carry another request.
-HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {
-    errors.BodyTooLarge: CLOSE,
-    errors.CompressedBody: {"Accept-Encoding": "identity"},
-    errors.NotReady: CLOSE | {"Retry-After": "1"},
-    errors.Overloaded: {"Retry-After": "1"},
-    errors.LogUnavailable: {"Retry-After": "5"},
-    errors.Unauthorized: {"WWW-Authenticate": "Bearer"},
-    errors.UnknownKey: {"WWW-Authenticate": 'Bearer error="invalid_token"'},
-    errors.Forbidden: {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
-}
 
 
 class _Problem(JSONResponse):
@@ -98,10 +47,6 @@ def problem(
     """An `application/problem+json` answer; `members` extend it as RFC 9457 allows."""
     content = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return _Problem(content | members, status, headers)
-
-
-def status_of(error: type[library_errors.StateserveError]) -> HTTPStatus:
-    return next(STATUS[base] for base in error.__mro__ if base in STATUS)
 
 
 def error_answer(
@@ -129,19 +74,8 @@ def service_error(path: str, error: library_errors.StateserveError) -> JSONRespo
         ]
     if isinstance(error, errors.MalformedBody) and error.offset is not None:
         members["offset"] = error.offset
-    headers = next((HEADERS[base] for base in type(error).__mro__ if base in HEADERS), None)
-    if isinstance(error, errors.RateExceeded):
-        headers = _rate_headers(error)
-    return error_answer(path, status_of(type(error)), str(error), headers, **members)
-
-
-def _rate_headers(error: errors.RateExceeded) -> dict[str, str]:
-    """Headers of draft-ietf-httpapi-ratelimit-headers-10."""
-    return {
-        "Retry-After": str(error.seconds),
-        "RateLimit-Policy": f'"key";q={error.limit};w={error.period}',
-        "RateLimit": f'"key";r=0;t={error.seconds}',
-    }
+    status = status_of(type(error))
+    return error_answer(path, status, str(error), headers_of(error), **members)
 
 
 async def _service_error(request: Request, error: library_errors.StateserveError) -> JSONResponse:

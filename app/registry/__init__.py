@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from app.registry.rollout import rollout_of as rollout_of
     from app.registry.rollout import why_not as why_not
     from app.registry.verbs import Verbs as Verbs
-    from app.registry.versions import IndexEntry as IndexEntry
-    from app.registry.versions import Plan as Plan
-    from app.registry.versions import State as State
-    from app.registry.versions import VersionStatus as VersionStatus
+    from app.registry.version import IndexEntry as IndexEntry
+    from app.registry.version import Plan as Plan
+    from app.registry.version import State as State
+    from app.registry.version import VersionStatus as VersionStatus
 
 __getattr__ = lazy_exports(
     __name__,
@@ -35,6 +35,6 @@ __getattr__ = lazy_exports(
         "registry": ("Registry",),
         "rollout": ("require_targets", "rollout_of", "why_not"),
         "verbs": ("Verbs",),
-        "versions": ("IndexEntry", "Plan", "State", "VersionStatus"),
+        "version": ("IndexEntry", "Plan", "State", "VersionStatus"),
     },
 )

@@ -12,7 +12,8 @@ from app.registry.listed_models import ListedModels
 from app.registry.listing import Candidate
 from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
 from app.registry.loader import Loader
-from app.registry.versions import IndexEntry, Plan, Versions, VersionStatus
+from app.registry.version import IndexEntry, Plan, VersionStatus
+from app.registry.versions import Versions
 from app.settings import LATEST, Target, VersionPolicy
 from stateserve.model import LoadOptions, Predictor, TensorModel
 

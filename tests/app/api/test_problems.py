@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from app import errors
-from app.api.problems import STATUS, status_of
+from app.api.error_status import STATUS, status_of
 
 
 def leaves(error: type[errors.StateserveError]) -> Iterator[type[errors.StateserveError]]:

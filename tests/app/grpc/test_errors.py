@@ -7,7 +7,7 @@ import pytest
 from grpc import StatusCode
 
 from app import errors
-from app.api.problems import status_of as http_status_of
+from app.api.error_status import status_of as http_status_of
 from app.grpc.errors import status_of
 from stateserve.errors import ForwardFailed
 
