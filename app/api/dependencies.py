@@ -27,6 +27,16 @@ async def require_parameters_once(request: Request) -> None:
         found.add(name)
 
 
+async def require_model_in_path(request: Request) -> None:
+    """Raise InvalidQuery for a model or a version in the query, where the default would answer."""
+    for name in ("model", "version"):
+        if request.scope["query_string"] and name in request.query_params:
+            raise InvalidQuery(
+                f"{name}: no such parameter; a version stands in the path, "
+                "/models/NAME/versions/VERSION"
+            )
+
+
 async def _service(request: Request) -> Service:
     return request.app.state.service  # type: ignore[no-any-return]
 

@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from app.api.auth.route_scopes import OF_A_MODEL, require_key
-from app.api.dependencies import require_parameters_once
+from app.api.dependencies import require_model_in_path, require_parameters_once
 from app.api.endpoints import (
     admin,
     docs,
@@ -31,10 +31,11 @@ from app.api.openapi.schemas import problems
 
 # Each endpoint of a model is declared once and served under three prefixes: for the default
 # model, for each model, and for each version.
+IN_PATH = Depends(require_model_in_path)
 PLACES: dict[str, list[params.Depends]] = {
-    "": [],
-    "/models/{model}": [Depends(models.of_model)],
-    "/models/{model}/versions/{version}": [Depends(models.of_version)],
+    "": [IN_PATH],
+    "/models/{model}": [IN_PATH, Depends(models.of_model)],
+    "/models/{model}/versions/{version}": [IN_PATH, Depends(models.of_version)],
 }
 
 
@@ -66,15 +67,16 @@ def routes_of(*, guarded: bool, rollout_too: bool) -> list[BaseRoute]:
                 module.router, prefix=prefix, dependencies=dependencies, responses=responses
             )
     # Paths without a model name are included first: in /v2/models/stats, stats is no model.
-    root.include_router(v2_repository.router)
-    root.include_router(v2_statistics.router)
+    root.include_router(v2_repository.router, dependencies=[IN_PATH])
+    root.include_router(v2_statistics.router, dependencies=[IN_PATH])
     responses = v2_schemas.errors_of(404, 503)
     for prefix, dependencies in list(PLACES.items())[1:]:
         for of_model in (v2.model_router, v2_repository.model_router, v2_statistics.model_router):
             root.include_router(
                 of_model, prefix=f"/v2{prefix}", dependencies=dependencies, responses=responses
             )
-    routers = [v2.router, models.router, feedback.router]
+    root.include_router(models.router, dependencies=[IN_PATH])
+    routers = [v2.router, feedback.router]
     if rollout_too:
         routers += [rollout.router]
     if guarded:

@@ -77,9 +77,14 @@ def _parse_url(url: object) -> httpx.URL:
     if not isinstance(url, str | httpx.URL):
         raise ClientError(f"an address is like http://127.0.0.1:8000, not {url!r:.100}")
     try:
-        return httpx.URL(url)
+        found = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise no_answer(str(url)[:MOST_SHOWN], error) from None
+    if found.query or found.fragment:
+        # They would stand before the paths of requests.
+        hint = "a path such as /models/NAME/versions/VERSION chooses another version"
+        raise ClientError(f"{str(url)!r:.100}: an address has no query and no fragment; {hint}")
+    return found
 
 
 class _Bearer(httpx.Auth):

@@ -23,9 +23,9 @@ export function readInput() {
  */
 export function readChoice(models) {
   const given = new URLSearchParams(location.search);
-  const model = given.get("model") || models.default;
-  const version = given.get("version") || models.models.find(({ name }) => name === model)?.default_version;
-  return given.get("model") || given.get("version") ? { model, version: version ?? "1" } : null;
+  const model = given.get("model") ?? models.default;
+  const version = given.get("version") ?? models.models.find(({ name }) => name === model)?.default_version;
+  return given.has("model") || given.has("version") ? { model, version: version ?? "1" } : null;
 }
 
 /** The tensor and the slice that the address names, or its entry in the history. @returns {{ tensor: string, slice: string }} */

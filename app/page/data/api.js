@@ -55,11 +55,12 @@ export class Api extends EventTarget {
 
   /**
    * The same service for one version of a model, or for the default; both are closed together.
+   * Throws an Error for a name that no path can have.
    * @param {Choice | null} choice
    */
   of(choice) {
-    const [model, version] = [choice?.model, choice?.version].map((name) => encodeURIComponent(name ?? ""));
-    return new Api(this.#root, choice ? `models/${model}/versions/${version}/` : "", this.#closed);
+    const place = choice && `models/${segment("model", choice.model)}/versions/${segment("version", choice.version)}/`;
+    return new Api(this.#root, place ?? "", this.#closed);
   }
 
   /** Cancel requests that still wait. */
@@ -314,4 +315,10 @@ async function readNpy(response) {
 async function readFile(response) {
   const name = /filename="(.+)"/.exec(response.headers.get("content-disposition") ?? "")?.[1] ?? "tensor.json";
   return new File([await response.blob()], name);
+}
+
+/** A name in a path. A browser takes . and .. for folders, also if they are escaped. @param {string} kind @param {string} name */
+function segment(kind, name) {
+  if (/^\.{0,2}$/.test(name)) throw new Error(`no ${kind} '${name}'`);
+  return encodeURIComponent(name);
 }

@@ -132,6 +132,9 @@ def test_a_version_that_is_not_there_is_told_and_left(visit: OpenPage, versions:
     page.locator("#version").select_option("toy 1")
     expect(page.locator("#facts")).to_contain_text("version 1 ")
     expect(page.locator("#failure")).to_be_hidden()
+    for name in ("..", ".", ""):
+        page.goto(f"{versions.url}/?model=toy&version={name}")
+        expect(page.get_by_role("alert")).to_have_text(f"no version '{name}'")
     # The browser logs the 404.
     assert any("404" in complaint for complaint in opened.complaints)
     # So it does the 501: wide's card has no baseline.

@@ -170,3 +170,10 @@ def test_a_transport_of_the_other_kind_is_refused(
 ) -> None:
     with pytest.raises(ClientError, match=r"transport is of the type httpx\.\w*BaseTransport"):
         kind("http://test", transport=other)
+
+
+@pytest.mark.parametrize("made", [Client, AsyncClient])
+@pytest.mark.parametrize("rest", ["/?version=9", "?model=iris", "/#state"])
+def test_an_address_with_a_query_is_refused(made: type[Client], rest: str) -> None:
+    with pytest.raises(ClientError, match="/models/NAME/versions/VERSION chooses"):
+        made(f"http://127.0.0.1:8000{rest}")

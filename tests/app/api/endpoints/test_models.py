@@ -95,6 +95,33 @@ async def test_unknown_names_and_versions_are_404(
     assert detail in response.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/predict",
+        "/model",
+        "/model/example",
+        "/state",
+        "/state.pth",
+        "/models",
+        "/models/toy",
+        "/models/toy/versions/1/state",
+        "/v2/models/toy",
+        "/v2/models/toy/ready",
+        "/v2/models/toy/infer",
+        "/v2/models/stats",
+    ],
+)
+@pytest.mark.parametrize("query", ["version=1", "version=x", "version=", "model=wide"])
+async def test_a_version_in_the_query_is_not_the_default(
+    toys: httpx.AsyncClient, path: str, query: str
+) -> None:
+    post = path.endswith(("predict", "infer"))
+    response = await toys.request("POST" if post else "GET", f"{path}?{query}", json=FLOWER)
+    assert response.status_code == (400 if path.startswith("/v2") else 422)
+    assert "/models/NAME/versions/VERSION" in response.text
+
+
 async def test_an_empty_version_is_not_the_default(toys: httpx.AsyncClient) -> None:
     for query, field in (("from=&to=2", "from"), ("from=1&to=", "to")):
         response = await toys.get(f"/models/toy/diff?{query}")
