@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http import HTTPStatus
 
+from stateserve.client.predictions import Progress
 from stateserve.client.retries import Exchange, T
 from stateserve.errors import Problem
 
 # The service takes 32 MiB and a million rows by default; shorter bodies show progress.
 CHUNK_BYTES = 4 * 2**20
 CHUNK_ROWS = 100_000
-Progress = Callable[[int, int], object]
 _ROW = re.compile(r"^((?:/instances)?/)(\d+)(?=/|:|$)")
 
 

@@ -12,7 +12,6 @@ import msgspec
 from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.arrays import as_array
 from stateserve.client.calls import CHANGED, Calls, query_of, target_of
-from stateserve.client.chunks import Progress
 from stateserve.client.explanations import (
     Choices,
     Explanation,
@@ -27,6 +26,7 @@ from stateserve.client.prediction_calls import JSON, PredictionCalls
 from stateserve.client.predictions import (
     Prediction,
     PredictOptions,
+    Progress,
     TablePredictions,
     Target,
     Values,

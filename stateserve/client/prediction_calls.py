@@ -19,7 +19,7 @@ from stateserve.client.answers import (
 )
 from stateserve.client.arrays import as_array
 from stateserve.client.calls import Calls, query_of, reading, target_of
-from stateserve.client.chunks import Progress, in_chunks
+from stateserve.client.chunks import in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
 from stateserve.client.frames import FrameRows, is_frame
 from stateserve.client.instances import (
@@ -36,6 +36,7 @@ from stateserve.client.predictions import (
     Prediction,
     PredictionList,
     PredictOptions,
+    Progress,
     decode_any,
     decode_predictions,
 )

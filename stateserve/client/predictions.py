@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import msgspec
 
 from stateserve.client import notebook
-from stateserve.client.chunks import Progress
 
 if TYPE_CHECKING:
     from stateserve.tables import TableInstances
 
+# Called with the number of rows that are answered, and of all.
+Progress = Callable[[int, int], object]
 # The true value or values of a regression; arrays, too.
 Values = float | Sequence[float] | Sequence[Sequence[float]]
 
