@@ -8,13 +8,12 @@ import errno
 import socket
 import stat
 from pathlib import Path
-from typing import Any
 
 from app.errors import SettingsError
 from app.settings import Settings, both_names, option
 
 # In the form that socket.getaddrinfo returns.
-Address = tuple[Any, ...]
+Address = tuple[object, ...]
 # With port 0 the system chooses a port for the first address, which may be taken on the others.
 ATTEMPTS = 20
 # The folder's permissions decide which users can connect.

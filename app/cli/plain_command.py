@@ -23,7 +23,7 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         # Typer would end with status 1, which of `diff` says that the states differ.
         try:
             try:
@@ -39,7 +39,7 @@ class PlainGroup(TyperGroup):
         return _as_written(super().get_params(ctx))
 
 
-def _as_written(params: Sequence[Any]) -> list[Any]:
+def _as_written(params: Sequence[object]) -> list[object]:
     for param in params:
         if vars(param).get(COERCION, params) is None:
             vars(param)[COERCION] = _Coercion()
@@ -48,7 +48,7 @@ def _as_written(params: Sequence[Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class _Coercion:
-    def coerce(self, value: Any, param: Any, ctx: Context) -> Any:
+    def coerce(self, value: object, param: Any, ctx: Context) -> object:
         if value is None:
             return () if param.multiple or param.nargs == -1 else None
         annotation = param.type_descriptor.annotation

@@ -51,7 +51,7 @@ class Health:
         self._admit(request.service, call)
         return Status(status=self._status(request.service))
 
-    async def _watch(self, content: bytes, context: Context) -> AsyncIterator[Any]:
+    async def _watch(self, content: bytes, context: Context) -> AsyncIterator[object]:
         request = parse_short(pb.HealthCheckRequest, content)
         self._admit(request.service, Call(context))
         sent = None
@@ -74,7 +74,7 @@ class Health:
         if name not in self._of_server:
             self._guard.require(ROUTES["ModelReady"], call.fields, b"", f"/{SERVICE}")
 
-    def _status(self, name: str) -> Any:
+    def _status(self, name: str) -> object:
         """Raises ModelNotFound."""
         try:
             self._service.require_ready()

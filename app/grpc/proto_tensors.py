@@ -52,7 +52,7 @@ def read_outputs(request: pb.ModelInferRequest) -> list[WantedOutput]:
     return [WantedOutput.of(each.name, _parameters(each.parameters)) for each in request.outputs]
 
 
-def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[Any]:
+def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[object]:
     field = FIELDS.get(given.datatype)
     if field is None:
         raise InvalidTensor(
@@ -64,7 +64,7 @@ def _contents(given: pb.ModelInferRequest.InferInputTensor) -> Sequence[Any]:
     return values
 
 
-def _parameters(given: Any) -> dict[str, Any]:
+def _parameters(given: Any) -> dict[str, object]:
     return {
         name: getattr(value, kind) if (kind := value.WhichOneof("parameter_choice")) else None
         for name, value in given.items()

@@ -41,14 +41,14 @@ class Reflection:
         )
         return grpc.method_handlers_generic_handler(SERVICE, {"ServerReflectionInfo": answers})
 
-    def _answers(self, contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[Any]:
-        answers: AsyncIterator[Any] = self._servicer.ServerReflectionInfo(
+    def _answers(self, contents: AsyncIterator[bytes], context: Context) -> AsyncIterator[object]:
+        answers: AsyncIterator[object] = self._servicer.ServerReflectionInfo(
             _requests(contents), context
         )
         return answers
 
 
-async def _requests(contents: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _requests(contents: AsyncIterator[bytes]) -> AsyncIterator[object]:
     async for content in contents:
         yield parse_short(reflection_pb2.ServerReflectionRequest, content)
 

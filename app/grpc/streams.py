@@ -16,7 +16,7 @@ from stateserve.errors import StateserveError
 # An orchestrator needs one or two.
 MOST_LASTING = 256
 Context = ServicerContext[Any, Any]
-Answers = AsyncIterator[Any]
+Answers = AsyncIterator[object]
 
 
 class Lasting:
@@ -28,7 +28,7 @@ class Lasting:
     def around(self, answers: Callable[[Any, "Context"], Answers]) -> Callable[..., Answers]:
         """The handler for gRPC; `answers` may raise a StateserveError."""
 
-        async def stream(requests: Any, context: "Context") -> Answers:
+        async def stream(requests: object, context: "Context") -> Answers:
             self._count += 1
             try:
                 if self._count > MOST_LASTING:

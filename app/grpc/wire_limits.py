@@ -15,7 +15,7 @@ MOST_INTEGERS = 2**21
 COPIED, INTEGERS = "copied", "integers"
 # Field numbers of ModelInferRequest: inputs, their contents by datatype; and raw_input_contents.
 CONTENTS = {**dict.fromkeys(range(1, 6), INTEGERS), 6: COPIED, 7: COPIED}
-MODEL_INFER: Mapping[int, Any] = {5: {5: CONTENTS}, 7: COPIED}
+MODEL_INFER: Mapping[int, object] = {5: {5: CONTENTS}, 7: COPIED}
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 WIDTHS = {FIXED64: 8, FIXED32: 4}
 

@@ -5,7 +5,9 @@ import re
 import time
 from collections.abc import Awaitable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
+
+from pydantic.json_schema import JsonSchemaValue
 
 from app.errors import DeadlineExceeded, InvalidTimeout
 from app.predict.headers import Headers
@@ -19,7 +21,7 @@ IN_SCOPE = "deadline"
 MOST_SECONDS = 86_400
 # Stricter than Python's float, which accepts 1_0 and any number of digits.
 SECONDS = re.compile(rb"\+?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?")
-PARAMETER: dict[str, Any] = {
+PARAMETER: JsonSchemaValue = {
     "in": "header",
     "name": "X-Request-Timeout",
     "description": "seconds after which the caller no longer waits; a late answer is a 504",

@@ -13,7 +13,7 @@ from app.server.predict_fast_path import FastPath
 class FastPathProtocol(Protocol):
     """A Protocol that holds an ordinary request until its body is complete, then answers it."""
 
-    def __init__(self, *args: Any, fast_path: FastPath, **kwargs: Any) -> None:
+    def __init__(self, *args: object, fast_path: FastPath, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fast_path = fast_path
         self._held: FastRequest | None = None

@@ -5,7 +5,6 @@ import fcntl
 import termios
 from array import array
 from collections.abc import Callable
-from typing import Any
 
 from uvicorn.protocols.http.flow_control import FlowControl
 
@@ -85,7 +84,7 @@ class Lingering(asyncio.Transport):
     def get_write_buffer_size(self) -> int:
         return self._transport.get_write_buffer_size()
 
-    def get_extra_info(self, name: str, default: object = None) -> Any:
+    def get_extra_info(self, name: str, default: object = None) -> object:
         return self._transport.get_extra_info(name, default)
 
     def _wait(self) -> None:

@@ -39,7 +39,7 @@ def choices(field: FieldInfo | None) -> tuple[str, ...]:
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
-def types(annotation: object) -> list[Any]:
+def types(annotation: object) -> list[object]:
     """The alternatives of a union, each without its annotations."""
     if get_origin(annotation) is Annotated:
         return types(get_args(annotation)[0])

@@ -41,7 +41,7 @@ class Settings(
 
     @model_validator(mode="before")
     @classmethod
-    def _choose_model(cls, given: dict[str, object]) -> dict[str, Any]:
+    def _choose_model(cls, given: dict[str, object]) -> dict[str, object]:
         """The demonstration's model, or that of a program: torch.export writes its state, too."""
         code = str(given.get("code"))
         named = given.keys() & {"model", "models"}

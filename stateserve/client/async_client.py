@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from stateserve.errors import MissingExtra
 
@@ -60,13 +60,13 @@ class AsyncClient:
         *,
         key: str | None = None,
         patience: float = PATIENCE_SECONDS,
-        **options: Any,
+        **options: object,
     ) -> None:
-        options = connection_options(url, key, options, httpx.AsyncBaseTransport)
+        checked = connection_options(url, key, options, httpx.AsyncBaseTransport)
         with checking_options():
-            self._http = httpx.AsyncClient(**options)
+            self._http = httpx.AsyncClient(**checked)
         self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(most_requests(options), anyio.Event)
+        self._turns = Turns(most_requests(checked), anyio.Event)
         self._loop: EventLoopToken | None = None
 
     @overload

@@ -18,7 +18,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Self, Unpack, overload
+from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from stateserve.errors import MissingExtra
 
@@ -72,15 +72,15 @@ class Client:
         *,
         key: str | None = None,
         patience: float = PATIENCE_SECONDS,
-        **options: Any,
+        **options: object,
     ) -> None:
-        options = connection_options(url, key, options, httpx.BaseTransport)
+        checked = connection_options(url, key, options, httpx.BaseTransport)
         with checking_options():
-            self._http = httpx.Client(**options)
+            self._http = httpx.Client(**checked)
         # A client that is no longer used need not be closed by hand.
         weakref.finalize(self, self._http.close)
         self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(most_requests(options), threading.Event)
+        self._turns = Turns(most_requests(checked), threading.Event)
 
     # A text is also an iterable of texts; a text alone is the path of a file.
     @overload

@@ -72,7 +72,7 @@ class Predictions(Sequence[Prediction], Generic[Column]):
         return predictions_table(shown, len(self))
 
 
-def _list(values: Any) -> Any:
+def _list(values: Any) -> object:
     return values.tolist()
 
 
@@ -104,7 +104,7 @@ def as_tensors(predictions: Predictions[Array]) -> "Predictions[Any]":
     """The same with tensors of torch, over the same memory."""
     from stateserve.model import to_tensor
 
-    def tensor(values: Array | None) -> Any:
+    def tensor(values: Array | None) -> object:
         return None if values is None else to_tensor(np.require(values, requirements=["C", "W"]))
 
     outputs = {name: tensor(values) for name, values in predictions.outputs.items()}

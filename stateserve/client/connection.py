@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ KEY = re.compile(r"[\x21-\x7e]+")
 def connection_options(
     url: object,
     key: object,
-    options: dict[str, Any],
+    options: Mapping[str, object],
     transport: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport],
 ) -> dict[str, Any]:
     """httpx's options, with address, key and limits; a `transport` is of this type.
@@ -34,22 +34,22 @@ def connection_options(
     is none of httpx's.
     """
     defaults: dict[str, Any] = {"base_url": _parse_url(url), "limits": LIMITS, "timeout": TIMEOUT}
-    options = defaults | options
+    found = defaults | dict(options)
     with checking_options():
-        timeout = httpx.Timeout(options["timeout"])
+        timeout = httpx.Timeout(found["timeout"])
         if not all(each is None or 0 < each <= MOST_SECONDS for each in timeout.as_dict().values()):
             raise ValueError(f"{timeout}: seconds are over 0, or None to wait without an end")
-        if not isinstance(options["limits"], httpx.Limits):
+        if not isinstance(found["limits"], httpx.Limits):
             raise TypeError("limits are of the type httpx.Limits")
         # httpx would fail at the first request, with an AttributeError.
-        if not isinstance(options.get("transport"), transport | None):
+        if not isinstance(found.get("transport"), transport | None):
             raise TypeError(f"transport is of the type httpx.{transport.__name__}")
     if key is None:
-        return options
+        return found
     if not (isinstance(key, str) and KEY.fullmatch(key)):
         # httpx's own error would show it.
         raise ClientError("the key has a character that no key has")
-    return options | {"auth": _Bearer(key)}
+    return found | {"auth": _Bearer(key)}
 
 
 @contextmanager

@@ -32,10 +32,10 @@ class Picture(Protocol):
 
 # The values of a table by feature name, or the inputs of any model by name: numbers, nested lists,
 # arrays, tensors or pictures.
-Instance = Mapping[str, Any]
+Instance = Mapping[str, object]
 PictureFile = str | os.PathLike[str] | bytes
 # What the items of a list may be; a nested list is the only input of a model.
-Item = Instance | PictureFile | Picture | ArrayLike | Sequence[Any]
+Item = Instance | PictureFile | Picture | ArrayLike | Sequence[object]
 
 
 def is_picture(value: object) -> TypeGuard[PictureFile | Picture]:

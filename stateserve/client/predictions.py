@@ -151,7 +151,7 @@ class _Predictions(msgspec.Struct):
     units: dict[str, str] = {}
 
 
-def record_type(names: list[str]) -> Callable[..., Any]:
+def record_type(names: list[str]) -> Callable[..., object]:
     """Make a function that builds a JSON object with these names from their values."""
     fields = [f"f{column}" for column in range(len(names))]
     try:

@@ -18,7 +18,7 @@ from stateserve.model import AnyModel
 router = APIRouter()
 
 FORMATS = {"json": JSON, "npy": NPY, "safetensors": SAFETENSORS}
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified"}}
+NOT_MODIFIED: dict[int | str, dict[str, object]] = {304: {"description": "Not modified"}}
 PTH = "application/octet-stream"
 
 

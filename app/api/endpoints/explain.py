@@ -1,6 +1,6 @@
 """POST /explain: why a model gives this answer for one instance."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
@@ -154,7 +154,7 @@ async def _explain_flower(
     return compress(request, JSONResponse(view))
 
 
-def _view(found: Explanation, card: Card, neighbours: int | None) -> dict[str, Any]:
+def _view(found: Explanation, card: Card, neighbours: int | None) -> dict[str, object]:
     """With the neighbours of so many most probable classes, or of all for None."""
     attributions, counterfactual = found.attributions, found.counterfactual
     probabilities = np.exp(found.log_probabilities.astype(np.float64)).tolist()
@@ -183,11 +183,11 @@ def _view(found: Explanation, card: Card, neighbours: int | None) -> dict[str, A
     }
 
 
-def _neighbour(card: Card, neighbour: Neighbour | Counterfactual) -> dict[str, Any]:
+def _neighbour(card: Card, neighbour: Neighbour | Counterfactual) -> dict[str, object]:
     return {"features": _by_feature(card, neighbour.row), "distance": neighbour.distance}
 
 
-def _counterfactual(card: Card, found: Counterfactual) -> dict[str, Any]:
+def _counterfactual(card: Card, found: Counterfactual) -> dict[str, object]:
     return _neighbour(card, found) | {
         "class": card.classes[found.index],
         "changes": _by_feature(card, found.changes),

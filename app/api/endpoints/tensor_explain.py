@@ -193,13 +193,13 @@ def _pixels(given: Input, layout: str, instance: Array) -> Pixels:
     return pixels
 
 
-def _by_feature(given: Input, values: Any) -> Any:
+def _by_feature(given: Input, values: Any) -> object:
     """The values of an instance; those of a table by the names of its columns."""
     names = [feature.name for feature in given.features or ()]
     return dict(zip(names, values, strict=True)) if names else values
 
 
-def _view(found: TensorExplanation, query: ExplainQuery, model: TensorModel) -> dict[str, Any]:
+def _view(found: TensorExplanation, query: ExplainQuery, model: TensorModel) -> dict[str, object]:
     given = found.attributions
     values = None
     if given and sum(each.size for each in given.values.values()) <= MOST_VALUES:

@@ -10,9 +10,9 @@ from typing import NamedTuple, Self
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import JsonValue
+from pydantic.json_schema import JsonSchemaValue as Schema
 
 from app.api.openapi.key_schema import require_keys
-from app.api.openapi.records import Schema
 from app.api.openapi.schemas import complete
 from app.api.service import Service
 from app.predict import Endpoint

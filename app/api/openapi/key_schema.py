@@ -1,13 +1,13 @@
 """Adds API keys to the OpenAPI document: the scope of each operation, and its refusals."""
 
 from collections.abc import Callable
-from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue as Schema
 
 from app.api.open_inference import is_open_inference
 from app.api.openapi.schemas import problems
 from app.api.openapi.v2_schemas import errors_of
 
-Schema = dict[str, Any]
 KEY: Schema = {
     "type": "http",
     "scheme": "bearer",

@@ -1,8 +1,6 @@
 """Schemas of JSON objects with fixed fields."""
 
-from typing import Any
-
-Schema = dict[str, Any]
+from pydantic.json_schema import JsonSchemaValue as Schema
 
 
 def record(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from copy import deepcopy
 
 from pydantic import JsonValue
+from pydantic.json_schema import JsonSchemaValue as Schema
 
-from app.api.openapi.records import TABLE, WARNINGS, Schema, record
+from app.api.openapi.records import TABLE, WARNINGS, record
 from app.api.openapi.tensor_schemas import tensor_content, tensor_example, tensor_schemas
 from app.api.problems import PROBLEM_TYPE
 from app.predict import JSON, LARGEST

@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Mapping
 
 from pydantic import JsonValue
+from pydantic.json_schema import JsonSchemaValue as Schema
 
-from app.api.openapi.records import TABLE, WARNINGS, Schema, record
+from app.api.openapi.records import TABLE, WARNINGS, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
 from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output, listed

@@ -1,11 +1,10 @@
 """OpenAPI schemas of the Open Inference Protocol."""
 
-from typing import Any
+from pydantic.json_schema import JsonSchemaValue as Schema
 
 from app.predict import JSON
 from app.predict.codecs import DATATYPES, JSON_LENGTH
 
-Schema = dict[str, Any]
 ERROR: Schema = {
     "type": "object",
     "required": ["error"],

@@ -62,7 +62,7 @@ def _instance(example: Any) -> Any:
     return example["instances"][0] if many else example
 
 
-def _zeros(inputs: list[dict[str, Any]]) -> dict[str, Any]:
+def _zeros(inputs: list[dict[str, Any]]) -> dict[str, object]:
     return {each["name"]: np.zeros(_row_shape(each)).tolist() for each in inputs}
 
 

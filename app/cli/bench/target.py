@@ -5,7 +5,7 @@ import ssl
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from app.errors import InvalidOption
@@ -74,7 +74,7 @@ class Target:
         lines += [f"{name}: {value}" for name, value in headers.items()]
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
-    def describe_model(self) -> dict[str, Any]:
+    def describe_model(self) -> dict[str, object]:
         """The answer of GET /model of the same model. Raises BenchFailed."""
         content = self._ask("GET", self.path.removesuffix(PREDICT) + "/model")
         try:

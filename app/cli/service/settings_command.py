@@ -59,7 +59,7 @@ def _options() -> list[Any]:
     return typer.main.get_command(made).params
 
 
-def _annotation(name: str, field: "FieldInfo", heading: str) -> Any:
+def _annotation(name: str, field: "FieldInfo", heading: str) -> object:
     from app.settings import choices, option, types
 
     kinds, description = types(field.annotation), field.description or ""

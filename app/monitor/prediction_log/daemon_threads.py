@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-Job = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
+Job = tuple[Future[object], Callable[..., object], tuple[object, ...]]
 
 
 class DaemonThreads:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Row as SqlRow
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from app.errors import LogUnavailable, RejectedRows
@@ -13,6 +14,7 @@ from app.monitor.prediction_log.preparation import Unprepared, prepare
 from app.monitor.prediction_log.records import Row
 from app.monitor.prediction_log.tables import delete_before, insert, predictions
 
+LoggedRow = SqlRow[tuple[object, ...]]
 _c = predictions.c
 # Rows of one DELETE: other statements wait meanwhile, and a statement has a time limit.
 PORTION = 5000
@@ -47,7 +49,7 @@ class LogDatabase:
         except (DataError, IntegrityError) as error:
             raise RejectedRows(_reason(error)) from None
 
-    def find(self, id: str) -> list[Any]:
+    def find(self, id: str) -> list[LoggedRow]:
         """All rows of a prediction: one, except for rows of an older release."""
         query = select(predictions).where(_c.id == id).order_by(_c.time.desc(), _c.version.desc())
         with self._transaction("reading") as connection:
@@ -81,7 +83,7 @@ class LogDatabase:
 
     def values(
         self, model: str, version: str, state_sha256: str, since: float, limit: int
-    ) -> list[tuple[dict[str, Any], list[float]]]:
+    ) -> list[tuple[dict[str, object], list[float]]]:
         """Outputs and true values of the newest rows that have both, at most `limit`."""
         query = select(_c.outputs, _c.true_value).where(*_in_window(model, version, since))
         query = query.where(_c.state_sha256 == state_sha256, _c.true_value.is_not(None))

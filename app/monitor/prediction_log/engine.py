@@ -85,7 +85,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         record.info["inode"] = path.stat().st_ino
 
     @event.listens_for(engine, "checkout")
-    def require_file(_connection: Any, record: Any, _proxy: Any) -> None:
+    def require_file(_connection: object, record: Any, _proxy: object) -> None:
         # Writes to a deleted file succeed, and are lost.
         if not path.exists() or path.stat().st_ino != record.info["inode"]:
             raise DisconnectionError(f"{path} is another file than before")
@@ -129,7 +129,7 @@ def _postgresql(url: URL, seconds: float) -> Engine:
     )
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+    def connect(_dialect: object, _record: object, arguments: Any, options: Any) -> object:
         return TimedConnection.open(seconds, *arguments, **options)
 
     return engine

@@ -5,9 +5,10 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.errors import MAX_FAULTS, InvalidFeedback, PredictionNotFound
+from app.monitor.prediction_log.database import LoggedRow
 from app.monitor.prediction_log.writer import PredictionLog
 from app.predict import LARGEST, escape
 from app.predict.codecs import JsonObject, describe, parse_json
@@ -92,7 +93,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
         yield Fault("/class", detail)
 
 
-def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
+def attach(log: PredictionLog, feedback: Feedback) -> list[LoggedRow]:
     """Set the true class or value of a prediction, and return its rows from before.
 
     Raises PredictionNotFound, InvalidFeedback for a class or a value that the model does not
@@ -111,7 +112,7 @@ def attach(log: PredictionLog, feedback: Feedback) -> list[Any]:
     return rows
 
 
-def _misfit(row: Any, feedback: Feedback) -> Fault | None:
+def _misfit(row: LoggedRow, feedback: Feedback) -> Fault | None:
     """Why a logged row cannot have this feedback; None if it can."""
     if feedback.true_value is not None:
         logged = _logged(row.outputs)
@@ -132,13 +133,13 @@ def _misfit(row: Any, feedback: Feedback) -> Fault | None:
     return Fault("/class", f"{row.model} has no class {feedback.true_class!r}; there is {classes}")
 
 
-def logged_values(outputs: dict[str, Any] | None) -> list[float] | None:
+def logged_values(outputs: dict[str, object] | None) -> list[float] | None:
     """The numbers of the first output without classes, flat, if they are in the log."""
     found = _logged(outputs)
     return None if found is None else list(_numbers(found))
 
 
-def _logged(outputs: dict[str, object] | None) -> Any:
+def _logged(outputs: dict[str, object] | None) -> object:
     """The first output without classes, if it is in the log and not empty."""
     for value in (outputs or {}).values():
         if not isinstance(value, dict):

@@ -71,7 +71,7 @@ class AnyRows(Protocol):
 
 def identities(
     identity: tuple[str, str, str], records: Sequence[AnyRecord]
-) -> tuple[Iterable[Any], ...]:
+) -> tuple[Iterable[object], ...]:
     """The columns of a Row from the id to the time, for the rows of `records`."""
     shares = [share for each in records for share in each.shares]
     ids = [

@@ -125,7 +125,7 @@ def _drift_of(feature: Feature, histogram: FeatureHistogram, logged: Sequence[An
     return measure_drift(histogram, values)
 
 
-def _table(row: Mapping[str, object], names: set[str]) -> Mapping[str, Any] | None:
+def _table(row: Mapping[str, object], names: set[str]) -> Mapping[str, object] | None:
     """The values with these names: the logged row, or one of the inputs in it."""
     tables = (row, *(each for each in row.values() if isinstance(each, dict)))
     return next((each for each in tables if each.keys() == names), None)

@@ -99,7 +99,7 @@ def delete_before(connection: Connection, time: float, limit: int) -> int:
     return connection.execute(delete(predictions).where(chosen)).rowcount
 
 
-_place: dict[str, ColumnClause[Any]] = {"postgresql": column("ctid"), "sqlite": column("rowid")}
+_place: dict[str, ColumnClause[object]] = {"postgresql": column("ctid"), "sqlite": column("rowid")}
 
 
 def _sqlite_insert() -> str:

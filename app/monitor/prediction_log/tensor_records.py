@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -85,7 +84,7 @@ def _input(given: Input, row: Array) -> object:
     return value
 
 
-def describe(row: Array) -> Any:
+def describe(row: Array) -> object:
     """The values of a small tensor as nested lists, else a hash and figures."""
     if row.size <= MOST_NUMBERS:
         return json_values(_plain(row))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.errors import DeadlineExceeded, LogUnavailable, Overloaded, RejectedRows
 from app.monitor.metrics import Metrics
@@ -16,7 +16,7 @@ from app.monitor.prediction_log.records import AnyRecord, to_rows
 
 if TYPE_CHECKING:
     # Not at run time: SQLAlchemy is an extra.
-    from app.monitor.prediction_log.database import LogDatabase
+    from app.monitor.prediction_log.database import LogDatabase, LoggedRow
 
 logger = logging.getLogger("app.log")
 Result = TypeVar("Result")
@@ -114,7 +114,7 @@ class PredictionLog:
         finally:
             self._writing.release()
 
-    def find(self, id: str) -> list[Any]:
+    def find(self, id: str) -> list[LoggedRow]:
         """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
         found = self.database.find(id)
         if not found:

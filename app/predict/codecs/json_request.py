@@ -83,7 +83,7 @@ def _accepted(card: Card) -> str:
     return f'an object with {fields}, or {{"instances": [such objects]}},'
 
 
-def _instances(value: JsonObject, limit: int) -> list[Any]:
+def _instances(value: JsonObject, limit: int) -> list[object]:
     if faults := [Fault(f"/{escape(k)}", "unknown field") for k, _ in value if k != "instances"]:
         raise InvalidInstances(faults[:MAX_FAULTS])
     if len(value) > 1:

@@ -33,7 +33,7 @@ class _CutOff(Exception):
 _decoder = json.JSONDecoder(object_pairs_hook=JsonObject, parse_constant=_NotFinite)
 
 
-def parse_json(body: bytes | bytearray) -> Any:
+def parse_json(body: bytes | bytearray) -> object:
     """JSON with its objects as JsonObject. Raises MalformedBody or InvalidInstances."""
     cursor = JsonCursor(body, len(body))
     cursor.require_no_mark()
@@ -82,7 +82,7 @@ class JsonCursor:
         """Raise MalformedBody at the position."""
         raise MalformedBody(reason, self.position)
 
-    def value(self, pointer: str, expected: int = FIRST_WINDOW) -> Any:
+    def value(self, pointer: str, expected: int = FIRST_WINDOW) -> object:
         """Read the next value, of about `expected` bytes; `pointer` is its JSON pointer.
 
         Raises MalformedBody, InvalidInstances, or BodyTooLarge for more than `most` bytes.
@@ -104,7 +104,7 @@ class JsonCursor:
         what = pointer or "the body"
         return BodyTooLarge(f"{what}: more than the {self._most} bytes that one instance may have")
 
-    def _value_within(self, size: int) -> Any:
+    def _value_within(self, size: int) -> object:
         last = self.position + size >= len(self._body)
         window = self._body[self.position : self.position + size]
         try:

@@ -66,7 +66,7 @@ def from_json(name: str, datatype: str, shape: list[int], data: Buffer) -> Tenso
     return Tensor(name, datatype, values.reshape(shape))
 
 
-def to_lists(tensor: Tensor) -> Iterator[list[Any]]:
+def to_lists(tensor: Tensor) -> Iterator[list[object]]:
     """The elements in row order as JSON values, in lists of at most CHUNK."""
     flat = tensor.array.reshape(-1)
     for start in range(0, flat.size, CHUNK):
@@ -95,13 +95,13 @@ def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterat
     yield b"[" + data[start:end] + b"]"
 
 
-def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> list[Any]:
+def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> list[object]:
     """The elements of one slice; `before` elements precede it."""
     kind: Any = str if datatype == BYTES else ELEMENTS[DTYPES[datatype].kind]
     for _ in range(depth):
         kind = list[kind]
     try:
-        decoded: list[Any] = msgspec.json.decode(text, type=kind)
+        decoded: list[object] = msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         # The message names the place by a path that begins with $.
         place = INDEX.sub(lambda index: f"$[{before + int(index[1])}]", str(error), count=1)

@@ -70,13 +70,13 @@ def from_bytes(name: str, datatype: str, shape: list[int], data: Buffer) -> Tens
     return Tensor(name, datatype, array.reshape(shape))
 
 
-def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any]) -> Tensor:
+def from_values(name: str, datatype: str, shape: list[int], values: Sequence[object]) -> Tensor:
     """Read elements in row order; those of BYTES are bytes. Raises InvalidTensor."""
     count = element_count(name, datatype, shape)
     if len(values) != count:
         raise InvalidTensor(name, f"{len(values)} elements; its shape {shape} has {count}")
     if datatype == BYTES:
-        return Tensor(name, datatype, bytes_array(list(values)).reshape(shape))
+        return Tensor(name, datatype, bytes_array(values).reshape(shape))
     array = np.empty(count, DTYPES[datatype])
     for start in range(0, count, CHUNK):
         part = np.array(values[start : start + CHUNK], object)
@@ -84,7 +84,7 @@ def from_values(name: str, datatype: str, shape: list[int], values: Sequence[Any
     return Tensor(name, datatype, array.reshape(shape))
 
 
-def bytes_array(values: list[bytes]) -> Array:
+def bytes_array(values: Sequence[object]) -> Array:
     """An object array (n,): NumPy's bytes dtype would remove zero bytes at the end."""
     array = np.empty(len(values), object)
     array[:] = values
@@ -122,7 +122,7 @@ def narrow(name: str, datatype: str, values: Array) -> Array:
     dtype = DTYPES[datatype]
     if dtype.kind == "b" or not values.size:
         return values.astype(dtype)
-    limits: Any
+    limits: object
     limits = np.iinfo(dtype) if dtype.kind in "iu" else ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
     # Compared as Python numbers, which are not rounded.
     number = ELEMENTS[dtype.kind]

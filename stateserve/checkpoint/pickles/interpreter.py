@@ -5,7 +5,6 @@ become Opaque. The estimated memory of all values is limited.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Key, Opaque
 from stateserve.errors import UnreadableCheckpoint
@@ -26,7 +25,7 @@ class Machine:
     def __init__(
         self,
         calls: Mapping[str, Call],
-        persistent_load: Callable[[Any], object] | None,
+        persistent_load: Callable[[object], object] | None,
         memory: int,
     ) -> None:
         self.stack: list[object] = []
@@ -69,10 +68,10 @@ class Machine:
     def mark(self, _: object) -> None:
         self._marks.append(len(self.stack))
 
-    def above_mark(self) -> list[Any]:
+    def above_mark(self) -> list[object]:
         return self.pop(len(self.stack) - self._marks.pop())
 
-    def pop(self, count: int) -> list[Any]:
+    def pop(self, count: int) -> list[object]:
         if count > len(self.stack) - (self._marks[-1] if self._marks else 0):
             raise ValueError("nothing is left on the stack")
         start = len(self.stack) - max(0, count)

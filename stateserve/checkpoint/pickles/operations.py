@@ -7,7 +7,7 @@ import codecs
 import pickle
 import pickletools
 from collections.abc import Container, Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from stateserve.checkpoint.pickles.objects import Blob
 from stateserve.checkpoint.sources import Source
@@ -27,7 +27,7 @@ TEXTS, OLD_TEXTS, BYTES = (b"X", b"\x8c", b"\x8d"), (b"U", b"T"), (b"B", b"C", b
 
 def operations(
     stream: BinaryIO, source: Source, known: Container[str]
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, object]]:
     """The operations up to the end of a pickle.
 
     Raises UnreadableCheckpoint for an opcode that is not in `known`, and ValueError for bytes

@@ -83,7 +83,7 @@ def read_pickle(
     persistent_load: Callable[[Any], object] | None = None,
     size: int = 0,
     spare: int = SPARE_BYTES,
-) -> Any:
+) -> object:
     """Read one pickle of `stream`, which reads `source`; `stream` is left at its end.
 
     Its values may take memory in proportion to `size`, the bytes of a file around it, and `spare`

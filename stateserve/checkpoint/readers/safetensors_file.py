@@ -92,7 +92,7 @@ def _tensor(name: str, fields: Any, part: Part) -> LazyTensor:
     return tensor
 
 
-def without_repeats(pairs: list[tuple[str, object]]) -> dict[str, Any]:
+def without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("two entries of one name")

@@ -5,7 +5,6 @@ Source: huggingface_hub, "split_torch_state_dict_into_shards".
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from stateserve.checkpoint.readers.safetensors_file import without_repeats
 from stateserve.checkpoint.sources import File, Source, read
@@ -58,7 +57,7 @@ def _read_index(source: Source) -> tuple[dict[str, str], dict[str, str]]:
 
 def _read_shard(
     name: str, open_file: Callable[[str], File], read_file: ReadFile
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, object], dict[str, str]]:
     try:
         root, metadata = read_file(open_file(name))
     except CheckpointError as error:

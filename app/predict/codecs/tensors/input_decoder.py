@@ -19,7 +19,7 @@ from stateserve.checkpoint import Array
 from stateserve.model import ANY, Input
 
 
-def _kind_of(rule: ColumnRule) -> Any:
+def _kind_of(rule: ColumnRule) -> object:
     kind: Any = {"number": rule.rule.kind, "boolean": bool}.get(rule.feature.kind, str)
     return kind | None if rule.feature.missing else kind
 
@@ -91,7 +91,7 @@ class InputDecoder:
                 return None
         return found.astype(self._dtype)
 
-    def _of_texts(self, texts: list[Any]) -> Array | list[Array] | None:
+    def _of_texts(self, texts: list[object]) -> Array | list[Array] | None:
         found = self._each(texts, self._of_text)
         if found is None or len({each.shape for each in found}) > 1:
             return found

@@ -94,7 +94,7 @@ class AnswerWriter:
 
     def _parts(
         self, prediction: TensorPrediction, options: Options, *, by_one: bool
-    ) -> Iterable[list[dict[str, Any]]]:
+    ) -> Iterable[list[dict[str, object]]]:
         """The answers in lists of about VALUES_AT_ONCE values, or of one answer."""
         whole, start, end = prediction
         values = sum(array[:1].size for array in whole.outputs.values())
@@ -103,7 +103,7 @@ class AnswerWriter:
             last = min(first + most, end)
             yield self._answers(TensorPrediction(whole, first, last), options)
 
-    def _answers(self, prediction: TensorPrediction, options: Options) -> list[dict[str, Any]]:
+    def _answers(self, prediction: TensorPrediction, options: Options) -> list[dict[str, object]]:
         columns: dict[str, list[Any]] = {}
         for output in self._outputs:
             values = prediction.output(output.name)
@@ -135,7 +135,7 @@ class AnswerWriter:
 
 def _classify(
     output: Output, values: Array, classes: Sequence[str], options: Options
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     logs = log_probabilities(output, values)
     shown = {
         "probabilities": values if output.kind == "probabilities" else _as(values, np.exp(logs))
@@ -163,7 +163,7 @@ def _as(values: Array, computed: NDArray[np.float64]) -> Array:
     return computed if values.dtype == np.float64 else computed.astype(np.float32)
 
 
-def _nested(values: Array) -> list[Any]:
+def _nested(values: Array) -> list[object]:
     """The rows of an output as nested lists; rows with many values as JSON."""
     if values[:1].size > VALUES_AT_ONCE:
         return [msgspec.Raw(_write(row)) for row in values]
@@ -181,6 +181,6 @@ def _write(values: Array) -> bytes:
     return b"[%b]" % b",".join(steps)
 
 
-def _lists(values: Array) -> list[Any]:
+def _lists(values: Array) -> list[object]:
     found: list[object] = (values if values.dtype.kind in "biu" else widen(values)).tolist()
     return found

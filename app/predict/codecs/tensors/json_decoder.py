@@ -102,7 +102,7 @@ class _Typed:
 
     def __init__(self, inputs: "list[InputDecoder]", *, raw: bool) -> None:
         fields = [f"f{index}" for index in range(len(inputs))]
-        types: list[Any] = [msgspec.Raw if raw else each.type for each in inputs]
+        types: list[object] = [msgspec.Raw if raw else each.type for each in inputs]
         self.by_name = msgspec.defstruct(
             "ByName",
             list(zip(fields, types, strict=True)),
@@ -121,18 +121,18 @@ class _Typed:
         # A table has short instances.
         self.opens = len(inputs) > 1 or not inputs[0].features
         self._alone = instance is msgspec.Raw
-        self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(self.by_name)
+        self._one: msgspec.json.Decoder[object] = msgspec.json.Decoder(self.by_name)
         many = msgspec.defstruct(
             "Many", [("instances", list[instance])], forbid_unknown_fields=True, gc=False
         )
         self.many: msgspec.json.Decoder[Any] = msgspec.json.Decoder(many)
         self._list: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[instance])
 
-    def decode(self, text: Text) -> list[Any]:
+    def decode(self, text: Text) -> list[object]:
         instances: list[Any] = self._list.decode(text)
         return list(map(self.open, instances)) if self._alone else instances
 
-    def open(self, text: msgspec.Raw) -> Any:
+    def open(self, text: msgspec.Raw) -> object:
         """The struct of an object; the value of the one input alone stays JSON."""
         is_object = bytes(memoryview(text)[:STEP_BYTES]).lstrip()[:1] == b"{"
         return self._one.decode(text) if is_object or not self._alone else text

@@ -149,7 +149,7 @@ class InputReader:
         return self._row(dict(zip(self._columns, values, strict=True)))
 
     def _read_list(
-        self, value: Any, expected: list[int], at: str, found: list[Any], faults: list[Fault]
+        self, value: Any, expected: list[int], at: str, found: list[object], faults: list[Fault]
     ) -> list[int]:
         """Append the elements to `found`; returns the shape, if no fault was added."""
         if not expected:
