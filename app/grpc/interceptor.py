@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 from grpc import StatusCode
@@ -20,6 +21,7 @@ from app.predict import MAX_LOOP_BYTES, Deadline, Headers, PendingAnswer, curren
 from stateserve.errors import StateserveError
 
 logger = logging.getLogger("app.access")
+MessageType = TypeVar("MessageType", bound=Message)
 # The text of a status is a header, and clients accept at most 8 KiB of headers.
 MAX_DETAIL = 1000
 
@@ -151,7 +153,7 @@ def _parse_large(kind: type[Message], content: bytes) -> Message:
     return parse(kind, content)
 
 
-def parse(kind: type[Message], content: bytes) -> Message:
+def parse(kind: type[MessageType], content: bytes) -> MessageType:
     """Raises MalformedBody."""
     try:
         return kind.FromString(content)

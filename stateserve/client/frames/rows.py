@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeGuard, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
 from pydantic import JsonValue
@@ -12,6 +12,10 @@ from stateserve.checkpoint import Array
 from stateserve.client.frames.sheet import good_rows, read_frame
 from stateserve.errors import ClientError, MissingExtra
 from stateserve.model import Feature, Signature
+
+if TYPE_CHECKING:
+    import narwhals
+    from narwhals.typing import IntoDataFrame, IntoSeries
 
 # pandas cannot rename a table with such a name.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -117,7 +121,7 @@ class FrameRows(Generic[Frame]):
             self._instances = (features, read_frame(self._frame, features))
         return self._instances[1]
 
-    def _rows_of(self, signature: Signature, rows: slice) -> Any:
+    def _rows_of(self, signature: Signature, rows: slice) -> "narwhals.DataFrame[IntoDataFrame]":
         """The rows; a column `length (cm)` has the name of the feature, if it has its unit."""
         features = [each for given in signature.inputs for each in given.features or ()]
         columns = set(self._frame.columns)
@@ -127,7 +131,8 @@ class FrameRows(Generic[Frame]):
             for header, name in headers.items()
             if header in columns and name not in columns
         }
-        return self._frame[rows].rename(names)
+        found: narwhals.DataFrame[IntoDataFrame] = self._frame[rows].rename(names)
+        return found
 
     def like(self, columns: Mapping[str, Sequence[object] | Array]) -> Frame:
         """These columns as a DataFrame of the same library, with the index of the rows."""
@@ -139,14 +144,14 @@ class FrameRows(Generic[Frame]):
         return cast(Frame, made)
 
 
-def _counts(table: Any, feature: Feature) -> bool:
+def _counts(table: "narwhals.DataFrame[IntoDataFrame]", feature: Feature) -> bool:
     """Whether the column of a number has numbers."""
     if feature.kind != "number" or feature.name not in table:
         return False
     return bool(table[feature.name].dtype.is_numeric())
 
 
-def _numbers(column: Any, feature: Feature) -> Array | None:
+def _numbers(column: "narwhals.Series[IntoSeries]", feature: Feature) -> Array | None:
     """A column as numbers: NaN where a value is missing; None if a value is not accepted."""
     import narwhals
 

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import JsonValue
@@ -13,8 +13,14 @@ from stateserve.model import Feature
 from stateserve.tables import INEXACT, Column, Sheet, TableInstances, Wanted, clean, read_instances
 from stateserve.text import shortest
 
+if TYPE_CHECKING:
+    from narwhals import DataFrame, Series
+    from narwhals.typing import IntoDataFrame, IntoSeries
 
-def read_frame(frame: object, features: Sequence[Feature]) -> list[dict[str, JsonValue]]:
+
+def read_frame(
+    frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]
+) -> list[dict[str, JsonValue]]:
     """The instances of a DataFrame of narwhals, by the rules of tables in files: decimal commas,
     texts of booleans, numbers as categories. Rows count from 0.
 
@@ -28,7 +34,7 @@ def read_frame(frame: object, features: Sequence[Feature]) -> list[dict[str, Jso
     return table.instances
 
 
-def good_rows(frame: Any, features: Sequence[Feature]) -> list[int]:
+def good_rows(frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]) -> list[int]:
     """The rows whose cells can all be read. Warns of the others. Raises ClientError if none can."""
     table = _read(frame, features, skip_bad_rows=True)
     if table.left_out:
@@ -37,7 +43,9 @@ def good_rows(frame: Any, features: Sequence[Feature]) -> list[int]:
     return table.rows
 
 
-def _read(frame: Any, features: Sequence[Feature], *, skip_bad_rows: bool) -> TableInstances:
+def _read(
+    frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature], *, skip_bad_rows: bool
+) -> TableInstances:
     headers = {each.name.lower() for each in features}
     headers |= {each.title.lower() for each in features}
     columns = [
@@ -53,7 +61,7 @@ def _read(frame: Any, features: Sequence[Feature], *, skip_bad_rows: bool) -> Ta
         raise ClientError(str(error)) from None
 
 
-def _column(name: str, values: Any) -> Column:
+def _column(name: str, values: "Series[IntoSeries]") -> Column:
     import narwhals
 
     dtype = values.dtype
