@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Awaitable, Iterable, Iterator
 from functools import lru_cache
-from typing import Self, TypeVar
-
-from pydantic.json_schema import JsonSchemaValue
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from app.errors import DeadlineExceeded, InvalidTimeout
 from app.predict.headers import Headers
 from stateserve.text import shown
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaValue
 
 T = TypeVar("T")
 HEADER = b"x-request-timeout"
@@ -21,7 +22,7 @@ IN_SCOPE = "deadline"
 MOST_SECONDS = 86_400
 # Stricter than Python's float, which accepts 1_0 and any number of digits.
 SECONDS = re.compile(rb"\+?(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,3})?")
-PARAMETER: JsonSchemaValue = {
+PARAMETER: "JsonSchemaValue" = {
     "in": "header",
     "name": "X-Request-Timeout",
     "description": "seconds after which the caller no longer waits; a late answer is a 504",

@@ -5,14 +5,16 @@ import re
 import time
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.errors import MAX_FAULTS, InvalidFeedback, PredictionNotFound
-from app.monitor.prediction_log.database import LoggedRow
 from app.monitor.prediction_log.writer import PredictionLog
 from app.predict import LARGEST, escape
 from app.predict.codecs import JsonObject, describe, parse_json
 from stateserve.errors import Fault
+
+if TYPE_CHECKING:
+    from app.monitor.prediction_log.database import LoggedRow
 
 # The id of the answer, and the number of the instance; in rows of an older release, the caller's
 # request id.
@@ -93,7 +95,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
         yield Fault("/class", detail)
 
 
-def attach(log: PredictionLog, feedback: Feedback) -> list[LoggedRow]:
+def attach(log: PredictionLog, feedback: Feedback) -> "list[LoggedRow]":
     """Set the true class or value of a prediction, and return its rows from before.
 
     Raises PredictionNotFound, InvalidFeedback for a class or a value that the model does not
@@ -112,7 +114,7 @@ def attach(log: PredictionLog, feedback: Feedback) -> list[LoggedRow]:
     return rows
 
 
-def _misfit(row: LoggedRow, feedback: Feedback) -> Fault | None:
+def _misfit(row: "LoggedRow", feedback: Feedback) -> Fault | None:
     """Why a logged row cannot have this feedback; None if it can."""
     if feedback.true_value is not None:
         logged = _logged(row.outputs)

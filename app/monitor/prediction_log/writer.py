@@ -114,7 +114,7 @@ class PredictionLog:
         finally:
             self._writing.release()
 
-    def find(self, id: str) -> list[LoggedRow]:
+    def find(self, id: str) -> "list[LoggedRow]":
         """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
         found = self.database.find(id)
         if not found:
