@@ -82,6 +82,11 @@ def few_files(count: str) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (int(count), hard))
 
 
+def small_files(size: str) -> None:
+    """Every file that becomes longer than SIZE bytes is too large, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
+
+
 def without_streams(*names: str) -> None:
     """With these standard streams closed, as if they had been when Python started."""
     for name in names:

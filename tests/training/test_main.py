@@ -1,9 +1,7 @@
 """`python -m training`, run as a command."""
 
 import json
-import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,14 +15,12 @@ from tests.project import IRIS, ROOT
 from tests.tables import penguins, write
 
 
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(forked(*command), cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 def train(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        forked("training", *arguments),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run("training", *arguments)
 
 
 def test_the_committed_card_says_what_the_recipe_is() -> None:
@@ -75,13 +71,13 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_model_of_other_data_is_replaced_with_a_warning(tmp_path: Path) -> None:
-    run = ["--target", "cultivar", "--epochs", "1", "--no-report", "--hidden", "linear"]
-    run += ["--name", "w", "--output", str(tmp_path)]
-    first, again = (train("examples/wine.csv", *run).stdout for _ in range(2))
+    options = ["--target", "cultivar", "--epochs", "1", "--no-report", "--hidden", "linear"]
+    options += ["--name", "w", "--output", str(tmp_path)]
+    first, again = (train("examples/wine.csv", *options).stdout for _ in range(2))
     assert "replaced" not in first
     assert f"replaced {tmp_path}/w.pth, trained on wine.csv\nwrote " in again
     assert "warning" not in again
-    other = train("examples/wine.csv", *run, "--target", "alcohol").stdout
+    other = train("examples/wine.csv", *options, "--target", "alcohol").stdout
     warning = f"warning: this run replaces {tmp_path}/w.pth, a model that predicts cultivar: "
     assert other.index(warning) < other.index("trained ")
     assert f"replaced {tmp_path}/w.pth" in other
@@ -155,12 +151,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     table, output = write(tmp_path, penguins()), tmp_path / "models"
     output.mkdir()
     options = ["--output", str(output), "--hidden", "linear", "--epochs", "1"]
-    full = subprocess.run(
-        [sys.executable, "-m", "training", str(table), "--target", "species", *options],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
-        capture_output=True,
-        text=True,
-    )
+    command = ("training", str(table), "--target", "species", *options)
+    full = run("tests.restricted", "small_files", "1000", "--", *command)
     said = f"stateserve: {output / 'penguins.pth'}: not written: File too large\n"
     assert (full.returncode, full.stderr) == (1, said)
     assert not list(output.iterdir())
