@@ -19,7 +19,7 @@ from tests.checkpoints import save_model
 from tests.process import Process, running_server
 from tests.wire import post
 
-RELOADS = 40
+RELOADS = 16
 TOLERANCE = 1e-5
 TOKEN = "a-token-that-no-one-guesses"
 LOAD = post(b"", b"Authorization: Bearer " + TOKEN.encode(), path=b"/models/wine/load")
