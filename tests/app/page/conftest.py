@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,12 +102,9 @@ def wait_until(page: Page, check: Callable[[], bool]) -> None:
     assert check()
 
 
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[OpenPage]:
-    """Open the page of a server, ready to be used; `options` are those of a browser context.
-
-    Panels that are folded at first, as on a phone, are opened, unless `folded`.
-    """
+@contextmanager
+def visiting(browser: Browser) -> Iterator[OpenPage]:
+    """Open pages as `visit` does, and require at the end that they had no errors."""
     visits: list[Visit] = []
 
     def open_page(
@@ -135,9 +133,26 @@ def visit(browser: Browser) -> Iterator[OpenPage]:
 
 
 @pytest.fixture
+def visit(browser: Browser) -> Iterator[OpenPage]:
+    """Open the page of a server, ready to be used; `options` are those of a browser context.
+
+    Panels that are folded at first, as on a phone, are opened, unless `folded`.
+    """
+    with visiting(browser) as open_page:
+        yield open_page
+
+
+@pytest.fixture
 def page(visit: OpenPage, server: Process) -> Page:
     """The committed iris model's page."""
     return visit(server).page
+
+
+@pytest.fixture(scope="package")
+def seen(browser: Browser, server: Process) -> Iterator[Page]:
+    """The same page, opened once for all tests that only read it: a visit takes a second."""
+    with visiting(browser) as open_page:
+        yield open_page(server).page
 
 
 def make(seed: int, *sizes: int, batch_norm: bool = False) -> Multiclass:

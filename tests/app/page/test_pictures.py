@@ -203,16 +203,14 @@ def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> 
 
 
 def test_a_number_has_its_unit(visit: OpenPage, pictures: Process) -> None:
-    page = visit(pictures).page
-    page.goto(f"{pictures.url}/?model=price&version=1")
+    page = visit(pictures, "/?model=price&version=1").page
     # 2 + 2 + 0.5 for the example, two ones.
     expect(page.locator("#verdict")).to_have_text("price 4.5 EUR")
     expect(page.locator("#picture")).to_be_hidden()
 
 
 def test_classes_among_several_outputs_have_their_bars(visit: OpenPage, pictures: Process) -> None:
-    page = visit(pictures).page
-    page.goto(f"{pictures.url}/?model=parcel")
+    page = visit(pictures, "/?model=parcel").page
     url = f"{pictures.url}/models/parcel/predict"
     found = rest.post(url, json={"input": [1, 1]}).json()["outputs"]
     state, colour = found["state"]["class"], found["colour"]["class"]

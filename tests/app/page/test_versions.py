@@ -42,10 +42,10 @@ def forgive_missing_explanations(*visits: Visit) -> None:
         visit.forgive("501")
 
 
-def test_one_version_needs_no_switch(page: Page) -> None:
-    expect(page.locator("#versions")).to_be_hidden()
-    expect(page.locator("#difference")).to_be_hidden()
-    expect(page.locator("nav a[href='#difference']")).to_be_hidden()
+def test_one_version_needs_no_switch(seen: Page) -> None:
+    expect(seen.locator("#versions")).to_be_hidden()
+    expect(seen.locator("#difference")).to_be_hidden()
+    expect(seen.locator("nav a[href='#difference']")).to_be_hidden()
 
 
 def test_every_panel_follows_the_switch_by_keyboard(visit: OpenPage, versions: Process) -> None:

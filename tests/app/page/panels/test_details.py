@@ -48,10 +48,10 @@ def test_calibrated_probabilities_are_those_of_the_cards_temperature(
     expect(bars).to_have_text([percent(value) for value in plain.values()])
 
 
-def test_the_calibration_error_says_on_how_many_rows_and_how_surely(page: Page) -> None:
+def test_the_calibration_error_says_on_how_many_rows_and_how_surely(seen: Page) -> None:
     calibration = read_card(IRIS.with_suffix(".json")).calibration
     assert calibration is not None
-    note = page.locator("#calibration-error")
+    note = seen.locator("#calibration-error")
     expect(note).to_contain_text(f"on {calibration.measured_rows} test rows: ")
     for found in (calibration.before, calibration.after):
         interval = found.expected_calibration_error_interval

@@ -20,9 +20,9 @@ def number(text: str) -> float:
     return float(text.replace("−", "-"))
 
 
-def test_bars_are_the_services_attributions(page: Page, server: Process) -> None:
+def test_bars_are_the_services_attributions(seen: Page, server: Process) -> None:
     found = rest.post(f"{server.url}/explain", json=EXAMPLE).json()["attributions"]["features"]
-    bars = page.locator("#attributions li")
+    bars = seen.locator("#attributions li")
     expect(bars.locator(".name")).to_have_text(list(found))
     largest = max(map(abs, found.values()))
     shown = [number(text) for text in bars.locator(".number").all_inner_texts()]
@@ -63,14 +63,14 @@ def test_where_no_counterfactual_is_found_one_may_exist(
         opened.close()
 
 
-def test_neighbours_are_the_nearest_of_each_class(page: Page, server: Process) -> None:
+def test_neighbours_are_the_nearest_of_each_class(seen: Page, server: Process) -> None:
     found = rest.post(f"{server.url}/explain", json=EXAMPLE).json()["neighbours"]
     rows = [
         [name, each["distance"], *each["features"].values()]
         for name, neighbours in found.items()
         for each in neighbours
     ]
-    shown = page.locator("#neighbours tbody tr")
+    shown = seen.locator("#neighbours tbody tr")
     expect(shown).to_have_count(len(rows))
     for row, expected in zip(shown.all(), rows, strict=True):
         name, *numbers = row.locator("td").all_inner_texts()

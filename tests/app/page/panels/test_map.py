@@ -52,12 +52,12 @@ def true_classes(page: Page, server: Process, across: str, up: str) -> np.ndarra
     return np.array(indices).reshape(len(ys), len(xs))
 
 
-def test_the_maps_colours_are_the_services_classes(page: Page, server: Process) -> None:
-    expect(page.locator("#map-x")).to_have_value("2")
-    shown = shown_classes(page)
+def test_the_maps_colours_are_the_services_classes(seen: Page, server: Process) -> None:
+    expect(seen.locator("#map-x")).to_have_value("2")
+    shown = shown_classes(seen)
     assert shown.shape == (SIDE, SIDE)
     assert set(shown.flat) == {0, 1, 2}
-    assert (shown[::8, ::8] == true_classes(page, server, "petal_length", "petal_width")).all()
+    assert (shown[::8, ::8] == true_classes(seen, server, "petal_length", "petal_width")).all()
 
 
 def test_the_map_follows_other_axes_and_other_features(page: Page, server: Process) -> None:
@@ -86,12 +86,12 @@ def test_a_click_moves_the_input_there(page: Page) -> None:
     expect(page.locator("#verdict")).to_contain_text("setosa")
 
 
-def test_the_map_tells_what_it_shows_under_the_pointer(page: Page) -> None:
-    box = page.locator("#plane .answers").bounding_box()
+def test_the_map_tells_what_it_shows_under_the_pointer(seen: Page) -> None:
+    box = seen.locator("#plane .answers").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.1)
-    expect(page.locator("#map-readout")).to_contain_text("virginica")
-    expect(page.locator("#verdict")).to_contain_text("versicolor")
+    seen.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.1)
+    expect(seen.locator("#map-readout")).to_contain_text("virginica")
+    expect(seen.locator("#verdict")).to_contain_text("versicolor")
 
 
 def test_curves_tell_the_services_probabilities(page: Page, server: Process) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests import rest
 from tests.app.page.accessibility import DESK, PHONE, expect_no_violations
-from tests.app.page.conftest import OpenPage, wait_until
+from tests.app.page.conftest import OpenPage, visiting, wait_until
 from tests.process import Process, running_server
 from tests.project import ROOT, SETOSA
 
@@ -37,31 +37,36 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def plots(browser: Browser, logged: Process) -> Iterator[Page]:
+    """A page of this log for the tests that only read it or unfold a table."""
+    with visiting(browser) as open_page:
+        yield open_page(logged).page
+
+
 def monitoring(server: Process) -> dict[str, Any]:
     found: dict[str, Any] = rest.get(f"{server.url}/monitoring").json()
     return found
 
 
-def test_without_a_log_there_is_no_panel(page: Page) -> None:
-    expect(page.locator("#monitoring")).to_be_hidden()
-    expect(page.locator("nav a[href='#monitoring']")).to_be_hidden()
+def test_without_a_log_there_is_no_panel(seen: Page) -> None:
+    expect(seen.locator("#monitoring")).to_be_hidden()
+    expect(seen.locator("nav a[href='#monitoring']")).to_be_hidden()
 
 
-def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Process) -> None:
-    opened = visit(logged)
-    page = opened.page
+def test_shares_accuracy_and_drift_are_the_services(plots: Page, logged: Process) -> None:
     found = monitoring(logged)
-    expect(page.locator("#monitoring-status")).to_contain_text(
+    expect(plots.locator("#monitoring-status")).to_contain_text(
         f"{found['predictions']} predictions"
     )
     shares = [f"{each['class']}{each['share'] * 100:.1f} %" for each in found["classes"]]
-    expect(page.locator("#monitoring-classes li")).to_have_text(shares)
-    expect(page.locator("#monitoring-accuracy")).to_contain_text("75.0 % of 4 predictions")
-    expect(page.locator("#monitoring-confusion tbody tr")).to_have_text(
+    expect(plots.locator("#monitoring-classes li")).to_have_text(shares)
+    expect(plots.locator("#monitoring-accuracy")).to_contain_text("75.0 % of 4 predictions")
+    expect(plots.locator("#monitoring-confusion tbody tr")).to_have_text(
         ["setosa200", "versicolor001", "virginica001"]
     )
     features = found["drift"]["features"]
-    blocks = page.locator("#monitoring-features > div")
+    blocks = plots.locator("#monitoring-features > div")
     levels = {"none": "no drift", "moderate": "moderate drift", "major": "major drift"}
     expect(blocks.locator("h4")).to_have_text(
         [f"{each['name']}{levels[each['level']]}" for each in features]
@@ -73,9 +78,8 @@ def test_shares_accuracy_and_drift_are_the_services(visit: OpenPage, logged: Pro
         expect(block.locator("svg")).to_be_visible()
 
 
-def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> None:
-    page = visit(logged).page
-    petal_width = page.locator("#monitoring-features > div").nth(3)
+def test_bars_are_as_high_as_the_shares(plots: Page, logged: Process) -> None:
+    petal_width = plots.locator("#monitoring-features > div").nth(3)
     petal_width.locator("svg").wait_for()
     feature = monitoring(logged)["drift"]["features"][3]
     expected = [feature["below"], *feature["window"], feature["above"]]
@@ -88,13 +92,11 @@ def test_bars_are_as_high_as_the_shares(visit: OpenPage, logged: Process) -> Non
     assert petal_width.locator("rect.trained").count() == len(expected)
 
 
-def test_the_plot_is_a_table_on_demand(visit: OpenPage, logged: Process) -> None:
-    page = visit(logged).page
-    petal_width = page.locator("#monitoring-features > div").nth(3)
+def test_the_plot_is_a_table_on_demand(plots: Page) -> None:
+    petal_width = plots.locator("#monitoring-features > div").nth(3)
     petal_width.get_by_text("Data as a table").click()
     last = petal_width.locator("tbody tr").last
     expect(last).to_have_text("above 2.50.0 %66.7 %")
-    expect_no_violations(page)
 
 
 def test_another_time_is_asked_for_by_choice_and_by_button(
@@ -121,16 +123,14 @@ def test_a_log_that_cannot_be_asked_is_told(visit: OpenPage, logged: Process) ->
     opened.complaints.clear()
 
 
-@pytest.mark.parametrize(
-    ("scheme", "size"), [("light", PHONE), ("dark", DESK)], ids=["phone", "desk"]
-)
-def test_axe_finds_nothing_in_the_plots(
-    visit: OpenPage, logged: Process, scheme: str, size: dict[str, int]
-) -> None:
-    opened = visit(logged, color_scheme=scheme, viewport=size)
-    opened.page.locator("#monitoring-features svg").first.wait_for()
-    expect_no_violations(opened.page)
-    assert opened.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+def test_axe_finds_nothing_in_the_plots(visit: OpenPage, logged: Process) -> None:
+    page = visit(logged, viewport=PHONE, reduced_motion="reduce").page
+    page.locator("#monitoring-features").get_by_text("Data as a table").last.click()
+    for scheme, size in (("light", PHONE), ("dark", DESK)):
+        page.set_viewport_size(size)
+        page.emulate_media(color_scheme=scheme)
+        expect_no_violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == size["width"]
 
 
 def test_what_is_tried_out_on_the_page_is_not_counted(visit: OpenPage, logged: Process) -> None:

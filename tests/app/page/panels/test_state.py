@@ -18,9 +18,9 @@ from tests.process import Process, running_server
 from tests.project import IRIS
 
 
-def test_every_entry_of_the_state_is_there(page: Page) -> None:
+def test_every_entry_of_the_state_is_there(seen: Page) -> None:
     names = list(torch.load(IRIS, weights_only=True))
-    expect(page.locator("#tensors .name")).to_have_text(names)
+    expect(seen.locator("#tensors .name")).to_have_text(names)
 
 
 def test_a_cell_tells_its_value_by_click_and_by_key(page: Page) -> None:
@@ -40,7 +40,7 @@ def test_a_cell_tells_its_value_by_click_and_by_key(page: Page) -> None:
     expect(readout).to_contain_text("hidden.weight[4, 3]")
 
 
-def test_a_cells_colour_grows_with_its_value(page: Page) -> None:
+def test_a_cells_colour_grows_with_its_value(seen: Page) -> None:
     weight = torch.load(IRIS, weights_only=True)["hidden.weight"]
     rows, columns = weight.shape
     # In a corner of each cell, beyond the digits.
@@ -56,7 +56,7 @@ def test_a_cells_colour_grows_with_its_value(page: Page) -> None:
             return blue - red;
         }});
     }}"""
-    blueness = np.array(page.locator(".heatmap canvas").evaluate(read))
+    blueness = np.array(seen.locator(".heatmap canvas").evaluate(read))
     values = weight.flatten().numpy()
     # Red for negative, blue for positive; each end has its own slope.
     order = np.argsort(values)
@@ -106,10 +106,10 @@ def test_edges_are_as_wide_as_the_weights(page: Page, server: Process) -> None:
     assert min(widths) == pytest.approx(0.4 + 5.6 * (weights.abs().min() / largest).item(), abs=0.1)
 
 
-def test_units_show_what_flows_through_them(page: Page, server: Process) -> None:
+def test_units_show_what_flows_through_them(seen: Page, server: Process) -> None:
     instance = {"sepal_length": 5.7, "sepal_width": 3, "petal_length": 4.2, "petal_width": 1.2}
     found = rest.post(f"{server.url}/explain", json=instance).json()
-    texts = page.locator("#network-drawing text.muted")
+    texts = seen.locator("#network-drawing text.muted")
     expect(texts).to_have_count(8)
     expect(texts.first).not_to_be_empty()
     shown = [float(text) for text in texts.all_text_contents()]
