@@ -1,4 +1,4 @@
-"""Clients that send one prediction request after the other during a fault."""
+"""Clients that send one prediction request soon after the other during a fault."""
 
 import threading
 from collections import Counter
@@ -13,6 +13,8 @@ from tests.process import wait_until
 from tests.project import SETOSA
 
 CLIENTS = 4
+# A client that never waits would keep a processor busy as long as the fault lasts.
+PAUSE_SECONDS = 0.02
 
 
 @dataclass
@@ -33,7 +35,7 @@ def under_load(url: str) -> Iterator[Load]:
 
     def ask() -> None:
         with rest.client(url, timeout=30) as client:
-            while not stop.is_set():
+            while not stop.wait(PAUSE_SECONDS):
                 try:
                     end: int | str = client.post("/predict", json=SETOSA).status_code
                 except httpx.HTTPError as error:
