@@ -5,6 +5,7 @@ standard input, and the modules. A client sends its standard streams and a line 
 receives the id of the command's process, and the status at the end.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -29,6 +30,8 @@ def main() -> None:
     parent, path, *modules = sys.argv[1:]
     for module in modules:
         import_module(module)
+    # Else each fork copies all of this memory when its garbage collector marks the objects.
+    gc.freeze()
     with socket.socket(fileno=0) as listener:
         listener.settimeout(POLL_SECONDS)
         while _is_running(int(parent)):
