@@ -14,7 +14,7 @@ from tests.project import SETOSA
 
 CLIENTS = 4
 # A client that never waits would keep a processor busy as long as the fault lasts.
-PAUSE_SECONDS = 0.02
+PAUSE_SECONDS = 0.05
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Load:
 
     ends: Counter[int | str] = field(default_factory=Counter)
 
-    def wait_for_more(self, count: int = 50) -> None:
+    def wait_for_more(self, count: int = 3 * CLIENTS) -> None:
         """Wait for `count` further answers, so that the fault affects some requests."""
         enough = self.ends.total() + count
         wait_until(lambda: self.ends.total() >= enough)
