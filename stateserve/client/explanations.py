@@ -1,7 +1,7 @@
 """The answers of /explain."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
@@ -19,6 +19,12 @@ class Choices(Target, total=False):
     output: str | None
     method: Literal["integrated_gradients", "saliency", "shapley", "none"] | None
     activations: str | None
+
+
+Counterfactual = TypedDict(
+    "Counterfactual",
+    {"class": str, "distance": float, "features": dict[str, float], "changes": dict[str, float]},
+)
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +46,8 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     answer: dict[str, Any]
 
     @property
-    def counterfactual(self) -> dict[str, Any] | None:
-        """Features of an input of another class, with `class`, `distance` and `changes`."""
+    def counterfactual(self) -> Counterfactual | None:
+        """An input of another class, and its `changes` from the given one."""
         return self.answer.get("counterfactual")
 
     def _repr_html_(self) -> str:

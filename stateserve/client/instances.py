@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -115,7 +115,7 @@ def encode_one(instance: object) -> bytes:
     return encode(as_item(instance))
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> object:
     """The JSON of an array, a tensor or one of their elements, or of a picture."""
     if is_missing(value):
         return None

@@ -150,7 +150,7 @@ class PredictionCalls:
 
     def _frame(
         self, frame: FrameRows[Any], path: str, details: PredictOptions, progress: Progress | None
-    ) -> Exchange[Any]:
+    ) -> Exchange[object]:
         def body(known: KnownModel, rows: slice) -> Body:
             numbers = frame.numbers(known.signature, rows)
             if numbers is not None:

@@ -3,7 +3,6 @@
 import dataclasses
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,7 +121,7 @@ def _leaves(parts: Mapping[object, object], before: str = "") -> Iterator[tuple[
             yield f"{before}{key}", each
 
 
-def _parts(structure: object) -> Mapping[Any, object] | None:
+def _parts(structure: object) -> Mapping[object, object] | None:
     """The parts of a structure, by key, field or position; None if it is none."""
     if isinstance(structure, Mapping):
         return structure

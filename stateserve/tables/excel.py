@@ -100,7 +100,7 @@ def _read(source: str, book: "Workbook") -> Sheet:
     return Sheet(source, columns, numbers, notes)
 
 
-def _rows(source: str, found: Iterator[tuple[object, ...]]) -> list[tuple[int, list[Any]]]:
+def _rows(source: str, found: Iterator[tuple[object, ...]]) -> list[tuple[int, list[object]]]:
     """The rows with a cell, without their empty ends, and their numbers."""
     rows: list[tuple[int, list[object]]] = []
     count = 0

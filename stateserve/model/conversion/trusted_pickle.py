@@ -5,7 +5,6 @@ import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ TORCH_STARTS = (b"PK\x03\x04", pickle.dumps(MAGIC_NUMBER, 2))
 
 
 class _ModuleUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         # A script pickles its own class as __main__.Multiclass, which exists in no other process.
         if (module, name) == ("__main__", "Multiclass"):
             return Multiclass
@@ -40,7 +39,7 @@ def unpickle_state(path: Path) -> State:
     return {name: to_array(tensor) for name, tensor in state.items()}
 
 
-def _load(content: io.BytesIO) -> Any:
+def _load(content: io.BytesIO) -> object:
     if not content.getvalue().startswith(TORCH_STARTS):
         return _ModuleUnpickler(content).load()
     pickle_module = SimpleNamespace(__name__="pickle", Unpickler=_ModuleUnpickler, load=pickle.load)
