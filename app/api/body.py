@@ -117,11 +117,11 @@ async def read_body(
     return body or b""
 
 
-async def read_json(request: Request, limit: int, where: str = "") -> Body:
+async def read_json(request: Request, limit: int) -> Body:
     """The body of an endpoint that accepts only JSON.
 
     Raises the errors of media_type_of and read_body.
     """
     headers: Headers = dict(request.scope["headers"])
     media_type_of(headers, [JSON])
-    return await read_body(request.receive, headers, limit, where)
+    return await read_body(request.receive, headers, limit)

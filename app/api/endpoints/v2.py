@@ -9,10 +9,9 @@ from starlette.responses import Response
 
 from app.api.body import read_body, require_plain
 from app.api.dependencies import EndpointDep, ServiceDep
-from app.api.openapi.v2_schemas import errors_of, infer_operation
+from app.api.openapi.v2_schemas import INFER_OPERATION, errors_of
 from app.predict import (
     JSON,
-    PARAMETER,
     REQUEST_ID,
     Body,
     Deadline,
@@ -82,7 +81,7 @@ async def model_ready(endpoint: EndpointDep) -> ModelReady:
 @model_router.post(
     "/infer",
     summary="Predict from tensors",
-    openapi_extra=infer_operation(PARAMETER),
+    openapi_extra=INFER_OPERATION,
     response_class=Response,
     responses=errors_of(400, 413, 501, 504),
 )

@@ -2,7 +2,7 @@
 
 from pydantic.json_schema import JsonSchemaValue as Schema
 
-from app.predict import JSON
+from app.predict import JSON, PARAMETER
 from app.predict.codecs import DATATYPES, JSON_LENGTH
 
 ERROR: Schema = {
@@ -64,21 +64,20 @@ LENGTH: Schema = {
 }
 
 
-def infer_operation(parameter: Schema) -> Schema:
-    """The OpenAPI of an infer operation without its errors; `parameter` is one more header."""
-    return {
-        "parameters": [parameter, LENGTH | {"in": "header"}],
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": REQUEST}, "application/octet-stream": BINARY},
-        },
-        "responses": {
-            "200": {
-                "description": "The outputs, as JSON or, on request, as bytes after the JSON",
-                "content": {JSON: {"schema": RESPONSE}, "application/octet-stream": BINARY},
-            }
-        },
-    }
+# The OpenAPI of an infer operation without its errors.
+INFER_OPERATION: Schema = {
+    "parameters": [PARAMETER, LENGTH | {"in": "header"}],
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": REQUEST}, "application/octet-stream": BINARY},
+    },
+    "responses": {
+        "200": {
+            "description": "The outputs, as JSON or, on request, as bytes after the JSON",
+            "content": {JSON: {"schema": RESPONSE}, "application/octet-stream": BINARY},
+        }
+    },
+}
 
 
 def errors_of(*statuses: int | str) -> dict[int | str, Schema]:

@@ -75,8 +75,8 @@ def _require_evaluation(operator: Operator, arguments: Arguments, place: str) ->
     # A norm without running statistics always takes those of its input.
     normalises = "norm" in operator.name
     has_statistics = "as_tensor" in arguments.get("running_mean", {})
-    trains = any(_is(arguments.get(name), True) for name in TRAINING)
-    updates = _is(arguments.get("use_input_stats"), True) and has_statistics
+    trains = any(_is_true(arguments.get(name)) for name in TRAINING)
+    updates = _is_true(arguments.get("use_input_stats")) and has_statistics
     drops = next(iter(arguments.get("dropout_p", {}).values()), 0) not in (0, 0.0, False)
     if (trains and (has_statistics or not normalises)) or updates or drops:
         raise UnsafeCheckpoint(
@@ -85,8 +85,8 @@ def _require_evaluation(operator: Operator, arguments: Arguments, place: str) ->
         )
 
 
-def _is(argument: dict[str, Json] | None, value: bool) -> bool:
-    return argument is not None and argument.get("as_bool") is value
+def _is_true(argument: dict[str, Json] | None) -> bool:
+    return argument is not None and argument.get("as_bool") is True
 
 
 def _require_bounded(operator: Operator, arguments: Arguments, place: str) -> None:
