@@ -53,6 +53,11 @@ BODIES = {
     "no type": (post(b"1,2,3,4", b"Content-Type: "), 415, "no Content-Type; send application/json"),
     "another type": (post(FLOWER, b"Content-Type: text/xml"), 415, "'text/xml'; send application"),
     "no type at all": (post(FLOWER, b"Content-Type: ;;;"), 415, "';;;': no media type; send app"),
+    "a parameter without quotes": (
+        post(FLOWER, b"Content-Type: application/json; a=b c"),
+        415,
+        "a parameter is empty, stands twice or needs quotes; send app",
+    ),
     "Latin-1": (post(FLOWER, b"Content-Type: application/json;charset=l1"), 415, "in UTF-8"),
     "gzip": (post(b"\x1f\x8b\x08", b"Content-Encoding: gzip"), 415, "'gzip'; send the body uncomp"),
     "zstd": (

@@ -44,7 +44,9 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
         raise UnsupportedContent(f"no Content-Type; {takes} (curl: {CURL})")
     media_type = MediaType.parse(given)
     if media_type is None:
-        raise UnsupportedContent(f"Content-Type {shown(given)}: no media type; {takes}")
+        named = MediaType.parse(given.partition(b";")[0])
+        fault = "a parameter is empty, stands twice or needs quotes" if named else "no media type"
+        raise UnsupportedContent(f"Content-Type {shown(given)}: {fault}; {takes}")
     charset = media_type.parameters.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8") and media_type.essence != CSV:
         wanted = media_type.essence if media_type.essence in accepted else JSON

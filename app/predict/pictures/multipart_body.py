@@ -23,6 +23,7 @@ LIMITS = (
 # Of a content that is not the file itself.
 ENCODINGS = {"Content-Transfer-Encoding", "Content-Encoding"}
 PLAIN = {"binary", "7bit", "8bit", "identity"}
+MOST_OF_LINE = 72
 INSTALL = "multipart bodies need a package that is not installed: pip install '.[images]'"
 
 
@@ -71,10 +72,13 @@ def _parse(body: Body, boundary: str) -> list[FilePart]:
                     parts.append((event.name, []))
                 elif event is not None:
                     parts[-1][1].append(event)
-    except multipart.ParserLimitReached as error:
-        raise BodyTooLarge(f"{error.args[0]}; {LIMITS}") from None
     except multipart.MultipartError as error:
-        raise _malformed(str(error.args[0])) from None
+        # The parser keeps its error, whose traceback keeps the parser and the body: without this,
+        # they would stay in memory until the next full collection.
+        error.__traceback__ = None
+        if isinstance(error, multipart.ParserLimitReached):
+            raise BodyTooLarge(f"{error.args[0]}; {LIMITS}") from None
+        raise _malformed(_fault_of_boundary(body, boundary) or str(error.args[0])) from None
     return [FilePart(name, b"".join(content)) for name, content in parts]
 
 
@@ -87,6 +91,22 @@ def _require_plain(name: str, headers: Sequence[tuple[str, str]]) -> None:
         if fields[header].lower() not in PLAIN:
             reason = f"{header} {shown(fields[header])}; the bytes of the file are accepted"
             raise InvalidInstances([Fault(f"/{escape(name)}", reason)])
+
+
+def _fault_of_boundary(body: Body, boundary: str) -> str | None:
+    """What is wrong with the lines between the parts, if one of the first and the last is missing.
+
+    A program that sets the header by hand often names another boundary than the body has.
+    """
+    mark = f"--{boundary}"
+    if body.find(mark.encode()) < 0:
+        line = bytes(body[:MOST_OF_LINE]).partition(b"\r\n")[0]
+        found = f"it begins with {shown(line)}" if body else "it is empty"
+        return f"it has no line {shown(mark)}, the boundary of the Content-Type; {found}"
+    last = f"{mark}--"
+    if body.find(last.encode()) < 0:
+        return f"it does not end with the last boundary, {shown(last)}"
+    return None
 
 
 def _malformed(reason: str) -> MalformedBody:

@@ -1,5 +1,7 @@
 """multipart/form-data bodies of files, as HTTP clients write them."""
 
+import gc
+import weakref
 from contextlib import suppress
 
 import httpx
@@ -31,11 +33,14 @@ def test_the_files_of_a_client_come_in_order(files: list[tuple[str, bytes]]) -> 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "end of multipart stream"),
-        (b"anything", "Boundary not found"),
+        (b"", "has no line '--b', the boundary of the Content-Type; it is empty"),
+        (
+            PART.replace(b"--b", b"--a"),
+            "no line '--b', the boundary of the Content-Type; it begins with '--a'",
+        ),
         (b"preamble" + PART + b"--b--", "in front of first boundary"),
-        (PART, "end of multipart stream"),
-        (PART + b"--b", "end of multipart stream"),
+        (PART, "does not end with the last boundary, '--b--'"),
+        (PART + b"--b", "does not end with the last boundary, '--b--'"),
         (PART.replace(b"\r", b"") + b"--b--", "line break"),
         (b"--b\r\n\r\ncontent\r\n--b--", "Missing Content-Disposition"),
         (PART.replace(b' name="x";', b"") + b"--b--", "Missing name"),
@@ -53,6 +58,24 @@ def test_a_broken_form_is_refused_in_one_line(body: bytes, reason: str) -> None:
     assert text.startswith("the body is not valid multipart/form-data: ")
     assert text.isprintable()
     assert len(text) < 200
+
+
+class Watched(bytearray):
+    """A body whose end can be observed."""
+
+
+@pytest.mark.parametrize("body", [PART.replace(b"--b", b"--a"), PART, b"--b\r\n" + b"A: b\r\n" * 9])
+def test_a_refused_body_is_not_kept(body: bytes) -> None:
+    watched = Watched(body)
+    end = weakref.ref(watched)
+    gc.disable()
+    try:
+        with suppress(RequestError):
+            read_files(watched, FORM)
+        del watched
+        assert end() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("boundary", [{}, {"boundary": ""}, {"boundary": "a\nb"}])
