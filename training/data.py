@@ -119,11 +119,11 @@ def _labels(path: Path, cells: pd.Series) -> tuple[list[str], NDArray[np.int64]]
         lonely = int(np.flatnonzero((names == counts.idxmin()).to_numpy())[0])
         what = f"class {counts.idxmin()!r} has only this row; training and test need one each"
         raise _cell_error(path, cells, lonely, what)
-    classes = sorted(counts.index, key=_class_order)
+    classes = sorted(counts.index, key=class_order)
     return classes, names.map(classes.index).to_numpy(dtype=np.int64)
 
 
-def _class_order(name: str) -> tuple[bool, float, str]:
+def class_order(name: str) -> tuple[bool, float, str]:
     """Numbers first and by value, so that class "10" follows "9"."""
     try:
         return False, float(name), name

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stateserve.model import Feature, split_unit
 from stateserve.tables import about_other_texts
+from training.data import class_order
 from training.errors import DataError
 from training.header import LONGEST_NAME, wrong_name
 from training.tables.cells import Cells
@@ -189,11 +190,3 @@ def _category(name: str, cells: Cells) -> Decided:
     )
     notes = about_values({str(value): int(count) for value, count in counts.items()})
     return Decided(name, decision, Column(feature, numbers), notes)
-
-
-def class_order(name: str) -> tuple[bool, float, str]:
-    """Numbers first and by value, so that class "10" follows "9"."""
-    try:
-        return False, float(name), name
-    except ValueError:
-        return True, 0.0, name

@@ -10,10 +10,11 @@ import pandas as pd
 
 from stateserve.model import split_unit
 from stateserve.tables import INEXACT, exact_number
+from training.data import class_order
 from training.errors import DataError
 from training.header import LONGEST_NAME, is_shown
 from training.tables.cells import Cells
-from training.tables.columns import class_order, require_finite
+from training.tables.columns import require_finite
 from training.tables.spellings import about_classes
 
 Task = Literal["classes", "values"]
