@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from stateserve.client import notebook
 from stateserve.client.predictions import ModelReference, Prediction, predictions_table
 from stateserve.model import Output, classified_output, log_probabilities
 from stateserve.tables import ClassDtype, typed_classes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 INTERVAL_ENDS = ("low", "high")
 # An array of NumPy, or a tensor of torch.
@@ -100,7 +103,7 @@ def predictions_of(
     )
 
 
-def as_tensors(predictions: Predictions[Array]) -> "Predictions[Any]":
+def as_tensors(predictions: Predictions[Array]) -> "Predictions[Tensor]":
     """The same with tensors of torch, over the same memory."""
     from stateserve.model import to_tensor
 
@@ -119,12 +122,12 @@ def frame_columns(
     class_dtype: ClassDtype | None,
     *,
     logs: bool,
-) -> dict[str, Any]:
+) -> dict[str, Sequence[object] | Array]:
     """The columns of a DataFrame: of an output with classes `class` and `probability_CLASS`, of
     another its name, with the number of its place or, of an interval, `low` and `high`. With
     several outputs, the name stands before those of its classes. `class_dtype` is that of the
     column `class`, text if it is None."""
-    columns: dict[str, object] = {}
+    columns: dict[str, Sequence[object] | Array] = {}
     for output in signature:
         values = outputs[output.name]
         before = "" if len(signature) == 1 else f"{output.name}_"

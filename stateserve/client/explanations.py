@@ -1,6 +1,6 @@
 """The answers of /explain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -98,7 +98,7 @@ def read_picture(content: bytes) -> PictureFile:
     return PictureFile(content)
 
 
-def _numbers(values: object, name: str = "") -> Any:
+def _numbers(values: object, name: str = "") -> Iterator[tuple[str, float]]:
     """Every number of nested dicts and lists, with its path."""
     if isinstance(values, dict):
         for key, each in values.items():

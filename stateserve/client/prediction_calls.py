@@ -1,8 +1,7 @@
 """The requests of /predict: JSON for a few instances, `.npy` for arrays and data frames."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
-from typing import Any
 
 import httpx
 
@@ -21,9 +20,10 @@ from stateserve.client.arrays import as_array
 from stateserve.client.calls import Calls, query_of, reading, target_of
 from stateserve.client.chunks import in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
-from stateserve.client.frames import FrameRows, is_frame
+from stateserve.client.frames import Frame, FrameRows, is_frame
 from stateserve.client.instances import (
     ACCEPTED,
+    Item,
     encode_instances,
     encode_one,
     is_batch,
@@ -113,7 +113,7 @@ class PredictionCalls:
         return is_batch(instance, known.signature.inputs)
 
     def _many(
-        self, items: list[Any], path: str, details: PredictOptions, progress: Progress | None
+        self, items: Sequence[Item], path: str, details: PredictOptions, progress: Progress | None
     ) -> Exchange[PredictionList]:
         def send(rows: slice) -> Exchange[PredictionList]:
             chunk = items[rows]
@@ -149,8 +149,8 @@ class PredictionCalls:
         return predictions_of(outputs, last.known.signature.outputs, last.model, outside)
 
     def _frame(
-        self, frame: FrameRows[Any], path: str, details: PredictOptions, progress: Progress | None
-    ) -> Exchange[object]:
+        self, frame: FrameRows[Frame], path: str, details: PredictOptions, progress: Progress | None
+    ) -> Exchange[Frame]:
         def body(known: KnownModel, rows: slice) -> Body:
             numbers = frame.numbers(known.signature, rows)
             if numbers is not None:
