@@ -97,12 +97,12 @@ def four_digits(number: float) -> str:
 
 def first_line(error: BaseException) -> str:
     """The type of an error and the first line of its text, with the next one after a colon, as
-    torch has it; a class of a user may have none."""
+    torch has it. A class of a user may raise anything in place of its text."""
     try:
         lines = str(error).strip().splitlines()
-    except Exception:
+    except BaseException:
         lines = []
     text = "".join(lines[:1])
     if text.endswith(":") and len(lines) > 1:
         text = f"{text} {lines[1].strip()}"
-    return f"{type(error).__name__}: {text:.300}"
+    return printable(f"{type(error).__name__}: {text:.300}")

@@ -4,6 +4,9 @@ import sys
 
 from app import process
 
+# As a shell has it: 128, and the number of SIGINT.
+INTERRUPTED = 130
+
 
 def main() -> None:
     """The entry point. Slow imports wait until signals are handled."""
@@ -15,6 +18,9 @@ def main() -> None:
         from app.monitor import configure_logging
 
         configure_logging("info")
-    from app.cli.run import run
+    try:
+        from app.cli.run import run
 
-    run(serving=serving)
+        run(serving=serving)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

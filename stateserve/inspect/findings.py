@@ -48,6 +48,7 @@ class Findings:
     dead_columns: Dead | None
 
 
+@np.errstate(all="ignore")
 def find(tensor: Values) -> Findings:
     """Read the tensor once, in chunks. Raises StateMismatch for a dtype that NumPy cannot read."""
     shape = tuple(tensor.shape)

@@ -62,6 +62,7 @@ def require_small(rows: int, columns: int, operations: int = MAX_OPERATIONS) -> 
         )
 
 
+@np.errstate(all="ignore")
 def spectrum(
     rows: int, columns: int, chunks: Iterable[Array], operations: int = MAX_OPERATIONS
 ) -> Spectrum:

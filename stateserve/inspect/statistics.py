@@ -31,6 +31,7 @@ class Statistics:
     non_finite: int
 
 
+@np.errstate(all="ignore")
 def statistics(tensor: Values) -> Statistics:
     """Statistics of a tensor of any shape; it is read in chunks, twice, and not copied.
 
@@ -86,6 +87,7 @@ class Histogram:
     edges: list[float]
 
 
+@np.errstate(all="ignore")
 def histogram(tensor: Values, bins: int) -> Histogram:
     """Count the finite elements, of any shape and strides, in bins of equal width."""
     bounds = [(chunk.min(), chunk.max()) for chunk in _finite(_tensor_chunks(tensor))]

@@ -90,7 +90,7 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     but tensors.
     """
     if isinstance(returned, Tensor):
-        return {"output": returned}
+        return _flat({"output": returned})
     if (parts := _parts(returned)) is None:
         raise ForwardFailed(f"the model returned a {type(returned).__name__}; {SERVED}")
     if isinstance(returned, tuple | list) and not hasattr(returned, "_fields"):
@@ -106,6 +106,10 @@ def _flat(parts: Mapping[object, object]) -> dict[str, Tensor]:
             raise ForwardFailed(f"output {name:.100} is a {type(each).__name__}; {SERVED}")
         if name in tensors:
             raise ForwardFailed(f"two outputs have the name {name:.100}")
+        try:
+            each.shape  # noqa: B018 - a nested tensor has none, and raises.
+        except Exception as error:
+            raise ForwardFailed(f"output {name:.100} has no shape: {first_line(error)}") from error
         tensors[name] = each
     return tensors
 

@@ -126,3 +126,17 @@ def test_looking_at_a_file_needs_no_pydantic(tmp_path: Path) -> None:
     torch.save({"w": torch.ones(2)}, file)
     commands = [f"inspect {file}", f"diff {file} {file}", f"convert {file} {tmp_path}/b.npz"]
     subprocess.run([sys.executable, "-c", script, *commands], cwd=ROOT, check=True)
+
+
+def test_ctrl_c_while_the_command_is_imported_ends_it_without_a_word() -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        "from app.cli import main; sys.argv = ['stateserve', 'settings']; main()"
+    )
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")

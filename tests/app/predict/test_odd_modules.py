@@ -66,6 +66,21 @@ def raise_if_bad(error: BaseException) -> Callable[[Tensor, int], Tensor]:
     return forward
 
 
+class Unspeakable(BaseException):
+    """An error that has no text."""
+
+    def __str__(self) -> str:
+        raise self
+
+
+class Shapeless(Tensor):
+    """As a nested tensor of torch, whose layout is strided."""
+
+    @property
+    def shape(self) -> torch.Size:  # type: ignore[override]
+        raise RuntimeError("no sizes")
+
+
 def needs_memory(x: Tensor, _call: int) -> Tensor:
     return x + 1 + (torch.empty(2**50)[0] if (x == BAD).any() else 0)
 
@@ -82,11 +97,14 @@ def sometimes_wrong(returned: object) -> Callable[[Tensor, int], object]:
         (raise_if_bad(KeyboardInterrupt()), "KeyboardInterrupt"),
         (raise_if_bad(GeneratorExit()), "GeneratorExit"),
         (raise_if_bad(MemoryError()), "MemoryError"),
+        (raise_if_bad(Unspeakable()), "raised Unspeakable"),
+        (raise_if_bad(ValueError("\u202e")), r"ValueError: \u202e"),
         (needs_memory, "RuntimeError"),
         (sometimes_wrong(torch.zeros(1, 3)), "[1, 3]"),
         (sometimes_wrong(torch.zeros(7, 2)), "[7, 2]"),
         (sometimes_wrong(torch.zeros(1, 2, dtype=torch.int64)), "int64"),
         (sometimes_wrong(None), "NoneType"),
+        (sometimes_wrong(torch.zeros(1, 2).as_subclass(Shapeless)), "output has no shape"),
         (sometimes_wrong({"other": torch.zeros(1, 2)}), "output"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

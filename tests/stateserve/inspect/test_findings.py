@@ -15,6 +15,7 @@ from stateserve.checkpoint.sources import Memory
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.inspect.findings import Dead, Found, find
+from stateserve.inspect.statistics import statistics
 
 few = st.sampled_from([0.0, 0.0, 0.0, -0.0, 1.0, np.nan, np.inf, -np.inf])
 shapes = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -79,3 +80,9 @@ def test_nan_and_infinity_of_narrow_dtypes(dtype: str) -> None:
 def test_integers_past_float64_are_no_constant() -> None:
     assert find(torch.tensor([2**53, 2**53 + 1])).constant is None
     assert find(np.array([1, 2], ml_dtypes.float8_e8m0fnu)).nan is None
+
+
+def test_a_signalling_nan_is_found_without_a_warning() -> None:
+    array = np.array([[0x7F81, 0x3F80]], np.uint16).view(ml_dtypes.bfloat16)
+    assert find(array).nan == Found(1, [0, 0])
+    assert statistics(array).mean == 1

@@ -117,6 +117,9 @@ FAILING = {
     "x = (": "nets.py:1: importing it raised SyntaxError: '(' was never closed",
     "\n\nraise ValueError('two\\nlines')": "nets.py:3: importing it raised ValueError: two",
     "import sys\nsys.exit(3)": "nets.py:2: importing it raised SystemExit: 3",
+    "class W(BaseException):\n    def __str__(self): raise W\nraise W": (
+        "nets.py:3: importing it raised W: "
+    ),
     "raise KeyboardInterrupt": "nets.py:1: importing it raised KeyboardInterrupt: ",
     "import broken": "broken.py:2: importing it raised ZeroDivisionError: division by zero",
     "from ... import x": "nets.py:1: importing it raised ImportError: attempted relative import",
