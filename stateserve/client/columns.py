@@ -55,7 +55,7 @@ class Predictions(Sequence[Prediction], Generic[Column]):
         if isinstance(row, slice):
             return [self[each] for each in range(len(self))[row]]
         if self.labels is None:
-            outputs = {name: _list(each[row]) for name, each in self._arrays.items()}
+            outputs = {name: each[row].tolist() for name, each in self._arrays.items()}
             return Prediction(outputs=outputs, units=self.units, model=self.model)
         by_class = cast(Array, self.probabilities)[row].tolist()
         return Prediction(
@@ -73,10 +73,6 @@ class Predictions(Sequence[Prediction], Generic[Column]):
     def _repr_html_(self) -> str:
         shown = self[: notebook.MOST_ROWS]
         return predictions_table(shown, len(self))
-
-
-def _list(values: Any) -> object:
-    return values.tolist()
 
 
 def predictions_of(

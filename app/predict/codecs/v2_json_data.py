@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from app.errors import InvalidTensor
-from app.predict.codecs.tensors.short_floats import widen
+from app.predict.codecs.tensors.short_floats import lists_of
 from app.predict.codecs.v2_tensor_data import (
     BYTES,
     CHUNK,
@@ -74,7 +74,7 @@ def to_lists(tensor: Tensor) -> Iterator[list[object]]:
         if tensor.datatype == BYTES:
             yield [value.decode() for value in part]
         else:
-            yield (part if part.dtype.kind in "biu" else widen(part)).tolist()
+            yield lists_of(part)
 
 
 def _slices(name: str, data: memoryview, shape: list[int], depth: int) -> Iterator[Buffer]:

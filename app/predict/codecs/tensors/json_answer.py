@@ -11,7 +11,7 @@ from app.errors import NotProvided
 from app.predict.codecs.json_format import VALUES_AT_ONCE, model_reference, outside_range
 from app.predict.codecs.table_answer import about_table
 from app.predict.codecs.tensors.row_groups import in_order
-from app.predict.codecs.tensors.short_floats import widen
+from app.predict.codecs.tensors.short_floats import lists_of, widen
 from app.predict.instances import Instances
 from app.predict.options import Options, without_classes
 from app.predict.tensors.prediction import TensorPrediction
@@ -167,20 +167,15 @@ def _nested(values: Array) -> list[object]:
     """The rows of an output as nested lists; rows with many values as JSON."""
     if values[:1].size > VALUES_AT_ONCE:
         return [msgspec.Raw(_write(row)) for row in values]
-    return _lists(values)
+    return lists_of(values)
 
 
 def _write(values: Array) -> bytes:
     """JSON in steps of up to VALUES_AT_ONCE values."""
     if values.size <= VALUES_AT_ONCE:
-        return _encode(_lists(values))
+        return _encode(lists_of(values))
     if values.ndim > 1:
         return b"[%b]" % b",".join(map(_write, values))
     starts = range(0, values.size, VALUES_AT_ONCE)
-    steps = [_encode(_lists(values[start : start + VALUES_AT_ONCE]))[1:-1] for start in starts]
+    steps = [_encode(lists_of(values[start : start + VALUES_AT_ONCE]))[1:-1] for start in starts]
     return b"[%b]" % b",".join(steps)
-
-
-def _lists(values: Array) -> list[object]:
-    found: list[object] = (values if values.dtype.kind in "biu" else widen(values)).tolist()
-    return found

@@ -39,6 +39,12 @@ def _format(dtype: DType) -> _Format:
     return _Format(2.0 ** (info.nmant + 1), smallest, int(info.precision))
 
 
+def lists_of(values: Array) -> list[object]:
+    """The values as nested lists; floats have their shortest digits."""
+    found: list[object] = (values if values.dtype.kind in "biu" else widen(values)).tolist()
+    return found
+
+
 def widen(values: Array) -> NDArray[np.float64]:
     """float64 of the same shape, each with the shortest text that reads back as its value."""
     with np.errstate(invalid="ignore"):

@@ -53,7 +53,7 @@ class ValueRule:
             return f"{value!r}, with a fraction or an exponent, where {self.words} belongs"
         if not self.low <= value <= self.high:
             if self.kind is int:
-                return f"{_number(value)} where {self.words} belongs"
+                return f"{value!r:.40} where {self.words} belongs"
             return (
                 f"too large; numbers from {shortest(self.low)} to {shortest(self.high)} are taken"
             )
@@ -81,7 +81,3 @@ class ValueRule:
         with np.errstate(invalid="ignore"):
             wide = array.astype(object if array.dtype.kind in "iu" else np.float64)
         return np.asarray((wide >= self.low) & (wide <= self.high), bool)
-
-
-def _number(value: float) -> str:
-    return f"{value!r:.40}"
