@@ -56,10 +56,10 @@ def short(number: float | None) -> str:
     return "" if number is None else four_digits(number)
 
 
-def figure(number: float | None, dtype: str = "float64") -> str:
-    """The shortest digits in the tensor's precision; empty for an undefined figure."""
-    if number is None:
-        return ""
+def figure(number: int | float | None, dtype: str = "float64") -> str:
+    """The shortest digits in the tensor's precision, all of an integer; empty if undefined."""
+    if number is None or isinstance(number, int):
+        return "" if number is None else str(number)
     narrow = dtype.startswith(("float", "bfloat")) and dtype != "float64"
     return shortest_float32(number) if narrow else shortest(number)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stateserve.checkpoint import CHUNK, Values, dtype_name, value_chunks
+from stateserve.checkpoint import CHUNK, Array, Values, dtype_name, value_chunks
 from stateserve.inspect.statistics import SAFE_EXPONENT, real
 
 # The dtypes of numbers whose squares may be beyond float64.
@@ -48,7 +48,9 @@ def difference_of(name: str, first: Values, second: Values) -> Difference:
     for x, y in zip(value_chunks(first, CHUNK), value_chunks(second, CHUNK), strict=True):
         a, b = real(x).astype(np.float64), real(y).astype(np.float64)
         # In their own dtype, since float64 cannot represent every int64.
-        totals.add(a, b, x != y if same_dtype else a != b)
+        unequal = x != y if same_dtype else a != b
+        exact = same_dtype and x.dtype.kind in "iu" and x.itemsize == 8
+        totals.add(a, b, unequal, _integer_delta(x, y) if exact else b - a)
     return totals.difference(name, math.prod(first.shape))
 
 
@@ -65,9 +67,12 @@ class _Totals:
     sums: NDArray[np.float64] = field(default_factory=lambda: np.zeros(5))
 
     def add(
-        self, a: NDArray[np.float64], b: NDArray[np.float64], unequal: NDArray[np.bool_]
+        self,
+        a: NDArray[np.float64],
+        b: NDArray[np.float64],
+        unequal: NDArray[np.bool_],
+        delta: NDArray[np.float64],
     ) -> None:
-        delta = b - a
         if np.isfinite(delta).all():
             moved = finite_moved = int(np.count_nonzero(unequal))
         else:
@@ -108,6 +113,13 @@ class _Totals:
             relative_norm=_ratio(math.sqrt(delta_squared), math.sqrt(a_squared)),
             cosine=_cosine(dot, a_squared, b_squared),
         )
+
+
+def _integer_delta(first: Array, second: Array) -> NDArray[np.float64]:
+    """Second minus first of integers of 64 bits, rounded once: float64 does not represent all."""
+    a, b = first.view(np.uint64), second.view(np.uint64)
+    ahead = np.greater_equal(second, first)
+    return np.where(ahead, (b - a).astype(np.float64), -(a - b).astype(np.float64))
 
 
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -43,7 +43,7 @@ class Findings:
 
     nan: Found | None
     infinite: Found | None
-    constant: float | None
+    constant: int | float | None
     dead_rows: Dead | None
     dead_columns: Dead | None
 
@@ -124,6 +124,8 @@ def _dead(alive: Mask) -> Dead | None:
     return Dead(len(dead), dead[:MOST_LISTED].tolist()) if len(dead) else None
 
 
-def _number(value: np.generic | None) -> float | None:
-    """JSON has no complex numbers."""
-    return None if value is None or np.iscomplexobj(value) else float(value)
+def _number(value: np.generic | None) -> int | float | None:
+    """JSON has no complex numbers; float64 does not represent all integers of 64 bits."""
+    if value is None or np.iscomplexobj(value):
+        return None
+    return int(value) if isinstance(value, np.integer) else float(value)

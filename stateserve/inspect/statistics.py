@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from stateserve.checkpoint import CHUNK, Array, Values, value_chunks
 
 Chunk = NDArray[np.float64]
+Dtype = TypeVar("Dtype", bound=np.generic)
 MAX_BINS = 1000
 # Squares of float64 numbers beyond 2**±512 overflow or underflow; such tensors are scaled first.
 SAFE_EXPONENT = 400
@@ -19,11 +21,12 @@ SAFE_EXPONENT = 400
 class Statistics:
     """Over the finite elements, in float64; None if there are none.
 
-    std is the population's; norm is the Euclidean norm, None if it overflows float64.
+    min and max of integers are integers, and exact. std is the population's; norm is the Euclidean
+    norm, None if it overflows float64.
     """
 
-    min: float | None
-    max: float | None
+    min: int | float | None
+    max: int | float | None
     mean: float | None
     std: float | None
     norm: float | None
@@ -37,10 +40,11 @@ def statistics(tensor: Values) -> Statistics:
 
     Those of complex numbers are of their magnitudes.
     """
-    lowest, highest = math.inf, -math.inf
+    lowest: int | float = math.inf
+    highest: int | float = -math.inf
     finite = zeros = 0
-    for chunk in _finite(_tensor_chunks(tensor)):
-        lowest, highest = min(lowest, float(chunk.min())), max(highest, float(chunk.max()))
+    for chunk in _finite(_exact_chunks(tensor)):
+        lowest, highest = min(lowest, chunk.min().item()), max(highest, chunk.max().item())
         finite += chunk.size
         zeros += chunk.size - int(np.count_nonzero(chunk))
     non_finite = math.prod(tensor.shape) - finite
@@ -111,12 +115,18 @@ def _tensor_chunks(tensor: Values) -> Iterator[Chunk]:
         yield real(chunk).astype(np.float64)
 
 
+def _exact_chunks(tensor: Values) -> Iterator[Array]:
+    """Integers as they are, since float64 does not represent all of 64 bits."""
+    for chunk in value_chunks(tensor, CHUNK):
+        yield chunk if chunk.dtype.kind in "iu" else real(chunk).astype(np.float64)
+
+
 def real(array: Array) -> Array:
     """The array itself, or the magnitudes of complex numbers."""
     return np.abs(array) if np.iscomplexobj(array) else array
 
 
-def _finite(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+def _finite(chunks: Iterable[NDArray[Dtype]]) -> Iterator[NDArray[Dtype]]:
     """The finite elements of each chunk that has any; each is valid until the next."""
     for chunk in chunks:
         mask = np.isfinite(chunk)

@@ -54,6 +54,8 @@ export function fitting(value, most) {
 export function digits(value, dtype) {
   if (value === null || Number.isNaN(value)) return "not a number";
   const size = Math.abs(value);
+  // JavaScript has read the nearest float64 of a larger integer.
+  if (/int/.test(dtype) && size > Number.MAX_SAFE_INTEGER) return `about ${exact(value)}`;
   if (!/float(?!64)/.test(dtype) || size < SMALLEST_NORMAL || size > LARGEST) return exact(value);
   const single = Math.fround(value);
   let count = 1;

@@ -111,6 +111,20 @@ def test_integers_past_float64_are_still_told_apart() -> None:
     assert difference([2**53], [2**53 + 1]).changed == 1
 
 
+@given(
+    st.sampled_from([np.int64, np.uint64]),
+    st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1)), min_size=1),
+)
+def test_differences_of_64_bits_are_those_of_pythons_integers(
+    dtype: type, pairs: list[tuple[int, int]]
+) -> None:
+    first, second = (np.array(each, np.uint64).view(dtype) for each in zip(*pairs, strict=True))
+    found = difference(first, second)
+    exact = [abs(int(b) - int(a)) for a, b in zip(first, second, strict=True)]
+    assert found.max_absolute == float(max(exact))
+    assert found.changed == sum(map(bool, exact))
+
+
 def test_what_float64_cannot_hold_is_none() -> None:
     first, second = np.array([1e308, -1.0]), np.array([-1e308, 1.0])
     found = difference(first, second)

@@ -79,6 +79,7 @@ def test_nan_and_infinity_of_narrow_dtypes(dtype: str) -> None:
 
 def test_integers_past_float64_are_no_constant() -> None:
     assert find(torch.tensor([2**53, 2**53 + 1])).constant is None
+    assert find(torch.tensor([2**53 + 1, 2**53 + 1])).constant == 2**53 + 1
     assert find(np.array([1, 2], ml_dtypes.float8_e8m0fnu)).nan is None
 
 

@@ -1,5 +1,6 @@
 """Statistics and histograms, with NumPy over the whole tensor as the oracle."""
 
+import json
 import math
 import tracemalloc
 
@@ -62,6 +63,21 @@ def test_squares_beyond_float64_neither_overflow_nor_vanish(exponent: int) -> No
     wanted = [values.mean(), values.std(), np.linalg.norm(values)]
     got = [found.mean, found.std, found.norm]
     np.testing.assert_allclose(got, [value * scale for value in wanted], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([2**53 + 1, 2**63 - 1, -(2**63), 5]),
+        np.array([2**64 - 1, 2**53 + 1], np.uint64),
+        np.array([3, -3], np.int8),
+    ],
+)
+def test_the_ends_of_integers_are_exact(values: np.ndarray) -> None:
+    found = statistics(values)
+    assert (found.min, found.max) == (int(values.min()), int(values.max()))
+    assert json.loads(json.dumps(found.max)) == int(values.max())
+    assert found.mean == pytest.approx(sum(map(int, values)) / len(values), rel=1e-15)
 
 
 def test_a_norm_that_float64_cannot_hold_is_none() -> None:

@@ -39,3 +39,12 @@ def test_a_number_in_a_cell_is_exact_before_its_point(
     if shown:
         assert float(shown) == pytest.approx(value, rel=0 if value % 1 == 0 else 0.05, abs=0)
         assert abs(float(shown) - value) <= 0.5
+
+
+def test_an_integer_that_javascript_has_rounded_says_so(modules: Page) -> None:
+    script = """async () => {
+        const { digits } = await import("/page/draw/number_text.js");
+        return [digits(2 ** 53, "int64"), digits(2 ** 53 - 1, "int64"), digits(2 ** 53, "float64")];
+    }"""
+    texts = ["about 9007199254740992", "9007199254740991", "9007199254740992"]
+    assert modules.evaluate(script) == texts
