@@ -31,7 +31,11 @@ def card(
         ),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(metavar="X,Y,...", help="The classes in the order of the outputs.")
+        str | None,
+        typer.Option(
+            metavar="X,Y,...",
+            help="The classes in the order of the outputs, also as a file of lines or JSON.",
+        ),
     ] = None,
     key: Key = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the card that is there.")] = False,
@@ -68,10 +72,13 @@ def _made(
     file: Path, like: Path | None, features: str | None, classes: str | None, key: str | None
 ) -> "Card":
     from stateserve.checkpoint import CODECS
-    from stateserve.model import card_like, card_of_names, card_path
+    from stateserve.model import card_like, card_of_names, card_path, parse_classes
 
     if like and features is None and classes is None:
         return card_like(file, card_path(like) if like.suffix in CODECS else like, key)
     if like or features is None or classes is None:
         raise typer.BadParameter("needs either --like, or both --features and --classes")
-    return card_of_names(file, names("--features", features), names("--classes", classes), key)
+    named = parse_classes(classes)
+    if list(named) != [""]:
+        raise typer.BadParameter("the model has one output; give --classes X,Y,...")
+    return card_of_names(file, names("--features", features), named[""], key)

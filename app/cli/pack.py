@@ -36,7 +36,8 @@ def pack(
         typer.Option(help="Example inputs: .npy, or .npz or .safetensors by argument of forward."),
     ] = None,
     classes: Annotated[
-        str | None, typer.Option(help="A file with a class on each line, or X,Y,...")
+        str | None,
+        typer.Option(help="X,Y,..., a file with a class on each line, or JSON, also in a .json."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The model's name in the card.")] = None,
     kwargs: Annotated[

@@ -61,9 +61,11 @@ def ranked(
 def without_classes(option: str, outputs: Sequence[Output]) -> NotProvided:
     """The error of an option that needs classes, for a model whose outputs have none."""
     found = ", ".join(f"{each.name} {each.shape} of kind {each.kind}" for each in outputs[:3])
+    unnamed = any(len(each.shape) == 2 and each.shape[1] > 1 for each in outputs)
+    hint = "; if its columns are classes, name them: --classes, or classes= of save_model"
     return NotProvided(
         f"{option}: it needs an output of shape [rows, classes] of kind probabilities, "
-        f"log_probabilities or logits; this model has {found}"
+        f"log_probabilities or logits; this model has {found}{hint if unnamed else ''}"
     )
 
 

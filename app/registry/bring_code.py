@@ -10,6 +10,7 @@ from stateserve.model import (
     BackendChoice,
     Hints,
     LoadOptions,
+    classes_file,
     hints_of,
     parse_classes,
 )
@@ -66,4 +67,5 @@ def _hints(settings: Settings) -> Hints:
 def named_files(settings: Settings) -> list[Path]:
     """The files that the settings name for the model, besides its checkpoint and card."""
     code = settings.code.partition(":")[0] if settings.code else None
-    return [Path(each) for each in (code, settings.example, settings.classes) if each]
+    classes = classes_file(settings.classes) if settings.classes else None
+    return [Path(each) for each in (code, settings.example, classes) if each]

@@ -105,8 +105,8 @@ class BareModel(BaseModel):
     classes: str | None = Field(
         default=None,
         min_length=1,
-        description="classes of a model without a card: a file with a name on each line, or names "
-        "separated by commas",
+        description="classes of a model without a card: names separated by commas, a file with a "
+        "name on each line, or JSON, also in a file .json",
     )
     image: str | None = Field(
         default=None,

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.model_name import name_and_version as name_and_version
     from stateserve.model.loading.options import LoadOptions as LoadOptions
+    from stateserve.model.loading.options import classes_file as classes_file
     from stateserve.model.loading.options import parse_classes as parse_classes
     from stateserve.model.model import AnyCard as AnyCard
     from stateserve.model.model import AnyModel as AnyModel
@@ -112,7 +113,7 @@ __getattr__ = lazy_exports(
         "signature_inference.hint_forms": ("hints_of",),
         "signature_inference.hints": ("Hints",),
         "loading.load": ("load_model",),
-        "loading.options": ("LoadOptions", "parse_classes"),
+        "loading.options": ("LoadOptions", "classes_file", "parse_classes"),
         "model": ("AnyCard", "AnyModel", "Model"),
         "cards.model_card": (
             "MAX_EXAMPLES",

@@ -1,7 +1,9 @@
 """What a user gives beside a state: its code, an example of the inputs, and permission."""
 
 import csv
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.signature_inference import Example, Hints
+from stateserve.model.signature_inference.class_names import class_names
 
 MAX_LABELS_BYTES = 2**23
 
@@ -34,16 +37,49 @@ class LoadOptions:
     backend: BackendChoice = field(default_factory=BackendChoice)
 
 
-def parse_classes(text: str) -> list[str]:
-    """The lines of a file, or names separated by commas, as a line of CSV. Raises CardMismatch."""
-    path = Path(text)
-    if path.suffix or path.is_file():
-        try:
-            content = read_regular_file(path, MAX_LABELS_BYTES).decode()
-        except UnicodeDecodeError as error:
-            raise CardMismatch(f"{path}: {error}") from None
-        return [line.strip() for line in content.splitlines() if line.strip()]
+def parse_classes(text: str) -> dict[str, list[str]]:
+    """The classes by output, "" being the only one: of a file with a name on each line, of a file
+    .json, of names separated by commas, as a line of CSV, or of JSON.
+
+    Raises CardMismatch, one line.
+    """
+    if file := classes_file(text):
+        return read_classes(file)
+    if text.lstrip()[:1] in ("[", "{"):
+        return _of_json("classes", text)
     try:
-        return [name.strip() for name in next(csv.reader([text], skipinitialspace=True))]
-    except (csv.Error, StopIteration) as error:
-        raise CardMismatch(f"classes {text!r:.100}: {error}") from None
+        line = next(csv.reader([text], skipinitialspace=True, strict=True))
+    except csv.Error as error:
+        raise CardMismatch(f"classes: {error}") from None
+    return {"": [name.strip() for name in line]}
+
+
+def read_classes(path: Path) -> dict[str, list[str]]:
+    """The classes in a file, as parse_classes has them. Raises CheckpointError, one line."""
+    content = read_regular_file(path, MAX_LABELS_BYTES)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CardMismatch(f"{path}: {error}") from None
+    if path.suffix == ".json":
+        return _of_json(str(path), text)
+    return {"": [line.strip() for line in text.splitlines() if line.strip()]}
+
+
+def classes_file(text: str) -> Path | None:
+    """The file that parse_classes reads; None where the text itself has the names."""
+    path = Path(text)
+    # Names in a line may have dots, and be longer than any file's name.
+    with suppress(OSError):
+        if path.is_file() or (path.suffix and "," not in text and text[:1] not in ("[", "{")):
+            return path
+    return None
+
+
+def _of_json(where: str, text: str) -> dict[str, list[str]]:
+    try:
+        return class_names(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise CardMismatch(f"{where}: not JSON: {error}") from None
+    except CardMismatch as error:
+        raise CardMismatch(f"{where}: {error}") from None

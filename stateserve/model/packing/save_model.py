@@ -24,6 +24,7 @@ from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place
 from stateserve.model.signature_inference import Example, Inferred
+from stateserve.model.signature_inference.class_names import ClassNames
 from stateserve.model.signature_inference.hint_forms import Fields, hints_of
 from stateserve.model.signature_inference.proof import Runner
 from stateserve.model.tensor_model import require_close
@@ -42,7 +43,7 @@ def save_model(
     kwargs: Mapping[str, JsonValue] | None = None,
     program: bool = False,
     onnx: bool = False,
-    classes: Sequence[str] | None = None,
+    classes: ClassNames | None = None,
     image: Fields | None = None,
     tokens: Fields | None = None,
     features: Sequence[str | Feature] | Mapping[str, Sequence[str | Feature]] | None = None,
@@ -65,8 +66,10 @@ def save_model(
 
     The code is the file of the module's class, or `code`, `FILE.py:CLASS` or opened code; `kwargs`
     are the arguments of the class. A Tabular needs no file. With `program`, it is a program of
-    torch.export; with `onnx`, the ONNX graph is written, too. `classes` name the last axis of an
-    output; see hints_of for `image`, `tokens`, `features`, `units` and `dynamic`.
+    torch.export; with `onnx`, the ONNX graph is written, too. `classes` name the last axis of the
+    output that has so many columns: a list of names, `{name: index}` or `{index: name}`; of several
+    outputs by name, `{"kind": ["a", "b"]}`. See hints_of for `image`, `tokens`, `features`, `units`
+    and `dynamic`.
 
     The written model is loaded again, and must give the outputs of `module`. The module keeps its
     device and its mode. Raises CheckpointError, one line, or OSError.

@@ -7,22 +7,20 @@ Source: the format of MAR-INF/MANIFEST.json and the default handlers of TorchSer
 """
 
 import dataclasses
-import json
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.fields import first_fault
 from stateserve.model.image_input import ImageInput
-from stateserve.model.loading.options import LoadOptions
+from stateserve.model.loading.options import LoadOptions, read_classes
 
 SUFFIX = ".mar"
 MANIFEST = "MAR-INF/MANIFEST.json"
@@ -133,8 +131,8 @@ def _completed(
 ) -> tuple[LoadOptions, list[str]]:
     """The options, with the labels and the transforms of the archive where they are not given."""
     hints, notes = options.hints, []
-    if hints.classes is None and (folder / LABELS).is_file():
-        hints = dataclasses.replace(hints, classes=_labels(folder / LABELS))
+    if not hints.classes and (folder / LABELS).is_file():
+        hints = dataclasses.replace(hints, classes=read_classes(folder / LABELS))
         notes.append(f"the classes are those of {LABELS}")
     if model.handler in PICTURES and not hints.image:
         hints = dataclasses.replace(hints, image={"": IMAGE})
@@ -156,17 +154,3 @@ def _require_example(folder: Path, model: Described, options: LoadOptions) -> No
             f"{folder}: the handler {model.handler:.100} is not run, so the model's inputs are not "
             "known; --image says how it makes them of pictures, or --example FILE has some"
         )
-
-
-def _labels(path: Path) -> list[str]:
-    """The classes by their index; of [id, label] the label, and both if it occurs twice."""
-    kinds = TypeAdapter(dict[int, str | list[str]])
-    try:
-        found = kinds.validate_python(json.loads(read_regular_file(path, MAX_TEXT_BYTES)))
-    except (ValueError, RecursionError) as error:
-        raise CardMismatch(f"{path}: {error}".split("\n")[0]) from None
-    if not found or sorted(found) != list(range(len(found))):
-        raise CardMismatch(f"{path}: the classes need the indices 0, 1, 2 and so on")
-    parts = [[each] if isinstance(each, str) else each for _, each in sorted(found.items())]
-    counts = Counter(each[-1] for each in parts if each)
-    return [each[-1] if counts[each[-1]] == 1 else " ".join(each) for each in parts if each]

@@ -10,6 +10,7 @@ from stateserve.model.feature import Feature, split_unit
 from stateserve.model.fields import Frozen, first_fault
 from stateserve.model.image_input import ImageInput
 from stateserve.model.signature import TokensInput
+from stateserve.model.signature_inference.class_names import ClassNames, class_names
 from stateserve.model.signature_inference.hints import Hints
 
 Fields = Mapping[str, JsonValue]
@@ -18,7 +19,7 @@ Part = TypeVar("Part", bound=Frozen)
 
 def hints_of(
     *,
-    classes: Sequence[str] | None = None,
+    classes: ClassNames | None = None,
     image: Fields | None = None,
     tokens: Fields | None = None,
     features: Sequence[str | Feature] | Mapping[str, Sequence[str | Feature]] | None = None,
@@ -27,13 +28,14 @@ def hints_of(
 ) -> Hints:
     """Hints from plain values. Raises CardMismatch, one line.
 
-    `image` has the fields of ImageInput and `tokens` those of TokensInput, or such an object for
-    each input. `features` are the columns of the only input, or their names: "petal length (cm)"
-    has a unit.
+    `classes` are a list of names, {name: index} or {index: name}, for the only output with so many
+    columns, or such by output. `image` has the fields of ImageInput and `tokens` those of
+    TokensInput, or such an object for each input. `features` are the columns of the only input, or
+    their names: "petal length (cm)" has a unit.
     """
     by_input = {"": features} if isinstance(features, Sequence) else features or {}
     return Hints(
-        classes=classes,
+        classes={} if classes is None else class_names(classes),
         image=_parts("image", ImageInput, image),
         tokens=_parts("tokens", TokensInput, tokens),
         features={name: _features(each) for name, each in by_input.items()},

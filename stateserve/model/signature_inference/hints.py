@@ -17,6 +17,7 @@ Value = TypeVar("Value")
 Part = TypeVar("Part", bound=Frozen)
 # How a hint names its input or output.
 BY_NAME = {
+    "classes": '{"NAME": [...]}',
     "image": '{"NAME": {...}}',
     "tokens": '{"NAME": {...}}',
     "features": '{"NAME": [...]}',
@@ -27,6 +28,11 @@ CLASS_MAP = (
     "; without the classes the answer has all values, and a forward that returns argmax(1) answers "
     "with the class of each pixel"
 )
+INDEX = "; let forward return the logits in place of the index of the class, their argmax"
+ONE_NUMBER = (
+    "; of p, the probability of the second class as a column, let forward return "
+    "torch.cat([1 - p, p], 1), and of its logit z torch.cat([torch.zeros_like(z), z], 1)"
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +40,10 @@ class Hints:
     """`dynamic` has axes of any length, by input; `image`, `tokens` and `features` are by input,
     `units` by output; an empty one means values without a unit. The name "" means the only one.
 
-    `classes` name the last axis of an output.
+    `classes` name the last axis of an output; "" means the only one that has so many columns.
     """
 
-    classes: Sequence[str] | None = None
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     image: Mapping[str, ImageInput] = field(default_factory=dict)
     tokens: Mapping[str, TokensInput] = field(default_factory=dict)
     features: Mapping[str, Sequence[Feature]] = field(default_factory=dict)
@@ -73,35 +79,61 @@ class Hints:
         )
 
     def _named(self, outputs: Sequence[Output]) -> list[Output]:
-        units = by_name("units", self.units, [each.name for each in outputs])
-        with_units = [
-            each.model_copy(update={"kind": "values", "unit": units[each.name] or None})
-            if each.name in units
-            else each
-            for each in outputs
-        ]
-        if self.classes is None:
-            return with_units
-        count = len(self.classes)
-        fitting = [each for each in with_units if each.shape[1:] == [count] and count > 1]
-        if not fitting:
-            found = ", ".join(f"{each.name} {each.shape}" for each in outputs)
-            maps = any(len(each.shape) > 2 and each.shape[1] == count for each in outputs)
-            raise ValueError(
-                f"{count} classes need an output of shape [rows, {count}]; the outputs are {found}"
-                f"{CLASS_MAP if maps else ''}"
-            )
-        chosen = fitting[0]
-        kind = chosen.kind if chosen.kind in CLASS_KINDS else "logits"
-        named = made(
-            Output,
-            name=chosen.name,
-            dtype=chosen.dtype,
-            shape=chosen.shape,
-            kind=kind,
-            classes=list(self.classes),
-        )
-        return [named if each is chosen else each for each in with_units]
+        names = [each.name for each in outputs]
+        units = by_name("units", self.units, names)
+        classes = by_name("classes", _placed(self.classes, outputs), names)
+        return [_described(each, units, classes.get(each.name)) for each in outputs]
+
+
+def _placed(
+    classes: Mapping[str, Sequence[str]], outputs: Sequence[Output]
+) -> Mapping[str, Sequence[str]]:
+    """`classes`, with the name of the only output that they fit in place of ""."""
+    if "" not in classes:
+        return classes
+    count = len(classes[""])
+    fitting = [each.name for each in outputs if each.shape[1:] == [count] and count > 1]
+    if not fitting:
+        raise ValueError(_not_fitting(count, outputs))
+    return by_name("classes", classes, fitting)
+
+
+def _not_fitting(count: int, outputs: Sequence[Output]) -> str:
+    found = ", ".join(f"{each.name} {each.shape}" for each in outputs)
+    hints = dict.fromkeys(_way_out(count, each) for each in outputs)
+    return (
+        f"{count} classes need an output of shape [rows, {count}]; the outputs are {found}"
+        f"{''.join(hints)}"
+    )
+
+
+def _way_out(count: int, output: Output) -> str:
+    """What forward should return in place of an output that `count` classes do not fit."""
+    values = output.shape[1:]
+    if count < 2:
+        return "; a single class says nothing: name two or more"
+    if len(values) > 1 and values[0] == count:
+        return CLASS_MAP
+    if values in ([], [1]) and not output.dtype.startswith("float"):
+        return INDEX
+    return ONE_NUMBER if values in ([], [1]) and count == 2 else ""
+
+
+def _described(output: Output, units: Mapping[str, str], classes: Sequence[str] | None) -> Output:
+    if output.name in units:
+        output = output.model_copy(update={"kind": "values", "unit": units[output.name] or None})
+    if classes is None:
+        return output
+    if output.shape[1:] != [len(classes)] or len(classes) < 2:
+        raise ValueError(_not_fitting(len(classes), [output]))
+    return made(
+        Output,
+        name=output.name,
+        dtype=output.dtype,
+        shape=output.shape,
+        kind=output.kind if output.kind in CLASS_KINDS else "logits",
+        classes=list(classes),
+    )
 
 
 def made(form: type[Part], /, **fields: object) -> Part:

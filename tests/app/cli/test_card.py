@@ -76,7 +76,7 @@ def test_printing_writes_no_file(run: Run, bare: Path) -> None:
     [
         (("--features", "a,b,c", "--classes", "x,y,z"), "the given names are 3 and 3"),
         (("--features", "a,,c,d", "--classes", "x,y,z"), "--features: name 2 of 4 is empty"),
-        (("--features", "a,b,c,d", "--classes", 'x,"y'), "--classes: unexpected end of data"),
+        (("--features", "a,b,c,d", "--classes", 'x,"y'), "classes: unexpected end of data"),
         (("--features", "", "--classes", "x,y,z"), "the given names are 0 and 3"),
         (("--features", "a,b,c,d\x1b", "--classes", "x,y,z"), r"the name d\x1b has characters"),
         (("--like", "nowhere.json"), "nowhere.json: No such file"),

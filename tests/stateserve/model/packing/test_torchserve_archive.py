@@ -139,7 +139,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], dict[str, object], str]] = {
         {"modelFile": ["net.py"]},
         "pets.mar/MAR-INF/MANIFEST.json: model.modelFile",
     ),
-    "labels that are no map": ({"index_to_name.json": b'["cat"]'}, {}, "index_to_name.json: "),
+    "labels that are no map": ({"index_to_name.json": b'"cat"'}, {}, "index_to_name.json: "),
     "labels with a gap": ({"index_to_name.json": b'{"0": "a", "2": "b"}'}, {}, "indices 0, 1, 2"),
     "labels in depth": ({"index_to_name.json": b"[" * 100_000}, {}, "index_to_name.json: "),
     "code that fails": ({"net.py": b"1 / 0"}, {}, "pets.mar/net.py"),

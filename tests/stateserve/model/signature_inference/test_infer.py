@@ -192,7 +192,7 @@ def test_a_kind_is_given_where_it_is_certain(case: str) -> None:
 
 def test_classes_make_logits_of_a_tensor_and_keep_probabilities() -> None:
     labels = list("abcd")
-    hints = Hints(classes=labels)
+    hints = hints_of(classes=labels)
     assert infer(forward(lambda x: x), X, hints).signature.outputs[0].kind == "logits"
     two = infer(forward(lambda x: (x[:, 0], x.softmax(1))), X, hints).signature
     assert [each.classes for each in two.outputs] == [None, labels]
@@ -247,7 +247,7 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     r"classes.1: 'b\\x85' has a control character": (
         forward(lambda x: x),
         X,
-        Hints(classes=["a", "b\x85", "c", "d"]),
+        hints_of(classes=["a", "b\x85", "c", "d"]),
     ),
     r"x: 'b\\n' has a control character": (
         forward(lambda x: x),
@@ -288,14 +288,14 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     "3 classes need an output of shape": (
         forward(lambda x: x),
         X,
-        Hints(classes=["a", "b", "c"]),
+        hints_of(classes=["a", "b", "c"]),
     ),
     "the class of each pixel": (
         forward(lambda x: x[:, None].repeat(1, 3, 1)),
         X,
-        Hints(classes=["a", "b", "c"]),
+        hints_of(classes=["a", "b", "c"]),
     ),
-    "classes repeat a": (forward(lambda x: x), X, Hints(classes=["a", "a", "b", "c"])),
+    "classes repeat a": (forward(lambda x: x), X, hints_of(classes=["a", "a", "b", "c"])),
     "dynamic: no 'y'; the names are x": (forward(lambda x: x), X, Hints(dynamic={"y": [1]})),
     "dynamic: x has the axes 1 to 1, not 2": (forward(lambda x: x), X, Hints(dynamic={"": [2]})),
     "dynamic: the forward takes no other length": (nn.Linear(4, 1), X, Hints(dynamic={"": [1]})),
