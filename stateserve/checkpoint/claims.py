@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.tensors import REPEATED_BYTES, LazyTensor
 from stateserve.errors import StateMismatch
+from stateserve.text import listed
 
 # Different tensors may share bytes, such as W and W.T; at most so many times the file's bytes are
 # copied into memory, or read in parts.
@@ -23,17 +24,14 @@ HASHED_BYTES = 2**29
 def require_copied(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
     """Raise StateMismatch if the different tensors take much more memory than the file."""
     if _different_bytes(tensors) > max(MAX_COPIED * file_bytes, REPEATED_BYTES):
-        raise StateMismatch(
-            "different tensors share memory: they have more than twice the bytes of the file"
-        )
+        raise StateMismatch(f"{_cause(tensors)}: they have more than twice the bytes of the file")
 
 
 def require_read(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
     """Raise StateMismatch if reading each different tensor takes much longer than the file."""
     if _different_bytes(tensors) > max(MAX_READ * file_bytes, REPEATED_BYTES):
         raise StateMismatch(
-            "different tensors share memory: to read each takes more than "
-            f"{MAX_READ} times the file's bytes"
+            f"{_cause(tensors)}: to read each takes more than {MAX_READ} times the file's bytes"
         )
 
 
@@ -46,6 +44,13 @@ def require_hashed(tensors: Mapping[str, LazyTensor], file_bytes: int) -> None:
             f"tensors have so many names that to hash each takes more than {MAX_HASHED} times "
             "the file's bytes"
         )
+
+
+def _cause(tensors: Mapping[str, LazyTensor]) -> str:
+    repeating = [f"{name!r:.100}" for name, tensor in tensors.items() if tensor.repeats]
+    if repeating:
+        return f"tensors repeat their own elements, as expand does ({listed(repeating, 3)})"
+    return "different tensors share memory"
 
 
 def _different_bytes(tensors: Mapping[str, LazyTensor]) -> int:

@@ -120,7 +120,20 @@ class LazyTensor:
         """Raise StateMismatch if the tensor repeats elements of the file without end."""
         # A view with strides of zero can claim terabytes.
         if self.nbytes > max(self.storage.nbytes, REPEATED_BYTES):
-            raise StateMismatch("claims more elements than the file holds")
+            start, end = self.extent()
+            raise StateMismatch(
+                f"claims more elements than the file holds: {self.size} are repeated from "
+                f"{(end - start) // self.numpy_dtype.itemsize}, as expand does; up to "
+                f"{REPEATED_BYTES} bytes are repeated"
+            )
+
+    @property
+    def repeats(self) -> bool:
+        """Whether some elements are the same ones of the file, as in what expand returns."""
+        if self.dtype not in DTYPES or not self.size:
+            return False
+        start, end = self.extent()
+        return self.nbytes > end - start
 
     def chunks(self, elements: int) -> Iterator[Array]:
         """Yield the values in row-major order, flat; only one chunk is in memory at a time.

@@ -90,7 +90,12 @@ SHARED = torch.zeros(2**18)
 BOMBS = {
     "different tensors share memory: they have": {f"w{n}": SHARED[n:] for n in range(80)},
     "tensors have so many names": {f"w{n}": SHARED for n in range(2000)},
-    "'w' claims more elements than the file holds": {"w": torch.zeros(1).expand(2**26)},
+    "'w' claims more elements than the file holds: 67108864 are repeated from 1, as expand": {
+        "w": torch.zeros(1).expand(2**26)
+    },
+    "tensors repeat their own elements, as expand does .'w0', 'w1', 'w2' and 17 more.: they": {
+        f"w{n}": torch.full((1,), n).expand(2**20) for n in range(20)
+    },
 }
 
 
