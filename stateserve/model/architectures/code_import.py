@@ -21,6 +21,7 @@ from types import ModuleType
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CodeFailed, UnreadableCheckpoint
 from stateserve.model.architectures.code_folders import is_own
+from stateserve.model.architectures.import_guard import importing, refuse_in_import
 from stateserve.text import first_line
 
 PREFIX = "_stateserve_code_"
@@ -71,7 +72,7 @@ class ImportedCode:
         package.__path__ = [str(folder) for folder in self.folders]
         sys.modules[self._package] = package
         _FINDER.codes[self._package] = self
-        with self.running("importing it"):
+        with importing(self.file), self.running("importing it"):
             self.module = import_module(self._name)
 
     @contextmanager
@@ -226,6 +227,9 @@ def import_code(
         known, given = _imported.get(file), (folders, content, source)
         same = known and (known.folders, known.content, known.source) == given
         if known and same and known.unchanged():
+            # Its module is there once the import has ended.
+            if not known.module.__name__:
+                refuse_in_import("its model is loaded")
             return known
         code = _imported[file] = ImportedCode(file, *given)
         try:

@@ -16,6 +16,7 @@ from stateserve.checkpoint import first_names
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
 from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
 from stateserve.model.architectures.code_record import Code
+from stateserve.model.architectures.import_guard import refuse_in_import
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
 from stateserve.model.cards.model_card import TableRecord
@@ -74,6 +75,7 @@ def save_model(
     The written model is loaded again, and must give the outputs of `module`. The module keeps its
     device and its mode. Raises CheckpointError, one line, or OSError.
     """
+    refuse_in_import("save_model is called")
     module = _unwrapped(module)
     hints = hints_of(
         classes=classes, image=image, tokens=tokens, features=features, units=units, dynamic=dynamic

@@ -245,6 +245,52 @@ def test_a_script_without_a_guard_saves_its_class_and_its_neighbours(tmp_path: P
     assert set(model.card.files) == {"train.py", "layers.py", "model.golden.safetensors"}
 
 
+UNGUARDED = """
+import torch
+from torch import nn
+from stateserve import LoadOptions, load_model, save_model
+
+class Net(nn.Linear):
+    def __init__(self):
+        super().__init__(6, 2)
+
+try:
+    CALL
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+GUARD = 'put the calls of its training under if __name__ == "__main__":\n'
+
+
+def test_a_module_that_saves_at_its_import_saves_once(tmp_path: Path) -> None:
+    call = "print(save_model(Net(), torch.randn(4, 6), 'models/net/1'))"
+    write_code(tmp_path / "run.py", "import train")
+    file = write_code(tmp_path / "train.py", UNGUARDED.replace("CALL", call))
+    done = subprocess.run(
+        forked("run.py"), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "models/net/1/model.pth\n"
+    # At the import for the save, and at that of the written copy.
+    refused = [line for line in done.stderr.splitlines(keepends=True) if line.endswith(GUARD)]
+    assert refused[0].startswith(f"CodeFailed {file}: save_model is called while the file is")
+    assert len(refused) == 2
+    file.write_text(file.read_text().replace("try:", "if 1:").partition("except")[0])
+    with pytest.raises(CodeFailed, match="save_model is called while the file is imported"):
+        save_model(nn.Linear(6, 2), X, tmp_path / "m/1", code=f"{file}:Net")
+
+
+def test_a_file_that_loads_its_own_model_at_its_import_says_so(tmp_path: Path) -> None:
+    torch.save(nn.Linear(6, 2).state_dict(), tmp_path / "net.pth")
+    call = "load_model('net.pth', options=LoadOptions(code='train.py', example=torch.randn(4, 6)))"
+    write_code(tmp_path / "train.py", UNGUARDED.replace("CALL", f"print({call}.name)"))
+    done = subprocess.run(
+        forked("train.py"), cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "net\n"
+    assert done.stderr.startswith("CodeFailed train.py: its model is loaded while the file is")
+    assert done.stderr.count(GUARD) == 1
+
+
 class Several(nn.Module):
     def __init__(self) -> None:
         super().__init__()
