@@ -10,6 +10,7 @@ from app.explain.heatmap import draw_heatmap
 from app.explain.neighbours import Neighbour
 from app.explain.tabular_gradients import Attributions
 from app.explain.tensor_explanation import Question, TensorExplanation, explain_tensors
+from app.explain.unexplained import unexplained
 
 __all__ = [
     "FOUND",
@@ -23,4 +24,5 @@ __all__ = [
     "draw_heatmap",
     "explain",
     "explain_tensors",
+    "unexplained",
 ]

@@ -9,7 +9,7 @@ from app.errors import InvalidInstances, NotProvided
 from app.explain.counterfactual import Counterfactual, find_counterfactual
 from app.explain.neighbours import Neighbour, nearest_of_each_class
 from app.explain.tabular_gradients import Attributions, integrated_gradients
-from app.explain.tensor_gradients import INSTALL, NEEDED
+from app.explain.unexplained import NO_BASELINE, missing_extra
 from stateserve.errors import Fault
 from stateserve.model import Card
 from stateserve.model.architectures import FloatArray, Forward, Multiclass
@@ -39,10 +39,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
     installed, and InvalidInstances if the forward pass overflows.
     """
     if card.baseline is None:
-        raise NotProvided(
-            "the model card holds no baseline to compare with, the mean of each feature; only the "
-            "training rows tell, not the state; /predict, /model and /state work without"
-        )
+        raise NotProvided(NO_BASELINE)
     with torch.inference_mode():
         activations = {
             name: output[0].numpy()
@@ -57,7 +54,7 @@ def explain(module: Multiclass, forward: Forward, card: Card, row: FloatArray) -
     try:
         attributions = integrated_gradients(module, row, baseline, index)
     except ImportError as error:
-        raise NotProvided(f"{NEEDED} ({error}): `{INSTALL}`") from None
+        raise NotProvided(missing_extra(error)) from None
     kept, scales = card.training_rows, np.array(card.scales)
     return Explanation(
         index,

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from app.errors import DeadlineExceeded, NotProvided
 from app.explain.attribution import Attributed
+from app.explain.unexplained import INTEGERS, missing_extra
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
 from stateserve.model import (
@@ -23,9 +24,6 @@ from stateserve.model import (
     to_tensor,
 )
 
-# The package of the extra `explain`, by its name in the package registry.
-INSTALL = "python -m pip install captum"
-NEEDED = "explanations need the extra `explain`, which is not installed here"
 Method = Literal["integrated_gradients", "saliency"]
 # The rows of one forward and backward pass, whose activations stay in memory.
 ROWS = 10
@@ -61,7 +59,7 @@ def attribute(
 def _float_inputs(model: TensorModel, inputs: Arrays) -> list[str]:
     names = [name for name, array in inputs.items() if is_float(array)]
     if not names:
-        raise NotProvided("the inputs are integers; a gradient needs an input of floats")
+        raise NotProvided(INTEGERS)
     if tables := [each.name for each in model.signature.inputs if not each.plain]:
         raise NotProvided(
             f"input {tables[0]!r} has categories, booleans or missing values, which have no "
@@ -74,7 +72,7 @@ def _attributed(score: "_Score", names: list[str], inputs: Arrays, method: Metho
     try:
         from captum.attr import IntegratedGradients, Saliency
     except ImportError as error:
-        raise NotProvided(f"{NEEDED} ({error}): `{INSTALL}`") from None
+        raise NotProvided(missing_extra(error)) from None
     given, rest = (
         tuple(to_tensor(inputs[name].copy()) for name in part)
         for part in (names, [name for name in inputs if name not in names])

@@ -1,6 +1,7 @@
 /** The name of the model, what is known about it, and a failure of the service. */
 
 import { Problem, Unreachable } from "./data/api.js";
+import { hasKey } from "./data/credentials.js";
 import { part } from "./draw/element.js";
 import { percent, short } from "./draw/number_text.js";
 import { askForKey } from "./frame/key.js";
@@ -8,14 +9,29 @@ import { awaitService } from "./frame/outage.js";
 
 /** @import { Card, Metrics, Model } from "./data/answers.js" */
 
+/** Whether the failure is about the input: it goes with the input. */
+let ofInput = false;
+
 /** @param {Error} error */
 export function showFailure(error) {
-  // What programs send is entered on the page.
-  part("failure").textContent = error.message.replace(": Authorization: Bearer KEY", ". Enter one below.");
+  // No key, a wrong one, or one without the scope.
+  const key = error instanceof Problem && [401, 403].includes(error.status);
+  ofInput = !key && !(error instanceof Unreachable);
+  part("failure").textContent = key ? `${reasonOf(error)} Enter ${hasKey() ? "another" : "one"} below.` : error.message;
   part("failure").hidden = false;
   if (error instanceof Unreachable) awaitService();
-  // No key, a wrong one, or one without the scope.
-  if (error instanceof Problem && [401, 403].includes(error.status)) askForKey();
+  if (key) askForKey();
+}
+
+/** Hide what was said of an input that is no longer the one on the page. */
+export function forgetRefusal() {
+  if (ofInput) part("failure").hidden = true;
+}
+
+/** The service tells a program to send a header; on the page a key is entered. @param {Problem} error */
+function reasonOf({ status, message }) {
+  if (status === 403) return `${message}.`;
+  return hasKey() ? "The service does not know this key." : "The service needs an API key.";
 }
 
 /** @param {Model} model */

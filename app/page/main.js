@@ -1,6 +1,6 @@
 /** Assemble the page from the service's models, for one version at a time. */
 
-import { keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
+import { beginEntry, keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
 import { Api, Problem } from "./data/api.js";
 import { RequestQueue } from "./data/request_queue.js";
 import { instanceOf, part, reveal } from "./draw/element.js";
@@ -17,7 +17,7 @@ import { VersionPage } from "./version_page.js";
 
 /**
  * @import { Models } from "./data/answers.js"
- * @import { Choice } from "./data/api.js"
+ * @import { Choice, Input } from "./data/api.js"
  * @import { Loaded } from "./version_page.js"
  */
 
@@ -28,11 +28,6 @@ let shown = null;
 
 installTheme(part("theme"));
 installLinks();
-addEventListener("hashchange", () => {
-  part("state").dispatchEvent(new Event("address"));
-  // An earlier entry of the history has an earlier input.
-  if (shown) writeAddress(shown.page.instance, shown.choice);
-});
 new Api(root)
   .models()
   .then(open)
@@ -47,7 +42,10 @@ function open(models) {
   const versions = new Versions(models, choice);
   const opening = new RequestQueue(
     load,
-    (loaded, choice) => show(loaded, choice, versions, () => opening.want(choice)),
+    (loaded, choice) => {
+      const input = inputFor(choice, readChoice(models));
+      show(loaded, choice, versions, input, () => opening.want(choice));
+    },
     (error) => {
       fail(error);
       if (shown) versions.show(shown.choice);
@@ -55,6 +53,37 @@ function open(models) {
   );
   versions.addEventListener("change", () => opening.want(versions.choice));
   opening.want(choice);
+  addEventListener("popstate", () => {
+    const choice = readChoice(models);
+    if (!shown || isSame(choice, shown.choice)) return;
+    versions.show(choice);
+    opening.want(choice);
+  });
+  addEventListener("hashchange", () => {
+    if (!shown || !isSame(readChoice(models), shown.choice)) return;
+    part("state").dispatchEvent(new Event("address"));
+    // An earlier entry of the history has an earlier input.
+    writeAddress(shown.page.instance, shown.choice);
+  });
+}
+
+/**
+ * The input for the panels of `choice`. One that the address names has its input there, as an entry
+ * of the history has; one of the menu gets that of the panels before, and an entry of its own.
+ * @param {Choice | null} choice
+ * @param {Choice | null} named
+ */
+function inputFor(choice, named) {
+  if (!shown) return readInput();
+  if (isSame(choice, shown.choice)) return shown.page.instance.toJSON();
+  if (isSame(choice, named)) return readInput();
+  beginEntry(shown.page.instance, shown.choice);
+  return shown.page.instance.toJSON();
+}
+
+/** @param {Choice | null} first @param {Choice | null} second */
+function isSame(first, second) {
+  return JSON.stringify(first) === JSON.stringify(second);
 }
 
 /** Show no panels as long as there is no model for them. @param {Error} error */
@@ -91,20 +120,19 @@ function unlessForbidden(error) {
  * @param {Loaded & { api: Api, tabular: boolean }} loaded
  * @param {Choice | null} choice
  * @param {Versions} versions
+ * @param {Input} input
  * @param {() => void} reload  Called when the service has loaded this choice anew.
  */
-function show({ api, tabular, ...loaded }, choice, versions, reload) {
+function show({ api, tabular, ...loaded }, choice, versions, input, reload) {
   const others = versions.versionsOf(loaded.model.name);
   const before = shown?.page;
-  const isReplaced = shown !== null && JSON.stringify(shown.choice) === JSON.stringify(choice);
+  const isReplaced = shown !== null && isSame(shown.choice, choice);
   before?.close();
   const old = before && replaceMain();
   present().classList.remove("nothing");
   installFolds();
   arrange(tabular);
-  const page = tabular
-    ? new VersionPage(api, loaded, others, before?.instance.toJSON() ?? readInput())
-    : new TensorPage(api, loaded, others);
+  const page = tabular ? new VersionPage(api, loaded, others, input) : new TensorPage(api, loaded, others);
   shown = { choice, page };
   if (!before && page.refused.length) {
     part("refused").textContent = `Not all of the address is shown: ${page.refused.join("; ")}.`;

@@ -2,7 +2,7 @@
 
 import { RequestQueue, sparing } from "./data/request_queue.js";
 import { part } from "./draw/element.js";
-import { introduce, showFailure } from "./introduction.js";
+import { forgetRefusal, introduce, showFailure } from "./introduction.js";
 import { leading } from "./model/card.js";
 import { showNetwork, showState } from "./model_state.js";
 import { showGuide } from "./panels/guide.js";
@@ -123,7 +123,10 @@ export class TensorPage {
       predict(this.instance.text);
     };
     this.instance.addEventListener("predict", predictJson);
-    this.instance.addEventListener("edit", () => this.#compare());
+    this.instance.addEventListener("edit", () => {
+      this.#compare();
+      forgetRefusal();
+    });
     this.#clear();
     const input = pictureOf(this.#model);
     part("picture").hidden = !input;

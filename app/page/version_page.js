@@ -3,7 +3,7 @@
 import { RequestQueue, sparing } from "./data/request_queue.js";
 import { part, partOf, reveal } from "./draw/element.js";
 import { whenInView } from "./draw/in_view.js";
-import { introduce, showFailure } from "./introduction.js";
+import { forgetRefusal, introduce, showFailure } from "./introduction.js";
 import { leading } from "./model/card.js";
 import { examplesOf } from "./model/examples.js";
 import { Instance } from "./model/instance.js";
@@ -68,7 +68,7 @@ export class VersionPage {
     new MonitoringView(api, card, service.prediction_log);
     const network = showNetwork(api, model, state, () => this.instance.values);
     const predicting = this.#predicting(card);
-    const reasons = new Reasons(api, card, model.signature.inputs[0].name, state !== null);
+    const reasons = new Reasons(api, model, state !== null);
     const explaining = this.#explaining(reasons, [sliders, map, curves, network, new LayersView(model, state && api)]);
     const predict = () => {
       if (!this.instance.lacking.length)
@@ -116,6 +116,7 @@ export class VersionPage {
     this.instance.addEventListener("lack", () => {
       prediction.clear(this.instance.lacking);
       outputs.clear();
+      forgetRefusal();
     });
     return new RequestQueue(
       (/** @type {{ instance: Input, query: Query }} */ { instance, query }) => this.#api.predict(instance, query),

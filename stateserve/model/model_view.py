@@ -32,7 +32,9 @@ class ModelView:
     `backend` is the program that runs the forward pass. `example` is a valid body of /predict, or
     None if one would be large. `warnings` say what is unknown about the model, for instance
     without a card. `training_rows` is the number of rows that the card holds, also where they are
-    left out of it. `loaded` is when this process read the files, in ISO 8601 and UTC.
+    left out of it. `unexplained` says why /explain gives no attributions; None where it does,
+    unless an operation of the module has no gradient. `loaded` is when this process read
+    the files, in ISO 8601 and UTC.
     """
 
     name: str
@@ -48,4 +50,5 @@ class ModelView:
     backend: str | None = None
     example: JsonValue = None
     training_rows: int = 0
+    unexplained: str | None = None
     loaded: str | None = None

@@ -15,6 +15,7 @@ from app.api.dependencies import LayersDep, ModelDep
 from app.api.negotiation import compress
 from app.api.openapi.schemas import problems
 from app.errors import InvalidQuery, NotProvided
+from app.explain import unexplained
 from app.predict import JSON, choose_media_type
 from app.predict.pictures import to_pixels
 from stateserve.checkpoint import Array
@@ -66,6 +67,7 @@ def read_model(
         backend=model.backend_name,
         example=example_json(signature, model.example),
         training_rows=_count_rows(model.card),
+        unexplained=unexplained(model),
         loaded=datetime.fromtimestamp(model.loaded, UTC).isoformat(timespec="milliseconds"),
     )
     left_out = None if query.training_rows else {"training_rows"}

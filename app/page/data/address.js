@@ -8,6 +8,8 @@ const LONGEST = 2000;
 const PAUSE_MILLISECONDS = 300;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let waiting;
+// An input that has not been written belongs to the entry that was left.
+addEventListener("popstate", () => clearTimeout(waiting));
 
 /** The input that the address gives, as texts. @returns {Input} */
 export function readInput() {
@@ -38,6 +40,12 @@ export function readTensor() {
 export function tensorAddress(tensor, slice) {
   const query = new URLSearchParams({ tensor, ...(slice && { slice }) });
   return `${location.pathname}${location.search}#state?${query}`;
+}
+
+/** What is written from now on has an entry of its own in the history, after that of this input. @param {Source} instance @param {Choice | null} choice */
+export function beginEntry(instance, choice) {
+  writeAddress(instance, choice);
+  history.pushState(history.state, "");
 }
 
 /** @param {Source} instance @param {Choice | null} choice */

@@ -128,6 +128,8 @@ export interface Model {
   example: object | null;
   /** How many the card holds; the service sends them by columns. */
   training_rows: number;
+  /** Why /explain gives no attributions; null if it does. */
+  unexplained: string | null;
 }
 
 /** GET /models */

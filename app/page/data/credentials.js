@@ -8,6 +8,10 @@ export function credentials() {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
+export function hasKey() {
+  return sessionStorage.getItem(NAME) !== null;
+}
+
 /** @param {string} key */
 export function keepKey(key) {
   sessionStorage.setItem(NAME, key);

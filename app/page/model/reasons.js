@@ -5,7 +5,7 @@ import { scores } from "../data/scores.js";
 import { comparisonRows, effects } from "./effects.js";
 
 /**
- * @import { Activation, Card, Explanation } from "../data/answers.js"
+ * @import { Activation, Explanation, Model } from "../data/answers.js"
  * @import { Api } from "../data/api.js"
  * @import { Instance } from "./instance.js"
  */
@@ -27,25 +27,22 @@ export const NEAR_CLASSES = 6;
 export class Reasons {
   #api;
   #card;
+  /** The name of the table, for any module. */
   #input;
   /** The queries of /explain that were not refused. @type {Record<string, string>[]} */
   #queries;
-  #refusal = "";
+  #refusal;
   /** Whether the nearest training rows of all classes are wanted. */
   everyClass = false;
 
-  /**
-   * @param {Api} api
-   * @param {Card} card
-   * @param {string} input  The name of the table, for any module.
-   * @param {boolean} allowed  Whether the key may ask /explain.
-   */
-  constructor(api, card, input, allowed) {
+  /** @param {Api} api @param {Model} model @param {boolean} allowed  Whether the key may ask /explain. */
+  constructor(api, { card, signature, unexplained }, allowed) {
     this.#api = api;
     this.#card = card;
-    this.#input = input;
+    this.#input = signature.inputs[0].name;
     const offered = card.output ? [{ activations: "*" }, { activations: "*", method: "none" }] : [{}];
-    this.#queries = allowed ? offered : [];
+    this.#queries = allowed ? offered.slice(unexplained ? 1 : 0) : [];
+    this.#refusal = (allowed && unexplained) || "";
   }
 
   /** Raises the errors of Api, but for refusals of /explain. @param {Instance} instance @returns {Promise<Reason>} */

@@ -69,6 +69,8 @@ def test_any_model_is_asked_in_json(visit: OpenPage, pictures: Process) -> None:
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_role("alert").first).to_be_visible()
     expect(page.locator("#verdict")).to_have_text("No answer")
+    field.fill('{"x": [[1, 2')
+    expect(page.get_by_role("alert").first).to_be_hidden()
     page.get_by_role("button", name="Example").click()
     expect(page.locator("#verdict")).to_contain_text(answer["class"])
     opened.forgive("422")

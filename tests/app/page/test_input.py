@@ -102,9 +102,14 @@ def test_without_a_number_there_is_no_answer_and_the_page_says_why(
 
 def test_a_refusal_is_told_and_the_old_answer_is_gone(visit: OpenPage, server: Process) -> None:
     opened = visit(server)
-    opened.page.get_by_label("petal_width cm, as a number").fill("1e39")
+    number = opened.page.get_by_label("petal_width cm, as a number")
+    number.fill("1e39")
     expect(opened.page.get_by_role("alert")).to_contain_text("petal_width: too large")
     expect(opened.page.locator("#verdict")).to_have_text("No answer")
+    # It goes with its input, also where the next one has no answer.
+    number.fill("")
+    expect(opened.page.locator("#warnings")).to_have_text("petal_width: a number is needed")
+    expect(opened.page.get_by_role("alert")).to_be_hidden()
     opened.page.get_by_role("button", name="Reset").click()
     expect(opened.page.get_by_role("alert")).to_be_hidden()
     expect(opened.page.locator("#verdict")).to_contain_text("versicolor")

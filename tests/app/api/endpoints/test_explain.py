@@ -112,7 +112,9 @@ async def test_an_overflow_is_the_callers_mistake(write_model: Callable[..., Pat
 async def test_a_card_without_baseline_is_501(write_model: Callable[..., Path]) -> None:
     async with open_client(Settings(model=write_model())) as client:
         response = await client.post("/explain", json=dict.fromkeys(["x0", "x1", "x2", "x3"], 0))
+        model = (await client.get("/model")).json()
     assert response.status_code == 501
+    assert model["unexplained"] == response.json()["detail"]
     assert response.headers["content-type"] == "application/problem+json"
     detail = response.json()["detail"]
     assert "holds no baseline" in detail

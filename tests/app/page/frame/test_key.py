@@ -43,11 +43,11 @@ def test_the_page_asks_for_a_key_and_keeps_it_for_its_tab(page: Page, keyed: Key
     page.goto(server.url)
     field, failure = page.get_by_label("API key"), page.locator("#failure")
     expect(field).to_be_focused()
-    expect(failure).to_contain_text("a key with the scope predict is needed. Enter one below.")
+    expect(failure).to_contain_text("The service needs an API key. Enter one below.")
     expect_no_violations(page)
     field.fill("wrong")
     page.get_by_role("button", name="Use it").click()
-    expect(failure).to_contain_text("no such key")
+    expect(failure).to_have_text("The service does not know this key. Enter another below.")
     # A key that may predict, and not look inside.
     field.fill(keys["few"])
     page.get_by_role("button", name="Use it").click()
