@@ -23,6 +23,9 @@ StateserveError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# The service's own details are shorter.
+MOST_DETAIL = 1000
+
 
 class StateserveError(Exception):
     """Base of every error of stateserve."""
@@ -121,6 +124,7 @@ class NoAnswer(ClientError):
 class Problem(ClientError):
     """RFC 9457 problem details. `errors` lists the faults found in the request.
 
+    The text of the error has the first 1000 characters of `detail`.
     `request_id` identifies the request in the service's log. `hint` says what a client can do.
     """
 
@@ -133,7 +137,8 @@ class Problem(ClientError):
         request_id: str | None,
         hint: str = "",
     ) -> None:
-        super().__init__(f"{url}: {status}: {detail}{f'; {hint}' if hint else ''}")
+        text = detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]}..."
+        super().__init__(f"{url}: {status}: {text}{f'; {hint}' if hint else ''}")
         self.url = url
         self.status = status
         self.detail = detail

@@ -6,9 +6,11 @@ builds its request only when it is its turn: the bodies of queued predictions ta
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 
+from stateserve.client.connection import MOST_BYTES, MOST_LISTED
 from stateserve.client.explanations import Choices
 from stateserve.client.failures import no_answer, problem_of
 from stateserve.client.predictions import PredictOptions, Target
@@ -28,6 +30,7 @@ UNREADABLE = (
     EOFError,
     RecursionError,
     CheckpointError,
+    MemoryError,
 )
 
 
@@ -41,7 +44,7 @@ class Calls:
         self._patience = patience
 
     def ask(
-        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: object
+        self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any
     ) -> Exchange[T]:
         return self.answer(lambda response: read(response.content), path, method=method, **parts)
 
@@ -51,10 +54,12 @@ class Calls:
         path: str,
         *,
         method: str = "POST",
+        most_bytes: int = MOST_LISTED,
         **parts: object,
     ) -> Exchange[T]:
-        """Send an idempotent request. Raises Problem or NoAnswer."""
-        request = self._request(method, path, **parts)
+        """Send an idempotent request, whose answer has at most `most_bytes`. Raises Problem or
+        NoAnswer."""
+        request = self._request(method, path, extensions={MOST_BYTES: most_bytes}, **parts)
         response = yield from persist(request, self._patience)
         if not response.is_success:
             raise problem_of(response)
@@ -84,7 +89,7 @@ def reading(url: object) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        reason = printable(str(error).partition("\n")[0])[:MOST_REASON]
+        reason = printable(str(error).partition("\n")[0])[:MOST_REASON] or type(error).__name__
         raise NoAnswer(f"{url}: not what this client reads: {reason}; {CHANGED}") from error
 
 

@@ -35,6 +35,7 @@ from stateserve.client.connection import (
     PATIENCE_SECONDS,
     checking_options,
     connection_options,
+    limit_answers,
     most_requests,
     require_open,
 )
@@ -77,6 +78,7 @@ class Client:
         checked = connection_options(url, key, options, httpx.BaseTransport)
         with checking_options():
             self._http = httpx.Client(**checked)
+        limit_answers(self._http)
         # A client that is no longer used need not be closed by hand.
         weakref.finalize(self, self._http.close)
         self._exchanges = Exchanges(self._http.build_request, patience)

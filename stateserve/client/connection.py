@@ -1,16 +1,18 @@
 """What a client needs of httpx: its address, its key, its limits."""
 
 import math
+import os
 import re
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
-from stateserve.client.failures import no_answer
+from stateserve.client.failures import AnswerTooLong, no_answer
 from stateserve.errors import ClientError
-from stateserve.text import MOST_SHOWN, printable
+from stateserve.text import MOST_SHOWN, printable, shown
 
 PATIENCE_SECONDS = 10.0
 # More connections would not be served faster.
@@ -20,6 +22,14 @@ TIMEOUT = httpx.Timeout(30, connect=5)
 # Sockets take no longer timeouts.
 MOST_SECONDS = 1e9
 KEY = re.compile(r"[\x21-\x7e]+")
+# The name of the extension of a request that says how many bytes its answer may have.
+MOST_BYTES = "most_bytes"
+# Of cards, lists and pages of tensors.
+MOST_LISTED = 64 * 2**20
+# Of predictions; the service holds 256 MiB of outputs, which have more bytes in JSON.
+MOST_PREDICTED = 2**30
+# Of a refusal.
+MOST_REFUSED = 2**20
 
 
 def connection_options(
@@ -94,3 +104,73 @@ class _Bearer(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         request.headers["Authorization"] = self._value
         yield request
+
+
+def memory_bytes() -> int:
+    """The bytes of this machine's memory, which no state that it can hold exceeds."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        # Windows has no sysconf.
+        return 2**63
+
+
+def limit_answers(http: httpx.Client) -> None:
+    """Let each answer of `http` be as long as its request expects; a longer one fails as
+    AnswerTooLong, an encoded one as DecodingError."""
+    http.headers["Accept-Encoding"] = "identity"
+    hooks = http.event_hooks
+    http.event_hooks = {**hooks, "response": [_limit, *hooks["response"]]}
+
+
+def limit_async_answers(http: httpx.AsyncClient) -> None:
+    async def limit(response: httpx.Response) -> None:
+        _limit(response)
+
+    http.headers["Accept-Encoding"] = "identity"
+    hooks = http.event_hooks
+    http.event_hooks = {**hooks, "response": [limit, *hooks["response"]]}
+
+
+def _limit(response: httpx.Response) -> None:
+    coding = response.headers.get("content-encoding", "identity")
+    if coding.strip().lower() not in ("", "identity"):
+        raise httpx.DecodingError(f"an answer in {shown(coding)}, which was not asked for")
+    most = response.request.extensions.get(MOST_BYTES, MOST_LISTED)
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        most = MOST_REFUSED
+    length = response.headers.get("content-length", "0")
+    if length.isdecimal() and (len(length) > len(str(most)) or int(length) > most):
+        raise _too_long(most)
+    response.stream = _Counted(response.stream, most)
+
+
+class _Counted(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream | httpx.AsyncByteStream, most: int) -> None:
+        self._stream = stream
+        self._most = self._left = most
+
+    def __iter__(self) -> Iterator[bytes]:
+        for part in self._stream:  # type: ignore[union-attr]
+            self._count(part)
+            yield part
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._stream:  # type: ignore[union-attr]
+            self._count(part)
+            yield part
+
+    def close(self) -> None:
+        self._stream.close()  # type: ignore[union-attr]
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()  # type: ignore[union-attr]
+
+    def _count(self, part: bytes) -> None:
+        self._left -= len(part)
+        if self._left < 0:
+            raise _too_long(self._most)
+
+
+def _too_long(most: int) -> AnswerTooLong:
+    return AnswerTooLong(f"an answer of more than {most} bytes")

@@ -12,6 +12,7 @@ import msgspec
 from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.arrays import as_array
 from stateserve.client.calls import CHANGED, Calls, query_of, target_of
+from stateserve.client.connection import MOST_PREDICTED, memory_bytes
 from stateserve.client.explanations import (
     Choices,
     Explanation,
@@ -121,10 +122,12 @@ class Exchanges(PredictionCalls):
         return self._of_model(_read_card, "model", target)
 
     def state(self, target: Target) -> Exchange[dict[str, "Tensor"]]:
-        return self._of_model(_read_tensors, "state.safetensors", target)
+        return self._of_model(_read_tensors, "state.safetensors", target, most_bytes=memory_bytes())
 
     def arrays(self, target: Target) -> Exchange[State]:
-        return self._of_model(decode_safetensors, "state.safetensors", target)
+        return self._of_model(
+            decode_safetensors, "state.safetensors", target, most_bytes=memory_bytes()
+        )
 
     def entries(self, target: Target) -> Exchange[list[Entry]]:
         """Every tensor without its values."""
@@ -167,7 +170,13 @@ class Exchanges(PredictionCalls):
         # for dots alone.
         quoted = quote(name, safe="", errors="replace")
         path = f"state/{quoted if name.strip('.') else quoted.replace('.', '%2E')}"
-        return self._of_model(lambda content: load(content)[name], path, target, params=params)
+        return self._of_model(
+            lambda content: load(content)[name],
+            path,
+            target,
+            params=params,
+            most_bytes=memory_bytes(),
+        )
 
     def _explain(
         self, read: Callable[[bytes], T], instance: object, choices: Choices, accept: str
@@ -184,6 +193,7 @@ class Exchanges(PredictionCalls):
             lambda response: read(response.content),
             f"{path}explain",
             params=query_of(choices),
+            most_bytes=MOST_PREDICTED,
             content=encode_one(instance),
             headers={"Content-Type": JSON, "Accept": accept},
         )

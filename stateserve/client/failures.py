@@ -8,8 +8,19 @@ import msgspec
 from stateserve.errors import Fault, NoAnswer, Problem
 from stateserve.text import printable
 
+
+class AnswerTooLong(httpx.HTTPError):
+    """An answer of more bytes than its request can have."""
+
+
 # Every error of httpx; a closed client is checked for earlier.
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+FAILURES = (
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    httpx.CookieConflict,
+    httpx.StreamError,
+    MemoryError,
+)
 LATER = "the service may be busy: timeout=SECONDS lets the client wait longer"
 # Looked up along the failure's MRO.
 HINTS: dict[type[BaseException], str] = {
@@ -25,6 +36,8 @@ HINTS: dict[type[BaseException], str] = {
     httpx.UnsupportedProtocol: "an address begins with http:// or https://",
     httpx.ProxyError: "look at the proxy that the options or the environment name",
     httpx.DecodingError: "something on the way changed the answer's Content-Encoding",
+    AnswerTooLong: "is this the address of stateserve?",
+    MemoryError: "this machine has too little memory for the answer",
     httpx.TooManyRedirects: "give the address that the service itself has",
     httpx.InvalidURL: "an address is like http://127.0.0.1:8000",
     httpx.CookieConflict: "the client needs no cookies",

@@ -20,6 +20,7 @@ from stateserve.client.arrays import as_array
 from stateserve.client.calls import Calls, query_of, reading, target_of
 from stateserve.client.chunks import in_chunks
 from stateserve.client.columns import Predictions, as_tensors, frame_columns, predictions_of
+from stateserve.client.connection import MOST_PREDICTED
 from stateserve.client.frames import Frame, FrameRows, is_frame
 from stateserve.client.instances import (
     ACCEPTED,
@@ -209,6 +210,7 @@ class PredictionCalls:
             f"{path}predict",
             params=query_of(details),
             content=body[0],
+            most_bytes=MOST_PREDICTED,
             headers={"Content-Type": body[1], "Accept": accept},
         )
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
 import httpx
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stateserve.client.async_client import AsyncClient
 from stateserve.client.client import Client
-from stateserve.errors import ClientError, NoAnswer
+from stateserve.errors import ClientError, NoAnswer, Problem
 from tests.stateserve.client.answers import FEATURES, RIGHT, VIEW, as_npy, npy, predicting
 
 ROWS = np.ones((5, 4))
@@ -144,6 +144,59 @@ def test_other_methods_check_their_answers() -> None:
     for answer, call, words in calls:
         with pytest.raises(NoAnswer, match=words):
             call(client_of(answer))
+
+
+class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            yield MEBIBYTE
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield MEBIBYTE
+
+
+MEBIBYTE = b" " * 2**20
+ZIPPED, ZIPPED_TWICE = {"Content-Encoding": "gzip"}, {"Content-Encoding": "gzip, gzip"}
+TOO_LONG = [
+    ({"headers": ZIPPED}, "an answer in 'gzip', which was not asked for"),
+    ({"headers": ZIPPED_TWICE}, "an answer in 'gzip, gzip', which was not asked for"),
+    ({"headers": {"Content-Length": "9" * 5000}}, "an answer of more than [0-9]+ bytes"),
+    ({"status_code": 422}, "an answer of more than 1048576 bytes"),
+    ({}, "an answer of more than [0-9]+ bytes"),
+]
+
+
+@pytest.mark.parametrize(("parts", "words"), TOO_LONG)
+async def test_an_endless_answer_is_no_answer(parts: dict[str, object], words: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Accept-Encoding"] == "identity"
+        return httpx.Response(**{"status_code": 200, "stream": Endless()} | parts)  # type: ignore[arg-type]
+
+    transport = httpx.MockTransport(answer)
+    client = Client("http://test", transport=transport, patience=0)
+    assert not client.ready()
+    calls: list[Callable[[], object]] = [client.card, client.models, client.open_state]
+    calls += [lambda: client.predict({"w": 1}), lambda: client.predict(b"a")]
+    calls += [lambda: client.explain_picture(b"a")]
+    if parts:
+        # A state is limited by the memory of the machine.
+        calls += [client.state, client.arrays, lambda: client.tensor("w")]
+    for call in calls:
+        with pytest.raises(NoAnswer, match=f"^http://test/.*: {words}; .*$"):
+            call()
+    async with AsyncClient("http://test", transport=transport, patience=0) as other:
+        for coroutine in (other.card(), other.predict({"w": 1}), other.predict(b"a")):
+            with pytest.raises(NoAnswer, match=f"^http://test/.*: {words}; .*$"):
+                await coroutine
+
+
+def test_the_text_of_a_problem_is_cut() -> None:
+    client = client_of(httpx.Response(422, json={"detail": "a" * 500_000}))
+    with pytest.raises(Problem) as error:
+        client.predict({"w": 1})
+    assert len(str(error.value)) < 1100
+    assert len(error.value.detail) == 500_000
 
 
 HEADERS = st.builds(
