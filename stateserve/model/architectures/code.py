@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+import torch
 from pydantic import JsonValue, ValidationError
 from torch import nn
 
@@ -15,6 +16,7 @@ from stateserve.model.architectures.code_import import ImportedCode, import_code
 from stateserve.model.architectures.code_record import BuiltIn, Code, Program, UserClass
 from stateserve.model.architectures.custom_tabular import CustomTabular
 from stateserve.model.architectures.exported_program import ProgramModule, read_program
+from stateserve.model.architectures.float_dtype import CAST, ModuleDtype, float_dtype
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.architectures.user_class import (
@@ -45,10 +47,17 @@ class OpenCode(Protocol):
 
 
 class ClassFile:
-    """An imported file with the class, or the function, that makes the module."""
+    """An imported file with the class, or the function, that makes the module, whose floats are
+    then cast to `dtype`."""
 
-    def __init__(self, code: ImportedCode, name: str, kwargs: Mapping[str, JsonValue]) -> None:
-        self._code, self._name, self._kwargs = code, name, kwargs
+    def __init__(
+        self,
+        code: ImportedCode,
+        name: str,
+        kwargs: Mapping[str, JsonValue],
+        dtype: ModuleDtype | None = None,
+    ) -> None:
+        self._code, self._name, self._kwargs, self._dtype = code, name, kwargs, dtype
 
     @property
     def files(self) -> Mapping[str, bytes]:
@@ -69,6 +78,7 @@ class ClassFile:
                     "kwargs": dict(self._kwargs),
                     "sha256": hashes.pop(file),
                     "modules": hashes,
+                    "dtype": self._dtype,
                 }
             )
         except ValidationError as error:
@@ -77,11 +87,20 @@ class ClassFile:
     def sized(self, inputs: int, outputs: int) -> "ClassFile":
         """With arguments for these sizes, where the class has such and they are not given."""
         sizes = size_arguments(self._code, self._name, inputs, outputs)
-        return ClassFile(self._code, self._name, sizes | dict(self._kwargs))
+        return ClassFile(self._code, self._name, sizes | dict(self._kwargs), self._dtype)
+
+    def cast_as(self, state: Mapping[str, object]) -> "ClassFile":
+        """With the dtype of the state's floats, if it has one that classes do not make."""
+        dtype = float_dtype(state)
+        for each in CAST:
+            if each == dtype:
+                return ClassFile(self._code, self._name, self._kwargs, each)
+        return self
 
     def make(self) -> nn.Module:
         """A new module. Raises CodeFailed."""
-        return make_module(self._code, self._name, self._kwargs)
+        module = make_module(self._code, self._name, self._kwargs)
+        return module.to(getattr(torch, self._dtype)) if self._dtype else module
 
     def place(self, error: BaseException) -> str:
         """The file, and the line in it that raised the error, if it did."""
@@ -181,7 +200,7 @@ def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
         content[folder / name] = _verified(folder / name, wanted)
     folders = [each for each in file.parents if each.is_relative_to(folder)]
     code = import_code(file, folders, content)
-    found = ClassFile(code, find_class(code, entry.name), entry.kwargs)
+    found = ClassFile(code, find_class(code, entry.name), entry.kwargs, entry.dtype)
     return TableCode(found) if entry.table else found
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from stateserve.model.architectures.float_dtype import ModuleDtype
 from stateserve.model.fields import Frozen, Name
 
 
@@ -38,8 +39,9 @@ ClassName = Annotated[str, Field(max_length=200), _matching(r"[^\W\d]\w*", "a na
 class UserClass(Frozen):
     """A class in a Python file, or a function that makes the module. Loading it runs the file.
 
-    `modules` are the other files of the folder that the file imports, with their hashes. With
-    `table`, it is the network behind the columns of a table: CustomTabular.
+    `modules` are the other files of the folder that the file imports, with their hashes. The floats
+    of the module are cast to `dtype`. With `table`, it is the network behind the columns of a
+    table: CustomTabular.
     """
 
     kind: Literal["class"] = "class"
@@ -48,6 +50,7 @@ class UserClass(Frozen):
     kwargs: dict[Name, JsonValue] = Field(default={}, max_length=100)
     sha256: Sha256
     modules: dict[CodePath, Sha256] = Field(default={}, max_length=100)
+    dtype: ModuleDtype | None = Field(default=None, exclude_if=lambda dtype: dtype is None)
     table: bool = Field(default=False, exclude_if=lambda table: not table)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from stateserve.checkpoint import state_sha256
 from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import open_code, open_packed
+from stateserve.model.architectures.float_dtype import cast_note
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.model_card import ModelCard
@@ -77,6 +78,8 @@ def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) 
         module = code.module_of(state)
         example = example_of(module, options.example, options.hints)
         found = infer(module, example, options.hints)
+        if note := cast_note(state or {}, module):
+            found.notes.append(note)
     card = ModelCard(
         name=name,
         code=code.entry,

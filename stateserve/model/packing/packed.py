@@ -13,6 +13,7 @@ from stateserve.checkpoint import encode_state, state_sha256
 from stateserve.errors import CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.code_record import UserClass
+from stateserve.model.architectures.float_dtype import cast_note
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
@@ -81,6 +82,8 @@ class Packing:
         self.state = dict(self.module.state_dict()) if state is None else state
         example = example_of(self.module, self._example, self._hints)
         self.found: Inferred = infer(self.module, example, self._hints)
+        if note := cast_note(self.state, self.module):
+            self.found.notes.append(note)
 
     def export(self, stem: str) -> None:
         """Take a program of torch.export in place of the class. Raises CheckpointError."""

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from stateserve.checkpoint import first_names
 from stateserve.errors import CardMismatch, CodeFailed, ForwardFailed, StateMismatch
-from stateserve.model.architectures.code import BuiltInCode, OpenCode, open_code
+from stateserve.model.architectures.code import BuiltInCode, ClassFile, OpenCode, open_code
 from stateserve.model.architectures.code_record import Code
 from stateserve.model.architectures.import_guard import refuse_in_import
 from stateserve.model.architectures.tabular import Tabular
@@ -85,6 +85,8 @@ def save_model(
     state = _state_of(module)
     with _in_evaluation(module) as live:
         opened = _opened(live, code, kwargs, program=program)
+        if isinstance(opened, ClassFile):
+            opened = opened.cast_as(state)
         try:
             packing = Packing(opened, state, example_inputs, hints)
         except StateMismatch as error:

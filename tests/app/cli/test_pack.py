@@ -84,6 +84,24 @@ def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) ->
     assert model.card.name == "digits"
 
 
+def test_a_state_of_another_dtype_than_the_class_makes_is_noted(run: Run) -> None:
+    halves = {
+        name: each.half() if each.is_floating_point() else each
+        for name, each in lenet_state().items()
+    }
+    torch.save(halves, "lenet.pth")
+    code, out = pack(run)
+    assert code == 0
+    assert "the model computes in float32, as its code makes it, though the state is float16" in out
+    made = "def made():\n    return LeNet().to(torch.float16)\n"
+    write_code(Path("nets.py"), NETS + made)
+    output = ("--output", "models/half/1")
+    code, out = run("pack", "nets.py:made", "lenet.pth", "--example", "x.npy", *output)
+    assert code == 0
+    assert "though the state is" not in out
+    assert packed("models/half/1/model.pth").signature.inputs[0].dtype == "float16"
+
+
 def test_json_is_the_only_output_of_a_file_that_prints(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

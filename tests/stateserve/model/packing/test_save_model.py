@@ -15,6 +15,7 @@ from stateserve import LoadOptions, load_model, save_model
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, StateMismatch
 from stateserve.model import TensorModel
 from stateserve.model.architectures import Columns, Tabular
+from stateserve.model.arrays import to_array
 from tests.process import forked
 from tests.user_code import write_code
 
@@ -102,6 +103,26 @@ def test_the_files_give_the_outputs_of_the_module_which_stays_as_it_is(
     code = json.loads(path.with_suffix(".json").read_text())["code"]
     assert code["kind"] == ("program" if program else "class")
     assert program or code["kwargs"] == {"n_classes": 3}
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_module_of_another_dtype_is_made_and_served_in_it(
+    tmp_path: Path, dtype: torch.dtype
+) -> None:
+    module = Net(3, 5).to(dtype)
+    model = loaded(save_model(module, X, tmp_path / "m/1"))
+    name = str(dtype).removeprefix("torch.")
+    assert model.signature.lines == [
+        f"input x {name} [-1, 6]",
+        f"output output {name} [-1, 3], tensor",
+    ]
+    assert {each.dtype for each in model.module.parameters()} == {dtype}
+    with torch.no_grad():
+        wanted = module.eval()(X.to(dtype)).double().numpy()
+    found = model.run({"x": to_array(X.to(dtype))})["output"].astype(np.float64)
+    assert found == pytest.approx(wanted, abs=1e-6)
+    code = json.loads((tmp_path / "m/1/model.json").read_text())["code"]
+    assert code["dtype"] == name
 
 
 def test_arguments_that_the_module_does_not_keep_are_given_or_missed(tmp_path: Path) -> None:
