@@ -6,6 +6,7 @@ Every protocol calls the same endpoint. Raises errors of app.errors. Knows no re
 from app.predict.batching import Waiter
 from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import AnyEndpoint, Endpoint
+from app.predict.free_memory import return_free_memory
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
 from app.predict.json_pointer import escape
@@ -88,4 +89,5 @@ __all__ = [
     "choose_media_type",
     "current_answer",
     "escape",
+    "return_free_memory",
 ]

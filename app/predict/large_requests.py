@@ -6,8 +6,11 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from app.errors import Overloaded
+from app.predict.free_memory import FreeMemory
 
 Result = TypeVar("Result")
+# A request that held more returns its memory to the system.
+MOST_KEPT = 64 * 2**20
 
 
 class NeedsThread(Exception):
@@ -36,6 +39,7 @@ class LargeRequests:
         self.running = 0
         self.most_bytes = most_bytes
         self.held_bytes = 0
+        self._free = FreeMemory()
 
     async def run(self, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread. Raises Overloaded, before any work is done."""
@@ -51,6 +55,12 @@ class LargeRequests:
         """Run `work`, a short part of a request, in a thread; it may wait for other requests."""
         async with self._turns:
             return await self._run_in_thread(work)
+
+    def release(self, count: int) -> None:
+        """Bytes that one request held."""
+        self.held_bytes -= count
+        if count > MOST_KEPT:
+            self._free.return_soon()
 
     def hold(self) -> "HeldMemory":
         return HeldMemory(self)
@@ -81,5 +91,5 @@ class HeldMemory:
         _error: BaseException | None,
         _trace: TracebackType | None,
     ) -> None:
-        self._requests.held_bytes -= self._bytes
+        self._requests.release(self._bytes)
         self._bytes = 0

@@ -1,6 +1,5 @@
-"""Lets one worker process load at a time, to bound memory, and frees memory after a load."""
+"""Lets one worker process load at a time, to bound memory."""
 
-import ctypes
 import fcntl
 import gc
 from collections.abc import Callable, Iterator
@@ -19,13 +18,6 @@ def take_turn(lock_file: Path) -> Iterator[None]:
     with lock_file.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def return_free_memory() -> None:
-    """Return freed memory to the system: glibc keeps up to 64 MiB after a load."""
-    # Other C libraries have no such function, and keep less.
-    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
-        trim(0)
 
 
 def keep_from_collector() -> None:

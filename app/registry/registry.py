@@ -6,11 +6,11 @@ from contextlib import nullcontext
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
 from app.monitor import Metrics
-from app.predict import AnyEndpoint, Endpoint
+from app.predict import AnyEndpoint, Endpoint, return_free_memory
 from app.registry.folder import Repository
 from app.registry.listed_models import ListedModels
 from app.registry.listing import Candidate
-from app.registry.load_turns import Turn, keep_from_collector, return_free_memory
+from app.registry.load_turns import Turn, keep_from_collector
 from app.registry.loader import Loader
 from app.registry.version import IndexEntry, Plan, VersionStatus
 from app.registry.versions import Versions

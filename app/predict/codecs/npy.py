@@ -83,7 +83,9 @@ class NpyFormat:
         return memoryview(content)
 
 
-def read_npy(body: Body, kinds: str = "fiu") -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
+def read_npy(
+    body: Body | memoryview, kinds: str = "fiu"
+) -> tuple[tuple[int, ...], Literal["C", "F"], Numbers]:
     """The shape and order in the header, and the elements (n,) after it.
 
     `kinds` are the accepted kinds of dtypes. Raises MalformedBody or InvalidInstances.

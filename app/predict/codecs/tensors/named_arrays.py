@@ -43,7 +43,7 @@ class NamedArraysFormat(ABC):
         instances: Instances[TensorRows],
         options: Options,
         /,
-    ) -> bytes:
+    ) -> memoryview:
         """Raises InvalidQuery."""
         found = output_arrays(predictions, instances, self._outputs, options, self.media_type)
         return self._write(found)
@@ -53,7 +53,7 @@ class NamedArraysFormat(ABC):
         """The arrays of all inputs. Raises as `decode` does."""
 
     @abstractmethod
-    def _write(self, found: Arrays) -> bytes: ...
+    def _write(self, found: Arrays) -> memoryview: ...
 
 
 def require_names(names: Sequence[str], inputs: Sequence[Input]) -> None:

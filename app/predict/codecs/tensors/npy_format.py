@@ -56,7 +56,7 @@ class TensorNpy:
         return memoryview(npy_content(array))
 
 
-def npy_array(body: Body) -> Array:
+def npy_array(body: Body | memoryview) -> Array:
     """The array in a `.npy` file, over its memory. Raises MalformedBody or InvalidInstances."""
     shape, order, numbers = read_npy(body, KINDS)
     try:

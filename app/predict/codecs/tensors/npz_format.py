@@ -4,13 +4,15 @@ import io
 import zipfile
 import zlib
 
+import numpy as np
+
 from app.errors import BodyTooLarge, InvalidInstances, MalformedBody
 from app.predict.codecs.tensors.named_arrays import NamedArraysFormat, require_names
 from app.predict.codecs.tensors.npy_format import npy_array
 from app.predict.headers import Body
 from app.predict.json_pointer import escape
 from app.predict.media_types import NPZ
-from stateserve.checkpoint import Array, npy_content
+from stateserve.checkpoint import Array, npy_header, numpy_values
 from stateserve.errors import Fault
 from stateserve.model import Arrays
 from stateserve.text import MOST_SHOWN, printable
@@ -19,6 +21,7 @@ from stateserve.text import MOST_SHOWN, printable
 MAX_UNPACKED = 2**27
 # The entries of 32 inputs need some kilobytes.
 MAX_DIRECTORY = 2**16
+PORTION_BYTES = 2**18
 SUFFIX = ".npy"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 END, END_BYTES = b"PK\x05\x06", 22
@@ -54,13 +57,18 @@ class TensorNpz(NamedArraysFormat):
         except BROKEN as error:
             raise MalformedBody(printable(str(error)[:MOST_SHOWN]), 0, "npz") from None
 
-    def _write(self, found: Arrays) -> bytes:
+    def _write(self, found: Arrays) -> memoryview:
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
             for name, array in found.items():
                 # With a fixed date: equal answers have equal bytes.
-                archive.writestr(zipfile.ZipInfo(f"{name}{SUFFIX}"), npy_content(array))
-        return stream.getvalue()
+                with archive.open(zipfile.ZipInfo(f"{name}{SUFFIX}"), "w") as file:
+                    values = np.require(numpy_values(array), requirements="C")
+                    file.write(npy_header(values.dtype, values.shape))
+                    content = values.reshape(-1).view(np.uint8).data
+                    for start in range(0, len(content), PORTION_BYTES):
+                        file.write(content[start : start + PORTION_BYTES])
+        return stream.getbuffer()
 
 
 def _require_short_directory(body: Body) -> None:
@@ -83,10 +91,15 @@ def _require_plain(entries: list[zipfile.ZipInfo]) -> None:
 
 
 def _read(archive: zipfile.ZipFile, name: str, entry: zipfile.ZipInfo) -> Array:
+    content = np.empty(entry.file_size, np.uint8).data
     with archive.open(entry) as file:
-        # With its length, because read() would decompress all that follows at once.
-        content = file.read(entry.file_size)
-    if len(content) < entry.file_size:
+        # In portions: read() would decompress all that follows at once, and copy it again and
+        # again while no other thread runs.
+        at = 0
+        while found := file.read(min(PORTION_BYTES, entry.file_size - at)):
+            content[at : at + len(found)] = found
+            at += len(found)
+    if at < entry.file_size:
         raise MalformedBody(f"{printable(name)} is cut off", 0, "npz")
     try:
         return npy_array(content)

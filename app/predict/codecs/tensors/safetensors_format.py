@@ -3,6 +3,8 @@
 Source: github.com/huggingface/safetensors, "Format".
 """
 
+import io
+
 from app.errors import BodyTooLarge, MalformedBody
 from app.predict.codecs.tensors.named_arrays import NamedArraysFormat, require_names
 from app.predict.headers import Body
@@ -32,5 +34,8 @@ class TensorSafetensors(NamedArraysFormat):
         require_names(list(arrays), self._inputs)
         return arrays
 
-    def _write(self, found: Arrays) -> bytes:
-        return b"".join(stream_safetensors(found).chunks)
+    def _write(self, found: Arrays) -> memoryview:
+        stream = io.BytesIO()
+        # Joined at once, no other thread would run meanwhile.
+        stream.writelines(stream_safetensors(found).chunks)
+        return stream.getbuffer()

@@ -78,6 +78,19 @@ async def test_inputs_and_outputs_by_name(media_type: str, rows: Any) -> None:
         np.testing.assert_array_equal(array, wanted[name].numpy()[rows], strict=True)
 
 
+async def test_a_large_npz_is_inflated_and_written_in_portions() -> None:
+    model = signature_models.two_inputs()
+    random = np.random.default_rng(0)
+    left, right = random.normal(size=(100_000, 3)), random.normal(size=100_000)
+    arrays = {"left": left.astype("f4"), "right": right.astype("f4")}
+    stream = io.BytesIO()
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+    answer = await post(model, stream.getvalue(), NPZ)
+    found, wanted = _npz(answer.content), run(model, *arrays.values())
+    for name, array in found.items():
+        np.testing.assert_array_equal(array, wanted[name].numpy(), strict=True)
+
+
 def _npz(content: bytes) -> dict[str, np.ndarray]:
     return dict(np.load(io.BytesIO(content), allow_pickle=False))
 
