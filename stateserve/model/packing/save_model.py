@@ -21,6 +21,13 @@ from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.arrays import TensorState
 from stateserve.model.cards.model_card import TableRecord
 from stateserve.model.feature import Feature
+from stateserve.model.packing.arguments import (
+    record_of,
+    require_kwargs,
+    require_module,
+    require_path,
+    require_texts,
+)
 from stateserve.model.packing.module_code import code_of
 from stateserve.model.packing.packed import Packing, Record
 from stateserve.model.packing.place import Place
@@ -40,7 +47,7 @@ def save_model(
     path: Path | str,
     *,
     name: str | None = None,
-    code: str | OpenCode | None = None,
+    code: str | Path | OpenCode | None = None,
     kwargs: Mapping[str, JsonValue] | None = None,
     program: bool = False,
     onnx: bool = False,
@@ -72,16 +79,21 @@ def save_model(
     outputs by name, `{"kind": ["a", "b"]}`. See hints_of for `image`, `tokens`, `features`, `units`
     and `dynamic`.
 
-    The written model is loaded again, and must give the outputs of `module`. The module keeps its
-    device and its mode. Raises CheckpointError, one line, or OSError.
+    The written model is loaded again, and must give the outputs of `module`. The logger
+    stateserve.model has the signature, what was assumed, and how to serve it, at the level INFO.
+    The module keeps its device and its mode. Raises CheckpointError, one line, or OSError.
     """
     refuse_in_import("save_model is called")
+    require_module(module)
+    require_path(path)
+    require_kwargs(kwargs)
+    require_texts(name=name)
     module = _unwrapped(module)
     hints = hints_of(
         classes=classes, image=image, tokens=tokens, features=features, units=units, dynamic=dynamic
     )
     place = Place.of(Path(path))
-    record = Record(dataset, hyperparameters or {}, metrics or {}, table)
+    record = record_of(dataset, hyperparameters, metrics, table)
     state = _state_of(module)
     with _in_evaluation(module) as live:
         opened = _opened(live, code, kwargs, program=program)
@@ -103,13 +115,13 @@ def save_model(
 
 def _opened(
     module: nn.Module,
-    code: str | OpenCode | None,
+    code: str | Path | OpenCode | None,
     kwargs: Mapping[str, JsonValue] | None,
     *,
     program: bool,
 ) -> OpenCode:
-    if isinstance(code, str):
-        return open_code(code, kwargs or {})
+    if isinstance(code, str | Path):
+        return open_code(str(code), kwargs or {})
     if code is not None:
         return code
     return LiveModule(module) if program else _code_of(module, kwargs)
@@ -119,12 +131,15 @@ def _written(
     packing: Packing, place: Place, name: str | None, record: Record, *, replace: bool
 ) -> Path:
     try:
-        return packing.write(place, name, record, replace=replace).state
+        packed = packing.write(place, name, record, replace=replace)
     except FileExistsError as error:
         if error.filename == str(place.folder):
             raise
         hint = "there already: overwrite=True replaces it, another version such as models/digits/2 "
         raise FileExistsError(error.errno, f"{hint}keeps both", error.filename) from None
+    for line in (*packed.card.signature.lines, *packed.notes, f"to serve it: {packed.serve}"):
+        logger.info("%s: %s", packed.state, line)
+    return packed.state
 
 
 def _code_of(module: nn.Module, kwargs: Mapping[str, JsonValue] | None) -> OpenCode:

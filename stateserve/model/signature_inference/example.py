@@ -17,6 +17,10 @@ from stateserve.model.module_call import POSITIONAL, forward_parameters
 Example = Array | Tensor | Sequence[Array | Tensor] | Mapping[str, Array | Tensor]
 SUFFIXES = ".npy, .npz or .safetensors"
 MAX_BYTES = 2**30
+STRUCTURE = (
+    "an argument that is a dict or a list of tensors is not served: let forward take each tensor "
+    "as an argument, forward(self, ids, mask)"
+)
 
 
 def read_example(path: Path) -> Example:
@@ -47,6 +51,13 @@ def name_inputs(module: nn.Module, example: Example) -> dict[str, Array]:
         given = {str(name): _array(str(name), each) for name, each in example.items()}
         return {name: given[name] for name in _ordered(module, list(given))}
     several = not isinstance(example, np.ndarray | Tensor)
+    if several and (isinstance(example, str) or not isinstance(example, Sequence)):
+        kind = type(example).__name__
+        table = ": df.to_numpy(), and features=list(df.columns)" if kind == "DataFrame" else ""
+        raise ValueError(
+            f"the example is of type {kind}; accepted is an array or a tensor{table}; for several "
+            "arguments of forward a tuple of such, or a dict by argument"
+        )
     arrays = list(example) if several else [example]
     names = _positional(module, len(arrays))
     return {name: _array(name, each) for name, each in zip(names, arrays, strict=True)}
@@ -61,7 +72,7 @@ def _positional(module: nn.Module, count: int) -> list[str]:
     if len(named) < count and not more and parameters:
         raise ValueError(
             f"forward takes {', '.join(named)}; the example has {count} arrays, one for each "
-            "argument: an argument that is a list is not served"
+            "argument: an argument that is a list is not served; of nested lists make one tensor"
         )
     rest = more[0] if more else "input"
     extra = count - len(named)
@@ -79,8 +90,9 @@ def _ordered(module: nn.Module, given: list[str]) -> list[str]:
     if not given:
         raise ValueError("the example has no array")
     if unknown and parameters and not open_ended:
+        hint = f"; {STRUCTURE}" if len(known) == 1 else ""
         raise ValueError(
-            f"forward has no argument {unknown[0]!r:.100}; it takes {', '.join(known)}"
+            f"forward has no argument {unknown[0]!r:.100}; it takes {', '.join(known)}{hint}"
         )
     _require_all(module, given)
     return [name for name in known if name in given] + unknown
@@ -100,7 +112,16 @@ def _require_all(module: nn.Module, given: Sequence[str]) -> None:
         )
 
 
+def _is_numeric(given: object) -> bool:
+    """Whether it is a nested list of numbers."""
+    if isinstance(given, list | tuple):
+        return all(map(_is_numeric, given))
+    return isinstance(given, int | float)
+
+
 def _array(name: str, given: object) -> Array:
+    if isinstance(given, Mapping | list | tuple) and not _is_numeric(given):
+        raise ValueError(f"the example {name} is a {type(given).__name__}; {STRUCTURE}")
     array = to_array(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.dtype.hasobject or array.dtype.names or array.dtype.kind in "USmM":
         raise ValueError(f"the example {name} is an array of {array.dtype}, not of numbers")

@@ -1,9 +1,9 @@
 """The short forms of hints: for the only input, or by the names of inputs and outputs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from stateserve.errors import CardMismatch
 from stateserve.model.feature import Feature, split_unit
@@ -15,6 +15,13 @@ from stateserve.model.signature_inference.hints import Hints
 
 Fields = Mapping[str, JsonValue]
 Part = TypeVar("Part", bound=Frozen)
+Value = TypeVar("Value")
+_UNITS = TypeAdapter(str)
+_AXES = TypeAdapter(Sequence[int])
+SAMPLES = {
+    "image": '{"mode": "L", "resize": [28, 28]}',
+    "tokens": '{"vocabulary": 1000, "pad": 0}',
+}
 
 
 def hints_of(
@@ -33,20 +40,22 @@ def hints_of(
     TokensInput, or such an object for each input. `features` are the columns of the only input, or
     their names: "petal length (cm)" has a unit.
     """
-    by_input = {"": features} if isinstance(features, Sequence) else features or {}
+    by_input = features if isinstance(features, Mapping) else {"": features}
     return Hints(
         classes={} if classes is None else class_names(classes),
         image=_parts("image", ImageInput, image),
         tokens=_parts("tokens", TokensInput, tokens),
-        features={name: _features(each) for name, each in by_input.items()},
-        units={"": units} if isinstance(units, str) else units or {},
-        dynamic={"": dynamic} if isinstance(dynamic, Sequence) else dynamic or {},
+        features={} if features is None else {n: _features(each) for n, each in by_input.items()},
+        units=_by_name("units", _UNITS, units, 'a text, or texts by output, {"price": "EUR"}'),
+        dynamic=_by_name("dynamic", _AXES, dynamic, 'a list of axes, or by input, {"ids": [1]}'),
     )
 
 
 def _parts(what: str, kind: type[Part], given: Fields | None) -> dict[str, Part]:
     if given is None:
         return {}
+    if not isinstance(given, Mapping):
+        raise CardMismatch(f"{what}: {given!r:.100}; accepted is a dict, such as {SAMPLES[what]}")
     single = not given or any(name in kind.model_fields for name in given)
     parts: Mapping[str, object] = {"": given} if single else given
     try:
@@ -55,9 +64,28 @@ def _parts(what: str, kind: type[Part], given: Fields | None) -> dict[str, Part]
         raise CardMismatch(f"{what}: {first_fault(error)}") from None
 
 
-def _features(headers: Sequence[str | Feature]) -> list[Feature]:
+def _by_name(
+    what: str, form: TypeAdapter[Value], given: object, accepted: str
+) -> Mapping[str, Value]:
+    """`given`, a value of this form for the only name, or such by name."""
+    if given is None:
+        return {}
+    parts = given if isinstance(given, Mapping) else {"": given}
     try:
-        return [each if isinstance(each, Feature) else _feature(each) for each in headers]
+        return {str(name): form.validate_python(each) for name, each in parts.items()}
+    except ValidationError:
+        raise CardMismatch(f"{what}: {given!r:.100}; accepted is {accepted}") from None
+
+
+def _features(headers: object) -> list[Feature]:
+    columns: list[object] = [None]
+    if isinstance(headers, Iterable) and not isinstance(headers, str | bytes | set):
+        columns = list(headers)
+    if not all(isinstance(each, str | Feature) for each in columns):
+        accepted = 'a list of columns, ["length (cm)", "width (cm)"], or such by input'
+        raise CardMismatch(f"features: {headers!r:.100}; accepted is {accepted}")
+    try:
+        return [each if isinstance(each, Feature) else _feature(str(each)) for each in columns]
     except ValidationError as error:
         raise CardMismatch(f"features: {first_fault(error)}") from None
 

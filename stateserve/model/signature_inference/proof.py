@@ -76,6 +76,7 @@ def prove(run: Runner, example: Mapping[str, Array]) -> Golden:
     for index in range(GOLDEN_ROWS):
         one = _rows(rows, index, index + 1)
         alone = _run(run, one, Stage.COMPARED, f"row {index} alone")
+        _require_rows(together, alone)
         _require_equal(
             _rows(together, index, index + 1), alone, f"row {index} alone and among 3", MIXED
         )
@@ -103,6 +104,18 @@ def _require_batch_axis(outputs: Rows) -> None:
                 Stage.COMPARED,
                 f"output {name} has shape {list(array.shape)} for {GOLDEN_ROWS} rows; axis 0 of "
                 f"each input and output must be the batch axis; {_way_out(array)}",
+            )
+
+
+def _require_rows(together: Rows, alone: Rows) -> None:
+    """Refuse an output of one row that has the shape of several without the batch axis."""
+    for name, array in alone.items():
+        several = together[name].shape if name in together else ()
+        if len(array.shape) < len(several) and array.shape == several[1:]:
+            raise NotServable(
+                Stage.COMPARED,
+                f"output {name} of one row has shape {list(array.shape)}, without the batch axis: "
+                "squeeze() takes it away; let forward name the axis, such as squeeze(-1)",
             )
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 import torch
 from torch import Tensor, nn
@@ -390,6 +391,57 @@ def test_a_module_whose_state_has_no_values_is_refused(
 ) -> None:
     with pytest.raises(StateMismatch, match="'weight' of the state has no values"):
         save_model(make(), X, tmp_path / "m/1", program=True)
+
+
+REFUSED: dict[str, dict[str, object]] = {
+    "module: of type OrderedDict; accepted is a torch.nn.Module": {"module": Net(3).state_dict()},
+    "module: the class; accepted is a torch.nn.Module": {"module": Net},
+    "path: of type NoneType; accepted is a folder": {"path": None},
+    "name: 3 of type int; accepted: a text": {"name": 3},
+    "kwargs: [1] of type list; accepted: values of JSON": {"kwargs": [1]},
+    "hyperparameters 'layers': [1, 2] of type list; accepted: booleans": {
+        "hyperparameters": {"lr": 0.1, "layers": [1, 2]}
+    },
+    "metrics 'loss': nan of type float; accepted: finite numbers": {"metrics": {"loss": np.nan}},
+    "units: ['cm', 'm']; accepted is a text, or texts by output": {"units": ["cm", "m"]},
+    "units: {'output': 3}; accepted is a text": {"units": {"output": 3}},
+    "features: 'a,b'; accepted is a list of columns": {"features": "a,b"},
+    "features: [1, 2]; accepted is a list of columns": {"features": [1, 2]},
+    "dynamic: 'x:1'; accepted is a list of axes": {"dynamic": "x:1"},
+    "dynamic: {'x': 1}; accepted is a list of axes": {"dynamic": {"x": 1}},
+    'image: \'L\'; accepted is a dict, such as {"mode": "L"': {"image": "L"},
+    "tokens: 100; accepted is a dict": {"tokens": 100},
+    "the example is of type DataFrame; accepted is an array or a tensor: df.to_numpy(), and": {
+        "example_inputs": polars.DataFrame({"a": [1.0]})
+    },
+    "the example x is a dict; an argument that is a dict": {"example_inputs": {"x": {"x": X}}},
+    "forward has no argument 'y'; it takes x; an argument that": {"example_inputs": {"y": X}},
+    "the model's inputs are not known; give an example": {"example_inputs": None},
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_an_argument_of_another_type_is_refused_in_one_line(reason: str, tmp_path: Path) -> None:
+    given = {"module": Net(3), "example_inputs": X, "path": tmp_path / "m/1"} | REFUSED[reason]
+    with pytest.raises(CardMismatch) as caught:
+        save_model(**given)
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_inferred_and_how_to_serve_it_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "stateserve.model"):
+        path = save_model(Net(3), X.double(), tmp_path / "m/1", classes=range(3))
+    lines = [each.getMessage().removeprefix(f"{path}: ") for each in caplog.records]
+    assert lines == [
+        "input x float32 [-1, 6]",
+        "output output float32 [-1, 3], logits",
+        "x is float32 as the module's parameters; the example is float64",
+        f"to serve it: stateserve serve --models {tmp_path} --model m --allow-code",
+    ]
 
 
 def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:

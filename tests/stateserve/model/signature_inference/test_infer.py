@@ -285,6 +285,21 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
     "the example x has no elements": (forward(lambda x: x), X[:0], Hints()),
     "the example has no array": (forward(lambda x: x), {}, Hints()),
     "an array of <U1, not of numbers": (forward(lambda x: x), np.array(["a"]), Hints()),
+    r"output output of one row has shape \[\], without the batch axis: squeeze\(\) takes": (
+        forward(lambda x: x[:, :1].squeeze()),
+        X,
+        Hints(),
+    ),
+    r"2 classes .* of p, the probability of the second class .* torch.cat\(\[1 - p, p\], 1\)": (
+        forward(lambda x: x[:, :1].sigmoid()),
+        X,
+        hints_of(classes=["a", "b"]),
+    ),
+    "2 classes .* let forward return the logits in place of the index": (
+        forward(lambda x: x.argmax(1)),
+        X,
+        hints_of(classes=["a", "b"]),
+    ),
     "3 classes need an output of shape": (
         forward(lambda x: x),
         X,
