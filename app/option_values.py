@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 from app.errors import InvalidOption
 
+IMAGE = '{"mode": "L", "resize": [28, 28]}'
+TOKENS = '{"vocabulary": 1000, "pad": 0}'
+KWARGS = '{"n_classes": 10}'
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
@@ -22,15 +26,15 @@ def names(option: str, text: str) -> list[str]:
     return found
 
 
-def json_object(option: str, text: str | None) -> "dict[str, JsonValue] | None":
+def json_object(option: str, text: str | None, sample: str) -> "dict[str, JsonValue] | None":
     if text is None:
         return None
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidOption(f"{option}: not JSON: {error}") from None
+        raise InvalidOption(f"{option}: not JSON: {error}; accepted is such as {sample}") from None
     if not isinstance(value, dict):
-        raise InvalidOption(f"{option}: not a JSON object, such as {{}}")
+        raise InvalidOption(f"{option}: not a JSON object, such as {sample}")
     return value
 
 

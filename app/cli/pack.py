@@ -9,7 +9,7 @@ import typer
 
 from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, print_table, table
-from app.option_values import axes, json_object, names, pairs
+from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, pairs
 
 if TYPE_CHECKING:
     from stateserve.model import Packed
@@ -87,15 +87,15 @@ def pack(
         raise typer.BadParameter(f"{code} has a state of its own; leave out {state}")
     hints = hints_of(
         classes=parse_classes(classes) if classes else None,
-        image=json_object("--image", image),
-        tokens=json_object("--tokens", tokens),
+        image=json_object("--image", image, IMAGE),
+        tokens=json_object("--tokens", tokens, TOKENS),
         features=names("--features", features) if features else None,
         units=pairs("--units", units),
         dynamic=axes("--dynamic", dynamic),
     )
     options = LoadOptions(
         code=code,
-        kwargs=json_object("--kwargs", kwargs) or {},
+        kwargs=json_object("--kwargs", kwargs, KWARGS) or {},
         example=example,
         hints=hints,
         strip_prefix=strip_prefix,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from app.errors import SettingsError
-from app.option_values import axes, json_object, names, pairs
+from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, pairs
 from app.settings import Settings, both_names
 from stateserve.model import (
     PROGRAM_SUFFIX,
@@ -43,7 +43,7 @@ def load_options(settings: Settings) -> LoadOptions:
         raise SettingsError(f"{both_names(given[0])}: it needs {both_names('code')}")
     return LoadOptions(
         code=code,
-        kwargs=json_object(both_names("kwargs"), settings.kwargs) or {},
+        kwargs=json_object(both_names("kwargs"), settings.kwargs, KWARGS) or {},
         example=settings.example,
         hints=_hints(settings),
         allow_code=settings.allow_code,
@@ -56,8 +56,8 @@ def load_options(settings: Settings) -> LoadOptions:
 def _hints(settings: Settings) -> Hints:
     return hints_of(
         classes=parse_classes(settings.classes) if settings.classes else None,
-        image=json_object(both_names("image"), settings.image),
-        tokens=json_object(both_names("tokens"), settings.tokens),
+        image=json_object(both_names("image"), settings.image, IMAGE),
+        tokens=json_object(both_names("tokens"), settings.tokens, TOKENS),
         features=names(both_names("features"), settings.features) if settings.features else None,
         units=pairs(both_names("units"), settings.units),
         dynamic=axes(both_names("dynamic"), settings.dynamic),

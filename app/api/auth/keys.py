@@ -17,6 +17,7 @@ from app.api.auth.rate_limits import SECONDS, Quota, Rates
 from app.api.auth.scope import Scope
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
+from app.text_form import TextForm
 
 # The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "ssk_"
@@ -25,9 +26,12 @@ RANDOM_BYTES = 32
 REMEMBERED = 4096
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+NAME_WORDS = "a name of 1 to 64 letters, digits, - and _, such as dashboard"
+Name = Annotated[str, TextForm(r"[A-Za-z0-9_-]{1,64}", NAME_WORDS)]
 COUNT = "[1-9][0-9]{0,8}"
-Rate = Annotated[str, Field(pattern=f"^{COUNT}/({'|'.join(SECONDS)})( burst {COUNT})?$")]
+RATE_WORDS = f"a count per {', '.join(SECONDS)}, such as 100/minute, or 100/minute burst 10"
+Rate = Annotated[str, TextForm(f"{COUNT}/({'|'.join(SECONDS)})( burst {COUNT})?", RATE_WORDS)]
+HASH_WORDS = "the SHA-256 of a key, 64 hexadecimal digits; stateserve key new makes it"
 
 
 class Entry(BaseModel):
@@ -35,7 +39,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    sha256: Annotated[str, TextForm("[0-9a-f]{64}", HASH_WORDS)]
     scopes: frozenset[Scope] = Field(min_length=1)
     rate: Rate | None = None
 

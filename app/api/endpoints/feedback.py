@@ -1,7 +1,7 @@
 """POST /feedback: attaches the true class or value to a logged prediction."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,10 +17,15 @@ from app.monitor.prediction_log import (
     parse_feedback,
 )
 from app.predict import JSON, PARAMETER, Deadline
+from app.text_form import TextForm
 
 # Enough for an id and a class, or some values.
 MOST_BYTES = 4096
 router = APIRouter(tags=["monitoring"])
+
+
+ID_WORDS = "an X-Prediction-ID, a colon and the number of the instance, from 0"
+PredictionId = Annotated[str, TextForm(PREDICTION_ID.pattern, ID_WORDS)]
 
 
 class FeedbackBody(BaseModel):
@@ -28,7 +33,7 @@ class FeedbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    prediction_id: str = Field(pattern=f"^{PREDICTION_ID.pattern}$")
+    prediction_id: PredictionId
     true_class: str = Field(alias="class")
 
 
@@ -37,7 +42,7 @@ class ValueFeedbackBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    prediction_id: str = Field(pattern=f"^{PREDICTION_ID.pattern}$")
+    prediction_id: PredictionId
     value: float | list[float | list[float]]
 
 

@@ -20,6 +20,7 @@ from app.api.negotiation import unless_known
 from app.api.openapi.schemas import BINARY, problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.predict import choose_media_type
+from app.text_form import TextForm
 from stateserve.checkpoint import (
     CHUNK,
     Array,
@@ -82,6 +83,9 @@ class TensorView(EntryView):
     initialisation: Initialisation | None = None
 
 
+BLOCKS = TextForm(r"[1-9]\d{0,4}x[1-9]\d{0,4}", "a number of rows and of columns, such as 64x96")
+
+
 class TensorQuery(ValuesQuery):
     slice: str | None = Field(default=None, description="in NumPy's notation: `0:2,1`")
     histogram: int | None = Field(default=None, ge=1, le=MAX_BINS, description="number of bins")
@@ -91,9 +95,8 @@ class TensorQuery(ValuesQuery):
     initialisation: bool = Field(
         default=False, description="compared with the values that torch gives a new layer"
     )
-    blocks: str | None = Field(
+    blocks: Annotated[str, BLOCKS] | None = Field(
         default=None,
-        pattern=r"^[1-9]\d{0,4}x[1-9]\d{0,4}$",
         description=(
             "`64x96`: as npy, the mean, least and largest value of at most so many blocks of "
             "rows and columns, float32 (3, rows, columns); of a very large tensor some rows are "

@@ -18,6 +18,8 @@ from stateserve.model.signature_inference.rows import GOLDEN_ROWS
 # Tried for axes of any length, which may have to be within bounds or divisible.
 LENGTHS = (16, 8, 32, 4, 64, 2, 12, 3, 1, 24, 128, 224)
 
+SIZED = '{"mode": "L", "resize": [28, 28]}'
+
 
 def example_of(module: nn.Module, given: Example | Path | None, hints: Hints) -> Example:
     """`given`, or the arrays of that file; else arrays that are made, for a program, and for
@@ -34,7 +36,7 @@ def example_of(module: nn.Module, given: Example | Path | None, hints: Hints) ->
         return np.random.default_rng(0).random((GOLDEN_ROWS, *shapes[0]), np.float32)
     raise CardMismatch(
         "the model's inputs are not known; give an example of them, --example FILE, which is "
-        f"{SUFFIXES}"
+        f"{SUFFIXES}; for pictures of one size, --image '{SIZED}' is enough"
     )
 
 

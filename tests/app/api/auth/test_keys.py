@@ -127,14 +127,14 @@ def test_a_refusal_for_the_scope_is_not_counted(tmp_path: Path) -> None:
         ("\ud800", "not TOML"),
         ("one = 1", "one: Input should be a valid dictionary"),
         ("[one]", "one.sha256: Field required"),
-        (entry("'a b'"), "a b: String should match"),
-        (entry(sha256="key"), "one.sha256: String should match"),
-        (entry(sha256=HASH.upper()), "one.sha256: String should match"),
+        (entry("'a b'"), "a b: accepted is a name of 1 to 64 letters"),
+        (entry(sha256="key"), "one.sha256: accepted is the SHA-256 of a key"),
+        (entry(sha256=HASH.upper()), "one.sha256: accepted is the SHA-256 of a key"),
         (entry(scopes=["all"]), "one.scopes.0: Input should be 'predict', 'inspect'"),
         (entry(scopes=[]), "one.scopes: .*at least 1 item"),
         (entry(scopes="predict"), "one.scopes: Input should be a valid"),
         *(
-            (entry(rate=rate), "one.rate: String should match")
+            (entry(rate=rate), "one.rate: accepted is .* such as 100/minute")
             for rate in ("often", "0/minute", "1/minute;1/hour", "1/minute burst 0", "9" * 10)
         ),
         (entry(rate=1), "one.rate: Input should be a valid string"),

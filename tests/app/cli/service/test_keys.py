@@ -31,8 +31,11 @@ def test_a_new_key_opens_what_its_entry_says(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a b", "--scope", "predict"], "a b: String should match"),
-        (["one", "--scope", "predict", "--rate", "often"], "one.rate: String should match"),
+        (["a b", "--scope", "predict"], "a b: accepted is a name of 1 to 64 letters"),
+        (
+            ["one", "--scope", "predict", "--rate", "often"],
+            "one.rate: accepted is .* 100/minute",
+        ),
         (["one", "--scope", "all"], "'all' is not one of"),
         (["one"], "--scope"),
     ],
