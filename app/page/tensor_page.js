@@ -114,7 +114,7 @@ export class TensorPage {
       this.#asked = body;
       this.#compare();
       predicting.want(body);
-      if (this.#mayLook) this.#explaining.want(body);
+      if (this.#mayLook && !this.#model.card.program) this.#explaining.want(body);
     };
     this.#ask = predict;
     const predictJson = () => {

@@ -9,13 +9,14 @@ LayerNorm, GroupNorm, RMSNorm, PReLU, RNN, LSTM, GRU and MultiheadAttention (Glo
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from stateserve.inspect.statistics import Statistics
 
 State = Literal["as initialised", "trained", "collapsed"]
 Law = Literal["uniform", "normal", "constant"]
+Difference = Literal["spread", "mean", "range"]
 # Standard errors: a sample of the law itself exceeds this once in 15,000 tensors.
 MOST_ERRORS = 4.0
 # Of the expected standard deviation or constant. Embeddings are usually initialised with 0.02.
@@ -46,7 +47,8 @@ class Initialisation:
     `ratio` is its standard deviation over the expected one (of a constant: its root mean square
     over the constant's value, None if that is 0). `errors` is the larger distance of its standard
     deviation and of its mean from the expected ones, in standard errors of a sample of its size;
-    None for constants.
+    None for constants. `differs` says in what a sample of the law would differ: in its spread, its
+    mean, or its range, beyond the bounds of a uniform law; it is empty for constants.
 
     `state`: "as initialised" if a sample of the law would look so; "collapsed" if it is nearly
     constant where the law is not, or nearly 0 where the constant is not; else "trained", which
@@ -59,6 +61,7 @@ class Initialisation:
     ratio: float | None
     errors: float | None
     state: State
+    differs: list[Difference] = field(default_factory=list)
 
 
 def initialisation(
@@ -85,15 +88,18 @@ def _compare(expected: Expected, size: int, found: Statistics) -> Initialisation
     spread = math.hypot(mean, std)
     ratio = spread / expected.std
     error = math.sqrt((KURTOSIS[expected.law] - 1) / (4 * size))
-    errors = max(abs(ratio - 1) / error, abs(mean) / expected.std * math.sqrt(size))
-    bound = expected.std * math.sqrt(3) * ROUNDING
-    within = expected.law == "normal" or max(-low, high) <= bound
-    state: State = "trained"
+    errors: dict[Difference, float] = {
+        "spread": abs(ratio - 1) / error,
+        "mean": abs(mean) / expected.std * math.sqrt(size),
+    }
+    differs = [name for name, found in errors.items() if found > MOST_ERRORS]
+    if expected.law == "uniform" and max(-low, high) > expected.std * math.sqrt(3) * ROUNDING:
+        differs.append("range")
+    state: State = "trained" if differs else "as initialised"
     if std / expected.std < COLLAPSED[expected.law] and size > 1:
         state = "collapsed"
-    elif errors <= MOST_ERRORS and within:
-        state = "as initialised"
-    return Initialisation(expected.layer, expected.law, expected.std, ratio, errors, state)
+    most = max(errors.values())
+    return Initialisation(expected.layer, expected.law, expected.std, ratio, most, state, differs)
 
 
 def _compare_constant(expected: Expected, low: float, high: float, size: float) -> Initialisation:

@@ -55,6 +55,8 @@ export interface Card {
   metrics: Metrics | null;
   calibration: Calibration | null;
   mahalanobis: object | null;
+  /** Whether the code is a program of torch.export, whose modules do not run. */
+  program: boolean;
   /** The output that is shown, of a model with any module; a tabular classifier has no choice. */
   output: Output | null;
   /** The column that was learned, of a table. */
@@ -187,6 +189,7 @@ export interface Initialisation {
   expected: number;
   ratio: number | null;
   state: string;
+  differs: ("spread" | "mean" | "range")[];
 }
 
 /** GET /state/{name} */

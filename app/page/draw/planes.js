@@ -1,4 +1,4 @@
-/** The planes of a tensor of two or three axes as pictures; of several, where each is the largest, too. */
+/** The planes of a tensor of two or three axes as pictures; of several, where each is the largest, and of three, their colours, too. */
 
 import { classColours, diverging } from "./colours.js";
 import { element } from "./element.js";
@@ -22,9 +22,25 @@ export function drawPlanes(values, shape) {
   );
   if (planes > 1)
     shown.unshift(draw("the plane with the largest value", width, height, largestPlane(values, planes, size)));
+  const unit = planes === 3 && unitRange(values);
+  if (unit)
+    shown.unshift(draw(`red, green and blue from ${short(unit[0])} to 1`, width, height, mixed(values, unit[0], size)));
   const note =
     planes > MOST_PLANES ? [element("p", { class: "note" }, `The first ${MOST_PLANES} of ${planes} planes.`)] : [];
   return element("div", { class: "planes" }, ...shown, ...note);
+}
+
+/** The range that a generator's pictures have, 0 to 1 or -1 to 1, if all values are in it. @param {number[]} values */
+function unitRange(values) {
+  return [
+    [0, 1],
+    [-1, 1],
+  ].find(([low, high]) => values.every((value) => value >= low && value <= high));
+}
+
+/** Three planes as the colour of each cell. @param {number[]} values @param {number} low  That of black; 1 is white. @param {number} size @returns {Colour} */
+function mixed(values, low, size) {
+  return (place) => [0, 1, 2].map((plane) => (255 * (values[plane * size + place] - low)) / (1 - low));
 }
 
 /** The colour of the plane whose value is the largest, as of a class. @param {number[]} values @param {number} planes @param {number} size @returns {Colour} */

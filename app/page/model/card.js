@@ -9,7 +9,7 @@ const CLASS_KINDS = ["log_probabilities", "logits", "probabilities"];
 /** @param {Model} model @returns {Card} */
 export function cardOf({ card: written, signature, example }) {
   const card = /** @type {any} */ (written);
-  if ("features" in card) return { ...card, output: null, target: null, level: null, examples: [] };
+  if ("features" in card) return { ...card, program: false, output: null, target: null, level: null, examples: [] };
   const { inputs, outputs } = signature;
   const output = outputs.find(classifies) ?? outputs[0];
   const table = inputs.length === 1 ? inputs[0] : null;
@@ -21,6 +21,7 @@ export function cardOf({ card: written, signature, example }) {
     metrics: card.metrics ?? null,
     calibration: null,
     mahalanobis: null,
+    program: card.code.kind === "program",
     output,
     target: card.table?.target ?? null,
     examples: card.table?.examples ?? [],

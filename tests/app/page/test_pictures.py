@@ -38,6 +38,7 @@ LATE = """() => {
 }"""
 
 PRICE = """
+import torch
 from torch import Tensor, nn
 
 class Price(nn.Linear):
@@ -54,13 +55,16 @@ class Parcel(nn.Linear):
     def forward(self, input: Tensor) -> dict[str, Tensor]:
         found = super().forward(input)
         state, colour = found.softmax(1), found.flip(1).softmax(1)
-        return {"weight": found[:, 0], "state": state, "colour": colour, "inner": found}
+        orange = torch.tensor([1, 0.5, 0])[:, None, None].expand(3, 2, 2)
+        picture = input[:, 0, None, None, None] * orange
+        others = {"colour": colour, "inner": found, "picture": picture}
+        return {"weight": found[:, 0], "state": state, **others}
 """
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Models of digits of 8 x 8 pixels, of a price, and of a parcel with four outputs."""
+    """Models of digits of 8 x 8 pixels, of a price, which is a program, and of a parcel."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
@@ -70,13 +74,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     save_model(LeNet(), examples, folder / "digits/1", classes=DIGITS, image=image)
     code = tmp_path_factory.mktemp("code") / "nets.py"
     code.write_text(PRICE)
-    given = {"code": f"{code}:Price", "units": {"price": "EUR"}}
+    given: dict[str, Any] = {"units": {"price": "EUR"}}
     names: dict[str, Any] = {}
     exec(PRICE, names)
     price = names["Price"]()
-    torch.nn.init.constant_(price.weight, 2)
+    price.weight.data = torch.tensor([[1.0, 3.0]])
     torch.nn.init.constant_(price.bias, 0.5)
-    save_model(price, torch.ones(3, 2), folder / "price/1", **given)
+    save_model(price, torch.ones(3, 2), folder / "price/1", program=True, **given)
     given = {"code": f"{code}:Parcel", "units": {"weight": "kg"}}
     save_model(names["Parcel"](), torch.ones(3, 2), folder / "parcel/1", **given)
     arguments = ("--models", str(folder), "--model", "digits", "--allow-code")
@@ -197,16 +201,34 @@ def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> 
     layers = rest.get(f"{pictures.url}/model").json()["layers"]
     rows = page.locator("#layers-table tbody tr")
     expect(rows).to_have_count(len(layers))
+    # The numbers stay in view beside long names.
+    page.locator("#layers-table tbody tr:first-child").evaluate(
+        """({ children: [name, type] }) => {
+            name.firstChild.textContent = "encoder.layers.0.self_attn.out_proj".repeat(2);
+            type.textContent = "NonDynamicallyQuantizableLinear".repeat(2);
+        }"""
+    )
+    table = "(table) => [table.scrollWidth, table.clientWidth]"
+    width, room = page.locator("#layers-table").evaluate(table)
+    assert width == room
     page.locator("#layers").get_by_label("Filter").fill("batchnorm")
     expect(rows).to_have_count(1)
     expect(rows.first).to_contain_text("features.1")
 
 
-def test_a_number_has_its_unit(visit: OpenPage, pictures: Process) -> None:
-    page = visit(pictures, "/?model=price&version=1").page
-    # 2 + 2 + 0.5 for the example, two ones.
+def test_a_number_has_its_unit_and_a_program_no_activations(
+    visit: OpenPage, pictures: Process
+) -> None:
+    opened = visit(pictures, "/?model=price&version=1")
+    page = opened.page
+    # 1 + 3 + 0.5 for the example, two ones.
     expect(page.locator("#verdict")).to_have_text("price 4.5 EUR")
     expect(page.locator("#picture")).to_be_hidden()
+    layers = page.locator("#layers-table")
+    expect(layers.locator("thead th")).to_have_text(["module", "parameters", "buffers"])
+    expect(layers.locator("tbody td")).to_have_text(["(the module)", "3", "0"])
+    expect(page.locator("#layers-note")).to_contain_text("no layer has a type, an output or")
+    assert not any("/explain" in url for url in opened.requests)
 
 
 def test_classes_among_several_outputs_have_their_bars(visit: OpenPage, pictures: Process) -> None:
@@ -221,8 +243,12 @@ def test_classes_among_several_outputs_have_their_bars(visit: OpenPage, pictures
     expect(page.locator("#verdict")).to_have_text(f"state: {state}{shares[0][state]}")
     expect(page.locator("#probabilities .number")).to_have_text(list(shares[0].values()))
     outputs = page.locator("#outputs .output")
-    expect(outputs.locator("h3")).to_have_text(["weight", "colour", "inner"])
+    expect(outputs.locator("h3")).to_have_text(["weight", "colour", "inner", "picture"])
     expect(outputs.nth(0)).to_contain_text(f"{found['weight']:.6g}".replace("-", "\u2212") + " kg")
     expect(outputs.nth(1)).to_contain_text(f"{colour} {shares[1][colour]}")
     expect(outputs.nth(1).locator(".number")).to_have_text(list(shares[1].values()))
     expect(page.locator("#outputs")).not_to_contain_text("not a number")
+    # Three planes of 1, 0.5 and 0 are orange.
+    picture = page.get_by_label("red, green and blue from 0 to 1")
+    pixel = "(canvas) => [...canvas.getContext('2d').getImageData(1, 1, 1, 1).data]"
+    assert picture.evaluate(pixel) == [255, 128, 0, 255]

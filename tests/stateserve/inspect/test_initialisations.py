@@ -88,6 +88,24 @@ def test_other_initialisations_are_not_torchs() -> None:
     assert [each and each.state for each in found.values()] == ["trained", "collapsed"]
 
 
+def test_what_differs_from_the_law_is_named() -> None:
+    # Bounds of 1 / 5, a standard deviation of 0.2 / 3 ** 0.5.
+    spaced = torch.linspace(-0.2, 0.2, 4000).reshape(160, 25)
+    beyond = spaced.clone()
+    beyond[0, 0] = 0.3
+    for weight, differs in (
+        (spaced, []),
+        (beyond, ["range"]),
+        (spaced * 0.5, ["spread"]),
+        (spaced * 0.5 + 0.05, ["spread", "mean"]),
+        (spaced * 2, ["spread", "range"]),
+    ):
+        found = compare({"w.weight": weight, "w.bias": torch.zeros(160)})["w.weight"]
+        assert found
+        assert found.differs == differs
+        assert found.state == ("trained" if differs else "as initialised")
+
+
 def test_unknown_names_and_empty_tensors_are_of_no_layer() -> None:
     found = compare(
         {

@@ -16,6 +16,7 @@ import { pathOf } from "../../model/module_tree.js";
 
 export class LayerView {
   #api;
+  #program;
   /** @type {Layer | null} */
   #layer = null;
   /** @type {Map<string, Activation>} */
@@ -24,9 +25,10 @@ export class LayerView {
   /** Buttons for its tensors. */
   #weights = element("p", { class: "buttons" });
 
-  /** @param {Api | null} api  null: the key may not see the state. */
-  constructor(api) {
+  /** @param {Api | null} api  null: the key may not see the state. @param {boolean} program  Whether no layer runs. */
+  constructor(api, program) {
     this.#api = api;
+    this.#program = program;
     onScheme(() => this.#draw());
   }
 
@@ -50,10 +52,7 @@ export class LayerView {
     const activation = this.#activations.get(name);
     part("layer").replaceChildren(
       element("h3", {}, name || "(the module)"),
-      element("p", { class: "note" }, element("code", {}, text)),
-      ...(activation
-        ? returned(activation)
-        : [element("p", { class: "note" }, "No activations of it for this input.")]),
+      ...(this.#program ? [] : described(text, activation)),
       this.#weights,
     );
   }
@@ -74,6 +73,15 @@ export class LayerView {
     const what = own.length ? "Its weights under State:" : "It has no parameters or buffers of its own.";
     this.#weights.replaceChildren(what, ...buttons);
   }
+}
+
+/** @param {string} text @param {Activation} [activation] */
+function described(text, activation) {
+  const lacking = element("p", { class: "note" }, "No activations of it for this input.");
+  return [
+    element("p", { class: "note" }, element("code", {}, text)),
+    ...(activation ? returned(activation) : [lacking]),
+  ];
 }
 
 /** @param {Activation} activation */

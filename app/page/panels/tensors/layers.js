@@ -15,9 +15,16 @@ const MOST = 200;
 /** By the name of the backend. @type {Record<string, string>} */
 const PROGRAMS = { eager: "PyTorch", onnxruntime: "ONNX Runtime", numpy: "NumPy" };
 const HEADER = ["layer", "type", "output", "parameters", "buffers", "mean", "std", "zeros"];
+const SHOWN =
+  "Mean, standard deviation and share of zeros of what the layer returns for the input of the answer. Choose a layer for its values and its weights.";
+const WITHOUT = "Without the activations for the input; the outputs are those of the model's example.";
+const NO_LAYERS =
+  "A program of torch.export is a list of operations. It names the modules that hold its parameters and buffers, but none of them runs: no layer has a type, an output or activations. Choose a module for its weights.";
+const OF_PROGRAM = ["module", "parameters", "buffers"];
 
 export class LayersView {
   #layers;
+  #program;
   #chosen;
   /** @type {Map<string, Activation>} */
   #activations = new Map();
@@ -25,9 +32,10 @@ export class LayersView {
   #cells = new Map();
 
   /** @param {Model} model @param {Api | null} api  null: the key may not see the state. */
-  constructor({ layers, backend, trainable, totals }, api) {
+  constructor({ layers, backend, trainable, totals, card }, api) {
     this.#layers = layers;
-    this.#chosen = new LayerView(api);
+    this.#program = card.program;
+    this.#chosen = new LayerView(api, card.program);
     const [all, learned, buffers] = [totals.parameters, trainable, totals.buffers].map((count) =>
       count.toLocaleString("en"),
     );
@@ -38,15 +46,14 @@ export class LayersView {
     filter.addEventListener("input", () => this.#list(filter.value.trim().toLowerCase()));
     reveal("layers", true);
     this.#list("");
+    if (card.program) this.show(null);
   }
 
   /** @param {Activation[] | null} activations  Those for the current input. @param {string} reason  Why there are none. */
   show(activations, reason = "") {
     // A layer that runs several times shows the last.
     this.#activations = new Map(activations?.map((each) => [each.layer, each]));
-    part("layers-note").textContent = activations
-      ? "Mean, standard deviation and share of zeros of what the layer returns for the input of the answer. Choose a layer for its values and its weights."
-      : `Without the activations for the input; the outputs are those of the model's example. ${reason}`;
+    part("layers-note").textContent = this.#program ? NO_LAYERS : activations ? SHOWN : `${WITHOUT} ${reason}`;
     for (const [layer, cells] of this.#cells) this.#fill(layer, cells);
     this.#chosen.update(this.#activations);
   }
@@ -60,11 +67,13 @@ export class LayersView {
       this.#cells.set(layer, [output, ...numbers]);
       this.#fill(layer, [output, ...numbers]);
       const counts = [layer.parameters, layer.buffers].map((count) => count.toLocaleString("en"));
-      return [this.#button(layer), layer.type, output, ...counts, ...numbers];
+      return this.#program
+        ? [this.#button(layer), ...counts]
+        : [this.#button(layer), layer.type, output, ...counts, ...numbers];
     });
-    part("layers-table").replaceChildren(table(HEADER, rows, 3));
+    part("layers-table").replaceChildren(this.#program ? table(OF_PROGRAM, rows, 1) : table(HEADER, rows, 3));
     part("layers-count").textContent =
-      `${found.length} of ${this.#layers.length} layers${found.length > MOST ? `; the first ${MOST} are shown` : ""}.`;
+      `${found.length} of ${this.#layers.length} ${this.#program ? "modules" : "layers"}${found.length > MOST ? `; the first ${MOST} are shown` : ""}.`;
   }
 
   /** @param {Layer} layer */
