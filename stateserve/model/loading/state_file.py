@@ -11,16 +11,18 @@ from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState, to_tensors
 
 
-def read_state_without(path: Path, prefix: str, key: str | None = None) -> TensorState | None:
+def read_state_without(
+    path: Path, prefix: str, key: str | None = None, *, modules: bool = False
+) -> TensorState | None:
     """The state, `prefix` taken off its names; None for a program, which holds its own.
 
-    `key` is its place in a file that holds more.
+    `key` is its place in a file that holds more; with `modules`, the file may be a whole module.
 
     Raises CheckpointError.
     """
     if path.suffix == PROGRAM_SUFFIX:
         return None
-    state = to_tensors(read_plain_state(path, key))
+    state = to_tensors(read_plain_state(path, key, modules=modules))
     with naming(path):
         return take_off(prefix, state)
 

@@ -180,7 +180,7 @@ def pack_model(
         raise CodeFailed(f"{options.code}: a class has no state; name its checkpoint, too")
     held = None
     if state is not None:
-        held = read_state_without(state, options.strip_prefix, options.key)
+        held = read_state_without(state, options.strip_prefix, options.key, modules=True)
     with naming(state or Path(options.code or "")):
         packing = Packing(code, held, options.example, options.hints)
         if program and not isinstance(code, ProgramFile):

@@ -102,6 +102,28 @@ def test_a_state_of_another_dtype_than_the_class_makes_is_noted(run: Run) -> Non
     assert packed("models/half/1/model.pth").signature.inputs[0].dtype == "float16"
 
 
+def test_the_state_of_a_whole_module_is_packed_and_its_code_is_not_run(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.save(Whole(), "lenet.pth")
+    write_code(
+        Path("nets.py"),
+        "from torch import nn\nclass LeNet(nn.Conv2d):\n    def __init__(self):\n        super().__init__(1, 2, 3)\n",
+    )
+    assert pack(run)[0] == 0
+    assert "took the state of the whole module tests.app.cli.test_pack.Whole, whose" in caplog.text
+    assert torch.load("models/digits/1/model.pth")["bias"].tolist() == [3, 3]
+
+
+class Whole(nn.Conv2d):
+    def __init__(self) -> None:
+        super().__init__(1, 2, 3)
+        nn.init.constant_(self.bias, 3)
+
+    def __setstate__(self, state: object) -> None:
+        raise SystemExit("the code of the file was run")
+
+
 def test_json_is_the_only_output_of_a_file_that_prints(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
