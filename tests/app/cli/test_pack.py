@@ -106,10 +106,8 @@ def test_the_state_of_a_whole_module_is_packed_and_its_code_is_not_run(
     run: Run, caplog: pytest.LogCaptureFixture
 ) -> None:
     torch.save(Whole(), "lenet.pth")
-    write_code(
-        Path("nets.py"),
-        "from torch import nn\nclass LeNet(nn.Conv2d):\n    def __init__(self):\n        super().__init__(1, 2, 3)\n",
-    )
+    init = "    def __init__(self):\n        super().__init__(1, 2, 3)\n"
+    write_code(Path("nets.py"), f"from torch import nn\nclass LeNet(nn.Conv2d):\n{init}")
     assert pack(run)[0] == 0
     assert "took the state of the whole module tests.app.cli.test_pack.Whole, whose" in caplog.text
     assert torch.load("models/digits/1/model.pth")["bias"].tolist() == [3, 3]
