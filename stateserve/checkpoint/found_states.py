@@ -43,8 +43,9 @@ def find_states(root: object) -> dict[str, FoundState]:
     found: dict[tuple[str, ...], FoundState] = {}
     covered: set[tuple[str, ...]] = set()
     known: dict[int, FoundState] = {}
-    aliases = 0
+    aliases, any_tensor = 0, False
     for node in walk(root):
+        any_tensor = any_tensor or _is_tensor(node.value)
         if covered and any(node.path[:depth] in covered for depth in range(len(node.path))):
             continue
         if node.seen:
@@ -58,7 +59,8 @@ def find_states(root: object) -> dict[str, FoundState]:
                 known[id(node.value)] = state
             if state.kind != "state":
                 covered.add(node.path)
-    return {state.key: state for state in _distinct(found)} or _all_tensors(root, listed)
+    states = {state.key: state for state in _distinct(found)}
+    return _all_tensors(root, listed) if any_tensor and not states else states
 
 
 def _distinct(found: Mapping[tuple[str, ...], FoundState]) -> Iterator[FoundState]:

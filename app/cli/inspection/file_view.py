@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TypeGuard
 
 from stateserve.checkpoint import Checkpoint, FoundState, Opaque, describe
 from stateserve.errors import StateMismatch, UnsafeCheckpoint
@@ -153,6 +152,7 @@ def _view_others(checkpoint: Checkpoint) -> dict[str, str]:
 def _others(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     states = checkpoint.states
     whole = {key for key, state in states.items() if state.kind != "state"}
+    short: dict[int, bool] = {}
     for node in checkpoint.walk():
         keys = ["/".join(node.path[:depth]) for depth in range(len(node.path) + 1)]
         path, parent = keys[-1], keys[-2] if len(keys) > 1 else None
@@ -160,14 +160,17 @@ def _others(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
             continue
         if parent in states and str(node.path[-1]) in states[parent].tensors:
             continue
-        if _is_short(node.value):
+        if id(node.value) not in short:
+            # A long list may be at many paths.
+            short[id(node.value)] = _is_short(node.value)
+        if short[id(node.value)] and isinstance(node.value, list | tuple):
             whole.add(path)
             yield path, _list_text(node.value)
         elif isinstance(node.value, Opaque) or not isinstance(node.value, dict | list | tuple):
             yield path, describe(node.value)
 
 
-def _is_short(value: object) -> TypeGuard[Sequence[object]]:
+def _is_short(value: object) -> bool:
     """Whether it is a list of numbers and texts, which is shown in one line."""
     plain = (int, float, str, bool, type(None))
     return isinstance(value, list | tuple) and all(type(each) in plain for each in value)

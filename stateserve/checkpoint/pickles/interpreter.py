@@ -11,6 +11,8 @@ from stateserve.errors import UnreadableCheckpoint
 from stateserve.text import printable
 
 MAX_KEY_BITS = 60
+# One for each list, dict or tuple around another; Python's pickler stops at a few hundred.
+MAX_MARKS = 100_000
 # Names of Python 2.
 OLD_MODULES = {"copy_reg": "copyreg", "__builtin__": "builtins", "cPickle": "pickle"}
 
@@ -66,6 +68,8 @@ class Machine:
         self.push(self._odd_memo[index] if odd or index < 0 else self._memo[index])
 
     def mark(self, _: object) -> None:
+        if len(self._marks) == MAX_MARKS:
+            raise UnreadableCheckpoint(f"over {MAX_MARKS} marks are open on the pickle's stack")
         self._marks.append(len(self.stack))
 
     def above_mark(self) -> list[object]:

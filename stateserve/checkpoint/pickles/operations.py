@@ -6,6 +6,7 @@ Source: Lib/pickletools.py of Python, which documents every opcode.
 import codecs
 import pickle
 import pickletools
+import struct
 from collections.abc import Container, Iterator
 from typing import BinaryIO
 
@@ -22,6 +23,14 @@ LENGTHS = {
     **dict.fromkeys((b"T", b"B", b"X", b"\x8b"), 4),
     **dict.fromkeys((b"\x8d", b"\x8e", b"\x96"), 8),
 }
+# Arguments of a fixed size, which pickletools reads as well, but slowly.
+NUMBERS = {
+    **dict.fromkeys((b"K", b"h", b"q", b"\x80"), struct.Struct("<B")),
+    **dict.fromkeys((b"j", b"r"), struct.Struct("<I")),
+    b"M": struct.Struct("<H"),
+    b"J": struct.Struct("<i"),
+    b"G": struct.Struct(">d"),
+}
 TEXTS, OLD_TEXTS, BYTES = (b"X", b"\x8c", b"\x8d"), (b"U", b"T"), (b"B", b"C", b"\x8e", b"\x96")
 
 
@@ -33,20 +42,25 @@ def operations(
     Raises UnreadableCheckpoint for an opcode that is not in `known`, and ValueError for bytes
     that are no pickle.
     """
-    code = b""
+    code, read = b"", stream.read
     while code != b".":
-        code = stream.read(1)
+        code = read(1)
         if code not in OPCODES:
             raise ValueError(f"opcode {code!r} is unknown" if code else "the pickle is cut short")
         opcode = OPCODES[code]
         if opcode.name not in known:
             raise UnreadableCheckpoint(f"the pickle has the opcode {opcode.name}")
-        if code in LENGTHS:
+        if opcode.arg is None:
+            yield opcode.name, None
+        elif code in NUMBERS:
+            number = NUMBERS[code]
+            yield opcode.name, number.unpack(read(number.size))[0]
+        elif code in LENGTHS:
             yield opcode.name, _counted(stream, source, code)
         elif code == b"S":
             yield opcode.name, codecs.escape_decode(_quoted(stream.readline()))[0].decode("latin-1")
         else:
-            yield opcode.name, opcode.arg and opcode.arg.reader(stream)
+            yield opcode.name, opcode.arg.reader(stream)
 
 
 def _counted(stream: BinaryIO, source: Source, code: bytes) -> object:

@@ -74,6 +74,7 @@ STEPS: dict[str, Callable[[Machine, Any], None]] = {
     "PERSID": Machine.load_persistent_text,
     "BINPERSID": Machine.load_persistent,
 }
+COSTED = {name: (step, SIZES.get(name, 8)) for name, step in STEPS.items()}
 
 
 def read_pickle(
@@ -100,8 +101,9 @@ def read_pickle(
                 raise UnreadableCheckpoint(f"the pickle has more than {MAX_STEPS} steps")
             if len(machine.stack) > MAX_STACK:
                 raise UnreadableCheckpoint(f"over {MAX_STACK} values wait on the pickle's stack")
-            machine.spend(SIZES.get(name, 8))
-            STEPS[name](machine, argument)
+            step, size = COSTED[name]
+            machine.spend(size)
+            step(machine, argument)
         return machine.pop(1)[0]
     except CheckpointError:
         raise

@@ -16,13 +16,14 @@ import torch
 from torch import nn
 
 from stateserve.checkpoint.checkpoint import Checkpoint
-from stateserve.checkpoint.content import MAX_DEPTH, walk
+from stateserve.checkpoint.content import MAX_DEPTH, MAX_PATHS, walk
 from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.found_states import find_states
+from stateserve.checkpoint.pickles.interpreter import MAX_MARKS
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.torch_file import read_pickled
 from stateserve.checkpoint.sources import Memory
-from stateserve.errors import StateMismatch, UnsafeCheckpoint
+from stateserve.errors import StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
 
 
 @dataclasses.dataclass
@@ -243,3 +244,18 @@ def test_a_tensor_that_is_not_its_bytes_is_listed_but_not_read(tmp_path: Path) -
     }
     with pytest.raises(StateMismatch, match="values of neg float32 are not read"):
         tensors["n"].array()
+
+
+def test_a_list_that_contains_itself_is_visited_a_limited_number_of_times() -> None:
+    endless: list[object] = []
+    endless += [endless] * 100_000 + [1]
+    nodes = list(walk({"a": endless}))
+    assert len(nodes) < 2 * MAX_PATHS
+    assert (nodes[-1].path, nodes[-1].value, nodes[-1].seen) == (("a", "100000"), 1, False)
+    assert find_states(endless) == {}
+
+
+def test_far_too_many_open_marks_are_refused() -> None:
+    content = b"\x80\x04" + b"(" * (MAX_MARKS + 1) + b"]."
+    with pytest.raises(UnreadableCheckpoint, match="marks are open"):
+        read_pickled(Memory(content))
