@@ -19,7 +19,8 @@ class PictureError(ValueError):
 class PictureFile:
     """`content` has no metadata; `width` and `height` are before the rotation.
 
-    `orientation`, 1 to 8, is EXIF's: how to rotate and mirror the picture.
+    `orientation`, 1 to 8, is EXIF's: how to rotate and mirror the picture. `colours` are those of
+    the palette, if the pixels are its indices.
     """
 
     format: Literal["PNG", "JPEG"]
@@ -27,6 +28,7 @@ class PictureFile:
     width: int
     height: int
     orientation: int
+    colours: int = 0
 
     @property
     def size(self) -> tuple[int, int]:

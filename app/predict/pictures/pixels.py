@@ -54,11 +54,20 @@ def _decode(file: PictureFile, mode: str) -> Image.Image:
         picture = READERS[file.format](io.BytesIO(file.content))
         if picture.size == (file.width, file.height):
             picture.load()
+            _require_colours(picture, file.colours)
             return _convert(picture, mode)
         reason = f"of {picture.width} x {picture.height} pixels, too"
+    except PictureError:
+        raise
     except UNREADABLE as error:
         reason = printable(str(error)[:MOST_SHOWN])
     raise PictureError(f"a {file.format} that cannot be decoded: {reason}")
+
+
+def _require_colours(picture: Image.Image, colours: int) -> None:
+    """Raise PictureError for an index beyond the palette, for which Pillow takes black."""
+    if colours and (highest := int(picture.getextrema()[1])) >= colours:  # type: ignore[arg-type]
+        raise PictureError(f"a PNG with the index {highest} in a palette of {colours} colours")
 
 
 def _convert(picture: Image.Image, mode: str) -> Image.Image:

@@ -39,6 +39,18 @@ def refusal(content: bytes, spec: Input = SPEC) -> str:
     return text.partition(": ")[2]
 
 
+def method(place: int) -> bytes:
+    """A PNG whose byte at `place`, a method in its header, is unknown."""
+    data = bytearray(PNG[16:29])
+    data[place - 16] = 5
+    return PNG[:8] + chunk(b"IHDR", bytes(data)) + PNG[33:]
+
+
+def indexed(*palettes: bytes) -> bytes:
+    """A PNG of four pixels, whose highest index is 3."""
+    return png(4, 1, 8, 3, b"\0\0\1\2\3", *(chunk(b"PLTE", each) for each in palettes))
+
+
 def header(width: int, height: int, depth: int = 8, colour: int = 2) -> bytes:
     """A PNG whose header claims a size, and whose data are a few bytes."""
     return png(width, height, depth, colour, bytes(4096))
@@ -139,6 +151,21 @@ def test_many_pictures_are_bounded_by_their_sum() -> None:
         (header(0, 5), "a PNG of 0 x 5 pixels"),
         (sized(JPEG, 5, 0), "a JPEG of 5 x 0 pixels"),
         (animated("PNG"), "an animated PNG of 2 frames; one picture is accepted"),
+        (method(26), "a PNG of the unknown compression method 5"),
+        (method(27), "a PNG of the unknown filter method 5"),
+        (method(28), "a PNG of the unknown interlace method 5"),
+        (indexed(), "a PNG of indices without a palette (PLTE) before its pixels"),
+        (
+            indexed(bytes(769)),
+            "a PNG with a palette (PLTE) of 769 bytes; 3 for each of up to 256 colours",
+        ),
+        (indexed(b""), "a PNG with a palette (PLTE) of 0 bytes; 3 for each of up to 256 colours"),
+        (
+            indexed(bytes(10)),
+            "a PNG with a palette (PLTE) of 10 bytes; 3 for each of up to 256 colours",
+        ),
+        (indexed(bytes(9)), "a PNG with the index 3 in a palette of 3 colours"),
+        (PNG[:33] + chunk(b"IDAT", bytes(10**6)), "a PNG with far more data than its rows have"),
         (PNG[:-1], f"a PNG that is cut off after {len(PNG) - 1} bytes"),
         (PNG[:20], "a PNG that is cut off after 20 bytes"),
         (SIGNATURE, "a PNG that is cut off after 8 bytes"),
