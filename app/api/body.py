@@ -1,5 +1,6 @@
 """Reads a request body: checks its media type first, and its size while it streams."""
 
+import re
 from collections.abc import Collection
 
 from starlette.requests import ClientDisconnect, Request
@@ -7,10 +8,14 @@ from starlette.types import Receive
 
 from app.errors import BodyTooLarge, CompressedBody, RequestError, UnsupportedContent
 from app.predict import (
+    ARROW,
     CSV,
     JSON,
     MOST_DIGITS,
+    NPY,
+    NPZ,
     PNG,
+    SAFETENSORS,
     UNDECLARED,
     UNDECLARED_TYPES,
     Body,
@@ -23,6 +28,14 @@ from stateserve.text import shown
 # Of a body that may begin with line breaks and spaces.
 MOST_SPACE = 64
 UNDECLARED_TYPE = MediaType(UNDECLARED, {})
+# How bodies of these types begin. Of safetensors, after the length of its header.
+MARKS = {
+    NPY: re.compile(rb"\x93NUMPY"),
+    NPZ: re.compile(rb"PK\x03\x04"),
+    ARROW: re.compile(rb"\xff\xff\xff\xff"),
+    SAFETENSORS: re.compile(rb"(?s:.{4})\0\0\0\0\{"),
+    JSON: re.compile(rb"\s*[{\[]"),
+}
 JSON_BYTES = JSON.encode()
 PLAIN_JSON = MediaType(JSON, {})
 CURL = f"-H 'Content-Type: {JSON}'"
@@ -70,14 +83,16 @@ def declared_type(headers: Headers, accepted: Collection[str]) -> MediaType:
 def found_type(
     declared: MediaType, body: Body, headers: Headers, accepted: Collection[str]
 ) -> MediaType:
-    """The type as declared; of an undeclared body, JSON if it begins as an object or a list.
+    """The type as declared; that of an undeclared body by its first bytes.
 
     Raises UnsupportedContent.
     """
     if declared is not UNDECLARED_TYPE:
         return declared
-    if bytes(body[:MOST_SPACE]).lstrip()[:1] in (b"{", b"["):
-        return PLAIN_JSON
+    start = bytes(body[:MOST_SPACE])
+    for found, mark in MARKS.items():
+        if mark.match(start) and found in accepted:
+            return MediaType(found, {})
     return media_type_of(headers, accepted)
 
 

@@ -20,6 +20,7 @@ from app.api.declared_path import declared_path
 from app.api.error_status import headers_of, status_of
 from app.api.open_inference import STATUS as OPEN_STATUS
 from app.api.open_inference import is_open_inference
+from app.api.other_servers import path_here
 from stateserve import errors as library_errors
 from stateserve.text import MOST_SHOWN, did_you_mean
 
@@ -138,7 +139,9 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
         # HAProxy's default health check sends OPTIONS.
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     details = {
-        HTTPStatus.NOT_FOUND: f"nothing is served at {path}",
+        HTTPStatus.NOT_FOUND: (
+            f"nothing is served at {path}{path_here(served_path(request.scope))}"
+        ),
         HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}; {_send(headers)}",
     }
     detail = details.get(HTTPStatus(error.status_code), str(error.detail))

@@ -12,10 +12,12 @@ from app.predict.instances import Instances
 from app.predict.json_pointer import escape
 from app.predict.large_requests import HeldMemory, LargeRequests
 from app.predict.media_types import (
+    ARROW,
     CSV,
     JSON,
     MULTIPART,
     NPY,
+    NPZ,
     PNG,
     SAFETENSORS,
     UNDECLARED,
@@ -37,6 +39,7 @@ from app.predict.tensors.pipeline import TensorPipeline
 from app.predict.tensors.prediction import TensorPass, TensorPrediction
 
 __all__ = [
+    "ARROW",
     "CHUNK_ROWS",
     "CSV",
     "DEFAULT_OPTIONS",
@@ -50,6 +53,7 @@ __all__ = [
     "MOST_DIGITS",
     "MULTIPART",
     "NPY",
+    "NPZ",
     "PARAMETER",
     "PNG",
     "REQUEST_ID",

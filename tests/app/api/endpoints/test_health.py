@@ -80,6 +80,25 @@ async def test_an_unsafe_request_id_is_replaced(client: httpx.AsyncClient, sent:
     assert len(response.headers["x-request-id"]) == 32
 
 
+@pytest.mark.parametrize(
+    ("path", "here"),
+    {
+        "/ping": "GET /health/ready",
+        "/predictions/digits": "POST /models/digits/predict",
+        "/predictions/a%20b/2": "POST /models/a%20b/versions/2/predict",
+        "/explanations/digits": "POST /models/digits/explain",
+        "/v1/models/digits:predict": "POST /models/digits/predict",
+        "/invocations": "POST /predict",
+    }.items(),
+)
+async def test_a_path_of_another_server_is_named_as_it_is_here(
+    client: httpx.AsyncClient, path: str, here: str
+) -> None:
+    absent = await client.post(path, json={})
+    assert absent.status_code == 404
+    assert absent.json()["detail"].endswith(f"; here it is {here}")
+
+
 async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient) -> None:
     absent = await client.get("/nowhere")
     assert absent.status_code == 404

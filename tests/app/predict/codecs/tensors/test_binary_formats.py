@@ -357,6 +357,28 @@ async def test_a_picture_needs_no_media_type(media_type: str) -> None:
     assert (await post(signature_models.tokens(), FILES[0], media_type)).status_code == 415
 
 
+@pytest.mark.parametrize("media_type", ["", "application/octet-stream"])
+async def test_arrays_need_no_media_type(media_type: str) -> None:
+    left, both = signature_models.regression(), signature_models.two_inputs()
+    tensors = {"left": LEFT, "right": RIGHT}
+    named = safetensors.numpy.save(tensors)
+    # The length of the header begins as JSON would.
+    padded = named[8:].replace(b"}}", b"}}" + b" " * (-(named[0] - 0x7B) % 256), 1)
+    long = struct.pack("<Q", struct.unpack("<Q", named[:8])[0] + len(padded) - len(named) + 8)
+    assert (long + padded)[:1] == b"{"
+    assert_same = [
+        (left, npy([[30.0, 2.0]]), NPY),
+        (both, npz(**tensors), NPZ),
+        (both, named, SAFETENSORS),
+        (both, long + padded, SAFETENSORS),
+    ]
+    for model, content, declared in assert_same:
+        wanted = await post(model, content, declared, "application/json")
+        answer = await post(model, content, media_type)
+        assert (answer.status_code, answer.content) == (200, wanted.content)
+    assert (await post(both, npy(LEFT), media_type)).status_code == 415
+
+
 async def test_a_form_has_a_file_for_each_instance() -> None:
     model = signature_models.pictures()
     for count in (1, 3):
