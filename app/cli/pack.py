@@ -33,7 +33,10 @@ def pack(
     ] = None,
     example: Annotated[
         Path | None,
-        typer.Option(help="Example inputs: .npy, or .npz or .safetensors by argument of forward."),
+        typer.Option(
+            help="Example inputs: .npy, or .npz or .safetensors by argument of forward; a PNG or "
+            "JPEG for --image."
+        ),
     ] = None,
     classes: Annotated[
         str | None,
@@ -79,6 +82,7 @@ def pack(
     Runs CODE. The signature is inferred by running the module on the example; each row alone must
     give what it gives in a batch.
     """
+    from app.predict.pictures import example_picture
     from stateserve.model import LoadOptions, archive_of, hints_of, pack_model, parse_classes
 
     if output is None:
@@ -96,7 +100,7 @@ def pack(
     options = LoadOptions(
         code=code,
         kwargs=json_object("--kwargs", kwargs, KWARGS) or {},
-        example=example,
+        example=example_picture(example, hints),
         hints=hints,
         strip_prefix=strip_prefix,
         key=key,

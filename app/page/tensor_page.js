@@ -150,7 +150,11 @@ export class TensorPage {
     });
     const showExample = async () => picture.openExample(await this.#api.examplePicture());
     part("picture-example").addEventListener("click", () => showExample().catch(fail));
-    showExample().catch(fail);
+    const { example_is_noise: noise } = this.#model;
+    part("picture-noise").hidden = !noise;
+    part("picture-example").hidden = noise;
+    if (noise) this.#explain(null, "There is no picture.");
+    else showExample().catch(fail);
     picture.addEventListener("clear", () => {
       this.#asked = null;
       this.#clear();

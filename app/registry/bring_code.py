@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app.errors import SettingsError
 from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, pairs
+from app.predict.pictures import example_picture
 from app.settings import Settings, both_names
 from stateserve.model import (
     PROGRAM_SUFFIX,
@@ -41,11 +42,12 @@ def load_options(settings: Settings) -> LoadOptions:
     given = [name for name in ONLY_WITH_CODE if getattr(settings, name) is not None]
     if given and code is None and settings.model.suffix != PROGRAM_SUFFIX:
         raise SettingsError(f"{both_names(given[0])}: it needs {both_names('code')}")
+    hints = _hints(settings)
     return LoadOptions(
         code=code,
         kwargs=json_object(both_names("kwargs"), settings.kwargs, KWARGS) or {},
-        example=settings.example,
-        hints=_hints(settings),
+        example=example_picture(settings.example, hints),
+        hints=hints,
         allow_code=settings.allow_code,
         strip_prefix=settings.strip_prefix or "",
         key=settings.state_key,

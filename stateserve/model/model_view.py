@@ -30,7 +30,8 @@ class ModelView:
     """`trainable` is the number of parameters that an optimizer would change.
 
     `backend` is the program that runs the forward pass. `example` is a valid body of /predict, or
-    None if one would be large. `warnings` say what is unknown about the model, for instance
+    None if one would be large; `example_is_noise` says whether it is no picture where a model takes
+    pictures. `warnings` say what is unknown about the model, for instance
     without a card. `training_rows` is the number of rows that the card holds, also where they are
     left out of it. `unexplained` says why /explain gives no attributions; None where it does,
     unless an operation of the module has no gradient. `loaded` is when this process read
@@ -49,6 +50,7 @@ class ModelView:
     signature: Signature | None = None
     backend: str | None = None
     example: JsonValue = None
+    example_is_noise: bool = False
     training_rows: int = 0
     unexplained: str | None = None
     loaded: str | None = None

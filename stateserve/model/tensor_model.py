@@ -19,6 +19,7 @@ from stateserve.model.example import zeros
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.model import Model
+from stateserve.model.noise import is_noise
 from stateserve.model.signature import Signature
 
 # Another CPU, another number of rows or another backend rounds differently.
@@ -112,6 +113,12 @@ class TensorModel(Model[nn.Module, ModelCard]):
             return zeros(self.signature)
         inputs, _ = self.golden[min(self.golden)]
         return {name: array[:1] for name, array in inputs.items()}
+
+    @cached_property
+    def example_is_noise(self) -> bool:
+        """Whether the example of an input of pictures is noise, or one colour."""
+        inputs = self.golden[max(self.golden)][0] if self.golden else self.example
+        return any(is_noise(inputs[each.name], each) for each in self.signature.inputs)
 
     def run_example(self, module: nn.Module) -> object:
         return self.run_replica(module, self.example)

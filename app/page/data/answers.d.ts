@@ -128,6 +128,8 @@ export interface Model {
   backend: string;
   /** A valid body of /predict; null if it would be large. */
   example: object | null;
+  /** Of a model of pictures: noise, or one colour. */
+  example_is_noise: boolean;
   /** How many the card holds; the service sends them by columns. */
   training_rows: number;
   /** Why /explain gives no attributions; null if it does. */

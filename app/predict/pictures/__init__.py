@@ -6,6 +6,7 @@ Raises InvalidInstances, BodyTooLarge, MalformedBody, and NotProvided without th
 
 from app.predict.pictures.base64_picture import decode_base64
 from app.predict.pictures.decoder import decode_picture, decode_pictures
+from app.predict.pictures.example_picture import example_picture
 from app.predict.pictures.file_formats import is_picture
 from app.predict.pictures.geometry import MAX_PIXELS
 from app.predict.pictures.multipart_body import FilePart, read_files
@@ -17,6 +18,7 @@ __all__ = [
     "decode_base64",
     "decode_picture",
     "decode_pictures",
+    "example_picture",
     "is_picture",
     "read_files",
     "to_pixels",

@@ -103,8 +103,8 @@ def save_model(
             packing = Packing(opened, state, example_inputs, hints)
         except StateMismatch as error:
             raise StateMismatch(f"{error}; {SAME_MODULE}") from None
-        if packing.found.hint:
-            logger.warning("%s: %s", path, packing.found.hint)
+        for advice in packing.found.advice:
+            logger.warning("%s: %s", path, advice)
         if program:
             packing.export(Path(place.state).stem)
         if onnx:

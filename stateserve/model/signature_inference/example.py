@@ -15,7 +15,7 @@ from stateserve.model.module_call import POSITIONAL, forward_parameters
 
 # One for the first argument of forward, several in its order, or by the names of its arguments.
 Example = Array | Tensor | Sequence[Array | Tensor] | Mapping[str, Array | Tensor]
-SUFFIXES = ".npy, .npz or .safetensors"
+SUFFIXES = ".npy, .npz or .safetensors, or .png or .jpg of a picture"
 MAX_BYTES = 2**30
 STRUCTURE = (
     "an argument that is a dict or a list of tensors is not served: let forward take each tensor "

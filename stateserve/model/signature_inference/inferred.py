@@ -14,6 +14,7 @@ from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import is_float, numpy_dtype
 from stateserve.model.equal_axes import Axis, listed
 from stateserve.model.fields import ANY
+from stateserve.model.noise import is_noise
 from stateserve.model.signature import DTYPES, Dtype, Input, Output, Signature
 from stateserve.model.signature_inference.axes import (
     Axes,
@@ -36,21 +37,33 @@ from stateserve.model.signature_inference.rows import GOLDEN_ROWS, Rows, random_
 class Inferred:
     """A signature, the golden arrays by the number of rows, and what was assumed, as lines.
 
-    `narrow` are axes that the example fixes, though the forward takes other lengths.
+    `narrow` are axes that the example fixes, though the forward takes other lengths; `noisy` are
+    inputs of pictures whose example is noise.
     """
 
     signature: Signature
     golden: Golden
     notes: list[str]
     narrow: Sequence[Axis] = ()
+    noisy: Sequence[str] = ()
 
     @property
     def lines(self) -> list[str]:
-        """The notes, and how to free the axes that the example fixes."""
-        return [*self.notes, *([self.hint] if self.hint else [])]
+        """The notes and the advice."""
+        return [*self.notes, *self.advice]
 
     @property
-    def hint(self) -> str | None:
+    def advice(self) -> list[str]:
+        """How to free the axes that the example fixes, and to give a picture in place of noise."""
+        noisy = [
+            f"{name}: the example is noise, or one colour, and nothing to try the model with; give "
+            "a picture, --example FILE.png, or the tensors of pictures as example_inputs"
+            for name in self.noisy
+        ]
+        return [*([self._hint] if self._hint else []), *noisy]
+
+    @property
+    def _hint(self) -> str | None:
         """How to free the axes that the example fixes, if the forward takes other lengths."""
         if not self.narrow:
             return None
@@ -99,7 +112,8 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
         raise CardMismatch(str(error)) from None
     is_program = isinstance(module, ProgramModule)
     narrow = [] if is_program else too_narrow(run, golden[1][0], signature.inputs)
-    return Inferred(signature, golden, notes, narrow)
+    noisy = [each.name for each in signature.inputs if is_noise(rows[each.name], each)]
+    return Inferred(signature, golden, notes, narrow, noisy)
 
 
 def _interpret(module: nn.Module, named: Rows) -> tuple[Rows, Golden, list[str]]:

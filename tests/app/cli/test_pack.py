@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from stateserve import LoadOptions, load_model
@@ -73,6 +74,8 @@ def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) ->
         "output  float32  [-1, 10]       output, logits of 10 classes",
         "x is float32 as the module's parameters; the example is float64",
         "the example has no batch axis; one was put in front",
+        "x: the example is noise, or one colour, and nothing to try the model with; give a "
+        "picture, --example FILE.png, or the tensors of pictures as example_inputs",
         "wrote models/digits/1: nets.py, model.golden.safetensors, model.pth, model.json",
         "to serve it: stateserve serve --models models --model digits --allow-code",
         "imported",
@@ -82,6 +85,17 @@ def test_what_was_inferred_is_shown_with_the_command_that_serves_it(run: Run) ->
     assert model.card.outputs[0].classes == [f"digit {n}" for n in range(10)]
     assert model.card.inputs[0].image is not None
     assert model.card.name == "digits"
+
+
+def test_a_picture_is_the_example_of_an_input_of_pictures(run: Run) -> None:
+    picture = Image.radial_gradient("L").resize((8, 8))
+    picture.save("digit.png")
+    code, out = pack(run, "--image", '{"mode": "L"}', "--example", "digit.png")
+    assert code == 0
+    assert "noise" not in out
+    model = packed()
+    np.testing.assert_allclose(model.example["x"][0, 0], np.asarray(picture) / 255, rtol=1e-6)
+    assert not model.example_is_noise
 
 
 def test_a_state_of_another_dtype_than_the_class_makes_is_noted(run: Run) -> None:
@@ -209,6 +223,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("--features", "a,,b"): "--features: name 2 of 3 is empty",
     ("--units", "a=,b=x"): "--units: give NAME=VALUE",
     ("--strip-prefix", "module."): "lenet.pth: no name begins with 'module.'; it has ",
+    ("--example", "digit.png"): "digit.png: a picture is an example of one input, and --image says",
     ("--example", "labels.txt"): "labels.txt: an example is a file .npy, .npz or .safetensors",
 }
 

@@ -20,7 +20,8 @@ def test_a_slider_the_state_and_the_pad_work_in_firefox(tmp_path: Path) -> None:
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
     digits = tmp_path / "models" / "digits" / "1"
-    save_model(LeNet(), torch.rand(3, 1, 8, 8), digits, classes=[*map(str, range(10))], image=image)
+    example = torch.linspace(0, 1, 8).repeat(3, 1, 8, 1)
+    save_model(LeNet(), example, digits, classes=[*map(str, range(10))], image=image)
     iris = tmp_path / "models" / "iris" / "1"
     iris.mkdir(parents=True)
     for suffix in (".pth", ".json"):

@@ -68,9 +68,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
+    save_model(LeNet(), torch.rand(3, 1, 8, 8), folder / "noise/1", classes=DIGITS, image=image)
     # Dark on light, as its corners say.
-    examples = torch.rand(3, 1, 8, 8)
-    examples[..., ::7, ::7] = 1
+    side = torch.linspace(-1, 1, 8).abs()
+    examples = torch.maximum(side[:, None], side) * torch.tensor([1, 0.9, 0.8])[:, None, None, None]
     save_model(LeNet(), examples, folder / "digits/1", classes=DIGITS, image=image)
     code = tmp_path_factory.mktemp("code") / "nets.py"
     code.write_text(PRICE)
@@ -194,6 +195,19 @@ def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process
     shown = page.evaluate(PAD_PNG)
     page.evaluate("decodeLate()")
     assert page.evaluate(PAD_PNG) == shown
+    # Noise is no example to try, and says nothing of the brightness of drawings.
+    page.goto(f"{pictures.url}/?model=noise")
+    expect(page.locator("#picture-noise")).to_contain_text("a drawing is light on dark")
+    expect(page.locator("#verdict")).to_have_text("No answer")
+    expect(page.get_by_role("button", name="Example")).to_be_hidden()
+    pad = page.locator("#picture-pad")
+    pad.hover()
+    page.mouse.down()
+    pad.hover(position={"x": 40, "y": 40})
+    page.mouse.up()
+    expect(page.locator("#verdict .probability")).to_be_visible()
+    drawn = Image.open(io.BytesIO(base64.b64decode(page.evaluate(PAD_PNG)))).convert("L")
+    assert [drawn.getpixel(place) for place in ((0, 0), (140, 140))] == [0, 255]
 
 
 def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> None:
