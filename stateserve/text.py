@@ -105,4 +105,9 @@ def first_line(error: BaseException) -> str:
     text = "".join(lines[:1])
     if text.endswith(":") and len(lines) > 1:
         text = f"{text} {lines[1].strip()}"
-    return printable(f"{type(error).__name__}: {text:.300}")
+    return printable(without_addresses(f"{type(error).__name__}: {text:.300}"))
+
+
+def without_addresses(text: str) -> str:
+    """Python's default text of an object has its place in memory, which is for no stranger."""
+    return re.sub(" at 0x[0-9a-f]+>", ">", text)

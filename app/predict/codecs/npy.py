@@ -19,7 +19,7 @@ from app.predict.rows import as_float32
 from stateserve.checkpoint import npy_header
 from stateserve.errors import Fault
 from stateserve.model import Predictor
-from stateserve.text import MOST_SHOWN
+from stateserve.text import MOST_SHOWN, without_addresses
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 # NumPy reads at most 10,000 characters of header.
@@ -118,5 +118,5 @@ def read_npy(
 
 def _first_line(error: Exception) -> str:
     # The error may repeat the header, of up to 10,000 characters.
-    text = str(error)[:MOST_SHOWN].strip("'\"")
+    text = without_addresses(str(error)[:MOST_SHOWN].strip("'\""))
     return text.splitlines()[0] if text else "not an npy header"

@@ -106,6 +106,8 @@ HEADER = dumped(ROWS[:2])[:128]
     [
         (b"", 400, "not valid npy"),
         (b"\x93NUMPY\x01", 400, "not valid npy"),
+        # Without the object's place in memory, which Python's text of it has.
+        (b"\x93NUMPY\x01\x00\x04\x00x  \n", 400, "line 1: <ast.Name object> at byte 0"),
         (b"\x93NUMPY\x09\x00" + bytes(100), 400, "not valid npy"),
         (dumped(ROWS[:2])[:-1], 400, "claims 160 bytes, the body has 159 at byte 159"),
         (dumped(ROWS[:2]) + b"x", 400, "claims 160 bytes, the body has 161 at byte 160"),
