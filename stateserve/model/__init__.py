@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from stateserve.model.feature import Feature as Feature
     from stateserve.model.feature import named_values as named_values
     from stateserve.model.feature import split_unit as split_unit
+    from stateserve.model.feature import zeros_hint as zeros_hint
     from stateserve.model.feature_histogram import FeatureHistogram as FeatureHistogram
     from stateserve.model.fields import ANY as ANY
     from stateserve.model.image_input import ImageInput as ImageInput
@@ -107,7 +108,7 @@ __getattr__ = lazy_exports(
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),
-        "feature": ("MISSING_CELLS", "Feature", "named_values", "split_unit"),
+        "feature": ("MISSING_CELLS", "Feature", "named_values", "split_unit", "zeros_hint"),
         "layers": ("describe_architecture", "tensors_of"),
         "signature_inference.histograms": ("histograms",),
         "signature_inference.hint_forms": ("hints_of",),

@@ -97,6 +97,13 @@ class Feature(Frozen):
             return 2 if self.kind == "boolean" else 0
         return len(self.values) + self.other
 
+    @property
+    def lost_zeros(self) -> dict[str, str]:
+        """The values of a category by what is left of them without their leading zeros."""
+        digits = [each for each in self.values or () if each.isdecimal() and each[0] == "0"]
+        left = {each.lstrip("0") or "0": each for each in digits}
+        return {text: each for text, each in left.items() if text not in (self.values or ())}
+
     def numbers_of(self, values: Sequence[JsonValue]) -> NDArray[np.float64]:
         """The numbers in the tensor of JSON values, NaN where there is none."""
         if self.values is None:
@@ -116,6 +123,11 @@ class Feature(Frozen):
             return number != 0
         place = int(number)
         return self.values[place] if self.values and 0 <= place < len(self.values) else None
+
+
+def zeros_hint(value: str) -> str:
+    """The end of an error about a number in place of the code `value`."""
+    return f'; "{value}" without its leading zeros? Read the column as texts'
 
 
 def named_values(features: Sequence[Feature], row: Sequence[float]) -> dict[str, JsonValue]:

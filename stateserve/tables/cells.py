@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from stateserve.errors import TableError
-from stateserve.model import MISSING_CELLS, Feature
+from stateserve.model import MISSING_CELLS, Feature, zeros_hint
 from stateserve.tables.bad_rows import BadRows
 from stateserve.tables.numbers import INEXACT, LEADING_ZERO, MISSING_NUMBERS, NUMBERS, read_numbers
 from stateserve.tables.sheet import Column, Sheet, about_other_texts
@@ -103,7 +103,9 @@ class _Category:
             return text
         values = self._feature.values or []
         more = ", ..." if values[MOST_LISTED:] else ""
-        return Wrong(f"is none of {', '.join(values[:MOST_LISTED])}{more}")
+        code = self._feature.lost_zeros.get(text)
+        hint = zeros_hint(code) if code else ""
+        return Wrong(f"is none of {', '.join(values[:MOST_LISTED])}{more}{hint}")
 
 
 def spellings(values: Sequence[str]) -> Callable[[str], str | None]:

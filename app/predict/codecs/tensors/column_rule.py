@@ -17,7 +17,7 @@ from app.predict.codecs.tensors.value_rule import ValueRule
 from app.predict.json_pointer import escape
 from stateserve.checkpoint import Array
 from stateserve.errors import Fault
-from stateserve.model import Feature, Input
+from stateserve.model import Feature, Input, zeros_hint
 from stateserve.text import listed
 
 # The most values of a category that an error names.
@@ -61,6 +61,10 @@ class ColumnRule:
             known = {text: float(place) for place, text in enumerate(self.feature.values)}
         return known | ({None: math.nan} if self.feature.missing else {})
 
+    @cached_property
+    def lost_zeros(self) -> dict[str, str]:
+        return self.feature.lost_zeros
+
     def why_not(self, value: Any) -> str | None:
         """Why a value of parse_json is not accepted, or None."""
         if value is None:
@@ -70,7 +74,8 @@ class ColumnRule:
         if self._code_of(value) is not None:
             return None
         shown = _quoted(value[:200]) if _is_text(value) else describe(value)
-        return f"{shown} where {self.words} belongs"
+        code = self.lost_zeros.get(str(value)[:200])
+        return f"{shown} where {self.words} belongs{zeros_hint(code) if code else ''}"
 
     def number_of(self, value: Any) -> float:
         """The number in the tensor of an accepted value."""
@@ -87,7 +92,9 @@ class ColumnRule:
         if not isinstance(text, str) or not _is_text(text):
             return None
         found = self.numbers.get(text, self.numbers.get(text.strip()))
-        if found is None and self.feature.other and text.strip():
+        # A program has read the code 01067 as a number: no text that is new to the model.
+        lost = isinstance(value, int) and text in self.lost_zeros
+        if found is None and self.feature.other and text.strip() and not lost:
             return float(len(self.feature.values or ()))
         return found
 

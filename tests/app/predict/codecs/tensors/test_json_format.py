@@ -116,6 +116,25 @@ async def test_probabilities_of_any_number_are_a_nested_list() -> None:
     assert [each["outputs"]["output"] for each in answer["predictions"]] == [[0.5] * 2, [0.25] * 4]
 
 
+@pytest.mark.parametrize("other", [False, True])
+async def test_a_code_without_its_leading_zeros_is_refused_with_a_hint(other: bool) -> None:
+    code = Feature(name="zip", kind="category", values=["01067", "10115", "20095"], other=other)
+    table = Input(name="x", dtype="float32", shape=[-1, 1], features=[code])
+    output = Output(name="output", dtype="float32", shape=[-1, 1], kind="values")
+    model = model_of(nn.Identity(), [table], [output], {"x": torch.zeros(1, 1)})
+    for value, place in {"01067": 0, "10115": 1, 10115: 1}.items():
+        assert (await post(model, {"zip": value})).json()["outputs"]["output"] == [place]
+    detail = (await post(model, {"zip": 1067})).json()["errors"][0]["detail"]
+    assert detail.endswith('belongs; "01067" without its leading zeros? Read the column as texts')
+    unknown = await post(model, {"zip": "1067"})
+    assert unknown.json().get("outputs") == ({"output": [3]} if other else None)
+    file = "zip\n10115\n1067\n"
+    async with open_models(model) as client:
+        cells = await client.post("/predict", content=file, headers={"content-type": "text/csv"})
+    assert (cells.status_code == 200) == other
+    assert other or '"01067" without its leading zeros?' in cells.json()["detail"]
+
+
 async def test_a_table_is_given_by_its_features() -> None:
     model = signature_models.regression()
     rows = [{"bmi/2": 1.5, "age": 40}, {"age": 41, "bmi/2": 0}]
