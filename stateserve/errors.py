@@ -23,8 +23,14 @@ StateserveError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# The service's own details are shorter.
+# The service's own details are shorter, and names of columns are, too.
 MOST_DETAIL = 1000
+
+
+def cut(text: str) -> str:
+    """Both ends of a text that a file or a server has made longer than MOST_DETAIL characters."""
+    half = MOST_DETAIL // 2
+    return text if len(text) <= MOST_DETAIL else f"{text[:half]}...{text[-half:]}"
 
 
 class StateserveError(Exception):
@@ -96,9 +102,9 @@ class TableError(StateserveError):
         row: int | None = None,
         details: Sequence[str] = (),
     ) -> None:
-        places = [] if column is None else [f"column {column!r}"]
+        places = [] if column is None else [f"column {cut(column)!r}"]
         places += [] if row is None else [f"row {row}"]
-        self.detail = f"{', '.join(places)}: {detail}" if places else detail
+        self.detail = cut(f"{', '.join(places)}: {detail}" if places else detail)
         super().__init__(f"{source}: {self.detail}")
         self.details = details or [self.detail]
         self.column = column
@@ -124,7 +130,7 @@ class NoAnswer(ClientError):
 class Problem(ClientError):
     """RFC 9457 problem details. `errors` lists the faults found in the request.
 
-    The text of the error has the first 1000 characters of `detail`.
+    The text of the error has both ends of a `detail` of more than 1000 characters.
     `request_id` identifies the request in the service's log. `hint` says what a client can do.
     """
 
@@ -137,8 +143,7 @@ class Problem(ClientError):
         request_id: str | None,
         hint: str = "",
     ) -> None:
-        text = detail if len(detail) <= MOST_DETAIL else f"{detail[:MOST_DETAIL]}..."
-        super().__init__(f"{url}: {status}: {text}{f'; {hint}' if hint else ''}")
+        super().__init__(f"{url}: {status}: {cut(detail)}{f'; {hint}' if hint else ''}")
         self.url = url
         self.status = status
         self.detail = detail

@@ -12,6 +12,7 @@ from stateserve.tables.escapes import plain_cells
 from stateserve.tables.header_rows import about_rows, join_header
 from stateserve.tables.rows import Body, Record, Rows, filled, is_drawn, read_rows
 from stateserve.tables.sheet import Column, Sheet, names_of
+from stateserve.text import listed
 
 SEPARATORS = ",;\t|"
 SAMPLE_ROWS = 200
@@ -125,6 +126,7 @@ def _header(source: str, first: Sequence[Record], separator: str) -> tuple[list[
                 found = f"{other!r} separates the header, and {separator!r} the other rows"
                 raise TableError(source, found, row=row)
     head = first[place].cells
+    _require_names(source, first[:place], head)
     above = [
         record
         for record in first[:place]
@@ -135,6 +137,18 @@ def _header(source: str, first: Sequence[Record], separator: str) -> tuple[list[
         found = f"the header, has {len(above[0].cells)} cells; row {first[place].row} has {width}"
         raise TableError(source, f"row {above[0].row}, {found}")
     return head, place
+
+
+def _require_names(source: str, above: Sequence[Record], head: Sequence[str]) -> None:
+    """Raise TableError for a header of numbers below a row of the same width, without most names:
+    that row is the header."""
+    if not all(_has_number([cell]) for cell in head):
+        return
+    for row, cells in above:
+        if len(cells) == len(head) and filled(cells) and not cells[0].startswith("#"):
+            places = [str(place) for place, cell in enumerate(cells, 1) if not cell.strip()]
+            found = f"column{'s' * (len(places) > 1)} {listed(places, 10)} without a name"
+            raise TableError(source, f"the header has {found}", row=row)
 
 
 def _names_columns(head: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

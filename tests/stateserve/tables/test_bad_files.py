@@ -236,3 +236,19 @@ def test_texts_of_every_arrow_type_are_read(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "texts.parquet")
     for column in read_sheet(tmp_path / "texts.parquet").columns:
         assert column.cells == ["a", None, None]
+
+
+def test_an_error_with_a_very_long_name_is_short() -> None:
+    name = "x" * 2**20
+    with pytest.raises(TableError, match="stands twice") as error:
+        read_text("the body", f"{name},{name}\n1,2\n".encode())
+    assert len(str(error.value)) < 1200
+
+
+def test_a_header_without_most_names_is_named() -> None:
+    rows = "".join(f"{place},0,1\n" for place in range(1, 7))
+    with pytest.raises(TableError, match="row 1: the header has columns 1, 2 without a name"):
+        read_text("the body", f",,y\n{rows}".encode())
+    # Years below a title.
+    titled = read_text("the body", b"sales,,\nplace,2001,2002\na,1,2\nb,3,4\n")
+    assert titled.header == ["place", "2001", "2002"]
