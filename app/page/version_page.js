@@ -4,6 +4,7 @@ import { RequestQueue, sparing } from "./data/request_queue.js";
 import { part, partOf, reveal } from "./draw/element.js";
 import { whenInView } from "./draw/in_view.js";
 import { forgetRefusal, introduce, showFailure } from "./introduction.js";
+import { answeredNumbers } from "./model/answered_number.js";
 import { leading } from "./model/card.js";
 import { examplesOf } from "./model/examples.js";
 import { Instance } from "./model/instance.js";
@@ -103,9 +104,10 @@ export class VersionPage {
     const count = numberPlaces(card).length;
     reveal("map", count > 1);
     part("curves").hidden = count === 0;
+    const numbers = answeredNumbers(card, this.#model.signature.outputs);
     return [
-      count > 0 ? new Curves(card, this.instance, this.details, this.#api, rows) : null,
-      count > 1 ? new DecisionMap(card, this.instance, this.details, this.#api, rows) : null,
+      count > 0 ? new Curves(card, this.instance, this.details, this.#api, rows, numbers) : null,
+      count > 1 ? new DecisionMap(card, this.instance, this.details, this.#api, rows, numbers) : null,
     ];
   }
 

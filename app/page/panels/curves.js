@@ -7,18 +7,20 @@ import { whenInView } from "../draw/in_view.js";
 import { drawCurves } from "../draw/probability_chart.js";
 import { onWidth } from "../draw/width.js";
 import { axis, matteringFeatures, numberPlaces, separatingFeatures } from "../model/plane.js";
+import { offerNumbers } from "./number_choice.js";
 
 /**
  * @import { Card } from "../data/answers.js"
  * @import { Api, Query } from "../data/api.js"
  * @import { Tensor } from "../data/npy.js"
+ * @import { AnsweredNumber } from "../model/answered_number.js"
  * @import { Instance } from "../model/instance.js"
  * @import { Axis } from "../model/plane.js"
  * @import { TrainingRows } from "../model/training_rows.js"
  * @import { Details } from "./details.js"
  */
 
-/** @typedef {{ xs: number[], rows: Float32Array, query: Query, along: Axis }} Question */
+/** @typedef {{ xs: number[], rows: Float32Array, query: Query, number: AnsweredNumber | undefined, along: Axis }} Question */
 
 const POINTS = 161;
 
@@ -26,6 +28,8 @@ export class Curves {
   #card;
   #instance;
   #details;
+  /** The one that is shown; undefined for classes. @type {AnsweredNumber | undefined} */
+  #number;
   #requests;
   #axis;
   /** Whether the feature is known: without training rows it is that of the first explanation. */
@@ -39,14 +43,15 @@ export class Curves {
   #mark = () => {};
   #soon = whenInView(part("curves"));
 
-  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api @param {TrainingRows | null} rows */
-  constructor(card, instance, details, api, rows) {
+  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api @param {TrainingRows | null} rows @param {AnsweredNumber[]} numbers */
+  constructor(card, instance, details, api, rows, numbers) {
+    this.#number = numbers[0];
     this.#card = card;
     this.#instance = instance;
     this.#details = details;
     this.#begun = rows !== null;
     this.#requests = new RequestQueue(
-      sparing((/** @type {Question} */ { rows, query }) => scores(api, card, rows, query)),
+      sparing((/** @type {Question} */ { rows, query, number }) => scores(api, card, rows, query, number)),
       (answer, question) => this.#show(answer, question),
       (error) => this.#fail(error),
     );
@@ -62,6 +67,10 @@ export class Curves {
       this.#refresh();
     });
     this.#axis = axis(card, place);
+    offerNumbers("curves-number", numbers, (number) => {
+      this.#number = number;
+      this.#refresh();
+    });
     this.#refresh();
     for (const changing of [instance, details]) changing.addEventListener("change", () => this.#refresh());
     onWidth(part("curves-plot"), () => this.#draw());
@@ -83,14 +92,14 @@ export class Curves {
     if (!this.#begun) return;
     const { place, low, high } = this.#axis;
     const query = this.#details.calibration;
-    const requested = JSON.stringify([place, query, this.#instance.values.with(place, 0)]);
+    const requested = JSON.stringify([place, query, this.#instance.values.with(place, 0), this.#number?.name]);
     // If the feature itself changes, only the line moves.
     this.#soon(() => this.#update());
     if (requested === this.#requested) return;
     this.#requested = requested;
     const xs = Array.from({ length: POINTS }, (_, point) => low + (point / (POINTS - 1)) * (high - low));
     const rows = Float32Array.from(xs.flatMap((x) => this.#instance.values.with(place, x)));
-    this.#requests.want({ xs, rows, query, along: this.#axis });
+    this.#requests.want({ xs, rows, query, along: this.#axis, number: this.#number });
   }
 
   /** @param {Tensor} answer @param {Question} question */
@@ -121,12 +130,12 @@ export class Curves {
   #draw() {
     this.#drawn = this.#data;
     if (!this.#data) return;
-    const { classes, output, target } = this.#card;
+    const { classes } = this.#card;
     const { mark, drawn } = drawCurves(part("curves-plot"), {
       ...this.#data,
       classes,
-      unit: output?.unit ?? "",
-      output: target ?? output?.name ?? "",
+      unit: this.#number?.output.unit ?? "",
+      output: this.#number?.name ?? "",
       read: (text) => {
         part("curves-readout").textContent = text;
       },

@@ -9,16 +9,18 @@ import { percent, short } from "../draw/number_text.js";
 import { axis, matteringFeatures, numberPlaces, separatingFeatures, tile } from "../model/plane.js";
 import { onStep } from "../model/scale.js";
 import { MapOverlay } from "./map_overlay.js";
+import { offerNumbers } from "./number_choice.js";
 
 /**
  * @import { Card } from "../data/answers.js"
  * @import { Api, Query } from "../data/api.js"
  * @import { Numbers, Tensor } from "../data/npy.js"
+ * @import { AnsweredNumber } from "../model/answered_number.js"
  * @import { Instance } from "../model/instance.js"
  * @import { TrainingRows } from "../model/training_rows.js"
  * @import { Details } from "./details.js"
  */
-/** @typedef {{ rows: Float32Array, query: Query }} Question */
+/** @typedef {{ rows: Float32Array, query: Query, number: AnsweredNumber | undefined }} Question */
 
 const LARGEST_SIDE = 64;
 /** In the rows of a request and of its answer together. */
@@ -33,6 +35,8 @@ export class DecisionMap {
   #card;
   #instance;
   #details;
+  /** The one that is shown; undefined for classes. @type {AnsweredNumber | undefined} */
+  #number;
   #canvas;
   #overlay;
   #axes;
@@ -47,19 +51,20 @@ export class DecisionMap {
   /** Whether the answers are those on the canvas. */
   #painted = true;
 
-  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api @param {TrainingRows | null} rows */
-  constructor(card, instance, details, api, rows) {
+  /** @param {Card} card @param {Instance} instance @param {Details} details @param {Api} api @param {TrainingRows | null} rows @param {AnsweredNumber[]} numbers */
+  constructor(card, instance, details, api, rows, numbers) {
+    this.#number = numbers[0];
     this.#card = card;
     this.#instance = instance;
     this.#details = details;
     this.#begun = rows !== null;
     const width = card.features.length;
-    const numbers = width + 2;
-    this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(MOST_NUMBERS / numbers))));
+    const held = width + 2;
+    this.side = Math.min(LARGEST_SIDE, Math.max(2, Math.floor(Math.sqrt(MOST_NUMBERS / held))));
     const plane = part("plane");
     this.#canvas = instanceOf(HTMLCanvasElement, plane.querySelector(".answers"));
     this.#requests = new RequestQueue(
-      sparing((/** @type {Question} */ { rows, query }) => scores(api, card, rows, query)),
+      sparing((/** @type {Question} */ { rows, query, number }) => scores(api, card, rows, query, number)),
       (answer) => this.#show(answer),
       (error) => {
         this.#requested = "";
@@ -71,6 +76,10 @@ export class DecisionMap {
     this.#overlay = new MapOverlay(plane, card, instance, this.#axes, rows);
     this.#soon = whenInView(plane);
     this.#offerAxes();
+    offerNumbers("map-number", numbers, (number) => {
+      this.#number = number;
+      this.#refresh();
+    });
     this.#refresh();
     this.#listen(plane);
     for (const changing of [instance, details]) changing.addEventListener("change", () => this.#refresh());
@@ -143,13 +152,14 @@ export class DecisionMap {
     const places = this.#places();
     const others = this.#instance.values.map((value, place) => (places.includes(place) ? null : value));
     const query = this.#details.calibration;
-    const requested = JSON.stringify([places, query, others]);
+    const requested = JSON.stringify([places, query, others, this.#number?.name]);
     if (requested === this.#requested) return;
     this.#requested = requested;
     part("plane").setAttribute("aria-busy", "true");
     this.#requests.want({
       rows: tile(this.#instance.values, this.#axes, this.side),
       query: this.#card.classes.length ? { ...query, top: 1 } : query,
+      number: this.#number,
     });
   }
 
@@ -173,9 +183,9 @@ export class DecisionMap {
 
   /** The classes on the map, those of the largest areas first, or the range of the values. */
   #explainColours() {
-    const { classes, output } = this.#card;
+    const { classes } = this.#card;
     if (!classes.length) {
-      const name = this.#card.target ?? output?.name ?? "";
+      const { name = "", output = null } = this.#number ?? {};
       const text = `${name} from ${this.#range.map((end) => short(end)).join(" to ")} ${output?.unit ?? ""}`;
       part("legend").replaceChildren(element("li", {}, swatch(0), text));
       return;

@@ -36,7 +36,8 @@ class Pair(torch.nn.Module):
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """A classifier and a regression of the same table, and a model with two inputs."""
+    """A classifier and a regression of the same table, a model with two inputs, and a regression
+    of two numbers."""
     folder = tmp_path_factory.mktemp("models")
     for name, target in (("penguins", "species"), ("bill", "bill_length_mm")):
         place = folder / name / "1"
@@ -50,6 +51,10 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     inputs = {"ids": torch.tensor([[1, 2], [3, 4], [5, 6]]), "context": torch.rand(3, 3)}
     given = {"code": f"{code}:Pair", "tokens": {"ids": {"vocabulary": 20}}}
     save_model(names["Pair"](), inputs, folder / "pair/1", **given)
+    plan = torch.nn.Linear(2, 2)
+    plan.weight.data, plan.bias.data = torch.tensor([[1.0, 0], [0, 10]]), torch.zeros(2)
+    given = {"features": ["width", "depth"], "units": "m", "program": True}
+    save_model(plan, torch.rand(20, 2), folder / "plan/1", **given)
     arguments = ("--models", str(folder), "--model", "penguins", "--allow-code")
     log = tmp_path_factory.mktemp("log")
     arguments += ("--prediction-log", f"sqlite:///{log}/log.db")
@@ -236,6 +241,15 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     expect(score).to_contain_text("rows with a value in the column bill_length_mm.")
     expect(score).to_contain_text(re.compile("^R2 .*, mean absolute error [0-9.]+: "))
 
+    # The only number needs no choice.
+    expect(page.locator("#map-number")).to_be_hidden()
+    page.goto(f"{tables.url}/?model=plan&version=1")
+    # The first is the width, whose slider ends at ten; the second is ten times the depth.
+    expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[0\] from .* to 9\.\d+ m$"))
+    page.locator("#map-number").select_option("output[1]")
+    expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[1\] from .* to 9\d\.\d+ m$"))
+    page.locator("#curves-number").select_option("output[1]")
+    expect(page.get_by_role("img", name=re.compile(r"^output\[1\] as "))).to_be_visible()
     page.goto(f"{tables.url}/?model=pair&version=1")
     field = page.get_by_label("ids", exact=True)
     note = page.locator("#note-ids")
