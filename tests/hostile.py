@@ -110,6 +110,10 @@ FRAMING = {
     "NUL in a header": (get(b"/health/live", b"A: \x00"), "header value"),
     "a space in a name": (get(b"/health/live", b"A B: 1"), "header token"),
     "no Host": (b"GET /health/live HTTP/1.1\r\n\r\n", "0 Host headers; send one"),
+    "two timeouts": (
+        get(b"/health/live", b"X-Request-Timeout: 1\r\nX-Request-Timeout: 2"),
+        "2 X-Request-Timeout headers; send one",
+    ),
     "two Hosts": (get(b"/health/live", b"Host: other"), "2 Host headers; send one"),
     "NUL in the path": (get(b"/state/\x00"), "url"),
     "raw UTF-8 in the path": (get("/state/é".encode()), "url"),

@@ -5,7 +5,15 @@ from typing import Any
 
 from app.errors import InvalidInference, InvalidTensor
 from app.grpc import open_inference_pb2 as pb
-from app.predict.codecs import BYTES, Tensor, TensorInfo, WantedOutput, from_bytes, from_values
+from app.predict.codecs import (
+    BYTES,
+    Tensor,
+    TensorInfo,
+    WantedOutput,
+    from_bytes,
+    from_values,
+    require_no_shared_memory,
+)
 
 # The field of InferTensorContents that holds each datatype; FP16 and BF16 are only sent raw.
 FIELDS = {
@@ -38,6 +46,7 @@ def read_inputs(request: pb.ModelInferRequest) -> Iterator[Tensor]:
     if raw and len(raw) != len(request.inputs):
         raise InvalidInference(f"{len(raw)} raw contents for {len(request.inputs)} inputs")
     for index, given in enumerate(request.inputs):
+        require_no_shared_memory(given.name, given.parameters)
         shape = list(given.shape)
         if raw and given.HasField("contents"):
             raise InvalidTensor(given.name, "both contents and raw contents")

@@ -25,6 +25,10 @@ def require_clear(url: bytes, headers: Headers) -> None:
     types = {value for name, value in headers if name == b"content-type"}
     if len(types) > 1:
         raise Refusal(HTTPStatus.BAD_REQUEST, f"{len(types)} Content-Type headers; send one")
+    timeouts = {value for name, value in headers if name == b"x-request-timeout"}
+    if len(timeouts) > 1:
+        detail = f"{len(timeouts)} X-Request-Timeout headers; send one"
+        raise Refusal(HTTPStatus.BAD_REQUEST, detail)
     codings = [value for name, value in headers if name == b"transfer-encoding"]
     # The parser takes any coding before the last.
     if codings and b",".join(codings).lower() != b"chunked":

@@ -5,7 +5,13 @@ from app.predict.codecs.json_request import TableRows, most_bytes_of_one, parse_
 from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.codecs.v2_answer import render
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
-from app.predict.codecs.v2_model import TensorInfo, V2Description, V2Model, WantedOutput
+from app.predict.codecs.v2_model import (
+    TensorInfo,
+    V2Description,
+    V2Model,
+    WantedOutput,
+    require_no_shared_memory,
+)
 from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request, require_none_of
 from app.predict.codecs.v2_tensor_data import (
@@ -45,6 +51,7 @@ __all__ = [
     "read_request",
     "render",
     "require_each_once",
+    "require_no_shared_memory",
     "require_none_of",
     "to_pieces",
 ]

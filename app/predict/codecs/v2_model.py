@@ -14,6 +14,7 @@ from app.predict.pipeline import Predicted, Rows
 from stateserve.model import AnyModel
 
 PLATFORM = "pytorch_state_dict"
+SHARED_MEMORY = "shared_memory_region"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class TensorInfo:
     name: str
     datatype: str
     shape: list[int]
+
+
+def require_no_shared_memory(name: str, parameters: Iterable[str]) -> None:
+    """Raise InvalidTensor for a tensor in Triton's shared memory, beside which data may stand."""
+    if SHARED_MEMORY in parameters:
+        raise InvalidTensor(name, f"{SHARED_MEMORY}: shared memory is not supported; send the data")
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,7 @@ class WantedOutput:
     @classmethod
     def of(cls, name: str, parameters: Mapping[str, object]) -> Self:
         """An output with its parameters in the request. Raises InvalidTensor."""
+        require_no_shared_memory(name, parameters)
         count = parameters.get("classification")
         if count is not None and (type(count) is not int or count < 1):
             raise InvalidTensor(name, f"classification {count!r}; a number of classes is taken")

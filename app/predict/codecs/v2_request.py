@@ -10,7 +10,7 @@ import msgspec
 from app.errors import InvalidInference, InvalidTensor
 from app.predict.codecs.v2_json_data import from_json
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
-from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput
+from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput, require_no_shared_memory
 from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_tensor_data import DTYPES, Tensor, from_bytes
 from app.predict.headers import MOST_DIGITS, Body, Headers
@@ -147,6 +147,7 @@ def raw_shape(info: TensorInfo, size: int) -> list[int]:
 
 def _tensors(inputs: list[Input], rest: memoryview, whole: int) -> Iterator[Tensor]:
     for given in inputs:
+        require_no_shared_memory(given.name, given.parameters)
         size = given.parameters.get("binary_data_size")
         if size is None:
             if given.data is msgspec.UNSET:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidTensor
+from app.predict.codecs.v2_model import WantedOutput
 from app.predict.codecs.v2_tensor_data import (
     BYTES,
     DTYPES,
@@ -51,3 +52,8 @@ def test_bytes_that_do_not_fit_are_refused(
     with pytest.raises(InvalidTensor, match="tensor 'x': ") as caught:
         from_bytes("x", datatype, shape, data)
     assert message in str(caught.value)
+
+
+def test_a_tensor_in_shared_memory_is_refused() -> None:
+    with pytest.raises(InvalidTensor, match="shared memory is not supported"):
+        WantedOutput.of("y", {"shared_memory_region": "r"})
