@@ -1,4 +1,4 @@
-"""Writes the ONNX graph of a module, and checks that a graph reads no other file."""
+"""Writes the ONNX graph of a module, and checks that a graph reads no other file and ends."""
 
 import hashlib
 import logging
@@ -75,10 +75,10 @@ def read_packed(path: Path, sha256: str) -> bytes:
     return content
 
 
-def require_self_contained(content: bytes) -> None:
-    """Raise UnsafeCheckpoint if a tensor of the graph is in another file.
+def require_safe(content: bytes) -> None:
+    """Raise UnsafeCheckpoint if a tensor of the graph is in another file, or a loop is in it.
 
-    Its location may be any file that the server can read.
+    Such a file may be any that the server can read, and such a loop may never end.
     """
     import onnx
 
@@ -92,6 +92,8 @@ def require_self_contained(content: bytes) -> None:
             message.data_location == EXTERNAL or message.external_data
         ):
             raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
+        if isinstance(message, onnx.NodeProto) and message.op_type == "Loop":
+            raise UnsafeCheckpoint(f"the node {message.name!r:.100} is a Loop, which may never end")
 
 
 def _messages(message: "Message") -> "Iterator[Message]":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed, MissingExtra
 from stateserve.model.backends.backend import Arrays, require_declared
-from stateserve.model.backends.onnx_graph import INSTALL, require_self_contained
+from stateserve.model.backends.onnx_graph import INSTALL, require_safe
 from stateserve.model.signature import Signature
 from stateserve.text import first_line
 
@@ -48,7 +48,7 @@ def _open(content: bytes, threads: int) -> "InferenceSession":
     try:
         import onnxruntime
 
-        require_self_contained(content)
+        require_safe(content)
     except ModuleNotFoundError:
         raise MissingExtra(f"the backend onnxruntime needs more packages: {INSTALL}") from None
     options = onnxruntime.SessionOptions()

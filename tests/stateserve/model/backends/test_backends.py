@@ -126,6 +126,16 @@ def test_a_graph_with_weights_in_another_file_is_refused(packed: Path, graph: by
         OnnxRuntime(model.SerializeToString(), signature)
 
 
+def test_a_graph_with_a_loop_is_refused_before_it_runs(packed: Path, graph: bytes) -> None:
+    signature = load(packed, BackendChoice("eager")).signature
+    model = onnx.ModelProto.FromString(graph)
+    # In the branch of a condition, where a node is in an attribute of another.
+    body = onnx.helper.make_graph([onnx.helper.make_node("Loop", [], [], "endless")], "b", [], [])
+    model.graph.node.append(onnx.helper.make_node("If", ["c"], ["y"], then_branch=body))
+    with pytest.raises(UnsafeCheckpoint, match="'endless' is a Loop, which may never end"):
+        OnnxRuntime(model.SerializeToString(), signature)
+
+
 def test_a_file_that_is_no_graph_and_a_graph_of_another_model_are_refused(
     packed: Path, graph: bytes
 ) -> None:
