@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from stateserve.model.architectures.float_dtype import ModuleDtype
 from stateserve.model.fields import Frozen, Name
+
+# To which a module is cast once its class has made it.
+ModuleDtype = Literal["float16", "bfloat16", "float64"]
 
 
 def _matching(pattern: str, words: str) -> AfterValidator:

@@ -1,14 +1,13 @@
 """The dtype of the floats of a state, and of the module that is made for it."""
 
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 from torch import Tensor, nn
 
 from stateserve.checkpoint import dtype_name
+from stateserve.model.architectures.code_record import ModuleDtype
 
-# To which a module is cast once its class has made it.
-ModuleDtype = Literal["float16", "bfloat16", "float64"]
 CAST: tuple[ModuleDtype, ...] = get_args(ModuleDtype)
 
 

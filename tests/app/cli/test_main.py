@@ -131,6 +131,8 @@ def test_looking_at_a_file_needs_no_pydantic(tmp_path: Path) -> None:
 def test_ctrl_c_while_the_command_is_imported_ends_it_without_a_word() -> None:
     script = (
         "import os, signal, sys\n"
+        # A shell starts a process in the background with SIGINT ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "class Interrupt:\n"
         "    def find_spec(name, *_):\n"
         "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
