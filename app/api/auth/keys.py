@@ -91,8 +91,12 @@ class Keys:
 
     @classmethod
     def of(cls, settings: Settings, rates: Rates | None = None) -> Self:
-        """The keys of the file, and the admin token as a key. Raises SettingsError."""
-        entries = read_keys(settings.api_keys) if settings.api_keys else {}
+        """The keys of the file, and the admin token as a key. Raises SettingsError.
+
+        With `rates`, which an earlier Keys has, a blank file is an error too.
+        """
+        blank = rates is None
+        entries = read_keys(settings.api_keys, blank=blank) if settings.api_keys else {}
         if settings.admin_token:
             token = settings.admin_token.get_secret_value()
             # No key of the file can have this name.
@@ -150,8 +154,8 @@ def new_key(name: str, scopes: Iterable[Scope], rate: str | None) -> tuple[str, 
     return key, "\n".join([f"[{name}]", *lines])
 
 
-def read_keys(path: Path) -> dict[str, Entry]:
-    """Raises SettingsError, which names the key and the field."""
+def read_keys(path: Path, *, blank: bool = True) -> dict[str, Entry]:
+    """Raises SettingsError, which names the key and the field; without `blank` for a blank file."""
     try:
         # Without O_NONBLOCK, opening a FIFO would wait for its writer.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -160,6 +164,9 @@ def read_keys(path: Path) -> dict[str, Entry]:
             content = file.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
             raise SettingsError(f"{path}: more than {MOST_BYTES >> 20} MiB; a file of keys is less")
+        if not (blank or content.strip()):
+            # A program that replaces a file may empty it first.
+            raise SettingsError(f"{path}: blank; to withdraw all keys, leave a comment in it")
         return _parse(tomllib.loads(content.decode("utf-8")), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None

@@ -145,14 +145,19 @@ def test_sighup_reloads_keys_and_the_others_are_nothing(tmp_path: Path, workers:
         assert status(service, second) == {200}
         assert status(service, first) == {401}
         assert rest.post(load, headers=bearer(keys[Scope.ADMIN])).status_code == 200
-        file.write_text("[one]\nscopes = 1\n")
-        service.process.send_signal(signal.SIGHUP)
-        wait_until(says(service, f"keys stay as they were: {file}: one.", several))
-        assert status(service, second) == {200}
+        for content, fault in (("[one]\nscopes = 1\n", "one."), ("\n", "blank")):
+            file.write_text(content)
+            service.process.send_signal(signal.SIGHUP)
+            wait_until(says(service, f"keys stay as they were: {file}: {fault}", several))
+            assert status(service, second) == {200}
         if workers != "1":
             os.kill(workers_of(service)[0], signal.SIGKILL)
             wait_until(says(service, "startup complete", 3))
             assert status(service, second) == {200}
+        file.write_text("# none\n")
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(says(service, "keys are reloaded", 2 * several))
+        assert status(service, second) == {401}
         assert service.stop() == 0
 
 
