@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import NotProvided
 from app.predict.prediction import Prediction
+from app.query_number import WholeNumber
 from stateserve.model import Novelty, Output, Predictor, calibrate
 
 Float64Array = NDArray[np.float64]
@@ -20,7 +21,7 @@ class Options(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     log_probabilities: bool = False
-    top: int | None = Field(
+    top: WholeNumber | None = Field(
         default=None, ge=1, description="the number of most probable classes to answer"
     )
     calibrated: bool = Field(

@@ -18,6 +18,7 @@ from app.errors import InvalidQuery, NotProvided
 from app.explain import unexplained
 from app.predict import JSON, choose_media_type
 from app.predict.pictures import to_pixels
+from app.query_number import WholeNumber
 from stateserve.checkpoint import Array
 from stateserve.inspect import totals
 from stateserve.model import (
@@ -113,7 +114,7 @@ class RowsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     feature: list[str] = Field(default=[], description="names; absent: all features")
-    row: list[int] = Field(default=[], description="places from 0; absent: all rows")
+    row: list[WholeNumber] = Field(default=[], description="places from 0; absent: all rows")
     columns: bool = Field(default=True, description="false: labels and separation only")
 
 

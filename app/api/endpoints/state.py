@@ -25,6 +25,7 @@ from app.api.endpoints.entries import (
 from app.api.negotiation import unless_known
 from app.api.openapi.schemas import problems
 from app.errors import TensorNotFound
+from app.query_number import WholeNumber
 from stateserve.inspect import Entry, EntryOutline, Node, Totals, cut, module_tree, totals
 
 # Of a page of entries, and the nodes of a tree.
@@ -51,8 +52,10 @@ class StateView:
 
 
 class StateQuery(BranchQuery, ValuesQuery):
-    offset: int = Field(default=0, ge=0, le=MOST_ENTRIES)
-    limit: int = Field(default=1000, ge=1, le=MOST_ENTRIES, description="entries in the answer")
+    offset: WholeNumber = Field(default=0, ge=0, le=MOST_ENTRIES)
+    limit: WholeNumber = Field(
+        default=1000, ge=1, le=MOST_ENTRIES, description="entries in the answer"
+    )
     statistics: bool = Field(
         default=True, description="false: neither these, nor hashes and values, which take long"
     )
@@ -61,7 +64,7 @@ class StateQuery(BranchQuery, ValuesQuery):
         default=None, description="of a tree: the module at its root; empty: the whole state"
     )
     fold: bool = Field(default=True, description="of a tree: equal siblings as one node")
-    nodes: int = Field(
+    nodes: WholeNumber = Field(
         default=MOST_ENTRIES,
         ge=1,
         le=MOST_ENTRIES,

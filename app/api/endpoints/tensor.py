@@ -20,6 +20,7 @@ from app.api.negotiation import unless_known
 from app.api.openapi.schemas import BINARY, problems
 from app.errors import InvalidQuery, TensorNotFound
 from app.predict import choose_media_type
+from app.query_number import WholeNumber
 from app.text_form import TextForm
 from stateserve.checkpoint import (
     CHUNK,
@@ -88,7 +89,9 @@ BLOCKS = TextForm(r"[1-9]\d{0,4}x[1-9]\d{0,4}", "a number of rows and of columns
 
 class TensorQuery(ValuesQuery):
     slice: str | None = Field(default=None, description="in NumPy's notation: `0:2,1`")
-    histogram: int | None = Field(default=None, ge=1, le=MAX_BINS, description="number of bins")
+    histogram: WholeNumber | None = Field(
+        default=None, ge=1, le=MAX_BINS, description="number of bins"
+    )
     format: Literal["json", "npy", "safetensors"] | None = None
     singular_values: bool = Field(default=False, description="of a matrix: with its ranks")
     dead: bool = Field(default=False, description="rows and columns of zeros, NaN, constants")

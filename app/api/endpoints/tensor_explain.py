@@ -16,6 +16,7 @@ from app.explain import Question, TensorExplanation, draw_heatmap, explain_tenso
 from app.predict import JSON, NPY, Deadline, Instances, TensorEndpoint, choose_media_type
 from app.predict.codecs import model_reference
 from app.predict.pictures import to_pixels
+from app.query_number import WholeNumber
 from stateserve.checkpoint import Array, stream_npy
 from stateserve.errors import Fault
 from stateserve.inspect import json_values
@@ -52,7 +53,7 @@ class ExplainQuery(BaseModel):
     activations: str | None = Field(
         default=None, description="a layer, by its name in GET /model, or * for every layer"
     )
-    neighbours: int | None = Field(
+    neighbours: WholeNumber | None = Field(
         default=None,
         ge=0,
         description="the number of most probable classes whose nearest training rows are sent;"

@@ -143,6 +143,22 @@ async def test_an_unknown_or_repeated_parameter_is_named(
         assert answer.json()["detail"].startswith(detail)
 
 
+@pytest.mark.parametrize("number", ["1_0", "%2B1", "1%0a", "%201", "1.0", "\u0661", "1e0", ""])
+async def test_a_whole_number_of_a_query_has_digits_alone(
+    client: httpx.AsyncClient, number: str
+) -> None:
+    answers = [
+        await client.post(f"/predict?top={number}", json=SETOSA),
+        await client.post(f"/explain?neighbours={number}", json=SETOSA),
+        await client.get(f"/model/training_rows?row={number}"),
+        *[await client.get(f"/state?{name}={number}") for name in ("offset", "limit", "nodes")],
+        await client.get(f"/state/linear1.bias?histogram={number}"),
+    ]
+    for answer in answers:
+        assert answer.status_code == 422
+        assert "a valid integer" in answer.text
+
+
 async def test_another_method_says_which_to_send(client: httpx.AsyncClient) -> None:
     answer = await client.get("/predict")
     assert answer.status_code == 405
