@@ -36,3 +36,9 @@ def test_noise_and_one_colour_are_no_pictures(layout: str) -> None:
     ):
         assert is_noise(rows, spec) is expected
         assert not is_noise(rows, given(None))
+
+
+def test_a_picture_of_few_pixels_is_not_called_noise() -> None:
+    grey = given(ImageInput(mode="L", layout="HW"))
+    assert not is_noise(np.random.default_rng(0).random((3, 2, 9)), grey)
+    assert is_noise(np.ones((3, 2, 9)), grey)
