@@ -130,7 +130,7 @@ def _described(packed: "Packed") -> dict[str, object]:
 
 
 def _show(packed: "Packed") -> None:
-    from stateserve.model import listed
+    from stateserve.model import axes_text
 
     card = packed.card
     rows = table("name", "dtype", "shape", "what")
@@ -145,7 +145,7 @@ def _show(packed: "Packed") -> None:
         )
     print_table(rows)
     for group in card.signature.equal:
-        print_line(f"of equal lengths: {listed(group)}")
+        print_line(f"of equal lengths: {axes_text(group)}")
     for note in packed.notes:
         print_line(note)
     files = ", ".join(path.name for path in packed.files)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from stateserve.model.checkpoint import save_checkpoint as save_checkpoint
     from stateserve.model.conversion.convert import convert_model as convert_model
     from stateserve.model.equal_axes import Axis as Axis
-    from stateserve.model.equal_axes import listed as listed
+    from stateserve.model.equal_axes import axes_text as axes_text
     from stateserve.model.example import example_json as example_json
     from stateserve.model.feature import MISSING_CELLS as MISSING_CELLS
     from stateserve.model.feature import Feature as Feature
@@ -104,7 +104,7 @@ __getattr__ = lazy_exports(
         "loading.model_name": ("name_and_version",),
         "loading.card_file": ("card_files",),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
-        "equal_axes": ("Axis", "listed"),
+        "equal_axes": ("Axis", "axes_text"),
         "example": ("example_json",),
         "checkpoint": ("save_checkpoint",),
         "conversion.convert": ("convert_model",),

@@ -31,5 +31,6 @@ EqualAxes = Annotated[
 ]
 
 
-def listed(axes: Iterable[Axis]) -> str:
+def axes_text(axes: Iterable[Axis]) -> str:
+    """`axis 1 of ids, axis 1 of mask`."""
     return ", ".join(f"axis {each.axis} of {each.input}" for each in axes)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from stateserve.model.equal_axes import Axis, EqualAxes, listed
+from stateserve.model.equal_axes import Axis, EqualAxes, axes_text
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.fields import ANY, MAX_CLASSES, Frozen, Name, Text
@@ -215,7 +215,7 @@ class Signature(Frozen):
         return [
             *(f"input {each.line}" for each in self.inputs),
             *(f"output {each.line}, {each.kind}" for each in self.outputs),
-            *(f"of equal lengths: {listed(group)}" for group in self.equal),
+            *(f"of equal lengths: {axes_text(group)}" for group in self.equal),
         ]
 
 

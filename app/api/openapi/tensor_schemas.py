@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue as Schema
 from app.api.openapi.records import TABLE, WARNINGS, record
 from app.predict import MULTIPART
 from app.predict.codecs.tensors import ValueRule
-from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output, listed
+from stateserve.model import ANY, Feature, ImageInput, Input, ModelCard, Output, axes_text
 
 KINDS = {bool: "boolean", int: "integer", float: "number"}
 # The sides of a picture of any size.
@@ -29,7 +29,7 @@ def tensor_schemas(card: ModelCard, max_instances: int) -> dict[str, Schema]:
     """Instance, Instances, Answer, Prediction and Predictions."""
     by_name = record({each.name: _input(each) for each in card.inputs})
     if card.equal_axes:
-        rules = [f"of equal lengths: {listed(group)}" for group in card.signature.equal]
+        rules = [f"of equal lengths: {axes_text(group)}" for group in card.signature.equal]
         by_name |= {"description": "; ".join(rules)}
     only = card.inputs[0] if len(card.inputs) == 1 else None
     instance = by_name if only is None else {"anyOf": [_input(only), by_name]}

@@ -12,7 +12,7 @@ from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import is_float, numpy_dtype
-from stateserve.model.equal_axes import Axis, listed
+from stateserve.model.equal_axes import Axis, axes_text
 from stateserve.model.fields import ANY
 from stateserve.model.noise import is_noise
 from stateserve.model.signature import DTYPES, Dtype, Input, Output, Signature
@@ -70,7 +70,7 @@ class Inferred:
         option = ",".join(each.text for each in self.narrow)
         return (
             f"fixed to the lengths of the example, though the forward takes others: "
-            f"{listed(self.narrow)}; for any length give --dynamic {option}, or "
+            f"{axes_text(self.narrow)}; for any length give --dynamic {option}, or "
             f"dynamic={json.dumps(by_input(self.narrow))}"
         )
 
