@@ -431,12 +431,12 @@ def test_an_axis_that_could_have_any_length_is_named(case: str) -> None:
     module, example, hints, expected = NARROW[case]
     found = infer(module, example, hints)
     if expected is None:
-        assert found.hint is None
+        assert found.advice == []
     else:
-        assert found.hint is not None
-        assert found.hint.count("axis 1 of") == expected.count("axis 1")
-        assert expected in found.hint
-        assert found.lines[-1] == found.hint
+        (advice,) = found.advice
+        assert advice.count("axis 1 of") == expected.count("axis 1")
+        assert expected in advice
+        assert found.lines[-1] == advice
 
 
 def test_a_forward_may_compute_gradients() -> None:
