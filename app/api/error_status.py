@@ -7,7 +7,6 @@ from stateserve import errors as library_errors
 
 CLOSE = {"Connection": "close"}
 
-
 # Looked up along the error's MRO, so that a subclass has its parent's status by default.
 STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     library_errors.StateserveError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -44,7 +43,6 @@ STATUS: dict[type[library_errors.StateserveError], HTTPStatus] = {
     errors.Overloaded: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DeadlineExceeded: HTTPStatus.GATEWAY_TIMEOUT,
 }
-
 
 # A connection whose body was not read to its end cannot carry another request.
 HEADERS: dict[type[library_errors.StateserveError], dict[str, str]] = {

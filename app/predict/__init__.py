@@ -6,7 +6,6 @@ Every protocol calls the same endpoint. Raises errors of app.errors. Knows no re
 from app.predict.batching import Waiter
 from app.predict.deadline import HEADER, IN_SCOPE, PARAMETER, Deadline
 from app.predict.endpoint import AnyEndpoint, Endpoint
-from app.predict.free_memory import return_free_memory
 from app.predict.headers import HEAD, MOST_DIGITS, REQUEST_ID, Body, Headers, RawHeader
 from app.predict.instances import Instances
 from app.predict.json_pointer import escape
@@ -31,6 +30,7 @@ from app.predict.options import DEFAULT_OPTIONS, Options
 from app.predict.pending_answer import PendingAnswer, current_answer
 from app.predict.pipeline import Predicted, Rows
 from app.predict.prediction import ForwardPass, Prediction
+from app.predict.returned_memory import return_free_memory
 from app.predict.rows import LARGEST
 from app.predict.tabular_endpoint import TabularEndpoint
 from app.predict.tabular_pipeline import CHUNK_ROWS, MAX_BATCHED_ROWS, TabularPipeline

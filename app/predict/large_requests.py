@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from app.errors import Overloaded
-from app.predict.free_memory import FreeMemory
+from app.predict.returned_memory import FreeMemory
 
 Result = TypeVar("Result")
 # A request that held more returns its memory to the system.

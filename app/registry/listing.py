@@ -11,17 +11,10 @@ from stateserve.checkpoint import CODECS
 from stateserve.model import CARD_SUFFIX, GOLDEN_SUFFIX, PROGRAM_SUFFIX, card_path
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
-
-
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
-
-
 # A program of torch.export has its state with it, unless a checkpoint of its name is there.
 PREFERENCE = [*CODECS, PROGRAM_SUFFIX]
-
-
 SUFFIXES = ", ".join(PREFERENCE)
-
 
 # Common suffixes of checkpoints and models that are not served.
 _NEAR_MISSES = {
@@ -29,10 +22,7 @@ _NEAR_MISSES = {
     *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
 }
 
-
 _ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
-
-
 Stamp = tuple[Times, ...]
 
 

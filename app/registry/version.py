@@ -7,8 +7,6 @@ from app.predict import AnyEndpoint
 from app.registry.listing import Stamp
 
 State = Literal["READY", "LOADING", "UNAVAILABLE"]
-
-
 UNSELECTED = "not selected by the version policy"
 
 

@@ -21,7 +21,7 @@ from stateserve.client.connection import (
     PATIENCE_SECONDS,
     checking_options,
     connection_options,
-    limit_async_answers,
+    limit_answers,
     most_requests,
     require_open,
 )
@@ -66,7 +66,7 @@ class AsyncClient:
         checked = connection_options(url, key, options, httpx.AsyncBaseTransport)
         with checking_options():
             self._http = httpx.AsyncClient(**checked)
-        limit_async_answers(self._http)
+        limit_answers(self._http)
         self._exchanges = Exchanges(self._http.build_request, patience)
         self._turns = Turns(most_requests(checked), anyio.Event)
         self._loop: EventLoopToken | None = None

@@ -115,21 +115,16 @@ def memory_bytes() -> int:
         return 2**63
 
 
-def limit_answers(http: httpx.Client) -> None:
+def limit_answers(http: httpx.Client | httpx.AsyncClient) -> None:
     """Let each answer of `http` be as long as its request expects; a longer one fails as
     AnswerTooLong, an encoded one as DecodingError."""
     http.headers["Accept-Encoding"] = "identity"
-    hooks = http.event_hooks
-    http.event_hooks = {**hooks, "response": [_limit, *hooks["response"]]}
+    limit = _limit if isinstance(http, httpx.Client) else _limit_async
+    http.event_hooks = {**http.event_hooks, "response": [limit, *http.event_hooks["response"]]}
 
 
-def limit_async_answers(http: httpx.AsyncClient) -> None:
-    async def limit(response: httpx.Response) -> None:
-        _limit(response)
-
-    http.headers["Accept-Encoding"] = "identity"
-    hooks = http.event_hooks
-    http.event_hooks = {**hooks, "response": [limit, *hooks["response"]]}
+async def _limit_async(response: httpx.Response) -> None:
+    _limit(response)
 
 
 def _limit(response: httpx.Response) -> None:

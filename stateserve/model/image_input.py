@@ -7,8 +7,6 @@ from pydantic import Field, model_validator
 from stateserve.model.fields import ANY, Frozen
 
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
-
-
 Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 
 

@@ -27,18 +27,10 @@ from app.predict.codecs.v2_tensor_data import (
 )
 
 NESTED = re.compile(rb"\s*\[\s*\[")
-
-
 INDEX = re.compile(r"\$\[(\d+)\]")
-
-
 # A longer text would block the interpreter for too long.
 SLICE_BYTES = 2**16
-
-
 FIRST_BYTES = 2**10
-
-
 # No number needs more without padding.
 NUMBER_BYTES = 64
 

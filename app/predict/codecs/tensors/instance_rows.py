@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from app.predict.codecs.tensors.json_reader import EncodedPicture, InstanceInputs
-from app.predict.codecs.tensors.row_groups import group, join
 from app.predict.pictures import decode_pictures
+from app.predict.tensors.row_groups import group, join
 from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.model import Arrays, Input

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from app.errors import NotProvided
 from app.predict.codecs.json_format import VALUES_AT_ONCE, model_reference, outside_range
 from app.predict.codecs.table_answer import about_table
-from app.predict.codecs.tensors.row_groups import in_order
 from app.predict.codecs.tensors.short_floats import lists_of, widen
 from app.predict.instances import Instances
 from app.predict.options import Options, without_classes
 from app.predict.tensors.prediction import TensorPrediction
+from app.predict.tensors.row_groups import in_order
 from app.predict.tensors.rows import TensorRows
 from app.predict.tensors.training_ranges import TrainingRanges
 from stateserve.checkpoint import Array

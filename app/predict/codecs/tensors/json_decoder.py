@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from app.predict.codecs.tensors.input_decoder import InputDecoder
-from app.predict.codecs.tensors.row_groups import group
 from app.predict.instances import Instances
+from app.predict.tensors.row_groups import group
 from app.predict.tensors.rows import TensorRows
 from stateserve.checkpoint import Array
 from stateserve.model import Input

@@ -11,11 +11,7 @@ from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.payloads import read_meta
 
 ANY_LENGTH = -1
-
-
 Axis = int | Expression
-
-
 Constant = None | bool | int | float | str
 
 
