@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, select, update
@@ -39,6 +40,9 @@ class LogDatabase:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._prepared = False
+        # One thread after another: all would compile the same queries of SQLAlchemy's, which
+        # ended CPython 3.11 once with a segmentation fault.
+        self._preparing = Lock()
         self._outage = Outage()
 
     def write(self, rows: Iterable[Row]) -> None:
@@ -104,7 +108,8 @@ class LogDatabase:
         try:
             with self._engine.begin() as connection:
                 if not self._prepared:
-                    prepare(connection)
+                    with self._preparing:
+                        prepare(connection)
                 yield connection
         except (DataError, IntegrityError):
             raise
