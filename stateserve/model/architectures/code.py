@@ -12,7 +12,7 @@ from torch import nn
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
 from stateserve.model.architectures.code_folders import folders_of
-from stateserve.model.architectures.code_import import ImportedCode, import_code, read_source
+from stateserve.model.architectures.code_import import ImportedCode, import_code
 from stateserve.model.architectures.code_record import (
     BuiltIn,
     Code,
@@ -23,6 +23,7 @@ from stateserve.model.architectures.code_record import (
 from stateserve.model.architectures.custom_tabular import CustomTabular
 from stateserve.model.architectures.exported_program import ProgramModule, read_program
 from stateserve.model.architectures.float_dtype import CAST, float_dtype
+from stateserve.model.architectures.source_files import read_source
 from stateserve.model.architectures.state_fit import load_strictly, require_finite
 from stateserve.model.architectures.tabular import Tabular
 from stateserve.model.architectures.user_class import (

@@ -18,34 +18,22 @@ from pathlib import Path
 from threading import RLock
 from types import ModuleType
 
-from stateserve.checkpoint import read_regular_file
-from stateserve.errors import CodeFailed, UnreadableCheckpoint
-from stateserve.model.architectures.code_folders import is_own
+from stateserve.errors import CodeFailed
 from stateserve.model.architectures.import_guard import importing, refuse_in_import
+from stateserve.model.architectures.source_files import SourceFiles
 from stateserve.text import first_line
 
 PREFIX = "_stateserve_code_"
-MAX_BYTES = 2**23
 _numbers = itertools.count(1)
 # Held while code of a model is imported or constructs the module.
 _lock = RLock()
 
 
 class ImportedCode:
-    """An imported file; `files` has the bytes of it and of all files that it imported.
+    """An imported file; `files` has the bytes of it and of all files that it imported."""
 
-    Modules are looked for in `folders`, in their order, or only in `content`. `source` is
-    run in place of what the file holds.
-    """
-
-    def __init__(
-        self,
-        file: Path,
-        folders: Sequence[Path],
-        content: Mapping[Path, bytes] | None,
-        source: bytes | None,
-    ) -> None:
-        self.file, self.folders, self.content, self.source = file, folders, content, source
+    def __init__(self, sources: SourceFiles) -> None:
+        self.sources, self.file = sources, sources.file
         self.files: dict[Path, bytes] = {}
         self.module = ModuleType("")
         self._package = f"{PREFIX}{next(_numbers)}"
@@ -53,12 +41,9 @@ class ImportedCode:
             "__import__": self._import,
             "print": partial(print, file=_StandardError()),
         }
-        # The folder that the names of modules begin at: above those with __init__.py.
-        top = file.parent
-        while self._exists(top / "__init__.py") and top != top.parent:
-            top = top.parent
+        top = sources.top
         self._used = {top}
-        parts = file.relative_to(top).with_suffix("").parts
+        parts = self.file.relative_to(top).with_suffix("").parts
         self._name = ".".join([self._package, *(part.replace(".", "_") for part in parts)])
 
     @property
@@ -69,7 +54,7 @@ class ImportedCode:
     def load(self) -> None:
         """Run the file. Raises CodeFailed."""
         package = ModuleType(self._package)
-        package.__path__ = [str(folder) for folder in self.folders]
+        package.__path__ = [str(folder) for folder in self.sources.folders]
         sys.modules[self._package] = package
         _FINDER.codes[self._package] = self
         with importing(self.file), self.running("importing it"):
@@ -91,7 +76,7 @@ class ImportedCode:
     def unchanged(self) -> bool:
         """Whether the files are still those that were run."""
         try:
-            return all(self._read(path) == content for path, content in self.files.items())
+            return all(self.sources.read(path) == content for path, content in self.files.items())
         except CodeFailed:
             return False
 
@@ -99,19 +84,19 @@ class ImportedCode:
         """The spec of a private module; None if no folder has its file."""
         if name == self._name:
             return self._spec(name, self.file)
-        paths = {each: each.joinpath(*name.split(".")[1:]) for each in self.folders}
+        paths = {each: each.joinpath(*name.split(".")[1:]) for each in self.sources.folders}
         for folder, path in paths.items():
-            if file := self._file_of(path):
+            if file := self.sources.file_of(path):
                 self._used.add(folder)
                 return self._spec(name, file)
         for folder, path in paths.items():
-            if self._is_folder(path):
+            if self.sources.is_folder(path):
                 self._used.add(folder)
                 return _namespace(name, path)
         return None
 
     def run(self, module: ModuleType, file: Path) -> None:
-        content = self.files[file] = self._read(file)
+        content = self.files[file] = self.sources.read(file)
         vars(module)["__builtins__"] = self._builtins
         exec(compile(content, file, "exec", dont_inherit=True), vars(module))  # noqa: S102
 
@@ -143,46 +128,13 @@ class ImportedCode:
     ) -> ModuleType:
         """The `import` statement of the model's code; modules beside it come first."""
         private = f"{self._package}.{name}"
-        if level or not self._has(name, fromlist or ()):
+        if level or not self.sources.has(name, fromlist or ()):
             return builtins.__import__(name, globals, locals, fromlist or (), level)
         import_module(private)
         if not fromlist:
             return sys.modules[f"{self._package}.{name.partition('.')[0]}"]
         # This imports submodules that `fromlist` names, too.
         return builtins.__import__(private, globals, locals, fromlist, 0)
-
-    def _has(self, name: str, fromlist: Sequence[str]) -> bool:
-        """Whether a folder has the module. A folder without `__init__.py`, such as one of data,
-        counts only for the files in it."""
-        names = [name, *(f"{name}.{each}" for each in fromlist)]
-        return any(
-            self._file_of(folder.joinpath(*each.split(".")))
-            for folder in self.folders
-            for each in names
-        )
-
-    def _file_of(self, module: Path) -> Path | None:
-        if is_own(module):
-            return None
-        for file in (module / "__init__.py", module.with_name(f"{module.name}.py")):
-            if self._exists(file):
-                return file
-        return None
-
-    def _exists(self, path: Path) -> bool:
-        return path.is_file() if self.content is None else path in self.content
-
-    def _is_folder(self, path: Path) -> bool:
-        if is_own(path):
-            return False
-        if self.content is None:
-            return path.is_dir()
-        return any(path in each.parents for each in self.content)
-
-    def _read(self, path: Path) -> bytes:
-        if path == self.file and self.source is not None:
-            return self.source
-        return read_source(path) if self.content is None else self.content[path]
 
 
 class _FileLoader(Loader):
@@ -224,28 +176,19 @@ def import_code(
     CodeFailed: one line with the file, the line in it, and the error.
     """
     with _lock:
-        known, given = _imported.get(file), (folders, content, source)
-        same = known and (known.folders, known.content, known.source) == given
-        if known and same and known.unchanged():
+        known, sources = _imported.get(file), SourceFiles(file, folders, content, source)
+        if known and known.sources == sources and known.unchanged():
             # Its module is there once the import has ended.
             if not known.module.__name__:
                 refuse_in_import("its model is loaded")
             return known
-        code = _imported[file] = ImportedCode(file, *given)
+        code = _imported[file] = ImportedCode(sources)
         try:
             code.load()
         except CodeFailed:
             del _imported[file]
             raise
         return code
-
-
-def read_source(path: Path) -> bytes:
-    """Raises CodeFailed."""
-    try:
-        return read_regular_file(path, MAX_BYTES)
-    except UnreadableCheckpoint as error:
-        raise CodeFailed(str(error)) from None
 
 
 def _namespace(name: str, folder: Path) -> ModuleSpec:
