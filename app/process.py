@@ -16,11 +16,17 @@ STDERR = 2
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null for each closed standard stream: a later file would take its descriptor."""
-    with suppress(OSError):
-        while (opened := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-            os.set_inheritable(opened, True)
-        os.close(opened)
+    """Open /dev/null for each closed standard stream: a later file would take its descriptor.
+
+    Results cannot be written to it, as nowhere else, and so are not lost silently.
+    """
+    for number in range(STDERR + 1):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                os.open(os.devnull, os.O_WRONLY if number == STDERR else os.O_RDONLY)
+                os.set_inheritable(number, True)
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             mode = "w" if descriptor else "r"

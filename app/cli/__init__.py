@@ -1,5 +1,6 @@
 """The `stateserve` command."""
 
+import logging
 import sys
 
 from app import process
@@ -24,3 +25,21 @@ def main() -> None:
         run(serving=serving)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except ModuleNotFoundError:
+        raise
+    except (ImportError, MemoryError) as error:
+        text = _without_memory(error)
+        if not serving:
+            sys.exit(f"stateserve: {text}")
+        logging.getLogger("app").critical(text)
+        sys.exit(1)
+
+
+def _without_memory(error: BaseException) -> str:
+    """One line for a library that cannot be loaded, or for too little memory."""
+    while error.__cause__ is not None:
+        # NumPy's own text is a page of advice.
+        error = error.__cause__
+    found = " ".join(str(error).split())
+    reason = f"a library cannot be loaded: {found}" if isinstance(error, ImportError) else found
+    return f"{reason or 'out of memory'}; is there a limit of memory (ulimit -v)?"

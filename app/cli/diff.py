@@ -13,6 +13,7 @@ from app.cli.names_options import Only, Rename, StripPrefix
 from app.cli.output import (
     AsJson,
     figure,
+    flush_output,
     print_json,
     print_line,
     print_table,
@@ -77,6 +78,7 @@ def diff(
             _show(aligned, comparison, by_module=by_module)
             if above is not None:
                 print_line(_within(above, tolerance))
+        flush_output()
     if above if above is not None else not comparison.identical:
         raise typer.Exit(DIFFERENT)
 

@@ -1,6 +1,7 @@
 """The output of commands: tables for people, JSON for programs."""
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,16 @@ def table(name: str, *columns: str) -> "Table":
     from rich.table import Column, Table
 
     return Table(Column(name, overflow="fold"), *columns, box=None, pad_edge=False)
+
+
+def flush_output() -> None:
+    """Raises OSError if the results cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # They are still in the buffer, and Python would write them again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def print_table(rows: "Table") -> None:

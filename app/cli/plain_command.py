@@ -4,7 +4,6 @@ Typer checks each option with pydantic, also one that is not given, and importin
 longer than all else that a command does on a small file.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,18 +22,6 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    def invoke(self, ctx: Any) -> object:
-        # Typer would end with status 1, which of `diff` says that the states differ.
-        try:
-            try:
-                return super().invoke(ctx)
-            finally:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            from stateserve.console import end_on_broken_pipe
-
-            end_on_broken_pipe()
-
     def get_params(self, ctx: Any) -> list[Any]:
         return _as_written(super().get_params(ctx))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typer.exceptions import TyperException
 
 from app.cli.commands import cli
-from app.cli.output import reason
+from app.cli.output import flush_output, reason
 from app.errors import InvalidOption, SettingsError
 from stateserve.errors import StateserveError
 from stateserve.text import printable
@@ -23,7 +23,19 @@ EXTRA = re.compile(r"Got unexpected extra arguments?(?:\(s\))? \((.*)\)\Z", re.D
 def run(*, serving: bool) -> None:
     """Run the command line; with `serving`, an error is a line of the log."""
     try:
-        sys.exit(cli(prog_name="stateserve", standalone_mode=False) or 0)
+        try:
+            status = cli(prog_name="stateserve", standalone_mode=False)
+        finally:
+            flush_output()
+        sys.exit(status or 0)
+    except (BrokenPipeError, SystemExit) as end:
+        # Typer and Rich would end with status 1, which of `diff` says that the states differ.
+        if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
+            # Imported here, as it imports rich.
+            from stateserve.console import end_on_broken_pipe
+
+            end_on_broken_pipe()
+        raise
     except TyperException as error:
         _fail(_misuse(error), serving, error.exit_code)
     except (SettingsError, InvalidOption) as error:

@@ -32,7 +32,7 @@ def serve(context: typer.Context) -> None:
 
     gc.freeze()
     gc.enable()
-    raise_file_limit()
+    raise_file_limit(settings.workers)
     keep_freed_memory()
     if settings.workers > 1:
         serve_with_workers(settings)

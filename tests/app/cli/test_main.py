@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from app import __version__
 from app.settings.settings import Settings
 from tests.app.cli.conftest import Run
 from tests.process import forked
-from tests.project import IRIS, ROOT
+from tests.project import ROOT
 
 # As the installed command.
 COMMAND = "import sys; sys.argv[0] = 'stateserve'; from app.cli import main; main()"
@@ -76,17 +75,6 @@ def test_shells_complete_the_commands() -> None:
         env=os.environ | environment | {"COMP_CWORD": "1"},
     )
     assert result.stdout.split() == ["serve", "settings"], result.stderr
-
-
-def test_a_reader_that_stops_ends_a_command_silently() -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-    command = [sys.executable, "-c", COMMAND, "diff", str(IRIS), str(IRIS)]
-    result = subprocess.run(
-        command, check=False, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, text=True
-    )
-    os.close(writer)
-    assert (result.returncode, result.stderr) == (-signal.SIGPIPE, "")
 
 
 @pytest.mark.parametrize(
