@@ -1,10 +1,10 @@
 """Values of options that are lists, pairs or JSON. Raises InvalidOption, which names the option."""
 
 import csv
-import json
 from typing import TYPE_CHECKING
 
 from app.errors import InvalidOption
+from stateserve.json_document import read_json
 
 IMAGE = '{"mode": "L", "resize": [28, 28]}'
 TOKENS = '{"vocabulary": 1000, "pad": 0}'
@@ -30,9 +30,9 @@ def json_object(option: str, text: str | None, sample: str) -> "dict[str, JsonVa
     if text is None:
         return None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidOption(f"{option}: not JSON: {error}; accepted is such as {sample}") from None
+        value = read_json(text)
+    except ValueError as error:
+        raise InvalidOption(f"{option}: {error}; accepted is such as {sample}") from None
     if not isinstance(value, dict):
         raise InvalidOption(f"{option}: not a JSON object, such as {sample}")
     return value

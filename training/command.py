@@ -1,6 +1,5 @@
 """The options of `stateserve train`: the article's recipe, or a table."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from stateserve.json_document import read_json
 from training.data import iris, read_csv
 from training.fit import Settings
 from training.recipe import train_recipe
@@ -179,9 +179,9 @@ def _layers(text: str | None) -> tuple[int, ...] | None:
 
 def _arguments(text: str | None) -> dict[str, JsonValue]:
     try:
-        found = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        raise typer.BadParameter(f"--kwargs: not JSON: {error}") from None
+        found = read_json(text or "{}")
+    except ValueError as error:
+        raise typer.BadParameter(f"--kwargs: {error}") from None
     if not isinstance(found, dict):
         raise typer.BadParameter('--kwargs: an object of JSON, such as {"depth": 3}')
     return found

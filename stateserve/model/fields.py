@@ -1,9 +1,10 @@
 """Types of the fields of a card, and the base of its parts."""
 
 import itertools
+import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 # float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
 LARGEST = 1e30
@@ -20,6 +21,19 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+# C0, DEL and C1, line and paragraph separators, halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def require_shown(name: str) -> str:
+    """Raise ValueError for a name with a control character."""
+    if found := _CONTROL.search(name):
+        raise ValueError(f"{name!r:.100} has a control character, {found[0]!r}")
+    return name
+
+
+# Names of models, tensors and classes stand in messages, headers of files and log lines.
+ShownName = Annotated[Name, AfterValidator(require_shown)]
 # A list ends at its first wrong number, since millions of them would be as many errors.
 Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(min_length=1, fail_fast=True)]
@@ -45,8 +59,14 @@ def require_ascending(name: str, values: list[float]) -> None:
             raise ValueError(f"{name} descends from {before!r} to {after!r} at {place + 1}")
 
 
+_OBJECTS = ("dict_type", "model_type", "model_attributes_type")
+
+
 def first_fault(error: ValidationError) -> str:
     """Field and reason of the first error, in one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"])) or "the card"
+    if first["type"] in _OBJECTS:
+        # pydantic names Python's types.
+        return f"{where:.200}: Input should be an object"
     return f"{where:.200}: {first['msg'].removeprefix('Value error, '):.1000}"

@@ -7,6 +7,10 @@ from pydantic import Field, model_validator
 from stateserve.model.fields import ANY, Frozen
 
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
+# Wider than any that is used: with these, each value of a picture is finite in float32.
+LEAST, MOST = 1e-9, 1e9
+Factor = Annotated[float, Field(ge=LEAST, le=MOST)]
+Offset = Annotated[float, Field(ge=-MOST, le=MOST)]
 Size = Annotated[list[Pixels], Field(min_length=2, max_length=2)]
 
 
@@ -28,9 +32,9 @@ class ImageInput(Frozen):
         "bilinear"
     )
     crop: Size | None = None
-    scale: float = Field(default=1 / 255, gt=0)
-    mean: Annotated[list[float], Field(max_length=4)] | None = None
-    std: Annotated[list[Annotated[float, Field(gt=0)]], Field(max_length=4)] | None = None
+    scale: Factor = 1 / 255
+    mean: Annotated[list[Offset], Field(max_length=4)] | None = None
+    std: Annotated[list[Factor], Field(max_length=4)] | None = None
     layout: Literal["CHW", "HWC", "HW"] = "CHW"
 
     @property
@@ -44,6 +48,17 @@ class ImageInput(Frozen):
         height, width = self.crop or resize
         lengths = {"C": self.channels, "H": height, "W": width}
         return [lengths[axis] for axis in self.layout]
+
+    @property
+    def largest(self) -> float:
+        """The largest absolute value of a pixel in a tensor of floats."""
+        means = self.mean or [0.0] * self.channels
+        deviations = self.std or [1.0] * self.channels
+        return max(
+            abs(end - mean) / deviation
+            for mean, deviation in zip(means, deviations, strict=True)
+            for end in (0, 255 * self.scale)
+        )
 
     @model_validator(mode="after")
     def _require_channels(self) -> Self:

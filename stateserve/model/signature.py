@@ -1,7 +1,6 @@
 """The signature of a model: its named inputs and outputs, with dtypes and shapes."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, get_args
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from stateserve.model.equal_axes import Axis, EqualAxes, axes_text
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
-from stateserve.model.fields import ANY, MAX_CLASSES, Frozen, Name, Text
+from stateserve.model.fields import ANY, MAX_CLASSES, Frozen, ShownName, Text, require_shown
 from stateserve.model.image_input import ImageInput
 
 MAX_AXES = 8
@@ -21,6 +20,7 @@ Dtype = Literal[
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"
 ]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+MAX_FLOAT16 = 65_504.0
 MAX_PAD = 2**31 - 1
 # Of the dtypes that do not hold MAX_PAD. Floats hold all integers up to these.
 HIGHEST_PADS = {
@@ -32,18 +32,6 @@ HIGHEST_PADS = {
     "bfloat16": 2**8,
     "float32": 2**24,
 }
-
-
-def _shown(name: str) -> str:
-    if found := _CONTROL.search(name):
-        raise ValueError(f"{name!r:.100} has a control character, {found[0]!r}")
-    return name
-
-
-# C0, DEL and C1, line and paragraph separators, halves of surrogate pairs.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-# Names of tensors and classes stand in messages, headers of files and log lines.
-ShownName = Annotated[Name, AfterValidator(_shown)]
 Kind = Literal["log_probabilities", "logits", "probabilities", "values", "embedding", "tensor"]
 # These kinds give a class to each row, by its highest value.
 CLASS_KINDS = ("log_probabilities", "logits", "probabilities")
@@ -55,7 +43,7 @@ class TokensInput(Frozen):
     `pad` fills shorter rows; it is 0 for a mask that has 1 for a token.
     """
 
-    vocabulary: Annotated[int, Field(ge=1)] | None = None
+    vocabulary: Annotated[int, Field(ge=1, le=MAX_AXIS)] | None = None
     pad: Annotated[int, Field(ge=0)] | None = None
 
     def require_dtype(self, dtype: str) -> None:
@@ -70,6 +58,9 @@ class TokensInput(Frozen):
 def _batched(shape: list[int]) -> list[int]:
     if shape[0] != ANY:
         raise ValueError(f"axis 0 is the batch axis: {ANY}, not {shape[0]}")
+    # Such a tensor has no elements, and may be written as any number of empty lists.
+    if 0 in shape:
+        raise ValueError(f"axis {shape.index(0)} has the length 0; from 1, or {ANY} for any")
     if math.prod(abs(length) for length in shape) > MAX_AXIS:
         raise ValueError("the shape has more elements than any tensor that is served")
     return shape
@@ -118,7 +109,7 @@ class Input(Tensor):
         if sum(part is not None for part in (self.features, self.image, self.tokens)) > 1:
             raise ValueError("features, image and tokens exclude each other")
         if self.features:
-            _require_distinct("features", [_shown(feature.name) for feature in self.features])
+            _require_distinct("features", [require_shown(each.name) for each in self.features])
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
             if not self.plain and self.dtype not in ("float32", "float64"):
@@ -147,6 +138,9 @@ class Input(Tensor):
             raise ValueError(f"an image is uint8 or a float, not {self.dtype}")
         if self.dtype == "uint8" and (image.mean or image.std):
             raise ValueError("mean and std need a float, not uint8")
+        if self.dtype == "float16" and image.largest > MAX_FLOAT16:
+            reason = f"a pixel becomes {image.largest:g} by scale, mean and std"
+            raise ValueError(f"{reason}; float16 has numbers up to {MAX_FLOAT16:g}")
 
 
 class Output(Tensor):

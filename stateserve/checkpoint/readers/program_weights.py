@@ -3,7 +3,6 @@
 Source: torch/export/pt2_archive/_package.py; torch/_export/serde/schema.py.
 """
 
-import json
 from typing import Any
 
 from stateserve.checkpoint.pickles.objects import Opaque
@@ -12,6 +11,7 @@ from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.json_document import read_json
 from stateserve.text import printable
 
 MAX_CONFIG_BYTES = 2**24
@@ -49,9 +49,9 @@ def _read_config(archive: ZipArchive, name: str) -> dict[str, LazyTensor | Opaqu
     storages: dict[str, Storage] = {}
     key = ""
     try:
-        config = json.loads(archive.read(name, MAX_CONFIG_BYTES))["config"]
+        document: Any = read_json(archive.read(name, MAX_CONFIG_BYTES))
         found = {}
-        for key, each in config.items():
+        for key, each in document["config"].items():
             found[key] = _tensor(archive, folder, each, storages)
         return found
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

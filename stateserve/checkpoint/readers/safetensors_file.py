@@ -1,6 +1,5 @@
 """Read safetensors files by their header. Source: github.com/huggingface/safetensors, "Format"."""
 
-import json
 from typing import Any
 
 from stateserve.checkpoint.arrays import State
@@ -8,6 +7,7 @@ from stateserve.checkpoint.sources import Memory, Part, Source, read
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.json_document import read_json
 from stateserve.text import printable
 
 # safetensors allows headers of 100 MB, which take a gigabyte to parse.
@@ -50,7 +50,7 @@ def _read(source: Source) -> tuple[dict[str, LazyTensor], dict[str, str]]:
         raise UnreadableCheckpoint(f"a safetensors header of more than {MAX_HEADER_BYTES} bytes")
     if 8 + length > source.size:
         raise ValueError("its header ends past the end of the file")
-    header = json.loads(read(source, 8, length), object_pairs_hook=without_repeats)
+    header: Any = read_json(read(source, 8, length))
     if type(header) is not dict:
         raise ValueError("its header is not an object")
     metadata = header.pop("__metadata__", {})
@@ -90,10 +90,3 @@ def _tensor(name: str, fields: Any, part: Part) -> LazyTensor:
     if tensor.nbytes != part.size:
         raise ValueError(f"{name!r:.100} has {part.size} bytes for its shape {shape}")
     return tensor
-
-
-def without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("two entries of one name")
-    return found

@@ -3,13 +3,13 @@
 Source: huggingface_hub, "split_torch_state_dict_into_shards".
 """
 
-import json
 from collections.abc import Callable
+from typing import Any
 
-from stateserve.checkpoint.readers.safetensors_file import without_repeats
 from stateserve.checkpoint.sources import File, Source, read
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from stateserve.json_document import read_json
 
 MAX_INDEX_BYTES = 2**25
 MAX_FILES = 1000
@@ -43,7 +43,7 @@ def _read_index(source: Source) -> tuple[dict[str, str], dict[str, str]]:
     if source.size > MAX_INDEX_BYTES:
         raise UnreadableCheckpoint(f"an index of more than {MAX_INDEX_BYTES} bytes")
     try:
-        index = json.loads(read(source, 0, source.size), object_pairs_hook=without_repeats)
+        index: Any = read_json(read(source, 0, source.size))
         weights, metadata = index["weight_map"], index.get("metadata") or {}
         if not weights or not all(type(name) is str for name in weights.values()):
             raise ValueError("its weight_map is not of tensors and files")

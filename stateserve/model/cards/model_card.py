@@ -9,7 +9,7 @@ from stateserve.model.cards.tabular_card import on_lines
 from stateserve.model.cards.training_data import RowHashes
 from stateserve.model.equal_axes import EqualAxes
 from stateserve.model.feature_histogram import FeatureHistogram
-from stateserve.model.fields import Count, Frozen, Name, Number, Text
+from stateserve.model.fields import Count, Frozen, Name, Number, ShownName, Text
 from stateserve.model.signature import Input, Output, Signature, require_histograms
 
 MAX_COLUMNS = 20_000
@@ -82,7 +82,7 @@ class ModelCard(Frozen):
     """
 
     schema_version: Literal[2] = 2
-    name: Text
+    name: ShownName
     code: Code
     inputs: list[Input]
     outputs: list[Output]

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import msgspec
 import numpy as np
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.json_document import Json, read_json
 from stateserve.model.cards.training_data import Calibration, Mahalanobis, TrainingRows
 from stateserve.model.cards.training_record import Hyperparameters, Metrics, Split
 from stateserve.model.feature import Feature
@@ -26,6 +26,7 @@ from stateserve.model.fields import (
     Name,
     Number,
     Rows,
+    ShownName,
     Text,
     first_fault,
 )
@@ -105,7 +106,7 @@ class Card(Frozen):
     """
 
     schema_version: Literal[1] = 1
-    name: Text
+    name: ShownName
     dataset: Text | None = None
     architecture: Architecture
     features: Annotated[
@@ -182,17 +183,22 @@ def read_card(path: Path) -> Card:
     return card_of(path, card_content(path))
 
 
-def card_content(path: Path) -> object:
-    """The JSON value of a card of any schema version. Raises CardMismatch."""
+def card_content(path: Path) -> Json:
+    """The JSON value of a card of schema version 1 or 2. Raises CardMismatch."""
     try:
-        return msgspec.json.decode(read_regular_file(path, MAX_BYTES))
+        content = read_json(read_regular_file(path, MAX_BYTES))
     except UnreadableCheckpoint as error:
         raise CardMismatch(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CardMismatch(f"{path}: Invalid JSON: {error}") from None
+    except ValueError as error:
+        raise CardMismatch(f"{path}: {error}") from None
+    version = content.get("schema_version", 1) if isinstance(content, dict) else 1
+    # Neither true nor 2.0, which Python takes for 1 and 2.
+    if type(version) is not int or version not in (1, 2):
+        raise CardMismatch(f"{path}: schema_version: {version!r:.20}; 1 and 2 are read")
+    return content
 
 
-def card_of(path: Path, content: object) -> Card:
+def card_of(path: Path, content: Json) -> Card:
     """Validate the content of a card of schema version 1. Raises CardMismatch."""
     if isinstance(content, dict) and content.get("schema_version") == 2:
         raise CardMismatch(f"{path}: the card of a model with its own code, not of a Multiclass")

@@ -30,10 +30,7 @@ def card_files(path: Path) -> list[str]:
 def read_any_card(path: Path) -> Card | ModelCard:
     """Read and validate a card. Raises CardMismatch, one line that names file and field."""
     content = card_content(path)
-    version = content.get("schema_version", 1) if isinstance(content, dict) else 1
-    if version not in (1, 2):
-        raise CardMismatch(f"{path}: schema_version: {version!r:.20}; 1 and 2 are read")
-    if version == 1:
+    if not isinstance(content, dict) or content.get("schema_version", 1) == 1:
         return card_of(path, content)
     try:
         return ModelCard.model_validate(content)

@@ -1,7 +1,6 @@
 """What a user gives beside a state: its code, an example of the inputs, and permission."""
 
 import csv
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pydantic import JsonValue
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch
+from stateserve.json_document import read_json
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.signature_inference import Example, Hints
 from stateserve.model.signature_inference.class_names import class_names
@@ -78,8 +78,8 @@ def classes_file(text: str) -> Path | None:
 
 def _of_json(where: str, text: str) -> dict[str, list[str]]:
     try:
-        return class_names(json.loads(text))
-    except (ValueError, RecursionError) as error:
-        raise CardMismatch(f"{where}: not JSON: {error}") from None
+        return class_names(read_json(text))
+    except ValueError as error:
+        raise CardMismatch(f"{where}: {error}") from None
     except CardMismatch as error:
         raise CardMismatch(f"{where}: {error}") from None

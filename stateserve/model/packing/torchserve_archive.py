@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
+from stateserve.json_document import read_json
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
 from stateserve.model.fields import first_fault
 from stateserve.model.image_input import ImageInput
@@ -102,9 +103,11 @@ def _unpack(path: Path, folder: Path) -> None:
 def _manifest(folder: Path) -> Manifest:
     content = read_regular_file(folder / MANIFEST, MAX_TEXT_BYTES)
     try:
-        return Manifest.model_validate_json(content)
+        return Manifest.model_validate(read_json(content))
     except ValidationError as error:
         raise CardMismatch(f"{folder / MANIFEST}: {first_fault(error)}") from None
+    except ValueError as error:
+        raise CardMismatch(f"{folder / MANIFEST}: {error}") from None
 
 
 def _code_and_state(folder: Path, model: Described) -> tuple[Path, Path | None]:

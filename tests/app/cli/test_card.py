@@ -80,7 +80,7 @@ def test_printing_writes_no_file(run: Run, bare: Path) -> None:
         (("--features", "", "--classes", "x,y,z"), "the given names are 0 and 3"),
         (("--features", "a,b,c,d\x1b", "--classes", "x,y,z"), r"the name d\x1b has characters"),
         (("--like", "nowhere.json"), "nowhere.json: No such file"),
-        (("--like", __file__), "Invalid JSON"),
+        (("--like", __file__), "not JSON"),
     ],
 )
 def test_what_makes_no_card_is_refused_in_one_line(

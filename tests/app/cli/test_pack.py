@@ -206,6 +206,7 @@ def test_a_program_is_packed_and_takes_other_lengths(run: Run) -> None:
 REFUSED: dict[tuple[str, ...], str] = {
     ("--kwargs", "[1]"): "--kwargs: not a JSON object",
     ("--kwargs", "{"): "--kwargs: not JSON: ",
+    ("--kwargs", '{"n": 1, "n": 2}'): "--kwargs: the key 'n' stands twice in one object",
     ("--kwargs", '{"n": 1}'): "nets.py:LeNet has no argument 'n'; it takes n_classes",
     ("--image", "28x28"): """accepted is such as {"mode": "L", "resize": [28, 28]}""",
     ("--image", "[28, 28]"): """not a JSON object, such as {"mode": "L", "resize": [28, 28]}""",

@@ -1,8 +1,12 @@
 """The image of an input: what cannot become its tensor is refused with the card."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from app.predict.pictures.normalization import to_values
 from stateserve.model import ImageInput, Input
 
 RGB = {"mode": "RGB", "crop": [4, 5]}
@@ -43,6 +47,43 @@ def test_an_image_that_does_not_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=reason):
         Input.model_validate({"name": "x", "dtype": "float32", "shape": shape, "image": image})
+
+
+EXTREMES = [0, -1, 1e-320, 1e-10, 1e10, 1e308, float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize("value", EXTREMES)
+@pytest.mark.parametrize("field", ["scale", "mean", "std"])
+def test_numbers_that_make_no_picture_are_refused(field: str, value: float) -> None:
+    image = {"mode": "L", field: value if field == "scale" else [value]}
+    if field == "mean" and abs(value) <= 1e9:
+        assert ImageInput.model_validate(image)
+        return
+    with pytest.raises(ValidationError, match=r"0\.000000001|1000000000|finite number"):
+        ImageInput.model_validate(image)
+
+
+BOUNDS = st.sampled_from([1e-9, 1e-3, 1.0, 1e3, 1e9])
+
+
+@given(BOUNDS, BOUNDS, BOUNDS, st.sampled_from([-1, 0, 1]))
+def test_every_accepted_picture_is_finite(scale: float, mean: float, std: float, sign: int) -> None:
+    pixels = np.array([[[0], [255]]], np.uint8)
+    for dtype in ("float16", "bfloat16", "float32", "float64"):
+        image = {"mode": "L", "layout": "HW", "scale": scale, "mean": [sign * mean], "std": [std]}
+        data = {"name": "x", "dtype": dtype, "shape": [-1, 1, 2], "image": image}
+        try:
+            spec = Input.model_validate(data)
+        except ValidationError as error:
+            assert dtype == "float16"
+            assert "float16 has numbers up to 65504" in str(error)  # noqa: PT017
+            continue
+        values = (pixels * np.float64(scale) - sign * mean) / std
+        found = to_values(pixels, spec).astype(np.float64)
+        assert np.isfinite(found).all()
+        assert found == pytest.approx(
+            values[..., 0], rel=1e-2, abs=np.abs(values).max() * 1e-2 + 1e-7
+        )
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])

@@ -165,7 +165,7 @@ def by_hand(state: dict[str, torch.Tensor]) -> list[float]:
         (["--name", "a\x1b[31m"], "--name: no file of a model is called 'a\\x1b[31m'"),
         (["--name", ".."], "--name: no file of a model is called '..'"),
         (["--name", "a" * 250], "--name: no file of a model"),
-        (["--kwargs", "[" * 5000], "--kwargs: not JSON: maximum recursion"),
+        (["--kwargs", "[" * 5000], "--kwargs: not JSON that is read: nested too deeply"),
     ],
 )
 def test_options_that_training_cannot_use_are_refused_before_it(

@@ -7,8 +7,8 @@ requests share the state, and a caller keeps its input.
 from collections.abc import Mapping
 
 from stateserve.errors import UnsafeCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.arguments import names_in
-from stateserve.model.architectures.exported_program.json_value import Json
 from stateserve.model.architectures.exported_program.operators import Operator
 
 # Composed of other operators, so that their schemas say nothing about memory; the last of those

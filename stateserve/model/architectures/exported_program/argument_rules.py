@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
-from stateserve.model.architectures.exported_program.json_value import Json
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.operators import Operator
 
 Arguments = Mapping[str, dict[str, Json]]

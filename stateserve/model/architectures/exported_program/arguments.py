@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
-from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.json_document import Json
+from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.payloads import (
     STRIDED,
     read_device,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 
 from stateserve.errors import UnsafeCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.aliases import Aliases
 from stateserve.model.architectures.exported_program.arguments import CPU, Scope
-from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.number_widths import Widths
 
 SYMBOLS = ("as_sym_int", "as_sym_float", "as_sym_bool")

@@ -1,14 +1,13 @@
 """A JSON document read field by field; whatever is not read does not exist for the reader."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.json_document import Json, read_json
 
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 # A parsed value takes up to a hundred bytes of memory for two of the document.
 MAX_VALUES = 2**21
 MAX_TEXT = 1000
@@ -30,9 +29,9 @@ class Value:
         if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
             raise UnreadableCheckpoint(f"{name}: more than {MAX_VALUES} values")
         try:
-            value = json.loads(content, object_pairs_hook=_unique, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
-            raise UnreadableCheckpoint(f"{name}: not JSON ({error!s:.100})") from None
+            value = read_json(content)
+        except ValueError as error:
+            raise UnreadableCheckpoint(f"{name}: {error!s:.200}") from None
         return cls(value, name)
 
     @property
@@ -106,14 +105,3 @@ class Value:
         if isinstance(value, float) or (isinstance(value, str) and value in NOT_FINITE):
             return value
         return float(self.integer())
-
-
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("an object with two fields of one name")
-    return fields
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text} is not JSON")

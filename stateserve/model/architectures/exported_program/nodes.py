@@ -7,10 +7,11 @@ and text for people (stack traces, names of modules) is left out.
 from collections.abc import Iterator
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.argument_rules import require_accepted
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.graph import Graph
-from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.operators import (
     NUMBER_OPERATORS,
     aten_operator,

@@ -4,8 +4,8 @@ They are Python integers: multiplied by themselves often enough, they would take
 """
 
 from stateserve.errors import UnsafeCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.arguments import names_in
-from stateserve.model.architectures.exported_program.json_value import Json
 
 LENGTH_BITS = 63
 MAX_BITS = 1024

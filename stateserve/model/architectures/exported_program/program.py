@@ -7,12 +7,13 @@ from itertools import count
 from torch import Tensor, nn
 
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
-from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.leaf import Leaf
 from stateserve.model.architectures.exported_program.module import ProgramModule
 from stateserve.model.architectures.exported_program.nodes import add_nodes, graph_fields

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from stateserve.errors import UnreadableCheckpoint
+from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.checked_operators import check_operators
-from stateserve.model.architectures.exported_program.json_value import Json
 
 FOLDER = "archive/"
 NO_ARGUMENTS: Json = {"type": "builtins.tuple", "context": "null", "children_spec": []}

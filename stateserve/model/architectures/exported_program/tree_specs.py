@@ -1,12 +1,12 @@
 """The structure of a program's inputs and outputs: nested tuples, lists and dicts of tensors."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from stateserve.errors import UnsafeCheckpoint
-from stateserve.model.architectures.exported_program.json_value import Json, Value
+from stateserve.json_document import read_json
+from stateserve.model.architectures.exported_program.json_value import Value
 
 DEEPEST = 20
 PROTOCOL = 1
@@ -95,8 +95,8 @@ def _keys(
     if kind == NAMED_TUPLE:
         return list(named_tuples.get(text, ())) or None
     try:
-        parsed: Json = json.loads(text)
-    except (ValueError, RecursionError):
+        parsed = read_json(text)
+    except ValueError:
         return None
     if kind not in DICTS and isinstance(parsed, list) and len(parsed) == 2:
         # A dataclass has the names of its fields, and the names of those that are None.

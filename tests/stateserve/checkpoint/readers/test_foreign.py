@@ -53,7 +53,7 @@ FILES = {
     "a text, not a checkpoint; it begins with 'import torch'": b"import torch\n",
     "a text, not a checkpoint; it begins with 'learning_rate: 0.1.'": b"learning_rate: 0.1.",
     r"a JSON file, but not the index of a checkpoint \(no weight_map\)": b'{"a": 1}',
-    r"not the index of a checkpoint \(two entries of one name\)": (
+    r"not the index of a checkpoint \(the key .* stands twice in one object\)": (
         b'{"weight_map": {"a": "1.bin", "a": "2.bin"}}'
     ),
     "not a checkpoint of a known format": bytes(range(200, 256)) * 4,

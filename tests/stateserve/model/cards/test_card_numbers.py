@@ -159,10 +159,10 @@ def test_what_no_training_writes_is_refused_by_its_field(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ('{"seed": 1e400}', "Invalid JSON"),
-        ('{"seed": %s}' % ("9" * 400), "has|Invalid JSON|Extra|required"),
-        ('{"seed": NaN}', "Invalid JSON"),
-        ("[" * 100_000, "Invalid JSON"),
+        ('{"seed": 1e400}', "the number 1e400 is not finite"),
+        ('{"seed": %s}' % ("9" * 400), "has|Extra|required"),
+        ('{"seed": NaN}', "the number NaN is not finite"),
+        ("[" * 100_000, "nested too deeply"),
         ({"classes": [str(n) for n in range(100_000)]}, "at most 10000 items"),
         ({"baseline": ["x"] * 1_000_000}, "baseline.0"),
         ({f"field{n}": n for n in range(100_000)}, "has 100017 fields"),

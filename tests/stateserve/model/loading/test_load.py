@@ -237,6 +237,15 @@ CARDS: dict[str, dict[str, object]] = {
         "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 10]}]
     },
     "schema_version: 3; 1 and 2 are read": {"schema_version": 3},
+    "schema_version: True; 1 and 2 are read": {"schema_version": True},
+    "schema_version: 2.0; 1 and 2 are read": {"schema_version": 2.0},
+    r"name: 'a\x1b[31m' has a control character, '\x1b'": {"name": "a\x1b[31m"},
+    "name: String should have at least 1 character": {"name": ""},
+    "inputs: Input should be a valid list": {"inputs": {}},
+    "code: Input should be an object": {"code": "nets.py"},
+    "shape: axis 2 has the length 0; from 1, or -1 for any": {
+        "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, 2**31 - 1, 0]}]
+    },
 }
 
 
@@ -248,6 +257,13 @@ def test_a_card_that_is_not_true_is_refused(folder: Path, reason: str) -> None:
     assert reason in str(caught.value)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+def test_a_card_with_a_key_twice_is_refused(folder: Path) -> None:
+    card = (folder / "model.json").read_text()
+    (folder / "model.json").write_text(card.replace('"kwargs": {}', '"kwargs": {"n": 1, "n": 2}'))
+    with pytest.raises(CardMismatch, match=r"model\.json: the key 'n' stands twice in one object"):
+        load_model(folder / "model.pth", options=ALLOWED)
 
 
 def test_a_deeply_nested_card_is_refused(folder: Path) -> None:

@@ -144,7 +144,8 @@ def test_an_option_has_names_json_or_a_file(
     ("text", "reason"),
     {
         '["cat", "dog"': "classes: not JSON: Expecting ',' delimiter",
-        "[" * 100_000: "classes: not JSON: maximum recursion",
+        "[" * 100_000: "classes: not JSON that is read: nested too deeply",
+        '{"0": "cat", "0": "dog"}': "classes: the key '0' stands twice in one object",
         '["cat", 0.5]': "classes: 0.5 of type float among the names",
         "labels.json": "labels.json: classes: 'cat' of type str; accepted is a list",
         "none.json": "none.json: No such file",

@@ -129,7 +129,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
     "a field twice": (
         lambda: with_entry(small_archive(), PROGRAM, b'{"a": 1, "a": 1}'),
         UnreadableCheckpoint,
-        "two fields of one name",
+        "stands twice in one object",
     ),
     "an unknown field": (
         lambda: with_json(small_archive(), PROGRAM, lambda document: document.update(new=1)),
