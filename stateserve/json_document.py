@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -22,10 +23,8 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     fields = dict(pairs)
     # Programs differ in which of the two they take.
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        for name in fields:
-            names.remove(name)
-        raise ValueError(f"the key {names[0]!r:.100} stands twice in one object")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {name!r:.100} stands twice in one object")
     return fields
 
 

@@ -51,6 +51,9 @@ class TokensInput(Frozen):
         if self.vocabulary is not None and not dtype.startswith(("int", "uint")):
             raise ValueError(f"ids of a vocabulary are integers, not {dtype}; a mask has none")
         highest = HIGHEST_PADS.get(dtype, MAX_PAD)
+        if self.pad is not None and self.vocabulary is not None and self.pad >= self.vocabulary:
+            ids = f"0 to {self.vocabulary - 1}"
+            raise ValueError(f"pad {self.pad} is no id of the vocabulary, which has {ids}")
         if self.pad is not None and self.pad > highest:
             raise ValueError(f"pad {self.pad}; {dtype} takes 0 to {highest}")
 
@@ -148,7 +151,7 @@ class Output(Tensor):
 
     kind: Kind = "tensor"
     classes: Annotated[list[ShownName], Field(max_length=MAX_CLASSES, fail_fast=True)] | None = None
-    unit: Text | None = None
+    unit: Annotated[Text, AfterValidator(require_shown)] | None = None
 
     @model_validator(mode="after")
     def _require_classes(self) -> Self:

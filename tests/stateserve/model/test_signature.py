@@ -10,7 +10,9 @@ from stateserve.model.signature import ANY, DTYPES, Input, Output, Signature, Te
 LENGTHS = st.integers(0, 5)
 
 
-@given(st.lists(st.one_of(st.just(ANY), LENGTHS), max_size=4), st.lists(LENGTHS, max_size=5))
+@given(
+    st.lists(st.one_of(st.just(ANY), st.integers(1, 5)), max_size=4), st.lists(LENGTHS, max_size=5)
+)
 def test_a_shape_fits_if_each_axis_does(wanted: list[int], shape: list[int]) -> None:
     tensor = Tensor(name="x", dtype="float32", shape=[ANY, *wanted])
     axes = [ANY, *wanted]
@@ -46,6 +48,12 @@ REFUSED: dict[str, dict[str, object]] = {
     "an image of layout CHW has 3 axes": {"image": {"mode": "L"}},
     "ids of a vocabulary are integers, not float32; a mask has none": {"tokens": {"vocabulary": 3}},
     "pad 2; bool takes 0 to 1": {"dtype": "bool", "tokens": {"pad": 2}},
+    "pad 20 is no id of the vocabulary, which has 0 to 19": {
+        "dtype": "int64",
+        "tokens": {"vocabulary": 20, "pad": 20},
+    },
+    "less than or equal to 2147483647": {"dtype": "int64", "tokens": {"vocabulary": 2**31}},
+    "axis 1 has the length 0": {"shape": [ANY, 0, 2]},
     "pad 128; int8 takes 0 to 127": {"dtype": "int8", "tokens": {"pad": 128}},
     "pad 2147483648; int64 takes 0 to 2147483647": {"dtype": "int64", "tokens": {"pad": 2**31}},
     "Extra inputs": {"sizes": 3},

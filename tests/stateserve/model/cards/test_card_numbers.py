@@ -163,6 +163,7 @@ def test_what_no_training_writes_is_refused_by_its_field(
         ('{"seed": %s}' % ("9" * 400), "has|Extra|required"),
         ('{"seed": NaN}', "the number NaN is not finite"),
         ("[" * 100_000, "nested too deeply"),
+        ("{" + ", ".join(f'"a{n % 150_000}": 0' for n in range(300_000)) + "}", "key 'a0' stands"),
         ({"classes": [str(n) for n in range(100_000)]}, "at most 10000 items"),
         ({"baseline": ["x"] * 1_000_000}, "baseline.0"),
         ({f"field{n}": n for n in range(100_000)}, "has 100017 fields"),
