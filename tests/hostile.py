@@ -181,4 +181,15 @@ FLOODS = {
     "a request after another": get(b"/health/live", b"A: a") + get(b"/", b"A: " + b"a" * 2**20),
     "trailers": post(b"0\r\n" + b"A: a\r\n" * 2**17, framing=b"Transfer-Encoding: chunked"),
     "a chunk's extension": post(b"1;" + b"a" * 2**20, framing=b"Transfer-Encoding: chunked"),
+    "an extension after bytes of the body": post(
+        b"1\r\n1\r\n1;" + b"a" * 2**20 + b"\r\n1\r\n0\r\n\r\n",
+        framing=b"Transfer-Encoding: chunked",
+    ),
+    "extensions of many chunks": post(
+        b"1;%b\r\n \r\n" % (b"a" * 50) * 20_000, framing=b"Transfer-Encoding: chunked"
+    ),
+    "trailers after a body": post(
+        b"1\r\n1\r\n0\r\n" + b"A: a\r\n" * 2**14 + b"\r\n",
+        framing=b"Transfer-Encoding: chunked",
+    ),
 }

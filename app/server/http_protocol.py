@@ -7,13 +7,13 @@ from enum import Enum
 from http import HTTPStatus
 
 import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from app.predict import MOST_DIGITS
 from app.server.connection import Connection, path_of
 from app.server.lingering_close import unread_bytes
 from app.server.refusal import Refusal
-from app.server.request_head import head_bytes, require_clear, without_offer
+from app.server.request_head import fields_of, head_bytes, without_offer
 from app.settings import Settings
 
 logger = logging.getLogger("app.http")
@@ -22,6 +22,8 @@ STALL_SECONDS = 0.1
 # Requests of one connection that wait for earlier answers. One packet may contain thousands,
 # which would all be parsed before other connections are read.
 MOST_WAITING = 256
+# Around the bytes of one chunk: 16 digits of its size, and two ends of lines.
+FRAMING = 20
 
 
 class Part(Enum):
@@ -38,11 +40,12 @@ HEAD, BODY = Part
 class Protocol(Connection):
     """Refuses requests that do not arrive whole within their deadlines and limits.
 
-    Malformed requests get 400, headers over the limit 431, late requests 408, and unknown transfer
-    codings 501, in the format of the path; the connection only closes if an answer would seem to be
-    another request's. Unlike uvicorn's own, it requires one Host header (RFC 9112, 3.2), which an
-    absolute target replaces (3.2.2), keeps trailers out of the headers, and ignores an offer to
-    upgrade (RFC 9110, 7.8), which Java's client sends with each request.
+    Malformed requests get 400, headers, chunk extensions and trailers over the limit 431, late
+    requests 408, and unknown transfer codings 501, in the format of the path; the connection only
+    closes if an answer would seem to be another request's. Unlike uvicorn's own, it requires one
+    Host header (RFC 9112, 3.2), which an absolute target replaces (3.2.2), keeps trailers out of
+    the headers, and ignores an offer to upgrade (RFC 9110, 7.8), which Java's client sends with
+    each request.
     """
 
     def __init__(self, *args: object, settings: Settings, **kwargs: object) -> None:
@@ -50,7 +53,7 @@ class Protocol(Connection):
         self._header_limit = settings.max_header_bytes
         self._seconds = {HEAD: settings.header_timeout_seconds, BODY: settings.body_timeout_seconds}
         self._part: Part | None = None
-        # Bytes since the last body byte: headers, chunk extensions, trailers.
+        # Bytes of the request that are not its body: headers, chunk extensions, trailers.
         self._overhead = 0
         # Whether the data being parsed began with the end of an earlier request.
         self._behind = False
@@ -99,17 +102,8 @@ class Protocol(Connection):
         many = self._behind or self._overhead > self._header_limit
         if many and head_bytes(self.url, self.headers) > self._header_limit:
             raise self._too_large()
-        fields = dict(self.headers)
-        repeated = len(fields) < len(self.headers)
-        if repeated or b"transfer-encoding" in fields or self.url[:1] != b"/":
-            require_clear(self.url, self.headers)
-            fields = dict(self.headers)
-        if len(digits := fields.get(b"content-length", b"")) > MOST_DIGITS:
-            # The parser accepts any number of leading zeros; Python refuses too many digits.
-            raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(digits)} digits")
+        fields = fields_of(self.url, self.headers, self.parser.get_http_version())
         self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
-        if b"host" not in fields and self.parser.get_http_version() == "1.1":
-            raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
         if self.pipeline and len(self.pipeline) >= MOST_WAITING:
             # The waiting requests are answered; then the connection closes.
             detail = f"more than {MOST_WAITING} requests that wait for an answer"
@@ -132,9 +126,21 @@ class Protocol(Connection):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
+    # uvicorn's own asks the parser about an upgrade for each chunk.
+    def on_body(self, body: bytes) -> None:
+        self._overhead -= len(body) + FRAMING
+        exchange = self.cycle
+        if not exchange.response_complete:
+            exchange.body += body
+            if len(exchange.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+            exchange.message_event.set()
+
     def on_message_complete(self) -> None:
         # Headers with an offer to upgrade are parsed again, so this is not the end of a request.
         if self._part is BODY:
+            if self.headers and head_bytes(b"", self.headers) > self._header_limit:
+                raise self._too_large()
             if self._deadline is not None:
                 self._unset_deadline()
             self._part = None
@@ -165,11 +171,11 @@ class Protocol(Connection):
             self.transport.close()
 
     def _expect_the_rest(self) -> None:
-        if self._part is BODY and (self.cycle.body or self.cycle.response_complete):
-            self._overhead = 0
-        elif self._overhead > self._header_limit:
+        if self._overhead > self._header_limit:
             self._refuse(self._too_large())
             return
+        # A large chunk that arrives in several reads does not make room for later bytes.
+        self._overhead = max(0, self._overhead)
         if self._deadline is None and self._part is not None:
             self._set_deadline(self._seconds[self._part], self._part)
 
@@ -222,7 +228,8 @@ class Protocol(Connection):
 
     def _too_large(self) -> Refusal:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        return Refusal(status, f"more than {self._header_limit} bytes of headers")
+        also = ", chunk extensions and trailers" if self._part is BODY else ""
+        return Refusal(status, f"more than {self._header_limit} bytes of headers{also}")
 
     def _without_the_offer(self) -> bytes:
         """The headers just parsed, without the offer to upgrade, to be parsed again."""

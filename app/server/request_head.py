@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import httptools
 
+from app.predict import MOST_DIGITS
 from app.server.refusal import Refusal
 from stateserve.text import shown
 
@@ -15,7 +16,33 @@ def head_bytes(url: bytes, headers: Headers) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def require_clear(url: bytes, headers: Headers) -> None:
+def fields_of(url: bytes, headers: Headers, version: str) -> dict[bytes, bytes]:
+    """The headers by name, with the host of an absolute target. Raises Refusal."""
+    fields = dict(headers)
+    repeated = len(fields) < len(headers)
+    if repeated or b"transfer-encoding" in fields or url[:1] != b"/":
+        _require_clear(url, headers)
+        fields = dict(headers)
+    if len(digits := fields.get(b"content-length", b"")) > MOST_DIGITS:
+        # The parser accepts any number of leading zeros; Python refuses too many digits.
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(digits)} digits")
+    if b"host" not in fields and version == "1.1":
+        raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
+    return fields
+
+
+def without_offer(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:
+    """The head that the parser has read, without an offer to upgrade. Raises HttpParserError."""
+    method, version = parser.get_method(), parser.get_http_version()
+    if method == b"CONNECT":
+        # CONNECT is itself an offer to upgrade, which cannot be removed.
+        raise httptools.HttpParserError("CONNECT is not for a server")
+    lines = [b"%b %b HTTP/%b" % (method, url, version.encode())]
+    lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+    return b"\r\n".join([*lines, b"", b""])
+
+
+def _require_clear(url: bytes, headers: Headers) -> None:
     """Refuse a request that two readers could understand differently (RFC 9112, 3.2 and 6.1).
 
     The host of an absolute target replaces that of the header.
@@ -37,17 +64,6 @@ def require_clear(url: bytes, headers: Headers) -> None:
     if host := _host_of(url):
         # In place: the scope has this list.
         headers[:] = [(name, host if name == b"host" else value) for name, value in headers]
-
-
-def without_offer(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:
-    """The head that the parser has read, without an offer to upgrade. Raises HttpParserError."""
-    method, version = parser.get_method(), parser.get_http_version()
-    if method == b"CONNECT":
-        # CONNECT is itself an offer to upgrade, which cannot be removed.
-        raise httptools.HttpParserError("CONNECT is not for a server")
-    lines = [b"%b %b HTTP/%b" % (method, url, version.encode())]
-    lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
-    return b"\r\n".join([*lines, b"", b""])
 
 
 def _host_of(url: bytes) -> bytes:

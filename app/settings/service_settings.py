@@ -73,7 +73,9 @@ class Limits(BaseModel):
         default=8, ge=1, description="most large requests processed at a time"
     )
     max_header_bytes: int = Field(
-        default=32 * 2**10, ge=1024, description="most bytes in the headers of one request"
+        default=32 * 2**10,
+        ge=1024,
+        description="most bytes in one request's headers, chunk extensions and trailers",
     )
     state_values_limit: int = Field(
         default=1000, ge=0, description="largest tensor whose values /state shows by default"

@@ -109,6 +109,21 @@ def test_trailers_and_chunk_extensions_are_read_over(server: Process) -> None:
         require_alive(wire)
 
 
+@pytest.mark.parametrize("size", [b"%x", b"%016x"])
+@pytest.mark.parametrize("length", [1, 300])
+def test_the_framing_of_many_small_chunks_is_not_limited(
+    server: Process, size: bytes, length: int
+) -> None:
+    chunk = size % length + b"\r\n" + b" " * length + b"\r\n"
+    body = chunk * 10_000 + b"%x\r\n%b\r\n" % (len(FLOWER), FLOWER) + END
+    with connected(server.url) as wire:
+        wire.send(chunked(body))
+        reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 200
+        require_alive(wire)
+
+
 @pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
 @pytest.mark.parametrize("pieces", [1, 2], ids=["whole", "in two pieces"])
 def test_an_offer_to_upgrade_is_ignored(server: Process, protocol: bytes, pieces: int) -> None:
