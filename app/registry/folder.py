@@ -13,7 +13,7 @@ from typing import Self
 
 from app.registry.bring_code import named_files
 from app.registry.card_files import CardFiles
-from app.registry.listing import NAME, NAME_RULE, PREFERENCE, SUFFIXES, Candidate, Listing
+from app.registry.listing import NAME, NAME_RULE, PREFERENCE, STATES, SUFFIXES, Candidate, Listing
 from app.settings import Settings, is_version
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.model import name_and_version
@@ -54,7 +54,8 @@ class Repository:
         model = settings.model
         # The name appears in headers and answers, so it must be printable.
         name, version = printable(model.name), "1"
-        if model.suffix in PREFERENCE:
+        of_file = settings.models is None and model.suffix.lower() in STATES
+        if of_file or model.suffix in PREFERENCE:
             name, version = name_and_version(model)
         if settings.models is not None:
             return cls(settings.models, name)

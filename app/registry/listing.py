@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +17,9 @@ NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
 PREFERENCE = [*CODECS, PROGRAM_SUFFIX]
 SUFFIXES = ", ".join(PREFERENCE)
 
-# Common suffixes of checkpoints and models that are not served.
-_NEAR_MISSES = {
-    *(".pt", ".ptl", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor"),
-    *(".onnx", ".npz", ".h5", ".keras", ".pb", ".tflite", ".gguf", ".joblib", ".mar"),
-}
+# Common suffixes of checkpoints and models that are not served; the first are often a state's.
+STATES = {".pt", ".ckpt", ".bin", ".pkl", ".torch", ".model", ".safetensor", ".npz", ".gguf"}
+NEAR_MISSES = STATES | {".ptl", ".onnx", ".h5", ".keras", ".pb", ".tflite", ".joblib", ".mar"}
 
 _ARCHIVES = {".tar", ".gz", ".tgz", ".zip", ".xz", ".bz2", ".zst"}
 Stamp = tuple[Times, ...]
@@ -85,7 +84,7 @@ class Listing:
             if path in named:
                 continue
             if _is_near_miss(path):
-                self.report(path, f"no suffix that is served ({SUFFIXES})")
+                self.report(path, f"no suffix that is served ({SUFFIXES}){_way_in(path)}")
             elif path.suffix == CARD_SUFFIX and path.stem not in stems:
                 self.report(path, f"a model card without a checkpoint ({SUFFIXES})")
 
@@ -138,8 +137,18 @@ class Listing:
 def _is_near_miss(path: Path) -> bool:
     suffix = path.suffix.lower()
     if suffix in _ARCHIVES:
-        return Path(path.stem).suffix.lower() in {*_NEAR_MISSES, *PREFERENCE}
-    return suffix in _NEAR_MISSES or (suffix in PREFERENCE and path.suffix not in PREFERENCE)
+        return Path(path.stem).suffix.lower() in {*NEAR_MISSES, *PREFERENCE}
+    return suffix in NEAR_MISSES or (suffix in PREFERENCE and path.suffix not in PREFERENCE)
+
+
+def _way_in(path: Path) -> str:
+    """How a file of another suffix is served."""
+    name = shlex.quote(path.name)
+    if path.suffix.lower() == ".mar":
+        return f"; stateserve pack {name} makes a model of it"
+    if path.suffix.lower() not in STATES:
+        return ""
+    return f"; stateserve convert {name} {shlex.quote(path.stem)}.pth writes its state"
 
 
 def _files(entries: list[Path]) -> list[Path]:

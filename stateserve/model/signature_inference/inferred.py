@@ -1,6 +1,7 @@
 """Infer a signature: names, dtypes, shapes, and kinds that are certain."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ from stateserve.model.signature_inference.hints import Hints, by_name, made
 from stateserve.model.signature_inference.kinds import kind_of
 from stateserve.model.signature_inference.proof import Golden, NotServable, Runner, Stage, prove
 from stateserve.model.signature_inference.rows import GOLDEN_ROWS, Rows, random_rows, repeats
+from stateserve.model.signature_inference.vocabulary import require_vocabulary
+
+# In torch's errors about dtypes, which may only be those of an interpretation.
+OF_DTYPE = re.compile("scalar type|same dtype|Input type|not implemented for '")
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
         ]
         outputs = _outputs(run, rows, golden, changed)
         signature = hints.apply(inputs, outputs, equal)
+        require_vocabulary(run, rows, signature.inputs)
         signature, ranges = with_ranges(signature, rows)
         notes += ranges
     except (ValueError, NotServable) as error:
@@ -119,18 +125,19 @@ def infer(module: nn.Module, example: Example, hints: Hints) -> Inferred:
 def _interpret(module: nn.Module, named: Rows) -> tuple[Rows, Golden, list[str]]:
     """The first interpretation of the example that can be served. Raises NotServable: why not,
     for the one that came closest."""
-    failures: list[tuple[Stage, bool, NotServable]] = []
+    failures: list[tuple[Stage, bool, bool, NotServable]] = []
     for rows, notes, as_given in _interpretations(module, named):
         try:
             golden = prove(Runner(module, list(rows)), rows)
         except NotServable as error:
-            failures.append((error.stage, as_given, error))
+            is_cause = not OF_DTYPE.search(str(error))
+            failures.append((error.stage, as_given, is_cause, error))
         else:
             if repeats(golden[GOLDEN_ROWS][0]):
                 notes.append("all golden rows are equal: an example with other values proves more")
             return rows, golden, notes
     # Of equal ones the last that adds no axis: in the module's dtype, its error says more.
-    raise max(reversed(failures), key=lambda each: each[:2])[-1]
+    raise max(reversed(failures), key=lambda each: each[:3])[-1]
 
 
 def _interpretations(module: nn.Module, named: Rows) -> Iterator[tuple[Rows, list[str], bool]]:

@@ -72,7 +72,12 @@ def test_of_one_state_in_two_formats_the_recommended_one_is_taken(tmp_path: Path
         ("wine/v2/x.pth", "a version is a positive integer"),
         ("wine/02/x.pth", "a version is a positive integer"),
         ("wine/0/x.pth", "a version is a positive integer"),
-        ("wine/v3/x.pt", "no suffix that is served (.pth, .safetensors, .pickle, .pt2)"),
+        (
+            "wine/v3/x.pt",
+            "no suffix that is served (.pth, .safetensors, .pickle, .pt2); "
+            "stateserve convert x.pt x.pth writes its state",
+        ),
+        ("wine.mar", "; stateserve pack wine.mar makes a model of it"),
         ("wine.pt", "no suffix that is served (.pth, .safetensors, .pickle, .pt2)"),
         ("wine.PTH", "no suffix that is served"),
         ("wine.pth.tar", "no suffix that is served"),
@@ -197,6 +202,8 @@ def test_without_a_folder_set_the_model_is_served_alone(tmp_path: Path) -> None:
     repository = Repository.of(Settings(model=path))
     assert list(repository.scan().models) == [repository.default] == ["two words"]
     assert not repository.nested
+    # As torch's own documents name a file.
+    assert Repository.of(Settings(model=tmp_path / "digits.pt")).default == "digits"
     packed = Repository.of(Settings(model=tmp_path / "wine" / "2" / "model.pth"))
     assert packed.scan().models.keys() == {"wine"}
     assert packed.scan().models["wine"].keys() == {"2"}

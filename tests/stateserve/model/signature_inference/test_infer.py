@@ -461,6 +461,34 @@ def test_equal_rows_are_said_to_prove_little() -> None:
     assert infer(nn.Linear(4, 2), np.zeros((1, 4), np.float32), Hints()).notes == []
 
 
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(20, 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        found: Tensor = self.embedding(ids).mean(1)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "expected"),
+    [
+        (9, "ids: the example has the token id 9; of a vocabulary of 9 the ids are from 0 to 8"),
+        (21, "ids: the forward does not take token id 20, the last of a vocabulary of 21: .*range"),
+    ],
+)
+def test_a_vocabulary_is_that_of_the_forward(vocabulary: int, expected: str) -> None:
+    with pytest.raises(CardMismatch, match=expected):
+        infer(Words(), IDS, hints_of(tokens={"vocabulary": vocabulary}))
+    infer(Words(), IDS, hints_of(tokens={"vocabulary": 20}))
+
+
+def test_ids_out_of_range_are_no_error_of_the_dtype() -> None:
+    with pytest.raises(CardMismatch, match=r"int64 .*index out of range"):
+        infer(Words(), IDS + 100, Hints())
+
+
 def test_features_and_units_and_tokens_are_kept() -> None:
     hints = hints_of(features=["length (cm)", "b", "c", "d"], units="EUR")
     signature = infer(nn.Linear(4, 1), X, hints).signature
