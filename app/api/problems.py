@@ -20,7 +20,7 @@ from app.api.declared_path import declared_path
 from app.api.error_status import headers_of, status_of
 from app.api.open_inference import STATUS as OPEN_STATUS
 from app.api.open_inference import is_open_inference
-from app.api.other_servers import path_here
+from app.api.other_servers import request_here
 from stateserve import errors as library_errors
 from stateserve.text import MOST_SHOWN, did_you_mean
 
@@ -138,11 +138,12 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     if method == "OPTIONS" and (headers or request.scope["path"] == "*"):
         # HAProxy's default health check sends OPTIONS.
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
+    here = request_here(method, served_path(request.scope))
     details = {
-        HTTPStatus.NOT_FOUND: (
-            f"nothing is served at {path}{path_here(served_path(request.scope))}"
+        HTTPStatus.NOT_FOUND: f"nothing is served at {path}{here and f'; {here}'}",
+        HTTPStatus.METHOD_NOT_ALLOWED: (
+            f"{method} is not allowed at {path}; {here or _send(headers)}"
         ),
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{method} is not allowed at {path}; {_send(headers)}",
     }
     detail = details.get(HTTPStatus(error.status_code), str(error.detail))
     return error_answer(served_path(request.scope), error.status_code, detail, headers)

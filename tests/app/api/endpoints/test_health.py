@@ -80,23 +80,49 @@ async def test_an_unsafe_request_id_is_replaced(client: httpx.AsyncClient, sent:
     assert len(response.headers["x-request-id"]) == 32
 
 
+NO_NUMBER = "; a version is a whole number N"
+
+
 @pytest.mark.parametrize(
-    ("path", "here"),
-    {
-        "/ping": "GET /health/ready",
-        "/predictions/digits": "POST /models/digits/predict",
-        "/predictions/a%20b/2": "POST /models/a%20b/versions/2/predict",
-        "/explanations/digits": "POST /models/digits/explain",
-        "/v1/models/digits:predict": "POST /models/digits/predict",
-        "/invocations": "POST /predict",
-    }.items(),
+    ("sent", "status", "here"),
+    [
+        ("GET /ping", 404, "it is GET /health/ready"),
+        ("POST /predictions/digits", 404, "it is POST /models/digits/predict"),
+        ("POST /predictions/a%20b/2", 404, "it is POST /models/a%20b/versions/2/predict"),
+        (
+            "POST /predictions/digits/1.0",
+            404,
+            f"it is POST /models/digits/versions/N/predict{NO_NUMBER}",
+        ),
+        ("POST /explanations/digits", 404, "it is POST /models/digits/explain"),
+        ("POST /v1/models/digits:predict", 404, "it is POST /models/digits/predict"),
+        ("GET /v1/models/digits", 404, "it is GET /models/digits"),
+        ("POST /invocations", 404, "it is POST /predict"),
+        ("POST /models?url=a.mar", 405, "`stateserve pack` writes it, also of a .mar file"),
+        ("PUT /models/digits?min_worker=4", 405, "`stateserve serve --workers N`"),
+        ("PUT /models/digits/1.0?min_worker=4", 404, "`stateserve serve --workers N`"),
+        ("DELETE /models/digits", 405, "it is POST /models/digits/unload, with the admin token"),
+        ("DELETE /models/digits/1", 404, "unload?version=1, with the admin token"),
+        ("DELETE /models/digits/1.0", 404, f"unload?version=N, with the admin token{NO_NUMBER}"),
+        ("PUT /models/digits/1/set-default", 404, "default?version=1, with the admin token"),
+        ("GET /models/digits/all", 404, "it is GET /models/digits, which lists all versions"),
+        (
+            "POST /models/digits/unload",
+            404,
+            "this request exists if the service has `--admin-token` or `--api-keys`",
+        ),
+        ("GET /api-description", 404, "it is GET /openapi.json"),
+        ("POST /wf-predict/dogs", 404, "the client calls one model after the other"),
+    ],
 )
-async def test_a_path_of_another_server_is_named_as_it_is_here(
-    client: httpx.AsyncClient, path: str, here: str
+async def test_a_request_of_another_server_is_answered_with_what_it_is_here(
+    client: httpx.AsyncClient, sent: str, status: int, here: str
 ) -> None:
-    absent = await client.post(path, json={})
-    assert absent.status_code == 404
-    assert absent.json()["detail"].endswith(f"; here it is {here}")
+    refused = await client.request(*sent.split(" ", 1))
+    assert refused.status_code == status
+    detail = refused.json()["detail"]
+    assert "; here " in detail
+    assert detail.endswith(here)
 
 
 async def test_unknown_paths_and_methods_are_problems(client: httpx.AsyncClient) -> None:
