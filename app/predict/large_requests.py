@@ -11,6 +11,9 @@ from app.predict.returned_memory import FreeMemory
 Result = TypeVar("Result")
 # A request that held more returns its memory to the system.
 MOST_KEPT = 64 * 2**20
+# Each thread that runs Python takes the interpreter's lock for 5 ms at a time, and the event loop
+# waits for all of them, several times for one small request.
+MOST_THREADS = 2
 
 
 class NeedsThread(Exception):
@@ -26,8 +29,8 @@ class RunInThread(Protocol):
 class LargeRequests:
     """Limits large requests over all models, because each holds body and answer in memory.
 
-    `limit` of them run in threads at a time. `most_bytes` limits the bodies and outputs of all
-    requests together.
+    `limit` of them are in work at a time, MOST_THREADS of these in threads, and the others wait
+    for their turn. `most_bytes` limits the bodies and outputs of all requests together.
     """
 
     def __init__(
@@ -35,7 +38,7 @@ class LargeRequests:
     ) -> None:
         self._limit = limit
         self._run_in_thread = run_in_thread
-        self._turns = asyncio.Semaphore(limit)
+        self._turns = asyncio.Semaphore(min(limit, MOST_THREADS))
         self.running = 0
         self.most_bytes = most_bytes
         self.held_bytes = 0
@@ -47,7 +50,7 @@ class LargeRequests:
             raise Overloaded(f"{self.running} large requests are in work already; try again")
         self.running += 1
         try:
-            return await self._run_in_thread(work)
+            return await self.run_in_turn(work)
         finally:
             self.running -= 1
 

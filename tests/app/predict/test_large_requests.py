@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from app.errors import Overloaded
-from app.predict.large_requests import LargeRequests
+from app.predict.large_requests import MOST_THREADS, LargeRequests
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
 from tests.process import HANG_SECONDS
@@ -61,6 +61,29 @@ async def test_memory_is_held_until_a_request_ends() -> None:
         alone.add(1000)
         alone.add(1000)
     assert large.held_bytes == 0
+
+
+async def test_few_threads_compete_with_the_event_loop_and_the_others_wait() -> None:
+    large = LargeRequests(8, asyncio.to_thread)
+    begun, may_end = threading.Semaphore(0), threading.Event()
+    running: list[int] = []
+    counts: list[int] = []
+
+    def work() -> None:
+        running.append(1)
+        counts.append(len(running))
+        begun.release()
+        assert may_end.wait(HANG_SECONDS)
+        running.pop()
+
+    waiting = [asyncio.create_task(large.run(work)) for _ in range(8)]
+    for _ in range(MOST_THREADS):
+        assert await asyncio.to_thread(begun.acquire, timeout=HANG_SECONDS)
+    with pytest.raises(Overloaded, match="8 large requests are in work"):
+        await large.run(work)
+    may_end.set()
+    await asyncio.gather(*waiting)
+    assert (len(counts), max(counts), large.running) == (8, MOST_THREADS, 0)
 
 
 def compressed(value: float, length: int) -> bytes:
