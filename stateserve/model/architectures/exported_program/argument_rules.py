@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
 from stateserve.json_document import Json
+from stateserve.model.architectures.exported_program.bounds.limits import MAX_COUNT, MAX_ELEMENTS
 from stateserve.model.architectures.exported_program.operators import Operator
 
 Arguments = Mapping[str, dict[str, Json]]
-# A tensor of so many float32 takes 1 GiB. The forward's memory also depends on the request, so
-# that the process needs a limit of its own; this one stops a file of a kilobyte that asks for more.
-MAX_ELEMENTS = 2**28
 MAX_SCALE = 2**12
 # The arguments that say how many elements the result has.
 SIZES = frozenset(
@@ -23,7 +21,6 @@ SIZES = frozenset(
 SCALAR = "number"
 ENDS = ("start", "end")
 COUNTS = frozenset({"sections", "chunks"})
-MAX_COUNT = 2**16
 SCALES = frozenset(["scale_factors", "scales", "scales_h", "scales_w", "scales_d"])
 TRAINING = ("train", "training")
 

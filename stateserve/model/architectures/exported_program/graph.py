@@ -6,8 +6,8 @@ from stateserve.errors import UnsafeCheckpoint
 from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.aliases import Aliases
 from stateserve.model.architectures.exported_program.arguments import CPU, Scope
+from stateserve.model.architectures.exported_program.bounds.number_widths import Widths
 from stateserve.model.architectures.exported_program.json_value import Value
-from stateserve.model.architectures.exported_program.number_widths import Widths
 
 SYMBOLS = ("as_sym_int", "as_sym_float", "as_sym_bool")
 # torch reads a dtype and a shape for every value, but computes with neither.
@@ -29,13 +29,14 @@ ANY_SYMBOL: dict[str, Json] = {
 
 @dataclass
 class Graph:
-    """Rebuilt nodes, and the names of all values by their kind."""
+    """Rebuilt nodes, and the names of all values by their kind, and the nodes' places."""
 
     scope: Scope
     aliases: Aliases = field(default_factory=Aliases)
     widths: Widths = field(default_factory=Widths)
     nodes: list[Json] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
     def add_input(self, argument: Value) -> Json:
         """Define an input of the graph, a tensor or a number, and return it as an argument."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stateserve.errors import StateMismatch
+from stateserve.model.architectures.exported_program.bounds.bounded_graph import BoundedGraph
 from stateserve.model.architectures.exported_program.expressions import Expression
 from stateserve.model.architectures.exported_program.input_checks import Given, InputChecks
 from stateserve.model.architectures.exported_program.leaf import Leaf, TensorSpec
@@ -22,7 +23,11 @@ class ProgramModule(nn.Module):
     """
 
     def __init__(
-        self, graph: nn.Module, state: ProgramState, signature: Signature, checks: InputChecks
+        self,
+        graph: BoundedGraph,
+        state: ProgramState,
+        signature: Signature,
+        checks: InputChecks,
     ) -> None:
         super().__init__()
         self.inputs: tuple[TensorSpec, ...] = _specs(signature.inputs)
@@ -31,8 +36,7 @@ class ProgramModule(nn.Module):
         self._checks = checks
         self._numbers = [leaf.dtype is None for leaf in signature.inputs if not leaf.is_constant]
         self._constants = dict(state.constants)
-        # In a list, so that it is no child: its own modules are no modules of the program.
-        self._run = [graph]
+        self._graph = graph
         for name, parameter in state.parameters.items():
             owner, key = self._owner(name)
             owner._parameters[key] = parameter
@@ -65,12 +69,12 @@ class ProgramModule(nn.Module):
         Returns the tensors as the exported module did: one, or a tuple, list or dict of them (a
         dict for classes with named fields); a dict by the names of `outputs` if it nested them.
         Raises ValueError, one line, for inputs that do not fit, and TypeError for missing ones.
+        ForwardFailed names an operator that would compute too large tensors, or for too long.
         """
         given = self._bound(args, kwargs)
         self._checks.require(given)
         state = [holder[key] for holder, key in self._places]
-        # Not by a call, which prints where an error was raised.
-        results = iter(self._run[0].forward(*state, *given))
+        results = self._graph.run(state, given)
         leaves = [_output(leaf, results) for leaf in self._signature.outputs]
         tree = self._signature.tree
         if not any(child.kind for child in tree.children):

@@ -55,6 +55,7 @@ def add_nodes(graph: Graph, nodes: Value, depth: int = DEEPEST) -> None:
     for node in nodes.items():
         fields = node.record(*NODE, optional=NODE_OPTIONS)
         target = fields["target"].text()
+        before = len(graph.nodes)
         try:
             if target in WRAPPERS:
                 _add_wrapped(graph, fields, depth)
@@ -67,6 +68,10 @@ def add_nodes(graph: Graph, nodes: Value, depth: int = DEEPEST) -> None:
         except UnsafeCheckpoint as error:
             at = node.place
             raise UnsafeCheckpoint(str(error) if at in str(error) else f"{at}: {error}") from None
+        for added in graph.nodes[before:]:
+            # A node of a graph within has its own place already.
+            if isinstance(added, dict):
+                graph.places.setdefault(str(added["name"]), node.place)
 
 
 def _inputs(graph: Graph, fields: dict[str, Value]) -> list[tuple[str, dict[str, Json], Json]]:
@@ -82,7 +87,8 @@ def _inputs(graph: Graph, fields: dict[str, Value]) -> list[tuple[str, dict[str,
 
 def _append(graph: Graph, target: str, inputs: list[Json], outputs: list[dict[str, Json]]) -> None:
     name = f"n{next(graph.scope.numbers)}"
-    if len(outputs) == 1:
+    # A condition returns a tuple, whose one value is a node of its own.
+    if len(outputs) == 1 and target != COND:
         value = next(iter(outputs[0].values()))
         if isinstance(value, dict):
             name = str(next(iter(value.values())))

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Mapping
 from itertools import count
 
-from torch import Tensor, nn
+from torch import Tensor
+from torch.fx import GraphModule
 
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
+from stateserve.model.architectures.exported_program.bounds.bounded_graph import PLACE, BoundedGraph
 from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
@@ -65,7 +67,7 @@ def _read(content: bytes, name: str, state: Mapping[str, Tensor] | None) -> Prog
     if nodes > MANY_NODES:
         seconds = nodes * SECONDS_PER_NODE
         logger.warning("%s: torch takes about %d s for its graph of %d nodes", name, seconds, nodes)
-    graph = _load(signature, fields)
+    graph = BoundedGraph(_load(signature, fields), name)
     weights = read_payloads(archive, archive.weights, "weight_")
     constants = read_payloads(archive, archive.constants, "tensor_")
     held = ProgramState(signature.state, weights, constants, state)
@@ -98,7 +100,7 @@ def _guards(program: Mapping[str, Value]) -> list[Expression]:
     return [parse_expression(guard.text(longest=10**4), guard.place) for guard in guards]
 
 
-def _load(signature: Signature, fields: Mapping[str, Value]) -> nn.Module:
+def _load(signature: Signature, fields: Mapping[str, Value]) -> GraphModule:
     """Rebuild the graph and let torch load it."""
     graph = Graph(Scope(count()))
     inputs: list[Json] = []
@@ -116,4 +118,7 @@ def _load(signature: Signature, fields: Mapping[str, Value]) -> nn.Module:
         for argument, leaf in zip(fields["outputs"].items(), signature.outputs, strict=True)
         if not leaf.is_constant
     ]
-    return load_graph(graph.to_json(inputs, outputs), inputs, outputs)
+    loaded = load_graph(graph.to_json(inputs, outputs), inputs, outputs)
+    for node in loaded.graph.nodes:
+        node.meta[PLACE] = graph.places.get(node.name, "")
+    return loaded

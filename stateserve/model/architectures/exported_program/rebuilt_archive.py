@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 import torch
-from torch import nn
+from torch.fx import GraphModule
 
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.json_document import Json
@@ -30,7 +30,7 @@ EMPTY_TREES: Json = {
 _loading = Lock()
 
 
-def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> nn.Module:
+def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> GraphModule:
     """The module that runs `graph`: it maps the inputs, in order, to a tuple of the outputs.
 
     Raises UnreadableCheckpoint if torch does not accept the graph.
@@ -45,7 +45,7 @@ def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> nn.Modul
         raise UnreadableCheckpoint(
             f"torch.export.load refuses the graph ({type(error).__name__}: {''.join(reason):.200})"
         ) from None
-    module: nn.Module = program.graph_module
+    module: GraphModule = program.graph_module
     check_operators(module)
     return module
 

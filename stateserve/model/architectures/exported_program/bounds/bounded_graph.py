@@ -1,0 +1,109 @@
+"""A graph that runs only within the limits of a pass."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.fx import GraphModule, Interpreter, Node
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.exported_program.bounds.limits import PassLimits, shown
+from stateserve.model.architectures.exported_program.bounds.operator_sizes import (
+    reads_values,
+    results_of,
+)
+
+# In the `meta` of a node: where the file has it.
+PLACE = "stateserve_place"
+# Distinct lengths of the inputs that are remembered.
+MOST_SHAPES = 2**14
+Given = Tensor | int | float | None
+
+
+class BoundedGraph:
+    """Checks the size of each result before it is allocated, in the first run with inputs of the
+    same shapes; in every run, if sizes depend on the values of tensors."""
+
+    def __init__(self, graph: GraphModule, file: str) -> None:
+        """Messages begin with `file`."""
+        self._graph, self._file = graph, file
+        self._checked: set[Hashable] = set()
+
+    def run(self, state: Sequence[Given], given: Sequence[Given]) -> Iterator[object]:
+        """Raises ForwardFailed, with the node and its operator, for a pass above the limits."""
+        shapes = tuple(each.shape if isinstance(each, Tensor) else each for each in given)
+        if shapes in self._checked:
+            # Not by a call, which prints where an error was raised.
+            return iter(self._graph.forward(*state, *given))
+        bounded = _Bounded(each for each in (*state, *given) if isinstance(each, Tensor))
+        with bounded:
+            results = _Nodes(self._graph, self._file).run(*state, *given)
+        if not bounded.reads_values:
+            if len(self._checked) >= MOST_SHAPES:
+                self._checked.clear()
+            self._checked.add(shapes)
+        return iter(results)
+
+
+class _Nodes(Interpreter):
+    """Runs a graph node by node, so that an error has the place of its node."""
+
+    def __init__(self, graph: GraphModule, file: str) -> None:
+        super().__init__(graph)
+        self.extra_traceback = False
+        self._file = file
+
+    def run_node(self, n: Node) -> object:
+        try:
+            return super().run_node(n)
+        except ForwardFailed as error:
+            raise ForwardFailed(f"{self._file}: {n.meta.get(PLACE, n.name)}: {error}") from None
+
+
+class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Computes the shapes of each operator's results on the device meta, then the results.
+
+    Operators that are composed of others are taken apart, so that what they allocate is seen, too.
+    """
+
+    # A condition runs one of its two graphs.
+    supports_higher_order_operators = True
+
+    def __init__(self, given: Iterable[Tensor]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._limits = PassLimits(given)
+        self.reads_values = False
+
+    def __torch_dispatch__(
+        self,
+        func: object,
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        if not isinstance(func, OpOverload):
+            return self._branch(*args)
+        named = dict(kwargs or {})
+        self._limits.require_few(func, args)
+        self.reads_values = self.reads_values or reads_values(func, args)
+        try:
+            expected = results_of(func, args, named)
+        except NotImplementedError:
+            raise ForwardFailed(
+                f"the size of what {shown(func)} returns is not known before it runs; accepted "
+                "are operators whose sizes follow from their arguments"
+            ) from None
+        self._limits.require_small(func, args, named, expected)
+        results = func(*args, **named)
+        self._limits.hold(func, results)
+        return results
+
+    def _branch(self, *args: object) -> object:
+        condition, yes, no, operands = args
+        self.reads_values = self.reads_values or isinstance(condition, Tensor)
+        chosen = yes if condition else no
+        if not callable(chosen) or not isinstance(operands, tuple | list):
+            raise ForwardFailed("a condition without two graphs and a list of operands")
+        with self:
+            return chosen(*operands)

@@ -1,0 +1,80 @@
+"""How long an operator may take: about how many multiplications it computes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+from torch import Tag, Tensor
+from torch._ops import OpOverload
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
+
+from stateserve.model.architectures.exported_program.bounds.operator_sizes import name_of
+
+# For an element that is read or written: as many as its logarithm, or its part of a sort.
+ELEMENT = 128
+# Solvers and factorizations of a matrix take as long as so many products with it.
+FACTORIZATION = 32
+FACTORIZATIONS = ("cholesky", "linalg", "lstsq", "lu_solve", "matrix_exp", "triangular_solve")
+NO_FACTORIZATIONS = ("linalg_vector_norm", "linalg_cross")
+# Each result of a pool is computed from a window of this size.
+WINDOW = "kernel_size"
+
+
+def work_of(
+    func: OpOverload, args: Sequence[object], kwargs: Mapping[str, object], results: object
+) -> float:
+    """An upper bound, in multiplications, for these arguments and results."""
+    if func.is_view:
+        return ELEMENT
+    given, made = _tensors((args, kwargs)), _tensors(results)
+    name = name_of(func)
+    work = float(ELEMENT * (1 + sum(each.numel() for each in (*given, *made))))
+    if Tag.pointwise in func.tags:
+        return work
+    if formula := flop_registry.get(func.overloadpacket):
+        work += float(formula(*args, **kwargs, out_val=results))
+    elif name in PRODUCTS:
+        work += PRODUCTS[name](*given)
+    elif name == "_trilinear":
+        work += _trilinear(given, args[3:6])
+    elif any(part in name for part in FACTORIZATIONS) and name not in NO_FACTORIZATIONS:
+        work += FACTORIZATION * sum(
+            each.numel() * min(each.shape[-2:], default=1) for each in given
+        )
+    return work + _window(func, args) * sum(each.numel() for each in made)
+
+
+def _tensors(values: object) -> list[Tensor]:
+    return [each for each in tree_leaves(values) if isinstance(each, Tensor)]
+
+
+def _window(func: OpOverload, args: Sequence[object]) -> int:
+    names = [each.name for each in func._schema.arguments]
+    if WINDOW not in names:
+        return 0
+    return prod(each for each in tree_leaves(args[names.index(WINDOW)]) if isinstance(each, int))
+
+
+def _trilinear(given: Sequence[Tensor], unsqueezed: Sequence[object]) -> int:
+    """The product of three tensors, each with axes of length 1 at some places."""
+    shapes = []
+    for tensor, places in zip(given, unsqueezed, strict=True):
+        shape = list(tensor.shape)
+        for place in sorted(each for each in tree_leaves(places) if isinstance(each, int)):
+            shape.insert(place, 1)
+        shapes.append(shape)
+    return prod(max(lengths) for lengths in zip(*shapes, strict=True))
+
+
+# The length of an axis that the results do not have is one factor.
+PRODUCTS: dict[str, Callable[..., float]] = {
+    "_scaled_dot_product_flash_attention_for_cpu": lambda query, key, *_: (
+        4 * query.numel() * key.shape[-2]
+    ),
+    "_cdist_forward": lambda one, other: one.numel() * other.numel(),
+    "_pdist_forward": lambda rows: rows.numel() * rows.shape[0],
+    "addbmm": lambda _, one, other: one.numel() * other.shape[-1],
+    "conv_tbc": lambda rows, weight, _: rows.numel() * weight.shape[0] * weight.shape[-1],
+    "_embedding_bag": lambda weight, indices, *_: indices.numel() * weight.shape[-1],
+    "multilabel_margin_loss_forward": lambda rows, _: rows.numel() * max(rows.shape, default=1),
+}

@@ -1,0 +1,48 @@
+"""What a pass has computed, and what it holds. Tensors on the device meta take no memory."""
+
+import pytest
+import torch
+
+from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.exported_program.bounds.limits import (
+    MAX_OPERATORS,
+    PassLimits,
+)
+
+aten = torch.ops.aten
+GIBIBYTE = 2**28
+
+
+def made() -> torch.Tensor:
+    return torch.empty(GIBIBYTE, dtype=torch.float32, device="meta")
+
+
+def test_results_count_until_they_are_free_and_views_and_inputs_do_not() -> None:
+    given = made()
+    limits = PassLimits([given])
+    for _ in range(10):
+        limits.hold(aten.relu.default, made())
+    held = [made() for _ in range(4)]
+    limits.hold(aten.relu.default, [*held, given, held[0][:5], held[0].reshape(2, -1)])
+    with pytest.raises(ForwardFailed, match="at relu the pass holds more than 4294967296 bytes"):
+        limits.hold(aten.relu.default, last := made())
+    del last, held
+    limits.hold(aten.relu.default, made())
+
+
+def test_the_parts_of_an_axis_and_the_operators_are_counted() -> None:
+    limits = PassLimits([])
+    x = made().reshape(2**10, 2**18)
+    for func, args in (
+        (aten.unbind.int, (x, 1)),
+        (aten.unbind.int, (x, -1)),
+        (aten.split.Tensor, (x, 2, 1)),
+    ):
+        with pytest.raises(ForwardFailed, match="gives more than 65536 results"):
+            limits.require_few(func, args)
+    limits.require_few(aten.unbind.int, (x,))
+    limits.require_few(aten.split.Tensor, (x, 2**10, 1))
+    for _ in range(MAX_OPERATORS - 5):
+        limits.require_few(aten.relu.default, (x,))
+    with pytest.raises(ForwardFailed, match="computes more than 524288 operators"):
+        limits.require_few(aten.relu.default, (x,))
