@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         decode_safetensors as decode_safetensors,
     )
     from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
+    from stateserve.checkpoint.refusals import of_file as of_file
     from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
     from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
     from stateserve.checkpoint.shared_memory import first_names as first_names
@@ -83,6 +84,7 @@ __getattr__ = lazy_exports(
         "readers.numpy_file": ("decode_npy",),
         "readers.safetensors_file": ("decode_safetensors",),
         "readers.torch_file": ("MAGIC_NUMBER",),
+        "refusals": ("of_file",),
         "sha256": ("state_sha256", "tensor_sha256"),
         "writers.stream": (
             "Chunks",

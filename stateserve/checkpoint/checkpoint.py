@@ -18,7 +18,7 @@ from stateserve.checkpoint.open_files import OpenFiles
 from stateserve.checkpoint.pickles.objects import Opaque
 from stateserve.checkpoint.readers.folder import find_in_folder
 from stateserve.checkpoint.readers.formats import SUFFIXES, Content
-from stateserve.checkpoint.refusals import listing, why_no_state, why_no_tensor, why_unsafe
+from stateserve.checkpoint.refusals import listing, of_file, why_no_state, why_no_tensor, why_unsafe
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
@@ -88,9 +88,9 @@ class Checkpoint:
         wanted = [state for state in self.states.values() if state.kind != "optimizer"]
         wanted = wanted or list(self.states.values())
         if not wanted and isinstance(self.root, Opaque):
-            raise UnsafeCheckpoint(f"{self.path}: {why_unsafe(self.root, self.states)}")
+            raise UnsafeCheckpoint(of_file(self.path, why_unsafe(self.root, self.states)))
         if len(wanted) != 1:
-            raise StateMismatch(f"{self.path}: {why_no_state(self.root, self.states)}")
+            raise StateMismatch(of_file(self.path, why_no_state(self.root, self.states)))
         return wanted[0]
 
     def read(self, key: str | None = None) -> State:
@@ -104,9 +104,9 @@ class Checkpoint:
         Raises UnsafeCheckpoint, StateMismatch or UnreadableCheckpoint.
         """
         if isinstance(self.root, Opaque):
-            raise UnsafeCheckpoint(f"{self.path}: {why_unsafe(self.root, self.states)}")
+            raise UnsafeCheckpoint(of_file(self.path, why_unsafe(self.root, self.states)))
         if not isinstance(self.root, dict):
-            raise StateMismatch(f"{self.path}: {why_no_state(self.root, self.states)}")
+            raise StateMismatch(of_file(self.path, why_no_state(self.root, self.states)))
         for name, value in self.root.items():
             self._require_tensor(name, value)
         return self._read(self.root)
@@ -114,13 +114,14 @@ class Checkpoint:
     def _require_tensor(self, name: object, value: object) -> None:
         if isinstance(name, str) and isinstance(value, LazyTensor):
             return
-        where = f"{self.path}: entry {describe(name):.100}"
+        where = f"entry {describe(name):.100}"
         if isinstance(value, Opaque):
             raise UnsafeCheckpoint(
-                f"{where} is a {value.name:.200}, which only the file's own code could make, not a "
-                "tensor: this is not a state_dict"
+                f"{self.path}: {where} is a {value.name:.200}, which only the file's own code "
+                "could make, not a tensor: this is not a state_dict"
             )
-        raise StateMismatch(f"{where} {why_no_tensor(name, value, self.states)}")
+        reason = f"{where} {why_no_tensor(name, value, self.states)}"
+        raise StateMismatch(of_file(self.path, reason))
 
     def _read(self, tensors: Mapping[str, LazyTensor]) -> State:
         for name, tensor in tensors.items():

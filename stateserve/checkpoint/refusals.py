@@ -1,6 +1,8 @@
 """Why the content of a file is no state_dict, and how to get one from it."""
 
+import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from stateserve.checkpoint.content import walk
 from stateserve.checkpoint.description import describe
@@ -20,6 +22,12 @@ OTHER_LIBRARIES = {
     *("sklearn", "xgboost", "lightgbm", "catboost", "pandas", "numpy", "scipy", "joblib", "keras"),
     *("tensorflow", "jax", "jaxlib", "flax", "builtins", "collections", "argparse", "pathlib"),
 }
+
+
+def of_file(path: Path, reason: str) -> str:
+    """The reason with the path before it; `IN OUT` in a command become the path and a new file."""
+    target = path.with_suffix(".pth" if path.suffix == ".safetensors" else ".safetensors")
+    return f"{path}: {reason.replace('IN OUT', shlex.join([str(path), str(target)]))}"
 
 
 def why_no_state(root: object, states: Mapping[str, FoundState]) -> str:
@@ -48,10 +56,11 @@ def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
             "For its state, to serve with the class: stateserve convert IN OUT"
         )
     if states:
-        kind = "whole module, " if "" in states and states[""].kind == "module" else ""
+        whole = "" in states and states[""].kind == "module"
+        served = f", to serve with --code FILE.py:{name.rpartition('.')[2]}" if whole else ""
         return (
-            f"holds a {kind}{name}, not a state_dict. Its code is not run; for its state alone: "
-            "stateserve convert IN OUT"
+            f"holds a {'whole module, ' if whole else ''}{name}, not a state_dict. Its code is not "
+            f"run; for its state alone{served}: stateserve convert IN OUT"
         )
     if name.startswith("__torch__."):
         return (

@@ -3,6 +3,7 @@
 import difflib
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -10,6 +11,7 @@ from torch import nn
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code_import import ImportedCode
+from stateserve.text import listed
 
 MakeModule = Callable[..., object]
 PROGRAM_SUFFIX = ".pt2"
@@ -112,5 +114,16 @@ def split_code(text: str) -> tuple[Path, str | None]:
     if not colon or not name.isidentifier():
         file, name = text, ""
     if not file.endswith((".py", ".pt2")) or (name and file.endswith(".pt2")):
-        raise CodeFailed(f"{text:.200}: code is FILE.py:CLASS, or FILE.pt2 of torch.export")
+        accepted = "code is FILE.py:CLASS, or FILE.pt2 of torch.export"
+        raise CodeFailed(f"{text:.200}: {accepted}{_such_as(file, name or 'CLASS')}")
     return Path(file), name or None
+
+
+def _such_as(place: str, name: str) -> str:
+    """The file of a module, `nets` or `package.nets`, or the first files of a folder."""
+    module, folder = Path(f"{place.replace('.', '/')}.py"), Path(place)
+    with suppress(OSError, ValueError):
+        files = [module] if module.is_file() else sorted(folder.glob("[!_]*.py"))
+        if files:
+            return f", such as {listed([f'{each}:{name}' for each in files], 3)}"
+    return ""

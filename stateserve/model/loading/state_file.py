@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stateserve.checkpoint import read_plain_state
+from stateserve.checkpoint import of_file, read_plain_state
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.state_fit import take_off
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
@@ -33,4 +33,4 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (CardMismatch, StateMismatch) as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(of_file(path, str(error))) from None

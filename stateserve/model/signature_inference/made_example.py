@@ -18,12 +18,16 @@ from stateserve.model.signature_inference.rows import GOLDEN_ROWS
 # Tried for axes of any length, which may have to be within bounds or divisible.
 LENGTHS = (16, 8, 32, 4, 64, 2, 12, 3, 1, 24, 128, 224)
 
+# Of made ids.
+OPEN_LENGTH = 8
+
+IDS = '{"vocabulary": 1000}'
 SIZED = '{"mode": "L", "resize": [28, 28]}'
 
 
 def example_of(module: nn.Module, given: Example | Path | None, hints: Hints) -> Example:
-    """`given`, or the arrays of that file; else arrays that are made, for a program, and for
-    pictures of one size as the only input.
+    """`given`, or the arrays of that file; else arrays that are made, for a program, and for the
+    only input of pictures of one size, or of ids of a vocabulary whose axis 1 has any length.
 
     Raises CardMismatch for another module without an example, or UnreadableCheckpoint.
     """
@@ -34,9 +38,14 @@ def example_of(module: nn.Module, given: Example | Path | None, hints: Hints) ->
     shapes = [each.row_shape for each in hints.image.values()]
     if len(shapes) == 1 and ANY not in shapes[0]:
         return np.random.default_rng(0).random((GOLDEN_ROWS, *shapes[0]), np.float32)
+    sizes = [each.vocabulary for each in hints.tokens.values()]
+    axes = list(hints.dynamic.values())
+    if len(sizes) == 1 and sizes[0] and axes == [[1]]:
+        return np.random.default_rng(0).integers(0, sizes[0], (GOLDEN_ROWS, OPEN_LENGTH))
     raise CardMismatch(
         "the model's inputs are not known; give an example of them, --example FILE, which is "
-        f"{SUFFIXES}; for pictures of one size, --image '{SIZED}' is enough"
+        f"{SUFFIXES}; for pictures of one size, --image '{SIZED}' is enough, and for ids of any "
+        f"length --tokens '{IDS}' --dynamic 1"
     )
 
 

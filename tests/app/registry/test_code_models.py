@@ -179,6 +179,12 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
     (*SERVE, "--kwargs", "{"): (InvalidInput, r"--kwargs .*: .*not JSON"),
     (*SERVE, "--kwargs", '{"n": 1}'): (CodeFailed, "no argument 'n'"),
     (*SERVE, "--classes", "a,b"): (CheckpointError, "2 classes need an output of shape"),
+    ("--model", "lenet.pth", "--code", "nets"): (
+        CheckpointError,
+        r"nets: code is FILE\.py:CLASS, or FILE\.pt2 of torch\.export, such as nets\.py:CLASS$",
+    ),
+    ("--model", "lenet.pth", "--code", "nets:LeNet"): (CheckpointError, r"as nets\.py:LeNet$"),
+    ("--model", "lenet.pth", "--code", "."): (CheckpointError, r"such as nets\.py:CLASS$"),
     ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),
 }
 

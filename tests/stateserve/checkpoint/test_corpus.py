@@ -68,7 +68,9 @@ def test_a_file_that_is_no_checkpoint_is_named_in_one_line(tmp_path: Path, case:
     case.write(path)
     with pytest.raises(CheckpointError) as caught:
         Checkpoint.open(path).state()
-    assert str(caught.value) == f"{path}: {case.reason}"
+    # The command in a reason is that for this file.
+    reason = case.reason.replace("IN OUT", f"{path} {path.with_suffix('.safetensors')}")
+    assert str(caught.value) == f"{path}: {reason}"
 
 
 def test_the_corpus_has_a_file_of_each_name_once() -> None:

@@ -158,7 +158,7 @@ def _restored(content: bytes) -> object:
 def test_convert_runs_the_code_of_a_file_only_when_trusted(tmp_path: Path) -> None:
     source, target = tmp_path / "custom.pth", tmp_path / "state.pth"
     torch.save(Custom({"weight": torch.ones(2)}), source)
-    with pytest.raises(CheckpointError, match=r"holds a .*_restored.*--trust-pickle IN OUT runs"):
+    with pytest.raises(CheckpointError, match=r"_restored.*--trust-pickle \S+ \S+ runs"):
         convert_model(source, target)
     assert not target.exists()
     convert_model(source, target, trust_pickle=True)

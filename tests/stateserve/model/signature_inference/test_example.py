@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from stateserve.errors import UnreadableCheckpoint
+from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.model import hints_of
+from stateserve.model.signature_inference import example_of, infer
 from stateserve.model.signature_inference.example import read_example
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -49,3 +52,21 @@ def test_objects_are_not_unpickled(tmp_path: Path) -> None:
     for name in ("x.npy", "x.npz"):
         with pytest.raises(UnreadableCheckpoint, match="Object arrays cannot be loaded"):
             read_example(tmp_path / name)
+
+
+class Ids(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(20, 3)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.table(ids).sum(1)
+
+
+def test_ids_of_any_length_need_no_example() -> None:
+    module, hints = Ids().eval(), hints_of(tokens={"vocabulary": 20}, dynamic={"": [1]})
+    found = infer(module, example_of(module, None, hints), hints)
+    assert found.signature.lines[0] == "input ids int64 [-1, -1]"
+    for vocabulary, dynamic in ((None, {"": [1]}), (20, None), (20, {"": [2]})):
+        with pytest.raises(CardMismatch, match="for ids of any length --tokens"):
+            example_of(module, None, hints_of(tokens={"vocabulary": vocabulary}, dynamic=dynamic))
