@@ -1,6 +1,7 @@
 """The `stateserve` command."""
 
 import logging
+import os
 import sys
 
 from app import process
@@ -18,7 +19,7 @@ def main() -> None:
         process.end_on_signals()
         from app.monitor import configure_logging
 
-        configure_logging("info")
+        configure_logging("info", _log_format(sys.argv))
     try:
         from app.cli.run import run
 
@@ -33,6 +34,16 @@ def main() -> None:
             sys.exit(f"stateserve: {text}")
         logging.getLogger("app").critical(text)
         sys.exit(1)
+
+
+def _log_format(arguments: list[str]) -> str:
+    """The setting log_format, before the settings are read: their refusals are logged, too."""
+    given = os.environ.get("STATESERVE_LOG_FORMAT", "auto")
+    for place, word in enumerate(arguments):
+        name, equals, value = word.partition("=")
+        if name == "--log-format":
+            given = value if equals else "".join(arguments[place + 1 : place + 2])
+    return given
 
 
 def _without_memory(error: BaseException) -> str:

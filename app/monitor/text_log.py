@@ -19,8 +19,8 @@ KNOWN = {*RESERVED_ATTRS, "color_message"}
 
 
 def is_text(form: str) -> bool:
-    """Whether the setting log_format means text here: `auto` does on a terminal."""
-    return form == "text" or (form == "auto" and _is_terminal())
+    """Whether the setting log_format means text here: all but `json` does on a terminal."""
+    return form == "text" or (form != "json" and _is_terminal())
 
 
 def hush_libraries(level: str, *, text: bool) -> None:

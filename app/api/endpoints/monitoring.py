@@ -14,6 +14,7 @@ from app.monitor import CategoryBins, Level
 from app.monitor.prediction_log import Judged, Summary, summarize
 from app.predict import PARAMETER, Deadline
 from app.predict.codecs import model_reference
+from app.query_number import DecimalNumber
 from stateserve.model import AnyModel
 
 router = APIRouter(tags=["monitoring"])
@@ -23,7 +24,7 @@ HOUR_SECONDS = 3600
 class MonitoringQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    window_hours: float = Field(
+    window_hours: DecimalNumber = Field(
         default=24.0, gt=0, le=8760, allow_inf_nan=False, description="length of the window"
     )
 

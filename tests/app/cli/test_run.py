@@ -1,5 +1,6 @@
 """How commands end whose output cannot be written, or for which the limits do not suffice."""
 
+import json
 import os
 import signal
 import subprocess
@@ -75,3 +76,21 @@ def test_too_few_open_files_for_the_workers_is_one_line() -> None:
     message = "a process may open 75 files (ulimit -Hn); 3 worker(s) need 76"
     assert message in text
     assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", ["--log-format text --port x", "--prot 1 --log-format=text"])
+def test_a_refusal_of_settings_has_the_form_of_the_log(arguments: str) -> None:
+    status, text = run_in_shell('exec "$@"', f"serve {arguments}")
+    assert status == 2
+    assert text.startswith("stateserve: ")
+    assert text.count("\n") == 1
+
+
+def test_a_variable_gives_the_form_of_a_refusal_and_an_option_overrides_it() -> None:
+    line = 'STATESERVE_LOG_FORMAT=text STATESERVE_PORT=x exec "$@"'
+    assert run_in_shell(line, "serve") == (
+        2,
+        "stateserve: STATESERVE_PORT 'x': needs a whole number from 0 to 65535\n",
+    )
+    status, text = run_in_shell(line, "serve --log-format json")
+    assert (status, json.loads(text)["level"]) == (2, "CRITICAL")

@@ -111,7 +111,12 @@ async def test_the_window_ends_now_and_begins_as_asked(settings: Make, address: 
     assert abs(end.timestamp() - time.time()) < 60
 
 
-@pytest.mark.parametrize("given", ["window_hours=0", "window_hours=nan", "hours=1"])
+STRANGE = ["nan", "inf", "1_0", "%201", "1%0a", "%2B1", ".5", "1.", "1e400", "\u0661", ""]
+
+
+@pytest.mark.parametrize(
+    "given", ["window_hours=0", "hours=1", *(f"window_hours={each}" for each in STRANGE)]
+)
 async def test_a_wrong_window_is_refused(tmp_path: Path, given: str) -> None:
     log = f"sqlite:///{tmp_path}/log.db"
     async with open_client(Settings(model=IRIS, prediction_log=log)) as client:
