@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
 from stateserve.json_document import Json
-from stateserve.model.architectures.exported_program.bounds.limits import MAX_COUNT, MAX_ELEMENTS
+from stateserve.model.architectures.exported_program.bounds.limits import (
+    MAX_COUNT,
+    MAX_ELEMENTS,
+    MAX_EXPONENT,
+)
 from stateserve.model.architectures.exported_program.operators import Operator
 
 Arguments = Mapping[str, dict[str, Json]]
@@ -99,6 +103,12 @@ def _require_bounded(operator: Operator, arguments: Arguments, place: str) -> No
             raise UnsafeCheckpoint(f"{place}: {operator.name} gives more than {MAX_COUNT} results")
         if name in SCALES and any(number > MAX_SCALE for number in numbers):
             raise UnsafeCheckpoint(f"{place}: {operator.name} enlarges by more than {MAX_SCALE}")
+
+
+def require_small_exponent(argument: Mapping[str, Json], place: str) -> None:
+    exponent = argument.get("as_int", argument.get("as_float"))
+    if not isinstance(exponent, int | float) or not abs(exponent) <= MAX_EXPONENT:
+        raise UnsafeCheckpoint(f"{place}: an exponent that is not a number up to {MAX_EXPONENT}")
 
 
 def _numbers(argument: Json) -> Iterator[float]:

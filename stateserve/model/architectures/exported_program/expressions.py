@@ -162,7 +162,7 @@ class _Parser:
         if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
             return self._apply(OPERATORS[type(node.op)], [node.operand], depth)
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-            _require_small_power(isinstance(node.op, ast.Pow), node.right)
+            _require_small_power(isinstance(node.op, ast.Pow), node.left, node.right)
             return self._apply(OPERATORS[type(node.op)], [node.left, node.right], depth)
         if isinstance(node, ast.BoolOp):
             return self._apply(_all if isinstance(node.op, ast.And) else _any, node.values, depth)
@@ -184,7 +184,7 @@ class _Parser:
             return self.parse(node.args[0], depth - 1)
         if name not in CALLS or node.keywords or not node.args:
             raise ValueError(f"{name} is not accepted")
-        _require_small_power(name in POWERS, node.args[-1])
+        _require_small_power(name in POWERS, node.args[0], node.args[-1])
         return self._apply(CALLS[name], node.args, depth)
 
     def _apply(self, function: Function, nodes: list[ast.expr], depth: int) -> Value:
@@ -200,14 +200,22 @@ def _constant(value: Number) -> Value:
     return lambda _: value
 
 
-def _require_small_power(is_power: bool, exponent: ast.expr) -> None:
-    """So that no expression computes for long."""
+def _require_small_power(is_power: bool, base: ast.expr, exponent: ast.expr) -> None:
+    """So that no expression computes for long: neither do powers of powers."""
     if not is_power:
         return
+    if any(_is_power(each) for each in ast.walk(base)):
+        raise ValueError("a power of a power")
     if isinstance(exponent, ast.Call) and exponent.args:
         exponent = exponent.args[0]
     if not isinstance(exponent, ast.Constant) or exponent.value not in range(LARGEST_EXPONENT + 1):
         raise ValueError(f"an exponent that is not an integer up to {LARGEST_EXPONENT}")
+
+
+def _is_power(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in POWERS
+    return isinstance(node, ast.Pow)
 
 
 def _source(node: ast.expr) -> str:

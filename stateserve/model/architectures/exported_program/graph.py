@@ -6,7 +6,6 @@ from stateserve.errors import UnsafeCheckpoint
 from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.aliases import Aliases
 from stateserve.model.architectures.exported_program.arguments import CPU, Scope
-from stateserve.model.architectures.exported_program.bounds.number_widths import Widths
 from stateserve.model.architectures.exported_program.json_value import Value
 
 SYMBOLS = ("as_sym_int", "as_sym_float", "as_sym_bool")
@@ -33,7 +32,6 @@ class Graph:
 
     scope: Scope
     aliases: Aliases = field(default_factory=Aliases)
-    widths: Widths = field(default_factory=Widths)
     nodes: list[Json] = field(default_factory=list)
     values: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)

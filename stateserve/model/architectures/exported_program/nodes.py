@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
 from stateserve.json_document import Json
-from stateserve.model.architectures.exported_program.argument_rules import require_accepted
+from stateserve.model.architectures.exported_program.argument_rules import (
+    require_accepted,
+    require_small_exponent,
+)
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.json_value import Value
@@ -135,7 +138,8 @@ def _add_number(graph: Graph, target: str, fields: dict[str, Value]) -> None:
     place = fields["target"].place
     if len(outputs) != 1 or not arguments:
         raise UnreadableCheckpoint(f"{place}: {target} has arguments and one result")
-    graph.widths.record(target, arguments, outputs[0], place)
+    if target == "_operator.pow":
+        require_small_exponent(arguments[-1], place)
     rebuilt: list[Json] = [
         {"name": "", "arg": argument, "kind": POSITIONAL} for argument in arguments
     ]

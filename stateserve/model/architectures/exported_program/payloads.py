@@ -95,6 +95,7 @@ def read_payloads(archive: Archive, config: str, form: str) -> dict[str, Tensor]
     storages: dict[str, Tensor] = {}
     tensors: dict[str, Tensor] = {}
     made: dict[tuple[object, ...], Tensor] = {}
+    of_bools: set[str] = set()
     for name, value in document.mapping().items():
         Value(name, "a name", document).text(NAME)
         fields = value.record("path_name", "is_param", "use_pickle", optional=["tensor_meta"])
@@ -108,6 +109,10 @@ def read_payloads(archive: Archive, config: str, form: str) -> dict[str, Tensor]
         if path not in storages:
             storages[path] = _read_storage(archive, f"{folder}/{path}")
         meta = read_meta(fields["tensor_meta"])
+        if meta.dtype == torch.bool and path not in of_bools:
+            # Once, since many tensors may have the same bytes.
+            _require_bools(storages[path], value)
+            of_bools.add(path)
         shape, strides, offset = (
             _integers(meta.sizes),
             _integers(meta.strides),
@@ -155,9 +160,12 @@ def _view(
         raise UnreadableCheckpoint(
             f"{at.place}: the tensor claims {count} elements at {offset}; its bytes hold {held}"
         )
-    if dtype == torch.bool and len(storage) and int(storage.max()) > 1:
-        raise UnreadableCheckpoint(f"{at.place}: a bool that is neither 0 nor 1")
     return storage.view(dtype).as_strided(shape, strides, offset)
+
+
+def _require_bools(storage: Tensor, at: Value) -> None:
+    if len(storage) and int(storage.max()) > 1:
+        raise UnreadableCheckpoint(f"{at.place}: a bool that is neither 0 nor 1")
 
 
 def _parameter(tensor: Tensor, meta: TensorMeta, at: Value) -> nn.Parameter:

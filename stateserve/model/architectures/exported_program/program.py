@@ -67,7 +67,7 @@ def _read(content: bytes, name: str, state: Mapping[str, Tensor] | None) -> Prog
     if nodes > MANY_NODES:
         seconds = nodes * SECONDS_PER_NODE
         logger.warning("%s: torch takes about %d s for its graph of %d nodes", name, seconds, nodes)
-    graph = BoundedGraph(_load(signature, fields), name)
+    graph = BoundedGraph(_load(signature, fields))
     weights = read_payloads(archive, archive.weights, "weight_")
     constants = read_payloads(archive, archive.constants, "tensor_")
     held = ProgramState(signature.state, weights, constants, state)

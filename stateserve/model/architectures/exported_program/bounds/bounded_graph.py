@@ -8,7 +8,11 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stateserve.errors import ForwardFailed
-from stateserve.model.architectures.exported_program.bounds.limits import PassLimits, shown
+from stateserve.model.architectures.exported_program.bounds.limits import (
+    MAX_BITS,
+    PassLimits,
+    shown,
+)
 from stateserve.model.architectures.exported_program.bounds.operator_sizes import (
     reads_values,
     results_of,
@@ -25,9 +29,8 @@ class BoundedGraph:
     """Checks the size of each result before it is allocated, in the first run with inputs of the
     same shapes; in every run, if sizes depend on the values of tensors."""
 
-    def __init__(self, graph: GraphModule, file: str) -> None:
-        """Messages begin with `file`."""
-        self._graph, self._file = graph, file
+    def __init__(self, graph: GraphModule) -> None:
+        self._graph = graph
         self._checked: set[Hashable] = set()
 
     def run(self, state: Sequence[Given], given: Sequence[Given]) -> Iterator[object]:
@@ -38,7 +41,7 @@ class BoundedGraph:
             return iter(self._graph.forward(*state, *given))
         bounded = _Bounded(each for each in (*state, *given) if isinstance(each, Tensor))
         with bounded:
-            results = _Nodes(self._graph, self._file).run(*state, *given)
+            results = _Nodes(self._graph).run(*state, *given)
         if not bounded.reads_values:
             if len(self._checked) >= MOST_SHAPES:
                 self._checked.clear()
@@ -49,16 +52,19 @@ class BoundedGraph:
 class _Nodes(Interpreter):
     """Runs a graph node by node, so that an error has the place of its node."""
 
-    def __init__(self, graph: GraphModule, file: str) -> None:
+    def __init__(self, graph: GraphModule) -> None:
         super().__init__(graph)
         self.extra_traceback = False
-        self._file = file
 
     def run_node(self, n: Node) -> object:
         try:
-            return super().run_node(n)
+            result = super().run_node(n)
+            if isinstance(result, int) and result.bit_length() > MAX_BITS:
+                raise ForwardFailed(f"an integer of more than {MAX_BITS} bits")
         except ForwardFailed as error:
-            raise ForwardFailed(f"{self._file}: {n.meta.get(PLACE, n.name)}: {error}") from None
+            place = n.meta.get(PLACE)
+            raise ForwardFailed(f"{place}: {error}" if place else str(error)) from None
+        return result
 
 
 class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -103,7 +109,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         condition, yes, no, operands = args
         self.reads_values = self.reads_values or isinstance(condition, Tensor)
         chosen = yes if condition else no
-        if not callable(chosen) or not isinstance(operands, tuple | list):
+        if not isinstance(chosen, GraphModule) or not isinstance(operands, tuple | list):
             raise ForwardFailed("a condition without two graphs and a list of operands")
         with self:
-            return chosen(*operands)
+            return _Nodes(chosen).run(*operands)

@@ -18,6 +18,10 @@ from stateserve.model.architectures.exported_program.bounds.operator_work import
 # A tensor of so many float32 takes 1 GiB.
 MAX_ELEMENTS = 2**28
 MAX_COUNT = 2**16
+# Lengths of axes are integers of Python: multiplied by themselves often enough, they would take
+# all memory.
+MAX_BITS = 1024
+MAX_EXPONENT = 8
 # Of all results that are used later.
 MAX_BYTES = 2**32
 # Composed operators count as their parts, such as the steps of an LSTM.

@@ -161,6 +161,8 @@ def test_an_expression_has_pythons_value(text: str, first: int, second: int) -> 
         "2 ** s0",
         "9 ** 99",
         "Pow(9, Integer(99))",
+        "((s0 ** 8) ** 8) ** 8",
+        "Pow(1 + Pow(s0, Integer(8)), Integer(8))",
         "Symbol(s0)",
         "print(1)",
         "x = 1",

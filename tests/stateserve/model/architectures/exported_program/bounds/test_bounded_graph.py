@@ -85,7 +85,7 @@ TOO_LARGE: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
 @pytest.mark.parametrize("name", TOO_LARGE)
 def test_a_program_that_computes_too_much_is_stopped_at_its_operator(name: str) -> None:
     function, reason = TOO_LARGE[name]
-    place = r"model\.pt2: models/model\.json: graph_module\.graph\.nodes\[\d+\]: "
+    place = r"models/model\.json: graph_module\.graph\.nodes\[\d+\]: "
     with pytest.raises(ForwardFailed, match=rf"^{place}{reason}\Z"):
         program(function)(ROWS)
 
@@ -104,6 +104,20 @@ def test_lengths_that_depend_on_values_are_bounded_in_each_run() -> None:
     torch.testing.assert_close(module(ROWS), ROWS + 3)
     with pytest.raises(ForwardFailed, match="bincount asks for more than"):
         module(ROWS * 2**40)
+
+
+def powers(x: Tensor) -> Tensor:
+    number = x.shape[0]
+    for _ in range(3):
+        number = number * number * number * number * number * number * number * number
+    return x.new_ones(1) * (number % 7)
+
+
+def test_an_integer_of_very_many_digits_is_not_computed() -> None:
+    module = program(powers)
+    torch.testing.assert_close(module(ROWS), ROWS + 3**512 % 7)
+    with pytest.raises(ForwardFailed, match=r"nodes\[\d+\]: an integer of more than 1024 bits\Z"):
+        module(torch.ones(30_000, 4))
 
 
 class Branches(nn.Module):
