@@ -7,6 +7,8 @@ from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, p
 from app.predict.pictures import example_picture
 from app.settings import Settings, both_names
 from stateserve.model import (
+    ONNX_ALONE,
+    ONNX_SUFFIX,
     PROGRAM_SUFFIX,
     BackendChoice,
     Hints,
@@ -28,6 +30,8 @@ def load_options(settings: Settings) -> LoadOptions:
             f"{both_names('code')}: it is for a single model, and {both_names('models')} is "
             "set; models in a folder have a card that names their code (stateserve pack)"
         )
+    if code is not None and code.endswith(ONNX_SUFFIX):
+        raise SettingsError(f"{both_names('code')}: {code} is {ONNX_ALONE}")
     if settings.state_key is not None and "model" not in settings.model_fields_set:
         raise SettingsError(f"{both_names('state_key')}: it needs --model FILE")
     if code is not None and "model" not in settings.model_fields_set:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 from app.registry.card_files import CardFiles, Times, times
 from stateserve.checkpoint import CODECS
-from stateserve.model import CARD_SUFFIX, GOLDEN_SUFFIX, PROGRAM_SUFFIX, card_path
+from stateserve.model import (
+    CARD_SUFFIX,
+    GOLDEN_SUFFIX,
+    ONNX_ALONE,
+    ONNX_SUFFIX,
+    PROGRAM_SUFFIX,
+    card_path,
+)
 
 NAME = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,64}")
 NAME_RULE = "a name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with no dot"
@@ -146,6 +153,8 @@ def _way_in(path: Path) -> str:
     name = shlex.quote(path.name)
     if path.suffix.lower() == ".mar":
         return f"; stateserve pack {name} makes a model of it"
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return f"; {ONNX_ALONE}"
     if path.suffix.lower() not in STATES:
         return ""
     return f"; stateserve convert {name} {shlex.quote(path.stem)}.pth writes its state"

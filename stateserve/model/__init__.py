@@ -11,6 +11,8 @@ from stateserve.lazy import lazy_exports
 if TYPE_CHECKING:
     from stateserve.model.architectures.replica import replicate as replicate
     from stateserve.model.architectures.replica import takes_hooks as takes_hooks
+    from stateserve.model.architectures.user_class import ONNX_ALONE as ONNX_ALONE
+    from stateserve.model.architectures.user_class import ONNX_SUFFIX as ONNX_SUFFIX
     from stateserve.model.architectures.user_class import PROGRAM_SUFFIX as PROGRAM_SUFFIX
     from stateserve.model.arrays import is_float as is_float
     from stateserve.model.arrays import to_array as to_array
@@ -96,7 +98,7 @@ __getattr__ = lazy_exports(
     {
         "architectures.replica": ("replicate", "takes_hooks"),
         "module_call": ("describe_failure", "named_outputs", "takes_by_name"),
-        "architectures.user_class": ("PROGRAM_SUFFIX",),
+        "architectures.user_class": ("ONNX_ALONE", "ONNX_SUFFIX", "PROGRAM_SUFFIX"),
         "arrays": ("is_float", "to_array", "to_tensor", "to_tensors"),
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "cards.tabular_card": ("Architecture", "Card", "Golden"),

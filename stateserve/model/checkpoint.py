@@ -63,7 +63,7 @@ def read_finite_state(path: Path, key: str | None = None) -> tuple[TensorState, 
 
 def _neutral_card(path: Path, state: TensorState, sha256: str) -> Card:
     try:
-        return neutral_card(printable(path.stem)[:200], multiclass_of(state), sha256)
+        return neutral_card(printable(path.stem)[:200], multiclass_of(state, path), sha256)
     except (StateMismatch, CardMismatch) as error:
         raise type(error)(f"{path}: {error}") from None
 

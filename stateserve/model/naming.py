@@ -53,7 +53,7 @@ def card_like(path: Path, other: Path, key: str | None = None) -> Card:
 def _read_module(path: Path, key: str | None) -> tuple[Multiclass, str]:
     state, sha256 = read_finite_state(path, key)
     try:
-        return multiclass_of(state), sha256
+        return multiclass_of(state, path), sha256
     except CheckpointError as error:
         raise type(error)(f"{path}: {error}") from None
 

@@ -15,6 +15,11 @@ from stateserve.text import listed
 
 MakeModule = Callable[..., object]
 PROGRAM_SUFFIX = ".pt2"
+ONNX_SUFFIX = ".onnx"
+ONNX_ALONE = (
+    "an ONNX file; its graph is not served by itself: export the module with torch.export, or add "
+    "the graph to its class, `stateserve pack FILE.py:CLASS STATE --onnx`"
+)
 # Arguments of a constructor that get the number of inputs, and of outputs.
 IN_NAMES = (
     *("in_features", "n_features", "num_features", "n_inputs", "num_inputs"),
@@ -113,6 +118,8 @@ def split_code(text: str) -> tuple[Path, str | None]:
     file, colon, name = text.rpartition(":")
     if not colon or not name.isidentifier():
         file, name = text, ""
+    if file.endswith(ONNX_SUFFIX):
+        raise CodeFailed(f"{text:.200}: {ONNX_ALONE}")
     if not file.endswith((".py", ".pt2")) or (name and file.endswith(".pt2")):
         accepted = "code is FILE.py:CLASS, or FILE.pt2 of torch.export"
         raise CodeFailed(f"{text:.200}: {accepted}{_such_as(file, name or 'CLASS')}")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 INSTALL = "pip install 'stateserve[onnx]'"
-ONNX_SUFFIX = ".onnx"
 EXTERNAL = 1
 # The limit of protobuf.
 MAX_BYTES = 2**31 - 1

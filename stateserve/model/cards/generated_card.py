@@ -1,6 +1,7 @@
 """Generate the card of a state without one, with neutral or given names."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
+from stateserve.model.architectures.user_class import ONNX_ALONE, ONNX_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.cards.tabular_card import MAX_FEATURES, Architecture, Card, Golden
 from stateserve.model.feature import Feature
@@ -22,14 +24,16 @@ BRING_CODE = (
 )
 
 
-def multiclass_of(state: TensorState) -> Multiclass:
-    """Rebuild the module of a state without a card. Raises StateMismatch."""
+def multiclass_of(state: TensorState, path: Path) -> Multiclass:
+    """Rebuild the module of the state at `path`, without a card. Raises StateMismatch."""
     try:
         return Multiclass.from_state(state)
     except StateMismatch as error:
         # The names of another network say nothing; those of a damaged Multiclass do.
         alike = state.keys() & Multiclass().state_dict().keys()
         reason = str(error) if alike else f"the state of another network: {outline(state)}"
+        if path.suffix == ONNX_SUFFIX and not alike:
+            raise StateMismatch(ONNX_ALONE) from None
         raise StateMismatch(f"{reason}; {BRING_CODE}") from None
 
 

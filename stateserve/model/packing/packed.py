@@ -14,10 +14,10 @@ from stateserve.errors import CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.architectures.float_dtype import cast_note
-from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.architectures.user_class import ONNX_SUFFIX, PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
-from stateserve.model.backends.onnx_graph import ONNX_SUFFIX, export_onnx
+from stateserve.model.backends.onnx_graph import export_onnx
 from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.model_card import ModelCard, OnnxFile, TableRecord
 from stateserve.model.loading.golden_file import encode_golden, golden_path

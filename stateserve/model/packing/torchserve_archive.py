@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
 from stateserve.json_document import read_json
-from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.architectures.user_class import ONNX_ALONE, ONNX_SUFFIX, PROGRAM_SUFFIX
 from stateserve.model.fields import first_fault
 from stateserve.model.image_input import ImageInput
 from stateserve.model.loading.options import LoadOptions, read_classes
@@ -120,6 +120,8 @@ def _code_and_state(folder: Path, model: Described) -> tuple[Path, Path | None]:
         return inside[model.state], None
     if not model.state:
         raise CodeFailed(f"{folder}: it names no file of weights; its handler makes the model")
+    if not model.code and model.state.endswith(ONNX_SUFFIX):
+        raise CodeFailed(f"{folder}: {model.state} is {ONNX_ALONE}")
     if not model.code:
         raise CodeFailed(
             f"{folder}: without a model file, {model.state} is TorchScript, whose code is not "

@@ -162,6 +162,10 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
         SettingsError,
         r"--example .*: it needs --code",
     ),
+    ("--code", "digits.onnx"): (
+        SettingsError,
+        r"--code .*: digits\.onnx is an ONNX file; its graph is not served by itself",
+    ),
     SERVE[2:]: (
         SettingsError,
         r"--model .*: nets.py:LeNet needs its state; .* --model FILE",

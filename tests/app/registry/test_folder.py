@@ -84,7 +84,7 @@ def test_of_one_state_in_two_formats_the_recommended_one_is_taken(tmp_path: Path
         ("wine.pth.gz", "no suffix that is served"),
         ("wine.ckpt", "no suffix that is served"),
         ("pytorch_model.bin", "no suffix that is served"),
-        ("wine.onnx", "no suffix that is served"),
+        ("wine.onnx", "an ONNX file; its graph is not served by itself"),
         ("wine.json", "a model card without a checkpoint"),
         ("wine/3/x.pt", "no checkpoint in it (.pth, .safetensors, .pickle, .pt2)"),
         ("wine/x.pt", "no suffix that is served"),

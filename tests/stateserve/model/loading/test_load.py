@@ -23,6 +23,7 @@ from stateserve.errors import (
 )
 from stateserve.model import Predictor, TensorModel, convert_model, pack_model
 from tests.checkpoints import save_model as save_classifier
+from tests.corpus.other_files import write_onnx
 from tests.programs import small, small_archive
 from tests.user_code import lenet_outputs, lenet_state, write_code
 
@@ -165,6 +166,10 @@ REFUSED: dict[str, tuple[str, LoadOptions]] = {
         "lenet.pth",
         LoadOptions(code="nets.py:LeNet"),
     ),
+    "digits.onnx: an ONNX file; its graph is not served by itself": (
+        "lenet.pth",
+        LoadOptions(code="digits.onnx", example=X),
+    ),
     "nowhere.pth: No such file": ("nowhere.pth", LoadOptions(code="nets.py:LeNet", example=X)),
     "nowhere.npy: No such file": (
         "lenet.pth",
@@ -179,6 +184,13 @@ REFUSED: dict[str, tuple[str, LoadOptions]] = {
         LoadOptions(code="x.pt2", kwargs={"n": 1}),
     ),
 }
+
+
+def test_an_onnx_file_alone_is_no_model_and_what_is_one_is_said(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "digits.onnx")
+    alone = r"digits\.onnx: an ONNX file; its graph is not served by itself: .*torch\.export"
+    with pytest.raises(StateMismatch, match=alone):
+        load_model(tmp_path / "digits.onnx")
 
 
 @pytest.mark.parametrize("reason", REFUSED)

@@ -130,6 +130,11 @@ BROKEN: dict[str, tuple[dict[str, bytes], dict[str, object], str]] = {
         {"modelFile": ""},
         "pets.mar: without a model file, pets.pt is TorchScript",
     ),
+    "ONNX": (
+        {"pets.onnx": b"nothing"},
+        {"modelFile": "", "serializedFile": "pets.onnx"},
+        "pets.mar: pets.onnx is an ONNX file; its graph is not served by itself: export the module",
+    ),
     "no weights": ({}, {"serializedFile": ""}, "its handler makes the model"),
     "a file that is not there": ({}, {"modelFile": "nix.py"}, "has no file 'nix.py'"),
     "a file outside": ({}, {"modelFile": "../../etc/passwd"}, "has no file"),
