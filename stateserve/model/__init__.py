@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.probabilities import classified_output as classified_output
     from stateserve.model.probabilities import log_probabilities as log_probabilities
+    from stateserve.model.signature import MAX_AXES as MAX_AXES
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
     from stateserve.model.signature import Signature as Signature
@@ -135,7 +136,7 @@ __getattr__ = lazy_exports(
         "probabilities": ("classified_output", "log_probabilities"),
         "fields": ("ANY",),
         "image_input": ("ImageInput",),
-        "signature": ("Input", "Output", "Signature"),
+        "signature": ("Input", "MAX_AXES", "Output", "Signature"),
         "tensor_model": ("TensorModel", "require_close"),
         "feature_histogram": ("FeatureHistogram",),
         "cards.training_data": (

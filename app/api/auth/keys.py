@@ -68,6 +68,8 @@ class Key:
 
 # About 100,000 keys.
 MOST_BYTES = 2**24
+# The time of a name with dots grows with the square of their number.
+LONGEST_LINE = 1024
 
 
 class Keys:
@@ -167,10 +169,13 @@ def read_keys(path: Path, *, blank: bool = True) -> dict[str, Entry]:
         if not (blank or content.strip()):
             # A program that replaces a file may empty it first.
             raise SettingsError(f"{path}: blank; to withdraw all keys, leave a comment in it")
+        if any(len(line) > LONGEST_LINE for line in content.splitlines()):
+            raise SettingsError(f"{path}: a line of more than {LONGEST_LINE} bytes")
         return _parse(tomllib.loads(content.decode("utf-8")), str(path))
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    # ValueError: also that of an integer with thousands of digits.
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not TOML: {error}") from None
 
 

@@ -12,6 +12,7 @@ from app.monitor.prediction_log.writer import PredictionLog
 from app.predict import LARGEST, escape
 from app.predict.codecs import JsonObject, describe, parse_json
 from stateserve.errors import Fault
+from stateserve.model import MAX_AXES
 
 if TYPE_CHECKING:
     from app.monitor.prediction_log.database import LoggedRow
@@ -51,6 +52,17 @@ def parse_feedback(body: bytes | bytearray) -> Feedback:
     return Feedback(given["prediction_id"], given["class"])
 
 
+def _why_no_numbers(value: object) -> str | None:
+    inside = [value]
+    for _ in range(MAX_AXES + 1):
+        inside = [each for given in inside if isinstance(given, list) for each in given]
+    if inside:
+        return f"more than {MAX_AXES} lists in each other; an output has fewer axes"
+    if all(map(math.isfinite, _numbers(value))):
+        return None
+    return f"{describe(value)} where finite numbers belong"
+
+
 def _numbers(value: object) -> Iterator[float]:
     """The numbers in nested lists; NaN for what is none."""
     if isinstance(value, list) and not isinstance(value, JsonObject):
@@ -78,8 +90,7 @@ def _faults(value: JsonObject) -> Iterator[Fault]:
         elif name in seen:
             yield Fault(f"/{name}", "stands twice")
         elif name == "value":
-            if not all(map(math.isfinite, _numbers(given))):
-                detail = f"{describe(given)} where finite numbers belong"
+            if detail := _why_no_numbers(given):
                 yield Fault("/value", detail)
         # type(), not isinstance: the parser's mark for NaN is a subclass of str.
         elif type(given) is not str:

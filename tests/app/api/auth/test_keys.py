@@ -125,6 +125,9 @@ def test_a_refusal_for_the_scope_is_not_counted(tmp_path: Path) -> None:
     [
         ("[one", "not TOML"),
         ("\ud800", "not TOML"),
+        (f"one = {'9' * 1000}", "one: Input should be a valid dictionary"),
+        (f"one = {'9' * 5000}", "a line of more than 1024 bytes"),
+        ("a." * 20_000 + "b = 1", "a line of more than 1024 bytes"),
         ("one = 1", "one: Input should be a valid dictionary"),
         ("[one]", "one.sha256: Field required"),
         (entry("'a b'"), "a b: accepted is a name of 1 to 64 letters"),

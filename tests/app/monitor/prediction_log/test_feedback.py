@@ -98,6 +98,8 @@ HOSTILE = {
     ),
     b'{"prediction_id": "a:0", "value": NaN}': (422, "/value: NaN where finite numbers belong"),
     b'{"prediction_id": "a:0", "value": [1, ["2"]]}': (422, "/value: a list where finite"),
+    b'{"prediction_id": "a:0", "value": %b1%b}' % (b"[" * 900, b"]" * 900): (422, "/value: more"),
+    b'{"prediction_id": "a:0", "value": %b1%b}' % (b"[1," * 500, b"]" * 500): (422, "/value: more"),
     b'{"prediction_id": "a:0", "value": {}}': (422, "/value: an object where finite"),
     b'{"prediction_id": "a:0", "value": 1, "class": "x"}': (422, "/class: not with value"),
     b"{}": (422, "/prediction_id: missing; a string is needed (and 1 more)"),
