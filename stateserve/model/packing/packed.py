@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from stateserve.checkpoint import encode_state, state_sha256
-from stateserve.errors import CheckpointError, CodeFailed
+from stateserve.errors import CardMismatch, CheckpointError, CodeFailed
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.architectures.float_dtype import cast_note
@@ -19,7 +20,8 @@ from stateserve.model.arrays import TensorState
 from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import export_onnx
 from stateserve.model.cards.card_location import card_path
-from stateserve.model.cards.model_card import ModelCard, OnnxFile, TableRecord
+from stateserve.model.cards.model_card import GoldenFile, ModelCard, OnnxFile, TableRecord
+from stateserve.model.fields import first_fault
 from stateserve.model.loading.golden_file import encode_golden, golden_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions
@@ -113,21 +115,7 @@ class Packing:
                 sha256=hashlib.sha256(self._graph).hexdigest(),
             )
             graph = {onnx.file: self._graph}
-        card = ModelCard(
-            name=name or place.name,
-            code=self.code.entry,
-            inputs=self.found.signature.inputs,
-            outputs=self.found.signature.outputs,
-            equal_axes=self.found.signature.equal_axes,
-            state_sha256=state_sha256(self.state),
-            golden=entry,
-            onnx=onnx,
-            dataset=record.dataset,
-            hyperparameters=dict(record.hyperparameters),
-            metrics=dict(record.metrics),
-            table=record.table,
-            libraries={"torch": str(torch.__version__)},
-        )
+        card = self._card(name or place.name, entry, onnx, record)
         files = {
             **self.code.files,
             entry.file: golden,
@@ -144,6 +132,28 @@ class Packing:
                 raise type(error)(str(error).replace(str(folder), str(place.folder))) from None
         written = place.write(files, replace=replace)
         return Packed(place.folder / place.state, card, written, self.found.lines)
+
+    def _card(
+        self, name: str, golden: GoldenFile, onnx: OnnxFile | None, record: Record
+    ) -> ModelCard:
+        try:
+            return ModelCard(
+                name=name,
+                code=self.code.entry,
+                inputs=self.found.signature.inputs,
+                outputs=self.found.signature.outputs,
+                equal_axes=self.found.signature.equal_axes,
+                state_sha256=state_sha256(self.state),
+                golden=golden,
+                onnx=onnx,
+                dataset=record.dataset,
+                hyperparameters=dict(record.hyperparameters),
+                metrics=dict(record.metrics),
+                table=record.table,
+                libraries={"torch": str(torch.__version__)},
+            )
+        except ValidationError as error:
+            raise CardMismatch(f"the card: {first_fault(error)}") from None
 
 
 def pack_model(

@@ -114,7 +114,8 @@ def _code_and_state(folder: Path, model: Described) -> tuple[Path, Path | None]:
     """Raises CodeFailed for a model without a class, and UnreadableCheckpoint."""
     inside = {each: folder / each for each in (model.state, model.code) if each}
     for each, file in inside.items():
-        if not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+        inner = "\0" not in each and file.resolve().is_relative_to(folder.resolve())
+        if not inner or not file.is_file():
             raise UnreadableCheckpoint(f"{folder}: the archive has no file {each!r:.100}")
     if model.state.endswith(PROGRAM_SUFFIX):
         return inside[model.state], None

@@ -397,6 +397,7 @@ REFUSED: dict[str, dict[str, object]] = {
     "module: of type OrderedDict; accepted is a torch.nn.Module": {"module": Net(3).state_dict()},
     "module: the class; accepted is a torch.nn.Module": {"module": Net},
     "path: of type NoneType; accepted is a folder": {"path": None},
+    "the card: name: ": {"name": "a" * 1001},
     "name: 3 of type int; accepted: a text": {"name": 3},
     "kwargs: [1] of type list; accepted: values of JSON": {"kwargs": [1]},
     "hyperparameters 'layers': [1, 2] of type list; accepted: booleans": {

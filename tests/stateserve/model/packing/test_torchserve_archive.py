@@ -138,6 +138,8 @@ BROKEN: dict[str, tuple[dict[str, bytes], dict[str, object], str]] = {
     "no weights": ({}, {"serializedFile": ""}, "its handler makes the model"),
     "a file that is not there": ({}, {"modelFile": "nix.py"}, "has no file 'nix.py'"),
     "a file outside": ({}, {"modelFile": "../../etc/passwd"}, "has no file"),
+    "a path that no system has": ({}, {"serializedFile": "a\0b"}, "has no file 'a"),
+    "a long name": ({}, {"modelName": "a" * 1001}, "the card: name: "),
     "an absolute path": ({}, {"serializedFile": "/etc/passwd"}, "has no file '/etc/passwd'"),
     "a manifest of another form": (
         {},
