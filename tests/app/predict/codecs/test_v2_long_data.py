@@ -90,10 +90,10 @@ BAD = {
     "an object in its place": (f'{{"a": {LONG}1]}}', 'these are a list with the name "data"'),
     "one late": (
         LONG[:-1][: -len("0.5")] + "null]",
-        f"Expected `float`, got `null` - at `$[{COUNT - 1}]`",
+        f"data[{COUNT - 1}]: null where a number belongs; NaN, such as a missing value",
     ),
     "one too many": (LONG + "1]", f"data of shape [{COUNT + 1}]"),
-    "many too many": (LONG * 9 + "1]", f"got `array` - at `$[{COUNT}]`"),
+    "many too many": (LONG * 9 + "1]", f"data[{COUNT}]: a list where a number belongs"),
     "far too many": ("[" + "1," * 9 * COUNT + "1]", "more data than its shape"),
     "no end": (LONG[:-1], f"the list of data does not end after element {COUNT - 1}"),
     "a comma at the end": (LONG[:-1] + ",]", "data: JSON is malformed"),

@@ -138,7 +138,7 @@ async def test_classification_names_the_classes_of_the_output() -> None:
         ),
         (
             [tensor("left", "FP32", [1, 3], [1, "2", 3]), tensor("right", "FP32", [1], [1])],
-            "tensor 'left': data: Expected `float`, got `str` - at `$[1]`",
+            "tensor 'left': data[1]: a string where a number belongs",
         ),
     ],
 )
