@@ -5,6 +5,7 @@ StateserveError
 ├── InvalidInput               options or a table that `stateserve predict` cannot read
 │   └── InvalidOption          the value of an option of any command
 ├── WorkerError                a worker process that cannot start
+├── LimitError                 a limit of the system for processes that is too low
 ├── RequestError               an error in the request; the message says how to correct it
 │   ├── MalformedBody          the body is not valid in its media type
 │   ├── InvalidInstances       a valid body that holds no valid instances
@@ -34,6 +35,7 @@ StateserveError
 ├── NotReady                   the service starts up or drains
 ├── DeadlineExceeded           the caller no longer waits for the answer
 └── Overloaded                 more requests than the queue holds; nothing was done
+    └── NoThread               the system starts no thread for the request
 """
 
 import difflib
@@ -56,6 +58,10 @@ class InvalidOption(InvalidInput):
 
 
 class WorkerError(StateserveError):
+    pass
+
+
+class LimitError(StateserveError):
     pass
 
 
@@ -206,3 +212,13 @@ class DeadlineExceeded(StateserveError):
 
 class Overloaded(StateserveError):
     pass
+
+
+class NoThread(Overloaded):
+    def __init__(self) -> None:
+        super().__init__("the system starts no more threads for now; try again later")
+
+    @staticmethod
+    def causes(error: BaseException) -> bool:
+        """Whether this is Python's error for it, which has no class of its own."""
+        return isinstance(error, RuntimeError) and str(error) == "can't start new thread"

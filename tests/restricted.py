@@ -19,6 +19,9 @@ from pathlib import Path
 from tests.faults.refused import refuse  # noqa: F401 - it is a restriction, too
 from tests.preloaded import become
 
+# Of <linux/capability.h>: to read and write files against their permissions.
+CAP_DAC_OVERRIDE = 1
+PR_SET_KEEPCAPS = 8
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x00020000, 0x10000000, 0x20000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
@@ -74,6 +77,16 @@ def without_rights() -> None:
     """Without root's right to read files against their permissions."""
     header = struct.pack("Ii", CAPABILITY_VERSION_3, 0)
     _call(LIBC.capset(header, bytes(24)))
+
+
+def few_processes(count: str) -> None:
+    """As another user, who may have COUNT processes and threads. For root alone."""
+    _call(LIBC.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+    user = 100_000 + os.getpid()
+    os.setresuid(user, user, user)
+    header, rights = struct.pack("Ii", CAPABILITY_VERSION_3, 0), 1 << CAP_DAC_OVERRIDE
+    _call(LIBC.capset(header, struct.pack("6I", rights, rights, 0, 0, 0, 0)))
+    resource.setrlimit(resource.RLIMIT_NPROC, (int(count), int(count)))
 
 
 def few_files(count: str) -> None:

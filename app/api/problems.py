@@ -83,8 +83,11 @@ async def _service_error(request: Request, error: library_errors.StateserveError
     return service_error(served_path(request.scope), error)
 
 
-def unexpected_error(path: str, request_id: str) -> JSONResponse:
+def unexpected_error(path: str, error: Exception, request_id: str) -> JSONResponse:
     """The answer to an unexpected error, whose details are only in the log."""
+    if errors.NoThread.causes(error):
+        return service_error(path, errors.NoThread())
+    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
     detail = f"an unexpected error; it is in the log under request id {request_id}"
     return error_answer(path, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
@@ -93,9 +96,7 @@ async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, ClientDisconnect):
         # No client is there for an answer; the access log records why.
         raise error
-    request_id = request.scope["request_id"].decode()
-    logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
-    return unexpected_error(served_path(request.scope), request_id)
+    return unexpected_error(served_path(request.scope), error, request.scope["request_id"].decode())
 
 
 async def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

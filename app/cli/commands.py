@@ -22,6 +22,7 @@ from app.cli.service.keys import keys
 from app.cli.service.serve import serve
 from app.cli.service.settings_command import SettingsCommand
 from app.cli.service.show_settings import show_settings
+from app.limits import require_memory
 from stateserve.errors import MissingExtra
 
 MODELS, SERVICE, CHECKPOINTS = "Models", "The service", "Files of tensors"
@@ -49,6 +50,7 @@ def train(context: typer.Context) -> None:
     # The image does not contain training, and app/ does not import it.
     if find_spec("training") is None:
         raise MissingExtra("training is not part of this installation: pip install '.[train]'")
+    require_memory()
     sys.argv = ["stateserve train", *context.args]
     run_module("training", run_name="__main__")
 

@@ -9,6 +9,7 @@ import typer
 
 from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, print_table, table
+from app.limits import require_memory
 from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, pairs
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def pack(
     Runs CODE. The signature is inferred by running the module on the example; each row alone must
     give what it gives in a batch.
     """
+    require_memory()
     from app.predict.pictures import example_picture
     from stateserve.model import LoadOptions, archive_of, hints_of, pack_model, parse_classes
 

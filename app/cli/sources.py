@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
+from app.limits import require_memory
+
 if TYPE_CHECKING:
     from stateserve.checkpoint import State
     from stateserve.client import Client, Details, Instance, Prediction
@@ -41,6 +43,7 @@ def open_source(
     `key` is the place of the state in a file that holds more.
     """
     if url is None:
+        require_memory()
         # Imports pydantic-settings, as long as all the rest of a command that looks at a file.
         from app.cli.local_model import LocalModel
         from app.settings import Settings

@@ -13,7 +13,7 @@ from grpc.aio import ServicerContext
 from app.api import Service
 from app.api.auth import Guard
 from app.api.middleware import PREDICTION_ID, UNRECORDED, RequestIds
-from app.errors import MalformedBody
+from app.errors import MalformedBody, NoThread
 from app.grpc import open_inference_pb2 as pb
 from app.grpc.errors import status_of
 from app.grpc.wire_limits import MODEL_INFER, require_quick_to_parse
@@ -108,10 +108,13 @@ class Calls:
                 pending.count()
             except StateserveError as error:
                 status, detail = status_of(type(error)), str(error)
-            except Exception:
-                logger.exception("unexpected error", extra={"request_id": request_id})
-                status = StatusCode.INTERNAL
-                detail = f"an unexpected error; it is in the log under request id {request_id}"
+            except Exception as error:
+                if NoThread.causes(error):
+                    status, detail = status_of(NoThread), str(NoThread())
+                else:
+                    logger.exception("unexpected error", extra={"request_id": request_id})
+                    status = StatusCode.INTERNAL
+                    detail = f"an unexpected error; it is in the log under request id {request_id}"
             finally:
                 self._record(name, request_id, status, time.perf_counter() - started)
             if status is not StatusCode.OK:

@@ -46,8 +46,10 @@ class LineWriter:
         """Write from a thread from now on."""
         if self._thread is not None:
             return
-        self._thread = threading.Thread(target=self._write_on, name="log", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._write_on, name="log", daemon=True)
+        # Without a thread, where none can be started, the lines are written as before.
+        thread.start()
+        self._thread = thread
         self._awake.set()
 
     def put(self, lines: bytes) -> None:

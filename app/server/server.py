@@ -5,7 +5,6 @@ import contextlib
 import logging
 import math
 import os
-import resource
 import signal
 import socket
 import sys
@@ -23,7 +22,6 @@ from fastapi import FastAPI
 from app.addresses import bind, name_of, remove_stale
 from app.api import Service
 from app.api.auth import Guard
-from app.errors import WorkerError
 from app.monitor import LINES, is_text
 from app.server.fast_path_protocol import FastPathProtocol
 from app.server.http_protocol import Protocol
@@ -39,9 +37,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("app.server")
 # An idle connection stays open at least this long after SIGTERM.
 ON_THEIR_WAY_SECONDS = 0.5
-# Open files of one process before any connection; each worker's sockets and pipes are also those
-# of the others.
-FEWEST_FILES, FILES_PER_WORKER = 64, 4
 
 
 class Server(uvicorn.Server):
@@ -186,20 +181,3 @@ def _protocol(app: FastAPI, settings: Settings) -> Any:
     state, access = app.state, app.state.access
     fast_path = FastPath(state.service, state.hosts, state.guard, access.log, access.request_ids)
     return partial(FastPathProtocol, settings=settings, fast_path=fast_path)
-
-
-def raise_file_limit(workers: int) -> None:
-    """Allow as many open files, and so connections, as the hard limit; the default is 1024.
-
-    Raises WorkerError if the hard limit does not suffice for one process.
-    """
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    # macOS may report no hard limit, and then rejects an unlimited soft limit.
-    with contextlib.suppress(ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    fewest = FEWEST_FILES + FILES_PER_WORKER * workers
-    if hard != resource.RLIM_INFINITY and hard < fewest:
-        raise WorkerError(
-            f"a process may open {hard} files (ulimit -Hn); {workers} worker(s) need {fewest}, "
-            "and one for each connection"
-        )

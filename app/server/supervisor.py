@@ -21,7 +21,8 @@ from fastapi import FastAPI
 from app.addresses import remove_stale
 from app.api import create_app
 from app.api.auth import Guard
-from app.errors import WorkerError
+from app.errors import LimitError, WorkerError
+from app.limits import require_threads
 from app.monitor import LINES, Metrics, share_counts
 from app.process import end_on_signals
 from app.server.heartbeats import Heartbeats
@@ -35,6 +36,8 @@ logger = logging.getLogger("app.workers")
 # Of one worker, in a row; the pause before each start doubles.
 MAX_FAILED_STARTS = 5
 FIRST_PAUSE_SECONDS = 0.1
+# Where the system makes no new process.
+RETRY_SECONDS = 5
 # A draining worker may exceed its own time limits by this.
 GRACE_SECONDS = 5
 
@@ -69,13 +72,16 @@ class Supervisor:
         self._started = mmap.mmap(-1, settings.workers)
         self._heartbeats = Heartbeats(settings.workers, settings.worker_timeout_seconds)
         self._hung: set[int] = set()
+        # The slots of workers that could not be forked, with the time of the next attempt.
+        self._due: dict[int, float] = {}
         self._stopping = False
         self._end = math.inf
 
     def run(self) -> None:
         """Supervise until all workers end after SIGTERM or SIGINT; a second signal kills them.
 
-        Raises WorkerError when a worker dies MAX_FAILED_STARTS times before it serves.
+        Raises WorkerError when a worker dies MAX_FAILED_STARTS times before it serves, and
+        LimitError when the system makes no process for one at the start.
         """
         # sigwait takes signals one by one: no handler interrupts other code.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -89,7 +95,7 @@ class Supervisor:
             self._start(slot)
         # Not sigtimedwait: after SIGSTOP and SIGCONT, Python's returns an invalid signal number.
         signal.setitimer(signal.ITIMER_REAL, self._heartbeats.period, self._heartbeats.period)
-        while self._workers:
+        while self._workers or self._due:
             sent = signal.sigwait(SIGNALS)
             if sent == signal.SIGALRM:
                 self._look()
@@ -110,6 +116,9 @@ class Supervisor:
         if time.monotonic() > self._end:
             self._end = math.inf
             self._kill_all("the drain took too long")
+        for slot in [slot for slot, due in self._due.items() if time.monotonic() > due]:
+            del self._due[slot]
+            self._replace(slot)
         for slot in self._heartbeats.silent():
             if worker := self._workers.get(slot):
                 seconds = self._heartbeats.timeout
@@ -135,8 +144,15 @@ class Supervisor:
         self._heartbeats.beat(slot)
         # The process name also names the metric files: a replacement continues the same counts.
         name = f"worker-{slot}"
-        self._workers[slot] = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
-        self._workers[slot].start()
+        worker = ForkProcess(target=self._work, args=(slot,), name=name, daemon=True)
+        try:
+            worker.start()
+        except OSError as error:
+            raise LimitError(
+                f"no process for {name} of {self._settings.workers} workers: {error.strerror}; is "
+                "there a limit of processes (ulimit -u, pids.max) or of memory?"
+            ) from None
+        self._workers[slot] = worker
         self._metrics.processes.set(len(self._workers))
 
     def _work(self, slot: int) -> None:
@@ -157,7 +173,11 @@ class Supervisor:
         on_started = partial(setitem, self._started, slot, 1)
         on_loop = partial(self._heartbeats.keep_beating, slot)
         try:
+            require_threads()
             self._server.work(listeners, lifeline, plans, on_loop, on_started)
+        except LimitError as error:
+            logger.critical(str(error))
+            sys.exit(1)
         except Exception:
             logger.exception("worker failed")
             sys.exit(1)
@@ -182,13 +202,18 @@ class Supervisor:
 
     def _replace(self, slot: int) -> None:
         self._failed_starts[slot] = 0 if self._started[slot] else self._failed_starts[slot] + 1
-        if self._failed_starts[slot] < MAX_FAILED_STARTS:
-            self._start(slot)
-        else:
+        if self._failed_starts[slot] == MAX_FAILED_STARTS:
             self._stop()
+            return
+        try:
+            self._start(slot)
+        except LimitError as error:
+            logger.error("%s Next attempt in %g s", error, RETRY_SECONDS)
+            self._due[slot] = time.monotonic() + RETRY_SECONDS
 
     def _stop(self) -> None:
         self._stopping = True
+        self._due.clear()
         self._close_listeners()
         for worker in self._workers.values():
             worker.terminate()

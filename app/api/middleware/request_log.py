@@ -1,6 +1,5 @@
 """Wraps every request of the application: request id, access log, and a 500 for exceptions."""
 
-import logging
 import time
 from collections import ChainMap
 from collections.abc import Iterable
@@ -16,7 +15,6 @@ from app.api.service import Service
 from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import HEAD, PendingAnswer, RawHeader, current_answer
 
-logger = logging.getLogger("app.access")
 BAD_REQUEST = 400
 CLOSE = (b"connection", b"close")
 # With this header the prediction log has no record: the page's map alone sends 16,384 rows at a
@@ -105,11 +103,9 @@ class AccessMiddleware:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = _left(scope)
-        except Exception:
+        except Exception as error:
             if not status:
-                text = request_id.decode()
-                logger.exception("unexpected error", extra={"request_id": text})
-                response = unexpected_error(served_path(scope), text)
+                response = unexpected_error(served_path(scope), error, request_id.decode())
                 await response(scope, receive, send_with_id)
             elif not complete:
                 # The server closes the connection: a partial answer must not look complete.

@@ -8,7 +8,8 @@ import typer
 from app.cli.doctor.finding import Finding
 from app.cli.output import AsJson, print_json, print_line
 from app.cli.service.settings_command import GIVEN
-from app.errors import SettingsError
+from app.errors import LimitError, SettingsError
+from app.limits import FEWEST_THREADS, require_memory
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
@@ -36,6 +37,12 @@ def _findings(given: dict[str, str | bool]) -> Iterator[Finding]:
     from app.cli.doctor.installation import check_installation
     from app.settings import Settings
 
+    try:
+        require_memory(FEWEST_THREADS)
+    except LimitError as error:
+        # Without it, torch ends the process.
+        yield Finding("fail", "memory", str(error))
+        return
     try:
         settings = Settings.read(given)
     except SettingsError as error:

@@ -16,23 +16,27 @@ def serve(context: typer.Context) -> None:
 
     Example: stateserve serve --models models --model digits --port 8080
     """
+    from app.limits import FEWEST_THREADS, raise_file_limit, require_memory, require_threads
     from app.monitor import LINES, configure_logging
     from app.settings import Settings
 
     settings = Settings.read(context.meta[GIVEN])
     configure_logging(settings.log_level, settings.log_format)
     end_on_signals(LINES.flush)
+    require_memory(FEWEST_THREADS)
+    raise_file_limit(settings.workers)
     # Read when NumPy is imported. Its threads would take memory, and must not exist at a fork.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imports make no garbage, and traversing all of torch takes a sixth of the start.
     gc.disable()
     # Imported here, so that other commands do not wait for FastAPI.
     from app.api import create_app
-    from app.server import Server, keep_freed_memory, raise_file_limit, serve_with_workers
+    from app.server import Server, keep_freed_memory, serve_with_workers
 
     gc.freeze()
     gc.enable()
-    raise_file_limit(settings.workers)
+    # After the imports, since each thread maps memory for itself.
+    require_threads()
     keep_freed_memory()
     if settings.workers > 1:
         serve_with_workers(settings)

@@ -62,12 +62,23 @@ def test_results_that_cannot_be_written_are_an_error(
     assert run_in_shell(line, command) == ended
 
 
-def test_too_little_memory_for_torch_is_one_line() -> None:
-    status, text = run_in_shell('ulimit -v 300000; exec "$@"', f"predict --model {IRIS} a.csv")
-    assert status == 1
-    assert text.startswith("stateserve: a library cannot be loaded: ")
-    assert text.endswith("; is there a limit of memory (ulimit -v)?\n")
-    assert text.count("\n") == 1
+TORCH_NEEDS = "a process may map 585 MiB of memory (ulimit -v); torch needs 768, and the model"
+
+
+@pytest.mark.parametrize(
+    ("kib", "command", "reason"),
+    [
+        # Here torch's libraries would abort the process.
+        (600_000, f"predict --model {IRIS} a.csv", TORCH_NEEDS),
+        (600_000, "pack a.py:A --output a", TORCH_NEEDS),
+        (600_000, "serve --port 0", "torch needs 1168, and the model its size"),
+        (60_000, INSPECT, "; is there a limit of memory (ulimit -v)?"),
+    ],
+)
+def test_too_little_memory_is_one_line(kib: int, command: str, reason: str) -> None:
+    status, text = run_in_shell(f'ulimit -v {kib}; exec "$@"', command)
+    assert (status, text.count("\n")) == (1, 1)
+    assert reason in text
 
 
 def test_too_few_open_files_for_the_workers_is_one_line() -> None:
