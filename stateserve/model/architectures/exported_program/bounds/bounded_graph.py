@@ -1,6 +1,7 @@
 """A graph that runs only within the limits of a pass."""
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from operator import le
 
 from torch import Tensor
 from torch._ops import OpOverload
@@ -8,6 +9,7 @@ from torch.fx import GraphModule, Interpreter, Node
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.exported_program.bounds.growth import grows_with_lengths
 from stateserve.model.architectures.exported_program.bounds.limits import (
     MAX_BITS,
     PassLimits,
@@ -20,23 +22,29 @@ from stateserve.model.architectures.exported_program.bounds.operator_sizes impor
 
 # In the `meta` of a node: where the file has it.
 PLACE = "stateserve_place"
-# Distinct lengths of the inputs that are remembered.
-MOST_SHAPES = 2**14
+# Distinct lengths of the inputs that are remembered, and the largest of them.
+MOST_SHAPES, MOST_LARGEST = 2**14, 64
 Given = Tensor | int | float | None
 
 
 class BoundedGraph:
     """Checks the size of each result before it is allocated, in the first run with inputs of the
-    same shapes; in every run, if sizes depend on the values of tensors."""
+    same shapes; in every run, if sizes depend on the values of tensors.
+
+    If sizes only grow with lengths, inputs that are nowhere longer than checked ones are not
+    checked.
+    """
 
     def __init__(self, graph: GraphModule) -> None:
         self._graph = graph
+        self._grows = grows_with_lengths(graph.graph)
         self._checked: set[Hashable] = set()
+        self._largest: list[list[int]] = []
 
     def run(self, state: Sequence[Given], given: Sequence[Given]) -> Iterator[object]:
         """Raises ForwardFailed, with the node and its operator, for a pass above the limits."""
         shapes = tuple(each.shape if isinstance(each, Tensor) else each for each in given)
-        if shapes in self._checked:
+        if shapes in self._checked or self._is_within(given):
             # Not by a call, which prints where an error was raised.
             return iter(self._graph.forward(*state, *given))
         bounded = _Bounded(each for each in (*state, *given) if isinstance(each, Tensor))
@@ -46,7 +54,19 @@ class BoundedGraph:
             if len(self._checked) >= MOST_SHAPES:
                 self._checked.clear()
             self._checked.add(shapes)
+            self._largest = [*self._largest[1 - MOST_LARGEST :], _lengths(given)]
         return iter(results)
+
+    def _is_within(self, given: Sequence[Given]) -> bool:
+        """Whether checked inputs were at least as long in each axis."""
+        if not self._grows or not all(isinstance(each, Tensor) for each in given):
+            return False
+        lengths = _lengths(given)
+        return any(all(map(le, lengths, largest)) for largest in self._largest)
+
+
+def _lengths(given: Sequence[Given]) -> list[int]:
+    return [length for each in given if isinstance(each, Tensor) for length in each.shape]
 
 
 class _Nodes(Interpreter):
