@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.float_dtype import mixed_note
 from stateserve.model.arrays import to_array, to_tensor
 from stateserve.text import first_line
 
@@ -46,7 +47,8 @@ class ModuleCall:
             raise
         # A module of the user may call sys.exit, which must not end the server.
         except BaseException as error:
-            raise ForwardFailed(describe_failure(error)) from error
+            failure = describe_failure(error)
+            raise ForwardFailed(failure + mixed_note(self._module, failure)) from error
 
 
 def forward_parameters(module: nn.Module) -> list[inspect.Parameter]:

@@ -525,3 +525,30 @@ def test_an_example_of_many_rows_has_the_training_ranges(dtype: str) -> None:
 def test_a_malformed_hint_is_refused(form: dict[str, object], reason: str) -> None:
     with pytest.raises(CardMismatch, match=reason):
         hints_of(**form)  # type: ignore[arg-type]
+
+
+ONES = torch.ones(4, 4)
+MIXED = {
+    "matmul": lambda x: x @ ONES,
+    "linear": lambda x: nn.functional.linear(x, ONES),
+    "conv1d": lambda x: nn.functional.conv1d(x[:, None], ONES[:, None]),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_float32_tensor_of_the_code_is_named_beside_other_floats(
+    name: str, dtype: torch.dtype
+) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return MIXED[name](self.first(x))
+
+    state = str(dtype).removeprefix("torch.")
+    reason = f"raised RuntimeError: .*; the state is {state}, .* dtype=x.dtype"
+    with pytest.raises(CardMismatch, match=reason):
+        infer(Net().to(dtype).eval(), X, Hints())
