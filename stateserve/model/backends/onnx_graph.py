@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install 'stateserve[onnx]'"
 EXTERNAL = 1
+# A loop may never end, and loops in loops multiply.
+LOOPS = ("Loop", "Scan", "SequenceMap")
 # The limit of protobuf.
 MAX_BYTES = 2**31 - 1
 
@@ -75,9 +77,11 @@ def read_packed(path: Path, sha256: str) -> bytes:
 
 
 def require_safe(content: bytes) -> None:
-    """Raise UnsafeCheckpoint if a tensor of the graph is in another file, or a loop is in it.
+    """Raise UnsafeCheckpoint if a tensor of the graph is in another file, or if the graph has a
+    loop or functions of its own.
 
-    Such a file may be any that the server can read, and such a loop may never end.
+    Such a file may be any that the server can read. A few functions, each of which calls the one
+    before twice, are as long as any loop; torch exports none.
     """
     import onnx
 
@@ -86,13 +90,16 @@ def require_safe(content: bytes) -> None:
         model.ParseFromString(content)
     except Exception:
         raise UnsafeCheckpoint("not an ONNX graph") from None
+    if model.functions:
+        raise UnsafeCheckpoint(f"the function {model.functions[0].name!r:.100} in it is not run")
     for message in _messages(model):
         if isinstance(message, onnx.TensorProto) and (
             message.data_location == EXTERNAL or message.external_data
         ):
             raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
-        if isinstance(message, onnx.NodeProto) and message.op_type == "Loop":
-            raise UnsafeCheckpoint(f"the node {message.name!r:.100} is a Loop, which may never end")
+        if isinstance(message, onnx.NodeProto) and message.op_type in LOOPS:
+            what = f"{message.name!r:.100} is a {message.op_type}"
+            raise UnsafeCheckpoint(f"the node {what}, which may never end")
 
 
 def _messages(message: "Message") -> "Iterator[Message]":

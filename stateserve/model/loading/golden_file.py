@@ -18,6 +18,8 @@ GOLDEN_SUFFIX = ".golden.safetensors"
 MAX_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20
 SIDES = ("inputs", "outputs")
+# One row alone, and rows in a batch.
+GOLDEN_COUNTS = {1, 3}
 # With room for the rounding of bfloat16.
 BOUNDS: dict[Kind, tuple[float, float]] = {
     "probabilities": (-0.01, 1.01),
@@ -72,8 +74,10 @@ def _sorted_out(tensors: Mapping[str, Array], card: ModelCard) -> Golden:
         if not (rows.isascii() and rows.isdigit() and len(rows) < 10 and side in SIDES):
             raise ValueError(f"{key!r:.100} is not ROWS/inputs/NAME or ROWS/outputs/NAME")
         found[int(rows)][SIDES.index(side)][name] = array
-    if not found:
-        raise ValueError("no tensor in it")
+    if missing := GOLDEN_COUNTS - found.keys():
+        raise ValueError(f"no tensor of {min(missing)} row(s); it has those of 1 row and of 3")
+    if 0 in found:
+        raise ValueError("tensors of 0 rows prove nothing")
     for count, (inputs, outputs) in sorted(found.items()):
         for wanted, arrays in ((card.inputs, inputs), (card.outputs, outputs)):
             if arrays.keys() != {each.name for each in wanted}:

@@ -126,13 +126,25 @@ def test_a_graph_with_weights_in_another_file_is_refused(packed: Path, graph: by
         OnnxRuntime(model.SerializeToString(), signature)
 
 
-def test_a_graph_with_a_loop_is_refused_before_it_runs(packed: Path, graph: bytes) -> None:
+@pytest.mark.parametrize("loop", ["Loop", "Scan", "SequenceMap"])
+def test_a_graph_with_a_loop_is_refused_before_it_runs(
+    packed: Path, graph: bytes, loop: str
+) -> None:
     signature = load(packed, BackendChoice("eager")).signature
     model = onnx.ModelProto.FromString(graph)
     # In the branch of a condition, where a node is in an attribute of another.
-    body = onnx.helper.make_graph([onnx.helper.make_node("Loop", [], [], "endless")], "b", [], [])
+    body = onnx.helper.make_graph([onnx.helper.make_node(loop, [], [], "endless")], "b", [], [])
     model.graph.node.append(onnx.helper.make_node("If", ["c"], ["y"], then_branch=body))
-    with pytest.raises(UnsafeCheckpoint, match="'endless' is a Loop, which may never end"):
+    with pytest.raises(UnsafeCheckpoint, match=f"'endless' is a {loop}, which may never end"):
+        OnnxRuntime(model.SerializeToString(), signature)
+
+
+def test_a_graph_with_functions_of_its_own_is_refused(packed: Path, graph: bytes) -> None:
+    signature = load(packed, BackendChoice("eager")).signature
+    model = onnx.ModelProto.FromString(graph)
+    twice = [onnx.helper.make_node("Sin", [a], [b]) for a, b in ("xy", "yz")]
+    model.functions.append(onnx.helper.make_function("own", "twice", ["x"], ["z"], twice, []))
+    with pytest.raises(UnsafeCheckpoint, match="the function 'twice' in it is not run"):
         OnnxRuntime(model.SerializeToString(), signature)
 
 

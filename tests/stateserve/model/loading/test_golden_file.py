@@ -46,14 +46,22 @@ def test_arrays_of_every_dtype_are_read_as_written(tmp_path: Path, dtype: Dtype)
 
 
 X, Y = torch.zeros(1, 2), torch.zeros(1)
+ONE = {"1/inputs/a/b": X, "1/outputs/y": Y}
+THREE = {"3/inputs/a/b": torch.zeros(3, 2), "3/outputs/y": torch.zeros(3)}
+NONE = {"0/inputs/a/b": X[:0], "0/outputs/y": Y[:0]}
 WRONG: dict[str, bytes] = {
-    "no tensor in it": save({}),
+    r"no tensor of 1 row\(s\); it has those of 1 row and of 3": save({}),
+    r"no tensor of 3 row": save(ONE),
+    "no tensor of 1 row": save(NONE),
+    "tensors of 0 rows prove nothing": save(ONE | THREE | NONE),
     "'x' is not ROWS/inputs/NAME": save({"x": X}),
     "is not ROWS/inputs/NAME": save({"1/weights/a/b": X}),
     "'-1/inputs/a/b' is not": save({"-1/inputs/a/b": X}),
-    "1 rows: its tensors are not those of the card": save({"1/inputs/a/b": X}),
-    "of 2 rows is float32": save({"2/inputs/a/b": X, "2/outputs/y": Y}),
-    "is float64": save({"1/inputs/a/b": X.double(), "1/outputs/y": Y}),
+    "1 rows: its tensors are not those of the card": save(THREE | {"1/inputs/a/b": X}),
+    "of 2 rows is float32": save(
+        ONE | THREE | {"2/inputs/a/b": X.clone(), "2/outputs/y": Y.clone()}
+    ),
+    "is float64": save(THREE | ONE | {"1/inputs/a/b": X.double()}),
     "m.golden.safetensors: ": b"\xff" * 100,
     "not": b"",
 }
@@ -73,7 +81,8 @@ def test_a_file_that_does_not_fit_the_card_is_refused(tmp_path: Path, reason: st
 @pytest.mark.parametrize("kind", ["probabilities", "log_probabilities"])
 def test_a_kind_that_the_golden_outputs_contradict_is_refused(tmp_path: Path, kind: str) -> None:
     output = {"name": "y", "dtype": "float32", "shape": [-1, 2], "kind": kind}
-    content = save({"1/inputs/a/b": X, "1/outputs/y": torch.tensor([[-1.0, 2.0]])})
+    y = torch.tensor([[-1.0, 2.0]])
+    content = save(THREE | ONE | {"1/outputs/y": y, "3/outputs/y": y.expand(3, 2).contiguous()})
     entry = GoldenFile(file="m.golden.safetensors", sha256=sha256(content))
     (tmp_path / entry.file).write_bytes(content)
     card = card_of("float32").model_dump() | {"outputs": [output], "golden": entry}
