@@ -12,7 +12,7 @@ import msgspec
 from stateserve.checkpoint import Array, State, decode_safetensors
 from stateserve.client.arrays import as_array
 from stateserve.client.calls import CHANGED, Calls, query_of, target_of
-from stateserve.client.connection import MOST_PREDICTED, memory_bytes
+from stateserve.client.connection import MOST_LISTED, MOST_PREDICTED, memory_bytes
 from stateserve.client.explanations import (
     Choices,
     Explanation,
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
     from stateserve.model import ModelView
 
-# Tensors in one answer of /state.
-PAGE = 1000
+# Tensors in one answer of /state, and bytes of all its answers.
+PAGE, MOST_PAGES = 1000, 4 * MOST_LISTED
 
 
 class Exchanges(PredictionCalls):
@@ -132,16 +132,23 @@ class Exchanges(PredictionCalls):
     def entries(self, target: Target) -> Exchange[list[Entry]]:
         """Every tensor without its values."""
         path = yield from self._models.path(target)
-        found: list[Entry] = []
-        read = msgspec.json.Decoder(_Page).decode
+        found: dict[str, Entry] = {}
+        read, room = msgspec.json.Decoder(_Page).decode, MOST_PAGES
         while True:
             query = {"values": "false", "limit": PAGE, "offset": len(found)}
-            page = yield from self._calls.ask(read, f"{path}state", params=query)
-            if {each.name for each in page.entries} & {each.name for each in found}:
+            size, page = yield from self._calls.ask(
+                lambda content: (len(content), read(content)),
+                f"{path}state",
+                most_bytes=min(room, MOST_LISTED),
+                params=query,
+            )
+            room -= size
+            added = {each.name: each for each in page.entries}
+            if len(added) < len(page.entries) or not found.keys().isdisjoint(added):
                 raise NoAnswer(f"{path}state: two pages have the same tensors; {CHANGED}")
-            found += page.entries
-            if len(page.entries) < PAGE:
-                return found
+            found |= added
+            if len(added) < PAGE:
+                return list(found.values())
 
     def tensor(self, name: str, slice: str | None, target: Target) -> Exchange["Tensor"]:
         return self._one_tensor(name, slice, target, _read_tensors)

@@ -146,6 +146,21 @@ def test_other_methods_check_their_answers() -> None:
             call(client_of(answer))
 
 
+def test_pages_without_an_end_are_no_answer() -> None:
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(int(request.url.params["offset"]))
+        page = {"shape": [1], "dtype": "float32", "sha256": "0"}
+        entries = [page | {"name": f"w{asked[-1] + place}"} for place in range(1000)]
+        return httpx.Response(200, json={"entries": entries, "more": "." * 2**25})
+
+    client = Client("http://test", transport=httpx.MockTransport(answer))
+    with pytest.raises(NoAnswer, match="an answer of more than [0-9]+ bytes"):
+        client.open_state()
+    assert asked == [*range(0, 8000, 1000)]
+
+
 class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         while True:
