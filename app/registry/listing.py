@@ -123,8 +123,22 @@ class Listing:
         return tuple(map(times, [*files, *of_cards, *named]))
 
     def report(self, path: Path, reason: str) -> None:
+        if link := self._link_out(path):
+            # What lies behind it is not for everybody who may read the list of models.
+            path, reason = link, f"a symbolic link out of {self.folder}"
         # repr, because the name may be unprintable.
-        self.not_served.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
+        line = f"{str(path.relative_to(self.folder))!r}: {reason}"
+        if line not in self.not_served[-1:]:
+            self.not_served.append(line)
+
+    def _link_out(self, path: Path) -> Path | None:
+        """The link by which a file lies out of the models folder; None if it lies in it."""
+        if f"{os.path.realpath(path.parent)}{os.sep}".startswith(self._root):
+            return None
+        inside = [*reversed(path.relative_to(self.folder).parents)][1:]
+        return next(
+            (self.folder / each for each in inside if (self.folder / each).is_symlink()), None
+        )
 
     def _fault(self, paths: list[Path]) -> str | None:
         if len(paths) > 1:

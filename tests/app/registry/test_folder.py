@@ -156,6 +156,22 @@ def test_a_link_out_of_the_folder_is_a_fault(tmp_path: Path, link: str) -> None:
     assert "a symbolic link out of" in str(only_candidate(models).fault)
 
 
+def test_names_behind_a_link_out_of_the_folder_are_not_told(tmp_path: Path) -> None:
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    for name in ("private/x.json", "private.ckpt", "other/a/b.pt"):
+        (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
+        (elsewhere / name).touch()
+    (models / "wine").mkdir(parents=True)
+    for link in ("link", "wine/link"):
+        (models / link).symlink_to(elsewhere)
+    (models / "wine/1").symlink_to(elsewhere / "other/a")
+    assert Repository(models, "wine").scan().not_served == [
+        f"'link': a symbolic link out of {models}",
+        "'wine/1': no checkpoint in it (.pth, .safetensors, .pickle, .pt2)",
+        f"'wine/link': a symbolic link out of {models}",
+    ]
+
+
 def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
     save_model(tmp_path / ".mounted/x.pth")
     (tmp_path / "wine").mkdir()
