@@ -129,8 +129,9 @@ def test_requests_that_memory_does_not_suffice_for_fail_alone(tmp_path: Path, mo
             assert client.post("/predict", json=SETOSA).status_code == 200
         resource.prlimit(server.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
         assert ask() == 200
-        assert ends[500] >= 3
-        assert set(ends) <= {200, 500, "closed"}
+        # 503 where there is no memory for a thread.
+        assert ends[500] + ends[503] >= 3
+        assert set(ends) <= {200, 500, 503, "closed"}
         require_well(server, models)
 
 
