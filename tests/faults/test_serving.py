@@ -107,9 +107,13 @@ def limit_memory(server: Process, spare: int) -> None:
 
 def test_requests_that_memory_does_not_suffice_for_fail_alone(tmp_path: Path, models: Path) -> None:
     large = io.BytesIO()
-    np.save(large, np.zeros((1_000_000, 4), np.float32))
+    # More than fits into what malloc has reserved for threads.
+    np.save(large, np.zeros((1_000_000, 4), np.float64))
     ends: Counter[int | str] = Counter()
-    with running_server(tmp_path / "log") as server, rest.client(server.url) as client:
+    with (
+        running_server(tmp_path / "log", "--max-body-bytes", str(64 * MIB)) as server,
+        rest.client(server.url) as client,
+    ):
 
         def ask() -> int | str:
             try:
@@ -130,7 +134,7 @@ def test_requests_that_memory_does_not_suffice_for_fail_alone(tmp_path: Path, mo
         resource.prlimit(server.process.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
         assert ask() == 200
         # 503 where there is no memory for a thread.
-        assert ends[500] + ends[503] >= 3
+        assert ends[500] + ends[503] >= 1, ends
         assert set(ends) <= {200, 500, 503, "closed"}
         require_well(server, models)
 
