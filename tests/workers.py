@@ -12,16 +12,24 @@ from tests.process import Process, wait_until
 
 
 def workers_of(service: Process) -> list[int]:
-    pid = service.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    # Not /proc/PID/task/PID/children, in which some may be missing while the machine is busy.
+    parent = str(service.process.pid)
+    processes = sorted(int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal())
+    return [pid for pid in processes if _fields_of(pid)[1:2] == [parent]]
+
+
+def _fields_of(pid: int) -> list[str]:
+    """State, parent and so on; empty if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def state_of(pid: int) -> str:
     """R, S, T (stopped), Z ...; "gone" if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return "gone"
+    fields = _fields_of(pid)
+    return fields[0] if fields else "gone"
 
 
 def has_ended(pid: int) -> bool:
