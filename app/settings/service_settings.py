@@ -70,7 +70,7 @@ class Limits(BaseModel):
         default=4096, ge=1, description="most small requests waiting for a forward pass"
     )
     max_large_requests: int = Field(
-        default=8, ge=1, description="most large requests processed at a time"
+        default=8, ge=1, description="most large requests in work at a time"
     )
     max_header_bytes: int = Field(
         default=32 * 2**10,

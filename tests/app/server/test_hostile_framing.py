@@ -99,14 +99,18 @@ def test_pipelined_requests_are_answered_in_order(server: Process) -> None:
         require_alive(wire)
 
 
-def test_trailers_and_chunk_extensions_are_read_over(server: Process) -> None:
-    body = b"%x;a=b\r\n%b\r\n0\r\nContent-Type: text/xml\r\nA: b\r\n\r\n" % (len(FLOWER), FLOWER)
+def require_answered(server: Process, body: bytes) -> None:
     with connected(server.url) as wire:
         wire.send(chunked(body))
         reply = wire.reply()
         assert reply is not None
         assert reply.status == 200
         require_alive(wire)
+
+
+def test_trailers_and_chunk_extensions_are_read_over(server: Process) -> None:
+    body = b"%x;a=b\r\n%b\r\n0\r\nContent-Type: text/xml\r\nA: b\r\n\r\n" % (len(FLOWER), FLOWER)
+    require_answered(server, body)
 
 
 @pytest.mark.parametrize("size", [b"%x", b"%016x"])
@@ -116,12 +120,7 @@ def test_the_framing_of_many_small_chunks_is_not_limited(
 ) -> None:
     chunk = size % length + b"\r\n" + b" " * length + b"\r\n"
     body = chunk * 10_000 + b"%x\r\n%b\r\n" % (len(FLOWER), FLOWER) + END
-    with connected(server.url) as wire:
-        wire.send(chunked(body))
-        reply = wire.reply()
-        assert reply is not None
-        assert reply.status == 200
-        require_alive(wire)
+    require_answered(server, body)
 
 
 @pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])

@@ -54,7 +54,8 @@ class BoundedGraph:
             if len(self._checked) >= MOST_SHAPES:
                 self._checked.clear()
             self._checked.add(shapes)
-            self._largest = [*self._largest[1 - MOST_LARGEST :], _lengths(given)]
+            if self._grows:
+                self._remember(_lengths(given))
         return iter(results)
 
     def _is_within(self, given: Sequence[Given]) -> bool:
@@ -63,6 +64,11 @@ class BoundedGraph:
             return False
         lengths = _lengths(given)
         return any(all(map(le, lengths, largest)) for largest in self._largest)
+
+    def _remember(self, lengths: list[int]) -> None:
+        """In place of the lengths that are within them."""
+        others = [each for each in self._largest if not all(map(le, each, lengths))]
+        self._largest = [*others[1 - MOST_LARGEST :], lengths]
 
 
 def _lengths(given: Sequence[Given]) -> list[int]:
