@@ -46,7 +46,7 @@ class WorkerServer(Server):
         Calls `on_loop` once the event loop runs, `on_started` once this worker serves.
         """
         self._lifeline, self._on_loop, self._on_started = lifeline, on_loop, on_started
-        self._broadcast = Broadcast(self._service.registry, plans)
+        self._plans, self._broadcast = plans, Broadcast(self._service.registry, plans)
         self._service.verbs = self._broadcast
         self.run(listeners)
 
@@ -67,6 +67,7 @@ class WorkerServer(Server):
         # One stop may arrive twice: by the process group and from the supervisor. Only the
         # supervisor kills workers.
         if not self._service.draining:
+            self._plans.ending = True
             super().handle_exit(sig, frame)
 
     def _stop_as_an_orphan(self) -> None:

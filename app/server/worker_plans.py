@@ -12,7 +12,7 @@ from typing import TextIO, TypeVar
 
 import msgspec
 
-from app.errors import OutOfStep
+from app.errors import NotReady, OutOfStep
 from app.registry import Plan
 from stateserve.checkpoint import write_atomically
 
@@ -61,6 +61,8 @@ class SharedPlans:
         self._published = directory / "published.json"
         self._turns = directory / "turns.lock"
         self._followed = [directory / f"followed-{slot}.json" for slot in range(len(wakeups))]
+        # Set when this worker drains: the others do so, too, and may end before they follow.
+        self.ending = False
 
     @property
     def wakeup(self) -> int:
@@ -73,11 +75,14 @@ class SharedPlans:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Hold the lock of all workers. Raises OutOfStep if another holds it too long."""
+        """Hold the lock of all workers. Raises OutOfStep if another holds it too long, and
+        NotReady if this worker drains."""
         deadline = time.monotonic() + self._patience
         # The kernel takes the lock from a worker that dies.
         with _open(self._turns) as file:
             while True:
+                if self.ending:
+                    raise NotReady("draining: the service is about to stop; nothing was changed")
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
@@ -127,8 +132,10 @@ class SharedPlans:
                     raise OutOfStep(f"worker-{slot} serves something else: {followed.trouble}")
                 del waiting[slot]
                 deadline = time.monotonic() + self._patience
+            late = " and ".join(f"worker-{slot}" for slot in waiting)
+            if waiting and self.ending:
+                raise OutOfStep(f"{late} has not followed: the service is about to stop")
             if waiting and time.monotonic() > deadline:
-                late = f"worker-{next(iter(waiting))}"
                 raise OutOfStep(f"{late} has not followed in {self._patience:g} s")
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ModelNotFound, OutOfStep, VersionNotFound
+from app.errors import ModelNotFound, NotReady, OutOfStep, VersionNotFound
 from app.monitor.metrics import Metrics
 from app.registry.folder import Repository
 from app.registry.registry import Registry
@@ -27,7 +27,8 @@ class Worker:
         build: Callable[[Predictor], str] = lambda predictor: predictor.state_sha256  # noqa: E731
         self.registry = Registry(repository, build, Metrics(), policy)
         self.registry.load_all()
-        self.verbs = Broadcast(self.registry, SharedPlans(folder, slot, wakeups, patience))
+        self.plans = SharedPlans(folder, slot, wakeups, patience)
+        self.verbs = Broadcast(self.registry, self.plans)
 
     def serves(self) -> tuple[object, ...]:
         """The state of every version, and the hash of each served one."""
@@ -181,3 +182,20 @@ async def test_a_turn_that_does_not_come_is_told(folder: Path) -> None:
     await second.verbs.begin()
     await waiting
     assert second.default() == "1"
+
+
+async def test_no_verb_waits_for_others_when_the_service_stops(folder: Path) -> None:
+    wakeups = make_wakeups(2)
+    first, _ended = (Worker(folder, slot, wakeups) for slot in range(2))
+    await first.verbs.begin()
+    waiting = asyncio.create_task(first.verbs.set_default("wine", "1"))
+    while not (folder / "published.json").exists():
+        await asyncio.sleep(0.01)
+    queued = asyncio.create_task(first.verbs.set_default("wine", "2"))
+    await asyncio.sleep(0)
+    first.plans.ending = True
+    with pytest.raises(OutOfStep, match="worker-1 has not followed: the service is about to stop"):
+        await waiting
+    with pytest.raises(NotReady, match="the service is about to stop; nothing was changed"):
+        await queued
+    assert first.default() == "1"
