@@ -19,11 +19,13 @@ from stateserve.text import first_line
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+    from onnx import NodeProto
 
 INSTALL = "pip install 'stateserve[onnx]'"
 EXTERNAL = 1
-# A loop may never end, and loops in loops multiply.
-LOOPS = ("Loop", "Scan", "SequenceMap")
+# The one operator that runs a graph of its own at most once. The others repeat theirs (Loop, Scan,
+# SequenceMap, BeamSearch): they may never end, and loops in loops multiply.
+BRANCH = "If"
 # The limit of protobuf.
 MAX_BYTES = 2**31 - 1
 
@@ -97,9 +99,13 @@ def require_safe(content: bytes) -> None:
             message.data_location == EXTERNAL or message.external_data
         ):
             raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
-        if isinstance(message, onnx.NodeProto) and message.op_type in LOOPS:
-            what = f"{message.name!r:.100} is a {message.op_type}"
+        if isinstance(message, onnx.NodeProto) and message.op_type != BRANCH and _repeats(message):
+            what = f"{message.name!r:.100} is a {message.op_type:.100}"
             raise UnsafeCheckpoint(f"the node {what}, which may never end")
+
+
+def _repeats(node: "NodeProto") -> bool:
+    return any(each.HasField("g") or each.graphs for each in node.attribute)
 
 
 def _messages(message: "Message") -> "Iterator[Message]":

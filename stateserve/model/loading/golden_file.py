@@ -2,8 +2,7 @@
 
 import hashlib
 import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ MAX_BYTES = 2**30
 MAX_HEADER_BYTES = 2**20
 SIDES = ("inputs", "outputs")
 # One row alone, and rows in a batch.
-GOLDEN_COUNTS = {1, 3}
+GOLDEN_COUNTS = (1, 3)
 # With room for the rounding of bfloat16.
 BOUNDS: dict[Kind, tuple[float, float]] = {
     "probabilities": (-0.01, 1.01),
@@ -66,27 +65,35 @@ def read_golden(card_file: Path, card: ModelCard) -> Golden:
 
 
 def _sorted_out(tensors: Mapping[str, Array], card: ModelCard) -> Golden:
-    """By number of rows and side. Raises ValueError unless all tensors of the card are there."""
-    found: dict[int, tuple[dict[str, Array], dict[str, Array]]] = defaultdict(lambda: ({}, {}))
-    for key, array in tensors.items():
-        rows, _, rest = key.partition("/")
-        side, _, name = rest.partition("/")
-        if not (rows.isascii() and rows.isdigit() and len(rows) < 10 and side in SIDES):
-            raise ValueError(f"{key!r:.100} is not ROWS/inputs/NAME or ROWS/outputs/NAME")
-        found[int(rows)][SIDES.index(side)][name] = array
-    if missing := GOLDEN_COUNTS - found.keys():
-        raise ValueError(f"no tensor of {min(missing)} row(s); it has those of 1 row and of 3")
-    if 0 in found:
-        raise ValueError("tensors of 0 rows prove nothing")
-    for count, (inputs, outputs) in sorted(found.items()):
-        for wanted, arrays in ((card.inputs, inputs), (card.outputs, outputs)):
-            if arrays.keys() != {each.name for each in wanted}:
-                raise ValueError(f"{count} rows: its tensors are not those of the card")
-            for each in wanted:
-                _require_fit(each, arrays[each.name], count)
+    """By number of rows and side. Raises ValueError unless the tensors are those of the card, for
+    each of GOLDEN_COUNTS."""
+    left = dict(tensors)
+    golden: Golden = {}
+    for rows in GOLDEN_COUNTS:
+        inputs = _take(left, rows, "inputs", card.inputs)
+        outputs = _take(left, rows, "outputs", card.outputs)
+        golden[rows] = inputs, outputs
+        if empty := [name for name, array in inputs.items() if not array.size]:
+            raise ValueError(f"the input {empty[0]!r:.100} of {rows} rows has no values")
         for output in card.outputs:
             _require_kind(output, outputs[output.name])
-    return dict(found)
+    if left:
+        raise ValueError(f"{min(left)!r:.100} in it is no tensor of the card, for 1 row or for 3")
+    return golden
+
+
+def _take(
+    left: dict[str, Array], rows: int, side: str, wanted: Sequence[Tensor]
+) -> dict[str, Array]:
+    """The arrays of one side, taken out of `left`. Raises ValueError if one is not there."""
+    taken: dict[str, Array] = {}
+    for each in wanted:
+        key = f"{rows}/{side}/{each.name}"
+        if key not in left:
+            raise ValueError(f"no tensor {key!r:.100} in it")
+        taken[each.name] = left.pop(key)
+        _require_fit(each, taken[each.name], rows)
+    return taken
 
 
 def _require_fit(tensor: Tensor, array: Array, rows: int) -> None:

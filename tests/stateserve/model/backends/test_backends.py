@@ -126,14 +126,16 @@ def test_a_graph_with_weights_in_another_file_is_refused(packed: Path, graph: by
         OnnxRuntime(model.SerializeToString(), signature)
 
 
-@pytest.mark.parametrize("loop", ["Loop", "Scan", "SequenceMap"])
+@pytest.mark.parametrize("loop", ["Loop", "Scan", "SequenceMap", "BeamSearch"])
 def test_a_graph_with_a_loop_is_refused_before_it_runs(
     packed: Path, graph: bytes, loop: str
 ) -> None:
     signature = load(packed, BackendChoice("eager")).signature
     model = onnx.ModelProto.FromString(graph)
     # In the branch of a condition, where a node is in an attribute of another.
-    body = onnx.helper.make_graph([onnx.helper.make_node(loop, [], [], "endless")], "b", [], [])
+    step = onnx.helper.make_graph([], "step", [], [])
+    endless = onnx.helper.make_node(loop, [], [], "endless", decoder=step)
+    body = onnx.helper.make_graph([endless], "b", [], [])
     model.graph.node.append(onnx.helper.make_node("If", ["c"], ["y"], then_branch=body))
     with pytest.raises(UnsafeCheckpoint, match=f"'endless' is a {loop}, which may never end"):
         OnnxRuntime(model.SerializeToString(), signature)

@@ -245,7 +245,7 @@ CARDS: dict[str, dict[str, object]] = {
     "'x' of 1 rows is float32 [1, 1, 8, 8]; the card says int64": {
         "inputs": [{"name": "x", "dtype": "int64", "shape": [-1, 1, 8, 8]}]
     },
-    "1 rows: its tensors are not those of the card": {
+    "no tensor '1/outputs/y' in it": {
         "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 10]}]
     },
     "schema_version: 3; 1 and 2 are read": {"schema_version": 3},
