@@ -71,6 +71,16 @@ def listed(names: Sequence[str], most: int, separator: str = ", ") -> str:
     return separator.join(names[:most]) + more
 
 
+def with_article(noun: str) -> str:
+    """`an OrderedDict`, `a dict`; the name of a class with U is mostly said as in `a UNet`."""
+    return f"{'an' if noun[:1] in tuple('aeioAEIO') else 'a'} {noun}"
+
+
+def class_of(value: object) -> str:
+    """The name of its class with an article: `an int`."""
+    return with_article(type(value).__name__)
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`; did you mean 'image'?`, or nothing if no known name is similar."""
     # The comparison's time grows with the name's length, which the caller of a service chooses.

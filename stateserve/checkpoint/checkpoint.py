@@ -23,6 +23,7 @@ from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.text import with_article
 
 
 class Checkpoint:
@@ -117,8 +118,8 @@ class Checkpoint:
         where = f"entry {describe(name):.100}"
         if isinstance(value, Opaque):
             raise UnsafeCheckpoint(
-                f"{self.path}: {where} is a {value.name:.200}, which only the file's own code "
-                "could make, not a tensor: this is not a state_dict"
+                f"{self.path}: {where} is {with_article(value.name):.200}, which only the file's "
+                "own code could make, not a tensor: this is not a state_dict"
             )
         reason = f"{where} {why_no_tensor(name, value, self.states)}"
         raise StateMismatch(of_file(self.path, reason))
@@ -200,4 +201,4 @@ def _suffix_notes(path: Path, found: str) -> list[str]:
     usual = {name for name, suffixes in SUFFIXES.items() if suffix in suffixes}
     if not usual or found in usual:
         return []
-    return [f"a {found} with the suffix {path.suffix}"]
+    return [f"{with_article(found)} with the suffix {path.suffix}"]

@@ -10,7 +10,7 @@ from stateserve.checkpoint.found_states import FoundState
 from stateserve.checkpoint.pickles.arrays import PickledArray
 from stateserve.checkpoint.pickles.objects import Blob, Opaque
 from stateserve.checkpoint.tensors import LazyTensor
-from stateserve.text import listed
+from stateserve.text import listed, with_article
 
 MOST_LISTED = 20
 QUANTIZED = (
@@ -58,9 +58,10 @@ def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
     if states:
         whole = "" in states and states[""].kind == "module"
         served = f", to serve with --code FILE.py:{name.rpartition('.')[2]}" if whole else ""
+        what = f"a whole module, {name}" if whole else with_article(name)
         return (
-            f"holds a {'whole module, ' if whole else ''}{name}, not a state_dict. Its code is not "
-            f"run; for its state alone{served}: stateserve convert IN OUT"
+            f"holds {what}, not a state_dict. Its code is not run; for its state alone{served}: "
+            "stateserve convert IN OUT"
         )
     if name.startswith("__torch__."):
         return (
@@ -71,9 +72,9 @@ def why_unsafe(root: Opaque, states: Mapping[str, FoundState]) -> str:
         what = f"holds a whole module, {name}, without parameters that can be read as data"
         return f"{what}; {QUANTIZED}"
     if root.name.partition(".")[0] in OTHER_LIBRARIES or not _may_hide_tensors(root):
-        return f"holds a {name}, which is neither a state_dict nor a module of torch"
+        return f"holds {with_article(name)}, which is neither a state_dict nor a module of torch"
     return (
-        f"holds a {name}, not a state_dict. If you trust the file: stateserve convert "
+        f"holds {with_article(name)}, not a state_dict. If you trust the file: stateserve convert "
         "--trust-pickle IN OUT runs the code in it"
     )
 
@@ -96,13 +97,12 @@ def why_no_tensor(name: object, value: object, states: Mapping[str, FoundState])
     wanted = [key for key, state in states.items() if key and state.kind == "state"]
     key = f"--key {wanted[0]}" if wanted else ""
     hint = f"; for one in it: {key}, or stateserve convert {key} IN OUT" if wanted else ""
-    article = "an" if kind[0] in "aeiouAEIOU" else "a"
-    return f"is {article} {kind}, not a tensor: this is not a state_dict{hint}"
+    return f"is {with_article(kind)}, not a tensor: this is not a state_dict{hint}"
 
 
 def _what(root: object) -> str:
     if isinstance(root, dict | list | tuple) and not root:
         return f"an empty {type(root).__name__}"
     if isinstance(root, dict | list | tuple | Opaque):
-        return f"a {describe(root)}"
+        return with_article(describe(root))
     return describe(root)

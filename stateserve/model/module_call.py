@@ -11,7 +11,7 @@ from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
 from stateserve.model.architectures.float_dtype import mixed_note
 from stateserve.model.arrays import to_array, to_tensor
-from stateserve.text import first_line
+from stateserve.text import class_of, first_line
 
 SERVED = "tensors are served, also in dicts, lists, tuples and dataclasses"
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -94,7 +94,7 @@ def named_outputs(returned: object) -> dict[str, Tensor]:
     if isinstance(returned, Tensor):
         return _flat({"output": returned})
     if (parts := _parts(returned)) is None:
-        raise ForwardFailed(f"the model returned a {type(returned).__name__}; {SERVED}")
+        raise ForwardFailed(f"the model returned {class_of(returned)}; {SERVED}")
     if isinstance(returned, tuple | list) and not hasattr(returned, "_fields"):
         alone = len(returned) == 1 and isinstance(returned[0], Tensor)
         parts = {"output" if alone else f"output_{key}": each for key, each in parts.items()}
@@ -105,7 +105,7 @@ def _flat(parts: Mapping[object, object]) -> dict[str, Tensor]:
     tensors = {}
     for name, each in _leaves(parts):
         if not isinstance(each, Tensor):
-            raise ForwardFailed(f"output {name:.100} is a {type(each).__name__}; {SERVED}")
+            raise ForwardFailed(f"output {name:.100} is {class_of(each)}; {SERVED}")
         if name in tensors:
             raise ForwardFailed(f"two outputs have the name {name:.100}")
         try:

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import lzma
+import operator
 import tarfile
 import warnings
 from pathlib import Path
@@ -141,6 +142,16 @@ REFUSED_FILES = [
         "holds a tests.corpus.refused_files.restore, not a state_dict. If you trust the file: "
         "stateserve convert --trust-pickle IN OUT runs the code in it",
         pickled(Restored(), 4),
+    ),
+    Refused(
+        "persistent_id.pkl",
+        "holds a persistent id, which is neither a state_dict nor a module of torch",
+        content(b"\x80\x02X\x01\x00\x00\x00aQ."),
+    ),
+    Refused(
+        "call.pkl",
+        "holds an operator.methodcaller, which is neither a state_dict nor a module of torch",
+        pickled(operator.methodcaller("sum"), 4),
     ),
     Refused("folder", "a folder without a checkpoint in it", folder("readme.md")),
     Refused(

@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from stateserve.errors import CodeFailed, StateserveError
 from stateserve.model.architectures import ClassFile, Columns, CustomTabular, TableCode, open_code
-from stateserve.text import first_line
+from stateserve.text import class_of, first_line
 from training.errors import DataError
 from training.tables.columns_layer import make_columns
 from training.tables.table import Table
@@ -95,7 +95,7 @@ class UserNetwork:
         wanted = f"{self.outputs} classes need logits" if self._classify else "a number needs"
         needs = f"{wanted} float32 {list(shapes[0])}, for float32 {list(encoded.shape)}"
         if not isinstance(found, Tensor):
-            raise CodeFailed(f"{self._where} returned a {type(found).__name__}; {needs}")
+            raise CodeFailed(f"{self._where} returned {class_of(found)}; {needs}")
         if tuple(found.shape) not in shapes or found.dtype != torch.float32:
             dtype = str(found.dtype).removeprefix("torch.")
             raise CodeFailed(f"{self._where} returned {dtype} {list(found.shape)}; {needs}")

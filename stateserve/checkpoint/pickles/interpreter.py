@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from stateserve.checkpoint.pickles.objects import Blob, Call, Global, Key, Opaque
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.text import printable
+from stateserve.text import class_of, printable
 
 MAX_KEY_BITS = 60
 # One for each list, dict or tuple around another; Python's pickler stops at a few hundred.
@@ -141,7 +141,7 @@ class Machine:
                 self.spend(sum(map(_copied, state)))
             target.set_state(state)
         elif type(target) not in (dict, list, Global):
-            raise ValueError(f"a {type(target).__name__} with attributes")
+            raise ValueError(f"{class_of(target)} with attributes")
         # The attributes of a state_dict are its versions: no tensor is in them.
 
     def load_global(self, path: str) -> None:
@@ -192,7 +192,7 @@ class Machine:
 
     def load_persistent_text(self, persistent_id: object) -> None:
         if self._persistent_load is None:
-            self.push(Opaque("a persistent id", (persistent_id,)))
+            self.push(Opaque("persistent id", (persistent_id,)))
         else:
             self.spend(300)
             self.push(self._persistent_load(persistent_id))

@@ -64,7 +64,7 @@ def _tensor(
     archive: ZipArchive, folder: str, entry: Any, storages: dict[str, Storage]
 ) -> LazyTensor | Opaque:
     if entry["use_pickle"] is not False:
-        return Opaque("a pickled tensor subclass")
+        return Opaque("pickled tensor subclass")
     meta, place = entry["tensor_meta"], entry["path_name"]
     if place not in storages:
         name = f"{folder}/{place}"

@@ -11,7 +11,7 @@ from torch import nn
 
 from stateserve.errors import CodeFailed
 from stateserve.model.architectures.code_import import ImportedCode
-from stateserve.text import listed
+from stateserve.text import class_of, listed
 
 MakeModule = Callable[..., object]
 PROGRAM_SUFFIX = ".pt2"
@@ -50,7 +50,7 @@ def find_class(code: ImportedCode, name: str | None) -> str:
     hint = f"did you mean {close[0]}?" if close else has
     if found is None:
         raise CodeFailed(f"{code.file} has no class {name}; {hint}")
-    what = f"a {type(found).__name__}, not a class of torch.nn.Module"
+    what = f"{class_of(found)}, not a class of torch.nn.Module"
     raise CodeFailed(f"{code.file}: {name} is {what}; {hint}")
 
 
@@ -62,7 +62,7 @@ def make_module(code: ImportedCode, name: str, kwargs: Mapping[str, JsonValue]) 
     with code.running(f"{name}({', '.join(kwargs)})"):
         module = make(**kwargs)
     if not isinstance(module, nn.Module):
-        raise CodeFailed(f"{where} returned a {type(module).__name__}, not a torch.nn.Module")
+        raise CodeFailed(f"{where} returned {class_of(module)}, not a torch.nn.Module")
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.device.type != "cpu":
             raise CodeFailed(f"{where} puts {name} on {tensor.device}; a model is built on the CPU")

@@ -15,7 +15,7 @@ from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
 from stateserve.model.arrays import to_tensor
 from stateserve.model.fields import ANY
 from stateserve.model.signature import Signature
-from stateserve.text import first_line
+from stateserve.text import first_line, with_article
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -100,7 +100,7 @@ def require_safe(content: bytes) -> None:
         ):
             raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
         if isinstance(message, onnx.NodeProto) and message.op_type != BRANCH and _repeats(message):
-            what = f"{message.name!r:.100} is a {message.op_type:.100}"
+            what = f"{message.name!r:.100} is {with_article(message.op_type):.100}"
             raise UnsafeCheckpoint(f"the node {what}, which may never end")
 
 

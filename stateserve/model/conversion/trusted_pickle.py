@@ -13,6 +13,7 @@ from stateserve.checkpoint import MAGIC_NUMBER, State, read_regular_file
 from stateserve.errors import StateMismatch, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.arrays import to_array
+from stateserve.text import class_of
 
 # Of a zip archive, and of the format before torch 1.6. Other files are of pickle.dump.
 TORCH_STARTS = (b"PK\x03\x04", pickle.dumps(MAGIC_NUMBER, 2))
@@ -35,7 +36,7 @@ def unpickle_state(path: Path) -> State:
         raise UnreadableCheckpoint(f"{path}: {type(error).__name__}: {error}") from None
     state = loaded.state_dict() if isinstance(loaded, nn.Module) else loaded
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
-        raise StateMismatch(f"{path}: holds a {type(loaded).__name__}, not a module or state_dict")
+        raise StateMismatch(f"{path}: holds {class_of(loaded)}, not a module or state_dict")
     return {name: to_array(tensor) for name, tensor in state.items()}
 
 

@@ -36,6 +36,7 @@ from stateserve.model.signature_inference.class_names import ClassNames
 from stateserve.model.signature_inference.hint_forms import Fields, hints_of
 from stateserve.model.signature_inference.proof import Runner
 from stateserve.model.tensor_model import require_close
+from stateserve.text import class_of
 
 logger = logging.getLogger("stateserve.model")
 SAME_MODULE = "give the arguments of its class as kwargs, or save a program: program=True"
@@ -171,12 +172,12 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 
 def _state_of(module: nn.Module) -> TensorState:
-    """A copy on the CPU: training may go on."""
+    """A copy on the CPU: training may go on. Names of one tensor stay names of one."""
     held = module.state_dict()
     for name, each in held.items():
         if not isinstance(each, Tensor):
             raise StateMismatch(
-                f"{name!r:.100} of the state is a {type(each).__name__}; a state of tensors is "
+                f"{name!r:.100} of the state is {class_of(each)}; a state of tensors is "
                 "packed, such as that of a module before torch.ao quantizes it"
             )
         if is_lazy(each) or each.is_meta:
@@ -184,7 +185,6 @@ def _state_of(module: nn.Module) -> TensorState:
                 f"{name!r:.100} of the state has no values: it is on the meta device, or of a lazy "
                 "module before its first forward"
             )
-    # Names of one tensor stay names of one, in the file, too.
     firsts = first_names(held)
     copies = {
         name: held[name].detach().cpu().clone(memory_format=torch.contiguous_format)

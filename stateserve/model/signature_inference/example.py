@@ -12,6 +12,7 @@ from stateserve.checkpoint import Array, decode_safetensors, read_regular_file
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.arrays import to_array
 from stateserve.model.module_call import POSITIONAL, forward_parameters
+from stateserve.text import class_of
 
 # One for the first argument of forward, several in its order, or by the names of its arguments.
 Example = Array | Tensor | Sequence[Array | Tensor] | Mapping[str, Array | Tensor]
@@ -121,7 +122,7 @@ def _is_numeric(given: object) -> bool:
 
 def _array(name: str, given: object) -> Array:
     if isinstance(given, Mapping | list | tuple) and not _is_numeric(given):
-        raise ValueError(f"the example {name} is a {type(given).__name__}; {STRUCTURE}")
+        raise ValueError(f"the example {name} is {class_of(given)}; {STRUCTURE}")
     array = to_array(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.dtype.hasobject or array.dtype.names or array.dtype.kind in "USmM":
         raise ValueError(f"the example {name} is an array of {array.dtype}, not of numbers")

@@ -7,6 +7,7 @@ from typing import Self
 
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.json_document import Json, read_json
+from stateserve.text import class_of
 
 # A parsed value takes up to a hundred bytes of memory for two of the document.
 MAX_VALUES = 2**21
@@ -45,8 +46,8 @@ class Value:
 
     def refused(self, accepted: str) -> UnreadableCheckpoint:
         shown = "" if isinstance(self.value, dict | list) else f" {self.value!r:.60}"
-        kind = type(self.value).__name__
-        return UnreadableCheckpoint(f"{self.place} is a {kind}{shown}; accepted is {accepted}")
+        found = f"{class_of(self.value)}{shown}"
+        return UnreadableCheckpoint(f"{self.place} is {found}; accepted is {accepted}")
 
     def record(self, *required: str, optional: Sequence[str] = ()) -> "dict[str, Value]":
         """An object with exactly these fields; an optional one may be missing or null."""

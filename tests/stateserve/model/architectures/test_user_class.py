@@ -143,7 +143,7 @@ CHOICES = {
     ("nets.py:made", "made = LeNet()"): "nets.py: made is a LeNet, not a class of torch.nn.Module",
     ("nets.py", "class B(nn.Module): pass"): "nets.py defines several: LeNet, B; name one",
     ("nets.py", "del LeNet"): "nets.py defines no class of torch.nn.Module; name one",
-    ("nets.py:make", "def make(): return 3"): "nets.py:make returned a int, not a torch.nn.Module",
+    ("nets.py:make", "def make(): return 3"): "nets.py:make returned an int, not a torch.nn.Module",
     ("nets.py:Moved", "def Moved(): return nn.Linear(1, 1, device='meta')"): "puts weight on meta",
 }
 
