@@ -104,28 +104,42 @@ class Repository:
 
 
 def _scan_model(folder: Path, listing: Listing) -> None:
+    if outside := listing.why_outside(folder):
+        listing.report(folder, outside)
+        return
     entries = _entries(folder)
     for path in listing.checkpoints(entries):
         listing.report(path, "a version lies in a folder of its own, NAME/VERSION/")
     listing.report_near_misses(entries)
     for inner in entries:
-        if not inner.is_dir():
-            continue
-        files = _entries(inner)
-        checkpoints = listing.checkpoints(files)
-        if checkpoints or not is_version(inner.name):
-            listing.report_near_misses(files)
-        if checkpoints and not is_version(inner.name):
-            listing.report(inner, "a version is a positive integer")
-        elif checkpoints and not NAME.fullmatch(folder.name):
-            listing.report(inner, NAME_RULE)
-        elif checkpoints:
-            listing.add(folder.name, inner.name, checkpoints)
-        elif is_version(inner.name):
-            listing.report(inner, f"no checkpoint in it ({SUFFIXES})")
+        if inner.is_dir():
+            _scan_version(inner, listing)
     # A hidden entry is a model that is being written.
     if not entries and not any(folder.iterdir()):
         listing.report(folder, "no version in it; one lies in NAME/VERSION/")
+
+
+def _scan_version(folder: Path, listing: Listing) -> None:
+    name = folder.parent.name
+    if outside := listing.why_outside(folder):
+        if is_version(folder.name) and NAME.fullmatch(name):
+            # As the checkpoint that it stands for: the version is listed, with this fault.
+            listing.add(name, folder.name, [folder])
+        else:
+            listing.report(folder, outside)
+        return
+    files = _entries(folder)
+    checkpoints = listing.checkpoints(files)
+    if checkpoints or not is_version(folder.name):
+        listing.report_near_misses(files)
+    if checkpoints and not is_version(folder.name):
+        listing.report(folder, "a version is a positive integer")
+    elif checkpoints and not NAME.fullmatch(name):
+        listing.report(folder, NAME_RULE)
+    elif checkpoints:
+        listing.add(name, folder.name, checkpoints)
+    elif is_version(folder.name):
+        listing.report(folder, f"no checkpoint in it ({SUFFIXES})")
 
 
 def _entries(folder: Path) -> list[Path]:

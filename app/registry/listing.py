@@ -123,32 +123,22 @@ class Listing:
         return tuple(map(times, [*files, *of_cards, *named]))
 
     def report(self, path: Path, reason: str) -> None:
-        if link := self._link_out(path):
-            # What lies behind it is not for everybody who may read the list of models.
-            path, reason = link, f"a symbolic link out of {self.folder}"
         # repr, because the name may be unprintable.
-        line = f"{str(path.relative_to(self.folder))!r}: {reason}"
-        if line not in self.not_served[-1:]:
-            self.not_served.append(line)
+        self.not_served.append(f"{str(path.relative_to(self.folder))!r}: {reason}")
 
-    def _link_out(self, path: Path) -> Path | None:
-        """The link by which a file lies out of the models folder; None if it lies in it."""
-        if f"{os.path.realpath(path.parent)}{os.sep}".startswith(self._root):
-            return None
-        inside = [*reversed(path.relative_to(self.folder).parents)][1:]
-        return next(
-            (self.folder / each for each in inside if (self.folder / each).is_symlink()), None
-        )
+    def why_outside(self, path: Path) -> str | None:
+        """Of a link out of the models folder, which is not followed: the names behind it are not
+        for everybody who may read the list of models."""
+        if path.is_symlink() and not f"{os.path.realpath(path)}{os.sep}".startswith(self._root):
+            return f"a symbolic link out of {self.folder}"
+        return None
 
     def _fault(self, paths: list[Path]) -> str | None:
         if len(paths) > 1:
             return f"{' and '.join(map(str, paths))} claim to be the same version; keep one"
-        # Resolved once for both files: realpath makes a system call for each part of a path.
-        within = os.path.realpath(paths[0].parent)
         for file in (paths[0], card_path(paths[0])):
-            real = os.path.realpath(file) if file.is_symlink() else f"{within}{os.sep}{file.name}"
-            if not real.startswith(self._root):
-                return f"{file}: a symbolic link out of {self.folder}"
+            if outside := self.why_outside(file):
+                return f"{file}: {outside}"
             # A read of a FIFO would wait for its writer.
             if file.exists() and not file.is_file():
                 return f"{file}: not a regular file"

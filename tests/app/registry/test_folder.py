@@ -146,37 +146,56 @@ def test_two_claims_to_one_version_are_a_fault(tmp_path: Path) -> None:
     assert f"{tmp_path / 'iris.pth'} and {tmp_path / 'iris/1/x.pth'} claim" in fault
 
 
-@pytest.mark.parametrize("link", ["wine/1", "wine/1/x.pth", "wine/1/x.json", "wine"])
+@pytest.mark.parametrize("link", ["wine/1", "wine/1/x.pth", "wine/1/x.json"])
 def test_a_link_out_of_the_folder_is_a_fault(tmp_path: Path, link: str) -> None:
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     save_model(models / "wine/1/x.pth")
     inside = models / link
     inside.rename(elsewhere)
     inside.symlink_to(elsewhere)
-    assert "a symbolic link out of" in str(only_candidate(models).fault)
+    assert only_candidate(models).fault == f"{inside}: a symbolic link out of {models}"
 
 
 def test_names_behind_a_link_out_of_the_folder_are_not_told(tmp_path: Path) -> None:
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
-    for name in ("private/x.json", "private.ckpt", "other/a/b.pt"):
+    for name in ("private/x.json", "private.ckpt", "3/secret.pth", "other/a.pth", "other/b.pth"):
         (elsewhere / name).parent.mkdir(parents=True, exist_ok=True)
         (elsewhere / name).touch()
     (models / "wine").mkdir(parents=True)
     for link in ("link", "wine/link"):
         (models / link).symlink_to(elsewhere)
-    (models / "wine/1").symlink_to(elsewhere / "other/a")
-    assert Repository(models, "wine").scan().not_served == [
+    (models / "wine/1").symlink_to(elsewhere / "other")
+    listing = Repository(models, "wine").scan()
+    assert listing.not_served == [
         f"'link': a symbolic link out of {models}",
-        "'wine/1': no checkpoint in it (.pth, .safetensors, .pickle, .pt2)",
         f"'wine/link': a symbolic link out of {models}",
     ]
+    assert list(listing.models) == ["wine"]
+    assert only_candidate(models).fault == f"{models / 'wine/1'}: a symbolic link out of {models}"
+    # One version as a file and as a link: both names are of the folder itself.
+    save_model(models / "wine.pth")
+    claims = f"{models / 'wine.pth'} and {models / 'wine/1'} claim to be the same version; keep one"
+    assert only_candidate(models).fault == claims
 
 
-def test_a_link_within_the_folder_is_followed(tmp_path: Path) -> None:
-    save_model(tmp_path / ".mounted/x.pth")
-    (tmp_path / "wine").mkdir()
-    (tmp_path / "wine/1").symlink_to("../.mounted")
-    assert only_candidate(tmp_path).fault is None
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("wine", ".mounted/wine"),
+        ("wine/1", "../.mounted/wine/1"),
+        ("wine/1", "../.data/wine/1"),
+        ("wine.pth", ".data/wine/1/x.pth"),
+        ("wine/1/x.pth", "../../.data/wine/1/x.pth"),
+    ],
+)
+def test_a_link_within_the_folder_is_followed(tmp_path: Path, link: str, target: str) -> None:
+    # As Kubernetes mounts a volume: .data is a link, too.
+    save_model(tmp_path / ".mounted/wine/1/x.pth")
+    (tmp_path / ".data").symlink_to(".mounted")
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to(target)
+    candidate = only_candidate(tmp_path)
+    assert (candidate.name, candidate.version, candidate.fault) == ("wine", "1", None)
 
 
 def test_a_card_that_would_block_its_reader_is_a_fault(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_a_version_that_must_not_be_read_is_not(tmp_path: Path) -> None:
     (tmp_path / "models/wine").mkdir(parents=True)
     (tmp_path / "models/wine/1").symlink_to(tmp_path / "elsewhere")
     registry = make_registry(tmp_path / "models")
-    with pytest.raises(ModelUnavailable, match=r"wine/1/x\.pth: a symbolic link out of"):
+    with pytest.raises(ModelUnavailable, match="wine/1: a symbolic link out of"):
         registry.current("wine")
 
 
