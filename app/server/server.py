@@ -88,6 +88,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         LINES.start()
         await super().startup(sockets)
+        # Before the address is announced: a program that waits for it may then call both.
+        if self._rpc is not None:
+            await self._rpc.start()
         kind: Any = self.config.http_protocol_class
         protocol = partial(
             kind, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
@@ -96,8 +99,6 @@ class Server(uvicorn.Server):
         await self._listeners.share()
         if self._bound:
             self.announce(self._bound)
-        if self._rpc is not None:
-            await self._rpc.start()
 
     def announce(self, bound: Sequence[socket.socket]) -> None:
         urls = [f"http://{name_of(each)}".replace("http://unix:", "unix:") for each in bound]

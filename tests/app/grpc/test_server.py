@@ -51,9 +51,13 @@ def test_sigterm_under_load_loses_no_call(tmp_path: Path) -> None:
             for client in clients:
                 client.result(timeout=HANG_SECONDS)
         assert running.process.wait(timeout=HANG_SECONDS) == 0
-        records = map(json.loads, running.log.read_text().splitlines())
+        records = [json.loads(line) for line in running.log.read_text().splitlines()]
     statuses = [line["status"] for line in records if line.get("path") == f"{PATH}ModelInfer"]
     assert statuses == ["OK"] * sum(counts)
+    # A program that waits for the address of HTTP can then call both.
+    messages = [str(line.get("message")) for line in records]
+    first = [line.partition(" on ")[0] for line in messages if " on " in line]
+    assert first.index("gRPC") < first.index("running")
 
 
 def unread(port: str) -> list[bool]:
