@@ -6,6 +6,7 @@ StateserveError
 │   ├── UnsafeCheckpoint       loading it would run the pickle's own code
 │   ├── CodeFailed             the model's code is missing, changed, or raises an error
 │   │   └── CodeNotAllowed     loading the model would run a Python file without permission
+│   ├── NoTemporaryFolder      no folder for temporary files can be written to
 │   ├── InvalidConversion      options of a conversion that do not fit the state or the format
 │   ├── StateMismatch          keys, shapes, dtypes or values do not fit the module
 │   └── CardMismatch           the model card is missing, broken, or of another state
@@ -54,6 +55,10 @@ class CodeFailed(CheckpointError):
 
 
 class CodeNotAllowed(CodeFailed):
+    pass
+
+
+class NoTemporaryFolder(CheckpointError):
     pass
 
 

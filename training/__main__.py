@@ -2,6 +2,10 @@
 
 import sys
 
+from stateserve.errors import NoTemporaryFolder, StateserveError
+from stateserve.temporary_folder import require_temporary_folder
+from stateserve.text import printable
+
 INSTALL = "pip install '.[train]'"
 # Typer returns it after Ctrl-C.
 INTERRUPTED = 130
@@ -11,16 +15,18 @@ NOTHING = "interrupted before the model was written"
 def main() -> None:
     """Run the command; an error is one line and status 1, or 2 if the command line is at fault."""
     try:
+        # Before matplotlib and torch, which would need it, are imported.
+        require_temporary_folder("training")
         import typer
         from typer.exceptions import TyperException
 
-        from stateserve.errors import StateserveError
-        from stateserve.text import printable
         from stateserve.usage import usage_error
         from training.command import train
         from training.errors import DataError
     except ModuleNotFoundError as error:
         sys.exit(f"stateserve: train needs {error.name}: {INSTALL}")
+    except NoTemporaryFolder as error:
+        sys.exit(f"stateserve: {error}")
     command = typer.Typer(add_completion=False)
     command.command()(train)
     try:

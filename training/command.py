@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
+from stateserve.errors import CardMismatch
 from stateserve.json_document import read_json
+from stateserve.model import is_state_file
 from training.data import iris, read_csv
 from training.fit import Settings
 from training.recipe import train_recipe
@@ -56,7 +58,9 @@ def train(
     name: Annotated[
         str | None, typer.Option(help="Name of the files; that of DATA if absent.")
     ] = None,
-    output: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("models"),
+    output: Annotated[
+        Path, typer.Option(help="Folder to write to, or the model's file, models/NAME.pth.")
+    ] = Path("models"),
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = RECIPE.seed,
     seeds: Annotated[
         int, typer.Option(min=0, help="Recipe: runs behind the mean accuracy; 0: none.")
@@ -119,10 +123,11 @@ def train(
         _require_no_table_options(*of_table)
         settings = _recipe(options, test_size or RECIPE.test_size, batch_norm=batch_norm)
         dataset = read_csv(*table, table[0].stem) if table else iris()
-        train_recipe(dataset, settings, name, output, seeds, dry_run)
+        place = _place(output, name, dataset.name, has_code=False)
+        train_recipe(dataset, settings, place, seeds, dry_run)
         return
     _require_own_options(options)
-    place = _place(output, name, table[0], has_code=code is not None)
+    place = _place(output, name, table[0].name.split(".")[0], has_code=code is not None)
     choices = Choices(drop or (), keep or (), category or (), group)
     train_table(*table, place, choices, task, options, dry_run, report)
 
@@ -157,10 +162,18 @@ def _recipe(options: Options, test_size: float, *, batch_norm: bool) -> Settings
     return settings
 
 
-def _place(output: Path, name: str | None, table: Path, *, has_code: bool) -> Path:
+def _place(output: Path, name: str | None, default: str, *, has_code: bool) -> Path:
     """The model's file, or the folder of one with code, in which no other model's files are
     replaced."""
-    stem = Path(name).name if name else table.name.split(".")[0] or "table"
+    try:
+        is_file = is_state_file(output)
+    except CardMismatch as error:
+        raise typer.BadParameter(f"--output {error}") from None
+    if is_file and name is not None:
+        raise typer.BadParameter(f"--output {output} is the name already; leave --name out")
+    if is_file:
+        return output
+    stem = Path(name).name if name else default or "table"
     # Found now, not by the card when all is trained.
     if STEM.fullmatch(stem) is None or len(os.fsencode(stem)) > LONGEST_STEM:
         raise typer.BadParameter(f"--name: no file of a model is called {stem!r:.100}")

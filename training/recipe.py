@@ -29,14 +29,13 @@ console = PlainConsole()
 
 
 def train_recipe(
-    dataset: Dataset, settings: Settings, name: str | None, output: Path, seeds: int, dry_run: bool
+    dataset: Dataset, settings: Settings, checkpoint: Path, seeds: int, dry_run: bool
 ) -> None:
     """Train Multiclass and write its state_dict, model card and plots.
 
     Raises DataError or OSError.
     """
-    stem = Path(name or dataset.name).name
-    checkpoint = output / f"{stem}.pth"
+    output, stem = checkpoint.parent, checkpoint.stem
     require_writable(output, checkpoint, card_path(checkpoint))
     require_writable(output / "plots")
     replaced = Replaced.at(checkpoint)

@@ -85,10 +85,22 @@ def pack(
     """
     require_memory()
     from app.predict.pictures import example_picture
-    from stateserve.model import LoadOptions, archive_of, hints_of, pack_model, parse_classes
+    from stateserve.errors import CardMismatch
+    from stateserve.model import (
+        LoadOptions,
+        archive_of,
+        hints_of,
+        is_state_file,
+        pack_model,
+        parse_classes,
+    )
 
     if output is None:
         raise typer.BadParameter("--output FOLDER is missing, such as models/digits/1")
+    try:
+        is_state_file(output)
+    except CardMismatch as error:
+        raise typer.BadParameter(f"--output {error}") from None
     if state is not None and archive_of(code):
         raise typer.BadParameter(f"{code} has a state of its own; leave out {state}")
     hints = hints_of(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.arrays import as_array as as_array
     from stateserve.checkpoint.arrays import dtype_name as dtype_name
     from stateserve.checkpoint.arrays import value_chunks as value_chunks
+    from stateserve.checkpoint.atomic_write import errors_of as errors_of
     from stateserve.checkpoint.atomic_write import write_atomically as write_atomically
     from stateserve.checkpoint.checkpoint import Checkpoint as Checkpoint
     from stateserve.checkpoint.content import Node as Node
@@ -65,7 +66,7 @@ __getattr__ = lazy_exports(
     __name__,
     {
         "arrays": ("CHUNK", "State", "Values", "as_array", "dtype_name", "value_chunks"),
-        "atomic_write": ("write_atomically",),
+        "atomic_write": ("errors_of", "write_atomically"),
         "checkpoint": ("Checkpoint",),
         "content": ("Node",),
         "conversion.conversion": ("Conversion", "Converted"),

@@ -2,7 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -14,23 +15,35 @@ def write_atomically(
 
     A content may be an iterable of its parts. `confirm` is called before the first rename. An
     error until then (disk full, fsync, of a content or of `confirm`) leaves the old files whole
-    and no temporary file behind. Raises OSError.
+    and no temporary file behind. Raises OSError, which names a file of `files`, or another that a
+    content was read from.
     """
     staged: list[tuple[str, Path]] = []
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            with errors_of(path):
+                descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
             staged.append((temporary, path))
             _write(descriptor, path, (content,) if isinstance(content, bytes) else content)
         confirm()
         for temporary, path in staged:
-            os.replace(temporary, path)
+            with errors_of(path):
+                os.replace(temporary, path)
     finally:
         for temporary, _ in staged:
             Path(temporary).unlink(missing_ok=True)
     for folder in {path.parent for path in files}:
         _sync_folder(folder)
+
+
+@contextmanager
+def errors_of(path: Path) -> Iterator[None]:
+    """An OSError names `path`, not the temporary file, which nobody asked for."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def _write(descriptor: int, path: Path, parts: Iterable[bytes | memoryview]) -> None:

@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from stateserve.model.naming import card_of_names as card_of_names
     from stateserve.model.packing.packed import Packed as Packed
     from stateserve.model.packing.packed import pack_model as pack_model
+    from stateserve.model.packing.place import is_state_file as is_state_file
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.packing.torchserve_archive import archive_of as archive_of
     from stateserve.model.predictor import Predictor as Predictor
@@ -130,6 +131,7 @@ __getattr__ = lazy_exports(
         "naming": ("card_like", "card_of_names"),
         "loading.golden_file": ("GOLDEN_SUFFIX",),
         "packing.packed": ("Packed", "pack_model"),
+        "packing.place": ("is_state_file",),
         "packing.save_model": ("save_model",),
         "packing.torchserve_archive": ("archive_of",),
         "predictor": ("Predictor",),

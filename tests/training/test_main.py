@@ -2,12 +2,14 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from sklearn.datasets import load_wine
 
+from stateserve import load_model
 from stateserve.model.predictor import Predictor
 from tests import rest
 from tests.process import forked, running_server
@@ -70,6 +72,27 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--seeds", "0"], ["examples/wine.csv", "--target", "cultivar", "--no-report"]]
+)
+def test_an_output_with_the_suffix_of_a_state_is_the_model_itself(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    output = tmp_path / "models/d.safetensors"
+    result = train(*arguments, "--epochs", "1", "--output", str(output))
+    assert f"wrote {output}" in result.stdout
+    assert load_model(output).name == "d"
+
+
+def test_without_a_folder_for_temporary_files_one_line_says_what_is_needed() -> None:
+    # No file may have a byte; a fork of the tests' server has found its folder already.
+    command = ["sh", "-c", 'ulimit -f 0; exec "$0" -m training', sys.executable]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("stateserve: training needs a folder for temporary files, ")
+    assert refused.stderr.endswith("TMPDIR=FOLDER\n")
+
+
 def test_a_model_of_other_data_is_replaced_with_a_warning(tmp_path: Path) -> None:
     options = ["--target", "cultivar", "--epochs", "1", "--no-report", "--hidden", "linear"]
     options += ["--name", "w", "--output", str(tmp_path)]
@@ -129,6 +152,9 @@ def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: P
         (["--target", "y"], 2, "--target is a column of a table: give DATA, too"),
         (["examples/wine.csv"], 1, "Perhaps --target cultivar; the columns are alcohol"),
         (["--batch-norm", "--batch-size", "1"], 2, "--batch-size 2 or more"),
+        (["--output", "d.pt"], 2, "--output d.pt: states are served from .pth, .safetensors"),
+        (["--output", "d.PTH"], 2, "--output d.PTH: states are served from .pth"),
+        (["--output", "d.pth", "--name", "d"], 2, "--output d.pth is the name already; leave"),
         (["--output", "/dev/null/models"], 1, "--output /dev/null/models: a file, where a folder"),
         (["--output", "/proc/x", "--dry-run"], 1, "--output /proc/x: cannot be written to: "),
         (
@@ -153,6 +179,6 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     options = ["--output", str(output), "--hidden", "linear", "--epochs", "1"]
     command = ("training", str(table), "--target", "species", *options)
     full = run("tests.restricted", "small_files", "1000", "--", *command)
-    said = f"stateserve: {output / 'penguins.pth'}: not written: File too large\n"
+    said = f"stateserve: {output}: File too large\n"
     assert (full.returncode, full.stderr) == (1, said)
     assert not list(output.iterdir())

@@ -64,11 +64,7 @@ def train_table(
     said = cautions(fitted, table, metrics, balance=options.balance)
     for line in said:
         console.print(printable(line))
-    try:
-        written = save(fitted, table, options, metrics, output, network, said)
-    except OSError as error:
-        # The error names a temporary file.
-        raise DataError(f"{state}: not written: {error.strerror or error}") from None
+    written = save(fitted, table, options, metrics, output, network, said)
     if replaced:
         console.print(replaced.line)
     code = " --allow-code" * (network is not None)

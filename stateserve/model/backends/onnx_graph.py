@@ -15,6 +15,7 @@ from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
 from stateserve.model.arrays import to_tensor
 from stateserve.model.fields import ANY
 from stateserve.model.signature import Signature
+from stateserve.temporary_folder import require_temporary_folder
 from stateserve.text import first_line, with_article
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def export_onnx(module: nn.Module, signature: Signature, example: Mapping[str, A
     """The graph of the module's forward, with its weights in it, as an ONNX file.
 
     The axes that are -1 in the signature are of any length. Raises CardMismatch if torch cannot
-    export the module, or MissingExtra.
+    export the module, MissingExtra, or NoTemporaryFolder.
     """
+    require_temporary_folder("an ONNX graph")
     try:
         import onnxscript  # noqa: F401
     except ModuleNotFoundError:

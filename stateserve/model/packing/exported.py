@@ -14,10 +14,13 @@ from stateserve.model.arrays import to_tensor
 from stateserve.model.fields import ANY
 from stateserve.model.module_call import takes_by_name
 from stateserve.model.signature import Signature
+from stateserve.temporary_folder import require_temporary_folder
 
 
 def export_program(module: nn.Module, signature: Signature, rows: Mapping[str, Array]) -> bytes:
-    """The .pt2 archive of `module`, exported on `rows`. Raises CodeFailed."""
+    """The .pt2 archive of `module`, exported on `rows`. Raises CodeFailed, or
+    NoTemporaryFolder."""
+    require_temporary_folder("torch.export")
     names = [each.name for each in signature.inputs]
     tensors = {name: to_tensor(rows[name].copy()) for name in names}
     dynamic = {

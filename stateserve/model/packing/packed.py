@@ -123,7 +123,7 @@ class Packing:
             place.state: encode_state(self.state, state),
             card_path(state).name: card.to_json(),
         }
-        with staged(place.folder.parent, files) as folder:
+        with staged(place.parent, files) as folder:
             try:
                 backend = BackendChoice("onnxruntime" if onnx else "eager")
                 options = LoadOptions(allow_code=True, backend=backend)

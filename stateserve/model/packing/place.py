@@ -9,12 +9,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from stateserve.checkpoint import CODECS, write_atomically
+from stateserve.checkpoint import CODECS, errors_of, write_atomically
+from stateserve.errors import CardMismatch
+from stateserve.model.architectures.user_class import ONNX_SUFFIX, PROGRAM_SUFFIX
 from stateserve.model.cards.card_location import card_path
 from stateserve.model.loading.card_file import card_files
 from stateserve.text import printable
 
 STATE = "model.pth"
+# Of files in which no state is served, or that stand beside it.
+OTHER_FILES = {".pt", ".ckpt", ".bin", ".pkl", ".npz", ".json", ".mar", PROGRAM_SUFFIX, ONNX_SUFFIX}
+
+
+def is_state_file(output: Path) -> bool:
+    """Whether the place of a model is its state, `models/digits.pth`, and not a folder.
+
+    Raises CardMismatch for the name of another file.
+    """
+    if output.suffix in CODECS:
+        return True
+    if output.suffix.lower() in OTHER_FILES | CODECS.keys() and not output.is_dir():
+        known = ", ".join(CODECS)
+        raise CardMismatch(f"{output}: states are served from {known}; name one, or a folder")
+    return False
 
 
 @dataclass(frozen=True)
@@ -31,12 +48,20 @@ class Place:
 
     @classmethod
     def of(cls, output: Path) -> Self:
-        """`models/digits/1` is a folder with model.pth, `models/digits.pth` the state itself."""
-        if output.suffix in CODECS:
+        """`models/digits/1` is a folder with model.pth, `models/digits.pth` the state itself.
+
+        Raises CardMismatch for the name of another file.
+        """
+        if is_state_file(output):
             return cls(output.parent, output.name, printable(output.stem), whole=False)
         numbered = output.name.isdecimal() and output.parent.name
         name = output.parent.name if numbered else output.resolve().name
         return cls(output, STATE, printable(name), whole=True)
+
+    @property
+    def parent(self) -> Path:
+        """The folder that must take new files."""
+        return self.folder.parent if self.whole else self.folder
 
     def write(self, files: Mapping[str, bytes], *, replace: bool) -> list[Path]:
         """Write all files or none, in so far as a file system can. Raises OSError or CardMismatch.
@@ -77,19 +102,25 @@ class Place:
         return os.path.lexists(path) and not (path.is_file() and path.read_bytes() == content)
 
     def _write_folder(self, files: Mapping[str, bytes]) -> None:
-        with staged(self.folder.parent, files) as folder:
+        with staged(self.parent, files) as folder:
             folder.chmod(0o755)
             # An empty folder of this name is replaced.
-            folder.rename(self.folder)
+            with errors_of(self.folder):
+                folder.rename(self.folder)
 
 
 @contextmanager
 def staged(parent: Path, files: Mapping[str, bytes]) -> Iterator[Path]:
-    """A temporary folder in `parent` with the files; it is removed unless it was renamed."""
+    """A temporary folder in `parent` with the files; it is removed unless it was renamed.
+
+    Raises OSError, which names `parent`.
+    """
     parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".stateserve-", dir=parent))
+    with errors_of(parent):
+        folder = Path(tempfile.mkdtemp(prefix=".stateserve-", dir=parent))
     try:
-        write_atomically({folder / name: content for name, content in files.items()})
+        with errors_of(parent):
+            write_atomically({folder / name: content for name, content in files.items()})
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)

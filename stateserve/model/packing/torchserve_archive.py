@@ -22,6 +22,7 @@ from stateserve.model.architectures.user_class import ONNX_ALONE, ONNX_SUFFIX, P
 from stateserve.model.fields import first_fault
 from stateserve.model.image_input import ImageInput
 from stateserve.model.loading.options import LoadOptions, read_classes
+from stateserve.temporary_folder import require_temporary_folder
 
 SUFFIX = ".mar"
 MANIFEST = "MAR-INF/MANIFEST.json"
@@ -73,6 +74,7 @@ def unpacked(path: Path, class_name: str, options: LoadOptions) -> Iterator[Unpa
     `class_name` may be empty if the file of code defines one module. Errors name the archive, not
     the temporary folder. Raises CheckpointError, one line, or OSError.
     """
+    require_temporary_folder("an archive of TorchServe")
     with TemporaryDirectory() as name:
         folder, model = path if path.is_dir() else Path(name), Described()
         try:

@@ -1,6 +1,8 @@
 """`stateserve pack`: from a class, a state and an example to files that serve."""
 
+import errno
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -239,6 +241,36 @@ def test_what_cannot_be_packed_is_refused_in_one_line_and_writes_nothing(
     assert REFUSED[more] in said
     assert "\n" not in said
     assert not any(Path("models").glob("*"))
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".PTH", ".onnx", ".pt2", ".json"])
+def test_an_output_is_no_other_file(run: Run, suffix: str) -> None:
+    parts = ("nets.py:LeNet", "lenet.pth", "--example", "x.npy")
+    code, out = run("pack", *parts, "--output", f"models/digits{suffix}")
+    assert code == 2
+    assert f"--output models/digits{suffix}: states are served from .pth, .safe" in out
+    assert not Path("models").exists()
+    Path("digits.bin").mkdir()
+    assert run("pack", *parts, "--output", "digits.bin")[0] == 0
+
+
+def without_temporary_folder() -> str:
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+
+def test_what_needs_a_folder_for_temporary_files_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pack(run, "--program")[0] == 0
+    monkeypatch.setattr(tempfile, "gettempdir", without_temporary_folder)
+    parts = ("pack", "nets.py:LeNet", "lenet.pth", "--example", "x.npy", "--output", "models/d/1")
+    program = ("predict", "--model", "models/digits/1/model.pth", "x.npy")
+    archive = ("pack", "x.mar", "--output", "models/d/1")
+    for command in ((*parts, "--program"), (*parts, "--onnx"), program, archive):
+        code, _ = run(*command)
+        assert "needs a folder for temporary files, and none can be written to" in str(code)
+        assert "\n" not in str(code)
+    assert run(*parts)[0] == 0
 
 
 def test_a_state_and_an_output_are_needed(run: Run) -> None:

@@ -38,6 +38,14 @@ def test_a_failing_system_call(old: Path, call: str, monkeypatch: pytest.MonkeyP
     assert old.read_bytes() == b"old"
 
 
+@pytest.mark.parametrize("name", ["folder", "/proc/file"])
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=r"^\[Errno \d+\] [\w ]+: '[^']+'$") as error:
+        write_atomically({tmp_path / name: b""})
+    assert error.value.filename == str(tmp_path / name)
+
+
 # In another process, because the limit would also apply to pytest's output.
 SMALL_DISK = """
 import resource, signal, sys

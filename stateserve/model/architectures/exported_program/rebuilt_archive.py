@@ -17,6 +17,7 @@ from torch.fx import GraphModule
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.checked_operators import check_operators
+from stateserve.temporary_folder import require_temporary_folder
 
 FOLDER = "archive/"
 NO_ARGUMENTS: Json = {"type": "builtins.tuple", "context": "null", "children_spec": []}
@@ -33,8 +34,9 @@ _loading = Lock()
 def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> GraphModule:
     """The module that runs `graph`: it maps the inputs, in order, to a tuple of the outputs.
 
-    Raises UnreadableCheckpoint if torch does not accept the graph.
+    Raises UnreadableCheckpoint if torch does not accept the graph, or NoTemporaryFolder.
     """
+    require_temporary_folder("torch.export.load")
     content = _archive(_document(graph, inputs, outputs))
     try:
         with _loading, _quiet():
