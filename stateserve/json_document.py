@@ -4,6 +4,8 @@ import json
 import math
 from collections import Counter
 
+# Python makes no integer of a longer text.
+MOST_DIGITS = 4300
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -35,4 +37,12 @@ def _finite(text: str) -> float:
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_finite)
+def _integer(text: str) -> int:
+    if (digits := len(text.lstrip("-"))) > MOST_DIGITS:
+        raise ValueError(f"a number of {digits} digits; at most {MOST_DIGITS} are read")
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_int=_integer, parse_constant=_finite
+)

@@ -102,8 +102,10 @@ class Protocol(Connection):
         many = self._behind or self._overhead > self._header_limit
         if many and head_bytes(self.url, self.headers) > self._header_limit:
             raise self._too_large()
-        fields = fields_of(self.url, self.headers, self.parser.get_http_version())
-        self.expect_100_continue = fields.get(b"expect", b"").lower() == b"100-continue"
+        version = self.parser.get_http_version()
+        fields = fields_of(self.url, self.headers, version)
+        expects = fields.get(b"expect", b"").lower() == b"100-continue"
+        self.expect_100_continue = expects and version != "1.0"
         if self.pipeline and len(self.pipeline) >= MOST_WAITING:
             # The waiting requests are answered; then the connection closes.
             detail = f"more than {MOST_WAITING} requests that wait for an answer"

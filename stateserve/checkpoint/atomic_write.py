@@ -1,10 +1,11 @@
 """Write files atomically: a reader finds the old content or the new, never a part."""
 
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(
@@ -18,21 +19,23 @@ def write_atomically(
     and no temporary file behind. Raises OSError, which names a file of `files`, or another that a
     content was read from.
     """
-    staged: list[tuple[str, Path]] = []
+    staged: list[tuple[Path, Path]] = []
     try:
         for path, content in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
             with errors_of(path):
-                descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+                # Not mkstemp, whose files no other user reads, whatever the umask says.
+                file = temporary.open("xb")
             staged.append((temporary, path))
-            _write(descriptor, path, (content,) if isinstance(content, bytes) else content)
+            _write(file, path, (content,) if isinstance(content, bytes) else content)
         confirm()
         for temporary, path in staged:
             with errors_of(path):
                 os.replace(temporary, path)
     finally:
         for temporary, _ in staged:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     for folder in {path.parent for path in files}:
         _sync_folder(folder)
 
@@ -46,14 +49,12 @@ def errors_of(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _write(descriptor: int, path: Path, parts: Iterable[bytes | memoryview]) -> None:
+def _write(file: BinaryIO, path: Path, parts: Iterable[bytes | memoryview]) -> None:
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with file:
             for part in parts:
                 file.write(part)
             file.flush()
-            # mkstemp sets mode 0600, but a server under another user reads the model.
-            os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
     except OSError as error:
         error.filename = error.filename or str(path)

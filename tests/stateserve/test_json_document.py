@@ -46,7 +46,8 @@ def test_a_key_that_stands_twice_is_named_at_any_depth(names: list[str], depth: 
         (b"[NaN]", "the number NaN is not finite"),
         (b"[-Infinity]", "the number -Infinity is not finite"),
         (b"[1e400]", "the number 1e400 is not finite"),
-        (b"9" * 5000, "Exceeds the limit"),
+        (b"9" * 5000, "a number of 5000 digits; at most 4300 are read"),
+        (b"[-%b]" % (b"9" * 4301), "a number of 4301 digits"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
     ],
@@ -60,6 +61,10 @@ def test_anything_else_is_refused_in_one_line(content: bytes, reason: str) -> No
 
 def test_a_byte_order_mark_is_ignored() -> None:
     assert read_json(b"\xef\xbb\xbf{}") == {}
+
+
+def test_the_longest_number_is_read() -> None:
+    assert read_json("-" + "9" * 4300) == 1 - 10**4300
 
 
 def test_a_number_too_small_is_0() -> None:

@@ -22,7 +22,10 @@ def card_files(path: Path) -> list[str]:
         # A card of version 1 names none, and may be long.
         version = msgspec.json.decode(read_regular_file(path, MAX_BYTES), type=_Version)
         card = read_any_card(path) if version.schema_version == 2 else None
-    except (UnreadableCheckpoint, CardMismatch, msgspec.DecodeError, UnicodeDecodeError):
+    except (
+        *(UnreadableCheckpoint, CardMismatch),
+        *(msgspec.DecodeError, UnicodeDecodeError, RecursionError),
+    ):
         return []
     return card.files if isinstance(card, ModelCard) else []
 

@@ -56,6 +56,18 @@ def test_what_is_no_checkpoint_is_ignored(tmp_path: Path) -> None:
     assert scan(tmp_path) == {"iris": {"1": "iris.pth"}}
 
 
+@pytest.mark.parametrize(
+    "card",
+    [b"", b"\xff", b"2", b'{"schema_version": 2, "x": ' + b"[" * 100_000, b"9" * 5000],
+    ids=["empty", "no text", "a number", "deep", "many digits"],
+)
+def test_a_card_that_cannot_be_read_hides_no_model(tmp_path: Path, card: bytes) -> None:
+    save_model(tmp_path / "iris.pth")
+    save_model(tmp_path / "wine.pth")
+    (tmp_path / "wine.json").write_bytes(card)
+    assert scan(tmp_path).keys() == {"iris", "wine"}
+
+
 def test_of_one_state_in_two_formats_the_recommended_one_is_taken(tmp_path: Path) -> None:
     for suffix in [".pickle", ".safetensors", ".pth"]:
         save_model(tmp_path / f"iris{suffix}")

@@ -146,3 +146,11 @@ def test_an_expectation_is_met_before_the_body_is_sent(server: Process) -> None:
         reply = wire.reply()
         assert reply is not None
         assert reply.status == 200
+
+
+def test_http_1_0_has_no_expectations(server: Process) -> None:
+    head = post(FLOWER, b"Expect: 100-continue").removesuffix(FLOWER)
+    with connected(server.url) as wire:
+        wire.send(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        wire.send(FLOWER)
+        assert wire.socket.recv(12) == b"HTTP/1.1 200"

@@ -19,14 +19,21 @@ def old(tmp_path: Path) -> Path:
     return file
 
 
-def test_both_files_are_written_for_others_to_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_both_files_are_written_for_those_whom_the_umask_lets_read(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
     first, second = tmp_path / "new" / "first", tmp_path / "second"
-    write_atomically({first: b"1", second: b"2"})
+    before = os.umask(umask)
+    try:
+        write_atomically({first: b"1", second: b"2"})
+    finally:
+        os.umask(before)
     assert (first.read_bytes(), second.read_bytes()) == (b"1", b"2")
-    assert first.stat().st_mode & 0o777 == 0o644
+    assert first.stat().st_mode & 0o777 == mode
 
 
-@pytest.mark.parametrize("call", ["fsync", "fchmod", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_failing_system_call(old: Path, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
