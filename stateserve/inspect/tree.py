@@ -1,13 +1,13 @@
 """The tree of modules in a state_dict: what each holds, folded where numbered siblings repeat."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Protocol
+from string import digits
+from typing import NamedTuple, Protocol
 
 MAX_DEPTH = 64
-NUMBERED = re.compile(r"(.*?)(\d{1,18})", re.DOTALL)
+MAX_DIGITS = 18
 
 
 class Outlined(Protocol):
@@ -93,24 +93,29 @@ class _Module:
         self.modules: dict[str, _Module] = {}
 
 
-# What siblings must have in common to be folded, as a number for each distinct structure.
-_Built = tuple[Node, int]
+class _Sibling(NamedTuple):
+    """`structure` is a number: siblings must have the same one to be folded. `number` is that at
+    the end of the name, -1 if there is none; `series` is what siblings in its order share."""
+
+    node: Node
+    structure: int
+    series: tuple[str, bool]
+    number: int
 
 
 class _Builder:
     def __init__(self, *, fold: bool) -> None:
         self._fold = fold
-        self._structures: dict[object, int] = {}
+        self._structures: dict[str, int] = {}
 
-    def build(self, name: str, module: _Module) -> _Built:
-        built = [_leaf(each, tensor) for each, tensor in module.tensors.items()]
-        found = [(leaf, self._number((leaf.shape, leaf.dtypes))) for leaf in built]
-        found += [self.build(each, inner) for each, inner in module.modules.items()]
+    def build(self, name: str, module: _Module) -> tuple[Node, int]:
+        leaves = [_leaf(each, tensor) for each, tensor in module.tensors.items()]
+        found = [_sibling(leaf, self._number((leaf.shape, leaf.dtypes))) for leaf in leaves]
+        found += [_sibling(*self.build(each, inner)) for each, inner in module.modules.items()]
         found = _numbered_in_order(found)
-        structure = self._number(sorted((node.name, number) for node, number in found))
-        children = list(_folded(found)) if self._fold else [node for node, _ in found]
-        node = _sum(name, children)
-        return node, structure
+        structure = self._number(sorted((each.node.name, each.structure) for each in found))
+        children = list(_folded(found)) if self._fold else [each.node for each in found]
+        return _sum(name, children), structure
 
     def _number(self, structure: object) -> int:
         return self._structures.setdefault(repr(structure), len(self._structures))
@@ -145,39 +150,36 @@ def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:
     return sums
 
 
-def _stem(name: str) -> tuple[str, int]:
-    """ "layer12" as ("layer", 12); the number is -1 if there is none."""
-    found = NUMBERED.fullmatch(name)
-    return (found[1], int(found[2])) if found else (name, -1)
+def _sibling(node: Node, structure: int) -> _Sibling:
+    """ "layer12" has the number 12 in the series of "layer"."""
+    stem = node.name.rstrip(digits)
+    number = node.name[max(len(stem), len(node.name) - MAX_DIGITS) :]
+    series = node.name.removesuffix(number), node.shape is None
+    return _Sibling(node, structure, series, int(number or -1))
 
 
-def _numbered_in_order(found: list[_Built]) -> list[_Built]:
+def _numbered_in_order(found: list[_Sibling]) -> list[_Sibling]:
     """Siblings such as 0, 1, 10, 2 sorted by number, at the place of the first of them."""
     places: dict[tuple[str, bool], int] = {}
-    for node, _ in found:
-        places.setdefault(_series(node), len(places))
-    return sorted(found, key=lambda each: (places[_series(each[0])], _stem(each[0].name)[1]))
+    for each in found:
+        places.setdefault(each.series, len(places))
+    return sorted(found, key=lambda each: (places[each.series], each.number))
 
 
-def _series(node: Node) -> tuple[str, bool]:
-    return _stem(node.name)[0], node.shape is None
-
-
-def _folded(found: list[_Built]) -> Iterator[Node]:
+def _folded(found: list[_Sibling]) -> Iterator[Node]:
     """Runs of numbered siblings of one structure as one node each."""
 
-    def run(each: _Built) -> object:
-        node, structure = each
-        numbered = _stem(node.name)[1] >= 0
-        return (*_series(node), structure if numbered else -1)
+    def run(each: _Sibling) -> object:
+        return each.series, each.structure if each.number >= 0 else -1
 
     for _, group in groupby(found, run):
-        nodes = [node for node, _ in group]
-        yield _joined(_repeated(nodes))
+        yield _joined(_repeated([each.node for each in group]))
 
 
 def _repeated(nodes: list[Node]) -> Node:
     first, times = nodes[0], len(nodes)
+    if times == 1:
+        return first
     return replace(
         first,
         last=nodes[-1].name,

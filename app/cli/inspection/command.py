@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from app.cli.inspection.file_view import ChosenState
     from stateserve.checkpoint import Checkpoint, FoundState, LazyTensor
-    from stateserve.inspect import Spectrum
+    from stateserve.inspect import EntryOutline, Spectrum, Totals
 
 BINS = 20
 # The values of a state of up to so many bytes and tensors are always read: they take a tenth of a
@@ -85,24 +85,21 @@ def _read(
 ) -> "ChosenState":
     """The state with what was asked of its values."""
     tensors = {entry.name: found.tensors[entry.name] for entry in chosen.entries}
-    with_values = stats or _are_small(tensors)
+    with_values = stats or _is_small(chosen.totals)
     if with_values or histograms or spectra:
         tensors = checkpoint.placed(tensors)
         if with_values:
             chosen = _with_values(chosen, tensors)
         chosen = _with_histograms(chosen, tensors, histograms)
         if spectra:
-            chosen = replace(chosen, spectra=_spectra(tensors))
+            chosen = replace(chosen, spectra=_spectra(tensors, chosen.entries))
     if chosen.values is not None:
         checkpoint.verify({tensor.storage for tensor in tensors.values()})
     return chosen
 
 
-def _are_small(tensors: "Mapping[str, LazyTensor]") -> bool:
-    from stateserve.checkpoint import first_names
-
-    size = sum(tensors[name].nbytes for name in set(first_names(tensors).values()))
-    return size <= READ_AT_ONCE and len(tensors) <= TENSORS_AT_ONCE
+def _is_small(state: "Totals") -> bool:
+    return state.bytes <= READ_AT_ONCE and state.entries <= TENSORS_AT_ONCE
 
 
 def _with_values(state: "ChosenState", tensors: "Mapping[str, LazyTensor]") -> "ChosenState":
@@ -123,17 +120,18 @@ def _with_histograms(
     return state
 
 
-def _spectra(tensors: "Mapping[str, LazyTensor]") -> "dict[str, Spectrum | str]":
-    from stateserve.checkpoint import first_names
+def _spectra(
+    tensors: "Mapping[str, LazyTensor]", entries: "list[EntryOutline]"
+) -> "dict[str, Spectrum | str]":
     from stateserve.inspect import is_slot, matrix_shape, spectrum
 
     found: dict[str, Spectrum | str] = {}
-    firsts = first_names(tensors)
     with _progress("singular values", tensors) as done:
-        for name, tensor in tensors.items():
+        for entry in entries:
+            name, tensor = entry.name, tensors[entry.name]
             sides = matrix_shape(tensor.shape)
-            if firsts[name] in found:
-                found[name] = found[firsts[name]]
+            if entry.tied_to in found:
+                found[name] = found[entry.tied_to]
             elif sides is not None and min(sides) > 1 and not is_slot(name):
                 try:
                     found[name] = spectrum(*sides, tensor.chunks(2**16))

@@ -18,7 +18,6 @@ from stateserve.inspect import (
     optimizer_state,
     outline_state,
     prune,
-    ties,
     totals,
 )
 from stateserve.names import select
@@ -44,7 +43,8 @@ class StateView:
 class ChosenState:
     """The state that is shown in full, after --only.
 
-    `values` is None where no values were read; `spectra` has a reason for what is refused.
+    `ties` are the names of each tensor that has several. `values` is None where no values were
+    read; `spectra` has a reason for what is refused.
     """
 
     key: str
@@ -80,7 +80,7 @@ def view_file(file: str, checkpoint: Checkpoint, state: ChosenState | None) -> F
         checkpoint.format,
         checkpoint.notes,
         checkpoint.metadata,
-        [_view_state(found) for found in checkpoint.states.values()],
+        [_view_state(found, state) for found in checkpoint.states.values()],
         _view_others(checkpoint),
         state,
     )
@@ -106,8 +106,11 @@ def as_json(view: FileView) -> dict[str, object]:
     return {**fields, "values_read": bool(values), **chosen, **read}
 
 
-def _view_state(found: FoundState) -> StateView:
-    outlines = outline_state(found.tensors)
+def _view_state(found: FoundState, chosen: ChosenState | None) -> StateView:
+    if chosen and chosen.key == found.key and len(chosen.entries) == len(found.tensors):
+        outlines = chosen.entries
+    else:
+        outlines = outline_state(found.tensors)
     sums = totals(outlines)
     optimizer = optimizer_state(outlines) if found.kind == "optimizer" else None
     sizes = (sums.entries, sums.elements, sums.bytes)
@@ -134,9 +137,16 @@ def outline(found: FoundState, only: list[str], *, fold: bool, depth: int | None
         fingerprint=fingerprint(tensors),
         totals=totals(entries),
         tree=tree if depth is None else prune(tree, depth),
-        ties=ties(tensors),
+        ties=_ties(entries),
         entries=entries,
     )
+
+
+def _ties(entries: list[EntryOutline]) -> list[list[str]]:
+    names: dict[str, list[str]] = {}
+    for entry in entries:
+        names.setdefault(entry.tied_to or entry.name, []).append(entry.name)
+    return [each for each in names.values() if len(each) > 1]
 
 
 def _view_others(checkpoint: Checkpoint) -> dict[str, str]:

@@ -91,6 +91,12 @@ def test_numbers_are_in_order_whatever_the_order_of_the_file() -> None:
     ]
 
 
+def test_a_name_of_thousands_of_digits_is_a_name() -> None:
+    digits = "7" * 5000
+    root = module_tree([Outline(f"h{digits}{n}.w", [1]) for n in range(3)])
+    assert list(lines(root)) == [f"h{digits}0 ... h{digits}2 (3)", "  w [1]"]
+
+
 def test_experts_in_layers_are_folded_twice() -> None:
     names = [f"layers.{n}.experts.{e}.w" for n in range(3) for e in range(4)]
     root = module_tree([Outline(name, [2, 3]) for name in names])
