@@ -79,16 +79,16 @@ def show_rows(
 
 
 def _cells(prediction: Prediction) -> dict[str, str]:
-    logs, novelty = prediction.log_probabilities, prediction.novelty
+    label, logs, novelty = prediction.label or "", prediction.log_probabilities, prediction.novelty
     warnings = [_text(warning) for warning in prediction.warnings]
     ranked = (f"{label} {short(each)}" for label, each in _ranked(prediction))
     if novelty and novelty.out_of_distribution:
         warnings.append("out of distribution")
     return {
-        "class": prediction.label,
-        "probability": short(prediction.probabilities.get(prediction.label)),
+        "class": label,
+        "probability": short(prediction.probabilities.get(label)),
         "probabilities": ", ".join(ranked),
-        "log-probability": short(logs[prediction.label] if logs else None),
+        "log-probability": short(logs[label] if logs else None),
         "distance": short(novelty.distance if novelty else None),
         "warnings": "; ".join(warnings),
     }

@@ -11,7 +11,6 @@ from stateserve.client.answers import (
     SAFETENSORS,
     OutputPart,
     joined,
-    read_one,
     read_outputs,
     reader,
     require_outputs,
@@ -95,12 +94,13 @@ class PredictionCalls:
     def _one(self, instance: object, path: str, details: PredictOptions) -> Exchange[Prediction]:
         if is_picture(instance):
             body = (picture_bytes(instance), ANY_FILE)
+        else:
+            body = (encode_one(instance), JSON)
+        try:
             (found,) = yield from self._post(reader(decode_any, details, 1), path, body, details)
             return found
-        try:
-            return (yield from self._post(read_one, path, (encode_one(instance), JSON), details))
         except Problem as problem:
-            refused = problem.status == HTTPStatus.UNPROCESSABLE_ENTITY
+            refused = problem.status == HTTPStatus.UNPROCESSABLE_ENTITY and is_mapping(instance)
             if not refused or not (yield from self._is_batch(instance, path)):
                 raise
             raise problem.with_hint(ONE_INSTANCE) from None

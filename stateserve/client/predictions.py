@@ -75,17 +75,18 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True, rename={"label": "
     """One instance's answer. `label` is "class" in JSON, a keyword in Python.
 
     probabilities and log_probabilities are by class, in the order of the model card, or the most
-    probable first. A model without classes, or with several outputs, has `outputs` by name
-    instead: numbers, nested lists, or objects with class, index and probabilities.
+    probable first; the logarithm of 0 is None. A model without classes, or with several outputs,
+    has `outputs` by name instead: numbers, nested lists, or objects with class, index and
+    probabilities; then label and index are None.
     """
 
-    label: str = ""
-    index: int = -1
+    label: str | None = None
+    index: int | None = None
     probabilities: dict[str, float] = {}
     outputs: dict[str, Any] = {}
     # Not omitted if it is empty, as the service has it.
     warnings: list[RangeWarning] = msgspec.field(default_factory=lambda: [])
-    log_probabilities: dict[str, float] | None = None
+    log_probabilities: dict[str, float | None] | None = None
     novelty: Novelty | None = None
 
 
@@ -135,13 +136,13 @@ def predictions_table(shown: Sequence[Prediction], total: int) -> str:
         warnings = [f"{each.feature} {each.value:g}: {each.detail}" for each in first.warnings]
         note = "; ".join([*warnings, note])
         return notebook.table(["class", "probability"], rows[: notebook.MOST_CLASSES], note)
-    if not first.label:
+    if first.label is None:
         names = list(first.outputs)
         header = [f"{n} ({first.units[n]})" if n in first.units else n for n in names]
         return notebook.table(
             header, [[each.outputs.get(n) for n in names] for each in shown], note
         )
-    rows = [[each.label, notebook.Bar(each.probabilities[each.label])] for each in shown]
+    rows = [[each.label, notebook.Bar(max(each.probabilities.values()))] for each in shown]
     return notebook.table(["class", "probability"], rows, note)
 
 
@@ -198,8 +199,7 @@ AnswerType = TypeVar("AnswerType", bound=Answer)
 
 
 def _complete(answer: AnswerType) -> AnswerType:
-    if not (answer.label and answer.probabilities) and not answer.outputs:
-        raise ValueError("an answer without a class and without outputs")
-    if answer.label and (answer.label not in answer.probabilities or answer.index < 0):
-        raise ValueError(f"the class {answer.label!r:.100} has no probability or no index")
+    parts = (answer.label is not None, answer.index is not None, bool(answer.probabilities))
+    if set(parts) != {not answer.outputs}:
+        raise ValueError("an answer has a class, its index and its probabilities, or outputs")
     return answer

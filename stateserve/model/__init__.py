@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from stateserve.model.predictor import Predictor as Predictor
     from stateserve.model.probabilities import classified_output as classified_output
     from stateserve.model.probabilities import log_probabilities as log_probabilities
+    from stateserve.model.probabilities import require_probabilities as require_probabilities
     from stateserve.model.signature import MAX_AXES as MAX_AXES
     from stateserve.model.signature import Input as Input
     from stateserve.model.signature import Output as Output
@@ -135,7 +136,7 @@ __getattr__ = lazy_exports(
         "packing.save_model": ("save_model",),
         "packing.torchserve_archive": ("archive_of",),
         "predictor": ("Predictor",),
-        "probabilities": ("classified_output", "log_probabilities"),
+        "probabilities": ("classified_output", "log_probabilities", "require_probabilities"),
         "fields": ("ANY",),
         "image_input": ("ImageInput",),
         "signature": ("Input", "MAX_AXES", "Output", "Signature"),

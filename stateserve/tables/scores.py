@@ -40,7 +40,7 @@ class Score:
         return f"{r2}mean absolute error {self.mae:.4g}: {self.rows} rows"
 
 
-def score_classes(truth: Truth, found: Sequence[str]) -> Score | None:
+def score_classes(truth: Truth, found: Sequence[str | None]) -> Score | None:
     """None without a true class. A class that the model lacks is never right."""
     pairs = [pair for pair in zip(truth.values, found, strict=True) if pair[0] is not None]
     right = sum(true == label for true, label in pairs)

@@ -1,7 +1,6 @@
 """The answers of /predict: read, and checked against their request."""
 
 from stateserve.client.answers.checks import require_outputs as require_outputs
-from stateserve.client.answers.json_answers import read_one as read_one
 from stateserve.client.answers.json_answers import reader as reader
 from stateserve.client.answers.output_arrays import NPY as NPY
 from stateserve.client.answers.output_arrays import SAFETENSORS as SAFETENSORS

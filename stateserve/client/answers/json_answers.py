@@ -9,17 +9,12 @@ from stateserve.client.predictions import (
     Prediction,
     PredictionList,
     PredictOptions,
-    decode_prediction,
 )
 
 
 def _id(response: httpx.Response) -> str | None:
     found: str | None = response.headers.get("x-prediction-id")
     return found
-
-
-def read_one(response: httpx.Response) -> Prediction:
-    return decode_prediction(response.content, _id(response))
 
 
 def reader(

@@ -10,6 +10,7 @@ import numpy as np
 from stateserve.checkpoint import Array, decode_safetensors, read_regular_file, stream_safetensors
 from stateserve.errors import CardMismatch, CheckpointError, UnreadableCheckpoint
 from stateserve.model.cards.model_card import GoldenFile, ModelCard
+from stateserve.model.probabilities import require_probabilities
 from stateserve.model.signature import Kind, Output, Tensor
 
 Golden = dict[int, tuple[dict[str, Array], dict[str, Array]]]
@@ -110,3 +111,4 @@ def _require_kind(output: Output, array: Array) -> None:
     values = array.astype(np.float64)
     if ((values < low) | (values > high)).any():
         raise ValueError(f"{output.name!r:.100} has values that are no {output.kind}")
+    require_probabilities(output, array)

@@ -82,14 +82,15 @@ def test_a_bounded_number_is_under_way_and_the_rest_follows_in_order(either_loop
 
 async def test_thousands_of_gathered_predictions_end_in_their_order() -> None:
     def respond(request: httpx.Request) -> httpx.Response:
-        number = int(httpx.Response(200, content=request.content).json()["petal_width"])
-        return httpx.Response(200, json=RIGHT | {"index": number})
+        number = str(int(httpx.Response(200, content=request.content).json()["petal_width"]))
+        answer = {"class": number, "probabilities": {number: 1}}
+        return httpx.Response(200, json=RIGHT | answer)
 
     gate = Gate(respond)
     gate.open.set()
     async with AsyncClient("http://test", transport=gate) as client:
         found = await asyncio.gather(*(client.predict(numbered(n)) for n in range(3_000)))
-    assert [each.index for each in found] == list(range(3_000))
+    assert [each.label for each in found] == list(map(str, range(3_000)))
     assert gate.most == MOST
 
 

@@ -34,7 +34,7 @@ client.predict([{"a": 1.0}], progress=lambda done, total: print(done, total))
 client.predict({"a": 1.0}, tops=3)
 
 
-async def ask() -> str:
+async def ask() -> str | None:
     async with AsyncClient("http://127.0.0.1:8000") as client:
         return (await client.predict({"a": 1.0})).label
 

@@ -87,13 +87,24 @@ def test_inputs_without_values_prove_nothing(tmp_path: Path) -> None:
         read_golden(tmp_path / "m.json", ModelCard.model_validate(card))
 
 
-@pytest.mark.parametrize("kind", ["probabilities", "log_probabilities"])
-def test_a_kind_that_the_golden_outputs_contradict_is_refused(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "row", "words"),
+    [
+        ("probabilities", [-1.0, 2.0], "values that are no probabilities"),
+        # As sigmoids of several labels.
+        ("probabilities", [0.9, 0.8], "rows that are no probabilities of classes"),
+        ("log_probabilities", [-1.0, 2.0], "values that are no log_probabilities"),
+        ("log_probabilities", [-0.1, -0.1], "rows that are no log_probabilities of classes"),
+    ],
+)
+def test_a_kind_that_the_golden_outputs_contradict_is_refused(
+    tmp_path: Path, kind: str, row: list[float], words: str
+) -> None:
     output = {"name": "y", "dtype": "float32", "shape": [-1, 2], "kind": kind}
-    y = torch.tensor([[-1.0, 2.0]])
+    y = torch.tensor([row])
     content = save(THREE | ONE | {"1/outputs/y": y, "3/outputs/y": y.expand(3, 2).contiguous()})
     entry = GoldenFile(file="m.golden.safetensors", sha256=sha256(content))
     (tmp_path / entry.file).write_bytes(content)
     card = card_of("float32").model_dump() | {"outputs": [output], "golden": entry}
-    with pytest.raises(CardMismatch, match=f"'y' has values that are no {kind}"):
+    with pytest.raises(CardMismatch, match=f"'y' has {words}"):
         read_golden(tmp_path / "m.json", ModelCard.model_validate(card))
