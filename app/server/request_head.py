@@ -1,6 +1,8 @@
 """Checks of a request's target and headers, which the HTTP parser leaves to its caller."""
 
+import re
 from collections import Counter
+from functools import lru_cache
 from http import HTTPStatus
 
 import httptools
@@ -10,6 +12,8 @@ from app.server.refusal import Refusal
 from stateserve.text import shown
 
 Headers = list[tuple[bytes, bytes]]
+# RFC 3986, 3.2.2: a name or an address, and a port. A client may know none.
+HOST = re.compile(rb"(\[[\w:.]+\]|[\w.~%!$&'()*+,;=-]*)(:[0-9]*)?")
 
 
 def head_bytes(url: bytes, headers: Headers) -> int:
@@ -26,9 +30,17 @@ def fields_of(url: bytes, headers: Headers, version: str) -> dict[bytes, bytes]:
     if len(digits := fields.get(b"content-length", b"")) > MOST_DIGITS:
         # The parser accepts any number of leading zeros; Python refuses too many digits.
         raise Refusal(HTTPStatus.BAD_REQUEST, f"a Content-Length of {len(digits)} digits")
-    if b"host" not in fields and version == "1.1":
-        raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
+    if (host := fields.get(b"host")) is None:
+        if version == "1.1":
+            raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
+    elif not _is_host(host):
+        raise Refusal(HTTPStatus.BAD_REQUEST, f"the Host {shown(host)} is no host and port")
     return fields
+
+
+@lru_cache
+def _is_host(host: bytes) -> bool:
+    return HOST.fullmatch(host) is not None
 
 
 def without_offer(parser: httptools.HttpRequestParser, url: bytes, headers: Headers) -> bytes:

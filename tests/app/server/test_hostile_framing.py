@@ -35,6 +35,7 @@ OF_V2 = {
     "a chunk of size zz": (post(b"zz\r\n", path=INFER, framing=CHUNKED), 400),
     "HTTP/2.0": (post(FLOWER, path=INFER).replace(b"HTTP/1.1", b"HTTP/2.0"), 505),
     "no Host": (b"GET /v2 HTTP/1.1\r\n\r\n", 400),
+    "a Host of two words": (post(FLOWER, path=INFER).replace(b"Host: test", b"Host: a b"), 400),
     "headers": (get(b"/v2/health/live", b"A: " + b"a" * 2**16), 431),
     "a long path": (get(b"/v2/" + b"a" * 2**16), 431),
 }
@@ -154,3 +155,20 @@ def test_http_1_0_has_no_expectations(server: Process) -> None:
         wire.send(head.replace(b"HTTP/1.1", b"HTTP/1.0"))
         wire.send(FLOWER)
         assert wire.socket.recv(12) == b"HTTP/1.1 200"
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        *((b"", 200), (b"a_b-c.d:80", 200), (b"%C3%A9:", 200), (b"[::1]:8000", 200)),
+        *((b"u@a", 400), (b"a/b", 400), (b"a:b", 400), (b"::1", 400), (b"\xc3\xa9", 400)),
+    ],
+)
+def test_a_host_is_a_name_or_an_address_and_a_port(
+    server: Process, host: bytes, status: int
+) -> None:
+    with connected(server.url) as wire:
+        wire.send(get(b"/health/live").replace(b"Host: test", b"Host: " + host))
+        reply = wire.reply()
+        assert reply is not None
+        assert reply.status == status
