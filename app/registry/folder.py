@@ -99,7 +99,7 @@ class Repository:
                     _scan_model(folder, listing)
             except OSError as error:
                 listing.report(folder, error.strerror or str(error))
-        listing.require_cards_alike()
+        listing.compare_versions()
         return listing
 
 

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from app.registry.card_files import CardFiles, Times, times
@@ -37,7 +38,7 @@ class Candidate:
     """One version on disk. `stamp` changes whenever its checkpoint, its card or a file that the
     card names changes.
 
-    `fault` says why it must not be read.
+    `fault` says why it must not be read. `earlier` is the next lower version, if it has a card.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Candidate:
     path: Path
     stamp: Stamp
     fault: str | None = None
+    earlier: "Candidate | None" = field(default=None, compare=False, repr=False)
 
     @property
     def has_card(self) -> bool:
@@ -98,17 +100,28 @@ class Listing:
     def _named_by_cards(self, checkpoints: list[Path]) -> set[Path]:
         return {each for path in checkpoints for each in self.cards.of(path)}
 
-    def require_cards_alike(self) -> None:
-        """Mark versions without a card as faulty if others of the model have one.
+    def compare_versions(self) -> None:
+        """Mark versions without a card as faulty if others of the model have one, and give the
+        others the next lower version.
 
         Without a card a version would have other names for features and classes.
         """
         for name, versions in self.models.items():
-            with_card = [each for each in versions.values() if each.has_card]
+            with_card = [each for _, each in sorted(versions.items(), key=_number) if each.has_card]
+            for earlier, each in pairwise(with_card):
+                versions[each.version] = replace(each, earlier=earlier)
             for version, each in versions.items():
                 if with_card and not each.has_card and each.fault is None:
                     fault = f"{each.path}: no model card; other versions of {name} have one"
-                    versions[version] = replace(each, fault=fault)
+                    way = self._way_to_card(each.path, with_card[0].path)
+                    versions[version] = replace(each, fault=f"{fault}; {way} writes it")
+
+    def _way_to_card(self, path: Path, other: Path) -> str:
+        """The command that writes a card as that of `other`."""
+        if self.cards.of(other):
+            return "`stateserve pack` or save_model"
+        card = shlex.quote(str(card_path(other)))
+        return f"`stateserve card {shlex.quote(str(path))} --like {card}`"
 
     def add(self, name: str, version: str, paths: list[Path]) -> None:
         versions = self.models.setdefault(name, {})
@@ -143,6 +156,10 @@ class Listing:
             if file.exists() and not file.is_file():
                 return f"{file}: not a regular file"
         return None
+
+
+def _number(item: tuple[str, Candidate]) -> int:
+    return int(item[0])
 
 
 def _is_near_miss(path: Path) -> bool:

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from stateserve.model.layers import describe_architecture as describe_architecture
     from stateserve.model.layers import tensors_of as tensors_of
     from stateserve.model.loading.card_file import card_files as card_files
+    from stateserve.model.loading.card_file import read_any_card as read_any_card
     from stateserve.model.loading.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.model_name import name_and_version as name_and_version
@@ -107,7 +108,7 @@ __getattr__ = lazy_exports(
         "cards.tabular_card": ("Architecture", "Card", "Golden"),
         "cards.card_location": ("CARD_SUFFIX", "card_path"),
         "loading.model_name": ("name_and_version",),
-        "loading.card_file": ("card_files",),
+        "loading.card_file": ("card_files", "read_any_card"),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "equal_axes": ("Axis", "axes_text"),
         "example": ("example_json",),

@@ -4,7 +4,14 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
-from stateserve.model.architectures.code_record import BuiltIn, Code, FileName, Sha256, UserClass
+from stateserve.model.architectures.code_record import (
+    BuiltIn,
+    Code,
+    FileName,
+    Program,
+    Sha256,
+    UserClass,
+)
 from stateserve.model.cards.tabular_card import on_lines
 from stateserve.model.cards.training_data import RowHashes
 from stateserve.model.equal_axes import EqualAxes
@@ -119,13 +126,17 @@ class ModelCard(Frozen):
     @property
     def warnings(self) -> list[str]:
         """Warnings for users of the model about its card."""
-        return [] if self.golden else [NO_CARD]
+        if self.golden:
+            return []
+        return [f"no model card: {PROGRAM if isinstance(self.code, Program) else CLASS}; {PACK}"]
 
     def to_json(self) -> bytes:
         return on_lines(self.model_dump_json(indent=2, exclude_none=True))
 
 
-NO_CARD = (
-    "no model card: the signature was inferred from an example; "
-    "`stateserve pack` writes a card that names inputs, outputs and classes"
+CLASS = "the signature was inferred from an example"
+PROGRAM = (
+    "inputs and outputs are those of the program; whether an output has probabilities was inferred "
+    "from an example"
 )
+PACK = "`stateserve pack` writes a card, which can also name columns and classes"

@@ -129,10 +129,19 @@ def test_a_checkpoint_without_a_card_beside_versions_with_one_is_a_fault(tmp_pat
     save_model(tmp_path / "wine/2/x.pth").with_suffix(".json").unlink()
     [versions] = Repository(tmp_path, "wine").scan().models.values()
     assert versions["1"].fault is None
-    assert "no model card; other versions of wine have one" in str(versions["2"].fault)
+    fault = str(versions["2"].fault)
+    assert "no model card; other versions of wine have one; `stateserve card" in fault
+    assert fault.endswith(f"wine/2/x.pth --like {tmp_path}/wine/1/x.json` writes it")
     (tmp_path / "wine/1/x.json").unlink()
     [versions] = Repository(tmp_path, "wine").scan().models.values()
     assert [each.fault for each in versions.values()] == [None, None]
+
+
+def test_a_version_without_a_card_beside_a_packed_one_has_to_be_packed(tmp_path: Path) -> None:
+    pack_model(LeNet(), torch.rand(3, 1, 8, 8), tmp_path / "net/1")
+    save_model(tmp_path / "net/2/x.pth").with_suffix(".json").unlink()
+    [versions] = Repository(tmp_path, "net").scan().models.values()
+    assert str(versions["2"].fault).endswith("`stateserve pack` or save_model writes it")
 
 
 @given(st.from_regex(r"\A[0-9]{1,19}\Z") | st.text("0123456789 +-_v~\n٣é", min_size=1, max_size=8))
