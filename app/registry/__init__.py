@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.registry.hot_reload import watch as watch
     from app.registry.listing import Candidate as Candidate
     from app.registry.load_turns import take_turn as take_turn
+    from app.registry.lost_names import warnings_of as warnings_of
     from app.registry.registry import Registry as Registry
     from app.registry.rollout import require_targets as require_targets
     from app.registry.rollout import rollout_of as rollout_of
@@ -32,6 +33,7 @@ __getattr__ = lazy_exports(
         "listing": ("Candidate",),
         "hot_reload": ("watch",),
         "load_turns": ("take_turn",),
+        "lost_names": ("warnings_of",),
         "registry": ("Registry",),
         "rollout": ("require_targets", "rollout_of", "why_not"),
         "verbs": ("Verbs",),

@@ -8,7 +8,7 @@ from app.monitor import Metrics
 from app.predict import AnyEndpoint, TensorEndpoint
 from app.registry.listing import Candidate
 from app.registry.load_turns import Turn
-from app.registry.lost_names import lost_names
+from app.registry.lost_names import warnings_of
 from stateserve.errors import StateserveError, UnreadableCheckpoint
 from stateserve.model import LoadOptions, Predictor, TensorModel, load_model
 
@@ -71,7 +71,6 @@ class Loader:
         self._states[name, version] = model.state_sha256
         for line in model.inferred if isinstance(model, TensorModel) else ():
             logger.info("version %s of %s, %s: %s", version, name, path, line)
-        lost = candidate.earlier and lost_names(model, candidate.earlier)
-        for warning in [*model.warnings, *([lost] if lost else [])]:
+        for warning in warnings_of(model, candidate):
             logger.warning("version %s of %s, %s: %s", version, name, path, warning)
         return served

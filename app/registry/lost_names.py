@@ -24,9 +24,13 @@ OPTIONS = {
 }
 
 
-def lost_names(model: AnyModel, earlier: Candidate) -> str | None:
-    """One line on what `earlier` says of inputs and outputs and `model` does not: its answers
-    have other names, or it takes no pictures. None if nothing is lost."""
+def warnings_of(model: AnyModel, candidate: Candidate) -> list[str]:
+    """Those of the model, and one if the version before has names that it has not."""
+    lost = candidate.earlier and _lost_names(model, candidate.earlier)
+    return [*model.warnings, *([lost] if lost else [])]
+
+
+def _lost_names(model: AnyModel, earlier: Candidate) -> str | None:
     try:
         card = read_any_card(card_path(earlier.path))
     except CheckpointError:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TypeVar
 
-from app.errors import SettingsError
+from app.errors import SettingsError, VersionNotFound
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
 from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint, TensorEndpoint
 from app.registry.registry import Registry, Rollout
@@ -104,6 +104,9 @@ def rollout_of(settings: Settings, counts: RolloutCounts, status_of: StatusOf) -
 def why_not(target: Target, registry: Registry) -> str | None:
     """Why a canary or shadow is not used at present; None if it is used."""
     try:
+        versions = [each.version for each in registry.statuses(target.name)]
+        if target.version not in versions:
+            return str(VersionNotFound(target.name, target.version, versions))
         ours = registry.current(target.name).model
         theirs = registry.get(target.name, target.version).model
     except StateserveError as error:

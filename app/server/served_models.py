@@ -1,9 +1,11 @@
 """What a person reads when the service starts: the models, and the addresses to open."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from app import __version__
 from app.api import Service
+from app.settings import Target
 from stateserve.model import AnyModel, Input, ModelCard, Output
 
 MOST_MODELS = 12
@@ -16,8 +18,10 @@ def served_models(service: Service, urls: Sequence[str]) -> str:
     It ends with a line break.
     """
     models = [endpoint.model for endpoint in service.registry.served()]
-    default = service.endpoint().model
-    rows = [_row(model, is_default=model is default) for model in models[:MOST_MODELS]]
+    roles = partial(_roles, service.endpoint().model, service.settings.targets)
+    # The default, its canary and its shadow are shown in any case.
+    models.sort(key=lambda model: not roles(model))
+    rows = [_row(model, roles(model)) for model in models[:MOST_MODELS]]
     if len(models) > MOST_MODELS:
         rows.append((f"and {len(models) - MOST_MODELS} more, see /models", "", ""))
     width = max(len(name) for name, _, _ in rows)
@@ -35,13 +39,20 @@ def served_models(service: Service, urls: Sequence[str]) -> str:
     )
 
 
-def _row(model: AnyModel, *, is_default: bool) -> tuple[str, str, str]:
+def _roles(default: AnyModel, targets: Sequence[Target], model: AnyModel) -> list[str]:
+    return ["the default"] * (model is default) + [
+        f"{each.kind} for {'all' if each.share == 1 else f'{each.share:g} of the'} requests"
+        for each in targets
+        if (each.name, each.version) == (model.name, model.version)
+    ]
+
+
+def _row(model: AnyModel, roles: list[str]) -> tuple[str, str, str]:
     signature = model.signature
     inputs = ", ".join(map(_of_input, signature.inputs))
     outputs = _of_outputs(signature.outputs, _target(model))
     name = f"{model.name} {model.version}"
-    how = f"{model.backend_name}{', the default' if is_default else ''}"
-    return name, f"{inputs} -> {outputs}", how
+    return name, f"{inputs} -> {outputs}", ", ".join([model.backend_name, *roles])
 
 
 def _of_input(given: Input) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from app.cli.doctor.finding import Finding
 from app.predict import AnyEndpoint
-from app.registry import Candidate, Registry
+from app.registry import Candidate, Registry, warnings_of
 from app.settings import Settings
 from stateserve.errors import StateserveError
 
@@ -50,7 +50,7 @@ def _findings(candidate: Candidate, outcome: AnyEndpoint | Exception) -> Iterato
         return
     model = outcome.model
     yield Finding("ok", subject, f"{candidate.path} loads; {model.backend_name}")
-    yield from (Finding("warn", subject, warning) for warning in model.warnings)
+    yield from (Finding("warn", subject, warning) for warning in warnings_of(model, candidate))
 
 
 def _check_choices(settings: Settings, registry: Registry) -> Iterator[Finding]:

@@ -1,13 +1,16 @@
 """The lines that a person reads when the service starts."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from app.api import Service
-from app.server.served_models import served_models
+from app.api import Service, create_app
+from app.server.served_models import MOST_MODELS, served_models
+from app.settings import Settings
 from stateserve.model import AnyModel, Input, ModelCard, Output, Signature
+from tests.checkpoints import save_model
 
 X = Input(name="x", dtype="float32", shape=[-1, 2])
 TEXT = Input(name="text", dtype="int64", shape=[-1, -1], tokens={"vocabulary": 9})
@@ -47,6 +50,21 @@ def test_a_model_is_described_by_its_signature(
     )
     endpoint = SimpleNamespace(model=cast(AnyModel, model))
     registry = SimpleNamespace(served=lambda: [endpoint])
-    service = SimpleNamespace(registry=registry, endpoint=lambda: endpoint)
+    settings = SimpleNamespace(targets=[])
+    service = SimpleNamespace(registry=registry, endpoint=lambda: endpoint, settings=settings)
     text = served_models(cast(Service, service), ["http://0.0.0.0:80"])
     assert text.splitlines()[1] == f"  m 1  {wanted}; eager, the default"
+
+
+def test_the_default_its_canary_and_its_shadow_come_first(tmp_path: Path) -> None:
+    for version in range(1, 4):
+        save_model(tmp_path / f"wine/{version}/model.pth")
+    for number in range(MOST_MODELS):
+        save_model(tmp_path / f"other-{number}.pth")
+    targets = {"canary": "wine:2=0.05", "shadow": "wine:3"}
+    app = create_app(Settings(models=tmp_path, model="wine", **targets))
+    lines = served_models(app.state.service, ["http://127.0.0.1:80"]).splitlines()
+    assert sorted(line.partition("numpy, ")[2] for line in lines[1:4]) == [
+        *("canary for 0.05 of the requests", "shadow for all requests", "the default")
+    ]
+    assert lines[1 + MOST_MODELS].strip() == "and 3 more, see /models"

@@ -341,7 +341,7 @@ async def test_another_model_has_neither(folder: Path) -> None:
     [
         (
             {"canary": "wine:3=0.1"},
-            "--canary (STATESERVE_CANARY): no version '3' of wine; there is 2",
+            "--canary (STATESERVE_CANARY): no version '3' of wine; there is 1, 2",
         ),
         ({"shadow": "wein:1"}, "--shadow (STATESERVE_SHADOW): no model 'wein'; did you mean wine?"),
         (
