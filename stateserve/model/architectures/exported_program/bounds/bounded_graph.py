@@ -6,6 +6,7 @@ from operator import le
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.fx import GraphModule, Interpreter, Node
+from torch.fx.node import Argument, Target
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stateserve.errors import ForwardFailed
@@ -49,7 +50,7 @@ class BoundedGraph:
             return iter(self._graph.forward(*state, *given))
         bounded = _Bounded(each for each in (*state, *given) if isinstance(each, Tensor))
         with bounded:
-            results = _Nodes(self._graph).run(*state, *given)
+            results = _Nodes(self._graph, bounded).run(*state, *given)
         if not bounded.reads_values:
             if len(self._checked) >= MOST_SHAPES:
                 self._checked.clear()
@@ -73,24 +74,6 @@ class BoundedGraph:
 
 def _lengths(given: Sequence[Given]) -> list[int]:
     return [length for each in given if isinstance(each, Tensor) for length in each.shape]
-
-
-class _Nodes(Interpreter):
-    """Runs a graph node by node, so that an error has the place of its node."""
-
-    def __init__(self, graph: GraphModule) -> None:
-        super().__init__(graph)
-        self.extra_traceback = False
-
-    def run_node(self, n: Node) -> object:
-        try:
-            result = super().run_node(n)
-            if isinstance(result, int) and result.bit_length() > MAX_BITS:
-                raise ForwardFailed(f"an integer of more than {MAX_BITS} bits")
-        except ForwardFailed as error:
-            place = n.meta.get(PLACE)
-            raise ForwardFailed(f"{place}: {error}" if place else str(error)) from None
-        return result
 
 
 class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -131,6 +114,13 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._limits.hold(func, results)
         return results
 
+    def require_parts(
+        self, func: OpOverload, args: Sequence[object], kwargs: Mapping[str, object]
+    ) -> None:
+        """Before the operator of a node. Raises ForwardFailed for too many results."""
+        self.reads_values = self.reads_values or reads_values(func, tuple(args))
+        self._limits.require_parts(func, args, kwargs)
+
     def _branch(self, *args: object) -> object:
         condition, yes, no, operands = args
         self.reads_values = self.reads_values or isinstance(condition, Tensor)
@@ -138,4 +128,31 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not isinstance(chosen, GraphModule) or not isinstance(operands, tuple | list):
             raise ForwardFailed("a condition without two graphs and a list of operands")
         with self:
-            return _Nodes(chosen).run(*operands)
+            return _Nodes(chosen, self).run(*operands)
+
+
+class _Nodes(Interpreter):
+    """Runs a graph node by node, so that an error has the place of its node, and each operator is
+    checked before it is taken apart."""
+
+    def __init__(self, graph: GraphModule, bounded: _Bounded) -> None:
+        super().__init__(graph)
+        self.extra_traceback = False
+        self._bounded = bounded
+
+    def run_node(self, n: Node) -> object:
+        try:
+            result = super().run_node(n)
+            if isinstance(result, int) and result.bit_length() > MAX_BITS:
+                raise ForwardFailed(f"an integer of more than {MAX_BITS} bits")
+        except ForwardFailed as error:
+            place = n.meta.get(PLACE)
+            raise ForwardFailed(f"{place}: {error}" if place else str(error)) from None
+        return result
+
+    def call_function(
+        self, target: Target, args: tuple[Argument, ...], kwargs: dict[str, Argument]
+    ) -> object:
+        if isinstance(target, OpOverload):
+            self._bounded.require_parts(target, args, kwargs)
+        return super().call_function(target, args, kwargs)

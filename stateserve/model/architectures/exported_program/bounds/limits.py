@@ -9,11 +9,12 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves
 
 from stateserve.errors import ForwardFailed
-from stateserve.model.architectures.exported_program.bounds.operator_sizes import (
-    result_count,
-    temporary_size,
+from stateserve.model.architectures.exported_program.bounds.operator_sizes import temporary_size
+from stateserve.model.architectures.exported_program.bounds.operator_work import (
+    work_of,
+    work_of_order,
 )
-from stateserve.model.architectures.exported_program.bounds.operator_work import work_of
+from stateserve.model.architectures.exported_program.bounds.parts import MAX_AXES, part_count
 
 # A tensor of so many float32 takes 1 GiB.
 MAX_ELEMENTS = 2**28
@@ -42,13 +43,23 @@ class PassLimits:
         for tensor in given:
             self._watch(tensor.untyped_storage(), 0)
 
-    def require_few(self, func: OpOverload, args: tuple[object, ...]) -> None:
+    def require_parts(
+        self,
+        func: OpOverload,
+        args: Sequence[object],
+        kwargs: Mapping[str, object] | None = None,
+    ) -> None:
+        """Before an operator that may be taken apart in C++, where it cannot be stopped."""
+        if part_count(func, args, kwargs) > MAX_COUNT:
+            raise ForwardFailed(f"{shown(func)} gives more than {MAX_COUNT} results")
+        self._add_work(func, work_of_order(func, args, kwargs))
+
+    def require_few(self, func: OpOverload, args: Sequence[object]) -> None:
         """Before anything is computed."""
         self._operators += 1
         if self._operators > MAX_OPERATORS:
             raise ForwardFailed(f"the pass computes more than {MAX_OPERATORS} operators")
-        if result_count(func, args) > MAX_COUNT:
-            raise ForwardFailed(f"{shown(func)} gives more than {MAX_COUNT} results")
+        self.require_parts(func, args)
 
     def require_small(
         self,
@@ -58,10 +69,16 @@ class PassLimits:
         results: object,
     ) -> None:
         """`results` have the shapes that the operator will return."""
-        sizes = [each.numel() for each in tree_leaves(results) if isinstance(each, Tensor)]
+        made = [each for each in tree_leaves(results) if isinstance(each, Tensor)]
+        if any(each.dim() > MAX_AXES for each in made):
+            raise ForwardFailed(f"{shown(func)} gives a tensor of more than {MAX_AXES} axes")
+        sizes = [each.numel() for each in made]
         if max(*sizes, temporary_size(func, args, results), 0) > MAX_ELEMENTS:
             raise ForwardFailed(f"{shown(func)} asks for more than {MAX_ELEMENTS} elements")
-        self._work += work_of(func, args, kwargs, results)
+        self._add_work(func, work_of(func, args, kwargs, results))
+
+    def _add_work(self, func: OpOverload, work: float) -> None:
+        self._work += work
         if self._work > MAX_WORK:
             raise ForwardFailed(f"at {shown(func)} the pass takes more than {MAX_WORK} operations")
 

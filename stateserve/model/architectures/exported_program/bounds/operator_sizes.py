@@ -46,8 +46,8 @@ PRODUCTS = {
     aten.addmm.default: 1,
     aten.baddbmm.default: 1,
 }
-# These make a tensor of each part of an axis.
-CUTS = ("unbind", "unbind_copy", "split", "split_copy", "unsafe_split")
+# It reads the values in C++, where no operator is seen.
+READS_VALUES = aten.tensor_split.tensor_indices_or_sections
 ONEDNN = (torch.float32, torch.bfloat16, torch.float16)
 ONEDNN_IS_THERE = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 MASKS = (torch.bool, torch.uint8)
@@ -55,7 +55,7 @@ MASKS = (torch.bool, torch.uint8)
 
 def reads_values(func: OpOverload, args: Arguments) -> bool:
     """Whether shapes or numbers that the operator returns depend on values of its tensors."""
-    if func in BY_VALUES or (func is aten.index.Tensor and _masks(args)):
+    if func is READS_VALUES or func in BY_VALUES or (func is aten.index.Tensor and _masks(args)):
         return True
     makes_number = bool(func._schema.returns) and not _returns_tensors(func)
     return makes_number and not name_of(func).startswith("sym_")
@@ -88,18 +88,6 @@ def results_of(func: OpOverload, args: Arguments, kwargs: dict[str, object]) -> 
     if any(each.name == "device" for each in func._schema.arguments):
         kwargs = {**kwargs, "device": META}
     return func(*tree_map_only(Tensor, _meta, args), **tree_map_only(Tensor, _meta, kwargs))
-
-
-def result_count(func: OpOverload, args: Arguments) -> int:
-    """How many tensors the operator returns, each of which takes memory of its own."""
-    name = name_of(func)
-    if name not in CUTS or not isinstance(args[0], Tensor):
-        return 1
-    step, rest = (1, args[1:]) if name.startswith("unbind") else (args[1], args[2:])
-    if not isinstance(step, int) or not args[0].dim():
-        return 1
-    axis = rest[0] if rest else 0
-    return args[0].shape[int(str(axis))] // max(step, 1)
 
 
 def temporary_size(func: OpOverload, args: Sequence[object], results: object) -> int:

@@ -16,6 +16,9 @@ ELEMENT = 128
 FACTORIZATION = 32
 FACTORIZATIONS = ("cholesky", "linalg", "lstsq", "lu_solve", "matrix_exp", "triangular_solve")
 NO_FACTORIZATIONS = ("linalg_vector_norm", "linalg_cross")
+# To find the best order of a product of matrices takes so long for each three of them.
+ORDER = 1024
+ORDERED = ("chain_matmul", "linalg_multi_dot")
 # Each result of a pool is computed from a window of this size.
 WINDOW = "kernel_size"
 
@@ -42,6 +45,15 @@ def work_of(
             each.numel() * min(each.shape[-2:], default=1) for each in given
         )
     return work + _window(func, args) * sum(each.numel() for each in made)
+
+
+def work_of_order(
+    func: OpOverload, args: Sequence[object], kwargs: Mapping[str, object] | None
+) -> float:
+    """What an operator computes before it is taken apart into products of two matrices."""
+    if name_of(func) not in ORDERED:
+        return 0.0
+    return float(ORDER * len(_tensors((args, kwargs))) ** 3)
 
 
 def _tensors(values: object) -> list[Tensor]:

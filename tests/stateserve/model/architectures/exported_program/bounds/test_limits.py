@@ -46,3 +46,11 @@ def test_the_parts_of_an_axis_and_the_operators_are_counted() -> None:
         limits.require_few(aten.relu.default, (x,))
     with pytest.raises(ForwardFailed, match="computes more than 524288 operators"):
         limits.require_few(aten.relu.default, (x,))
+
+
+def test_the_search_for_an_order_of_products_is_counted() -> None:
+    matrix = torch.eye(4)
+    for func in (aten.linalg_multi_dot.default, aten.chain_matmul.default):
+        PassLimits([]).require_parts(func, ([matrix] * 100,))
+        with pytest.raises(ForwardFailed, match="takes more than 17592186044416 operations"):
+            PassLimits([]).require_parts(func, (), {"tensors": [matrix] * 4000})
