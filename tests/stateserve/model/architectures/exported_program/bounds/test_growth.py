@@ -37,12 +37,21 @@ GROWING: dict[str, Callable[[Tensor], Tensor]] = {
     "a product of lengths": lambda x: x.reshape(x.shape[0] * x.shape[1]),
     "a sum of lengths": lambda x: torch.zeros(x.shape[0] + x.shape[1]),
     "a slice between numbers": lambda x: x[:, 2:-1],
+    "a slice from the end": lambda x: x[:, -2:],
+    "the length of the tensor itself": lambda x: x[:1].expand(x.shape[0], -1),
+    "a number of rows": lambda x: x.reshape(-1, 1),
+    "halves": lambda x: x.chunk(2, dim=1)[1],
 }
 OTHERS: dict[str, Callable[[Tensor], Tensor]] = {
     "a difference": lambda x: torch.zeros(2**20 - x.shape[0]),
     "a quotient": lambda x: torch.zeros(2**20 // x.shape[0]),
     "a negative factor": lambda x: torch.zeros(2**20 + x.shape[0] * -1),
     "a slice from a length": lambda x: torch.arange(100)[x.shape[0] :],
+    "the rest beside a length": lambda x: x.reshape(x.shape[0], -1),
+    "a slice from the end to a number": lambda x: x[:, -4:4],
+    "the last of three": lambda x: x.chunk(3, dim=1)[2],
+    "a cut from the end": lambda x: torch.tensor_split(x, [-4, 4], dim=1)[1],
+    "an axis of one": lambda x: x.squeeze(),
     "a condition": lambda x: torch.cond(x.shape[0] > 5, torch.sin, torch.cos, (x,)),
 }
 
