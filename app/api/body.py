@@ -12,6 +12,7 @@ from app.predict import (
     CSV,
     JSON,
     MOST_DIGITS,
+    MULTIPART,
     NPY,
     NPZ,
     PNG,
@@ -30,11 +31,11 @@ MOST_SPACE = 64
 UNDECLARED_TYPE = MediaType(UNDECLARED, {})
 # How bodies of these types begin. Of safetensors, after the length of its header.
 MARKS = {
-    NPY: re.compile(rb"\x93NUMPY"),
-    NPZ: re.compile(rb"PK\x03\x04"),
-    ARROW: re.compile(rb"\xff\xff\xff\xff"),
-    SAFETENSORS: re.compile(rb"(?s:.{4})\0\0\0\0\{"),
-    JSON: re.compile(rb"\s*[{\[]"),
+    NPY: (re.compile(rb"\x93NUMPY"), "an npy array"),
+    NPZ: (re.compile(rb"PK\x03\x04"), "an npz file"),
+    ARROW: (re.compile(rb"\xff\xff\xff\xff"), "an Arrow stream"),
+    SAFETENSORS: (re.compile(rb"(?s:.{4})\0\0\0\0\{"), "a safetensors file"),
+    JSON: (re.compile(rb"\s*[{\[]"), "JSON"),
 }
 JSON_BYTES = JSON.encode()
 PLAIN_JSON = MediaType(JSON, {})
@@ -42,19 +43,15 @@ CURL = f"-H 'Content-Type: {JSON}'"
 
 
 def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
-    """The body's media type, one of `accepted`; UNDECLARED where that may be a picture.
-
-    Raises UnsupportedContent.
-    """
+    """The body's media type, one of `accepted`. Raises UnsupportedContent."""
     require_plain(headers)
     given = headers.get(b"content-type", b"")
     if given == JSON_BYTES:
         return PLAIN_JSON
-    if PNG in accepted and given in UNDECLARED_TYPES:
-        return MediaType(UNDECLARED, {})
     takes = f"send {' or '.join(accepted)}"
-    if not given:
-        raise UnsupportedContent(f"no Content-Type; {takes} (curl: {CURL})")
+    if given in UNDECLARED_TYPES:
+        said = f"Content-Type {shown(given)}" if given else "no Content-Type"
+        raise UnsupportedContent(f"{said}; {takes} (curl: {CURL})")
     media_type = MediaType.parse(given)
     if media_type is None:
         named = MediaType.parse(given.partition(b";")[0])
@@ -65,8 +62,18 @@ def media_type_of(headers: Headers, accepted: Collection[str]) -> MediaType:
         wanted = media_type.essence if media_type.essence in accepted else JSON
         raise UnsupportedContent(f"Content-Type {shown(given)}; send {wanted} in UTF-8")
     if media_type.essence not in accepted:
-        raise UnsupportedContent(f"Content-Type {media_type.essence!r}; {takes}")
+        why = f"; {_no_picture(accepted)}" if media_type.essence.startswith("image/") else ""
+        raise UnsupportedContent(f"Content-Type {media_type.essence!r}{why}; {takes}")
     return media_type
+
+
+def _no_picture(accepted: Collection[str]) -> str:
+    """Why a body is no picture alone."""
+    if PNG in accepted:
+        return "of pictures, PNG and JPEG are taken"
+    if MULTIPART in accepted:
+        return "this model has several inputs, and takes a picture as a part of a form"
+    return "this model takes no pictures"
 
 
 def declared_type(headers: Headers, accepted: Collection[str]) -> MediaType:
@@ -89,11 +96,18 @@ def found_type(
     """
     if declared is not UNDECLARED_TYPE:
         return declared
+    from app.predict.pictures import picture_kind
+
     start = bytes(body[:MOST_SPACE])
-    for found, mark in MARKS.items():
-        if mark.match(start) and found in accepted:
-            return MediaType(found, {})
-    return media_type_of(headers, accepted)
+    marked = ((found, what) for found, (mark, what) in MARKS.items() if mark.match(start))
+    # The reader of PNG reads JPEG, too.
+    found, what = next(marked, (PNG, picture_kind(start)))
+    if what is None:
+        return media_type_of(headers, accepted)
+    if found in accepted:
+        return MediaType(found, {})
+    why = f"; {_no_picture(accepted)}" if found == PNG else ""
+    raise UnsupportedContent(f"the body is {what}{why}; send {' or '.join(accepted)}")
 
 
 def require_plain(headers: Headers) -> None:

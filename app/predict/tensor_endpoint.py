@@ -18,7 +18,6 @@ from app.predict.media_types import (
     NPZ,
     PNG,
     SAFETENSORS,
-    UNDECLARED,
 )
 from app.predict.model_endpoint import MAX_LOOP_BYTES, Call, ModelEndpoint, Result
 from app.predict.tensors.equal_lengths import EqualLengths
@@ -43,7 +42,6 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
         CSV: "app.predict.codecs.tensors.csv_format:TensorCsv",
         PNG: "app.predict.codecs.tensors.picture_format:TensorPicture",
         JPEG: "app.predict.codecs.tensors.picture_format:TensorPicture",
-        UNDECLARED: "app.predict.codecs.tensors.picture_format:UndeclaredPicture",
         MULTIPART: "app.predict.codecs.tensors.form_format:TensorForm",
     }
 

@@ -7,7 +7,7 @@ Raises InvalidInstances, BodyTooLarge, MalformedBody, and NotProvided without th
 from app.predict.pictures.base64_picture import decode_base64
 from app.predict.pictures.decoder import decode_picture, decode_pictures
 from app.predict.pictures.example_picture import example_picture
-from app.predict.pictures.file_formats import is_picture
+from app.predict.pictures.file_formats import picture_kind
 from app.predict.pictures.geometry import MAX_PIXELS
 from app.predict.pictures.multipart_body import FilePart, read_files
 from app.predict.pictures.normalization import to_pixels
@@ -19,7 +19,7 @@ __all__ = [
     "decode_picture",
     "decode_pictures",
     "example_picture",
-    "is_picture",
+    "picture_kind",
     "read_files",
     "to_pixels",
 ]

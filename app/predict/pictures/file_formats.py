@@ -1,5 +1,6 @@
 """Chooses the reader of a picture's file by its first bytes."""
 
+import re
 from collections.abc import Callable
 
 from app.predict.headers import Body
@@ -8,23 +9,28 @@ from app.predict.pictures.picture_file import PictureError, PictureFile
 from app.predict.pictures.png_file import SIGNATURE, read_png
 
 READERS: dict[bytes, Callable[[Body], PictureFile]] = {SIGNATURE: read_png, START: read_jpeg}
-# Other files that are sent as pictures.
-OTHERS = {
-    b"GIF8": "a GIF",
-    b"RIFF": "a WebP or another RIFF file",
-    b"BM": "a BMP",
-    b"II*\0": "a TIFF",
-    b"MM\0*": "a TIFF",
-    b"\0\0\0": "an AVIF, HEIC or JPEG 2000 file",
-    b"%": "a PDF or PostScript file",
-    b"<": "a text such as SVG or HTML",
-    b"data:": "a data: URL",
+# With other files that are sent as pictures.
+KINDS = {
+    re.compile(start, re.DOTALL): kind
+    for start, kind in {
+        re.escape(SIGNATURE): "a PNG",
+        re.escape(START): "a JPEG",
+        rb"GIF8": "a GIF",
+        rb"RIFF": "a WebP or another RIFF file",
+        # A table may begin with BMI.
+        rb"BM.{4}\0\0\0\0": "a BMP",
+        rb"II\*\0|MM\0\*": "a TIFF",
+        rb"\0\0\0": "an AVIF, HEIC or JPEG 2000 file",
+        rb"%PDF|%!PS": "a PDF or PostScript file",
+        rb"<": "a text such as SVG or HTML",
+        rb"data:": "a data: URL",
+    }.items()
 }
 
 
-def is_picture(content: Body) -> bool:
-    """Whether the first bytes are those of a picture, accepted or not."""
-    return content.startswith((*READERS, *OTHERS))
+def picture_kind(content: Body) -> str | None:
+    """ "a GIF": what the first bytes of a picture say, accepted or not; None of no picture."""
+    return next((kind for start, kind in KINDS.items() if start.match(content)), None)
 
 
 def read_picture_file(content: Body) -> PictureFile:
@@ -35,6 +41,5 @@ def read_picture_file(content: Body) -> PictureFile:
             if not file.width or not file.height:
                 raise PictureError(f"a {file.format} of {file.width} x {file.height} pixels")
             return file
-    kinds = (kind for start, kind in OTHERS.items() if content.startswith(start))
-    kind = next(kinds, f"{len(content)} bytes of another format" if content else "no bytes")
-    raise PictureError(f"{kind}; PNG and JPEG are accepted")
+    kind = f"{len(content)} bytes of another format" if content else "no bytes"
+    raise PictureError(f"{picture_kind(content) or kind}; PNG and JPEG are accepted")
