@@ -96,6 +96,7 @@ CALLS: dict[str, Function] = {
     "ToFloat": float,
     "int": int,
     "float": float,
+    "torch.sym_float": float,
     "math.trunc": math.trunc,
     "math.floor": math.floor,
     "math.ceil": math.ceil,
@@ -180,6 +181,9 @@ class _Parser:
             symbol = node.args[0]
             if isinstance(symbol, ast.Constant) and isinstance(symbol.value, str):
                 return self._symbol(symbol.value)
+        if name == "Float" and len(node.args) == 1:
+            # The keyword says how many bits it has.
+            return _constant(_float(node.args[0]))
         if name in WRAPPERS and len(node.args) == 1 and not node.keywords:
             return self.parse(node.args[0], depth - 1)
         if name not in CALLS or node.keywords or not node.args:
@@ -198,6 +202,14 @@ class _Parser:
 
 def _constant(value: Number) -> Value:
     return lambda _: value
+
+
+def _float(node: ast.expr) -> float:
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, int | float | str):
+        raise ValueError("not a number")
+    if not math.isfinite(number := float(node.value)):
+        raise ValueError("not a finite number")
+    return number
 
 
 def _require_small_power(is_power: bool, base: ast.expr, exponent: ast.expr) -> None:

@@ -1,9 +1,9 @@
 """How long an operator may take: about how many multiplications it computes."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import log2, prod
 
-from torch import Tag, Tensor
+from torch import Tag, Tensor, finfo
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
@@ -15,6 +15,8 @@ ELEMENT = 128
 # Solvers and factorizations of a matrix take as long as so many products with it.
 FACTORIZATION = 32
 FACTORIZATIONS = ("cholesky", "linalg", "lstsq", "lu_solve", "matrix_exp", "triangular_solve")
+# A matrix of one element takes as long as so many multiplications.
+MATRIX = 2**14
 NO_FACTORIZATIONS = ("linalg_vector_norm", "linalg_cross")
 # To find the best order of a product of matrices takes so long for each three of them.
 ORDER = 1024
@@ -41,9 +43,9 @@ def work_of(
     elif name == "_trilinear":
         work += _trilinear(given, args[3:6])
     elif any(part in name for part in FACTORIZATIONS) and name not in NO_FACTORIZATIONS:
-        work += FACTORIZATION * sum(
-            each.numel() * min(each.shape[-2:], default=1) for each in given
-        )
+        work += FACTORIZATION * sum(map(_products, given)) * _squarings(name, given)
+    elif name == "kthvalue":
+        work *= _axis_length(given[0], args)
     return work + _window(func, args) * sum(each.numel() for each in made)
 
 
@@ -58,6 +60,25 @@ def work_of_order(
 
 def _tensors(values: object) -> list[Tensor]:
     return [each for each in tree_leaves(values) if isinstance(each, Tensor)]
+
+
+def _products(matrices: Tensor) -> int:
+    """The multiplications of each matrix with itself, and what a call for each takes."""
+    shape = matrices.shape[-2:]
+    return matrices.numel() * min(shape, default=1) + MATRIX * prod(matrices.shape[:-2])
+
+
+def _squarings(name: str, given: Sequence[Tensor]) -> float:
+    """A matrix is halved until its norm is small, its exponential squared as often."""
+    if not name.endswith("matrix_exp"):
+        return 1
+    return max(log2(finfo(each.dtype).max) for each in given)
+
+
+def _axis_length(tensor: Tensor, args: Sequence[object]) -> int:
+    """Of the axis whose k-th value is looked for. Quickselect may part one value at a time."""
+    axis = args[2] if len(args) > 2 else -1
+    return tensor.shape[axis] if tensor.dim() and isinstance(axis, int) else 1
 
 
 def _window(func: OpOverload, args: Sequence[object]) -> int:

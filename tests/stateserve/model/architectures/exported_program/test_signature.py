@@ -149,6 +149,25 @@ def test_an_expression_has_pythons_value(text: str, first: int, second: int) -> 
     assert expression.value(known) == eval(text, {"__builtins__": {}}, names)
 
 
+class Enlarged(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.interpolate(x, scale_factor=2, mode="bicubic")
+
+
+def test_lengths_that_are_computed_by_decimal_numbers_are_accepted() -> None:
+    shapes = ({0: DYNAMIC, 2: DYNAMIC, 3: DYNAMIC},)
+    program = read_program(
+        exported(Enlarged(), torch.ones(3, 1, 5, 6), dynamic_shapes=shapes), "enlarged"
+    )
+    x = torch.rand(2, 1, 4, 3)
+    torch.testing.assert_close(program(x), Enlarged()(x))
+    for text in (
+        "TruncToInt(Mul(Float('2.5', precision=53), ToFloat(Symbol('s0', integer=True))))",
+        "math.trunc(2.5*torch.sym_float(s0))",
+    ):
+        assert parse_expression(text, "here").value({"s0": 5}) == 12
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -164,6 +183,9 @@ def test_an_expression_has_pythons_value(text: str, first: int, second: int) -> 
         "((s0 ** 8) ** 8) ** 8",
         "Pow(1 + Pow(s0, Integer(8)), Integer(8))",
         "Symbol(s0)",
+        "Float(s0)",
+        "Float('1e999')",
+        "Float('two')",
         "print(1)",
         "x = 1",
         "1; 2",

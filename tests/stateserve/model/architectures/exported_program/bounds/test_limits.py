@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch._ops import OpOverload
 
 from stateserve.errors import ForwardFailed
 from stateserve.model.architectures.exported_program.bounds.limits import (
@@ -54,3 +55,30 @@ def test_the_search_for_an_order_of_products_is_counted() -> None:
         PassLimits([]).require_parts(func, ([matrix] * 100,))
         with pytest.raises(ForwardFailed, match="takes more than 17592186044416 operations"):
             PassLimits([]).require_parts(func, (), {"tensors": [matrix] * 4000})
+
+
+@pytest.mark.parametrize(
+    ("func", "few", "many"),
+    [
+        (aten.linalg_matrix_exp.default, (500, 500), (1500, 1500)),
+        (aten.linalg_matrix_exp.default, (1000, 3, 3), (2**20, 3, 3)),
+        (aten._linalg_svd.default, (2**16, 3, 3), (2**27, 1, 1)),
+    ],
+)
+def test_factorizations_are_counted_by_matrix_and_exponentials_by_the_largest_norm(
+    func: OpOverload, few: tuple[int, ...], many: tuple[int, ...]
+) -> None:
+    few_matrices, many_matrices = (
+        torch.empty(shape, dtype=torch.float64, device="meta") for shape in (few, many)
+    )
+    PassLimits([]).require_small(func, (few_matrices,), {}, few_matrices)
+    with pytest.raises(ForwardFailed, match="takes more than 17592186044416 operations"):
+        PassLimits([]).require_small(func, (many_matrices,), {}, many_matrices)
+
+
+def test_a_search_for_a_value_is_counted_by_the_square_of_its_axis() -> None:
+    func = aten.kthvalue.default
+    x = made().reshape(2**20, 2**8)
+    PassLimits([]).require_small(func, (x, 1), {}, x[:, 0])
+    with pytest.raises(ForwardFailed, match="at kthvalue the pass takes more than"):
+        PassLimits([]).require_small(func, (x, 1, 0), {}, x[0])
