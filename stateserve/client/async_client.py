@@ -1,15 +1,13 @@
 """AsyncClient: the methods of Client as coroutines, for asyncio and trio."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
 from stateserve.errors import MissingExtra
 
 try:
-    import anyio
     import httpx
-    from anyio.lowlevel import EventLoopToken, current_token
 except ModuleNotFoundError:
     raise MissingExtra("stateserve.client needs httpx: pip install httpx") from None
 
@@ -19,15 +17,14 @@ from stateserve.client.chunks import progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
+    TOTAL_SECONDS,
     checking_options,
     connection_options,
     limit_answers,
     most_requests,
-    require_open,
 )
 from stateserve.client.exchanges import Exchanges
 from stateserve.client.explanations import Choices, Explanation, PictureFile
-from stateserve.client.failures import FAILURES
 from stateserve.client.frames import Frame
 from stateserve.client.instances import Instance, Item, Picture
 from stateserve.client.instances import PictureFile as GivenFile
@@ -41,9 +38,7 @@ from stateserve.client.predictions import (
     Target,
     Values,
 )
-from stateserve.client.retries import Exchange, Outcome, T
-from stateserve.client.turns import Turns
-from stateserve.errors import ClientError
+from stateserve.client.sending import AsyncSender
 from stateserve.model import Card, ModelCard
 
 if TYPE_CHECKING:
@@ -61,6 +56,7 @@ class AsyncClient:
         *,
         key: str | None = None,
         patience: float = PATIENCE_SECONDS,
+        total_timeout: float | None = TOTAL_SECONDS,
         **options: object,
     ) -> None:
         checked = connection_options(url, key, options, httpx.AsyncBaseTransport)
@@ -68,8 +64,7 @@ class AsyncClient:
             self._http = httpx.AsyncClient(**checked)
         limit_answers(self._http)
         self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(most_requests(checked), anyio.Event)
-        self._loop: EventLoopToken | None = None
+        self._run = AsyncSender(self._http, most_requests(checked), total_timeout).run
 
     @overload
     async def predict(  # type: ignore[overload-overlap]
@@ -162,30 +157,3 @@ class AsyncClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-    async def _run(self, exchange: Exchange[T]) -> T:
-        loop = current_token()
-        if self._loop not in (None, loop):
-            raise ClientError("this client's connections are of another event loop; make one here")
-        self._loop = loop
-        outcome = await self._send(lambda: next(exchange).request)
-        try:
-            while True:
-                pause, request = exchange.send(outcome)
-                await anyio.sleep(pause)
-                outcome = await self._send(lambda: request, again=pause > 0)  # noqa: B023
-        except StopIteration as end:
-            value: T = end.value
-            return value
-
-    async def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
-        if signal := self._turns.ask(again=again):
-            with self._turns.waiting(signal):
-                await signal.wait()
-        try:
-            require_open(self._http)
-            return await self._http.send(build())
-        except FAILURES as error:
-            return error
-        finally:
-            self._turns.end()

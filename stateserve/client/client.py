@@ -5,18 +5,17 @@
 
 All methods but feedback only read. A request is retried after 503, 429 or a lost connection, for
 at most `patience` seconds. After that, and after every other failure, a method raises NoAnswer or
-Problem, both ClientError. `key` is an API key, sent with each request. Other options are httpx's:
-headers, timeout, verify, transport, limits. A client may be a context manager, which closes it.
+Problem, both ClientError. A request and its whole answer have `total_timeout` seconds; httpx's
+`timeout` is that of each read alone. `key` is an API key, sent with each request. Other options are
+httpx's: headers, timeout, verify, transport, limits. A client may be a context manager.
 
 Threads, or tasks of one event loop, may share a client. At most 32 requests are in flight, or as
 many as `limits` allows connections; others wait in a queue, first in, first out. Time in the queue
-does not count: httpx's timeouts and `patience` start when the request is first sent.
+does not count: all timeouts and `patience` start when the request is first sent.
 """
 
-import threading
-import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, Self, Unpack, overload
 
@@ -33,15 +32,14 @@ from stateserve.client.chunks import progress_of
 from stateserve.client.columns import Predictions
 from stateserve.client.connection import (
     PATIENCE_SECONDS,
+    TOTAL_SECONDS,
     checking_options,
     connection_options,
     limit_answers,
     most_requests,
-    require_open,
 )
 from stateserve.client.exchanges import Exchanges
 from stateserve.client.explanations import Choices, Explanation, PictureFile
-from stateserve.client.failures import FAILURES
 from stateserve.client.frames import Frame
 from stateserve.client.instances import Instance, Item, Picture
 from stateserve.client.instances import PictureFile as GivenFile
@@ -56,8 +54,7 @@ from stateserve.client.predictions import (
     Values,
 )
 from stateserve.client.remote_state import RemoteState
-from stateserve.client.retries import Exchange, Outcome, T
-from stateserve.client.turns import Turns
+from stateserve.client.sending import Sender
 from stateserve.model import Card, ModelCard
 
 if TYPE_CHECKING:
@@ -73,6 +70,7 @@ class Client:
         *,
         key: str | None = None,
         patience: float = PATIENCE_SECONDS,
+        total_timeout: float | None = TOTAL_SECONDS,
         **options: object,
     ) -> None:
         checked = connection_options(url, key, options, httpx.BaseTransport)
@@ -82,7 +80,7 @@ class Client:
         # A client that is no longer used need not be closed by hand.
         weakref.finalize(self, self._http.close)
         self._exchanges = Exchanges(self._http.build_request, patience)
-        self._turns = Turns(most_requests(checked), threading.Event)
+        self._run = Sender(self._http, most_requests(checked), total_timeout).run
 
     # A text is also an iterable of texts; a text alone is the path of a file.
     @overload
@@ -220,26 +218,3 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _run(self, exchange: Exchange[T]) -> T:
-        try:
-            outcome = self._send(lambda: next(exchange).request)
-            while True:
-                pause, request = exchange.send(outcome)
-                time.sleep(pause)
-                outcome = self._send(lambda: request, again=pause > 0)  # noqa: B023
-        except StopIteration as end:
-            value: T = end.value
-            return value
-
-    def _send(self, build: Callable[[], httpx.Request], *, again: bool = False) -> Outcome:
-        if signal := self._turns.ask(again=again):
-            with self._turns.waiting(signal):
-                signal.wait()
-        try:
-            require_open(self._http)
-            return self._http.send(build())
-        except FAILURES as error:
-            return error
-        finally:
-            self._turns.end()

@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 10.0
 LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=32)
 # httpx's own 5 s are short for the first explanation, and for a batch of a slow model.
 TIMEOUT = httpx.Timeout(30, connect=5)
+# Of one request and its whole answer.
+TOTAL_SECONDS = 600.0
 # Sockets take no longer timeouts.
 MOST_SECONDS = 1e9
 KEY = re.compile(r"[\x21-\x7e]+")
@@ -60,6 +62,16 @@ def connection_options(
         # httpx's own error would show it.
         raise ClientError("the key has a character that no key has")
     return found | {"auth": _Bearer(key)}
+
+
+def seconds_of(total_timeout: object) -> float:
+    """The seconds of `total_timeout`, infinity for None. Raises ClientError."""
+    if total_timeout is None:
+        return math.inf
+    if not (isinstance(total_timeout, int | float) and 0 < total_timeout <= MOST_SECONDS):
+        wanted = "a number of seconds over 0, or None to wait without an end"
+        raise ClientError(f"total_timeout is {wanted}, not {total_timeout!r:.100}")
+    return total_timeout
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Turn httpx's errors into one line that says what to do."""
 
 import json
+from typing import Self
 
 import httpx
 import msgspec
@@ -11,6 +12,14 @@ from stateserve.text import printable
 
 class AnswerTooLong(httpx.HTTPError):
     """An answer of more bytes than its request can have."""
+
+
+class AnswerTooSlow(httpx.TimeoutException):
+    """An answer that is not there, whole, when its time is over."""
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        return cls(f"no whole answer after {seconds:g} s")
 
 
 # Every error of httpx; a closed client is checked for earlier.
@@ -36,6 +45,7 @@ HINTS: dict[type[BaseException], str] = {
     httpx.UnsupportedProtocol: "an address begins with http:// or https://",
     httpx.ProxyError: "look at the proxy that the options or the environment name",
     httpx.DecodingError: "something on the way changed the answer's Content-Encoding",
+    AnswerTooSlow: "total_timeout=SECONDS lets the client wait longer",
     AnswerTooLong: "is this the address of stateserve?",
     MemoryError: "this machine has too little memory for the answer",
     httpx.TooManyRedirects: "give the address that the service itself has",

@@ -12,7 +12,7 @@ import pytest
 from stateserve.client.async_client import AsyncClient
 from stateserve.client.client import Client
 from stateserve.client.connection import LIMITS
-from stateserve.client.turns import Turns
+from stateserve.client.sending.turns import Turns
 from stateserve.errors import ClientError, NoAnswer, Problem
 from tests.process import Process
 from tests.project import SETOSA
