@@ -10,6 +10,16 @@ import torch
 from torch import Tensor, fx, nn
 from torch._ops import OpOverload
 
+from stateserve.model.architectures.exported_program.checks.division import (
+    average_pool,
+    division,
+    division_in_place,
+)
+from stateserve.model.architectures.exported_program.checks.lookup import attention, bag
+from stateserve.model.architectures.exported_program.checks.recurrence import recurrence
+from stateserve.model.architectures.exported_program.checks.resampling import resampling
+from stateserve.model.architectures.exported_program.operators import ACCEPTED
+
 aten = torch.ops.aten
 LAST_NORMALIZATION = 2
 
@@ -92,6 +102,28 @@ def _require_axes(tensor: Tensor, dim: Sequence[int], normalization: int) -> Non
         raise ValueError(f"an FFT of normalization {normalization}")
 
 
+DIVISIONS = (
+    *(aten.div.Tensor_mode, aten.div.Scalar_mode),
+    *(aten.divide.Tensor_mode, aten.divide.Scalar_mode),
+)
+DIVISIONS_IN_PLACE = (
+    *(aten.div_.Tensor_mode, aten.div_.Scalar_mode),
+    *(aten.divide_.Tensor_mode, aten.divide_.Scalar_mode),
+)
+AVERAGES = (aten.avg_pool2d.default, aten.avg_pool3d.default)
+# Each with the number of parts in each of its weights.
+RECURRENT = {
+    aten.lstm.input: 4,
+    aten.gru.input: 3,
+    aten.rnn_tanh.input: 1,
+    aten.rnn_relu.input: 1,
+}
+BAGS = (aten.embedding_bag.default, aten.embedding_bag.padding_idx, aten._embedding_bag.default)
+ATTENTIONS = (
+    aten.scaled_dot_product_attention.default,
+    aten._scaled_dot_product_attention_math.default,
+)
+RESAMPLED = tuple(getattr(aten, name).default for name in sorted(ACCEPTED) if "upsample" in name)
 CHECKED: dict[OpOverload, Callable[..., object]] = {
     aten._native_batch_norm_legit_no_training.default: batch_norm,
     aten._native_batch_norm_legit.no_stats: batch_norm_of_input,
@@ -100,6 +132,15 @@ CHECKED: dict[OpOverload, Callable[..., object]] = {
     aten._fft_c2c.default: fft_complex,
     aten._fft_r2c.default: fft_of_real,
     aten._fft_c2r.default: fft_to_real,
+}
+CHECKED |= {
+    **{operator: division(operator) for operator in DIVISIONS},
+    **{operator: division_in_place(operator) for operator in DIVISIONS_IN_PLACE},
+    **{operator: average_pool(operator) for operator in AVERAGES},
+    **{operator: attention(operator) for operator in ATTENTIONS},
+    **{operator: bag(operator) for operator in BAGS},
+    **{operator: recurrence(operator, gates) for operator, gates in RECURRENT.items()},
+    **{operator: resampling(operator) for operator in RESAMPLED},
 }
 
 

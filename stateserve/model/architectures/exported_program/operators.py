@@ -3,7 +3,8 @@
 None reads a file, runs text as code, is random, or changes the server's state. An operator that
 changes a tensor in place (`relu_`) is accepted if its functional form is, and only on a tensor
 that the program made itself: see aliases.py. Not accepted are loops, which may not end, operators
-whose time a number sets (`mvlgamma`), those without bounds checks, and all that compute gradients.
+whose time a number sets (`mvlgamma`, `polygamma`, `special_zeta`), those without bounds checks, and
+all that compute gradients.
 
 Source: the names are those of native_functions.yaml in PyTorch 2.13. A test exports every module
 of torch.nn, and common models, before and after run_decompositions().
@@ -28,14 +29,14 @@ hardsigmoid hardswish hardtanh heaviside hypot i0 igamma igammac imag isclose is
 isneginf isposinf isreal lcm ldexp le leaky_relu lerp less less_equal lgamma log log10 log1p log2
 log_sigmoid log_sigmoid_forward logaddexp logaddexp2 logical_and logical_not logical_or logical_xor
 logit __lshift__ lt masked_fill maximum minimum mish mul multiply nan_to_num ne neg
-negative nextafter not_equal __or__ polar polygamma positive pow prelu _prelu_kernel rad2deg real
+negative nextafter not_equal __or__ polar positive pow prelu _prelu_kernel rad2deg real
 reciprocal relu relu6 remainder round rrelu rrelu_with_noise_functional __rshift__ rsqrt rsub selu
 sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink special_bessel_j0 special_bessel_j1
 special_digamma special_entr special_erf special_erfc special_erfcx special_erfinv special_exp2
 special_expit special_expm1 special_gammainc special_gammaincc special_gammaln special_i0
 special_i0e special_i1 special_i1e special_log1p special_log_ndtr special_logit
-special_ndtr special_ndtri special_polygamma special_psi special_round special_sinc special_xlog1py
-special_xlogy special_zeta sqrt square sub subtract tan tanh threshold true_divide trunc where xlogy
+special_ndtr special_ndtri special_psi special_round special_sinc special_xlog1py
+special_xlogy sqrt square sub subtract tan tanh threshold true_divide trunc where xlogy
 __xor__
 """
 REDUCTIONS = """
@@ -63,7 +64,7 @@ select_scatter slice slice_copy slice_scatter split split_copy split_with_sizes
 split_with_sizes_copy squeeze squeeze_copy stack sum_to_size swapaxes swapdims t t_copy take
 take_along_dim tensor_split tile to _to_copy transpose transpose_copy tril triu type_as unbind
 unbind_copy unflatten unfold unfold_copy unsafe_chunk _unsafe_index _unsafe_index_put
-_unsafe_masked_index _unsafe_masked_index_put_accumulate unsafe_split unsafe_split_with_sizes
+unsafe_split unsafe_split_with_sizes
 _unsafe_view unsqueeze unsqueeze_copy view view_as view_as_complex view_as_complex_copy view_as_real
 view_as_real_copy view_copy vsplit vstack zero
 """

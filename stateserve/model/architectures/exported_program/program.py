@@ -12,6 +12,7 @@ from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.bounds.bounded_graph import PLACE, BoundedGraph
+from stateserve.model.architectures.exported_program.checked_operators import check_operators
 from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
@@ -67,7 +68,10 @@ def _read(content: bytes, name: str, state: Mapping[str, Tensor] | None) -> Prog
     if nodes > MANY_NODES:
         seconds = nodes * SECONDS_PER_NODE
         logger.warning("%s: torch takes about %d s for its graph of %d nodes", name, seconds, nodes)
-    graph = BoundedGraph(_load(signature, fields))
+    loaded = _load(signature, fields)
+    graph = BoundedGraph(loaded)
+    # Last: the bounds know operators, not the functions that check and call them.
+    check_operators(loaded)
     weights = read_payloads(archive, archive.weights, "weight_")
     constants = read_payloads(archive, archive.constants, "tensor_")
     held = ProgramState(signature.state, weights, constants, state)

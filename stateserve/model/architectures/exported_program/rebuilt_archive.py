@@ -16,7 +16,6 @@ from torch.fx import GraphModule
 
 from stateserve.errors import UnreadableCheckpoint
 from stateserve.json_document import Json
-from stateserve.model.architectures.exported_program.checked_operators import check_operators
 from stateserve.temporary_folder import require_temporary_folder
 
 FOLDER = "archive/"
@@ -48,7 +47,6 @@ def load_graph(graph: Json, inputs: list[Json], outputs: list[Json]) -> GraphMod
             f"torch.export.load refuses the graph ({type(error).__name__}: {''.join(reason):.200})"
         ) from None
     module: GraphModule = program.graph_module
-    check_operators(module)
     return module
 
 
