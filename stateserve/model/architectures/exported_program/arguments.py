@@ -27,11 +27,12 @@ class Scope:
     numbers: Iterator[int]
     tensors: dict[str, str] = field(default_factory=dict)
     symbols: dict[str, str] = field(default_factory=dict)
+    tokens: set[str] = field(default_factory=set)
 
     def define(self, name: Value, names: dict[str, str]) -> str:
         """Name a new value. Raises UnreadableCheckpoint if the graph has it already."""
         text = name.text(NAME)
-        if text in self.tensors or text in self.symbols:
+        if text in self.tensors or text in self.symbols or text in self.tokens:
             raise UnreadableCheckpoint(f"{name.place}: the graph has two values {text!r:.100}")
         names[text] = f"v{next(self.numbers)}"
         return names[text]

@@ -13,6 +13,7 @@ from stateserve.model.architectures.exported_program.argument_rules import (
     require_small_exponent,
 )
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
+from stateserve.model.architectures.exported_program.effects import WITH_EFFECTS, read_check
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.operators import (
@@ -64,6 +65,8 @@ def add_nodes(graph: Graph, nodes: Value, depth: int = DEEPEST) -> None:
                 _add_wrapped(graph, fields, depth)
             elif target == COND:
                 _add_cond(graph, fields, depth)
+            elif target == WITH_EFFECTS:
+                _add_check(graph, fields)
             elif target in NUMBER_OPERATORS:
                 _add_number(graph, target, fields)
             else:
@@ -144,6 +147,30 @@ def _add_number(graph: Graph, target: str, fields: dict[str, Value]) -> None:
         {"name": "", "arg": argument, "kind": POSITIONAL} for argument in arguments
     ]
     _append(graph, target, rebuilt, outputs)
+
+
+def _add_check(graph: Graph, fields: dict[str, Value]) -> None:
+    codes, function = read_check(fields, graph.scope)
+    good = _compute(graph, "eq.Scalar", {"self": codes, "other": {"as_int": 0}})
+    all_good = _compute(graph, "all.default", {"self": good})
+    message = f"{function}: a matrix is singular, not positive definite, or does not converge"
+    arguments: dict[str, Json] = {"self": all_good, "assert_msg": {"as_string": message}}
+    _append(graph, "torch.ops.aten._assert_async.msg", _positional(arguments), [])
+
+
+def _compute(graph: Graph, name: str, arguments: dict[str, Json]) -> Json:
+    """Add a node with one tensor as its result, and return it as an argument."""
+    value = f"v{next(graph.scope.numbers)}"
+    graph.values[value] = "as_tensor"
+    result: dict[str, Json] = {"as_tensor": {"name": value}}
+    _append(graph, f"torch.ops.aten.{name}", _positional(arguments), [result])
+    return result
+
+
+def _positional(arguments: dict[str, Json]) -> list[Json]:
+    return [
+        {"name": name, "arg": argument, "kind": POSITIONAL} for name, argument in arguments.items()
+    ]
 
 
 def _split_graphs(fields: dict[str, Value]) -> tuple[list[Value], list[Value], list[Value]]:

@@ -13,6 +13,7 @@ from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.bounds.bounded_graph import PLACE, BoundedGraph
 from stateserve.model.architectures.exported_program.checked_operators import check_operators
+from stateserve.model.architectures.exported_program.effects import define_token
 from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph
 from stateserve.model.architectures.exported_program.input_checks import InputChecks, Range
@@ -109,7 +110,9 @@ def _load(signature: Signature, fields: Mapping[str, Value]) -> GraphModule:
     graph = Graph(Scope(count()))
     inputs: list[Json] = []
     leaves: list[Leaf | None] = [*[None] * len(signature.state), *signature.inputs]
-    arguments = fields["inputs"].items()
+    for token in fields["inputs"].items()[: signature.tokens]:
+        define_token(token.choice()[1], graph.scope)
+    arguments = fields["inputs"].items()[signature.tokens :]
     if len(arguments) != len(leaves):
         raise fields["inputs"].refused("an entry for each input of the signature")
     for argument, leaf in zip(arguments, leaves, strict=True):
@@ -119,7 +122,9 @@ def _load(signature: Signature, fields: Mapping[str, Value]) -> GraphModule:
     add_nodes(graph, fields["nodes"])
     outputs: list[Json] = [
         rebuild_argument(argument, graph.scope)
-        for argument, leaf in zip(fields["outputs"].items(), signature.outputs, strict=True)
+        for argument, leaf in zip(
+            fields["outputs"].items()[signature.tokens :], signature.outputs, strict=True
+        )
         if not leaf.is_constant
     ]
     loaded = load_graph(graph.to_json(inputs, outputs), inputs, outputs)

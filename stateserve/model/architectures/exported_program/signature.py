@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
@@ -27,13 +28,14 @@ class StateSlot:
 class Signature:
     """`state` has the graph's first inputs, `inputs` the others, in the graph's order.
 
-    `outputs` has a leaf for each of the structure `tree`.
+    `outputs` has a leaf for each of the structure `tree`. Before both, the graph has `tokens`.
     """
 
     state: list[StateSlot]
     inputs: list[Leaf]
     outputs: list[Leaf]
     tree: Tree
+    tokens: int = 0
 
 
 def read_signature(module: Mapping[str, Value], graph: Mapping[str, Value]) -> Signature:
@@ -52,10 +54,18 @@ def read_signature(module: Mapping[str, Value], graph: Mapping[str, Value]) -> S
     if "signature" not in fields or fields["fqn"].value != "":
         raise module["module_call_graph"].refused("a list that begins with the program's signature")
     call = fields["signature"].record(*MODULE_SIGNATURE, optional=["forward_arg_names"])
+    tokens = _count_tokens(signature["input_specs"])
+    if _count_tokens(signature["output_specs"]) != tokens:
+        raise signature["output_specs"].refused("as many tokens as the inputs have")
     state, inputs = _read_inputs(signature["input_specs"], call, graph, named_tuples)
     tree = read_tree(call["out_spec"], named_tuples)
-    outputs = _read_outputs(signature["output_specs"], tree, graph)
-    return Signature(state, inputs, outputs, tree)
+    outputs = _read_outputs(signature["output_specs"].items()[tokens:], tree, graph, tokens)
+    return Signature(state, inputs, outputs, tree, tokens)
+
+
+def _count_tokens(specs: Value) -> int:
+    """Of the first entries; a token at another place is refused."""
+    return sum(1 for _ in takewhile(lambda spec: spec.choice()[0] == "token", specs.items()))
 
 
 def _read_inputs(
@@ -73,7 +83,7 @@ def _read_inputs(
     paths = iter(_input_names(tree, names, call["in_spec"]))
     state: list[StateSlot] = []
     inputs: list[Leaf] = []
-    for spec in specs.items():
+    for spec in specs.items()[_count_tokens(specs) :]:
         kind, value = spec.choice()
         if kind in ("parameter", "buffer", "tensor_constant"):
             if inputs:
@@ -127,8 +137,10 @@ def dotted(path: Path) -> str:
     return ".".join(str(key) for key in path)
 
 
-def _read_outputs(specs: Value, tree: Tree, graph: Mapping[str, Value]) -> list[Leaf]:
-    for spec in specs.items():
+def _read_outputs(
+    specs: list[Value], tree: Tree, graph: Mapping[str, Value], tokens: int
+) -> list[Leaf]:
+    for spec in specs:
         kind, _ = spec.choice()
         if kind.endswith("_mutation"):
             raise UnsafeCheckpoint(
@@ -137,9 +149,9 @@ def _read_outputs(specs: Value, tree: Tree, graph: Mapping[str, Value]) -> list[
             )
         if kind != "user_output":
             raise UnsafeCheckpoint(f"{spec.place}: an output {kind!r:.100} is not accepted")
-    paths, arguments = tree.leaves(), graph["outputs"].items()
-    if not len(paths) == len(arguments) == len(specs.items()):
-        raise specs.refused("an entry for each output of the graph and of its structure")
+    paths, arguments = tree.leaves(), graph["outputs"].items()[tokens:]
+    if not len(paths) == len(arguments) == len(specs):
+        raise graph["outputs"].refused("an entry for each output of the graph and of its structure")
     return [
         read_leaf(argument, output_name(tree, path), graph)
         for argument, path in zip(arguments, paths, strict=True)

@@ -169,6 +169,23 @@ def require_same(content: bytes, module: nn.Module, inputs: Tensor, tolerance: f
         torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
 
 
+class Factors(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.cholesky(x) + torch.linalg.inv(x)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_checks_of_matrices_stay_in_a_decomposed_program() -> None:
+    x = torch.eye(3).repeat(3, 1, 1) * 4
+    program = read_program(
+        exported(Factors(), x, dynamic_shapes=(ROWS,), decomposed=True), "model.pt2"
+    )
+    torch.testing.assert_close(program(x), Factors()(x))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="a matrix is singular, not positive definite"):
+            program(-x)
+
+
 class Training(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return functional.dropout(x, 0.5, training=True)
