@@ -41,9 +41,12 @@ def is_frame(value: object) -> TypeGuard[DataFrame]:
 
 
 class FrameRows(Generic[Frame]):
-    """The rows of a DataFrame, as bodies of /predict. Raises ClientError for another table."""
+    """The rows of a DataFrame, as bodies of /predict; `rows` number them, from 0 if not given.
 
-    def __init__(self, frame: Frame) -> None:
+    Raises ClientError for another table.
+    """
+
+    def __init__(self, frame: Frame, rows: Sequence[int] | None = None) -> None:
         try:
             import narwhals
         except ModuleNotFoundError:
@@ -57,6 +60,7 @@ class FrameRows(Generic[Frame]):
             # Not in memory, with two columns of the same name, or a text that no UTF-8 has.
             reason = " ".join(str(error).split())[:200]
             raise ClientError(f"the table is not sent: {reason}") from None
+        self._rows = np.arange(len(self._frame)) if rows is None else np.array(rows)
         for name in names:
             if not isinstance(name, str):
                 raise ClientError(f"the name of a column is a text, not {name!r:.100}")
@@ -112,13 +116,13 @@ class FrameRows(Generic[Frame]):
         if len(signature.inputs) > 1 or not features:
             raise ClientError("skip_bad_rows: the model has no named columns, so no row is bad")
         rows = good_rows(self._frame, features)
-        return FrameRows(cast(Frame, self._frame[rows].to_native()))
+        return FrameRows(cast(Frame, self._frame[rows].to_native()), rows)
 
     def _read(self, signature: Signature) -> list[dict[str, JsonValue]]:
         """All rows: they show the decimal mark, and errors name their places in all of them."""
         features = signature.inputs[0].features or []
         if self._instances is None or self._instances[0] != features:
-            self._instances = (features, read_frame(self._frame, features))
+            self._instances = (features, read_frame(self._frame, features, self._rows))
         return self._instances[1]
 
     def _rows_of(self, signature: Signature, rows: slice) -> "narwhals.DataFrame[IntoDataFrame]":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from stateserve.client.instances import is_missing
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def read_frame(
-    frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]
+    frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature], rows: NDArray[np.int64]
 ) -> list[dict[str, JsonValue]]:
     """The instances of a DataFrame of narwhals, by the rules of tables in files: decimal commas,
-    texts of booleans, numbers as categories. Rows count from 0.
+    texts of booleans, numbers as categories. `rows` int64 (rows,) number them in messages.
 
     Warns of unusual forms of numbers, and of texts that count as missing. Raises ClientError.
     """
-    table = _read(frame, features, skip_bad_rows=False)
+    table = _read(frame, features, rows, skip_bad_rows=False)
     for note in table.notes:
         # Columns that are no features are usual in a DataFrame.
         if note.startswith("column "):
@@ -36,7 +37,7 @@ def read_frame(
 
 def good_rows(frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]) -> list[int]:
     """The rows whose cells can all be read. Warns of the others. Raises ClientError if none can."""
-    table = _read(frame, features, skip_bad_rows=True)
+    table = _read(frame, features, np.arange(len(frame)), skip_bad_rows=True)
     if table.left_out:
         left_out = f"{table.left_out} of {len(frame)} rows are left out"
         warnings.warn(f"the DataFrame: {left_out}, the first: {table.bad[0]}", stacklevel=2)
@@ -44,17 +45,23 @@ def good_rows(frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]) ->
 
 
 def _read(
-    frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature], *, skip_bad_rows: bool
+    frame: "DataFrame[IntoDataFrame]",
+    features: Sequence[Feature],
+    rows: NDArray[np.int64],
+    *,
+    skip_bad_rows: bool,
 ) -> TableInstances:
     headers = {each.name.lower() for each in features}
     headers |= {each.title.lower() for each in features}
+    # In place of the cells of other columns; it takes no memory.
+    unread = np.broadcast_to(np.float64(0), len(frame))
     columns = [
         _column(name, frame[name])
         if " ".join(name.split()).lower() in headers
-        else Column(name, np.empty(0))
+        else Column(name, unread)
         for name in frame.columns
     ]
-    sheet = Sheet("the DataFrame", columns, np.arange(len(frame), dtype=np.int64))
+    sheet = Sheet("the DataFrame", columns, rows)
     try:
         return read_instances(sheet, Wanted(features), skip_bad_rows=skip_bad_rows)
     except TableError as error:

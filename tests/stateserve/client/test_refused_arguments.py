@@ -12,7 +12,9 @@ import torch
 
 from stateserve.client.async_client import AsyncClient
 from stateserve.client.client import Client
+from stateserve.client.frames.rows import FrameRows
 from stateserve.errors import ClientError, Problem
+from stateserve.model import Signature
 from tests.process import Process
 from tests.project import SETOSA
 from tests.stateserve.client.answers import RIGHT
@@ -139,7 +141,7 @@ def test_a_batch_in_one_dict_gets_a_hint(server: Process) -> None:
 
 def test_bad_rows_of_a_frame_are_left_out_on_request(server: Process) -> None:
     client = Client(server.url)
-    frame = pd.DataFrame([SETOSA] * 4, index=list("abcd"))
+    frame = pd.DataFrame([{"note": "no feature"} | SETOSA] * 4, index=list("abcd"))
     frame["petal_width"] = [0.2, None, 0.3, "wide"]
     with pytest.raises(ClientError, match="column 'petal_width'"):
         client.predict(frame)
@@ -150,6 +152,24 @@ def test_bad_rows_of_a_frame_are_left_out_on_request(server: Process) -> None:
     assert found.equals(client.predict(frame.loc[["a", "c"]]))
     with pytest.raises(ClientError, match="all 2 rows are bad"):
         client.predict(frame.loc[["b", "d"]], skip_bad_rows=True)
+
+
+def test_a_warning_names_the_row_among_all_rows() -> None:
+    features = [{"name": "age", "missing": False}, {"name": "income", "missing": True}]
+    signature = Signature.model_validate(
+        {
+            "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, 2], "features": features}],
+            "outputs": [{"name": "y", "dtype": "float32", "shape": [-1, 1]}],
+        }
+    )
+    income = [str(each) for each in range(100)]
+    income[5] = "abc"
+    frame = pd.DataFrame({"age": [0.0, None, *range(2, 100)], "income": income})
+    with pytest.warns(UserWarning, match="1 of 100 rows are left out"):
+        rows = FrameRows(frame).without_bad_rows(signature)
+    with pytest.warns(UserWarning, match=r"the cell 'abc' \(row 5\) is no number"):
+        found = rows.records(signature, slice(3, 5))
+    assert found == [{"age": 4, "income": 4}, {"age": 5, "income": None}]
 
 
 def test_a_refusal_with_half_of_a_pair_is_read(server: Process) -> None:
