@@ -1,5 +1,6 @@
 """Loads the models and makes the endpoint of each, with its observers."""
 
+import shlex
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from app.api.error_status import status_of
 from app.api.service import Service
-from app.errors import SettingsError
+from app.errors import ModelNotFound, SettingsError
 from app.monitor import Metrics, ModelMetrics, ModelSpans, RolloutCounts, open_prediction_log
 from app.monitor.prediction_log import PredictionLog, PredictionRecorder, TensorRecorder
 from app.predict import (
@@ -74,16 +75,20 @@ def choose_default(settings: Settings, registry: Registry) -> None:
 
     Raises SettingsError, or UnreadableCheckpoint for a folder without a model.
     """
+    repository = registry.repository
     names = sorted({status.name for status in registry.statuses()})
     if not names:
-        raise UnreadableCheckpoint(f"{registry.repository.folder}: {NO_MODEL}")
-    if settings.models is None or "model" in settings.model_fields_set:
+        raise UnreadableCheckpoint(f"{repository.folder}: {NO_MODEL}")
+    if repository.default in names:
         return
-    if len(names) == 1:
-        registry.repository.default = names[0]
-    elif registry.repository.default not in names:
-        listed = ", ".join(names)
-        raise SettingsError(f"{both_names('model')}: which is the default? There is {listed}")
+    if "model" in settings.model_fields_set:
+        raise SettingsError(f"{both_names('model')}: {ModelNotFound(repository.default, names)}")
+    if len(names) > 1:
+        raise SettingsError(
+            f"{both_names('model')}: which is the default? There is {', '.join(names)}; "
+            f"give --models {shlex.quote(str(repository.folder))} --model NAME"
+        )
+    repository.default = names[0]
 
 
 class _Build:

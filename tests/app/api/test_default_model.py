@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import ModelNotFound, SettingsError
+from app.errors import SettingsError
 from app.settings.settings import Settings
 from stateserve.errors import UnreadableCheckpoint
 from tests.checkpoints import save_model
@@ -31,8 +31,21 @@ async def test_of_several_models_one_is_named(tmp_path: Path) -> None:
     ):
         await default_of(models=tmp_path)
     assert await default_of(models=tmp_path, model="insects") == "insects"
-    with pytest.raises(ModelNotFound, match="no model 'insect'; did you mean insects"):
+    with pytest.raises(SettingsError, match=r"^--model .*'insect'; did you mean insects"):
         await default_of(models=tmp_path, model="insect")
+
+
+async def test_a_folder_models_of_the_working_folder_is_taken_as_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_model(Path("models/wine/1/x.pth"))
+    assert await default_of() == "wine"
+    save_model(Path("models/insects.pth"))
+    with pytest.raises(SettingsError, match=r"insects, wine; give --models models --model NAME$"):
+        await default_of()
+    save_model(Path("models/iris-model.pth"))
+    assert await default_of() == "iris-model"
 
 
 async def test_a_folder_without_models_says_where_one_lies(tmp_path: Path) -> None:

@@ -146,7 +146,9 @@ def test_a_default_that_is_not_chosen_is_a_failure(run: Run, tmp_path: Path) -> 
             shutil.copy(IRIS.with_suffix(suffix), tmp_path / f"{name}{suffix}")
     code, out = run("doctor", "--models", tmp_path, "--port", "0")
     assert code == 1
-    assert "which is the default? There is first, second" in findings(out)["models"][1]
+    assert (
+        "which is the default? There is first, second; give --models" in findings(out)["models"][1]
+    )
 
 
 def test_what_would_stop_the_start_is_a_failure(run: Run) -> None:
