@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stateserve.tables.sheet import Sheet as Sheet
     from stateserve.tables.sheet import about_other_texts as about_other_texts
     from stateserve.tables.sheet import clean as clean
+    from stateserve.tables.sheet import loose as loose
     from stateserve.tables.trained_rows import keep_hashes as keep_hashes
 
 __getattr__ = lazy_exports(
@@ -44,7 +45,7 @@ __getattr__ = lazy_exports(
         "numbers": ("INEXACT", "LEADING_ZERO", "MISSING_NUMBERS", "NUMBERS", "Mark"),
         "reading": ("read_sheet", "read_text"),
         "scores": ("Score", "Truth", "score_classes", "score_values"),
-        "sheet": ("Column", "Sheet", "about_other_texts", "clean"),
+        "sheet": ("Column", "Sheet", "about_other_texts", "clean", "loose"),
         "trained_rows": ("keep_hashes",),
     },
 )

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from stateserve.tables.bad_rows import BadRows
 from stateserve.tables.cells import MOST_LISTED, values_of
 from stateserve.tables.numbers import Mark
 from stateserve.tables.scores import Score, Truth, score_classes, score_values
-from stateserve.tables.sheet import Column, Sheet
+from stateserve.tables.sheet import Column, Sheet, loose
 from stateserve.tables.trained_rows import about_training, hashes_of
 from stateserve.tables.truth import LONGEST_NAME, read_truth
 from stateserve.text import did_you_mean, listed
@@ -102,7 +103,8 @@ def _value_of(outputs: Mapping[str, object]) -> float:
 def read_instances(sheet: Sheet, wanted: Wanted, *, skip_bad_rows: bool = False) -> TableInstances:
     """Read one instance from each row; the header has a column for every feature, in any order.
 
-    A column's name may have other case, and the unit: "petal length (cm)". Of the other columns,
+    A column's name may have other case or separators, and the unit: "Petal length (cm)". Of the
+    other columns,
     that of the target has the true classes or values; the rest is kept in `others`. A row with a
     cell that cannot be read is an error, or is left out on request, unless all are such rows.
     Raises TableError.
@@ -170,29 +172,31 @@ def _about_training(
 
 def _places(sheet: Sheet, features: Sequence[Feature]) -> list[int]:
     """The place of each feature in the header. Raises TableError, which names all that it lacks."""
-    places = [_place(sheet, feature, features) for feature in features]
+    shared = Counter(name for each in features for name in {*map(loose, _names(each))})
+    places = [_place(sheet, feature, shared) for feature in features]
     lacking = [each for each, place in zip(features, places, strict=True) if place is None]
     if not lacking:
         return [place for place in places if place is not None]
-    known = {each.name for each in features}
-    hint = did_you_mean(lacking[0].name, [name for name in sheet.header if name not in known])
+    unused = [name for place, name in enumerate(sheet.header) if place not in places]
+    hint = did_you_mean(lacking[0].name, unused)
     names = listed([repr(each.name) for each in lacking], MOST_LISTED)
     columns = listed([name[:LONGEST_NAME] for name in sheet.header], MOST_LISTED)
     what = f"the column{'s' if lacking[1:] else ''} {names}; its columns are {columns}{hint}"
     raise TableError(sheet.source, f"the header does not name {what}")
 
 
-def _place(sheet: Sheet, feature: Feature, features: Sequence[Feature]) -> int | None:
-    header = sheet.header
-    wanted = " ".join(feature.name.split())
-    titled = f"{wanted} ({feature.unit})" if feature.unit else wanted
-    found = [place for place, name in enumerate(header) if name in (wanted, titled)]
+def _place(sheet: Sheet, feature: Feature, shared: Mapping[str, int]) -> int | None:
+    names = _names(feature)
+    found = {place for name in names for place in sheet.places.get(name, ())}
     if not found:
-        lower = {wanted.lower(), titled.lower()}
-        others = {each.name for each in features}
-        found = [p for p, name in enumerate(header) if name.lower() in lower and name not in others]
-    if len(found) == 1:
-        return found[0]
-    if found:
+        # A loose name that several features share is none of them.
+        alone = {each for each in map(loose, names) if each and shared[each] == 1}
+        found = {place for name in alone for place in sheet.loose_places.get(name, ())}
+    if len(found) > 1:
         raise TableError(sheet.source, f"the header names twice the column {feature.name!r}")
-    return None
+    return next(iter(found), None)
+
+
+def _names(feature: Feature) -> set[str]:
+    name = " ".join(feature.name.split())
+    return {name, f"{name} ({feature.unit})"} if feature.unit else {name}

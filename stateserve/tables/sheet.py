@@ -1,6 +1,7 @@
 """A table as columns of cells."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
@@ -21,6 +22,7 @@ MOST_DETAILS = 20
 MAX_CELLS = 2**25
 # At the ends of a name: zero-width spaces, and the byte order mark of a joined file.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff \t\r\n"
+SEPARATORS = re.compile(r"[\W_]+")
 # In every case of letters, so that no cell is changed to be looked up.
 MISSING = frozenset(
     "".join(letters)
@@ -80,10 +82,32 @@ class Sheet:
         return [column.name for column in self.columns]
 
     @cached_property
+    def places(self) -> dict[str, list[int]]:
+        """The places of the columns by name."""
+        return self._by(str)
+
+    @cached_property
+    def loose_places(self) -> dict[str, list[int]]:
+        """The places of the columns by loose name."""
+        return self._by(loose)
+
+    def _by(self, key: Callable[[str], str]) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for place, name in enumerate(self.header):
+            found.setdefault(key(name), []).append(place)
+        return found
+
+    @cached_property
     def mark(self) -> Mark | None:
         """The decimal mark of the file."""
         texts = [column.cells for column in self.columns if isinstance(column.cells, list)]
         return decimal_mark(texts, self.separator)
+
+
+def loose(name: str) -> str:
+    """The letters and digits of a name, in one case: `PetalLengthCm` and `petal_length (cm)` are
+    one name."""
+    return SEPARATORS.sub("", name).lower()
 
 
 def about_other_texts(count: int, text: str, row: int) -> str:

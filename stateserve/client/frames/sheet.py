@@ -11,7 +11,16 @@ from pydantic import JsonValue
 from stateserve.client.instances import is_missing
 from stateserve.errors import ClientError, TableError
 from stateserve.model import Feature
-from stateserve.tables import INEXACT, Column, Sheet, TableInstances, Wanted, clean, read_instances
+from stateserve.tables import (
+    INEXACT,
+    Column,
+    Sheet,
+    TableInstances,
+    Wanted,
+    clean,
+    loose,
+    read_instances,
+)
 from stateserve.text import shortest
 
 if TYPE_CHECKING:
@@ -51,14 +60,11 @@ def _read(
     *,
     skip_bad_rows: bool,
 ) -> TableInstances:
-    headers = {each.name.lower() for each in features}
-    headers |= {each.title.lower() for each in features}
+    headers = {loose(name) for each in features for name in (each.name, each.title)}
     # In place of the cells of other columns; it takes no memory.
     unread = np.broadcast_to(np.float64(0), len(frame))
     columns = [
-        _column(name, frame[name])
-        if " ".join(name.split()).lower() in headers
-        else Column(name, unread)
+        _column(name, frame[name]) if loose(name) in headers else Column(name, unread)
         for name in frame.columns
     ]
     sheet = Sheet("the DataFrame", columns, rows)
