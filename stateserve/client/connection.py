@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -45,7 +46,14 @@ def connection_options(
     Raises NoAnswer if `url` is not a URL, and ClientError if `key` cannot be a key, or an option
     is none of httpx's.
     """
-    defaults: dict[str, Any] = {"base_url": _parse_url(url), "limits": LIMITS, "timeout": TIMEOUT}
+    # The service sets no cookies, and those of another server would grow with each answer.
+    cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    defaults: dict[str, Any] = {
+        "base_url": _parse_url(url),
+        "limits": LIMITS,
+        "timeout": TIMEOUT,
+        "cookies": cookies,
+    }
     found = defaults | dict(options)
     with checking_options():
         timeout = httpx.Timeout(found["timeout"])
@@ -100,7 +108,9 @@ def _parse_url(url: object) -> httpx.URL:
         raise ClientError(f"an address is like http://127.0.0.1:8000, not {url!r:.100}")
     try:
         found = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        # Its name is decoded only now.
+        found.host  # noqa: B018
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise no_answer(str(url)[:MOST_SHOWN], error) from None
     if found.query or found.fragment:
         # They would stand before the paths of requests.

@@ -22,14 +22,18 @@ class AnswerTooSlow(httpx.TimeoutException):
         return cls(f"no whole answer after {seconds:g} s")
 
 
-# Every error of httpx; a closed client is checked for earlier.
+# Every error of httpx, and what it lets through: errors of TLS, and of a host's name. A closed
+# client is checked for earlier.
 FAILURES = (
     httpx.HTTPError,
     httpx.InvalidURL,
     httpx.CookieConflict,
     httpx.StreamError,
+    OSError,
+    UnicodeError,
     MemoryError,
 )
+ADDRESS = "an address is like http://127.0.0.1:8000"
 LATER = "the service may be busy: timeout=SECONDS lets the client wait longer"
 # Looked up along the failure's MRO.
 HINTS: dict[type[BaseException], str] = {
@@ -49,7 +53,9 @@ HINTS: dict[type[BaseException], str] = {
     AnswerTooLong: "is this the address of stateserve?",
     MemoryError: "this machine has too little memory for the answer",
     httpx.TooManyRedirects: "give the address that the service itself has",
-    httpx.InvalidURL: "an address is like http://127.0.0.1:8000",
+    httpx.InvalidURL: ADDRESS,
+    OSError: "the connection was lost",
+    UnicodeError: ADDRESS,
     httpx.CookieConflict: "the client needs no cookies",
     httpx.StreamError: "the client was closed, or its transport reads no answer to its end",
 }

@@ -43,10 +43,11 @@ class Sender:
         try:
             require_open(self._http)
             request = build()
-            with limited(self._seconds):
-                return self._http.send(request)
-        except FAILURES as error:
-            return error
+            try:
+                with limited(self._seconds):
+                    return self._http.send(request)
+            except FAILURES as error:
+                return error
         finally:
             self._turns.end()
 
@@ -81,10 +82,11 @@ class AsyncSender:
         try:
             require_open(self._http)
             request = build()
-            with anyio.move_on_after(self._seconds):
-                return await self._http.send(request)
-            return AnswerTooSlow.after(self._seconds)
-        except FAILURES as error:
-            return error
+            try:
+                with anyio.move_on_after(self._seconds):
+                    return await self._http.send(request)
+                return AnswerTooSlow.after(self._seconds)
+            except FAILURES as error:
+                return error
         finally:
             self._turns.end()

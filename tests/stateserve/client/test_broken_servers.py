@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import httpx
@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stateserve.client.async_client import AsyncClient
-from stateserve.client.client import Client
 from stateserve.errors import ClientError, NoAnswer, Problem
 from tests.stateserve.client.answers import FEATURES, RIGHT, VIEW, as_npy, npy, predicting
+from tests.stateserve.client.both_clients import BothClients
 
 ROWS = np.ones((5, 4))
 FRAME = pd.DataFrame(ROWS, columns=FEATURES)
@@ -25,8 +24,8 @@ MODEL = RIGHT["model"]
 ANSWER = {name: value for name, value in RIGHT.items() if name != "model"}
 
 
-def client_of(answer: httpx.Response) -> Client:
-    return Client("http://test", transport=predicting(answer), patience=0)
+def client_of(answer: httpx.Response) -> BothClients:
+    return BothClients(predicting(answer), patience=0)
 
 
 def test_a_right_answer_is_taken() -> None:
@@ -62,15 +61,12 @@ HUGE = npy(RIGHT_ARRAY)[:128].replace(b"(5, 3)", b"(1" + b"0" * 15 + b", 3)")
     ],
 )
 @pytest.mark.parametrize("given", [ROWS, FRAME], ids=["array", "frame"])
-async def test_a_binary_answer_fits_the_rows_and_the_model(
+def test_a_binary_answer_fits_the_rows_and_the_model(
     content: bytes, words: str, given: object
 ) -> None:
     wanted = f"^http://test/predict.*: not what this client reads: .*{words}.*; is this the address"
     with pytest.raises(NoAnswer, match=wanted):
-        client_of(as_npy(content)).predict(given)  # type: ignore[call-overload]
-    async with AsyncClient("http://test", transport=predicting(as_npy(content))) as client:
-        with pytest.raises(NoAnswer, match=wanted):
-            await client.predict(given)  # type: ignore[call-overload]
+        client_of(as_npy(content)).predict(given)
 
 
 def test_each_chunk_has_its_rows() -> None:
@@ -125,7 +121,7 @@ def test_one_picture_has_one_answer() -> None:
 )
 def test_a_model_without_a_signature_is_no_answer(wrong: dict[str, object]) -> None:
     view = httpx.Response(200, json=VIEW | wrong)
-    client = Client("http://test", transport=httpx.MockTransport(lambda _: view))
+    client = BothClients(httpx.MockTransport(lambda _: view))
     with pytest.raises(NoAnswer, match="not what this client reads"):
         client.predict(ROWS)
 
@@ -133,7 +129,7 @@ def test_a_model_without_a_signature_is_no_answer(wrong: dict[str, object]) -> N
 def test_other_methods_check_their_answers() -> None:
     page = {"name": "w", "shape": [1], "dtype": "float32", "sha256": "0"}
     pages = [page | {"name": f"w{place}"} for place in range(1000)]
-    calls: list[tuple[httpx.Response, Callable[[Client], object], str]] = [
+    calls: list[tuple[httpx.Response, Callable[[BothClients], object], str]] = [
         (httpx.Response(200, html="<p>"), lambda c: c.explain_picture(b"a"), "no PNG"),
         (httpx.Response(200, html="<p>"), lambda c: c.feedback("id", "a"), "malformed"),
         (httpx.Response(200, json={"entries": pages}), lambda c: c.open_state(), "same tensors"),
@@ -142,66 +138,6 @@ def test_other_methods_check_their_answers() -> None:
     for answer, call, words in calls:
         with pytest.raises(NoAnswer, match=words):
             call(client_of(answer))
-
-
-def test_pages_without_an_end_are_no_answer() -> None:
-    asked: list[int] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(int(request.url.params["offset"]))
-        page = {"shape": [1], "dtype": "float32", "sha256": "0"}
-        entries = [page | {"name": f"w{asked[-1] + place}"} for place in range(1000)]
-        return httpx.Response(200, json={"entries": entries, "more": "." * 2**25})
-
-    client = Client("http://test", transport=httpx.MockTransport(answer))
-    with pytest.raises(NoAnswer, match=r"an answer of more than \d+ bytes"):
-        client.open_state()
-    assert asked == [*range(0, 8000, 1000)]
-
-
-class Endless(httpx.SyncByteStream, httpx.AsyncByteStream):
-    def __iter__(self) -> Iterator[bytes]:
-        while True:
-            yield MEBIBYTE
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while True:
-            yield MEBIBYTE
-
-
-MEBIBYTE = b" " * 2**20
-ZIPPED, ZIPPED_TWICE = {"Content-Encoding": "gzip"}, {"Content-Encoding": "gzip, gzip"}
-TOO_LONG = [
-    ({"headers": ZIPPED}, "an answer in 'gzip', which was not asked for"),
-    ({"headers": ZIPPED_TWICE}, "an answer in 'gzip, gzip', which was not asked for"),
-    ({"headers": {"Content-Length": "9" * 5000}}, "an answer of more than [0-9]+ bytes"),
-    ({"status_code": 422}, "an answer of more than 1048576 bytes"),
-    ({}, "an answer of more than [0-9]+ bytes"),
-]
-
-
-@pytest.mark.parametrize(("parts", "words"), TOO_LONG)
-async def test_an_endless_answer_is_no_answer(parts: dict[str, object], words: str) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        assert request.headers["Accept-Encoding"] == "identity"
-        return httpx.Response(**{"status_code": 200, "stream": Endless()} | parts)  # type: ignore[arg-type]
-
-    transport = httpx.MockTransport(answer)
-    client = Client("http://test", transport=transport, patience=0)
-    assert not client.ready()
-    calls: list[Callable[[], object]] = [client.card, client.models, client.open_state]
-    calls += [lambda: client.predict({"w": 1}), lambda: client.predict(b"a")]
-    calls += [lambda: client.explain_picture(b"a")]
-    if parts:
-        # A state is limited by the memory of the machine.
-        calls += [client.state, client.arrays, lambda: client.tensor("w")]
-    for call in calls:
-        with pytest.raises(NoAnswer, match=f"^http://test/.*: {words}; .*$"):
-            call()
-    async with AsyncClient("http://test", transport=transport, patience=0) as other:
-        for coroutine in (other.card(), other.predict({"w": 1}), other.predict(b"a")):
-            with pytest.raises(NoAnswer, match=f"^http://test/.*: {words}; .*$"):
-                await coroutine
 
 
 def test_the_text_of_a_problem_is_cut() -> None:
@@ -245,7 +181,7 @@ ANY_JSON = st.recursive(
 )
 def test_no_body_breaks_the_client(content: bytes, status: int) -> None:
     answer = httpx.Response(status, content=content)
-    client = Client("http://test", transport=httpx.MockTransport(lambda _: answer), patience=0)
+    client = BothClients(httpx.MockTransport(lambda _: answer), patience=0)
     calls = [client.arrays, client.card, client.models, lambda: client.predict(DICTS)]
     calls += [lambda: client.predict(ROWS), lambda: client.explain({"w": 1})]
     for call in calls:

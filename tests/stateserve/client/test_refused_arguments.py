@@ -1,7 +1,7 @@
 """What a client cannot send is a ClientError, which says what it takes instead."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -197,3 +197,17 @@ def test_a_transport_of_the_other_kind_is_refused(
 def test_an_address_with_a_query_is_refused(made: type[Client], rest: str) -> None:
     with pytest.raises(ClientError, match="/models/NAME/versions/VERSION chooses"):
         made(f"http://127.0.0.1:8000{rest}")
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError, UnicodeError])
+async def test_an_error_of_the_rows_themselves_is_raised(error: type[Exception]) -> None:
+    def rows() -> Iterator[dict[str, float]]:
+        yield {"w": 1}
+        raise error("of the rows")
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=RIGHT))
+    with pytest.raises(error, match="of the rows"):
+        Client("http://test", transport=transport).predict(rows())
+    async with AsyncClient("http://test", transport=transport) as client:
+        with pytest.raises(error, match="of the rows"):
+            await client.predict(rows())
