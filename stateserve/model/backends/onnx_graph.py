@@ -1,4 +1,4 @@
-"""Writes the ONNX graph of a module, and checks that a graph reads no other file and ends."""
+"""Writes the ONNX graph of a module, and checks what a graph may read and run."""
 
 import hashlib
 import logging
@@ -20,13 +20,19 @@ from stateserve.text import first_line, with_article
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from onnx import NodeProto
+    from onnx import NodeProto, TensorProto
 
 INSTALL = "pip install 'stateserve[onnx]'"
 EXTERNAL = 1
+STRING = 8
+TEXTS = ("value_string", "value_strings")
 # The one operator that runs a graph of its own at most once. The others repeat theirs (Loop, Scan,
 # SequenceMap, BeamSearch): they may never end, and loops in loops multiply.
 BRANCH = "If"
+# They take memory that is not counted, and may take any size: of attributes, or many times that of
+# their inputs.
+UNCOUNTED = ("RoiAlign", "Unique")
+ONNX_DOMAINS = ("", "ai.onnx")
 # The limit of protobuf.
 MAX_BYTES = 2**31 - 1
 
@@ -81,11 +87,12 @@ def read_packed(path: Path, sha256: str) -> bytes:
 
 
 def require_safe(content: bytes) -> None:
-    """Raise UnsafeCheckpoint if a tensor of the graph is in another file, or if the graph has a
-    loop or functions of its own.
+    """Raise UnsafeCheckpoint for a graph that reads other files, may never end, or takes memory
+    that ONNX Runtime does not count: one with loops, functions of its own, operators that are not
+    ONNX's, texts, or sparse tensors.
 
-    Such a file may be any that the server can read. A few functions, each of which calls the one
-    before twice, are as long as any loop; torch exports none.
+    A tensor in another file may be any that the server can read. A few functions, each of which
+    calls the one before twice, are as long as any loop; torch exports none.
     """
     import onnx
 
@@ -97,17 +104,34 @@ def require_safe(content: bytes) -> None:
     if model.functions:
         raise UnsafeCheckpoint(f"the function {model.functions[0].name!r:.100} in it is not run")
     for message in _messages(model):
-        if isinstance(message, onnx.TensorProto) and (
-            message.data_location == EXTERNAL or message.external_data
-        ):
-            raise UnsafeCheckpoint(f"the tensor {message.name!r:.100} is in another file")
-        if isinstance(message, onnx.NodeProto) and message.op_type != BRANCH and _repeats(message):
-            what = f"{message.name!r:.100} is {with_article(message.op_type):.100}"
-            raise UnsafeCheckpoint(f"the node {what}, which may never end")
+        if isinstance(message, onnx.TensorProto):
+            _require_plain(message)
+        elif isinstance(message, onnx.SparseTensorProto):
+            name = message.values.name
+            raise UnsafeCheckpoint(f"the tensor {name!r:.100} is sparse, and may take any memory")
+        elif isinstance(message, onnx.NodeProto):
+            _require_bounded(message)
 
 
-def _repeats(node: "NodeProto") -> bool:
-    return any(each.HasField("g") or each.graphs for each in node.attribute)
+def _require_plain(tensor: "TensorProto") -> None:
+    if tensor.data_location == EXTERNAL or tensor.external_data:
+        raise UnsafeCheckpoint(f"the tensor {tensor.name!r:.100} is in another file")
+    if tensor.data_type == STRING:
+        raise UnsafeCheckpoint(f"the tensor {tensor.name!r:.100} has texts, of any length")
+
+
+def _require_bounded(node: "NodeProto") -> None:
+    what = f"the node {node.name!r:.100} is {with_article(node.op_type):.100}"
+    if node.op_type != BRANCH and any(each.HasField("g") or each.graphs for each in node.attribute):
+        raise UnsafeCheckpoint(f"{what}, which may never end")
+    if node.domain not in ONNX_DOMAINS:
+        raise UnsafeCheckpoint(f"{what} of {node.domain:.100}; accepted are ONNX's own operators")
+    if node.op_type in UNCOUNTED:
+        raise UnsafeCheckpoint(f"{what}, which may take any memory")
+    if any(
+        each.name in TEXTS or (each.name == "to" and each.i == STRING) for each in node.attribute
+    ):
+        raise UnsafeCheckpoint(f"{what} of texts, of any length")
 
 
 def _messages(message: "Message") -> "Iterator[Message]":
