@@ -56,7 +56,8 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
         if call.size <= MAX_LOOP_BYTES:
             found = call.read(self)
             if self.fits(found.rows):
-                predictions = [await self.pipeline.predict(found.rows, deadline)]
+                with found.pointed_at():
+                    predictions = [await self.pipeline.predict(found.rows, deadline)]
                 content = call.write(self, predictions, found)
                 self._hold(predictions)
                 return content

@@ -81,7 +81,8 @@ class TensorEndpoint(ModelEndpoint[TensorRows, TensorPrediction]):
             # Compressed arrays and pictures are larger than the body.
             held.add(max(0, instances.rows.nbytes - call.size))
             kept = _Kept(held, self._large.most_bytes)
-            await self.pipeline.predict_all(instances.rows, kept.add, deadline)
+            with instances.pointed_at():
+                await self.pipeline.predict_all(instances.rows, kept.add, deadline)
             write = partial(call.write, self, kept.predictions, instances)
             content = await self._work(write, kept.size, deadline)
         self._hold(kept.predictions)

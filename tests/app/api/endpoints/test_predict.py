@@ -94,8 +94,10 @@ async def test_a_forward_pass_that_overflows_is_the_callers_to_mend(
         response = await client.post(
             "/predict", json={"instances": [flower, flower | {"x0": 1e30}]}
         )
-    assert response.status_code == 422
+        alone = await client.post("/predict", json=flower | {"x0": 1e30})
+    assert (response.status_code, alone.status_code) == (422, 422)
     assert response.json()["errors"][0]["pointer"] == "/instances/1"
+    assert alone.json()["errors"][0]["pointer"] == ""
 
 
 @pytest.mark.parametrize(
