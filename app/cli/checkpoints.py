@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.output import AsJson, figure, print_json, print_line, print_table, table
-from app.cli.sources import read_source
+from app.cli.sources import model_of, read_source
 from app.errors import TensorNotFound
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def state(
     if source is None:
         from app.settings import Settings
 
-        source = str(Settings.read().model)
+        source = str(model_of(Settings.read(), "FILE or URL"))
     found = read_source(source)
     if tensor is None:
         _show_entries(found, as_json)

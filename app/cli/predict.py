@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from stateserve.model import AnyCard
     from stateserve.tables import Score, TableInstances, Truth, Wanted
 
+# Options of serve and pack, which bring the code of a model.
+WITH_CODE = ("--code", "--example", "--kwargs", "--image", "--tokens", "--classes", "--features")
+
 
 class Answers(NamedTuple):
     """Predictions, and the cells that show what each is of: none for the only one. `truth` has the
@@ -89,6 +92,7 @@ def predict(
     }
     if top is not None:
         details["top"] = top
+    _require_own_options(arguments or [])
     with open_source(model, url, key, allow_code=allow_code) as source:
         for warning in source.card().warnings:
             warn(warning)
@@ -102,6 +106,21 @@ def predict(
         typer.echo(answers.score.line, err=as_json)
         if answers.score.note:
             warn(f"note: {answers.score.note}")
+
+
+def _require_own_options(arguments: Sequence[str]) -> None:
+    """Raise InvalidOption for an option after a file: only the only instance has options."""
+    from app.cli.feature_options import OWN_OPTIONS
+    from stateserve.text import did_you_mean
+
+    options = [each for each in arguments if each.startswith("--")]
+    if not options or arguments[0].startswith("-"):
+        return
+    option = options[0].partition("=")[0]
+    hint = did_you_mean(option, sorted(OWN_OPTIONS))
+    if option in WITH_CODE:
+        hint = "; `stateserve pack` takes it, and predict the folder that it writes as --model"
+    raise InvalidOption(f"no option {option!r} beside a file{hint}")
 
 
 def _ask(

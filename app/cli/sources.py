@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 
 import typer
 
+from app.errors import InvalidOption
 from app.limits import require_memory
 
 if TYPE_CHECKING:
+    from app.settings import Settings
     from stateserve.checkpoint import State
     from stateserve.client import Client, Details, Instance, Prediction
     from stateserve.model import AnyCard
@@ -50,7 +52,7 @@ def open_source(
 
         settings = Settings.read()
         if model is None:
-            model, key = settings.model, key or settings.state_key
+            model, key = model_of(settings, "--model FILE or --url URL"), key or settings.state_key
         yield LocalModel(model, key, allow_code=allow_code)
         return
     for name, given in (("--model", model), ("--key", key)):
@@ -58,6 +60,16 @@ def open_source(
             raise typer.BadParameter(f"{name} and --url exclude each other")
     with _client(url) as client:
         yield client
+
+
+def model_of(settings: "Settings", others: str) -> Path:
+    """The model of the settings. Raises InvalidOption, which names `others`, if it is not there."""
+    if not settings.model.exists():
+        raise InvalidOption(
+            f"no model is named, and {settings.model}, that of the settings, does not exist; "
+            f"give {others}"
+        )
+    return settings.model
 
 
 def read_source(source: str) -> "State":

@@ -173,7 +173,7 @@ def _way_in(path: Path) -> str:
     """How a file of another suffix is served."""
     name = shlex.quote(path.name)
     if path.suffix.lower() == ".mar":
-        return f"; stateserve pack {name} makes a model of it"
+        return f"; stateserve pack {name} --output FOLDER makes a model of it if its class is in it"
     if path.suffix.lower() == ONNX_SUFFIX:
         return f"; {ONNX_ALONE}"
     if path.suffix.lower() not in STATES:

@@ -34,7 +34,7 @@ def _estimator() -> object:
 LIBRARY_FILES = [
     Refused(
         "model.mar",
-        "an archive of TorchServe (.mar); stateserve pack makes a model of it",
+        "an archive of TorchServe (.mar); unpack it and take the file inside",
         archive("MAR-INF/MANIFEST.json", "m.pt"),
     ),
     Refused(

@@ -1,8 +1,13 @@
 """Name files that are no checkpoints of a known format, and say what to do with them."""
 
+from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Source, read
+from stateserve.errors import UnreadableCheckpoint
+from stateserve.json_document import read_json
 
 HEAD_BYTES = 512
+TORCHSERVE = "MAR-INF/MANIFEST.json"
+MANIFEST_BYTES = 2**20
 UNPACK = "unpack it and take the file inside"
 KERAS = "load it with Keras and save the weights as .npz or .safetensors"
 MAGICS: tuple[tuple[int, bytes, str], ...] = (
@@ -86,10 +91,11 @@ def name_text(source: Source) -> str | None:
     return f"a text, not a checkpoint; it begins with {line[:60]!r}"
 
 
-def name_archive(names: list[str]) -> str:
+def name_archive(archive: ZipArchive) -> str:
     """A zip archive that is no checkpoint, by the names of its entries."""
-    if "MAR-INF/MANIFEST.json" in names:
-        return "an archive of TorchServe (.mar); stateserve pack makes a model of it"
+    names = list(archive.entries)
+    if TORCHSERVE in names:
+        return _name_torchserve(archive)
     if any(name.endswith("model.weights.h5") for name in names):
         return f"a Keras archive (.keras); {KERAS}"
     if any(name.endswith("saved_model.pb") for name in names):
@@ -109,3 +115,22 @@ def name_archive(names: list[str]) -> str:
         return "an empty zip archive"
     shown = ", ".join(repr(name[:60]) for name in names[:3])
     return f"a zip archive that is no checkpoint (it holds {shown}); {UNPACK}"
+
+
+def _name_torchserve(archive: ZipArchive) -> str:
+    """With its file of weights, and whether a model can be made of it as it is."""
+    model: object = None
+    try:
+        manifest = read_json(archive.read(TORCHSERVE, MANIFEST_BYTES))
+        model = manifest.get("model") if isinstance(manifest, dict) else None
+    except (ValueError, UnreadableCheckpoint):
+        pass
+    fields = model if isinstance(model, dict) else {}
+    state = fields.get("serializedFile")
+    if not isinstance(state, str) or state not in archive.entries:
+        return f"an archive of TorchServe (.mar); {UNPACK}"
+    text = f"an archive of TorchServe (.mar), with its weights in {state!r:.100}; {UNPACK}"
+    example = "" if state.endswith(".pt2") else " --example x.npy"
+    if fields.get("modelFile") or not example:
+        text += f". A model of all of it: stateserve pack FILE.mar{example} --output FOLDER"
+    return text

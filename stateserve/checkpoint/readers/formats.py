@@ -145,7 +145,7 @@ def _read_archive(archive: ZipArchive) -> Content:
     if is_program(archive):
         return Content(PROGRAM, read_program(archive))
     if len(data_pickles(archive)) != 1:
-        raise UnreadableCheckpoint(name_archive(names))
+        raise UnreadableCheckpoint(name_archive(archive))
     root = read_archive(archive)
     scripted = any(name.endswith("constants.pkl") for name in names)
     return Content(TORCHSCRIPT if scripted else TORCH_ZIP, root)

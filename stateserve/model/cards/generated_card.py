@@ -1,5 +1,6 @@
 """Generate the card of a state without one, with neutral or given names."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,10 +19,6 @@ from stateserve.model.feature import Feature
 from stateserve.model.fields import MAX_CLASSES
 
 GOLDEN_ROWS = 8
-BRING_CODE = (
-    "to serve another network, bring its code: --code FILE.py:CLASS --example x.npy, or "
-    "`stateserve pack`"
-)
 
 
 def multiclass_of(state: TensorState, path: Path) -> Multiclass:
@@ -34,7 +31,17 @@ def multiclass_of(state: TensorState, path: Path) -> Multiclass:
         reason = str(error) if alike else f"the state of another network: {outline(state)}"
         if path.suffix == ONNX_SUFFIX and not alike:
             raise StateMismatch(ONNX_ALONE) from None
-        raise StateMismatch(f"{reason}; {BRING_CODE}") from None
+        raise StateMismatch(f"{reason}; {_bring_code(path)}") from None
+
+
+def _bring_code(path: Path) -> str:
+    # Whole commands: not each command that reads a state takes code.
+    state = shlex.quote(str(path))
+    return (
+        f"it needs its code: `stateserve serve --model {state} --code FILE.py:CLASS --example "
+        f"x.npy` serves it, `stateserve pack FILE.py:CLASS {state} --example x.npy --output "
+        "models/NAME/1` writes a model for serve and predict"
+    )
 
 
 def sizes(module: Multiclass) -> tuple[int, int]:

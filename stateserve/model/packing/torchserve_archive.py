@@ -129,7 +129,7 @@ def _code_and_state(folder: Path, model: Described) -> tuple[Path, Path | None]:
         raise CodeFailed(
             f"{folder}: without a model file, {model.state} is TorchScript, whose code is not "
             "run; unpack it, and bring the class: stateserve pack FILE.py:CLASS "
-            f"{model.state} --output FOLDER; or export the module with torch.export"
+            f"{model.state} --example x.npy --output FOLDER; or export the module with torch.export"
         )
     return inside[model.code], inside[model.state]
 

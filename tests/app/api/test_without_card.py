@@ -157,7 +157,8 @@ def test_a_state_of_another_network_is_outlined(tmp_path: Path) -> None:
         Predictor.load(tmp_path / "resnet.pth")
     text = str(caught.value)
     assert "it has 5 entries: layer1 2, layer2 2, fc 1" in text
-    assert "to serve another network, bring its code: --code FILE.py:CLASS --example x.npy" in text
+    assert f"serve --model {tmp_path}/resnet.pth --code FILE.py:CLASS --example x.npy`" in text
+    assert f"`stateserve pack FILE.py:CLASS {tmp_path}/resnet.pth --example x.npy" in text
     assert "\n" not in text
 
 

@@ -189,7 +189,7 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
     ),
     ("--model", "lenet.pth", "--code", "nets:LeNet"): (CheckpointError, r"as nets\.py:LeNet$"),
     ("--model", "lenet.pth", "--code", "."): (CheckpointError, r"such as nets\.py:CLASS$"),
-    ("--model", "lenet.pth"): (CheckpointError, "bring its code: --code FILE"),
+    ("--model", "lenet.pth"): (CheckpointError, "it needs its code: `stateserve serve --model"),
 }
 
 

@@ -89,7 +89,7 @@ def test_of_one_state_in_two_formats_the_recommended_one_is_taken(tmp_path: Path
             "no suffix that is served (.pth, .safetensors, .pickle, .pt2); "
             "stateserve convert x.pt x.pth writes its state",
         ),
-        ("wine.mar", "; stateserve pack wine.mar makes a model of it"),
+        ("wine.mar", "; stateserve pack wine.mar --output FOLDER makes a model of it if its class"),
         ("wine.pt", "no suffix that is served (.pth, .safetensors, .pickle, .pt2)"),
         ("wine.PTH", "no suffix that is served"),
         ("wine.pth.tar", "no suffix that is served"),

@@ -157,8 +157,8 @@ def test_a_prefix_is_taken_off(options: LoadOptions) -> None:
 
 
 REFUSED: dict[str, tuple[str, LoadOptions]] = {
-    "lenet.pth: the state of another network: it has 9 entries: conv 2, norm 5, fc 2; to serve "
-    "another network, bring its code: --code FILE.py:CLASS --example x.npy, or `stateserve pack`": (
+    "lenet.pth: the state of another network: it has 9 entries: conv 2, norm 5, fc 2; it needs "
+    "its code: `stateserve serve --model lenet.pth --code FILE.py:CLASS --example x.npy`": (
         "lenet.pth",
         LoadOptions(),
     ),
