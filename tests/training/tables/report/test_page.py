@@ -231,6 +231,9 @@ def test_axe_finds_nothing_and_a_phone_shows_all(hostile: Path, values: Path) ->
             page.on("console", lambda message, said=said: said.append(message.text))  # type: ignore[misc]
             page.goto(model.with_suffix(".html").as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+            page.set_viewport_size({"width": 390, "height": 844})
+            table = page.get_by_role("region", name="Comparison")
+            assert table.evaluate("region => region.scrollWidth <= region.clientWidth")
             expect_no_violations(page)
             assert said == []
         browser.close()
