@@ -81,13 +81,15 @@ cosine_similarity cross cumulative_trapezoid det dot einsum embedding _embedding
 _fft_c2c _fft_c2r fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_ifft fft_ifft2 fft_ifftn
 fft_ifftshift fft_ihfft fft_irfft fft_irfft2 fft_irfftn _fft_r2c fft_rfft fft_rfft2 fft_rfftn ger
 grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell inner inverse istft linalg_cholesky
-linalg_cholesky_ex linalg_cross linalg_det linalg_diagonal linalg_eigh linalg_eigvalsh linalg_inv
-linalg_inv_ex linalg_lstsq linalg_lu linalg_lu_factor linalg_lu_solve linalg_matmul
-linalg_matrix_exp linalg_matrix_power linalg_multi_dot linalg_pinv linalg_qr linalg_slogdet
-linalg_solve linalg_solve_ex linalg_solve_triangular linalg_svd linalg_svdvals linalg_vecdot linear
-logdet lstm lstm_cell matmul matrix_exp matrix_power mm mv outer pairwise_distance pdist rnn_relu
-rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention _scaled_dot_product_attention_math
-slogdet stft tensordot trace _trilinear vdot _weight_norm _weight_norm_interface
+linalg_cholesky_ex linalg_cond linalg_cross linalg_det _linalg_det linalg_diagonal _linalg_eigh
+linalg_eigh linalg_eigvalsh linalg_inv linalg_inv_ex linalg_lstsq linalg_lu linalg_lu_factor
+linalg_lu_factor_ex linalg_lu_solve linalg_matmul linalg_matrix_exp linalg_matrix_power
+linalg_matrix_rank linalg_multi_dot linalg_pinv linalg_qr linalg_slogdet _linalg_slogdet
+linalg_solve _linalg_solve_ex linalg_solve_ex linalg_solve_triangular linalg_svd _linalg_svd
+linalg_svdvals linalg_vecdot linear logdet lstm lstm_cell matmul matrix_exp matrix_power mm mv outer
+pairwise_distance pdist rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell scaled_dot_product_attention
+_scaled_dot_product_attention_math slogdet stft tensordot trace _trilinear vdot _weight_norm
+_weight_norm_interface
 """
 LAYERS = """
 adaptive_avg_pool1d _adaptive_avg_pool2d adaptive_avg_pool2d _adaptive_avg_pool3d

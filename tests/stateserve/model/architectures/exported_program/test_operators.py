@@ -174,6 +174,24 @@ class Factors(nn.Module):
         return torch.linalg.cholesky(x) + torch.linalg.inv(x)
 
 
+class Matrices(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        spectrum, values = torch.linalg.eigh(x)[0], torch.linalg.svd(x)[1]
+        factors = torch.linalg.lu_factor(x)
+        solved = torch.linalg.solve(x, x[..., :1]), torch.linalg.lu_solve(*factors, x)
+        sizes = torch.linalg.det(x), torch.logdet(x), torch.linalg.cond(x)
+        return *solved, *sizes, spectrum, values, torch.linalg.matrix_rank(x)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_functions_of_matrices(decomposed: bool) -> None:
+    x = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    x = x @ x.mT + torch.eye(4)
+    program = exported(Matrices(), x, dynamic_shapes=(ROWS,), decomposed=decomposed)
+    require_same(program, Matrices(), x, 1e-4)
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_the_checks_of_matrices_stay_in_a_decomposed_program() -> None:
     x = torch.eye(3).repeat(3, 1, 1) * 4
