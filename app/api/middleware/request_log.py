@@ -1,5 +1,6 @@
 """Wraps every request of the application: request id, access log, and a 500 for exceptions."""
 
+import asyncio
 import time
 from collections import ChainMap
 from collections.abc import Iterable
@@ -10,8 +11,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.api.declared_path import declared_path
 from app.api.middleware.request_id import RequestIds
-from app.api.problems import served_path, unexpected_error
+from app.api.problems import served_path, service_error, unexpected_error
 from app.api.service import Service
+from app.errors import NotReady
 from app.monitor import CLIENT_CLOSED_REQUEST, Access, AccessLog
 from app.predict import HEAD, PendingAnswer, RawHeader, current_answer
 
@@ -21,6 +23,7 @@ CLOSE = (b"connection", b"close")
 # time, which are no real inputs.
 UNRECORDED = (b"x-prediction-log", b"off")
 PREDICTION_ID = b"x-prediction-id"
+DRAINED = "the service stops, and this request took longer than its drain; try again"
 
 
 class AccessMiddleware:
@@ -103,6 +106,12 @@ class AccessMiddleware:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
             status = _left(scope)
+        except asyncio.CancelledError:
+            # The server cancels the requests that are not answered when its drain ends.
+            if status or not self._service.draining:
+                raise
+            response = service_error(served_path(scope), NotReady(DRAINED))
+            await response(scope, receive, send_with_id)
         except Exception as error:
             if not status:
                 response = unexpected_error(served_path(scope), error, request_id.decode())

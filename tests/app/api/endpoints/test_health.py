@@ -1,6 +1,8 @@
 """Health, metrics, request ids, and the errors that no endpoint raises."""
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -23,6 +25,30 @@ async def test_not_ready_before_the_start_and_while_draining() -> None:
         assert after.headers["connection"] == "close"
         assert "draining" in after.json()["detail"]
         assert (await client.get("/health/live")).json() == {"status": "live"}
+
+
+async def test_a_request_that_the_end_of_the_drain_cancels_gets_503() -> None:
+    app = create_app(Settings(model=IRIS))
+    transport = httpx.ASGITransport(app)
+    reading = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        reading.set()
+        await asyncio.Event().wait()
+        yield b""
+
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+    ):
+        request = asyncio.create_task(client.post("/predict", content=endless()))
+        await reading.wait()
+        app.state.service.draining = True
+        # As uvicorn does with what is not answered in time.
+        request.cancel()
+        answer = await request
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"].startswith("the service stops, and this request took longer")
 
 
 async def test_metrics_count_what_happened(client: httpx.AsyncClient) -> None:
