@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stateserve.checkpoint import Array, decode_safetensors, read_regular_file
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.arrays import to_array
 from stateserve.model.module_call import POSITIONAL, forward_parameters
 from stateserve.text import class_of
@@ -65,6 +66,14 @@ def name_inputs(module: nn.Module, example: Example) -> dict[str, Array]:
 
 
 def _positional(module: nn.Module, count: int) -> list[str]:
+    if isinstance(module, ProgramModule):
+        names = [each.name for each in module.inputs]
+        if len(names) != count:
+            raise ValueError(
+                f"the program takes {', '.join(names):.300}; the example has {count} "
+                f"{'array' if count == 1 else 'arrays'}: give a .npz with an array for each input"
+            )
+        return names
     parameters = forward_parameters(module)
     named = [each.name for each in parameters if each.kind in POSITIONAL]
     more = [each.name for each in parameters if each.kind is each.VAR_POSITIONAL]

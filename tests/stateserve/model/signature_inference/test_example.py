@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
 from stateserve.model import hints_of
+from stateserve.model.architectures.exported_program import read_program
 from stateserve.model.signature_inference import example_of, infer
 from stateserve.model.signature_inference.example import read_example
+from tests.programs import exported, small_archive
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -70,3 +72,23 @@ def test_ids_of_any_length_need_no_example() -> None:
     for vocabulary, dynamic in ((None, {"": [1]}), (20, None), (20, {"": [2]})):
         with pytest.raises(CardMismatch, match="for ids of any length --tokens"):
             example_of(module, None, hints_of(tokens={"vocabulary": vocabulary}, dynamic=dynamic))
+
+
+class Sum(nn.Module):
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a + b
+
+
+def test_an_array_is_the_only_input_of_a_program(tmp_path: Path) -> None:
+    module = read_program(small_archive(), "model.pt2")
+    np.save(tmp_path / "rows.npy", np.ones((3, 4), np.float32))
+    example = example_of(module, tmp_path / "rows.npy", hints_of())
+    assert infer(module, example, hints_of()).signature.lines[0] == "input x float32 [-1, 4]"
+
+
+def test_an_array_for_one_of_two_inputs_of_a_program_is_refused(tmp_path: Path) -> None:
+    rows = {0: torch.export.Dim("rows")}
+    content = exported(Sum(), torch.ones(3, 2), torch.ones(3, 2), dynamic_shapes=(rows, rows))
+    module = read_program(content, "model.pt2")
+    with pytest.raises(CardMismatch, match=r"the program takes a, b; the example has 1 array"):
+        infer(module, np.ones((3, 2), np.float32), hints_of())
