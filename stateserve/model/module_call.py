@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.exported_program import ProgramModule
 from stateserve.model.architectures.float_dtype import mixed_note
 from stateserve.model.arrays import to_array, to_tensor
+from stateserve.model.fields import ANY
+from stateserve.model.signature import Signature
 from stateserve.text import class_of, first_line
 
 SERVED = "tensors are served, also in dicts, lists, tuples and dataclasses"
@@ -68,6 +71,26 @@ def takes_by_name(module: nn.Module, names: Sequence[str]) -> bool:
     by_name = {each.name for each in parameters if each.kind is not each.VAR_POSITIONAL}
     any_name = any(each.kind is each.VAR_KEYWORD for each in parameters)
     return any_name or by_name.issuperset(names)
+
+
+def export_arguments(
+    module: nn.Module, signature: Signature, rows: Mapping[str, Array]
+) -> tuple[tuple[Tensor, ...], dict[str, Tensor], dict[str, object]]:
+    """What torch's exporters call `module` with, by position and by name, and its axes of any
+    length by parameter of `forward`: those that are -1 in the signature."""
+    names = [each.name for each in signature.inputs]
+    tensors = {name: to_tensor(rows[name].copy()) for name in names}
+    dynamic = {
+        each.name: {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(each.shape) if n == ANY}
+        for each in signature.inputs
+    }
+    by_name = takes_by_name(module, names) and not isinstance(module, ProgramModule)
+    # All of `*args` are one parameter.
+    bound = inspect.signature(module.forward).bind(
+        *([] if by_name else dynamic.values()), **(dynamic if by_name else {})
+    )
+    args, kwargs = ((), tensors) if by_name else (tuple(tensors.values()), {})
+    return args, kwargs, dict(bound.arguments)
 
 
 def describe_failure(error: BaseException) -> str:

@@ -12,8 +12,7 @@ from torch import nn
 
 from stateserve.checkpoint import Array, read_regular_file
 from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
-from stateserve.model.arrays import to_tensor
-from stateserve.model.fields import ANY
+from stateserve.model.module_call import export_arguments
 from stateserve.model.signature import Signature
 from stateserve.temporary_folder import require_temporary_folder
 from stateserve.text import first_line, with_article
@@ -48,28 +47,26 @@ def export_onnx(module: nn.Module, signature: Signature, example: Mapping[str, A
         import onnxscript  # noqa: F401
     except ModuleNotFoundError:
         raise MissingExtra(f"an ONNX graph needs more packages: {INSTALL}") from None
-    names = [given.name for given in signature.inputs]
-    dynamic = [
-        {axis: torch.export.Dim.DYNAMIC for axis, length in enumerate(given.shape) if length == ANY}
-        for given in signature.inputs
-    ]
     exporter = logging.getLogger("torch.onnx")
     level = exporter.level
     exporter.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            args, kwargs, dynamic = export_arguments(module, signature, example)
             program = torch.onnx.export(
                 module,
-                tuple(to_tensor(example[name].copy()) for name in names),
-                input_names=names,
+                args,
+                kwargs=kwargs,
+                input_names=[given.name for given in signature.inputs],
                 output_names=[output.name for output in signature.outputs],
-                dynamic_shapes=tuple(dynamic),
+                dynamic_shapes=dynamic,
                 dynamo=True,
                 verbose=False,
             )
     except Exception as error:
-        reason = first_line(error)
+        # The error itself says in many colours at which step it was.
+        reason = first_line(error.__cause__ or error)
         raise CardMismatch(f"torch exports no ONNX graph of this module: {reason}") from None
     finally:
         exporter.setLevel(level)

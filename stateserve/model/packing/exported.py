@@ -1,6 +1,5 @@
 """Export a module as a program of torch.export, with a dynamic batch axis."""
 
-import inspect
 import io
 import warnings
 from collections.abc import Mapping
@@ -10,9 +9,7 @@ from torch import nn
 
 from stateserve.checkpoint import Array
 from stateserve.errors import CodeFailed
-from stateserve.model.arrays import to_tensor
-from stateserve.model.fields import ANY
-from stateserve.model.module_call import takes_by_name
+from stateserve.model.module_call import export_arguments
 from stateserve.model.signature import Signature
 from stateserve.temporary_folder import require_temporary_folder
 
@@ -21,24 +18,11 @@ def export_program(module: nn.Module, signature: Signature, rows: Mapping[str, A
     """The .pt2 archive of `module`, exported on `rows`. Raises CodeFailed, or
     NoTemporaryFolder."""
     require_temporary_folder("torch.export")
-    names = [each.name for each in signature.inputs]
-    tensors = {name: to_tensor(rows[name].copy()) for name in names}
-    dynamic = {
-        each.name: {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(each.shape) if n == ANY}
-        for each in signature.inputs
-    }
-    by_name = takes_by_name(module, names)
-    args, kwargs = ((), tensors) if by_name else (tuple(tensors.values()), {})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # By parameter of forward: all of `*args` are one.
-            bound = inspect.signature(module.forward).bind(
-                *([] if by_name else dynamic.values()), **(dynamic if by_name else {})
-            )
-            program = torch.export.export(
-                module, args, kwargs, dynamic_shapes=dict(bound.arguments)
-            )
+            args, kwargs, dynamic = export_arguments(module, signature, rows)
+            program = torch.export.export(module, args, kwargs, dynamic_shapes=dynamic)
             content = io.BytesIO()
             torch.export.save(program, content)
     except (Exception, SystemExit) as error:

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from operator import le
 
+import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.fx import GraphModule, Interpreter, Node
@@ -44,6 +45,9 @@ class BoundedGraph:
 
     def run(self, state: Sequence[Given], given: Sequence[Given]) -> Iterator[object]:
         """Raises ForwardFailed, with the node and its operator, for a pass above the limits."""
+        if torch.compiler.is_exporting():
+            # Its tensors have no memory, and its lengths are no numbers.
+            return iter(self._graph.forward(*state, *given))
         shapes = tuple(each.shape if isinstance(each, Tensor) else each for each in given)
         if shapes in self._checked or self._is_within(given):
             # Not by a call, which prints where an error was raised.
