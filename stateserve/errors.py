@@ -3,6 +3,7 @@
 StateserveError
 ├── CheckpointError            the file cannot be served or converted
 │   ├── UnreadableCheckpoint   missing, truncated, or not the format of its suffix
+│   │   └── SeveralFiles       a checkpoint in several files where one belongs
 │   ├── UnsafeCheckpoint       loading it would run the pickle's own code
 │   ├── CodeFailed             the model's code is missing, changed, or raises an error
 │   │   └── CodeNotAllowed     loading the model would run a Python file without permission
@@ -43,6 +44,10 @@ class CheckpointError(StateserveError):
 
 
 class UnreadableCheckpoint(CheckpointError):
+    pass
+
+
+class SeveralFiles(UnreadableCheckpoint):
     pass
 
 

@@ -22,8 +22,19 @@ from stateserve.checkpoint.refusals import listing, of_file, why_no_state, why_n
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor
-from stateserve.errors import CheckpointError, StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
+from stateserve.errors import (
+    CheckpointError,
+    SeveralFiles,
+    StateMismatch,
+    UnreadableCheckpoint,
+    UnsafeCheckpoint,
+)
 from stateserve.text import with_article
+
+FOLDER = (
+    "a folder, not a file; if it is a checkpoint in several files, into one, which is served: "
+    "stateserve convert IN OUT"
+)
 
 
 class Checkpoint:
@@ -46,12 +57,14 @@ class Checkpoint:
         Unless `follow`, folders and symbolic links out of their own folder are refused. Raises
         CheckpointError, one line that begins with the path.
         """
+        if path.is_dir() and not follow:
+            raise SeveralFiles(of_file(path, FOLDER))
         found = find_in_folder(path) if follow and path.is_dir() else path
         files = OpenFiles(found, follow=follow)
         try:
             return cls(path, files.read(), files)
         except CheckpointError as error:
-            raise type(error)(f"{found}: {error}") from None
+            raise type(error)(of_file(found, str(error))) from None
         except MemoryError:
             raise UnreadableCheckpoint(f"{found}: larger than the memory") from None
 

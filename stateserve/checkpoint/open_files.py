@@ -5,11 +5,18 @@ from pathlib import Path
 from stateserve.checkpoint.readers.distributed import METADATA, read_distributed
 from stateserve.checkpoint.readers.formats import DISTRIBUTED, Content, read_content
 from stateserve.checkpoint.sources import File
-from stateserve.errors import UnreadableCheckpoint
+from stateserve.errors import SeveralFiles, UnreadableCheckpoint
 from stateserve.text import printable
 
 # Each takes a descriptor, of which a process has about a thousand.
 MAX_FILES = 500
+
+_SEVERAL = "a checkpoint in several files; into one, which is served: stateserve convert IN OUT"
+_ONNX = (
+    "an ONNX file with its weights in other files, which is not served: export the module with "
+    "torch.export, or pack its class with the state from before the export to ONNX. For the "
+    "tensors, of which such an export may leave out and rename some: stateserve convert IN OUT"
+)
 
 
 class OpenFiles:
@@ -28,7 +35,7 @@ class OpenFiles:
             if not name or Path(name).name != name or printable(name) != name:
                 raise UnreadableCheckpoint(f"{name!r:.200} is not a file of the same folder")
             if not self._follow:
-                raise UnreadableCheckpoint("a checkpoint in several files, which is not served")
+                raise SeveralFiles(_ONNX if self._path.suffix.lower() == ".onnx" else _SEVERAL)
             if len(self.opened) == MAX_FILES:
                 raise UnreadableCheckpoint(f"more than {MAX_FILES} files")
             self.opened[name] = File(self._path.parent / name, follow=True)

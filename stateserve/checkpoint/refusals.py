@@ -9,6 +9,7 @@ from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.found_states import FoundState
 from stateserve.checkpoint.pickles.arrays import PickledArray
 from stateserve.checkpoint.pickles.objects import Blob, Opaque
+from stateserve.checkpoint.readers.folder import INDEX
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.text import listed, with_article
 
@@ -26,7 +27,9 @@ OTHER_LIBRARIES = {
 
 def of_file(path: Path, reason: str) -> str:
     """The reason with the path before it; `IN OUT` in a command become the path and a new file."""
-    target = path.with_suffix(".pth" if path.suffix == ".safetensors" else ".safetensors")
+    name = Path(path.name.removesuffix(INDEX))
+    suffix = ".pth" if path.suffix == ".safetensors" else ".safetensors"
+    target = path.with_name(name.with_suffix(suffix).name)
     return f"{path}: {reason.replace('IN OUT', shlex.join([str(path), str(target)]))}"
 
 

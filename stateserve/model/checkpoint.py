@@ -1,6 +1,5 @@
 """Read and write checkpoints: a state_dict and its model card, as a pair."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from stateserve.checkpoint import (
 )
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.arrays import TensorState, to_tensors
-from stateserve.model.cards.card_location import card_path
+from stateserve.model.cards.card_location import card_beside, card_path
 from stateserve.model.cards.generated_card import multiclass_of, neutral_card
 from stateserve.model.cards.tabular_card import Card, read_card
 from stateserve.text import printable
@@ -38,13 +37,13 @@ def load_checkpoint(path: Path, key: str | None = None) -> tuple[TensorState, Ca
     CheckpointError, one line that names the file and the reason.
     """
     state, found = read_finite_state(path, key)
-    # A broken link counts as a card, which cannot be read.
-    if not os.path.lexists(card_path(path)):
+    beside = card_beside(path)
+    if beside is None:
         return state, _neutral_card(path, state, found)
-    card = read_card(card_path(path))
+    card = read_card(beside)
     if found != card.state_sha256:
         raise CardMismatch(
-            f"{card_path(path)}: the card is of state {card.state_sha256[:12]}, "
+            f"{beside}: the card is of state {card.state_sha256[:12]}, "
             f"but {path.name} holds state {found[:12]}"
         )
     return state, card

@@ -8,7 +8,7 @@ from typing import Any
 
 from stateserve.checkpoint.sources import File, Source, read
 from stateserve.checkpoint.tensors import LazyTensor
-from stateserve.errors import CheckpointError, UnreadableCheckpoint
+from stateserve.errors import CheckpointError, SeveralFiles, UnreadableCheckpoint
 from stateserve.json_document import read_json
 
 MAX_INDEX_BYTES = 2**25
@@ -44,6 +44,8 @@ def _read_index(source: Source) -> tuple[dict[str, str], dict[str, str]]:
         raise UnreadableCheckpoint(f"an index of more than {MAX_INDEX_BYTES} bytes")
     try:
         index: Any = read_json(read(source, 0, source.size))
+        if "schema_version" in index:
+            raise UnreadableCheckpoint("a model card, not a checkpoint; name the file beside it")
         weights, metadata = index["weight_map"], index.get("metadata") or {}
         if not weights or not all(type(name) is str for name in weights.values()):
             raise ValueError("its weight_map is not of tensors and files")
@@ -60,6 +62,8 @@ def _read_shard(
 ) -> tuple[dict[str, object], dict[str, str]]:
     try:
         root, metadata = read_file(open_file(name))
+    except SeveralFiles:
+        raise
     except CheckpointError as error:
         raise type(error)(f"a shard cannot be read: {error}") from None
     if not isinstance(root, dict):

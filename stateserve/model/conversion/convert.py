@@ -13,7 +13,7 @@ from stateserve.checkpoint import (
     read_regular_file,
 )
 from stateserve.errors import CardMismatch
-from stateserve.model.cards.card_location import card_path
+from stateserve.model.cards.card_location import card_beside, card_path
 
 
 def convert_model(
@@ -34,8 +34,8 @@ def convert_model(
     state = _unpickle_trusted(source) if trust_pickle else SourceState.open(source, options.key)
     conversion = Conversion(state, target, options)
     extra = {}
-    # A folder has no card beside it, and an index of several files has the suffix of a card.
-    if source.is_file() and (card := card_path(source)) != source and card.exists():
+    # A folder has no card beside it.
+    if source.is_file() and (card := card_beside(source)) and card.exists():
         if conversion.alters_state:
             state.notes.append(f"{card.name} is the card of the state before the changes")
         elif card != card_path(target):

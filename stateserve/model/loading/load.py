@@ -1,6 +1,5 @@
 """Load any model: a tabular classifier, or a module whose code the user brings."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from stateserve.errors import CardMismatch
 from stateserve.model.architectures.code import open_code, open_packed
 from stateserve.model.architectures.float_dtype import cast_note
 from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
-from stateserve.model.cards.card_location import card_path
+from stateserve.model.cards.card_location import card_beside, card_path
 from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.loading.card_file import read_any_card
 from stateserve.model.loading.golden_check import checked
@@ -37,8 +36,8 @@ def load_model(
     """
     path = Path(path)
     name = name or name_and_version(path)[0]
-    # A broken link counts as a card, which cannot be read.
-    card = read_any_card(card_path(path)) if os.path.lexists(card_path(path)) else None
+    beside = card_beside(path)
+    card = read_any_card(beside) if beside else None
     if card is not None and options.code is not None:
         raise CardMismatch(
             f"{card_path(path)}: the state has a model card; code is named for a state without one"

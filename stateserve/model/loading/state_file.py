@@ -7,8 +7,12 @@ from pathlib import Path
 from stateserve.checkpoint import of_file, read_plain_state
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.state_fit import take_off
-from stateserve.model.architectures.user_class import PROGRAM_SUFFIX
+from stateserve.model.architectures.user_class import ONNX_SUFFIX, PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState, to_tensors
+
+ONNX_NAMES = (
+    "; an export to ONNX may leave out and rename parameters: take the state from before it"
+)
 
 
 def read_state_without(
@@ -33,4 +37,5 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except (CardMismatch, StateMismatch) as error:
-        raise type(error)(of_file(path, str(error))) from None
+        renamed = isinstance(error, StateMismatch) and path.suffix.lower() == ONNX_SUFFIX
+        raise type(error)(of_file(path, f"{error}{ONNX_NAMES if renamed else ''}")) from None
