@@ -19,6 +19,7 @@ import { showGuide } from "./panels/guide.js";
 import { DecisionMap } from "./panels/map.js";
 import { MonitoringView } from "./panels/monitoring.js";
 import { Network } from "./panels/network.js";
+import { offerNumbers } from "./panels/number_choice.js";
 import { PredictionView } from "./panels/prediction.js";
 import { Sliders } from "./panels/sliders.js";
 import { Snippets } from "./panels/snippets.js";
@@ -28,6 +29,7 @@ import { OutputsView } from "./panels/tensors/outputs.js";
 /**
  * @import { Card, Model, Service, StateBranch } from "./data/answers.js"
  * @import { Api, Input, Query } from "./data/api.js"
+ * @import { AnsweredNumber } from "./model/answered_number.js"
  * @import { Reason } from "./model/reasons.js"
  * @import { TrainingRows } from "./model/training_rows.js"
  */
@@ -56,7 +58,8 @@ export class VersionPage {
     this.instance.addEventListener("change", forget);
     const sliders = new Sliders(card, this.instance, rows);
     offerInputs(rows, this.instance);
-    const [curves, map] = this.#drawPlane(card, rows);
+    const numbers = answeredNumbers(card, model.signature.outputs);
+    const [curves, map] = this.#drawPlane(card, rows, numbers);
     this.batch = new Batch(card, model.signature.outputs, this.instance, this.details, api);
     new Snippets(
       api,
@@ -81,10 +84,7 @@ export class VersionPage {
     this.instance.addEventListener("change", predict);
     this.instance.addEventListener("change", explain);
     this.details.addEventListener("change", predict);
-    part("neighbours-every").addEventListener("change", () => {
-      reasons.everyClass = partOf(HTMLInputElement, "neighbours-every").checked;
-      explain();
-    });
+    offerReasons(reasons, numbers, explain);
     predict();
     explain();
   }
@@ -99,12 +99,11 @@ export class VersionPage {
     this.#api.close();
   }
 
-  /** The panels over one and two numbers, each null if the table has fewer. @param {Card} card @param {TrainingRows | null} rows @returns {[Curves | null, DecisionMap | null]} */
-  #drawPlane(card, rows) {
+  /** The panels over one and two numbers, each null if the table has fewer. @param {Card} card @param {TrainingRows | null} rows @param {AnsweredNumber[]} numbers @returns {[Curves | null, DecisionMap | null]} */
+  #drawPlane(card, rows, numbers) {
     const count = numberPlaces(card).length;
     reveal("map", count > 1);
     part("curves").hidden = count === 0;
-    const numbers = answeredNumbers(card, this.#model.signature.outputs);
     return [
       count > 0 ? new Curves(card, this.instance, this.details, this.#api, rows, numbers) : null,
       count > 1 ? new DecisionMap(card, this.instance, this.details, this.#api, rows, numbers) : null,
@@ -165,6 +164,19 @@ export class VersionPage {
       ({ message }) => hide(message),
     );
   }
+}
+
+/** What is explained: of several numbers one, and the neighbours of which classes. @param {Reasons} reasons @param {AnsweredNumber[]} numbers @param {() => void} explain */
+function offerReasons(reasons, numbers, explain) {
+  [reasons.number] = numbers;
+  offerNumbers("why-number", numbers, (number) => {
+    reasons.number = number;
+    explain();
+  });
+  part("neighbours-every").addEventListener("change", () => {
+    reasons.everyClass = partOf(HTMLInputElement, "neighbours-every").checked;
+    explain();
+  });
 }
 
 /** @param {TrainingRows | null} rows @param {Instance} instance */

@@ -1,4 +1,4 @@
-/** The numbers of an answer without classes, of which the map and the curves show one. */
+/** The numbers of an answer without classes, of which the map, the curves and the explanation show one. */
 
 /** @import { Card, Output } from "../data/answers.js" */
 /** @typedef {{ output: Output, column: number, name: string }} AnsweredNumber */

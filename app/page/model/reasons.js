@@ -7,6 +7,7 @@ import { comparisonRows, effects } from "./effects.js";
 /**
  * @import { Activation, Explanation, Model } from "../data/answers.js"
  * @import { Api } from "../data/api.js"
+ * @import { AnsweredNumber } from "./answered_number.js"
  * @import { Instance } from "./instance.js"
  */
 /**
@@ -34,6 +35,8 @@ export class Reasons {
   #refusal;
   /** Whether the nearest training rows of all classes are wanted. */
   everyClass = false;
+  /** The number that is explained; undefined for classes. @type {AnsweredNumber | undefined} */
+  number = undefined;
 
   /** @param {Api} api @param {Model} model @param {boolean} allowed  Whether the key may ask /explain. */
   constructor(api, { card, signature, unexplained }, allowed) {
@@ -84,12 +87,14 @@ export class Reasons {
 
   /** @param {Instance} instance @param {Record<string, string>} query */
   async #ofModule(instance, query) {
-    const found = await this.#api.explainBody(JSON.stringify(instance.toJSON()), query);
+    const { number } = this;
+    const asked = number ? { ...query, output: number.output.name, target: String(number.column) } : query;
+    const found = await this.#api.explainBody(JSON.stringify(instance.toJSON()), asked);
     const by = found.attributions?.[this.#input];
     return {
       explanation: null,
       contributions: by && this.#card.features.map(({ name }) => by[name]),
-      of: found.class ?? this.#card.target ?? this.#card.output?.name ?? "",
+      of: found.class ?? this.#nameOf(number),
       scores: { score: found.score ?? NaN, from: found.baseline_score ?? NaN, method: found.method },
       activations: found.activations,
       refusal: "",
@@ -98,16 +103,23 @@ export class Reasons {
 
   /** @param {readonly number[]} values */
   async #compare(values) {
-    const { features, classes, target, output } = this.#card;
-    const found = await scores(this.#api, this.#card, Float32Array.from(comparisonRows(features, values).flat()));
+    const { features, classes } = this.#card;
+    const { number } = this;
+    const rows = Float32Array.from(comparisonRows(features, values).flat());
+    const found = await scores(this.#api, this.#card, rows, {}, number);
     const first = [...found.data.subarray(0, found.shape[1])];
     const column = classes.length ? first.indexOf(Math.max(...first)) : 0;
     return {
       explanation: null,
       contributions: effects(features, found, column),
-      of: classes[column] ?? target ?? output?.name ?? "",
+      of: classes[column] ?? this.#nameOf(number),
       scores: null,
       refusal: this.#refusal,
     };
+  }
+
+  /** @param {AnsweredNumber | undefined} number */
+  #nameOf(number) {
+    return number?.name ?? this.#card.target ?? this.#card.output?.name ?? "";
   }
 }

@@ -250,6 +250,13 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[1\] from .* to 9\d\.\d+ m$"))
     page.locator("#curves-number").select_option("output[1]")
     expect(page.get_by_role("img", name=re.compile(r"^output\[1\] as "))).to_be_visible()
+    # Each number has contributions of its own; the other feature has none.
+    for number, (width, depth) in (("output[0]", (1, 0)), ("output[1]", (0, 1))):
+        page.locator("#why-number").select_option(number)
+        expect(page.locator("#attributions-sum")).to_contain_text(f"{number} is ")
+        bars = page.locator("#attributions li", has_text=re.compile("width|depth"))
+        shares = [float(each.split("\n")[-1].replace("−", "-")) for each in bars.all_inner_texts()]
+        assert [share != 0 for share in shares] == [width, depth]
     page.goto(f"{tables.url}/?model=pair&version=1")
     field = page.get_by_label("ids", exact=True)
     note = page.locator("#note-ids")
