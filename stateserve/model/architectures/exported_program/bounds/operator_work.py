@@ -1,8 +1,10 @@
 """How long an operator may take: about how many multiplications it computes."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import log2, prod
 
+import torch
 from torch import Tag, Tensor, finfo
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves
@@ -21,6 +23,16 @@ NO_FACTORIZATIONS = ("linalg_vector_norm", "linalg_cross")
 # To find the best order of a product of matrices takes so long for each three of them.
 ORDER = 1024
 ORDERED = ("chain_matmul", "linalg_multi_dot")
+# A product on a CPU takes at most so many times as long as one of float32.
+SLOWER = {
+    torch.float64: 4,
+    torch.complex64: 4,
+    torch.int32: 4,
+    torch.complex128: 16,
+    torch.int64: 128,
+}
+# Of a type that the CPU does not compute with.
+SLOWER_WITHOUT = {torch.bfloat16: ("bf16", 128), torch.float16: ("fp16", 128)}
 # Each result of a pool is computed from a window of this size.
 WINDOW = "kernel_size"
 
@@ -37,11 +49,11 @@ def work_of(
     if Tag.pointwise in func.tags:
         return work
     if formula := flop_registry.get(func.overloadpacket):
-        work += float(formula(*args, **kwargs, out_val=results))
+        work += _slower(given) * float(formula(*args, **kwargs, out_val=results))
     elif name in PRODUCTS:
-        work += PRODUCTS[name](*given)
+        work += _slower(given) * PRODUCTS[name](*given)
     elif name == "_trilinear":
-        work += _trilinear(given, args[3:6])
+        work += _slower(given) * _trilinear(given, args[3:6])
     elif any(part in name for part in FACTORIZATIONS) and name not in NO_FACTORIZATIONS:
         work += FACTORIZATION * sum(map(_products, given)) * _squarings(name, given)
     elif name == "kthvalue":
@@ -56,6 +68,19 @@ def work_of_order(
     if name_of(func) not in ORDERED:
         return 0.0
     return float(ORDER * len(_tensors((args, kwargs))) ** 3)
+
+
+def _slower(given: Sequence[Tensor]) -> int:
+    return max((_slower_of(each.dtype) for each in given if each.device.type == "cpu"), default=1)
+
+
+@cache
+def _slower_of(dtype: torch.dtype) -> int:
+    if dtype in SLOWER_WITHOUT:
+        unit, slower = SLOWER_WITHOUT[dtype]
+        known = torch.cpu.get_capabilities()
+        return 1 if any(unit in name and there for name, there in known.items()) else slower
+    return SLOWER.get(dtype, 1)
 
 
 def _tensors(values: object) -> list[Tensor]:

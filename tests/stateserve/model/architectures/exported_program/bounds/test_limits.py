@@ -82,3 +82,13 @@ def test_a_search_for_a_value_is_counted_by_the_square_of_its_axis() -> None:
     PassLimits([]).require_small(func, (x, 1), {}, x[:, 0])
     with pytest.raises(ForwardFailed, match="at kthvalue the pass takes more than"):
         PassLimits([]).require_small(func, (x, 1, 0), {}, x[0])
+
+
+def test_products_count_by_how_slow_their_dtype_is() -> None:
+    for dtype, length in ((torch.float32, 2**14), (torch.float64, 2**13), (torch.int64, 2**11)):
+        matrix = torch.ones((), dtype=dtype).expand(length, length)
+        PassLimits([]).require_small(aten.mm.default, (matrix, matrix), {}, matrix)
+    for dtype, length in ((torch.float64, 2**14), (torch.int64, 2**13)):
+        matrix = torch.ones((), dtype=dtype).expand(length, length)
+        with pytest.raises(ForwardFailed, match="at mm the pass takes more than"):
+            PassLimits([]).require_small(aten.mm.default, (matrix, matrix), {}, matrix)
