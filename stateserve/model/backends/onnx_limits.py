@@ -3,6 +3,7 @@
 A graph may be of anybody, and the sizes in it depend on values: they are known only as it runs.
 """
 
+import os
 import re
 import threading
 import time
@@ -42,14 +43,15 @@ class PassClock:
 
     def __init__(self) -> None:
         self._ends: dict[int, tuple[float, RunOptions]] = {}
-        self._thread = threading.Thread()
+        # The process whose clock runs: a thread does not survive a fork.
+        self._process = 0
 
     def start(self, options: "RunOptions", seconds: float) -> None:
         self._ends[id(options)] = (time.monotonic() + seconds, options)
-        # It has not survived a fork. Two of them do no harm.
-        if not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._watch, name="onnx-clock", daemon=True)
-            self._thread.start()
+        if self._process != os.getpid():
+            # Two of them do no harm.
+            threading.Thread(target=self._watch, name="onnx-clock", daemon=True).start()
+            self._process = os.getpid()
 
     def stop(self, options: "RunOptions") -> None:
         del self._ends[id(options)]
