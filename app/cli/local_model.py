@@ -18,10 +18,16 @@ from app.predict import (
     TensorPipeline,
     TensorPrediction,
 )
-from stateserve.checkpoint import CODECS
 from stateserve.client import Details, Instance, Prediction, decode_any, encode_instances
-from stateserve.model import AnyCard, LoadOptions, Predictor, TensorModel, card_path, load_model
-from stateserve.text import printable
+from stateserve.model import (
+    AnyCard,
+    LoadOptions,
+    Predictor,
+    TensorModel,
+    load_model,
+    name_and_version,
+    packed_in,
+)
 
 
 class LocalModel:
@@ -29,7 +35,8 @@ class LocalModel:
 
     def __init__(self, path: Path, key: str | None = None, *, allow_code: bool) -> None:
         options = LoadOptions(allow_code=allow_code, key=key)
-        loaded = load_model(_checkpoint_in(path), _name_of(path), options=options)
+        found = packed_in(path) if path.is_dir() else (path, *name_and_version(path))
+        loaded = load_model(*found, options)
         self._endpoint = _endpoint_of(loaded)
 
     def card(self) -> AnyCard:
@@ -63,22 +70,3 @@ def _endpoint_of(model: Predictor | TensorModel) -> AnyEndpoint:
     if isinstance(model, Predictor):
         return TabularEndpoint(TabularPipeline(model), sys.maxsize, large)
     return TensorEndpoint(TensorPipeline(model, max_pending=sys.maxsize), sys.maxsize, large)
-
-
-def _checkpoint_in(path: Path) -> Path:
-    """The checkpoint of a packed folder; another path as it is. Raises InvalidInput."""
-    if not path.is_dir():
-        return path
-    files = [each for each in path.iterdir() if each.suffix in CODECS]
-    found = [each for each in files if card_path(each).is_file() and each.is_file()]
-    if len(found) != 1:
-        raise InvalidInput(f"{path}: {len(found)} models with a card; name one checkpoint")
-    return found[0]
-
-
-def _name_of(path: Path) -> str | None:
-    """The name of the model of a packed folder, `digits/1` or `digits`; None for the file's own."""
-    if not path.is_dir():
-        return None
-    folder = path.resolve()
-    return printable(folder.parent.name if folder.name.isdecimal() else folder.name)

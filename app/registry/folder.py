@@ -16,7 +16,7 @@ from app.registry.card_files import CardFiles
 from app.registry.listing import NAME, NAME_RULE, PREFERENCE, STATES, SUFFIXES, Candidate, Listing
 from app.settings import Settings, is_version
 from stateserve.errors import UnreadableCheckpoint
-from stateserve.model import name_and_version
+from stateserve.model import name_and_version, packed_in
 from stateserve.text import printable
 
 FIRST_STEPS = (
@@ -49,8 +49,8 @@ class Repository:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The folder `settings.models`, or the file `settings.model`; if neither is set, the
-        folder of the default file."""
+        """The folder `settings.models`, or the file or packed folder `settings.model`; if neither
+        is set, the folder of the default file. Raises UnreadableCheckpoint."""
         model = settings.model
         # The name appears in headers and answers, so it must be printable.
         name, version = printable(model.name), "1"
@@ -61,6 +61,8 @@ class Repository:
             return cls(settings.models, name)
         if not settings.model_fields_set & {"model", "code"}:
             return cls(model.parent, name)
+        if model.is_dir():
+            model, name, version = packed_in(model)
         return cls(model.parent, name, model, named_files(settings), version)
 
     @property
@@ -75,11 +77,6 @@ class Repository:
         """
         listing = Listing(self.folder, self._cards)
         if self._file is not None:
-            if self._file.is_dir():
-                raise UnreadableCheckpoint(
-                    f"{self._file}: a folder; --model takes a checkpoint in it, and --models a "
-                    "folder with models in NAME/VERSION/"
-                )
             stamp = listing.stamp([self._file], self._named)
             candidate = Candidate(self.default, self._version, self._file, stamp)
             listing.models[self.default] = {self._version: candidate}

@@ -29,7 +29,8 @@ class ServedModels(BaseModel):
 
     model: Path = Field(
         default=Path("models/iris-model.pth"),
-        description="checkpoint to serve; its model card is the file .json of the same name",
+        description="checkpoint, whose card is the file .json of the same name, or folder of a "
+        "packed model",
     )
     models: Path | None = Field(
         default=None,

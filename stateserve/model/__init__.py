@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from stateserve.model.loading.golden_file import GOLDEN_SUFFIX as GOLDEN_SUFFIX
     from stateserve.model.loading.load import load_model as load_model
     from stateserve.model.loading.model_name import name_and_version as name_and_version
+    from stateserve.model.loading.model_name import packed_in as packed_in
     from stateserve.model.loading.options import LoadOptions as LoadOptions
     from stateserve.model.loading.options import classes_file as classes_file
     from stateserve.model.loading.options import parse_classes as parse_classes
@@ -107,7 +108,7 @@ __getattr__ = lazy_exports(
         "backends.backend": ("Arrays", "BackendChoice", "require_device"),
         "cards.tabular_card": ("Architecture", "Card", "Golden"),
         "cards.card_location": ("CARD_SUFFIX", "card_path"),
-        "loading.model_name": ("name_and_version",),
+        "loading.model_name": ("name_and_version", "packed_in"),
         "loading.card_file": ("card_files", "read_any_card"),
         "certainty": ("Novelty", "NoveltyDetector", "calibrate"),
         "equal_axes": ("Axis", "axes_text"),

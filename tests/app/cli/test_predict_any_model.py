@@ -123,7 +123,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("two/1", "x.json"): "x.json: /b: missing; float32 of shape [2] is needed",
     ("two/1", "x.json", "x.csv"): "x.csv: of several files, each is one of .json, .npy",
     ("two/1", "nowhere.json"): "nowhere.json: No such file or directory",
-    ("two", "x.json"): "two: 0 models with a card; name one checkpoint",
+    ("two", "x.json"): "two: a folder with 0 models that have a card; name one checkpoint",
     ("table/1", "x.csv"): "x.csv: the header does not name the column 'b'",
 }
 

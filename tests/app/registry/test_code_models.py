@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from app.errors import InvalidInput, ModelUnavailable, SettingsError
 from app.monitor.metrics import Metrics
@@ -53,6 +54,15 @@ def model_of(registry: Registry, name: str) -> TensorModel:
     return model
 
 
+class Pickled(nn.Module):
+    """Has the parameters of a module, whose own class no pickle finds."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        for name, child in module.named_children():
+            self.add_module(name, child)
+
+
 def outputs(model: TensorModel) -> np.ndarray:
     return model.run({"x": X.copy()})["output"]
 
@@ -97,6 +107,35 @@ async def test_each_file_of_a_model_is_watched(name: str) -> None:
     with Path("models/digits/1", name).open("ab") as file:
         file.write(b" ")
     assert repository.scan().models["digits"] != before
+
+
+async def test_a_packed_folder_is_a_model_with_its_name_and_version() -> None:
+    options = LoadOptions(code="nets.py:LeNet", example=X)
+    pack_model(Path("lenet.pth"), Path("models/digits/2"), options)
+    registry = registry_of("--model", "models/digits/2", "--allow-code")
+    assert registry.ready_versions("digits") == ["2"]
+    module = model_of(registry, "digits").module
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(X)).numpy()
+    assert np.allclose(outputs(model_of(registry, "digits")), expected)
+    Path("models/digits/2").rename("named")
+    assert registry_of("--model", "named", "--allow-code").ready_versions("named") == ["1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("scripted", [True, False])
+async def test_the_state_of_a_whole_module_is_served_with_its_class(
+    scripted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = model_of(registry_of(*SERVE), "lenet").module
+    if scripted:
+        torch.jit.trace(module, torch.from_numpy(X)).save("lenet.pth")
+    else:
+        torch.save(Pickled(module), "lenet.pth")
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(X)).numpy()
+    assert np.allclose(outputs(model_of(registry_of(*SERVE), "lenet")), expected)
+    assert "took the state of the whole module" in caplog.text
 
 
 async def test_a_state_is_reloaded_under_its_code_and_code_under_its_state() -> None:

@@ -280,8 +280,8 @@ def test_a_folder_that_is_not_there_or_is_no_checkpoint_is_an_error_in_one_line(
 ) -> None:
     with pytest.raises(UnreadableCheckpoint, match=r"nowhere: No such file or directory"):
         Repository(tmp_path / "nowhere", "iris").scan()
-    with pytest.raises(UnreadableCheckpoint, match="--models a folder with models in NAME"):
-        Repository.of(Settings(model=tmp_path)).scan()
+    with pytest.raises(UnreadableCheckpoint, match=r"0 models that have a card.* with --models"):
+        Repository.of(Settings(model=tmp_path))
 
 
 def test_a_graph_that_a_card_names_is_not_out_of_place(tmp_path: Path) -> None:

@@ -220,7 +220,7 @@ def test_what_is_not_a_file_of_its_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "outside.pth").write_bytes(b"")
     (inside / "link.pth").symlink_to(tmp_path / "outside.pth")
     reasons = {
-        folder: "Is a directory",
+        folder: "a folder, not a file",
         tmp_path / "fifo.pth": "not a regular file",
         inside / "link.pth": "a symbolic link out of",
         tmp_path / "absent.pth": "No such file",
