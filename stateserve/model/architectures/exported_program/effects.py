@@ -7,14 +7,29 @@ the file, so that tokens are left out.
 from stateserve.errors import UnreadableCheckpoint, UnsafeCheckpoint
 from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.arguments import NAME, Scope, rebuild_argument
+from stateserve.model.architectures.exported_program.graph import (
+    HIGHER_ORDER,
+    Graph,
+    positional,
+)
 from stateserve.model.architectures.exported_program.json_value import Value
 
-WITH_EFFECTS = "torch.ops.higher_order.with_effects"
+WITH_EFFECTS = f"{HIGHER_ORDER}with_effects"
 # It raises unless each element of its first argument, the codes of LAPACK, is 0.
 CHECK = "torch.ops.aten._linalg_check_errors.default"
 
 
-def read_check(fields: dict[str, Value], scope: Scope) -> tuple[Json, str]:
+def add_check(graph: Graph, fields: dict[str, Value]) -> None:
+    """Add a check of the same matrices, as an assertion. Raises UnsafeCheckpoint."""
+    codes, function = _read_check(fields, graph.scope)
+    good = graph.compute("eq.Scalar", {"self": codes, "other": {"as_int": 0}})
+    all_good = graph.compute("all.default", {"self": good})
+    message = f"{function}: a matrix is singular, not positive definite, or does not converge"
+    arguments: dict[str, Json] = {"self": all_good, "assert_msg": {"as_string": message}}
+    graph.append("torch.ops.aten._assert_async.msg", positional(arguments), [])
+
+
+def _read_check(fields: dict[str, Value], scope: Scope) -> tuple[Json, str]:
     """The tensor that has to be 0 everywhere, and the function that is checked.
 
     Raises UnsafeCheckpoint for any other operator.

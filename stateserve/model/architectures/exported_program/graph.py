@@ -8,6 +8,9 @@ from stateserve.model.architectures.exported_program.aliases import Aliases
 from stateserve.model.architectures.exported_program.arguments import CPU, Scope
 from stateserve.model.architectures.exported_program.json_value import Value
 
+HIGHER_ORDER = "torch.ops.higher_order."
+COND = f"{HIGHER_ORDER}cond"
+POSITIONAL, KEYWORD = 1, 2
 SYMBOLS = ("as_sym_int", "as_sym_float", "as_sym_bool")
 # torch reads a dtype and a shape for every value, but computes with neither.
 ANY_TENSOR: Json = {
@@ -62,6 +65,33 @@ class Graph:
             return {kind: True}
         raise UnsafeCheckpoint(f"{argument.place}: a value {kind!r:.100} is not accepted")
 
+    def append(self, target: str, inputs: list[Json], outputs: list[dict[str, Json]]) -> None:
+        """Add a node, named as its only result if it has one."""
+        name = f"n{next(self.scope.numbers)}"
+        # A condition returns a tuple, whose one value is a node of its own.
+        if len(outputs) == 1 and target != COND:
+            value = next(iter(outputs[0].values()))
+            if isinstance(value, dict):
+                name = str(next(iter(value.values())))
+        self.nodes.append(
+            {
+                "target": target,
+                "inputs": inputs,
+                "outputs": list[Json](outputs),
+                "metadata": {},
+                "is_hop_single_tensor_return": False if target == COND else None,
+                "name": name,
+            }
+        )
+
+    def compute(self, name: str, arguments: dict[str, Json]) -> Json:
+        """Add a node with one tensor as its result, and return it as an argument."""
+        value = f"v{next(self.scope.numbers)}"
+        self.values[value] = "as_tensor"
+        result: dict[str, Json] = {"as_tensor": {"name": value}}
+        self.append(f"torch.ops.aten.{name}", positional(arguments), [result])
+        return result
+
     def to_json(self, inputs: list[Json], outputs: list[Json]) -> Json:
         named = {
             kind: {name: ANY_SYMBOL[kind] for name, each in self.values.items() if each == kind}
@@ -79,3 +109,9 @@ class Graph:
             "custom_obj_values": {},
             "is_single_tensor_return": False,
         }
+
+
+def positional(arguments: dict[str, Json]) -> list[Json]:
+    return [
+        {"name": name, "arg": argument, "kind": POSITIONAL} for name, argument in arguments.items()
+    ]

@@ -13,8 +13,14 @@ from stateserve.model.architectures.exported_program.argument_rules import (
     require_small_exponent,
 )
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
-from stateserve.model.architectures.exported_program.effects import WITH_EFFECTS, read_check
-from stateserve.model.architectures.exported_program.graph import Graph
+from stateserve.model.architectures.exported_program.effects import WITH_EFFECTS, add_check
+from stateserve.model.architectures.exported_program.graph import (
+    COND,
+    HIGHER_ORDER,
+    KEYWORD,
+    POSITIONAL,
+    Graph,
+)
 from stateserve.model.architectures.exported_program.json_value import Value
 from stateserve.model.architectures.exported_program.operators import (
     NUMBER_OPERATORS,
@@ -27,9 +33,6 @@ NODE = ["target", "inputs", "outputs", "metadata"]
 NODE_OPTIONS = ["is_hop_single_tensor_return", "name"]
 DEEPEST = 8
 MAX_NODES = 100_000
-POSITIONAL, KEYWORD = 1, 2
-HIGHER_ORDER = "torch.ops.higher_order."
-COND = f"{HIGHER_ORDER}cond"
 # These run a graph with gradients, or mixed precision, off: in serving they always are.
 WRAPPERS = (f"{HIGHER_ORDER}wrap_with_set_grad_enabled", f"{HIGHER_ORDER}wrap_with_autocast")
 AUTOCAST_ENABLED = 2
@@ -66,7 +69,7 @@ def add_nodes(graph: Graph, nodes: Value, depth: int = DEEPEST) -> None:
             elif target == COND:
                 _add_cond(graph, fields, depth)
             elif target == WITH_EFFECTS:
-                _add_check(graph, fields)
+                add_check(graph, fields)
             elif target in NUMBER_OPERATORS:
                 _add_number(graph, target, fields)
             else:
@@ -91,25 +94,6 @@ def _inputs(graph: Graph, fields: dict[str, Value]) -> list[tuple[str, dict[str,
     return inputs
 
 
-def _append(graph: Graph, target: str, inputs: list[Json], outputs: list[dict[str, Json]]) -> None:
-    name = f"n{next(graph.scope.numbers)}"
-    # A condition returns a tuple, whose one value is a node of its own.
-    if len(outputs) == 1 and target != COND:
-        value = next(iter(outputs[0].values()))
-        if isinstance(value, dict):
-            name = str(next(iter(value.values())))
-    graph.nodes.append(
-        {
-            "target": target,
-            "inputs": inputs,
-            "outputs": list[Json](outputs),
-            "metadata": {},
-            "is_hop_single_tensor_return": False if target == COND else None,
-            "name": name,
-        }
-    )
-
-
 def _outputs(graph: Graph, fields: dict[str, Value]) -> list[dict[str, Json]]:
     return [graph.define(each) for each in fields["outputs"].items()]
 
@@ -132,7 +116,7 @@ def _add_tensors(graph: Graph, target: str, fields: dict[str, Value]) -> None:
         for name, argument, kind in inputs
         if name in kept.arguments
     ]
-    _append(graph, target, rebuilt, outputs)
+    graph.append(target, rebuilt, outputs)
 
 
 def _add_number(graph: Graph, target: str, fields: dict[str, Value]) -> None:
@@ -146,31 +130,7 @@ def _add_number(graph: Graph, target: str, fields: dict[str, Value]) -> None:
     rebuilt: list[Json] = [
         {"name": "", "arg": argument, "kind": POSITIONAL} for argument in arguments
     ]
-    _append(graph, target, rebuilt, outputs)
-
-
-def _add_check(graph: Graph, fields: dict[str, Value]) -> None:
-    codes, function = read_check(fields, graph.scope)
-    good = _compute(graph, "eq.Scalar", {"self": codes, "other": {"as_int": 0}})
-    all_good = _compute(graph, "all.default", {"self": good})
-    message = f"{function}: a matrix is singular, not positive definite, or does not converge"
-    arguments: dict[str, Json] = {"self": all_good, "assert_msg": {"as_string": message}}
-    _append(graph, "torch.ops.aten._assert_async.msg", _positional(arguments), [])
-
-
-def _compute(graph: Graph, name: str, arguments: dict[str, Json]) -> Json:
-    """Add a node with one tensor as its result, and return it as an argument."""
-    value = f"v{next(graph.scope.numbers)}"
-    graph.values[value] = "as_tensor"
-    result: dict[str, Json] = {"as_tensor": {"name": value}}
-    _append(graph, f"torch.ops.aten.{name}", _positional(arguments), [result])
-    return result
-
-
-def _positional(arguments: dict[str, Json]) -> list[Json]:
-    return [
-        {"name": name, "arg": argument, "kind": POSITIONAL} for name, argument in arguments.items()
-    ]
+    graph.append(target, rebuilt, outputs)
 
 
 def _split_graphs(fields: dict[str, Value]) -> tuple[list[Value], list[Value], list[Value]]:
@@ -239,7 +199,7 @@ def _add_cond(graph: Graph, fields: dict[str, Value], depth: int) -> None:
     rebuilt: list[Json] = [
         {"name": "", "arg": argument, "kind": POSITIONAL} for argument in arguments
     ]
-    _append(graph, COND, rebuilt, outputs)
+    graph.append(COND, rebuilt, outputs)
 
 
 def read_branch(value: Value, numbers: Iterator[int], depth: int) -> Json:
