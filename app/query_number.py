@@ -7,24 +7,19 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
-DIGITS = "-?[0-9]+"
+from stateserve.plain_number import DECIMAL, WHOLE
 
 
 def _require(
-    form: str, refusal: Literal["int_parsing", "float_parsing"]
+    form: re.Pattern[str], refusal: Literal["int_parsing", "float_parsing"]
 ) -> Callable[[object], object]:
-    matches = re.compile(form).fullmatch
-
     def require(value: object) -> object:
-        if isinstance(value, str) and not matches(value):
+        if isinstance(value, str) and not form.fullmatch(value):
             raise PydanticKnownError(refusal)
         return value
 
     return require
 
 
-WholeNumber = Annotated[int, BeforeValidator(_require(DIGITS, "int_parsing"))]
-# No NaN and no infinity.
-DecimalNumber = Annotated[
-    float, BeforeValidator(_require(rf"{DIGITS}(\.[0-9]+)?([eE][+-]?[0-9]+)?", "float_parsing"))
-]
+WholeNumber = Annotated[int, BeforeValidator(_require(WHOLE, "int_parsing"))]
+DecimalNumber = Annotated[float, BeforeValidator(_require(DECIMAL, "float_parsing"))]

@@ -20,6 +20,7 @@ def main() -> None:
         import typer
         from typer.exceptions import TyperException
 
+        from stateserve.plain_command import PlainCommand
         from stateserve.usage import usage_error
         from training.command import train
         from training.errors import DataError
@@ -28,7 +29,7 @@ def main() -> None:
     except NoTemporaryFolder as error:
         sys.exit(f"stateserve: {error}")
     command = typer.Typer(add_completion=False)
-    command.command()(train)
+    command.command(cls=PlainCommand)(train)
     try:
         status = command(standalone_mode=False)
         if status == INTERRUPTED:

@@ -16,7 +16,6 @@ from app.cli.diff import diff
 from app.cli.doctor.command import doctor
 from app.cli.inspection.command import inspect
 from app.cli.pack import pack
-from app.cli.plain_command import PlainCommand, PlainGroup
 from app.cli.predict import predict
 from app.cli.service.keys import keys
 from app.cli.service.serve import serve
@@ -24,6 +23,7 @@ from app.cli.service.settings_command import SettingsCommand
 from app.cli.service.show_settings import show_settings
 from app.limits import require_memory
 from stateserve.errors import MissingExtra
+from stateserve.plain_command import PlainCommand, PlainGroup
 
 MODELS, SERVICE, CHECKPOINTS = "Models", "The service", "Files of tensors"
 cli = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, cls=PlainGroup)
@@ -64,7 +64,11 @@ cli.command(
 cli.command(cls=PlainCommand, rich_help_panel=MODELS)(pack)
 cli.command(cls=PlainCommand, rich_help_panel=MODELS)(card)
 # Unknown options are the features of the model.
-cli.command(context_settings={"ignore_unknown_options": True}, rich_help_panel=MODELS)(predict)
+cli.command(
+    cls=PlainCommand,
+    context_settings={"ignore_unknown_options": True},
+    rich_help_panel=MODELS,
+)(predict)
 cli.command(cls=SettingsCommand, rich_help_panel=SERVICE)(serve)
 cli.command(cls=SettingsCommand, rich_help_panel=SERVICE)(doctor)
 cli.command(cls=PlainCommand, rich_help_panel=SERVICE)(bench)

@@ -5,7 +5,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import SecretStr, ValidationError, model_validator
+from pydantic import (
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
@@ -14,6 +21,7 @@ from app.settings.models_settings import DEMO, BareModel, Execution, ServedModel
 from app.settings.monitoring_settings import Logs, PredictionLog
 from app.settings.rollout_target import Kind, Target
 from app.settings.service_settings import Access, Address, Limits, Times
+from stateserve.plain_number import DECIMAL, WHOLE
 
 # Not "APP_" or "MODEL_": platforms set such variables themselves, and an unknown variable with
 # this prefix is an error.
@@ -50,6 +58,16 @@ class Settings(
                 raise ValueError(f"--demo and --{min(named)} exclude each other")
             return given | {"model": DEMO}
         return given | {"model": code} if not named and code.endswith(".pt2") else given
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_plain_number(cls, given: object, info: ValidationInfo) -> object:
+        kinds = types(cls.model_fields[str(info.field_name)].annotation)
+        form = WHOLE if int in kinds else DECIMAL if float in kinds else None
+        if form and isinstance(given, str) and not form.fullmatch(given):
+            # The text of the error is that of `why_refused`.
+            raise PydanticKnownError("int_parsing")
+        return given
 
     @property
     def targets(self) -> list[Target]:

@@ -152,6 +152,7 @@ def test_the_precision_of_a_class_that_no_row_was_given_is_undefined(tmp_path: P
         (["--target", "y"], 2, "--target is a column of a table: give DATA, too"),
         (["examples/wine.csv"], 1, "Perhaps --target cultivar; the columns are alcohol"),
         (["--batch-norm", "--batch-size", "1"], 2, "--batch-size 2 or more"),
+        (["--epochs", "1_0"], 2, "--epochs: '1_0' is not a whole number"),
         (["--output", "d.pt"], 2, "--output d.pt: states are served from .pth, .safetensors"),
         (["--output", "d.PTH"], 2, "--output d.PTH: states are served from .pth"),
         (["--output", "d.pth", "--name", "d"], 2, "--output d.pth is the name already; leave"),

@@ -1,4 +1,4 @@
-"""Commands whose texts and paths are taken as they are written.
+"""Commands whose texts and paths are taken as they are written, and whose numbers are plain.
 
 Typer checks each option with pydantic, also one that is not given, and importing pydantic takes
 longer than all else that a command does on a small file.
@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from typer import Context
+from typer import BadParameter, Context
 from typer.core import TyperCommand, TyperGroup
+
+from stateserve.plain_number import DECIMAL, WHOLE
 
 # In Typer 0.29; a version without it checks all options as before.
 COERCION = "_runtime_param"
+NUMBERS = {int: (WHOLE, "a whole number"), float: (DECIMAL, "a number")}
 
 
 class PlainCommand(TyperCommand):
@@ -45,6 +48,10 @@ class _Coercion:
             return Path(value)
         if annotation == list[str] and isinstance(value, list | tuple):
             return list(value)
+        if annotation in NUMBERS and isinstance(value, str):
+            form, what = NUMBERS[annotation]
+            if not form.fullmatch(value):
+                raise BadParameter(f"{value!r:.100} is not {what}", ctx=ctx, param=param)
         # A number or a choice: by Typer.
         vars(param)[COERCION] = None
         return param.get_runtime_param().coerce(value, param=param, ctx=ctx)
