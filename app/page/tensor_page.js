@@ -33,6 +33,8 @@ export class TensorPage {
   #explaining;
   #mayLook;
   #snippets;
+  /** Of a model of pictures. @type {HeatmapView | null} */
+  #heatmap = null;
   /** @type {File | null} The picture that was sent last, unless JSON was sent after it. */
   #picture = null;
   /** @type {string | Blob | null} */
@@ -79,6 +81,7 @@ export class TensorPage {
   /** Ask once more: the service was away. */
   askAgain() {
     if (this.#asked !== null) this.#ask(this.#asked);
+    this.#heatmap?.askAgain();
   }
 
   /** Show what the layers return for the input of the answer, or why that is not known. @param {Activation[] | null} activations @param {string} [reason] */
@@ -140,7 +143,8 @@ export class TensorPage {
     // The pad is above the bars, whose number changes with the model.
     part("probabilities").before(part("input-title"), part("picture"));
     const picture = new PictureInput(input);
-    const heatmap = new HeatmapView(this.#api, fail);
+    const heatmap = new HeatmapView(this.#api, this.#model.card, showFailure);
+    this.#heatmap = heatmap;
     picture.addEventListener("predict", async () => {
       const body = await picture.body();
       this.#picture = body;
@@ -148,12 +152,15 @@ export class TensorPage {
       predict(body);
       heatmap.show(body);
     });
-    const showExample = async () => picture.openExample(await this.#api.examplePicture());
+    const { example_is_noise: noise, card } = this.#model;
+    const showExample = async () => picture.openExample(await this.#api.examplePicture(), !noise);
     part("picture-example").addEventListener("click", () => showExample().catch(fail));
-    const { example_is_noise: noise } = this.#model;
+    // Where a drawing is what the model knows, noise is no example to try.
+    const empty = noise && card.classes.length > 0 && input.image?.mode === "L";
     part("picture-noise").hidden = !noise;
-    part("picture-example").hidden = noise;
-    if (noise) this.#explain(null, "There is no picture.");
+    part("picture-empty").hidden = !empty;
+    part("picture-example").hidden = empty;
+    if (empty) this.#explain(null, "There is no picture.");
     else showExample().catch(fail);
     picture.addEventListener("clear", () => {
       this.#asked = null;

@@ -78,6 +78,7 @@ export interface Output {
 }
 
 export interface Image {
+  mode: "L" | "RGB" | "RGBA";
   resize: number | number[] | null;
   crop: number[] | null;
   scale: number;

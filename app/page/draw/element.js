@@ -53,6 +53,11 @@ export function instanceOf(kind, found) {
   throw new TypeError(`${found} is no ${kind.name}`);
 }
 
+/** A text in which the service marks code as in Markdown. @param {string} text @returns {Child[]} */
+export function withCode(text) {
+  return text.split("`").map((piece, place) => (place % 2 ? element("code", {}, piece) : piece));
+}
+
 /** A dot in the colour of the class at `index`. @param {number} index */
 export function swatch(index) {
   const dot = element("span", { class: "swatch", "aria-hidden": "true" });

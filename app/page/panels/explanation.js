@@ -1,6 +1,6 @@
 /** The explanation of the answer: attributions, counterfactual, nearest training rows. */
 
-import { element, part, partOf, swatch } from "../draw/element.js";
+import { element, part, partOf, swatch, withCode } from "../draw/element.js";
 import { exact, fixed, short, signed, subtraction } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
 import { NEAR_CLASSES } from "../model/reasons.js";
@@ -64,9 +64,7 @@ export class ExplanationView {
   hide(reason) {
     part("explanation-parts").hidden = true;
     part("explanation-reason").hidden = false;
-    // The service marks code as in Markdown.
-    const pieces = reason.split("`").map((text, place) => (place % 2 ? element("code", {}, text) : text));
-    part("explanation-reason").replaceChildren("No explanation: ", ...pieces);
+    part("explanation-reason").replaceChildren("No explanation: ", ...withCode(reason));
   }
 
   /** The largest contributions, and the others on demand. @param {number[]} contributions @param {string} meaning */

@@ -59,12 +59,24 @@ class Parcel(nn.Linear):
         picture = input[:, 0, None, None, None] * orange
         others = {"colour": colour, "inner": found, "picture": picture}
         return {"weight": found[:, 0], "state": state, **others}
+
+class Regions(nn.Conv2d):
+    def __init__(self) -> None:
+        super().__init__(3, 3, 1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input).argmax(1).to(torch.uint8)
+
+class Soft(nn.Conv2d):
+    def __init__(self) -> None:
+        super().__init__(3, 3, 1)
 """
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
-    """Models of digits of 8 x 8 pixels, of a price, which is a program, and of a parcel."""
+    """Models of digits of 8 x 8 pixels, of a price, which is a program, of a parcel, and of the
+    regions of a picture, by number and as values."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
@@ -84,6 +96,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     save_model(price, torch.ones(3, 2), folder / "price/1", program=True, **given)
     given = {"code": f"{code}:Parcel", "units": {"weight": "kg"}}
     save_model(names["Parcel"](), torch.ones(3, 2), folder / "parcel/1", **given)
+    given = {"image": {"mode": "RGB", "resize": [8, 8]}}
+    for name in ("Regions", "Soft"):
+        place = folder / name.lower() / "1"
+        save_model(names[name](), torch.rand(3, 3, 8, 8), place, code=f"{code}:{name}", **given)
     arguments = ("--models", str(folder), "--model", "digits", "--allow-code")
     with running_server(tmp_path_factory.mktemp("log") / "log", *arguments) as server:
         yield server
@@ -208,6 +224,33 @@ def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process
     expect(page.locator("#verdict .probability")).to_be_visible()
     drawn = Image.open(io.BytesIO(base64.b64decode(page.evaluate(PAD_PNG)))).convert("L")
     assert [drawn.getpixel(place) for place in ((0, 0), (140, 140))] == [0, 255]
+
+
+def test_a_picture_without_classes_says_only_what_is_true(
+    visit: OpenPage, pictures: Process
+) -> None:
+    opened = visit(pictures)
+    page = opened.page
+    opened.forgive("501")
+    # The example is noise, and there is nothing to draw: the noise has an answer.
+    page.goto(f"{pictures.url}/?model=soft")
+    expect(page.locator("#outputs")).to_contain_text("float32 of shape 3 \u00d7 8 \u00d7 8")
+    told = page.locator("#picture-noise")
+    expect(told).to_contain_text("noise or one colour. stateserve pack", use_inner_text=True)
+    page.get_by_label("show what mattered").check()
+    note = page.locator("#picture-heat")
+    expect(note).to_contain_text("Blue pixels raise the highest value of output, red ones lower it")
+
+    # Numbers of regions have no gradient: the answer stays, and its explanation is refused.
+    page.goto(f"{pictures.url}/?model=regions")
+    expect(page.locator("#outputs")).to_contain_text("uint8 of shape 8 \u00d7 8")
+    page.get_by_label("show what mattered").check()
+    expect(note).to_contain_text("No explanation: the output 'output' has no gradient")
+    expect(page.locator("#outputs")).to_be_visible()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    page.get_by_label("show what mattered").uncheck()
+    expect(note).to_be_hidden()
+    expect(page.locator("#outputs")).to_be_visible()
 
 
 def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> None:

@@ -76,9 +76,10 @@ export class PictureInput extends EventTarget {
     this.dispatchEvent(new Event("clear"));
   }
 
-  /** Show an example. The pad gets the brightness of its corners: a model knows dark on light, or light on dark. @param {Blob} picture */
-  async openExample(picture) {
+  /** Show an example. The pad gets the brightness of its corners, unless that is by chance: a model knows dark on light, or light on dark. @param {Blob} picture @param {boolean} telling */
+  async openExample(picture, telling) {
     await this.open(picture);
+    if (!telling) return;
     const corners = [0, PAD.width - 1].flatMap((x) => [0, PAD.height - 1].map((y) => ({ x, y })));
     const light = corners.map(({ x, y }) => brightness(this.#context.getImageData(x, y, 1, 1).data));
     this.#dark.checked = light.reduce((sum, each) => sum + each, 0) / corners.length > 127;
