@@ -4,12 +4,12 @@ import itertools
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from stateserve.field_faults import require_known_fields
 
 # float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
 LARGEST = 1e30
-# No part has so many fields; each unknown one would be an error of its own.
-MAX_FIELDS = 100
 # The largest integer that JavaScript represents exactly, as all below it.
 MAX_COUNT = 2**53
 MAX_CLASSES = 10_000
@@ -46,9 +46,9 @@ class Frozen(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _require_few_fields(cls, data: object) -> object:
-        if isinstance(data, dict) and len(data) > MAX_FIELDS:
-            raise ValueError(f"has {len(data)} fields")
+    def _require_known_fields(cls, data: object) -> object:
+        if isinstance(data, dict):
+            require_known_fields(data, cls.model_fields)
         return data
 
 
@@ -57,16 +57,3 @@ def require_ascending(name: str, values: list[float]) -> None:
     for place, (before, after) in enumerate(itertools.pairwise(values)):
         if after < before:
             raise ValueError(f"{name} descends from {before!r} to {after!r} at {place + 1}")
-
-
-_OBJECTS = ("dict_type", "model_type", "model_attributes_type")
-
-
-def first_fault(error: ValidationError) -> str:
-    """Field and reason of the first error, in one line."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"])) or "the card"
-    if first["type"] in _OBJECTS:
-        # pydantic names Python's types.
-        return f"{where:.200}: Input should be an object"
-    return f"{where:.200}: {first['msg'].removeprefix('Value error, '):.1000}"

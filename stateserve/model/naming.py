@@ -6,12 +6,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from stateserve.errors import CardMismatch, CheckpointError
+from stateserve.field_faults import first_fault
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.cards.generated_card import multiclass_of, named_card, sizes
 from stateserve.model.cards.tabular_card import Card, read_card
 from stateserve.model.checkpoint import read_finite_state
 from stateserve.model.feature import Feature, split_unit
-from stateserve.model.fields import first_fault
 from stateserve.model.predictor import Predictor
 from stateserve.text import printable
 

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from app.api.auth.rate_limits import SECONDS, Quota, Rates
 from app.api.auth.scope import Scope
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
 from app.text_form import TextForm
+from stateserve.field_faults import first_fault, require_known_fields
 
 # The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "ssk_"
@@ -42,6 +43,13 @@ class Entry(BaseModel):
     sha256: Annotated[str, TextForm("[0-9a-f]{64}", HASH_WORDS)]
     scopes: frozenset[Scope] = Field(min_length=1)
     rate: Rate | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_known_fields(cls, data: object) -> object:
+        if isinstance(data, dict):
+            require_known_fields(data, cls.model_fields)
+        return data
 
 
 class Key:
@@ -187,6 +195,4 @@ def _parse(tables: dict[str, object], source: str) -> dict[str, Entry]:
         return TypeAdapter(dict[Name, Entry]).validate_python(tables)
     except ValidationError as error:
         # Without the input: a key written in place of its hash must not be logged.
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        raise SettingsError(f"{source}: {place}: {first['msg']}") from None
+        raise SettingsError(f"{source}: {first_fault(error, secret=True)}") from None

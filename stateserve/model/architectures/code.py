@@ -11,6 +11,7 @@ from torch import nn
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, CodeFailed, CodeNotAllowed
+from stateserve.field_faults import first_fault
 from stateserve.model.architectures.code_folders import folders_of
 from stateserve.model.architectures.code_import import ImportedCode, import_code
 from stateserve.model.architectures.code_record import (
@@ -34,7 +35,6 @@ from stateserve.model.architectures.user_class import (
     split_code,
 )
 from stateserve.model.arrays import TensorState
-from stateserve.model.fields import first_fault
 
 
 class OpenCode(Protocol):

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.field_faults import first_fault
 from stateserve.json_document import Json, read_json
 from stateserve.model.cards.training_data import Calibration, Mahalanobis, TrainingRows
 from stateserve.model.cards.training_record import Hyperparameters, Metrics, Split
@@ -28,7 +29,6 @@ from stateserve.model.fields import (
     Rows,
     ShownName,
     Text,
-    first_fault,
 )
 from stateserve.text import listed
 
@@ -207,7 +207,7 @@ def card_of(path: Path, content: Json) -> Card:
     except ValidationError as error:
         raise CardMismatch(f"{path}: {first_fault(error)}") from None
     if missing := _missing(card):
-        raise CardMismatch(f"{path}: {missing}: Field required")
+        raise CardMismatch(f"{path}: {missing}: missing")
     return card
 
 

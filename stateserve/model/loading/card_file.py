@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from stateserve.checkpoint import read_regular_file
 from stateserve.errors import CardMismatch, UnreadableCheckpoint
+from stateserve.field_faults import first_fault
 from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.cards.tabular_card import MAX_BYTES, Card, card_content, card_of
-from stateserve.model.fields import first_fault
 
 
 class _Version(msgspec.Struct):

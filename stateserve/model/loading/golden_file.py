@@ -49,7 +49,7 @@ def read_golden(card_file: Path, card: ModelCard) -> Golden:
     Raises CardMismatch, one line that names the file.
     """
     if card.golden is None:
-        raise CardMismatch(f"{card_file}: golden: Field required")
+        raise CardMismatch(f"{card_file}: golden: missing")
     path = card_file.parent / card.golden.file
     try:
         content = read_regular_file(path, MAX_BYTES)

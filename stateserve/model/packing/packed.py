@@ -12,6 +12,7 @@ from torch import nn
 
 from stateserve.checkpoint import encode_state, state_sha256
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed
+from stateserve.field_faults import first_fault
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
 from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.architectures.float_dtype import cast_note
@@ -21,7 +22,6 @@ from stateserve.model.backends.backend import BackendChoice
 from stateserve.model.backends.onnx_graph import export_onnx
 from stateserve.model.cards.card_location import card_path
 from stateserve.model.cards.model_card import GoldenFile, ModelCard, OnnxFile, TableRecord
-from stateserve.model.fields import first_fault
 from stateserve.model.loading.golden_file import encode_golden, golden_path
 from stateserve.model.loading.load import load_model
 from stateserve.model.loading.options import LoadOptions

@@ -17,9 +17,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from stateserve.checkpoint import read_regular_file, unzip
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed, UnreadableCheckpoint
+from stateserve.field_faults import first_fault
 from stateserve.json_document import read_json
 from stateserve.model.architectures.user_class import ONNX_ALONE, ONNX_SUFFIX, PROGRAM_SUFFIX
-from stateserve.model.fields import first_fault
 from stateserve.model.image_input import ImageInput
 from stateserve.model.loading.options import LoadOptions, read_classes
 from stateserve.temporary_folder import require_temporary_folder

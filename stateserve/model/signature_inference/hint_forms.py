@@ -6,8 +6,9 @@ from typing import TypeVar
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from stateserve.errors import CardMismatch
+from stateserve.field_faults import first_fault
 from stateserve.model.feature import Feature, split_unit
-from stateserve.model.fields import Frozen, first_fault
+from stateserve.model.fields import Frozen
 from stateserve.model.image_input import ImageInput
 from stateserve.model.signature import TokensInput
 from stateserve.model.signature_inference.class_names import ClassNames, class_names
@@ -56,12 +57,16 @@ def _parts(what: str, kind: type[Part], given: Fields | None) -> dict[str, Part]
         return {}
     if not isinstance(given, Mapping):
         raise CardMismatch(f"{what}: {given!r:.100}; accepted is a dict, such as {SAMPLES[what]}")
-    single = not given or any(name in kind.model_fields for name in given)
-    parts: Mapping[str, object] = {"": given} if single else given
+    named = given and all(isinstance(each, Mapping) for each in given.values())
+    parts: Mapping[str, object] = given if named else {"": given}
+    return {name: _part(f"{what} of {name}" if name else what, kind, parts[name]) for name in parts}
+
+
+def _part(what: str, kind: type[Part], given: object) -> Part:
     try:
-        return {name: kind.model_validate(each) for name, each in parts.items()}
+        return kind.model_validate(given)
     except ValidationError as error:
-        raise CardMismatch(f"{what}: {first_fault(error)}") from None
+        raise CardMismatch(f"{what:.200}: {first_fault(error)}") from None
 
 
 def _by_name(

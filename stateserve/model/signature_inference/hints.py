@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from stateserve.field_faults import first_fault
 from stateserve.model.equal_axes import Axis
 from stateserve.model.feature import Feature
 from stateserve.model.fields import Frozen
@@ -141,12 +142,8 @@ def made(form: type[Part], /, **fields: object) -> Part:
     try:
         return form.model_validate(fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        reason = first["msg"].removeprefix("Value error, ")
-        reason = f"{where}: {reason}" if where else reason
         name = printable(str(fields.get("name") or "the signature"))
-        raise ValueError(f"{name:.200}: {reason}") from None
+        raise ValueError(f"{name:.200}: {first_fault(error)}") from None
 
 
 def by_name(what: str, given: Mapping[str, Value], names: Sequence[str]) -> dict[str, Value]:

@@ -183,4 +183,4 @@ async def test_the_reason_that_a_card_is_broken_stays_beside_models_without_one(
         models = (await client.get("/models")).json()["models"]
         reasons = {each["name"]: each["versions"][0]["reason"] for each in models}
         assert reasons["plain"] is None
-        assert "Field required" in reasons["broken"]
+        assert "name: missing" in reasons["broken"]

@@ -213,7 +213,7 @@ REFUSED: dict[tuple[str, ...], str] = {
     ("--image", "28x28"): """accepted is such as {"mode": "L", "resize": [28, 28]}""",
     ("--image", "[28, 28]"): """not a JSON object, such as {"mode": "L", "resize": [28, 28]}""",
     ("--tokens", "100"): """not a JSON object, such as {"vocabulary": 1000, "pad": 0}""",
-    ("--image", '{"mode": "X"}'): "image: mode: Input should be 'L', 'RGB' or 'RGBA'",
+    ("--image", '{"mode": "X"}'): "image: mode: 'X'; accepted is 'L', 'RGB' or 'RGBA'",
     ("--image", '{"mode": "RGB"}'): "lenet.pth: x: the image gives [3, -1, -1], not [1, 8, 8]",
     ("--image", '{"y": {"mode": "L"}}'): "image: no 'y'; the names are x",
     (

@@ -210,7 +210,7 @@ REFUSED: dict[tuple[str, ...], tuple[type[Exception], str]] = {
         r"--model .*: nets.py:LeNet needs its state; .* --model FILE",
     ),
     (*SERVE, "--image", "{"): (InvalidInput, r"--image .*: .*not JSON"),
-    (*SERVE, "--image", '{"mode": "X"}'): (CheckpointError, "image: mode: Input should be"),
+    (*SERVE, "--image", '{"mode": "X"}'): (CheckpointError, "image: mode: 'X'; accepted is 'L', "),
     (*SERVE, "--dynamic", "x"): (
         InvalidInput,
         r"--dynamic .*: .*is not INPUT:AXIS",

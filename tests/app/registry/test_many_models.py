@@ -84,7 +84,7 @@ async def test_names_follow_the_card_that_appears_and_stay_when_it_goes(tmp_path
     await registry.refresh()
     # Broken: the old version stays in service, and never with neutral names.
     assert name() == "x0"
-    assert "Field required" in str(registry.statuses("made")[0].reason)
+    assert "missing" in str(registry.statuses("made")[0].reason)
     card_path(path).unlink()
     await registry.refresh()
     assert name() == "x0"

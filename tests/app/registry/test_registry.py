@@ -145,7 +145,7 @@ def test_a_broken_model_leaves_the_others_in_service(tmp_path: Path) -> None:
     registry = make_registry(tmp_path)
     assert default(registry, "iris") == "1"
     assert [each.split(":")[0] for each in registry.not_served] == ["'two words.pth'"]
-    with pytest.raises(ModelUnavailable, match=r"wine\.json: name: Field required"):
+    with pytest.raises(ModelUnavailable, match=r"wine\.json: name: missing"):
         registry.current("wine")
 
 

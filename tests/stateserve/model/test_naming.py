@@ -125,9 +125,9 @@ def test_of_the_same_state_all_is_true(tmp_path: Path) -> None:
         (["a", "a", "c", "d"], CLASSES, "features: repeats a"),
         (["a (cm)", "a", "c", "d"], CLASSES, "features: repeats a"),
         (HEADERS, ["x", "x", "z"], "classes: repeats x"),
-        (["a", "", "c", "d"], CLASSES, "features.1.name: String should have at least 1 character"),
-        (HEADERS, ["x" * 201, "y", "z"], "classes.0: String should have at most 200 characters"),
-        ([f"a ({'m' * 101})", *HEADERS[1:]], CLASSES, "unit: String should have at most 100"),
+        (["a", "", "c", "d"], CLASSES, "features.1.name: ''; accepted is a length of at least 1"),
+        (HEADERS, ["x" * 201, "y", "z"], "accepted is a length of at most 200"),
+        ([f"a ({'m' * 101})", *HEADERS[1:]], CLASSES, "accepted is a length of at most 100"),
         (HEADERS, ["x\x1b[31m", "y", "z"], r"the name x\x1b[31m has characters that are not shown"),
         (HEADERS, ["x\ny", "y", "z"], r"the name x\ny has characters"),
         (HEADERS, ["\udcff", "y", "z"], r"the name \udcff has characters"),
@@ -165,7 +165,7 @@ def test_a_state_that_no_card_fits_is_refused(tmp_path: Path) -> None:
     torch.save({"fc.weight": torch.ones(3, 4)}, path)
     with pytest.raises(
         StateMismatch,
-        match=r"made\.pth: the state of another network: it has 1 entries: fc 1; to serve",
+        match=r"made\.pth: the state of another network: it has 1 entries: fc 1; it needs its code",
     ):
         card_of_names(path, HEADERS, CLASSES)
     module = seeded(0)

@@ -56,7 +56,7 @@ REFUSED: dict[str, dict[str, object]] = {
     "axis 1 has the length 0": {"shape": [ANY, 0, 2]},
     "pad 128; int8 takes 0 to 127": {"dtype": "int8", "tokens": {"pad": 128}},
     "pad 2147483648; int64 takes 0 to 2147483647": {"dtype": "int64", "tokens": {"pad": 2**31}},
-    "Extra inputs": {"sizes": 3},
+    "no field 'sizes'": {"sizes": 3},
 }
 
 

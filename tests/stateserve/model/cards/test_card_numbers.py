@@ -160,13 +160,13 @@ def test_what_no_training_writes_is_refused_by_its_field(
     ("text", "reason"),
     [
         ('{"seed": 1e400}', "the number 1e400 is not finite"),
-        ('{"seed": %s}' % ("9" * 400), "has|Extra|required"),
+        ('{"seed": %s}' % ("9" * 400), "no field 'seed'"),
         ('{"seed": NaN}', "the number NaN is not finite"),
         ("[" * 100_000, "nested too deeply"),
         ("{" + ", ".join(f'"a{n % 150_000}": 0' for n in range(300_000)) + "}", "key 'a0' stands"),
-        ({"classes": [str(n) for n in range(100_000)]}, "at most 10000 items"),
+        ({"classes": [str(n) for n in range(100_000)]}, "a length of at most 10000"),
         ({"baseline": ["x"] * 1_000_000}, "baseline.0"),
-        ({f"field{n}": n for n in range(100_000)}, "has 100017 fields"),
+        ({f"field{n}": n for n in range(100_000)}, "no field 'field0'"),
         (" " * 2**23 + "{}", "at most 8388608 do"),
     ],
 )

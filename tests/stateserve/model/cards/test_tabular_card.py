@@ -31,11 +31,14 @@ def test_a_card_without_the_training_rows_parts_is_readable(tmp_path: Path) -> N
         ({"histograms": []}, "histograms does not fit 1 x 4"),
         ({"histograms": [{"edges": [0, 1], "counts": [1, 2]}] * 4}, "counts does not fit 1 x 1"),
         ({"training_rows": {"total": 1, "rows": [[1] * 4], "labels": [3]}}, "outside 0 to 2"),
-        ({"training_rows": {"total": 1, "rows": [[1] * 4], "labels": []}}, "labels: List should"),
+        (
+            {"training_rows": {"total": 1, "rows": [[1] * 4], "labels": []}},
+            "labels: a list of length 0;",
+        ),
         ({"training_rows": {"total": 1, "rows": [[1] * 3], "labels": [0]}}, "fit 1 x 4"),
         (
             {"mahalanobis": {"class_means": [[0] * 4], "precision": [], "percentiles": [0] * 101}},
-            "precision: List should",
+            "precision: a list of length 0; accepted is",
         ),
         (
             {

@@ -228,10 +228,10 @@ CARDS: dict[str, dict[str, object]] = {
     "code.class.name: 'os.system' is not a name of Python": {"code__name": "os.system"},
     "no class Other; it has LeNet": {"code__name": "Other"},
     "nets.py:LeNet has no argument 'n'": {"code__kwargs": {"n": 1}},
-    "code.class.kwargs: Dictionary should have at most 100": {
+    "code.class.kwargs: an object; accepted is a length of at most 100": {
         "code__kwargs": {f"a{index}": 0 for index in range(101)}
     },
-    "golden: Field required": {"golden": None},
+    "golden: missing": {"golden": None},
     "layers.py: No such file or directory": {"code__modules": {"layers.py": "0" * 64}},
     "code.class.modules": {"code__modules": {"../layers.py": "0" * 64}},
     "code: Input tag 'pickle'": {"code__kind": "pickle"},
@@ -252,9 +252,9 @@ CARDS: dict[str, dict[str, object]] = {
     "schema_version: True; 1 and 2 are read": {"schema_version": True},
     "schema_version: 2.0; 1 and 2 are read": {"schema_version": 2.0},
     r"name: 'a\x1b[31m' has a control character, '\x1b'": {"name": "a\x1b[31m"},
-    "name: String should have at least 1 character": {"name": ""},
-    "inputs: Input should be a valid list": {"inputs": {}},
-    "code: Input should be an object": {"code": "nets.py"},
+    "name: ''; accepted is a length of at least 1": {"name": ""},
+    "inputs: an object; accepted is a list": {"inputs": {}},
+    "code: 'nets.py'; accepted is an object": {"code": "nets.py"},
     "shape: axis 2 has the length 0; from 1, or -1 for any": {
         "inputs": [{"name": "x", "dtype": "float32", "shape": [-1, 2**31 - 1, 0]}]
     },

@@ -263,7 +263,7 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
         Hints(),
     ),
     "two outputs have the name 1": (forward(lambda x: {1: x, "1": x}), X, Hints()),
-    "the signature: name: String should have at least 1 character": (
+    "the signature: name: ''; accepted is a length of at least 1": (
         forward(lambda x: {"": x}),
         X,
         Hints(),
@@ -517,7 +517,7 @@ def test_an_example_of_many_rows_has_the_training_ranges(dtype: str) -> None:
     ("form", "reason"),
     [
         ({"image": {"mode": "CMYK"}}, "image: mode: "),
-        ({"image": {"x": {"mode": "L", "size": 3}}}, "image: size: "),
+        ({"image": {"x": {"mode": "L", "size": 3}}}, "image of x: no field 'size'"),
         ({"tokens": {"vocabulary": 0}}, "tokens: vocabulary: "),
         ({"features": [""]}, "features: name: "),
     ],
