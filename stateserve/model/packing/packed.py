@@ -96,7 +96,7 @@ class Packing:
         # As the module has it: torch has cast a state of other dtypes.
         state = dict(self.module.state_dict())
         self._set(ProgramFile(Path(stem + PROGRAM_SUFFIX), content), state)
-        self.found.notes[:0] = notes
+        self.found.notes[:0] = [each for each in notes if each not in self.found.lines]
 
     def add_graph(self) -> None:
         """Add the ONNX graph of the module. Raises CardMismatch or MissingExtra."""

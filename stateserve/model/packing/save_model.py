@@ -29,7 +29,7 @@ from stateserve.model.packing.arguments import (
     require_texts,
 )
 from stateserve.model.packing.module_code import code_of
-from stateserve.model.packing.packed import Packing, Record
+from stateserve.model.packing.packed import Packed, Packing, Record
 from stateserve.model.packing.place import Place
 from stateserve.model.signature_inference import Example, Inferred
 from stateserve.model.signature_inference.class_names import ClassNames
@@ -104,14 +104,20 @@ def save_model(
             packing = Packing(opened, state, example_inputs, hints)
         except StateMismatch as error:
             raise StateMismatch(f"{error}; {SAME_MODULE}") from None
-        for advice in packing.found.advice:
-            logger.warning("%s: %s", path, advice)
+        advice = packing.found.advice
+        for line in advice:
+            logger.warning("%s: %s", path, line)
         if program:
             packing.export(Path(place.state).stem)
         if onnx:
             packing.add_graph()
         _require_same_outputs(live, packing.found)
-    return _written(packing, place, name, record, replace=overwrite)
+    packed = _written(packing, place, name, record, replace=overwrite)
+    lines = (*packed.card.signature.lines, *packed.notes, f"to serve it: {packed.serve}")
+    for line in lines:
+        if line not in advice:
+            logger.info("%s: %s", packed.state, line)
+    return packed.state
 
 
 def _opened(
@@ -130,17 +136,14 @@ def _opened(
 
 def _written(
     packing: Packing, place: Place, name: str | None, record: Record, *, replace: bool
-) -> Path:
+) -> Packed:
     try:
-        packed = packing.write(place, name, record, replace=replace)
+        return packing.write(place, name, record, replace=replace)
     except FileExistsError as error:
         if error.filename == str(place.folder):
             raise
         hint = "there already: overwrite=True replaces it, another version such as models/digits/2 "
         raise FileExistsError(error.errno, f"{hint}keeps both", error.filename) from None
-    for line in (*packed.card.signature.lines, *packed.notes, f"to serve it: {packed.serve}"):
-        logger.info("%s: %s", packed.state, line)
-    return packed.state
 
 
 def _code_of(module: nn.Module, kwargs: Mapping[str, JsonValue] | None) -> OpenCode:

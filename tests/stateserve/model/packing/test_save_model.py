@@ -364,6 +364,23 @@ def test_the_log_names_axes_that_could_have_any_length(
     assert "--dynamic first:1,others_0:1,others_1:1" in record.getMessage()
 
 
+class Means(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("program", [False, True])
+def test_advice_is_logged_once_and_as_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, program: bool
+) -> None:
+    noise = torch.rand(2, 1, 8, 8)
+    with caplog.at_level("INFO", "stateserve.model"):
+        save_model(Means(), noise, tmp_path / "m/1", image={"mode": "L"}, program=program)
+    for advice in ("the example is noise", "fixed to the lengths of the example"):
+        levels = [each.levelname for each in caplog.records if advice in each.getMessage()]
+        assert levels == ["WARNING"]
+
+
 def test_a_program_that_cannot_be_exported_says_why(tmp_path: Path) -> None:
     class Branch(Several):
         def forward(self, x: Tensor) -> Tensor:
