@@ -1,7 +1,7 @@
 /** The probability of a class as a bar with its number. */
 
 import { classVariable, element } from "./element.js";
-import { percent } from "./number_text.js";
+import { probabilityText } from "./number_text.js";
 
 export class Bar {
   #fill = element("i");
@@ -17,6 +17,6 @@ export class Bar {
   /** @param {number} probability */
   show(probability) {
     this.#fill.style.width = `${probability * 100}%`;
-    this.#number.textContent = percent(probability);
+    this.#number.textContent = probabilityText(probability);
   }
 }

@@ -112,6 +112,11 @@ export function percent(probability) {
   return text === "0.0" && probability > 0 ? "< 0.1 %" : `${text} %`;
 }
 
+/** As `percent`, but a certain class is rounded, too: next to "> 99.9 %", "100.0 %" would say more. @param {number} probability */
+export function probabilityText(probability) {
+  return percent(Math.min(Math.max(probability, Number.MIN_VALUE), 1 - Number.EPSILON));
+}
+
 /** The text, or its beginning if it has more than `most` characters. @param {string} text @param {number} most */
 export function cut(text, most) {
   return text.length > most ? `${text.slice(0, Math.max(1, Math.floor(most) - 1))}…` : text;

@@ -83,28 +83,33 @@ export function readField(input, text) {
     value = JSON.parse(json);
   } catch {
     throw new Error(
-      `${name}: ${row.length ? "no list of numbers as JSON" : "no number"}; it takes ${describeInput(input)}`,
+      `${name}: ${row.length ? `no list of ${kindOf(dtype)} as JSON` : `no ${oneOf(dtype)}`}; it takes ${describeInput(input)}`,
     );
   }
-  requireShape(name, value, row);
+  requireShape(name, value, row, oneOf(dtype));
   const [low, high] = tokens?.vocabulary ? [0, tokens.vocabulary - 1] : (RANGES[dtype] ?? [-Infinity, Infinity]);
   const wrong = [value].flat(Infinity).find((each) => typeof each !== "boolean" && !(each >= low && each <= high));
   if (wrong !== undefined) throw new Error(`${name}: ${JSON.stringify(wrong)} is not from ${low} to ${high}`);
   return json;
 }
 
-/** @param {string} name @param {unknown} value @param {number[]} shape @param {string} place */
-function requireShape(name, value, shape, place = "") {
+/** @param {string} dtype */
+function oneOf(dtype) {
+  return kindOf(dtype).slice(0, -1);
+}
+
+/** @param {string} name @param {unknown} value @param {number[]} shape @param {string} what  One value. @param {string} place */
+function requireShape(name, value, shape, what, place = "") {
   const at = `${name}${place}`;
   if (!shape.length) {
-    if (!["number", "boolean"].includes(typeof value)) throw new Error(`${at}: ${JSON.stringify(value)} is no number`);
+    if (!["number", "boolean"].includes(typeof value)) throw new Error(`${at}: ${JSON.stringify(value)} is no ${what}`);
     return;
   }
   const [length, ...rest] = shape;
   if (!Array.isArray(value)) throw new Error(`${at}: not a list`);
   if (length >= 0 && value.length !== length)
     throw new Error(`${at}: ${value.length} values where ${length} are needed`);
-  value.forEach((each, index) => requireShape(name, each, rest, `${place}[${index}]`));
+  value.forEach((each, index) => requireShape(name, each, rest, what, `${place}[${index}]`));
 }
 
 /** JSON with an innermost list on each line. @param {unknown} value */

@@ -5,7 +5,7 @@ import { scores } from "../data/scores.js";
 import { classColours, onScheme } from "../draw/colours.js";
 import { element, instanceOf, part, select, swatch } from "../draw/element.js";
 import { whenInView } from "../draw/in_view.js";
-import { percent, short } from "../draw/number_text.js";
+import { probabilityText, short } from "../draw/number_text.js";
 import { axis, matteringFeatures, numberPlaces, separatingFeatures, tile } from "../model/plane.js";
 import { onStep } from "../model/scale.js";
 import { MapOverlay } from "./map_overlay.js";
@@ -286,7 +286,9 @@ export class DecisionMap {
     const { index, probability } = this.#at(this.#answer.data, line * side + column);
     const at = [across, up].map(({ name, unit }, place) => `${name} ${short(values[place], 3)} ${unit ?? ""}`.trim());
     part("map-readout").textContent = `${at.join(", ")}; ${
-      this.#card.classes.length ? `${this.#card.classes[index]}: ${percent(probability)}` : short(probability, 6)
+      this.#card.classes.length
+        ? `${this.#card.classes[index]}: ${probabilityText(probability)}`
+        : short(probability, 6)
     }`;
   }
 }

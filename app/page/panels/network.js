@@ -2,7 +2,7 @@
 
 import { classVariable, part, partOf, svg } from "../draw/element.js";
 import { whenInView } from "../draw/in_view.js";
-import { cut, percent, short } from "../draw/number_text.js";
+import { cut, probabilityText, short } from "../draw/number_text.js";
 import { onWidth } from "../draw/width.js";
 import { encodedNames } from "../model/encoded.js";
 import { flow } from "../model/mlp.js";
@@ -183,7 +183,7 @@ export class Network {
     const { outputs } = this.#mlp.linears[column - 1];
     const alone = outputs === 1 ? (target ?? output?.name) : null;
     const name = cut((classes.length === outputs ? classes[unit] : alone) ?? `output ${unit}`, LONGEST_NAME);
-    if (this.#probabilities) return `${name}: ${percent(this.#probabilities[unit])}`;
+    if (this.#probabilities) return `${name}: ${probabilityText(this.#probabilities[unit])}`;
     return value === undefined || this.#mlp.around ? name : `${name}: ${short(value)}`;
   }
 

@@ -2,7 +2,7 @@
 
 import { Bar } from "../draw/bar.js";
 import { element, part, swatch } from "../draw/element.js";
-import { alike, exact, percent, short } from "../draw/number_text.js";
+import { alike, exact, percent, probabilityText, short } from "../draw/number_text.js";
 import { numbersOf } from "../model/card.js";
 
 /** @import { AnyPrediction, Card, Novelty, Output } from "../data/answers.js" */
@@ -50,7 +50,7 @@ export class PredictionView {
     if (!probabilities || name === undefined) return this.#showValues(answer.outputs);
     // Beside other outputs, the class needs the name of its own.
     const output = answer.outputs ? `${this.#card.output?.name}: ` : "";
-    const sure = element("span", { class: "probability" }, percent(probabilities[name]));
+    const sure = element("span", { class: "probability" }, probabilityText(probabilities[name]));
     part("verdict").replaceChildren(swatch(index), element("span", { class: "what" }, `${output}${name}`), sure);
     part("verdict").classList.toggle("long", name.length > 24);
     this.#probabilities = probabilities;

@@ -1,7 +1,7 @@
 /** The answers to the rows of a file: counts, score, a table of the first rows, and a download of all. */
 
 import { element, part, partOf, swatch } from "../draw/element.js";
-import { alike, count, percent, short } from "../draw/number_text.js";
+import { alike, count, percent, probabilityText, short } from "../draw/number_text.js";
 import { table } from "../draw/table.js";
 import { numbersOf } from "../model/card.js";
 import { formatCsv, resultColumns } from "../model/results.js";
@@ -113,7 +113,7 @@ export class ResultsView {
 /** @param {AnyPrediction} answer @param {string[]} numbers  The value and its interval. */
 function cellsFor({ class: name, index = -1, probabilities }, [value = "", ...interval]) {
   if (name === undefined) return [value, interval.join(" to ")];
-  return [element("span", {}, swatch(index), ` ${name}`), percent(probabilities?.[name] ?? NaN)];
+  return [element("span", {}, swatch(index), ` ${name}`), probabilityText(probabilities?.[name] ?? NaN)];
 }
 
 /** The columns of the features, and then the others. @param {Table} read */

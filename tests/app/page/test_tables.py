@@ -246,6 +246,11 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     page.goto(f"{tables.url}/?model=plan&version=1")
     # The first is the width, whose slider ends at ten; the second is ten times the depth.
     expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[0\] from .* to 9\.\d+ m$"))
+    # A number with all digits of float32 fits.
+    field = page.get_by_label("width, as a number")
+    field.fill("-1.37839353")
+    assert field.evaluate("(field) => field.scrollWidth - field.clientWidth") == 0
+    page.get_by_role("button", name="Reset").click()
     page.locator("#map-number").select_option("output[1]")
     expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[1\] from .* to 9\d\.\d+ m$"))
     page.locator("#curves-number").select_option("output[1]")

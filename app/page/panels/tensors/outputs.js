@@ -4,7 +4,7 @@ import { Bar } from "../../draw/bar.js";
 import { onScheme } from "../../draw/colours.js";
 import { element, part } from "../../draw/element.js";
 import { figures } from "../../draw/figures.js";
-import { percent, short } from "../../draw/number_text.js";
+import { probabilityText, short } from "../../draw/number_text.js";
 import { drawPlanes } from "../../draw/planes.js";
 import { drawStrip } from "../../draw/strip.js";
 import { isClass } from "../../model/card.js";
@@ -79,7 +79,7 @@ function classOf(output, value) {
     return bar.root;
   });
   return [
-    element("p", {}, `${value.class} ${percent(value.probabilities[value.class])}`),
+    element("p", {}, `${value.class} ${probabilityText(value.probabilities[value.class])}`),
     element("ul", { class: "bars", "aria-label": `Probabilities of ${output}` }, ...bars),
     asJson(output, value),
   ];

@@ -48,3 +48,11 @@ def test_an_integer_that_javascript_has_rounded_says_so(modules: Page) -> None:
     }"""
     texts = ["about 9007199254740992", "9007199254740991", "9007199254740992"]
     assert modules.evaluate(script) == texts
+
+
+def test_a_certain_class_is_written_as_an_almost_certain_one(modules: Page) -> None:
+    script = """async () => {
+        const { probabilityText } = await import("/page/draw/number_text.js");
+        return [1, 1 - 1e-6, 0.5, 1e-6, 0].map(probabilityText);
+    }"""
+    assert modules.evaluate(script) == ["> 99.9 %", "> 99.9 %", "50.0 %", "< 0.1 %", "< 0.1 %"]
