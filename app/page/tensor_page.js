@@ -16,12 +16,13 @@ import { PictureInput, pictureOf } from "./panels/tensors/picture_input.js";
 import { TensorForm } from "./panels/tensors/tensor_form.js";
 
 /**
- * @import { Activation, AnyPrediction, Input } from "./data/answers.js"
+ * @import { Activation, AnyPrediction, Input, Output } from "./data/answers.js"
  * @import { Api } from "./data/api.js"
  * @import { Loaded } from "./version_page.js"
  */
 
 const MOST_PROBABILITIES = 100;
+const FEW_NUMBERS = 8;
 
 export class TensorPage {
   #api;
@@ -53,8 +54,9 @@ export class TensorPage {
     this.#model = model;
     this.#prediction = new PredictionView(model.card, model.signature.outputs);
     this.#outputs = new OutputsView(model.signature.outputs);
-    // Under a class, other outputs leave the view to the input.
-    if (model.card.classes.length) part("json").after(part("outputs"));
+    // Under a class, other outputs leave the view to the input, unless they are a few numbers.
+    const others = model.signature.outputs.filter(({ name }) => name !== model.card.output?.name);
+    if (model.card.classes.length && !others.every(isSmall)) part("json").after(part("outputs"));
     introduce(model);
     showGuide(model, [], () => {});
     this.instance = new TensorForm(model);
@@ -188,6 +190,12 @@ export class TensorPage {
     if (answer.predictions) this.#outputs.showMany(answer.predictions);
     else this.#outputs.show(shown.outputs ?? {});
   }
+}
+
+/** @param {Output} output */
+function isSmall({ shape }) {
+  const lengths = shape.slice(1);
+  return lengths.every((length) => length > 0) && lengths.reduce((a, b) => a * b, 1) <= FEW_NUMBERS;
 }
 
 /** All numbers of a body, in order; of a picture none. @param {string | Blob | null} body @returns {number[]} */

@@ -70,13 +70,21 @@ class Regions(nn.Conv2d):
 class Soft(nn.Conv2d):
     def __init__(self) -> None:
         super().__init__(3, 3, 1)
+
+class Item(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(5, 3)
+
+    def forward(self, photo: Tensor, sizes: Tensor) -> dict[str, Tensor]:
+        found = super().forward(torch.cat([photo.mean((2, 3)), sizes], 1))
+        return {"state": found[:, :2], "price": found[:, 2]}
 """
 
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """Models of digits of 8 x 8 pixels, of a price, which is a program, of a parcel, and of the
-    regions of a picture, by number and as values."""
+    regions of a picture, by number and as values; and of an item, with its picture and sizes."""
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     image = {"mode": "L", "resize": [8, 8]}
@@ -100,6 +108,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     for name in ("Regions", "Soft"):
         place = folder / name.lower() / "1"
         save_model(names[name](), torch.rand(3, 3, 8, 8), place, code=f"{code}:{name}", **given)
+    inputs = {"photo": torch.rand(3, 3, 8, 8), "sizes": torch.rand(3, 2)}
+    given = {"image": {"photo": given["image"]}, "classes": {"state": ["new", "used"]}}
+    save_model(names["Item"](), inputs, folder / "item/1", code=f"{code}:Item", **given)
     arguments = ("--models", str(folder), "--model", "digits", "--allow-code")
     with running_server(tmp_path_factory.mktemp("log") / "log", *arguments) as server:
         yield server
@@ -251,6 +262,39 @@ def test_a_picture_without_classes_says_only_what_is_true(
     page.get_by_label("show what mattered").uncheck()
     expect(note).to_be_hidden()
     expect(page.locator("#outputs")).to_be_visible()
+
+
+def test_a_picture_among_several_inputs_is_a_file(visit: OpenPage, pictures: Process) -> None:
+    page = visit(pictures, "/?model=item", viewport=PHONE).page
+    # A number beside the class is above the inputs.
+    places = "['outputs', 'input-title'].map((id) => document.getElementById(id).offsetTop)"
+    expect(page.locator("#outputs h3")).to_have_text("price")
+    outputs, inputs = page.evaluate(places)
+    assert outputs < inputs
+    note = page.locator("#note-photo")
+    expect(note).to_contain_text("Now the example, float32 of shape 3 \u00d7 8 \u00d7 8")
+    stored = io.BytesIO()
+    Image.new("RGB", (8, 8), "orange").save(stored, "PNG")
+    photo = page.get_by_label("photo", exact=True)
+    photo.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": stored.getvalue()})
+    expect(page.get_by_label("The picture that photo is")).to_be_visible()
+    page.get_by_label("sizes", exact=True).fill("1 2")
+    page.get_by_role("button", name="Predict").click()
+    url = f"{pictures.url}/models/item/predict"
+    sent = {"photo": {"b64": base64.b64encode(stored.getvalue()).decode()}, "sizes": [1, 2]}
+    wanted = rest.post(url, json=sent).json()["outputs"]
+    expect(page.locator("#outputs")).to_contain_text(
+        f"{wanted['price']:.6g}".replace("-", "\u2212")
+    )
+    expect(page.locator("#verdict")).to_contain_text(f"state: {wanted['state']['class']}")
+    photo.set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"text"})
+    expect(note).to_have_text(
+        "a.txt is no picture that this browser reads; the input is as before."
+    )
+    expect(page.locator("#outdated")).to_be_hidden()
+    expect_no_violations(page)
+    page.get_by_role("button", name="Example").click()
+    expect(note).to_contain_text("Now the example")
 
 
 def test_the_layers_are_listed_and_found(visit: OpenPage, pictures: Process) -> None:

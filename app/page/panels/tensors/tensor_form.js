@@ -2,6 +2,7 @@
 
 import { element, part, partOf } from "../../draw/element.js";
 import { describeInput, equalTo, exampleText, readField, write } from "../../model/field.js";
+import { PictureField } from "./picture_field.js";
 
 /** @import { Input as Values } from "../../data/api.js" */
 /** @import { Input, Model } from "../../data/answers.js" */
@@ -13,7 +14,7 @@ const LINE = 36;
 export class TensorForm extends EventTarget {
   #inputs;
   #json = partOf(HTMLTextAreaElement, "json-text");
-  /** @type {Field[]} */
+  /** @type {(Field | PictureField)[]} */
   #fields;
   #asJson;
   /** Whether the JSON was changed last: then the service says what is wrong. */
@@ -25,7 +26,12 @@ export class TensorForm extends EventTarget {
     this.#inputs = inputs;
     // A table of some columns, and instances by another name, have only JSON.
     this.#asJson = example !== null && !inputs.every(({ name }) => Object.hasOwn(example, name));
-    this.#fields = inputs.map((input) => new Field(input, example, equalTo(input, equal_axes)));
+    // The only picture has a pad.
+    this.#fields = inputs.map((input) =>
+      input.image && inputs.length > 1
+        ? new PictureField(input, example)
+        : new Field(input, example, equalTo(input, equal_axes)),
+    );
     part("fields").replaceChildren(...(this.#asJson ? [] : this.#fields.map(({ root }) => root)));
     const reset = () => {
       for (const field of this.#fields) field.reset();
