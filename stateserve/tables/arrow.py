@@ -10,6 +10,7 @@ from stateserve.errors import TableError
 from stateserve.tables.content import MAX_BYTES
 from stateserve.tables.numbers import INEXACT
 from stateserve.tables.sheet import Column, Sheet, clean, names_of, require_cells
+from stateserve.text import first_line
 
 try:
     import pyarrow as pa
@@ -43,7 +44,7 @@ def _sheet(source: str, table: "pa.Table") -> Sheet:
     notes = [f"column {name!r}, the index of a data frame, is left out" for name in index]
     table = table.drop_columns(index)
     names = names_of(source, table.column_names)
-    columns = [_column(name, table.column(place)) for place, name in enumerate(names)]
+    columns = [_read_column(source, name, table.column(n)) for n, name in enumerate(names)]
     named = _index_columns(table.schema)
     columns = [
         replace(column, is_index=name in named)
@@ -65,7 +66,9 @@ def _index_columns(schema: "pa.Schema") -> set[str]:
 def _read(source: str, content: bytes) -> "pa.Table":
     buffer = pa.BufferReader(content)
     if content.startswith(b"FEA1"):
-        return pyarrow.feather.read_table(buffer)
+        table = pyarrow.feather.read_table(buffer)
+        table.validate(full=True)
+        return table
     if content.startswith(b"PAR1"):
         file = pq.ParquetFile(buffer)
         require_cells(source, file.metadata.num_columns, file.metadata.num_rows)
@@ -82,12 +85,22 @@ def _join(source: str, schema: "pa.Schema", batches: "Iterable[pa.RecordBatch]")
     """The table of all batches. A few bytes can claim any number of rows, and of long texts."""
     kept, rows, size = [], 0, 0
     for batch in batches:
+        # Offsets and indices are those of the file, and Arrow follows them, also out of memory.
+        batch.validate(full=True)
         rows, size = rows + len(batch), size + batch.nbytes
         require_cells(source, len(schema), rows)
         if size > MAX_BYTES:
             raise TableError(source, f"more than {MAX_BYTES >> 20} MiB of values")
         kept.append(batch)
     return pa.Table.from_batches(kept, kept[0].schema if kept else schema)
+
+
+def _read_column(source: str, name: str, values: "pa.ChunkedArray") -> Column:
+    try:
+        return _column(name, values)
+    except pa.ArrowException as error:
+        reason = f"{values.type}, which is not read: {first_line(error)}"
+        raise TableError(source, reason, column=name) from None
 
 
 def _column(name: str, values: "pa.ChunkedArray") -> Column:
@@ -108,7 +121,8 @@ def _column(name: str, values: "pa.ChunkedArray") -> Column:
         if _is_whole(kind) and (np.abs(numbers) >= INEXACT).any():
             return Column(name, _texts(values.cast(pa.string())), "number")
         return Column(name, numbers, "number")
-    if pa.types.is_temporal(kind):
+    # The text of a duration is a number, of any unit.
+    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
         return Column(name, values.cast(pa.string()).to_pylist(), "date")
     if pa.types.is_null(kind):
         return Column(name, [None] * len(values))
