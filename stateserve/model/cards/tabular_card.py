@@ -24,7 +24,6 @@ from stateserve.model.fields import (
     MAX_CLASSES,
     Count,
     Frozen,
-    Name,
     Number,
     Rows,
     ShownName,
@@ -115,7 +114,7 @@ class Card(Frozen):
         AfterValidator(_distinct_features),
     ]
     classes: Annotated[
-        list[Name],
+        list[ShownName],
         Field(min_length=2, max_length=MAX_CLASSES, fail_fast=True),
         AfterValidator(_distinct_classes),
     ]
