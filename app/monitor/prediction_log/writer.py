@@ -13,6 +13,7 @@ from app.errors import DeadlineExceeded, LogUnavailable, Overloaded, RejectedRow
 from app.monitor.metrics import Metrics
 from app.monitor.prediction_log.daemon_threads import DaemonThreads
 from app.monitor.prediction_log.records import AnyRecord, to_rows
+from app.monitor.prediction_log.retention import Retention
 
 if TYPE_CHECKING:
     # Not at run time: SQLAlchemy is an extra.
@@ -22,8 +23,6 @@ logger = logging.getLogger("app.log")
 Result = TypeVar("Result")
 # Rows of one transaction: with 300 each row costs more, and 3,000 are no better.
 BATCH_ROWS = 1000
-PURGE_SECONDS = 60
-DAY_SECONDS = 86_400
 # Threads for queries, separate from those for predictions, since a database may be slow.
 ASKING_THREADS = 4
 MAX_ASKING = 64
@@ -48,7 +47,7 @@ class PredictionLog:
         self.database = database
         self.flush_seconds = flush_seconds
         self._timeout = timeout_seconds
-        self._retention = retention_days * DAY_SECONDS
+        self._retention = Retention(retention_days)
         self._max_rows = max_rows
         # Written at once, since waiting objects slow the garbage collector.
         self._enough = min(BATCH_ROWS, max_rows)
@@ -65,7 +64,6 @@ class PredictionLog:
         self._writing = threading.Lock()
         self._hurry = threading.Event()
         self._stopped = threading.Event()
-        self._next_purge = 0.0
         self._asking = 0
 
     def append(self, record: AnyRecord) -> None:
@@ -185,11 +183,10 @@ class PredictionLog:
 
     def _purge(self) -> bool:
         """Delete old rows in portions; new rows are written between them."""
-        now = time.time()
         try:
-            while now >= self._next_purge and not self._stopped.is_set():
-                if not self.database.purge(now - self._retention):
-                    self._next_purge = now + PURGE_SECONDS
+            while (before := self._retention.due()) is not None and not self._stopped.is_set():
+                if not self.database.purge(before):
+                    self._retention.done()
                 if not self.flush():
                     return False
         except LogUnavailable:
