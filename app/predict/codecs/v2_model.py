@@ -126,9 +126,11 @@ class V2Model(ABC, Generic[Rows, Predicted]):
         """The `count` highest values of each row, as `value:index:label`, highest first."""
         values = values.astype(np.float64)
         order = np.argsort(-values, axis=1, kind="stable")[:, : output.classification]
-        found = np.empty(order.shape, object)
-        for row, column in np.ndindex(*order.shape):
-            index = order[row, column]
-            text = f"{values[row, index]:f}:{index}:".encode()
-            found[row, column] = text + self._classes[output.name][index]
-        return found
+        highest = np.take_along_axis(values, order, axis=1)
+        labels = self._classes[output.name]
+        found = np.empty(order.size, object)
+        found[:] = [
+            b"%f:%d:%b" % (value, index, labels[index])
+            for value, index in zip(highest.ravel().tolist(), order.ravel().tolist(), strict=True)
+        ]
+        return found.reshape(order.shape)
