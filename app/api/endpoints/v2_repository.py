@@ -11,9 +11,14 @@ from app.api.dependencies import EndpointDep, ServiceDep
 from app.api.endpoints.models import ModelName
 from app.api.openapi.v2_schemas import errors_of
 from app.api.service import Service
-from app.errors import InvalidInference
 from app.predict import JSON, Headers
-from app.predict.codecs import ModelConfig, require_each_once, require_none_of
+from app.predict.codecs import (
+    FAULTS,
+    ModelConfig,
+    invalid_body,
+    require_each_once,
+    require_none_of,
+)
 from app.registry import IndexEntry
 
 # Enough for these short bodies.
@@ -86,5 +91,5 @@ async def _read(request: Request, service: Service, kind: type[Query]) -> Query:
         # Mostly one field.
         require_each_once(text, 1)
         return query
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInference(f"the body: {error}") from None
+    except FAULTS as error:
+        raise invalid_body(error) from None

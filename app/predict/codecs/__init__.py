@@ -4,6 +4,7 @@ from app.predict.codecs.json_format import JsonFormat, model_reference
 from app.predict.codecs.json_request import TableRows, most_bytes_of_one, parse_instances
 from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.codecs.v2_answer import render
+from app.predict.codecs.v2_faults import FAULTS, invalid_body
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import (
     TensorInfo,
@@ -28,6 +29,7 @@ __all__ = [
     "BYTES",
     "CHUNK",
     "DATATYPES",
+    "FAULTS",
     "JSON_LENGTH",
     "InferRequest",
     "JsonFormat",
@@ -44,6 +46,7 @@ __all__ = [
     "describe",
     "from_bytes",
     "from_values",
+    "invalid_body",
     "model_reference",
     "most_bytes_of_one",
     "parse_instances",

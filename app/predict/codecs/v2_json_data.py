@@ -13,6 +13,7 @@ import numpy as np
 
 from app.errors import InvalidTensor
 from app.predict.codecs.tensors.short_floats import lists_of
+from app.predict.codecs.v2_faults import FAULTS, fault_of
 from app.predict.codecs.v2_tensor_data import (
     BYTES,
     CHUNK,
@@ -27,25 +28,8 @@ from app.predict.codecs.v2_tensor_data import (
 )
 
 NESTED = re.compile(rb"\s*\[\s*\[")
-# msgspec names the place of a fault by a path that begins with $.
-FAULT = re.compile(r"(.*?)(?: - at `\$(?:\[(\d+)\]((?:\[\d+\])*))?`)?", re.DOTALL)
-WRONG_KIND = re.compile(r"Expected `(\w+)`, got `(\w+)`")
-WANTED = {
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "str": "a string",
-    "array": "a list",
-}
-GIVEN = {
-    "float": "a number with a fraction or an exponent",
-    "int": "a whole number",
-    "bool": "a boolean",
-    "str": "a string",
-    "array": "a list",
-    "object": "an object",
-    "null": "null",
-}
+FIRST = re.compile(r"\[(\d+)\](.*)")
+NULL = "null where a number belongs"
 NO_NAN = "; NaN, such as a missing value of a table, is sent as binary data (binary_data_size)"
 # A longer text would block the interpreter for too long.
 SLICE_BYTES = 2**16
@@ -113,20 +97,14 @@ def _decode(name: str, datatype: str, depth: int, text: Buffer, before: int) -> 
         kind = list[kind]
     try:
         decoded: list[object] = msgspec.json.decode(text, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidTensor(name, _reason(str(error), before)) from None
+    except FAULTS as error:
+        place, reason = fault_of(error)
+        if first := FIRST.fullmatch(place):
+            place = f"[{before + int(first[1])}]{first[2]}"
+        raise InvalidTensor(
+            name, f"data{place}: {reason}{NO_NAN if reason == NULL else ''}"
+        ) from None
     return decoded
-
-
-def _reason(fault: str, before: int) -> str:
-    """The place and the reason of a fault that msgspec found after `before` elements."""
-    text, first, inner = FAULT.fullmatch(fault).groups()  # type: ignore[union-attr]
-    place = f"data[{before + int(first)}]{inner}" if first else "data"
-    if not (kinds := WRONG_KIND.fullmatch(text)):
-        return f"{place}: {text}"
-    wanted, given = kinds.groups()
-    hint = NO_NAN if (wanted, given) == ("float", "null") else ""
-    return f"{place}: {GIVEN[given]} where {WANTED[wanted]} belongs{hint}"
 
 
 def _to_array(name: str, datatype: str, shape: list[int], decoded: list[object]) -> Array:

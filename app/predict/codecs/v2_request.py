@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 
 from app.errors import InvalidInference, InvalidTensor
+from app.predict.codecs.v2_faults import FAULTS, invalid_body
 from app.predict.codecs.v2_json_data import from_json
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput, require_no_shared_memory
@@ -64,8 +65,8 @@ def read_request(headers: Headers, body: Body, model: V2Model[Rows, Predicted]) 
         return _raw_request(body, model)
     try:
         head = _read_head(body, length)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInference(f"the body: {error}") from None
+    except FAULTS as error:
+        raise invalid_body(error) from None
     binary_by_default = _flag(head.parameters, "binary_data_output", False)
     wanted, binary = [], set()
     for output in head.outputs:

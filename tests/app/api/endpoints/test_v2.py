@@ -159,11 +159,13 @@ def changed(**changes: Any) -> bytes:
 
 NO_DATA = json.dumps({"inputs": [{"name": "input", "shape": [1, 4], "datatype": "FP32"}]}).encode()
 HOSTILE = [
-    (b"", "the body: "),
-    (b"{}", "missing required field `inputs`"),
-    (b"[]", "Expected `object`, got `array`"),
+    (b"", "the body: not valid JSON: it is cut short"),
+    (b"{}", "inputs: missing"),
+    (b'{"inputs": [{"shape": [1]}]}', "inputs[0].name: missing"),
+    (b"[]", "the body: a list where an object belongs"),
     (b"\xff\xfe", "the body: "),
-    (b'{"inputs":' + b"[" * 60_000, "the body: "),
+    (b'{"inputs":' + b"[" * 60_000, "inputs[0]: a list where an object belongs"),
+    (b'{"a":' + b"[" * 60_000, "the body: nested too deeply"),
     (b'{"inputs":' + b"[" * 100_000, "bytes of JSON beside the numbers"),
     (b'{"inputs":[]}', "the one input; given: none"),
     (json.dumps(body() | {"inputs": body()["inputs"] * 2}).encode(), "'input', 'input'"),
@@ -175,8 +177,8 @@ HOSTILE = [
     (changed(shape=[12], data=FLAT), "shape [12]; [rows, 4] is taken"),
     (changed(shape=[0, 4], data=[]), "shape [0, 4]"),
     (changed(shape=[0, 2**63], data=[]), "shape [0, 9223372036854775808]"),
-    (changed(shape=[-1, 4]), "Expected `int` >= 0"),
-    (changed(shape="3"), "Expected `array`"),
+    (changed(shape=[-1, 4]), "inputs[0].shape[0]: a whole number of at least 0 belongs here"),
+    (changed(shape="3"), "inputs[0].shape: a string where a list belongs"),
     (changed(data=[[1e39] * 4] * 3), "1e+39 is beyond FP32"),
     (changed(parameters={"binary_data_size": 48}), "both data and binary_data_size"),
     (NO_DATA, "neither data nor binary_data_size"),
@@ -194,7 +196,7 @@ HOSTILE = [
         "classification 0",
     ),
     (json.dumps(body(parameters={"binary_data_output": "yes"})).encode(), "true or false is taken"),
-    (json.dumps(body(id=3)).encode(), "Expected `str | null`, got `int`"),
+    (json.dumps(body(id=3)).encode(), "id: a whole number where a string or null belongs"),
 ]
 
 
@@ -206,6 +208,21 @@ async def test_what_is_wrong_is_said_in_the_protocols_shape(
     assert answer.status_code == 400, answer.text
     assert list(answer.json()) == ["error"]
     assert message in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[]", "the body: a list where an object belongs"),
+        (b'{"ready": 1}', "ready: a whole number where true or false belongs"),
+        (b'{"ready": ', "the body: not valid JSON: it is cut short"),
+    ],
+)
+async def test_what_is_wrong_with_a_query_of_the_repository_is_said(
+    client: httpx.AsyncClient, content: bytes, message: str
+) -> None:
+    answer = await client.post("/v2/repository/index", content=content)
+    assert (answer.status_code, answer.json()) == (400, {"error": message})
 
 
 @pytest.mark.parametrize("length", ["-1", "1.5", "x", "", "99999", "9" * 5000])

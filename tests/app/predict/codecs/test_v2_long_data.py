@@ -96,7 +96,7 @@ BAD = {
     "many too many": (LONG * 9 + "1]", f"data[{COUNT}]: a list where a number belongs"),
     "far too many": ("[" + "1," * 9 * COUNT + "1]", "more data than its shape"),
     "no end": (LONG[:-1], f"the list of data does not end after element {COUNT - 1}"),
-    "a comma at the end": (LONG[:-1] + ",]", "data: JSON is malformed"),
+    "a comma at the end": (LONG[:-1] + ",]", "data: not valid JSON: trailing comma"),
     "rows too long": (
         ALIKE.replace("0.5]", "0.5, 0.5]"),
         f"data of shape [{len(ROWS)}, 5]",
