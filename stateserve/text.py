@@ -22,6 +22,8 @@ _UNPRINTABLE = re.compile(
 # What no name needs: C0, DEL and C1, line and paragraph separators, embeddings, overrides and
 # isolates, halves of surrogate pairs. Names in Arabic and Hebrew may have marks of direction.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Of ECMA-48: what chooses colours on a terminal, and moves its cursor.
+_COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 
 
 def control_character(name: str) -> str | None:
@@ -115,10 +117,10 @@ def four_digits(number: float) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The type of an error and the first line of its text, with the next one after a colon, as
-    torch has it. A class of a user may raise anything in place of its text."""
+    """The type of an error and the first line of its text, without colours, and with the next one
+    after a colon, as torch has it. A class of a user may raise anything in place of its text."""
     try:
-        lines = str(error).strip().splitlines()
+        lines = _COLOUR.sub("", str(error)).strip().splitlines()
     except BaseException:
         lines = []
     text = "".join(lines[:1])
