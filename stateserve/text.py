@@ -19,17 +19,8 @@ _UNPRINTABLE = re.compile(
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# What no name needs: C0, DEL and C1, line and paragraph separators, embeddings, overrides and
-# isolates, halves of surrogate pairs. Names in Arabic and Hebrew may have marks of direction.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Of ECMA-48: what chooses colours on a terminal, and moves its cursor.
 _COLOUR = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-
-
-def control_character(name: str) -> str | None:
-    """The first character that no name may have; None if there is none."""
-    found = _CONTROL.search(name)
-    return found and found[0]
 
 
 def printable(text: str) -> str:

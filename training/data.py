@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 
 from stateserve.model import split_unit
 from training.errors import DataError
-from training.header import column_of, wrong_class, wrong_name
+from training.header import column_of
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,9 @@ def read_csv(path: Path, target: str, name: str) -> Dataset:
     if len(header) < 2 or cells.empty:
         raise DataError(f"{path}: needs a header, rows, and a column beside {target!r}")
     columns = [column for column in header if column != target]
-    for reason in filter(None, map(wrong_name, columns)):
-        raise DataError(f"{path}: {reason} in the header; change it")
     features = np.stack([_numbers(path, cells[column]) for column in columns], axis=1)
     classes, labels = _labels(path, cells[target])
     names, units = zip(*map(split_unit, columns), strict=True)
-    if repeated := sorted({each for each in names if names.count(each) > 1}):
-        raise DataError(f"{path}: two columns are {repeated[0]!r} but for their unit")
     return Dataset(
         name=name,
         source=path.name,
@@ -124,9 +120,6 @@ def _labels(path: Path, cells: pd.Series) -> tuple[list[str], NDArray[np.int64]]
         what = f"class {counts.idxmin()!r} has only this row; training and test need one each"
         raise _cell_error(path, cells, lonely, what)
     classes = sorted(counts.index, key=class_order)
-    for label in classes:
-        if reason := wrong_class(label):
-            raise DataError(f"{path}: column {cells.name!r}: the class {label[:40]!r} {reason}")
     return classes, names.map(classes.index).to_numpy(dtype=np.int64)
 
 

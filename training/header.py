@@ -1,12 +1,13 @@
 """The names in the header of a table: which column the user means, and which a card takes."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 from stateserve.model import split_unit
-from stateserve.text import control_character, listed
+from stateserve.text import listed
 from training.errors import DataError
 
 # Of a name in a card.
@@ -45,14 +46,12 @@ def wrong_name(name: str) -> str | None:
         return "a column has no name"
     if len(name) > LONGEST_NAME or len(split_unit(name)[1] or "") > LONGEST_UNIT:
         return f"the name {name[:40]!r}... is too long"
-    return f"the name {name!r} has a control character" if control_character(name) else None
+    return None if is_shown(name) else f"the name {name!r} has a control character"
 
 
-def wrong_class(name: str) -> str | None:
-    """Why a card takes no class of this name."""
-    if len(name) > LONGEST_NAME:
-        return f"has {len(name)} characters; at most {LONGEST_NAME} are taken"
-    return "has a control character" if control_character(name) else None
+def is_shown(name: str) -> bool:
+    """Whether it has no control characters, separators of lines, or halves of surrogate pairs."""
+    return all(unicodedata.category(each) not in ("Cc", "Zl", "Zp", "Cs") for each in name)
 
 
 def _titles(header: str) -> tuple[str, str]:

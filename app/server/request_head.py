@@ -34,7 +34,7 @@ def fields_of(url: bytes, headers: Headers, version: str) -> dict[bytes, bytes]:
         if version == "1.1":
             raise Refusal(HTTPStatus.BAD_REQUEST, "0 Host headers; send one")
     elif not _is_host(host):
-        raise Refusal(HTTPStatus.BAD_REQUEST, f"the Host {shown(host)} is no host and port")
+        raise Refusal(HTTPStatus.BAD_REQUEST, "a Host that is no host and port")
     return fields
 
 

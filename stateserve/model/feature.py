@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from stateserve.model.fields import Frozen, Name, Number, ShownName, require_shown
+from stateserve.model.fields import Frozen, Name, Number
 
 MAX_VALUES = 10_000
 # A cell of a table with one of these texts, in any case, has no value.
@@ -37,8 +37,8 @@ class Feature(Frozen):
     All training values of a `whole` number are whole numbers; the model takes others, too.
     """
 
-    name: ShownName
-    unit: Annotated[str, Field(max_length=100), AfterValidator(require_shown)] | None = None
+    name: Name
+    unit: str | None = Field(default=None, max_length=100)
     minimum: Number | None = None
     maximum: Number | None = None
     example: Number | None = None

@@ -1,12 +1,12 @@
 """Types of the fields of a card, and the base of its parts."""
 
 import itertools
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from stateserve.field_faults import require_known_fields
-from stateserve.text import control_character
 
 # float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
 LARGEST = 1e30
@@ -21,12 +21,14 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, Field(max_length=1000)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+# C0, DEL and C1, line and paragraph separators, halves of surrogate pairs.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def require_shown(name: str) -> str:
-    """Raise ValueError for a name with a control character, also one of direction."""
-    if found := control_character(name):
-        raise ValueError(f"{name!r:.100} has a control character, {found!r}")
+    """Raise ValueError for a name with a control character."""
+    if found := _CONTROL.search(name):
+        raise ValueError(f"{name!r:.100} has a control character, {found[0]!r}")
     return name
 
 

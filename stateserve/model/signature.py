@@ -112,7 +112,7 @@ class Input(Tensor):
         if sum(part is not None for part in (self.features, self.image, self.tokens)) > 1:
             raise ValueError("features, image and tokens exclude each other")
         if self.features:
-            _require_distinct("features", [each.name for each in self.features])
+            _require_distinct("features", [require_shown(each.name) for each in self.features])
             if self.row_shape != [len(self.features)]:
                 raise ValueError(f"{len(self.features)} features do not fit {self.shape}")
             if not self.plain and self.dtype not in ("float32", "float64"):

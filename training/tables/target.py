@@ -12,7 +12,7 @@ from stateserve.model import split_unit
 from stateserve.tables import INEXACT, exact_number
 from training.data import class_order
 from training.errors import DataError
-from training.header import wrong_class
+from training.header import LONGEST_NAME, is_shown
 from training.tables.cells import Cells
 from training.tables.columns import require_finite
 from training.tables.spellings import about_classes
@@ -113,7 +113,7 @@ def _classes(
     notes += _about_rarest(counts)
     classes = sorted(map(str, counts.index), key=class_order)
     for label in classes:
-        if why := wrong_class(label):
+        if why := _refused(label):
             raise DataError(f"{path}: column {name!r}: the class {label[:40]!r} {why}")
     places = {label: place for place, label in enumerate(classes)}
     labels = texts.map(places).to_numpy(dtype=np.int64)
@@ -139,6 +139,13 @@ def _about_rarest(counts: "pd.Series[int]") -> list[str]:
         f"class {counts.index[-1]!r} is rare: {counts.iloc[-1]} rows, {share:.1%}; "
         "--balance makes each class count the same in training"
     ]
+
+
+def _refused(label: str) -> str | None:
+    """Why a model card takes no class of this name."""
+    if len(label) > LONGEST_NAME:
+        return f"has {len(label)} characters; at most {LONGEST_NAME} are taken"
+    return None if is_shown(label) else "has a control character"
 
 
 def _label(number: float, text: str) -> str:

@@ -24,6 +24,7 @@ from stateserve.model.fields import (
     MAX_CLASSES,
     Count,
     Frozen,
+    Name,
     Number,
     Rows,
     ShownName,
@@ -114,7 +115,7 @@ class Card(Frozen):
         AfterValidator(_distinct_features),
     ]
     classes: Annotated[
-        list[ShownName],
+        list[Name],
         Field(min_length=2, max_length=MAX_CLASSES, fail_fast=True),
         AfterValidator(_distinct_classes),
     ]

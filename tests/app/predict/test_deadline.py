@@ -62,7 +62,7 @@ def test_nothing_but_logs_and_dates_that_are_told_reads_the_time_of_day() -> Non
             if isinstance(node, ast.Attribute) and ast.unparse(node) in TIMES_OF_DAY:
                 readers.add(path.relative_to(ROOT / "app").as_posix())
             assert not (isinstance(node, ast.ImportFrom) and node.module == "time"), path
-    names = ("feedback", "writer", "recorder", "tensor_recorder")
+    names = ("feedback", "recorder", "retention", "tensor_recorder")
     logs = {f"monitor/prediction_log/{name}.py" for name in names}
     # Of the last inference, and of spans.
     allowed = {"monitor/model_metrics.py", "monitor/model_spans.py"}

@@ -39,6 +39,8 @@ def service(folder: Path) -> Iterator[Process]:
     options += ("--hot-reload", "false", "--canary", "wine:1=0.5")
     arguments = ("--workers", "2", "--admin-token", TOKEN, *options)
     with running_server(folder / "log", *arguments) as running:
+        # The address is announced before the workers are forked.
+        wait_until(lambda: len(workers_of(running)) == 2)
         yield running
         assert running.stop() == 0, running.log.read_text()
 

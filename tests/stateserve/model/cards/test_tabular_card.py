@@ -63,38 +63,6 @@ def test_parts_that_do_not_fit_the_features_are_refused(
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("character", ["\n", "\x1b", "\x85", "\u2028", "\u202e", "\u2066"])
-@pytest.mark.parametrize("place", ["features.1.name", "features.1.unit", "classes.1", "name"])
-def test_names_with_control_characters_are_refused(
-    tmp_path: Path, place: str, character: str
-) -> None:
-    found = refusal(tmp_path, place, f"a{character}b")
-    assert f"{place}: {f'a{character}b'!r} has a control character" in str(found)
-
-
-@pytest.mark.parametrize("character", ["\u200f", "\u200e", "\u061c", "\u200d", "א"])
-@pytest.mark.parametrize("place", ["features.1.name", "features.1.unit", "classes.1", "name"])
-def test_names_may_have_marks_of_direction(tmp_path: Path, place: str, character: str) -> None:
-    assert refusal(tmp_path, place, f"a{character}b") is None
-
-
-def refusal(folder: Path, place: str, name: str) -> str | None:
-    """Why the iris card with this name at `place` is refused; None if it is read."""
-    card = json.loads(TEXT)
-    *outer, last = [int(part) if part.isdigit() else part for part in place.split(".")]
-    target = card
-    for part in outer:
-        target = target[part]
-    target[last] = name
-    path = folder / "card.json"
-    path.write_text(json.dumps(card))
-    try:
-        read_card(path)
-    except CardMismatch as error:
-        return str(error)
-    return None
-
-
 def test_a_row_of_numbers_stands_on_one_line() -> None:
     assert "\n      [5.1, 2.5, 3.0, 1.1],\n" in TEXT
     assert Card.model_validate_json(TEXT).to_json().decode() == TEXT

@@ -249,6 +249,11 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
         X,
         hints_of(classes=["a", "b\x85", "c", "d"]),
     ),
+    r"x: 'b\\n' has a control character": (
+        forward(lambda x: x),
+        X,
+        hints_of(features=["a", "b\n", "c", "d"]),
+    ),
     "returned a str; tensors are served": (forward(lambda x: "a"), X, Hints()),
     "returned no tensor": (forward(lambda x: {}), X, Hints()),
     "returned a type; tensors are served": (forward(lambda x: Fields), X, Hints()),
@@ -515,7 +520,6 @@ def test_an_example_of_many_rows_has_the_training_ranges(dtype: str) -> None:
         ({"image": {"x": {"mode": "L", "size": 3}}}, "image of x: no field 'size'"),
         ({"tokens": {"vocabulary": 0}}, "tokens: vocabulary: "),
         ({"features": [""]}, "features: name: "),
-        ({"features": ["b\n"]}, r"features: name: 'b\\n' has a control character"),
     ],
 )
 def test_a_malformed_hint_is_refused(form: dict[str, object], reason: str) -> None:
