@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 from pydantic_core import PydanticKnownError
 
-from stateserve.plain_number import DECIMAL, WHOLE
+from stateserve.plain_number import WHOLE
+
+# As JSON has it: programs write queries. An option may also be `.5` or `1.`.
+DECIMAL = re.compile(rf"{WHOLE.pattern}(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def _require(

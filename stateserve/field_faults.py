@@ -1,9 +1,9 @@
 """The faults that pydantic finds in what people write, in words that say what is accepted."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from stateserve.text import class_of, did_you_mean, shortest, shown
@@ -28,8 +28,24 @@ ACCEPTED = {
 }
 # What pydantic adds to the place of a fault for an alternative of a union.
 ALTERNATIVE = re.compile(r"constrained-\w+|int|float|str|bool|(list|dict|function-\w+)\[.*\]")
-# Python writes no integer of more digits.
+# Larger integers are not shown: they may have any number of digits.
 LARGEST = 10**18
+
+
+class KnownFields(BaseModel):
+    """Base of what people write: an unknown field is refused with those that are known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _require_known_fields(cls, data: object) -> object:
+        for name in data if isinstance(data, dict) else ():
+            if name not in cls.model_fields:
+                known = ", ".join(cls.model_fields)
+                near = did_you_mean(str(name), cls.model_fields)
+                raise ValueError(f"no field {shown(str(name))}; the fields are {known}{near}")
+        return data
 
 
 def first_fault(error: ValidationError, *, secret: bool = False) -> str:
@@ -44,16 +60,6 @@ def first_fault(error: ValidationError, *, secret: bool = False) -> str:
     where = ".".join(str(part) for part in place if part != "[key]")
     reason = _reason(first, [each for each in accepted if each], secret=secret)
     return f"{where:.200}: {reason:.1000}" if where else f"{reason:.1000}"
-
-
-def require_known_fields(given: Mapping[object, object], known: Collection[str]) -> None:
-    """Raise ValueError for a field that is not known, with those that are."""
-    for name in given:
-        if name not in known:
-            near = did_you_mean(str(name), known)
-            raise ValueError(
-                f"no field {shown(str(name))}; the fields are {', '.join(known)}{near}"
-            )
 
 
 def _place(error: ErrorDetails) -> tuple[int | str, ...]:

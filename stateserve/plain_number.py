@@ -5,4 +5,4 @@ import re
 
 _DIGITS = "[0-9]+"
 WHOLE = re.compile(f"-?{_DIGITS}")
-DECIMAL = re.compile(rf"-?{_DIGITS}(\.{_DIGITS})?([eE][+-]?{_DIGITS})?")
+DECIMAL = re.compile(rf"-?({_DIGITS}(\.[0-9]*)?|\.{_DIGITS})([eE][+-]?{_DIGITS})?")

@@ -31,11 +31,14 @@ def warnings_of(model: AnyModel, candidate: Candidate) -> list[str]:
 
 
 def _lost_names(model: AnyModel, earlier: Candidate) -> str | None:
+    # A card of version 1 may be long.
+    if not isinstance(model, TensorModel):
+        return None
     try:
         card = read_any_card(card_path(earlier.path))
     except CheckpointError:
         return None
-    if not isinstance(model, TensorModel) or not isinstance(card, ModelCard):
+    if not isinstance(card, ModelCard):
         return None
     lost = [
         *_lost(model.card.inputs, card.inputs),

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from stateserve.model.packing.save_model import save_model as save_model
     from stateserve.model.packing.torchserve_archive import archive_of as archive_of
     from stateserve.model.predictor import Predictor as Predictor
+    from stateserve.model.probabilities import PROBABILITY_ROUNDING as PROBABILITY_ROUNDING
     from stateserve.model.probabilities import classified_output as classified_output
     from stateserve.model.probabilities import log_probabilities as log_probabilities
     from stateserve.model.probabilities import require_probabilities as require_probabilities
@@ -138,7 +139,12 @@ __getattr__ = lazy_exports(
         "packing.save_model": ("save_model",),
         "packing.torchserve_archive": ("archive_of",),
         "predictor": ("Predictor",),
-        "probabilities": ("classified_output", "log_probabilities", "require_probabilities"),
+        "probabilities": (
+            "PROBABILITY_ROUNDING",
+            "classified_output",
+            "log_probabilities",
+            "require_probabilities",
+        ),
         "fields": ("ANY",),
         "image_input": ("ImageInput",),
         "signature": ("Input", "MAX_AXES", "Output", "Signature"),

@@ -4,9 +4,9 @@ import itertools
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field
 
-from stateserve.field_faults import require_known_fields
+from stateserve.field_faults import KnownFields
 
 # float32 ends at 3.4e38; the margin lets two linear layers sum without overflow.
 LARGEST = 1e30
@@ -39,17 +39,10 @@ Numbers = Annotated[list[Number], Field(fail_fast=True)]
 Rows = Annotated[list[Numbers], Field(min_length=1, fail_fast=True)]
 
 
-class Frozen(BaseModel):
+class Frozen(KnownFields):
     """Base of everything in a card: immutable, finite numbers, no unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _require_known_fields(cls, data: object) -> object:
-        if isinstance(data, dict):
-            require_known_fields(data, cls.model_fields)
-        return data
+    model_config = ConfigDict(allow_inf_nan=False, strict=True)
 
 
 def require_ascending(name: str, values: list[float]) -> None:

@@ -7,7 +7,7 @@ from stateserve.checkpoint import Array
 from stateserve.model.signature import Output
 
 # Of sums of bfloat16, or of many classes.
-ROUNDING = 0.05
+PROBABILITY_ROUNDING = 0.05
 
 
 def log_probabilities(output: Output, values: Array) -> NDArray[np.float64]:
@@ -35,7 +35,7 @@ def require_probabilities(output: Output, values: Array) -> None:
         rows = values.astype(np.float32)
         rows = np.exp(rows) if output.kind == "log_probabilities" else rows
     sums = rows.sum(axis=1, dtype=np.float64)
-    if (rows < -ROUNDING).any() or not (np.abs(sums - 1) <= ROUNDING).all():
+    if (rows < -PROBABILITY_ROUNDING).any() or not (np.abs(sums - 1) <= PROBABILITY_ROUNDING).all():
         raise ValueError(f"{output.name!r:.100} has rows that are no {output.kind} of classes")
 
 

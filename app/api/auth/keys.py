@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.api.auth.rate_limits import SECONDS, Quota, Rates
 from app.api.auth.scope import Scope
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
 from app.text_form import TextForm
-from stateserve.field_faults import first_fault, require_known_fields
+from stateserve.field_faults import KnownFields, first_fault
 
 # The prefix identifies a leaked key, for example to secret scanners.
 PREFIX = "ssk_"
@@ -35,21 +35,12 @@ Rate = Annotated[str, TextForm(f"{COUNT}/({'|'.join(SECONDS)})( burst {COUNT})?"
 HASH_WORDS = "the SHA-256 of a key, 64 hexadecimal digits; stateserve key new makes it"
 
 
-class Entry(BaseModel):
+class Entry(KnownFields):
     """One table of the file. `rate` is for example 100/minute, or 100/minute burst 10."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: Annotated[str, TextForm("[0-9a-f]{64}", HASH_WORDS)]
     scopes: frozenset[Scope] = Field(min_length=1)
     rate: Rate | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _require_known_fields(cls, data: object) -> object:
-        if isinstance(data, dict):
-            require_known_fields(data, cls.model_fields)
-        return data
 
 
 class Key:

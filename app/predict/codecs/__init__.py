@@ -4,7 +4,7 @@ from app.predict.codecs.json_format import JsonFormat, model_reference
 from app.predict.codecs.json_request import TableRows, most_bytes_of_one, parse_instances
 from app.predict.codecs.json_text import JsonObject, describe, parse_json
 from app.predict.codecs.v2_answer import render
-from app.predict.codecs.v2_faults import FAULTS, invalid_body
+from app.predict.codecs.v2_faults import FAULTS, invalid_body, require_each_once
 from app.predict.codecs.v2_metadata import ModelConfig, ModelMetadata, ServerMetadata
 from app.predict.codecs.v2_model import (
     TensorInfo,
@@ -13,7 +13,6 @@ from app.predict.codecs.v2_model import (
     WantedOutput,
     require_no_shared_memory,
 )
-from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_request import JSON_LENGTH, InferRequest, read_request, require_none_of
 from app.predict.codecs.v2_tensor_data import (
     BYTES,

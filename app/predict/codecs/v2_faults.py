@@ -1,10 +1,12 @@
-"""What msgspec finds wrong in the JSON of the Open Inference Protocol, in words."""
+"""What is wrong in the JSON of the Open Inference Protocol, in words."""
 
 import re
 
 import msgspec
 
 from app.errors import InvalidInference
+from app.predict.codecs.json_text import JsonObject, parse_json
+from app.predict.json_pointer import escape
 
 # What decoding may raise.
 FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -52,3 +54,29 @@ def fault_of(error: Exception) -> tuple[str, str]:
         reason = "missing" if named.re is _MISSING else "no such field"
         return ".".join(filter(None, [place, named[1]])), reason
     return place, _OTHERS.get(text) or text.replace("JSON is malformed", "not valid JSON")
+
+
+def require_each_once(text: bytes, names: int) -> None:
+    """Raise InvalidInference if a name stands twice; `text` is valid JSON, of at most 64 KiB.
+
+    `names` is the number of names that were decoded of it. If the text has as many colons, it has
+    no other name and none twice, and is not parsed again. msgspec takes the last of two values,
+    another reader, such as a proxy's, perhaps the first.
+    """
+    if text.count(b":") == names:
+        return
+    waiting: list[tuple[str, object]] = [("", parse_json(text))]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, JsonObject):
+            found: set[str] = set()
+            for name, each in value:
+                place = f"{pointer}/{escape(name)}"
+                if name in found:
+                    raise InvalidInference(f"the body: {place:.200} stands twice")
+                found.add(name)
+                waiting.append((place, each))
+        elif isinstance(value, list):
+            # JsonObject is a list, too.
+            inner = ((at, each) for at, each in enumerate(value) if isinstance(each, list))
+            waiting.extend((f"{pointer}/{at}", each) for at, each in inner)

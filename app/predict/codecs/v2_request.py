@@ -8,11 +8,10 @@ from typing import Annotated
 import msgspec
 
 from app.errors import InvalidInference, InvalidTensor
-from app.predict.codecs.v2_faults import FAULTS, invalid_body
+from app.predict.codecs.v2_faults import FAULTS, invalid_body, require_each_once
 from app.predict.codecs.v2_json_data import from_json
 from app.predict.codecs.v2_long_data import CUT_OUT, MAX_OTHER_BYTES, cut_out
 from app.predict.codecs.v2_model import TensorInfo, V2Model, WantedOutput, require_no_shared_memory
-from app.predict.codecs.v2_repeated import require_each_once
 from app.predict.codecs.v2_tensor_data import DTYPES, Tensor, from_bytes
 from app.predict.headers import MOST_DIGITS, Body, Headers
 from app.predict.pipeline import Predicted, Rows

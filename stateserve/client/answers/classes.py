@@ -5,9 +5,10 @@ import math
 import msgspec
 
 from stateserve.client.predictions import Answer
+from stateserve.model import PROBABILITY_ROUNDING
 
-# Of a sum of coarse dtypes or of many classes, and of two probabilities that are shown as equal.
-ROUNDING, TIE = 0.05, 1e-6
+# Of two probabilities that are shown as equal.
+TIE = 1e-6
 
 
 class Classified(msgspec.Struct, rename={"label": "class"}):
@@ -31,9 +32,9 @@ def require_possible(answer: Answer | Classified, top: int | None) -> None:
     if top is not None and count > top:
         raise ValueError(f"{count} classes where {top} were asked for")
     all_classes, highest, total = top is None or count < top, max(values), sum(values)
-    if min(values) < -ROUNDING or highest > 1 + ROUNDING:
+    if min(values) < -PROBABILITY_ROUNDING or highest > 1 + PROBABILITY_ROUNDING:
         raise ValueError(f"probabilities from {min(values):.6g} to {highest:.6g}")
-    if total > 1 + ROUNDING or (all_classes and total < 1 - ROUNDING):
+    if total > 1 + PROBABILITY_ROUNDING or (all_classes and total < 1 - PROBABILITY_ROUNDING):
         raise ValueError(f"probabilities whose sum is {total:.6g}")
     if index < 0 or (all_classes and index >= count):
         raise ValueError(f"the index {index} of {count} classes")
@@ -52,5 +53,5 @@ def _require_logarithms(
         raise ValueError("log-probabilities of other classes than the probabilities")
     for name, logarithm in logarithms.items():
         found = 0 if logarithm is None else math.exp(min(logarithm, 1))
-        if abs(found - probabilities[name]) > ROUNDING:
+        if abs(found - probabilities[name]) > PROBABILITY_ROUNDING:
             raise ValueError(f"{name!r:.100}: a log-probability of another probability")

@@ -47,6 +47,8 @@ class PassClock:
         self._process = 0
 
     def start(self, options: "RunOptions", seconds: float) -> None:
+        # An earlier pass with these options may have ended as its time did.
+        options.terminate = False
         self._ends[id(options)] = (time.monotonic() + seconds, options)
         if self._process != os.getpid():
             # Two of them do no harm.

@@ -73,8 +73,7 @@ class OnnxRuntime:
             raise pass_failure(error, options, self._seconds) from error
         finally:
             CLOCK.stop(options)
-            if not options.terminate:
-                self._options.append(options)
+            self._options.append(options)
 
 
 def _run_options() -> "RunOptions":

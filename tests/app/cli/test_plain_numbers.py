@@ -31,3 +31,10 @@ def test_a_number_as_python_writes_it_is_plain(number: float) -> None:
     form = WHOLE if isinstance(number, int) else DECIMAL
     assert form.fullmatch(repr(number))
     assert DECIMAL.fullmatch(f"{number:g}")
+
+
+@pytest.mark.parametrize("number", [".5", "1.", "-.5e-3"])
+def test_a_decimal_number_of_an_option_may_lack_one_side(run: Run, number: str) -> None:
+    assert DECIMAL.fullmatch(number)
+    _code, out = run("diff", IRIS, IRIS, f"--tolerance={number}")
+    assert "is not a number" not in out

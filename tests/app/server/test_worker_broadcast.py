@@ -150,13 +150,18 @@ async def test_what_does_not_follow_is_named(folder: Path) -> None:
     assert silent.default() == "1"
 
 
+async def published(folder: Path) -> None:
+    """Wait until a worker has told the others what to serve."""
+    while not (folder / "published.json").exists():
+        await asyncio.sleep(0.01)
+
+
 async def test_a_file_that_changes_between_is_noticed(folder: Path) -> None:
     wakeups = make_wakeups(2)
     first, late = (Worker(folder, slot, wakeups) for slot in range(2))
     await first.verbs.begin()
     verb = asyncio.create_task(first.verbs.load("wine", "1"))
-    while not (folder / "published.json").exists():
-        await asyncio.sleep(0.01)
+    await published(folder)
     save_model(folder / "models/wine/1/model.pth", seed=9)
     await late.verbs.begin()
     with pytest.raises(
@@ -175,8 +180,7 @@ async def test_a_turn_that_does_not_come_is_told(folder: Path) -> None:
     )
     await first.verbs.begin()
     waiting = asyncio.create_task(first.verbs.set_default("wine", "1"))
-    while not (folder / "published.json").exists():
-        await asyncio.sleep(0.01)
+    await published(folder)
     with pytest.raises(StateserveError, match="another worker is busy with an admin verb"):
         await second.verbs.set_default("wine", "2")
     await second.verbs.begin()
@@ -189,8 +193,7 @@ async def test_no_verb_waits_for_others_when_the_service_stops(folder: Path) -> 
     first, _ended = (Worker(folder, slot, wakeups) for slot in range(2))
     await first.verbs.begin()
     waiting = asyncio.create_task(first.verbs.set_default("wine", "1"))
-    while not (folder / "published.json").exists():
-        await asyncio.sleep(0.01)
+    await published(folder)
     queued = asyncio.create_task(first.verbs.set_default("wine", "2"))
     await asyncio.sleep(0)
     first.plans.ending = True

@@ -40,7 +40,7 @@ def _read_check(fields: dict[str, Value], scope: Scope) -> tuple[Json, str]:
     if len(arguments) < 4:
         raise fields["inputs"].refused("a token, an operator, a tensor and a name")
     token, operator, codes, function = (each.choice() for each in arguments[:4])
-    if operator != ("as_operator", operator[1]) or operator[1].value != CHECK:
+    if operator[0] != "as_operator" or operator[1].value != CHECK:
         raise UnsafeCheckpoint(f"{operator[1].place}: accepted with effects is only {CHECK}")
     if codes[0] != "as_tensor" or function[0] != "as_string":
         raise fields["inputs"].refused("a token, an operator, a tensor and a name")

@@ -12,7 +12,7 @@ from stateserve.json_document import Json
 from stateserve.model.architectures.exported_program.archive import open_archive
 from stateserve.model.architectures.exported_program.arguments import Scope, rebuild_argument
 from stateserve.model.architectures.exported_program.bounds.bounded_graph import PLACE, BoundedGraph
-from stateserve.model.architectures.exported_program.checked_operators import check_operators
+from stateserve.model.architectures.exported_program.checks.checked_operators import check_operators
 from stateserve.model.architectures.exported_program.effects import define_token
 from stateserve.model.architectures.exported_program.expressions import Expression, parse_expression
 from stateserve.model.architectures.exported_program.graph import Graph

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from stateserve.errors import ForwardFailed, UnsafeCheckpoint
+from stateserve.model.backends.onnx_limits import PassClock
 from stateserve.model.backends.onnx_runtime import OnnxRuntime
 from stateserve.model.signature import Input, Output, Signature
 from tests.memory import MIB, peak_growth
 
 onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 from onnx import NodeProto, TensorProto, helper, numpy_helper  # noqa: E402
 
 SIGNATURE = Signature(
@@ -83,6 +85,14 @@ def test_a_pass_beyond_the_limit_of_time_ends_between_two_nodes() -> None:
     content = graph(first, *products, result=factors[-1])
     with pytest.raises(ForwardFailed, match=r"the ONNX graph takes more than 0\.01 seconds"):
         OnnxRuntime(content, SIGNATURE, seconds=0.01)(ROWS)
+
+
+def test_a_pass_whose_time_ended_as_it_did_does_not_end_the_next() -> None:
+    clock, options = PassClock(), onnxruntime.RunOptions()
+    options.terminate = True
+    clock.start(options, 60)
+    clock.stop(options)
+    assert not options.terminate
 
 
 def test_nothing_is_computed_as_a_graph_is_loaded() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import InvalidInference
-from app.predict.codecs.v2_repeated import require_each_once
+from app.predict.codecs.v2_faults import require_each_once
 
 INFER = "/v2/models/iris-model/infer"
 ONE = '[{"name": "input", "shape": [1, 4], "datatype": "FP32", "data": [1, 2, 3, 4]}]'

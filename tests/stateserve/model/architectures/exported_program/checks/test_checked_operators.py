@@ -9,7 +9,7 @@ from torch import Tensor
 
 from stateserve.errors import UnsafeCheckpoint
 from stateserve.model.architectures.exported_program import read_program
-from stateserve.model.architectures.exported_program.checked_operators import CHECKED
+from stateserve.model.architectures.exported_program.checks.checked_operators import CHECKED
 from stateserve.model.architectures.exported_program.operators import aten_operator
 from tests.programs import PROGRAM, small_archive, with_json
 
