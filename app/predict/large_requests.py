@@ -49,15 +49,33 @@ class LargeRequests:
         if self.running >= self._limit:
             raise Overloaded(f"{self.running} large requests are in work already; try again")
         self.running += 1
-        try:
-            return await self.run_in_turn(work)
-        finally:
-            self.running -= 1
+        return await self._run(work, self._count_end)
 
     async def run_in_turn(self, work: Callable[[], Result]) -> Result:
         """Run `work`, a short part of a request, in a thread; it may wait for other requests."""
-        async with self._turns:
-            return await self._run_in_thread(work)
+        return await self._run(work, lambda: None)
+
+    async def _run(self, work: Callable[[], Result], end: Callable[[], None]) -> Result:
+        """A caller that leaves, at its deadline, cannot end a thread: its turn lasts until `work`
+        ends, and then `end` is called."""
+        try:
+            await self._turns.acquire()
+        except asyncio.CancelledError:
+            end()
+            raise
+        running = asyncio.ensure_future(self._run_in_thread(work))
+
+        def ended(running: asyncio.Future[Result]) -> None:
+            self._turns.release()
+            end()
+            # Nobody waits for the error of a caller that left, and asyncio would log it.
+            _ = running.cancelled() or running.exception()
+
+        running.add_done_callback(ended)
+        return await asyncio.shield(running)
+
+    def _count_end(self) -> None:
+        self.running -= 1
 
     def release(self, count: int) -> None:
         """Bytes that one request held."""

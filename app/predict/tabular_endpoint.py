@@ -62,17 +62,19 @@ class TabularEndpoint(ModelEndpoint[FloatArray, Prediction]):
                 self._hold(predictions)
                 return content
 
+        kept: list[Prediction] = []
+
         def answer() -> Result:
             instances = call.read(self) if found is None else found
-            kept: list[Prediction] = []
             predictions = _keep(self.pipeline.predict_chunks(instances.rows), kept)
             if deadline is not None:
                 predictions = deadline.require_each(predictions)
-            content = call.write(self, predictions, instances)
-            self._hold(kept)
-            return content
+            return call.write(self, predictions, instances)
 
-        return await self._large.run(answer)
+        running = self._large.run(answer)
+        content = await (running if deadline is None else deadline.wait(running))
+        self._hold(kept)
+        return content
 
 
 def _keep(predictions: Iterable[Prediction], kept: list[Prediction]) -> Iterator[Prediction]:

@@ -100,7 +100,7 @@ class V2Model(ABC, Generic[Rows, Predicted]):
             raise InvalidInference(f"{len(wanted)} outputs; each of {len(known)} is given once")
         for output in wanted:
             if output.name not in known:
-                raise InvalidTensor(output.name, f"no output; there are {', '.join(sorted(known))}")
+                raise InvalidTensor(output.name, f"no output; known: {', '.join(sorted(known))}")
             if output.classification is not None and output.name not in self._classes:
                 of = " and ".join(self._classes) or "no output of this model"
                 raise InvalidTensor(output.name, f"classification is of {of}")

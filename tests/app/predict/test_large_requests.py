@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from app.errors import Overloaded
+from app.errors import DeadlineExceeded, Overloaded
+from app.predict.deadline import Deadline
 from app.predict.large_requests import MOST_THREADS, LargeRequests
 from stateserve.model.signature import Input, Output
 from stateserve.model.tensor_model import TensorModel
-from tests.process import HANG_SECONDS
+from tests.process import HANG_SECONDS, wait_until
 from tests.tensor_models import model_of, open_models
 
 NPY = {"content-type": "application/x-npy"}
@@ -84,6 +85,29 @@ async def test_few_threads_compete_with_the_event_loop_and_the_others_wait() -> 
     may_end.set()
     await asyncio.gather(*waiting)
     assert (len(counts), max(counts), large.running) == (8, MOST_THREADS, 0)
+
+
+async def test_a_late_caller_leaves_and_its_turn_ends_with_its_thread() -> None:
+    large = LargeRequests(MOST_THREADS + 1, asyncio.to_thread)
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    def work() -> None:
+        begun.release()
+        assert may_end.wait(HANG_SECONDS)
+
+    late = [asyncio.create_task(Deadline(0.1).wait(large.run(work))) for _ in range(MOST_THREADS)]
+    for _ in range(MOST_THREADS):
+        assert await asyncio.to_thread(begun.acquire, timeout=HANG_SECONDS)
+    for each in late:
+        with pytest.raises(DeadlineExceeded):
+            await each
+    # No turn is free, and who waits for one may leave, too.
+    with pytest.raises(DeadlineExceeded):
+        await Deadline(0.1).wait(large.run(work))
+    assert large.running == MOST_THREADS
+    may_end.set()
+    await large.run(work)
+    await asyncio.to_thread(wait_until, lambda: large.running == 0)
 
 
 def compressed(value: float, length: int) -> bytes:

@@ -286,3 +286,17 @@ async def test_at_its_deadline_a_request_of_the_fast_path_is_late() -> None:
     # Nothing was computed for the late one, unless it shared the call of the first.
     assert forward.rows <= 2
     service.pipeline.close()
+
+
+async def test_at_its_deadline_a_large_request_is_late_while_its_thread_works_on() -> None:
+    forward = Held()
+    service = SmallService(forward)
+    late = service.connections.connect()
+    body = json.dumps({"instances": [SETOSA] * 400}).encode()
+    late.data_received(post(body, b"X-Request-Timeout: 0.05"))
+    async with asyncio.timeout(HANG_SECONDS):
+        await answers(late, 1)
+    assert late.wire.statuses() == [504]
+    forward.release.set()
+    assert (await service.ask()).status == 200
+    service.pipeline.close()
