@@ -135,7 +135,7 @@ class ModelNotFound(RequestError):
         known = sorted(known)
         # The comparison's time grows with the name's length, which the client chooses.
         nearest = difflib.get_close_matches(name[:MOST_SHOWN], known, n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"there is {_listed(known)}"
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {_listed(known)}"
         super().__init__(f"no model {shown(name)}; {hint}")
 
 
@@ -143,7 +143,7 @@ class VersionNotFound(RequestError):
     def __init__(self, name: str, version: str, known: Iterable[str], reason: str = "") -> None:
         because = f" ({reason})" if reason else ""
         there = _listed(sorted(known, key=int))
-        super().__init__(f"no version {shown(version)} of {name}{because}; there is {there}")
+        super().__init__(f"no version {shown(version)} of {name}{because}; known: {there}")
 
 
 def _listed(names: list[str]) -> str:

@@ -62,6 +62,12 @@ def first_fault(error: ValidationError, *, secret: bool = False) -> str:
     return f"{where:.200}: {reason:.1000}" if where else f"{reason:.1000}"
 
 
+def fault_reason(fault: ErrorDetails) -> str:
+    """The value and what is accepted, without the place."""
+    accepted = _accepted(fault)
+    return _reason(fault, [accepted] if accepted else [], secret=False)
+
+
 def _place(error: ErrorDetails) -> tuple[int | str, ...]:
     *outer, last = error["loc"] or ("",)
     return (*outer,) if ALTERNATIVE.fullmatch(str(last)) else error["loc"]

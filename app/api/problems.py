@@ -5,11 +5,11 @@ import logging
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic_core import ErrorDetails
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -22,6 +22,7 @@ from app.api.open_inference import STATUS as OPEN_STATUS
 from app.api.open_inference import is_open_inference
 from app.api.other_servers import request_here
 from stateserve import errors as library_errors
+from stateserve.field_faults import fault_reason
 from stateserve.text import MOST_SHOWN, did_you_mean
 
 logger = logging.getLogger("app.access")
@@ -122,12 +123,12 @@ def _query_parameters(request: Request) -> list[str]:
     return [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
 
 
-def _reason(fault: dict[str, Any], known: list[str]) -> str:
+def _reason(fault: ErrorDetails, known: list[str]) -> str:
     """What is wrong with a parameter; of one that does not exist, the nearest of the `known`."""
     if fault["type"] != UNKNOWN:
-        return str(fault["msg"])
+        return fault_reason(fault)
     near = did_you_mean(str(fault["loc"][-1]), known)
-    listed = f"; there is {', '.join(map(repr, known)) or 'none'}"
+    listed = f"; known: {', '.join(map(repr, known)) or 'none'}"
     return f"no such parameter{near or listed}"
 
 

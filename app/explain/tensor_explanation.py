@@ -83,7 +83,7 @@ def _output(model: TensorModel, name: str | None) -> Output:
         if output.name == name:
             return output
     names = ", ".join(each.name for each in outputs)
-    raise InvalidQuery(f"output: no output {name[:200]!r}; there is {names}")
+    raise InvalidQuery(f"output: no output {name[:200]!r}; known: {names}")
 
 
 def _index(output: Output, values: NDArray[np.float64], target: str | None) -> int:

@@ -143,7 +143,7 @@ class Listing:
         """Of a link out of the models folder, which is not followed: the names behind it are not
         for everybody who may read the list of models."""
         if path.is_symlink() and not f"{os.path.realpath(path)}{os.sep}".startswith(self._root):
-            return f"a symbolic link out of {self.folder}"
+            return "a symbolic link out of the models folder"
         return None
 
     def _fault(self, paths: list[Path]) -> str | None:

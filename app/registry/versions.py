@@ -1,6 +1,7 @@
 """The versions of one model: the state of each, and the default version."""
 
 import asyncio
+import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -116,7 +117,9 @@ class Versions:
         each = self.known[candidate.version]
         each.stamp = candidate.stamp
         if isinstance(outcome, StateserveError):
-            each.reason = printable(str(outcome))
+            # Of the file without the folder of the models, which is no client's concern.
+            reason = str(outcome).replace(f"{candidate.path.parent}{os.sep}", "")
+            each.reason = printable(reason)
         elif isinstance(outcome, Exception):
             each.reason = f"an unexpected {type(outcome).__name__}; it is in the log"
         else:

@@ -158,7 +158,7 @@ def _chosen(model: TensorModel, name: str | None) -> Input:
         if each.name == name:
             return each
     names = ", ".join(each.name for each in inputs)
-    raise InvalidQuery(f"input: no input {name[:200]!r}; there is {names}")
+    raise InvalidQuery(f"input: no input {name[:200]!r}; known: {names}")
 
 
 def _layout(given: Input) -> Literal["CHW", "HWC", "HW"] | None:

@@ -68,8 +68,8 @@ def _check_device(settings: Settings) -> Finding:
     try:
         require_device(settings.device)
     except StateserveError as error:
-        return Finding("fail", "device", f"{error}; there is {', '.join(there)}")
-    return Finding("ok", "device", f"{settings.device}; there is {', '.join(there)}")
+        return Finding("fail", "device", f"{error}; available: {', '.join(there)}")
+    return Finding("ok", "device", f"{settings.device}; available: {', '.join(there)}")
 
 
 def _check_port(setting: str, host: str, port: int) -> Finding:

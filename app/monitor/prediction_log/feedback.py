@@ -143,7 +143,7 @@ def _misfit(row: "LoggedRow", feedback: Feedback) -> Fault | None:
     if feedback.true_class in row.probabilities or cut:
         return None
     classes = ", ".join(row.probabilities) or "none; send a value"
-    return Fault("/class", f"{row.model} has no class {feedback.true_class!r}; there is {classes}")
+    return Fault("/class", f"{row.model} has no class {feedback.true_class!r}; known: {classes}")
 
 
 def logged_values(outputs: dict[str, object] | None) -> list[float] | None:

@@ -135,4 +135,4 @@ def test_a_name_of_any_length_is_told_in_short(channel: grpc.Channel) -> None:
     message = pb.ModelReadyRequest(name="x" * 50_000).SerializeToString()
     status, text, _, _ = ask(channel, message, "ModelReady")
     assert status is grpc.StatusCode.NOT_FOUND
-    assert text.startswith(f"no model '{'x' * 128}'...; there is ")
+    assert text.startswith(f"no model '{'x' * 128}'...; known: ")

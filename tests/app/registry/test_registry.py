@@ -133,7 +133,7 @@ def test_a_broken_highest_version_leaves_its_place_to_the_next(
     assert states(registry) == {"1": "UNAVAILABLE", "2": "READY", "3": "UNAVAILABLE"}
     assert default(registry) == "2"
     reason = str(registry.statuses()[2].reason)
-    assert reason.startswith(f"{tmp_path}/wine/3/model.pth: a text, not a checkpoint")
+    assert reason.startswith("model.pth: a text, not a checkpoint")
     assert "refused version 3 of wine" in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -154,7 +154,7 @@ def test_a_version_that_must_not_be_read_is_not(tmp_path: Path) -> None:
     (tmp_path / "models/wine").mkdir(parents=True)
     (tmp_path / "models/wine/1").symlink_to(tmp_path / "elsewhere")
     registry = make_registry(tmp_path / "models")
-    with pytest.raises(ModelUnavailable, match="wine/1: a symbolic link out of"):
+    with pytest.raises(ModelUnavailable, match="1: a symbolic link out of the models folder"):
         registry.current("wine")
 
 
@@ -164,9 +164,9 @@ def test_names_that_are_not_there_are_told_what_is(tmp_path: Path) -> None:
     registry = make_registry(tmp_path, "latest:2")
     with pytest.raises(ModelNotFound, match=r"no model 'wien'; did you mean wine\?"):
         registry.current("wien")
-    with pytest.raises(ModelNotFound, match="no model 'zebra'; there is iris, wine"):
+    with pytest.raises(ModelNotFound, match="no model 'zebra'; known: iris, wine"):
         registry.get("zebra", "1")
-    with pytest.raises(VersionNotFound, match="no version '7' of wine; there is 2, 10"):
+    with pytest.raises(VersionNotFound, match="no version '7' of wine; known: 2, 10"):
         registry.get("wine", "7")
     with pytest.raises(
         VersionNotFound, match=r"'1' of wine \(not selected by the version policy\)"
@@ -194,7 +194,7 @@ async def test_a_new_version_replaces_the_default_once_it_is_loaded(tmp_path: Pa
     assert await asyncio.to_thread(begun.wait, HANG_SECONDS)
     assert states(registry) == {"1": "READY", "2": "LOADING"}
     assert default(registry) == "1"
-    with pytest.raises(VersionNotFound, match=r"'2' of wine \(it is being loaded\); there is 1"):
+    with pytest.raises(VersionNotFound, match=r"'2' of wine \(it is being loaded\); known: 1"):
         registry.get("wine", "2")
     # The event loop answers while a thread loads.
     np.testing.assert_allclose(await ask(registry.current("wine")), expected(1), atol=1e-6)
@@ -281,18 +281,18 @@ async def test_a_caller_that_leaves_while_loading_breaks_nothing(tmp_path: Path)
 async def test_what_is_not_on_disk_cannot_be_loaded(tmp_path: Path) -> None:
     save_versions(tmp_path, 1)
     registry = make_registry(tmp_path)
-    with pytest.raises(ModelNotFound, match="no model 'iris'; there is wine"):
+    with pytest.raises(ModelNotFound, match="no model 'iris'; known: wine"):
         await registry.load("iris")
-    with pytest.raises(VersionNotFound, match="no version '2' of wine; there is 1"):
+    with pytest.raises(VersionNotFound, match="no version '2' of wine; known: 1"):
         await registry.load("wine", "2")
-    with pytest.raises(VersionNotFound, match="no version '2' of wine; there is 1"):
+    with pytest.raises(VersionNotFound, match="no version '2' of wine; known: 1"):
         await registry.set_default("wine", "2")
     assert default(registry) == "1"
 
 
 async def test_a_model_that_is_new_on_disk_can_be_loaded_by_name(tmp_path: Path) -> None:
     registry = make_registry(tmp_path)
-    with pytest.raises(ModelNotFound, match="there is none"):
+    with pytest.raises(ModelNotFound, match="known: none"):
         registry.current("wine")
     save_versions(tmp_path, 3)
     await registry.load("wine")
@@ -379,7 +379,7 @@ async def test_an_unloaded_model_stays_so_until_it_is_loaded(tmp_path: Path) -> 
     assert default(registry) == "2"
     with pytest.raises(ModelNotFound):
         await registry.unload("iris")
-    with pytest.raises(VersionNotFound, match="no version '7' of wine; there is 1, 2"):
+    with pytest.raises(VersionNotFound, match="no version '7' of wine; known: 1, 2"):
         await registry.unload("wine", "7")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stateserve.checkpoint.read import read_state
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.model.architectures.multiclass import Multiclass
 from tests import signature_models
 from tests.project import IRIS

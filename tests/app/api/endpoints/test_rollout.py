@@ -191,7 +191,7 @@ async def test_a_canary_that_is_unloaded_leaves_all_to_the_default(folder: Path)
         await client.post("/models/wine/unload?version=2", headers=BEARER)
         assert await version_of(client, "a") == "1"
         canary = (await comparison(client))["canary"]
-        assert canary["reason"] == "no version '2' of wine (unloaded); there is 1"
+        assert canary["reason"] == "no version '2' of wine (unloaded); known: 1"
         await client.post("/models/wine/load?version=2", headers=BEARER)
         assert await version_of(client, "a") == "2"
         await client.post("/models/wine/unload?version=1", headers=BEARER)
@@ -341,7 +341,7 @@ async def test_another_model_has_neither(folder: Path) -> None:
     [
         (
             {"canary": "wine:3=0.1"},
-            "--canary (STATESERVE_CANARY): no version '3' of wine; there is 1, 2",
+            "--canary (STATESERVE_CANARY): no version '3' of wine; known: 1, 2",
         ),
         ({"shadow": "wein:1"}, "--shadow (STATESERVE_SHADOW): no model 'wein'; did you mean wine?"),
         (

@@ -240,7 +240,7 @@ async def test_each_representation_has_its_own_etag(client: httpx.AsyncClient) -
         ("/state/hidden.weight?slice=99", 422, "slice '99' of a tensor of shape [8, 4]"),
         ("/state/hidden.weight?slice=a", 422, "'a' is not an index"),
         ("/state/hidden.weight?histogram=0", 422, "histogram"),
-        ("/state/hidden.weight?histogram=1000000000", 422, "less than or equal to 1000"),
+        ("/state/hidden.weight?histogram=1000000000", 422, "accepted is a number of at most 1000"),
         ("/state/hidden.weight?histogram=2&format=npy", 422, "only in JSON"),
         ("/state/hidden.weight?format=xml", 422, "format"),
         ("/state?value=true", 422, "value"),

@@ -182,7 +182,7 @@ HOSTILE = [
     (changed(data=[[1e39] * 4] * 3), "1e+39 is beyond FP32"),
     (changed(parameters={"binary_data_size": 48}), "both data and binary_data_size"),
     (NO_DATA, "neither data nor binary_data_size"),
-    (json.dumps(body(outputs=[{"name": "x"}])).encode(), "tensor 'x': no output; there are"),
+    (json.dumps(body(outputs=[{"name": "x"}])).encode(), "tensor 'x': no output; known: "),
     (json.dumps(body(outputs=[{"name": "index"}] * 2)).encode(), "2 outputs; each of 5 is given"),
     (json.dumps(body(outputs=[{"name": "index"}] * 1000)).encode(), "1000 outputs; each of 5"),
     (

@@ -122,8 +122,8 @@ def test_each_model_loads_or_has_a_reason(
     [
         ("iris:2=0.5", None, "ok", "iris 2 takes 0.5 of the requests"),
         (None, "iris:2", "ok", "iris 2 takes 1 of the requests"),
-        ("iris:7=0.1", None, "fail", "no version '7' of iris; there is 1, 2"),
-        (None, "other:1", "fail", "no model 'other'; there is iris"),
+        ("iris:7=0.1", None, "fail", "no version '7' of iris; known: 1, 2"),
+        (None, "other:1", "fail", "no model 'other'; known: iris"),
     ],
 )
 def test_a_canary_or_shadow_is_judged_as_at_the_start(

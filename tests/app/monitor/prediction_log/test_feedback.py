@@ -82,7 +82,7 @@ async def test_an_unknown_class_changes_nothing(client: httpx.AsyncClient) -> No
     known = f"{await predict(client, 'a')}:0"
     answer = await send_feedback(client, known, "Setosa")
     assert answer.status_code == 422
-    detail = "iris-model has no class 'Setosa'; there is setosa, versicolor, virginica"
+    detail = "iris-model has no class 'Setosa'; known: setosa, versicolor, virginica"
     assert answer.json()["errors"] == [{"pointer": "/class", "detail": detail}]
     assert (await send_feedback(client, known, "setosa")).json()["replaced"] is None
 
