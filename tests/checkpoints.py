@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.cards.tabular_card import Architecture, Card, Golden
 from stateserve.model.cards.training_record import ClassMetrics, Hyperparameters, Metrics, Split

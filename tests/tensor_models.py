@@ -15,7 +15,7 @@ from app.api.app import create_app
 from app.registry.listing import Candidate
 from app.registry.version import Version
 from app.settings.settings import Settings
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.model.architectures.code_record import UserClass
 from stateserve.model.arrays import to_array
 from stateserve.model.cards.model_card import GoldenFile, ModelCard

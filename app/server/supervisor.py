@@ -28,8 +28,8 @@ from app.process import end_on_signals
 from app.server.heartbeats import Heartbeats
 from app.server.listeners import take_new
 from app.server.shared_folder import make_shared_folder
-from app.server.worker import SIGNALS, WorkerServer
 from app.server.worker_plans import SharedPlans, make_wakeups
+from app.server.worker_server import SIGNALS, WorkerServer
 from app.settings import Settings
 
 logger = logging.getLogger("app.workers")

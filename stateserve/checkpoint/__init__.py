@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from stateserve.checkpoint.readers.safetensors_file import (
         decode_safetensors as decode_safetensors,
     )
-    from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER as MAGIC_NUMBER
+    from stateserve.checkpoint.readers.torch_pickles import MAGIC_NUMBER as MAGIC_NUMBER
     from stateserve.checkpoint.refusals import of_file as of_file
-    from stateserve.checkpoint.sha256 import state_sha256 as state_sha256
-    from stateserve.checkpoint.sha256 import tensor_sha256 as tensor_sha256
     from stateserve.checkpoint.shared_memory import first_names as first_names
     from stateserve.checkpoint.shared_memory import ties as ties
     from stateserve.checkpoint.sources import Memory as Memory
+    from stateserve.checkpoint.state_hash import state_sha256 as state_sha256
+    from stateserve.checkpoint.state_hash import tensor_sha256 as tensor_sha256
     from stateserve.checkpoint.tensors import LazyTensor as LazyTensor
     from stateserve.checkpoint.tensors import array_chunks as array_chunks
     from stateserve.checkpoint.writers.encode import CODECS as CODECS
@@ -84,9 +84,9 @@ __getattr__ = lazy_exports(
         "readers.foreign": ("name_foreign",),
         "readers.numpy_file": ("decode_npy",),
         "readers.safetensors_file": ("decode_safetensors",),
-        "readers.torch_file": ("MAGIC_NUMBER",),
+        "readers.torch_pickles": ("MAGIC_NUMBER",),
         "refusals": ("of_file",),
-        "sha256": ("state_sha256", "tensor_sha256"),
+        "state_hash": ("state_sha256", "tensor_sha256"),
         "writers.stream": (
             "Chunks",
             "Stream",

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from stateserve.inspect.changes import by_change as by_change
     from stateserve.inspect.changes import module_changes as module_changes
     from stateserve.inspect.changes import unchanged as unchanged
-    from stateserve.inspect.comparison import Comparison as Comparison
-    from stateserve.inspect.comparison import Outline as Outline
-    from stateserve.inspect.comparison import compare_states as compare_states
-    from stateserve.inspect.comparison import exceeding as exceeding
-    from stateserve.inspect.difference import Difference as Difference
     from stateserve.inspect.entries import MAX_JSON_VALUES as MAX_JSON_VALUES
     from stateserve.inspect.entries import Entry as Entry
     from stateserve.inspect.entries import EntryOutline as EntryOutline
@@ -36,7 +31,6 @@ if TYPE_CHECKING:
     from stateserve.inspect.findings import Findings as Findings
     from stateserve.inspect.findings import Found as Found
     from stateserve.inspect.findings import find as find
-    from stateserve.inspect.fingerprints import fingerprint as fingerprint
     from stateserve.inspect.initialisations import Initialisation as Initialisation
     from stateserve.inspect.initialisations import initialisation as initialisation
     from stateserve.inspect.optimizer import OptimizerState as OptimizerState
@@ -48,10 +42,16 @@ if TYPE_CHECKING:
     from stateserve.inspect.spectra import Spectrum as Spectrum
     from stateserve.inspect.spectra import matrix_shape as matrix_shape
     from stateserve.inspect.spectra import spectrum as spectrum
+    from stateserve.inspect.state_difference import Comparison as Comparison
+    from stateserve.inspect.state_difference import Outline as Outline
+    from stateserve.inspect.state_difference import compare_states as compare_states
+    from stateserve.inspect.state_difference import exceeding as exceeding
     from stateserve.inspect.statistics import MAX_BINS as MAX_BINS
     from stateserve.inspect.statistics import Histogram as Histogram
     from stateserve.inspect.statistics import Statistics as Statistics
     from stateserve.inspect.statistics import histogram as histogram
+    from stateserve.inspect.structure_fingerprint import fingerprint as fingerprint
+    from stateserve.inspect.tensor_difference import Difference as Difference
     from stateserve.inspect.tree import Node as Node
     from stateserve.inspect.tree import cut as cut
     from stateserve.inspect.tree import module_tree as module_tree
@@ -64,8 +64,8 @@ __getattr__ = lazy_exports(
     {
         "alignment": ("Aligned", "align"),
         "blocks": ("Blocks", "MAX_CELLS", "downsample"),
-        "comparison": ("Comparison", "Outline", "compare_states", "exceeding"),
-        "difference": ("Difference",),
+        "state_difference": ("Comparison", "Outline", "compare_states", "exceeding"),
+        "tensor_difference": ("Difference",),
         "entries": (
             "Entry",
             "EntryOutline",
@@ -78,7 +78,7 @@ __getattr__ = lazy_exports(
             "totals",
         ),
         "findings": ("Dead", "Findings", "Found", "find"),
-        "fingerprints": ("fingerprint",),
+        "structure_fingerprint": ("fingerprint",),
         "initialisations": ("Initialisation", "initialisation"),
         "changes": ("ModuleChange", "Unchanged", "by_change", "module_changes", "unchanged"),
         "optimizer": ("OptimizerState", "is_slot", "optimizer_state"),

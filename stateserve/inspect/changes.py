@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stateserve.inspect.difference import Difference
+from stateserve.inspect.tensor_difference import Difference
 
 
 @dataclass(frozen=True)

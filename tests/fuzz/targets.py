@@ -19,7 +19,7 @@ from app.predict.pictures.multipart_body import read_files
 from app.predict.pictures.picture_file import PictureError
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.description import describe
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError
 from stateserve.inspect.entries import describe_state

@@ -11,7 +11,8 @@ import numpy as np
 from stateserve.checkpoint.content import MAX_DEPTH
 from stateserve.checkpoint.dtypes import DTYPES, Array
 from stateserve.checkpoint.pickles.objects import Global, Key, Opaque
-from stateserve.checkpoint.readers.torch_file import read_archive, read_pickled
+from stateserve.checkpoint.readers.torch_pickles import read_pickled
+from stateserve.checkpoint.readers.torch_zip import read_archive
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import File, Memory, Part, Source
 from stateserve.checkpoint.storage import Storage

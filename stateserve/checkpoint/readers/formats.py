@@ -14,14 +14,9 @@ from stateserve.checkpoint.readers.onnx import read_onnx
 from stateserve.checkpoint.readers.program_weights import is_program, read_program
 from stateserve.checkpoint.readers.safetensors_file import read_safetensors
 from stateserve.checkpoint.readers.sharded import read_sharded
-from stateserve.checkpoint.readers.torch_file import (
-    MAGIC_NUMBER,
-    data_pickles,
-    read_archive,
-    read_legacy,
-    read_pickled,
-)
+from stateserve.checkpoint.readers.torch_pickles import MAGIC_NUMBER, read_legacy, read_pickled
 from stateserve.checkpoint.readers.torch_tar import is_torch_tar
+from stateserve.checkpoint.readers.torch_zip import data_pickles, read_archive
 from stateserve.checkpoint.readers.zip_archive import END, LOCAL, ZipArchive
 from stateserve.checkpoint.sources import File, Source, read
 from stateserve.errors import UnreadableCheckpoint

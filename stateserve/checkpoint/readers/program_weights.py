@@ -6,7 +6,7 @@ Source: torch/export/pt2_archive/_package.py; torch/_export/serde/schema.py.
 from typing import Any
 
 from stateserve.checkpoint.pickles.objects import Opaque
-from stateserve.checkpoint.readers.torch_file import read_archive
+from stateserve.checkpoint.readers.torch_zip import read_archive
 from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.storage import Storage
 from stateserve.checkpoint.tensors import LazyTensor

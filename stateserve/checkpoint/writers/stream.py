@@ -11,7 +11,7 @@ import numpy as np
 from stateserve.checkpoint.arrays import Values, dtype_name
 from stateserve.checkpoint.dtypes import DTYPES, Array, DType
 from stateserve.checkpoint.readers.safetensors_file import DTYPES as READ_DTYPES
-from stateserve.checkpoint.sha256 import raw_bytes
+from stateserve.checkpoint.state_hash import raw_bytes
 from stateserve.errors import StateMismatch
 
 # Large enough that the cost per chunk is small, and small enough that sending one blocks the

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Callable, Mapping
 
 from stateserve.checkpoint.arrays import Values, dtype_name
-from stateserve.checkpoint.readers.torch_file import MAGIC_NUMBER
+from stateserve.checkpoint.readers.torch_pickles import MAGIC_NUMBER
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.writers.pickle import (
     CLASSES,

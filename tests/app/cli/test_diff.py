@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from stateserve.inspect.comparison import compare_states
+from stateserve.inspect.state_difference import compare_states
 from tests.app.cli.conftest import Run
 from tests.process import Process
 from tests.project import IRIS

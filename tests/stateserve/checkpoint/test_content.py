@@ -21,7 +21,7 @@ from stateserve.checkpoint.description import describe
 from stateserve.checkpoint.found_states import find_states
 from stateserve.checkpoint.pickles.interpreter import MAX_MARKS
 from stateserve.checkpoint.pickles.objects import Opaque
-from stateserve.checkpoint.readers.torch_file import read_pickled
+from stateserve.checkpoint.readers.torch_pickles import read_pickled
 from stateserve.checkpoint.sources import Memory
 from stateserve.errors import StateMismatch, UnreadableCheckpoint, UnsafeCheckpoint
 

@@ -8,7 +8,7 @@ import torch
 
 from stateserve.checkpoint.checkpoint import Checkpoint
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.sha256 import tensor_sha256
+from stateserve.checkpoint.state_hash import tensor_sha256
 from stateserve.checkpoint.tensors import LazyTensor
 from stateserve.errors import CheckpointError, StateMismatch
 from tests.corpus.case import Readable, Refused

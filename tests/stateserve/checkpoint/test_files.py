@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stateserve.checkpoint.files import read_regular_file
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.checkpoint.writers.encode import encode_state
 from stateserve.errors import CheckpointError, UnreadableCheckpoint
 from stateserve.model.architectures.multiclass import Multiclass

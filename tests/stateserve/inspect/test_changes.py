@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stateserve.inspect.changes import Unchanged, by_change, module_changes, unchanged
-from stateserve.inspect.comparison import compare_states, exceeding
+from stateserve.inspect.state_difference import compare_states, exceeding
 
 
 def states(*moved: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:

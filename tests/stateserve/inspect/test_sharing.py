@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from stateserve.checkpoint.checkpoint import Checkpoint
-from stateserve.checkpoint.sha256 import tensor_sha256
-from stateserve.inspect.fingerprints import fingerprint
+from stateserve.checkpoint.state_hash import tensor_sha256
 from stateserve.inspect.sharing import equal_tensors, ties
+from stateserve.inspect.structure_fingerprint import fingerprint
 
 
 def tied() -> dict[str, torch.Tensor]:

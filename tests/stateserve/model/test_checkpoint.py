@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stateserve.checkpoint.read import read_state
-from stateserve.checkpoint.sha256 import state_sha256
+from stateserve.checkpoint.state_hash import state_sha256
 from stateserve.checkpoint.writers.encode import CODECS
 from stateserve.errors import CardMismatch, CheckpointError, StateMismatch
 from stateserve.model.architectures.multiclass import Multiclass

@@ -51,9 +51,7 @@ def test_a_file_is_sent_as_it_is(run: Run, server: Process, tmp_path: Path) -> N
 
 def test_an_address_without_a_model_is_one_line(run: Run, server: Process) -> None:
     code, _ = run("bench", f"{server.url}/models/iris")
-    assert str(code).startswith(
-        "stateserve: GET /models/iris/model: 404 no model 'iris'; known: "
-    )
+    assert str(code).startswith("stateserve: GET /models/iris/model: 404 no model 'iris'; known: ")
     assert "\n" not in str(code)
     assert "key" not in str(code)
 

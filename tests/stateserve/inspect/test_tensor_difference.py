@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from stateserve.inspect.comparison import Outline, Recast, compare_states
-from stateserve.inspect.difference import CHUNK, Difference
+from stateserve.inspect.state_difference import Outline, Recast, compare_states
+from stateserve.inspect.tensor_difference import CHUNK, Difference
 from stateserve.model.architectures.multiclass import Multiclass
 from tests.process import forked
 from tests.project import ROOT
@@ -159,7 +159,7 @@ def test_a_difference_in_the_last_chunk_counts_as_one_in_the_first() -> None:
 
 MEMORY = """
 import resource, torch
-from stateserve.inspect.comparison import compare_states
+from stateserve.inspect.state_difference import compare_states
 first, second = {"x": torch.ones(2**25)}, {"x": torch.zeros(2**25)}
 compare_states({"x": torch.ones(2)}, {"x": torch.ones(2)})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

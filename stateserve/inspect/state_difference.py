@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from stateserve.checkpoint import Values, dtype_name, first_names
-from stateserve.inspect.difference import Difference, difference_of
+from stateserve.inspect.tensor_difference import Difference, difference_of
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""Read the files of torch.save: zip archives, and the format before torch 1.6; and pickle.dump's.
+"""Read the files of torch.save before torch 1.6, and of pickle.dump.
 
-Source: torch/serialization.py; torch/csrc/jit/serialization/pickler.cpp for TorchScript.
+Source: torch/serialization.py.
 """
 
-import io
 import struct
 from collections.abc import Sequence
 from typing import BinaryIO
@@ -12,68 +11,18 @@ from stateserve.checkpoint.dtypes import DTYPES
 from stateserve.checkpoint.pickles.objects import Call
 from stateserve.checkpoint.pickles.reader import SPARE_BYTES, read_pickle
 from stateserve.checkpoint.pickles.tensors import CALLS, WIDTHS, as_source, storage_dtype
-from stateserve.checkpoint.readers.zip_archive import ZipArchive
 from stateserve.checkpoint.sources import Memory, Part, Source, SourceStream, read
 from stateserve.checkpoint.storage import Storage
 from stateserve.errors import UnreadableCheckpoint
 
 # Source: torch.serialization.MAGIC_NUMBER, of the format before zip archives.
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
-# The pickles of an archive are read into memory.
-MAX_PICKLE_BYTES = 2**28
 MAX_NAME = 100
 # Of each of the many that one file may hold.
 NESTED_SPARE_BYTES = 2**14
 
 
-def _read_archive_pickle(archive: ZipArchive, name: str, folder: str, spare: int) -> object:
-    """Read the pickle `name` of an archive of torch, whose storages are in `folder`."""
-    content = archive.read(name, MAX_PICKLE_BYTES)
-    load = _ArchiveStorages(archive, folder).load
-    return read_pickle(io.BytesIO(content), Memory(content), _calls(), load, archive.size, spare)
-
-
-def data_pickles(archive: ZipArchive) -> list[str]:
-    """The names of the pickles that have the tensors: one, in an archive of torch.save."""
-    return [name for name in archive.entries if f"/{name}".endswith("/data.pkl")]
-
-
-def read_archive(archive: ZipArchive, *, nested: bool = False) -> object:
-    """Read an archive of torch.save, whatever its folder is called; `nested` if it is one of many
-    in one file. Raises CheckpointError.
-    """
-    pickles = data_pickles(archive)
-    if len(pickles) != 1:
-        raise UnreadableCheckpoint("not a whole archive written by torch.save: it has no data.pkl")
-    folder = pickles[0].removesuffix("data.pkl")
-    spare = NESTED_SPARE_BYTES if nested else SPARE_BYTES
-    return _read_archive_pickle(archive, pickles[0], f"{folder}data/", spare)
-
-
-class _ArchiveStorages:
-    def __init__(self, archive: ZipArchive, folder: str) -> None:
-        self._archive, self._folder = archive, folder
-        root = folder.removesuffix("data/")
-        order = f"{root}byteorder"
-        self._big = order in archive.entries and archive.read(order, 16) == b"big"
-        self._loaded: dict[str, Storage] = {}
-
-    def load(self, persistent_id: Sequence[object]) -> Storage:
-        dtype, key, count = _parts(persistent_id)
-        if key not in self._loaded:
-            name = f"{self._folder}{key}"
-            source, crc = self._archive.part(name), self._archive.crc(name)
-            self._loaded[key] = Storage(source, dtype, self._big, crc)
-        found = self._loaded[key]
-        _require_length(found.nbytes, dtype, count)
-        return found if found.dtype == dtype else _recast(found, dtype)
-
-
-def _recast(storage: Storage, dtype: str) -> Storage:
-    return Storage(storage.source, dtype, storage.big_endian, storage.crc)
-
-
-def _parts(persistent_id: Sequence[object]) -> tuple[str, str, int]:
+def storage_parts(persistent_id: Sequence[object]) -> tuple[str, str, int]:
     """dtype, key and number of elements of a storage. Raises ValueError."""
     # Checked by type before use: they are from the pickle, and printing or comparing nested lists
     # may never end.
@@ -89,21 +38,23 @@ def _width(dtype: str) -> int:
     return DTYPES[dtype].itemsize if dtype in DTYPES else WIDTHS[dtype]
 
 
-def _require_length(nbytes: int, dtype: str, count: int) -> None:
+def require_length(nbytes: int, dtype: str, count: int) -> None:
+    """Raises ValueError unless `nbytes` are the bytes of `count` elements."""
     if nbytes != count * _width(dtype):
         raise ValueError(f"a storage of {nbytes} bytes that claims {count} of {dtype}")
 
 
 def read_pickled(source: Source) -> object:
     """Read what pickle.dump wrote. Raises CheckpointError."""
-    return read_pickle(_stream(source, 0), source, _calls())
+    return read_pickle(_stream(source, 0), source, pickle_calls())
 
 
 def _stream(source: Source, start: int) -> BinaryIO:
     return SourceStream(source, start)
 
 
-def _calls() -> dict[str, Call]:
+def pickle_calls() -> dict[str, Call]:
+    """What a pickle may call, with the files of torch.save that are bytes of the pickle."""
     loaded: dict[int, tuple[object, object]] = {}
 
     def load(written: object) -> object:
@@ -128,21 +79,21 @@ def read_legacy(source: Source, spare: int = SPARE_BYTES) -> object:
         if type(persistent_id) is tuple and persistent_id[:1] == ("module",):
             # A class of a module, and its source code.
             return persistent_id[1]
-        dtype, key, count = _parts(persistent_id)
+        dtype, key, count = storage_parts(persistent_id)
         if key not in storages:
             # A part of the file, once the place is known.
             storages[key] = Storage(_Unplaced(count * _width(dtype)), dtype), count
         found = storages[key][0]
         if found.dtype != dtype or persistent_id[5:6] not in ((), (None,)):
             raise ValueError("a storage that is a part of another, as before torch 0.4")
-        _require_length(found.nbytes, dtype, count)
+        require_length(found.nbytes, dtype, count)
         return found
 
     stream = _stream(source, 0)
     magic, _, _ = (read_pickle(stream, source, {}, spare=spare) for _ in range(3))
     if magic != MAGIC_NUMBER:
         raise UnreadableCheckpoint("damaged: not a file of torch.save")
-    calls = {name: call for name, call in _calls().items() if "_load_from_bytes" not in name}
+    calls = {name: call for name, call in pickle_calls().items() if "_load_from_bytes" not in name}
     found = read_pickle(stream, source, calls, load, spare=spare)
     keys = read_pickle(stream, source, {}, spare=spare)
     _place(source, stream.tell(), storages, keys)
