@@ -8,102 +8,28 @@ arithmetic, comparisons, `and`, `or`, `not`, and the functions in CALLS.
 
 import ast
 import math
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stateserve.errors import UnsafeCheckpoint
+from stateserve.model.architectures.exported_program.expression_functions import (
+    CALLS,
+    OPERATORS,
+    POWERS,
+    Function,
+    Number,
+    all_of,
+    any_of,
+)
 
 LONGEST = 2000
 DEEPEST = 40
 LARGEST_EXPONENT = 8
-Number = int | float | bool
-Function = Callable[..., Number]
-Value = Callable[[Mapping[str, int]], Number]
-ACCEPTED = "+ - * / // % ** min max comparisons, and or not over integers, symbols and lengths"
-OPERATORS: dict[type[ast.AST], Function] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-}
-
-
-def _add(*terms: Number) -> Number:
-    return sum(terms)
-
-
-def _multiply(*factors: Number) -> Number:
-    return math.prod(factors)
-
-
-def _all(*terms: Number) -> bool:
-    return all(terms)
-
-
-def _any(*terms: Number) -> bool:
-    return any(terms)
-
-
-def _ceil_divide(numerator: int, divisor: int) -> int:
-    return -(-numerator // divisor)
-
-
-# Source: sympy, torch.utils._sympy.functions, and the printer of guards.
-CALLS: dict[str, Function] = {
-    "Add": _add,
-    "Mul": _multiply,
-    "FloorDiv": operator.floordiv,
-    "CleanDiv": operator.floordiv,
-    "CeilDiv": _ceil_divide,
-    "IntTrueDiv": operator.truediv,
-    "FloatTrueDiv": operator.truediv,
-    "Mod": operator.mod,
-    "PythonMod": operator.mod,
-    "Pow": operator.pow,
-    "PowByNatural": operator.pow,
-    "Max": max,
-    "Min": min,
-    "max": max,
-    "min": min,
-    "Equality": operator.eq,
-    "Eq": operator.eq,
-    "Unequality": operator.ne,
-    "Ne": operator.ne,
-    "StrictLessThan": operator.lt,
-    "LessThan": operator.le,
-    "StrictGreaterThan": operator.gt,
-    "GreaterThan": operator.ge,
-    "And": _all,
-    "Or": _any,
-    "Not": operator.not_,
-    "TruncToInt": math.trunc,
-    "FloorToInt": math.floor,
-    "CeilToInt": math.ceil,
-    "ToFloat": float,
-    "int": int,
-    "float": float,
-    "torch.sym_float": float,
-    "math.trunc": math.trunc,
-    "math.floor": math.floor,
-    "math.ceil": math.ceil,
-}
-POWERS = ("Pow", "PowByNatural")
 # Their only argument is what they stand for.
 WRAPPERS = ("Integer", "Identity")
+Value = Callable[[Mapping[str, int]], Number]
+ACCEPTED = "+ - * / // % ** min max comparisons, and or not over integers, symbols and lengths"
 
 
 @dataclass(frozen=True)
@@ -166,7 +92,9 @@ class _Parser:
             _require_small_power(isinstance(node.op, ast.Pow), node.left, node.right)
             return self._apply(OPERATORS[type(node.op)], [node.left, node.right], depth)
         if isinstance(node, ast.BoolOp):
-            return self._apply(_all if isinstance(node.op, ast.And) else _any, node.values, depth)
+            return self._apply(
+                all_of if isinstance(node.op, ast.And) else any_of, node.values, depth
+            )
         if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPERATORS:
             sides = [node.left, node.comparators[0]]
             return self._apply(OPERATORS[type(node.ops[0])], sides, depth)
