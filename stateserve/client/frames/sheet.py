@@ -1,5 +1,6 @@
 """The columns of a DataFrame as those of a table, for the reader of tables."""
 
+import inspect
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from narwhals import DataFrame, Series
     from narwhals.typing import IntoDataFrame, IntoSeries
 
+OURS = "stateserve."
+
 
 def read_frame(
     frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature], rows: NDArray[np.int64]
@@ -40,7 +43,7 @@ def read_frame(
     for note in table.notes:
         # Columns that are no features are usual in a DataFrame.
         if note.startswith("column "):
-            warnings.warn(f"the DataFrame: {note}", stacklevel=2)
+            _warn(note)
     return table.instances
 
 
@@ -49,8 +52,16 @@ def good_rows(frame: "DataFrame[IntoDataFrame]", features: Sequence[Feature]) ->
     table = _read(frame, features, np.arange(len(frame)), skip_bad_rows=True)
     if table.left_out:
         left_out = f"{table.left_out} of {len(frame)} rows are left out"
-        warnings.warn(f"the DataFrame: {left_out}, the first: {table.bad[0]}", stacklevel=2)
+        _warn(f"{left_out}, the first: {table.bad[0]}")
     return table.rows
+
+
+def _warn(text: str) -> None:
+    """Warn at the line that called the client, so that each such line warns once."""
+    level, frame = 1, inspect.currentframe()
+    while frame and frame.f_globals["__name__"].startswith(OURS):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(f"the DataFrame: {text}", stacklevel=level)
 
 
 def _read(

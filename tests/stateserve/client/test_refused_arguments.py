@@ -146,8 +146,10 @@ def test_bad_rows_of_a_frame_are_left_out_on_request(server: Process) -> None:
     with pytest.raises(ClientError, match="column 'petal_width'"):
         client.predict(frame)
     left_out = "2 of 4 rows are left out, the first: column 'petal_width', row 1: missing value"
-    with pytest.warns(UserWarning, match=left_out):
+    with pytest.warns(UserWarning, match=left_out) as warned:
         found = client.predict(frame, skip_bad_rows=True)
+    # At the line of the caller, not of the library.
+    assert [each.filename for each in warned] == [__file__]
     assert found.index.tolist() == ["a", "c"]
     assert found.equals(client.predict(frame.loc[["a", "c"]]))
     with pytest.raises(ClientError, match="all 2 rows are bad"):
