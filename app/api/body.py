@@ -37,6 +37,9 @@ MARKS = {
     SAFETENSORS: (re.compile(rb"(?s:.{4})\0\0\0\0\{"), "a safetensors file"),
     JSON: (re.compile(rb"\s*[{\[]"), "JSON"),
 }
+# The first file in a zip archive of torch.save.
+CHECKPOINT = re.compile(rb"PK\x03\x04(?s:.{26})[^/]{1,200}/(data\.pkl|\.format_version)")
+MOST_NAMED = 256
 JSON_BYTES = JSON.encode()
 PLAIN_JSON = MediaType(JSON, {})
 CURL = f"-H 'Content-Type: {JSON}'"
@@ -98,6 +101,9 @@ def found_type(
         return declared
     from app.predict.pictures import picture_kind
 
+    if CHECKPOINT.match(bytes(body[:MOST_NAMED])):
+        kind = "a checkpoint, and a service starts with it: stateserve serve --model FILE"
+        raise UnsupportedContent(f"the body is {kind}; send {' or '.join(accepted)}")
     start = bytes(body[:MOST_SPACE])
     marked = ((found, what) for found, (mark, what) in MARKS.items() if mark.match(start))
     # The reader of PNG reads JPEG, too.

@@ -106,12 +106,12 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     if any(fault["type"] == UNKNOWN for fault in found):
         # In a thread: the document may have to be written first, which takes tenths of a second.
         known = await run_in_threadpool(_query_parameters, request)
-    faults = [
-        {"parameter": str(fault["loc"][-1])[:MOST_SHOWN], "detail": _reason(fault, known)}
-        for fault in found
-    ]
-    first = faults[0]
-    detail = f"{first['parameter']}: {first['detail']}"
+    # An operation and what it depends on may take the same parameters.
+    named = dict.fromkeys(
+        (str(each["loc"][-1])[:MOST_SHOWN], _reason(each, known)) for each in found
+    )
+    faults = [{"parameter": name, "detail": reason} for name, reason in named]
+    detail = ": ".join(next(iter(named)))
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     return error_answer(served_path(request.scope), status, detail, errors=faults)
 

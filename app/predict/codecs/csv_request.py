@@ -17,6 +17,7 @@ from stateserve.tables import TableInstances, Wanted, read_instances, read_text
 from stateserve.text import shown
 
 SOURCE = "the body"
+ONE_LINE = "; the body is one line (curl: --data-binary keeps the ends of lines, -d does not)"
 # While they are read, they take about 128 bytes each.
 MAX_CELLS = 2**21
 # Stands among the parameters of the media type if the query has it.
@@ -52,7 +53,8 @@ def read_table(
         require_at_most(limit, len(sheet.rows))
         return read_instances(sheet, wanted, skip_bad_rows=skip)
     except TableError as error:
-        raise InvalidInstances([Fault("", detail) for detail in error.details]) from None
+        hint = "" if b"\n" in content or b"\r" in content else ONE_LINE
+        raise InvalidInstances([Fault("", detail + hint) for detail in error.details]) from None
 
 
 def _in_utf8(content: bytes, charset: str) -> bytes:

@@ -73,3 +73,9 @@ async def test_a_body_of_unknown_kind_is_called_no_picture(body: bytes) -> None:
     found = await refusal(signature_models.regression(), body, CURL)
     assert found.startswith(f"Content-Type {CURL!r}; send application/json or")
     assert found.endswith("or text/csv (curl: -H 'Content-Type: application/json')")
+
+
+@pytest.mark.parametrize("media_type", [CURL, "application/octet-stream"])
+async def test_a_checkpoint_is_called_one(media_type: str) -> None:
+    found = await refusal(None, IRIS.read_bytes(), media_type)
+    assert found.startswith("the body is a checkpoint, and a service starts with it: stateserve")

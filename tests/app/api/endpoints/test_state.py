@@ -260,6 +260,11 @@ async def test_what_does_not_fit_is_named(
     assert detail in response.json()["detail"]
 
 
+async def test_each_fault_of_a_query_is_named_once(client: httpx.AsyncClient) -> None:
+    faults = (await client.get("/state?limit=-1&offset=x&valuess=1")).json()["errors"]
+    assert sorted(each["parameter"] for each in faults) == ["limit", "offset", "valuess"]
+
+
 async def test_the_state_as_a_tree_of_modules(client: httpx.AsyncClient) -> None:
     state = (await client.get("/state", params={"tree": True})).json()
     assert state["entries"] == []

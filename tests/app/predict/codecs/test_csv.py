@@ -48,6 +48,7 @@ async def test_a_table_has_the_answers_of_its_rows(tmp_path: Path) -> None:
             422,
             "the header does not name the columns 'sepal_width', 'petal_length', ",
         ),
+        (CSV, FLOWERS.replace("\n", "").encode(), 422, "the body is one line (curl: --data-binary"),
         (CSV, FLOWERS.replace("6,0", "long").encode(), 422, "row 4: 'long' is not a finite number"),
         (CSV, FLOWERS.encode()[:-8], 422, "row 4: 5 cells for 6 columns"),
         (CSV, b"x" + bytes(99), 422, "no text: a NUL at byte 1"),
