@@ -185,4 +185,9 @@ def test_the_pod_has_no_rights() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
+    # The only folder to write to.
+    (mount,) = container()["volumeMounts"]
+    (volume,) = spec["volumes"]
+    assert (mount["name"], mount["mountPath"]) == (volume["name"], "/tmp")
+    assert volume["emptyDir"]["sizeLimit"]
     assert of_kind("NetworkPolicy")["spec"]["egress"] == []
