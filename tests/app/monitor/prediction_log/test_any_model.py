@@ -121,7 +121,7 @@ async def test_classes_of_short_inputs_are_stored_and_judged(address: str) -> No
         )
         report = (await client.get("/monitoring")).json()
     assert (wrong.status_code, value.status_code) == (422, 422)
-    assert "there is no, yes" in wrong.json()["detail"]
+    assert "known: no, yes" in wrong.json()["detail"]
     assert report["predictions"] == report["feedback"]["count"] == 3
     assert report["feedback"]["accuracy"] == labels.count("yes") / 3
     assert report["drift"] is report["values"] is None
