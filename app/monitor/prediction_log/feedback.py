@@ -131,12 +131,12 @@ def _misfit(row: "LoggedRow", feedback: Feedback) -> Fault | None:
         logged = _logged(row.outputs)
         if logged is None:
             return Fault("/value", f"{row.model} has no output of values in the log; send a class")
-        count, shape = len(list(_numbers(logged))), _shape(logged)
-        if count != len(feedback.true_value):
-            return Fault("/value", f"{len(feedback.true_value)} numbers; the output has {count}")
-        if feedback.shape not in (shape, (count,)):
-            form = f"a list of {count} numbers, or lists of shape {list(shape)}"
-            return Fault("/value", f"other lists than {form if shape else 'a number'}")
+        shape = _shape(logged)
+        count = math.prod(shape)
+        accepted = {shape, (count,), *([()] if count == 1 else [])}
+        if feedback.shape not in accepted:
+            wanted = " or ".join(map(_form, sorted(accepted, key=len)))
+            return Fault("/value", f"{_form(feedback.shape)} where {wanted} belongs")
         return None
     # Of many classes, only the most probable are in the log.
     cut = any(isinstance(each, dict) and "classes" in each for each in (row.outputs or {}).values())
@@ -144,6 +144,19 @@ def _misfit(row: "LoggedRow", feedback: Feedback) -> Fault | None:
         return None
     classes = ", ".join(row.probabilities) or "none; send a value"
     return Fault("/class", f"{row.model} has no class {feedback.true_class!r}; known: {classes}")
+
+
+def _form(shape: tuple[int, ...]) -> str:
+    """Nested lists of a shape, in words."""
+    if not shape:
+        return "a number"
+    if 0 in shape:
+        return "a list without numbers"
+    if -1 in shape:
+        return "lists of different lengths"
+    if len(shape) == 1:
+        return f"a list of {shape[0]} number{'s' if shape[0] > 1 else ''}"
+    return f"lists of shape {list(shape)}"
 
 
 def logged_values(outputs: dict[str, object] | None) -> list[float] | None:

@@ -177,6 +177,54 @@ async def test_values_are_stored_and_judged(address: str) -> None:
     assert len(first["outputs"]["embedding"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("shape", "fitting", "others"),
+    [
+        (
+            (1,),
+            (2.0, [2.0]),
+            {
+                "[[2.0]]": "lists of shape [1, 1] where a number or a list of 1 number belongs",
+                "[2, 3]": "a list of 2 numbers where a number or a list of 1 number belongs",
+                "[]": "a list without numbers where a number or a list of 1 number belongs",
+            },
+        ),
+        (
+            (2, 2),
+            ([1, 2, 3, 4], [[1, 2], [3, 4]]),
+            {
+                "1": "a number where a list of 4 numbers or lists of shape [2, 2] belongs",
+                "[[1, 2, 3], [4]]": "lists of different lengths where a list of 4 numbers or lists "
+                "of shape [2, 2] belongs",
+            },
+        ),
+    ],
+)
+async def test_a_true_value_has_the_form_of_the_output(
+    address: str, shape: tuple[int, ...], fitting: tuple[object, ...], others: dict[str, str]
+) -> None:
+    """A regression has an output [rows, 1], one number for each row."""
+    row = torch.arange(1.0, 1 + torch.Size(shape).numel()).reshape(1, *shape)
+    model = model_of(
+        nn.Identity(),
+        [Input(name="x", dtype="float32", shape=[-1, *shape])],
+        [Output(name="output", dtype="float32", shape=[-1, *shape])],
+        {"x": row},
+    )
+    async with open_models(model, prediction_log=address) as client:
+        answer = await client.post("/predict", json=row[0].tolist())
+        about = {"prediction_id": f"{answer.headers['x-prediction-id']}:0"}
+        for value in fitting:
+            judged = await client.post("/feedback", json=about | {"value": value})
+            (prediction,) = judged.json()["predictions"]
+            expected = (torch.tensor(value).reshape(-1) - row.reshape(-1)).abs().mean().item()
+            assert prediction["absolute_error"] == expected
+        for text, detail in others.items():
+            refused = await client.post("/feedback", json=about | {"value": json.loads(text)})
+            fault = {"pointer": "/value", "detail": detail}
+            assert (refused.status_code, refused.json()["errors"]) == (422, [fault])
+
+
 async def test_of_large_tensors_a_hash_and_figures_are_stored(address: str) -> None:
     model = model_of(
         nn.Sequential(nn.ReLU()),
