@@ -114,7 +114,7 @@ def pack(
     options = LoadOptions(
         code=code,
         kwargs=json_object("--kwargs", kwargs, KWARGS) or {},
-        example=example_picture(example, hints),
+        example=example,
         hints=hints,
         strip_prefix=strip_prefix,
         key=key,
@@ -122,7 +122,14 @@ def pack(
     # Standard output is for the result; the module's forward may write there, too.
     with redirect_stdout(sys.stderr):
         packed = pack_model(
-            state, output, options, name=name, program=program, onnx=onnx, replace=force
+            state,
+            output,
+            options,
+            name=name,
+            program=program,
+            onnx=onnx,
+            replace=force,
+            read_picture=example_picture,
         )
     if as_json:
         print_json(_described(packed))

@@ -50,7 +50,7 @@ def load_options(settings: Settings) -> LoadOptions:
     return LoadOptions(
         code=code,
         kwargs=json_object(both_names("kwargs"), settings.kwargs, KWARGS) or {},
-        example=example_picture(settings.example, hints),
+        example=example_picture(settings.example, hints) if settings.example else None,
         hints=hints,
         allow_code=settings.allow_code,
         strip_prefix=settings.strip_prefix or "",

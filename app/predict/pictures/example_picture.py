@@ -12,13 +12,13 @@ SUFFIXES = (".png", ".jpg", ".jpeg")
 MAX_BYTES = 2**28
 
 
-def example_picture(path: Path | None, hints: Hints) -> Array | Path | None:
+def example_picture(path: Path, hints: Hints) -> Array | Path:
     """The picture in the file as an array (1, ...) of float32, as the only `image` of the hints
     makes it; `path` itself if it is no file of a picture.
 
     Raises CheckpointError, one line, or NotProvided without Pillow.
     """
-    if path is None or path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         return path
     if len(hints.image) != 1:
         raise CardMismatch(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-from stateserve.checkpoint import encode_state, state_sha256
+from stateserve.checkpoint import Array, encode_state, state_sha256
 from stateserve.errors import CardMismatch, CheckpointError, CodeFailed
 from stateserve.field_faults import first_fault
 from stateserve.model.architectures.code import OpenCode, ProgramFile, open_code
@@ -165,12 +165,15 @@ def pack_model(
     program: bool = False,
     onnx: bool = False,
     replace: bool = False,
+    read_picture: Callable[[Path, Hints], Array | Path] | None = None,
 ) -> Packed:
     """Write a model to the folder, or beside the checkpoint, `output`.
 
     With `program`, its code becomes a program of torch.export; with `onnx`, its ONNX graph is
     added; with `replace`, files there are replaced. The code may be an archive of TorchServe, which
-    has a state. Raises CheckpointError, one line, or OSError.
+    has a state. `read_picture` makes an array of a file of the example that is a picture, as the
+    hints say, those of the archive included; it returns the path of another file. Raises
+    CheckpointError, one line, or OSError.
     """
     if archive := archive_of(options.code or ""):
         with unpacked(*archive, options) as found:
@@ -182,9 +185,13 @@ def pack_model(
                 program=program,
                 onnx=onnx,
                 replace=replace,
+                read_picture=read_picture,
             )
         return dataclasses.replace(packed, notes=[*found.notes, *packed.notes])
     place = Place.of(output)
+    example = options.example
+    if read_picture and isinstance(example, Path):
+        example = read_picture(example, options.hints)
     code = open_code(options.code or "", options.kwargs)
     if state is None and not isinstance(code, ProgramFile):
         raise CodeFailed(f"{options.code}: a class has no state; name its checkpoint, too")
@@ -192,7 +199,7 @@ def pack_model(
     if state is not None:
         held = read_state_without(state, options.strip_prefix, options.key, modules=True)
     with naming(state or Path(options.code or "")):
-        packing = Packing(code, held, options.example, options.hints)
+        packing = Packing(code, held, example, options.hints)
         if program and not isinstance(code, ProgramFile):
             packing.export(Path(place.state).stem)
         if onnx:

@@ -165,6 +165,7 @@ def test_files_are_replaced_only_if_told(run: Run) -> None:
     assert pack(run)[0] == 0, "the same files again change nothing"
     assert "there already; --force replaces it" in str(pack(run, "--name", "other")[0])
     assert packed().card.name == "digits"
+
     assert pack(run, "--name", "other", "--force")[0] == 0
     assert packed().card.name == "other"
 
@@ -291,3 +292,29 @@ def test_an_archive_of_torchserve_is_packed_with_its_own_state(run: Run) -> None
     code, out = run("pack", "digits.mar", "--example", "x.npy", *OUTPUT)
     assert code == 0, out
     assert packed().card.name == "digits"
+
+
+POOLED = """
+from torch import nn
+
+class Pooled(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+"""
+
+
+def test_an_example_picture_becomes_an_input_by_the_handler_of_the_archive(run: Run) -> None:
+    model = {"modelFile": "pooled.py", "serializedFile": "p.pt", "handler": "image_classifier"}
+    torch.save({"2.weight": torch.ones(2, 3), "2.bias": torch.zeros(2)}, "p.pt")
+    with zipfile.ZipFile("pooled.mar", "w") as archive:
+        archive.writestr("pooled.py", POOLED)
+        archive.write("p.pt")
+        archive.writestr("MAR-INF/MANIFEST.json", json.dumps({"model": model}))
+    picture = Image.radial_gradient("L").convert("RGB")
+    picture.save("a.png")
+    code, out = run("pack", "pooled.mar", "--example", "a.png", *OUTPUT)
+    assert (code, "noise" in out) == (0, False)
+    pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)[:, 16:240, 16:240] / 255
+    mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])[..., None, None]
+    expected = ((pixels - mean) / std)[np.newaxis].numpy()
+    np.testing.assert_allclose(packed().example["input"], expected, rtol=1e-5, atol=1e-6)
