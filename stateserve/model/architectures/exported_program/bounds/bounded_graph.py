@@ -104,7 +104,7 @@ class _Bounded(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not isinstance(func, OpOverload):
             return self._branch(*args)
         named = dict(kwargs or {})
-        self._limits.require_few(func, args)
+        self._limits.require_few(func, args, named)
         self.reads_values = self.reads_values or reads_values(func, args)
         try:
             expected = results_of(func, args, named)

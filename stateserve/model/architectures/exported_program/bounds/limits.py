@@ -9,6 +9,7 @@ from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves
 
 from stateserve.errors import ForwardFailed
+from stateserve.model.architectures.exported_program.bounds.integers import require_sound_integers
 from stateserve.model.architectures.exported_program.bounds.operator_sizes import temporary_size
 from stateserve.model.architectures.exported_program.bounds.operator_work import (
     work_of,
@@ -50,16 +51,22 @@ class PassLimits:
         kwargs: Mapping[str, object] | None = None,
     ) -> None:
         """Before an operator that may be taken apart in C++, where it cannot be stopped."""
+        require_sound_integers(func, args, kwargs or {})
         if part_count(func, args, kwargs) > MAX_COUNT:
             raise ForwardFailed(f"{shown(func)} gives more than {MAX_COUNT} results")
         self._add_work(func, work_of_order(func, args, kwargs))
 
-    def require_few(self, func: OpOverload, args: Sequence[object]) -> None:
+    def require_few(
+        self,
+        func: OpOverload,
+        args: Sequence[object],
+        kwargs: Mapping[str, object] | None = None,
+    ) -> None:
         """Before anything is computed."""
         self._operators += 1
         if self._operators > MAX_OPERATORS:
             raise ForwardFailed(f"the pass computes more than {MAX_OPERATORS} operators")
-        self.require_parts(func, args)
+        self.require_parts(func, args, kwargs)
 
     def require_small(
         self,

@@ -9,6 +9,8 @@ from torch import Tensor
 from torch._ops import OpOverload
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from stateserve.errors import ForwardFailed
+
 aten = torch.ops.aten
 META = torch.device("meta")
 Arguments = tuple[object, ...]
@@ -17,7 +19,7 @@ BY_VALUES: dict[OpOverload, Callable[..., float]] = {
     aten.bincount.default: lambda self, _=None, minlength=0: max(
         float(self.max()) + 1 if self.numel() else 0, minlength
     ),
-    aten.repeat_interleave.Tensor: lambda repeats, **_: float(repeats.double().sum()),
+    aten.repeat_interleave.Tensor: lambda repeats, **_: _repeats(repeats),
     # The position of an element has a number for each axis.
     aten.nonzero.default: lambda self: self.numel() * self.dim(),
     aten.masked_select.default: lambda self, mask: prod(_broadcast((self, mask))),
@@ -51,6 +53,9 @@ READS_VALUES = aten.tensor_split.tensor_indices_or_sections
 ONEDNN = (torch.float32, torch.bfloat16, torch.float16)
 ONEDNN_IS_THERE = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 MASKS = (torch.bool, torch.uint8)
+FFTS = ("_fft_c2c", "_fft_c2r", "_fft_r2c")
+# Measured with MKL: 19 GB for 2^28 - 57 of float32.
+PRIME_FFT = 20
 
 
 def reads_values(func: OpOverload, args: Arguments) -> bool:
@@ -91,7 +96,12 @@ def results_of(func: OpOverload, args: Arguments, kwargs: dict[str, object]) -> 
 
 
 def temporary_size(func: OpOverload, args: Sequence[object], results: object) -> int:
-    """The elements of the copied windows of a convolution that oneDNN does not compute."""
+    """The elements of the copied windows of a convolution that oneDNN does not compute, and what
+    the FFT of an axis of a prime length takes."""
+    if name_of(func) in FFTS:
+        return PRIME_FFT * max(
+            (max(each.shape, default=0) for each in args if isinstance(each, Tensor)), default=0
+        )
     if func is not aten.convolution.default or not isinstance(results, Tensor):
         return 0
     weight = args[1]
@@ -112,6 +122,13 @@ def _broadcast(values: Iterable[object]) -> list[int]:
     """The lengths of the axes, from the last to the first."""
     shapes = (each.shape[::-1] for each in values if isinstance(each, Tensor))
     return [max(lengths) for lengths in zip_longest(*shapes, fillvalue=1)]
+
+
+def _repeats(counts: Tensor) -> float:
+    # The kernel writes past its result where a later count is negative.
+    if counts.numel() and counts.min() < 0:
+        raise ForwardFailed("repeat_interleave with a negative count")
+    return float(counts.double().sum())
 
 
 def _meta(tensor: Tensor) -> Tensor:

@@ -33,6 +33,11 @@ SLOWER = {
 }
 # Of a type that the CPU does not compute with.
 SLOWER_WITHOUT = {torch.bfloat16: ("bf16", 128), torch.float16: ("fp16", 128)}
+# A call for each group, each instance of a batch, and each row that is compared.
+GROUP, INSTANCE, ROW = 2**19, 2**16, 2**17
+# Each element is the sum of a series.
+SERIES = ("igamma", "igammac", "special_gammainc", "special_gammaincc")
+TERMS = 2**14
 # Each result of a pool is computed from a window of this size.
 WINDOW = "kernel_size"
 
@@ -47,7 +52,7 @@ def work_of(
     name = name_of(func)
     work = float(ELEMENT * (1 + sum(each.numel() for each in (*given, *made))))
     if Tag.pointwise in func.tags:
-        return work
+        return work * (TERMS // ELEMENT if name.removesuffix("_") in SERIES else 1)
     if formula := flop_registry.get(func.overloadpacket):
         work += _slower(given) * float(formula(*args, **kwargs, out_val=results))
     elif name in PRODUCTS:
@@ -58,7 +63,17 @@ def work_of(
         work += FACTORIZATION * sum(map(_products, given)) * _squarings(name, given)
     elif name == "kthvalue":
         work *= _axis_length(given[0], args)
-    return work + _window(func, args) * sum(each.numel() for each in made)
+    return work + _calls(name, args) + _window(func, args) * sum(each.numel() for each in made)
+
+
+def _calls(name: str, args: Sequence[object]) -> int:
+    """What the calls take that an operator makes in a loop of C++."""
+    if name not in ("convolution", "unique_dim") or not isinstance(given := args[0], Tensor):
+        return 0
+    if name == "unique_dim":
+        return ROW * max(given.shape, default=1)
+    groups = args[-1]
+    return GROUP * (groups if isinstance(groups, int) else 1) + INSTANCE * len(given)
 
 
 def work_of_order(

@@ -14,6 +14,7 @@ from stateserve.model.architectures.exported_program.checks.division import (
     average_pool,
     division,
     division_in_place,
+    least_multiple,
 )
 from stateserve.model.architectures.exported_program.checks.lookup import attention, bag
 from stateserve.model.architectures.exported_program.checks.recurrence import recurrence
@@ -110,6 +111,7 @@ DIVISIONS_IN_PLACE = (
     *(aten.div_.Tensor_mode, aten.div_.Scalar_mode),
     *(aten.divide_.Tensor_mode, aten.divide_.Scalar_mode),
 )
+MULTIPLES = (aten.lcm.default, aten.lcm_.default)
 AVERAGES = (aten.avg_pool2d.default, aten.avg_pool3d.default)
 # Each with the number of parts in each of its weights.
 RECURRENT = {
@@ -136,6 +138,7 @@ CHECKED: dict[OpOverload, Callable[..., object]] = {
 CHECKED |= {
     **{operator: division(operator) for operator in DIVISIONS},
     **{operator: division_in_place(operator) for operator in DIVISIONS_IN_PLACE},
+    **{operator: least_multiple(operator) for operator in MULTIPLES},
     **{operator: average_pool(operator) for operator in AVERAGES},
     **{operator: attention(operator) for operator in ATTENTIONS},
     **{operator: bag(operator) for operator in BAGS},

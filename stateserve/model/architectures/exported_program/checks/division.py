@@ -37,6 +37,21 @@ def division_in_place(operator: OpOverload) -> Callable[..., Tensor]:
     return divide_in_place
 
 
+def least_multiple(operator: OpOverload) -> Callable[..., Tensor]:
+    """The operator, without the smallest integer: it divides that by -1."""
+
+    def multiply(self: Tensor, other: Tensor) -> Tensor:
+        dtype = torch.result_type(self, other)
+        if dtype in TRAPPING and any(
+            (each == torch.iinfo(dtype).min).any() for each in (self, other)
+        ):
+            raise ValueError(f"a least common multiple of {torch.iinfo(dtype).min}")
+        found: Tensor = operator(self, other)
+        return found
+
+    return multiply
+
+
 def average_pool(operator: OpOverload) -> Callable[..., Tensor]:
     """The operator, with a positive divisor only."""
 

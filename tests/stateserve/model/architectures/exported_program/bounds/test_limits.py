@@ -1,5 +1,7 @@
 """What a pass has computed, and what it holds. Tensors on the device meta take no memory."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch._ops import OpOverload
@@ -7,8 +9,10 @@ from torch._ops import OpOverload
 from stateserve.errors import ForwardFailed
 from stateserve.model.architectures.exported_program.bounds.limits import (
     MAX_OPERATORS,
+    MAX_WORK,
     PassLimits,
 )
+from stateserve.model.architectures.exported_program.bounds.operator_work import work_of
 
 aten = torch.ops.aten
 GIBIBYTE = 2**28
@@ -92,3 +96,25 @@ def test_products_count_by_how_slow_their_dtype_is() -> None:
         matrix = torch.ones((), dtype=dtype).expand(length, length)
         with pytest.raises(ForwardFailed, match="at mm the pass takes more than"):
             PassLimits([]).require_small(aten.mm.default, (matrix, matrix), {}, matrix)
+
+
+def test_the_memory_of_an_fft_of_a_prime_length_is_counted() -> None:
+    func = aten._fft_r2c.default
+    for length, fits in ((2**23 + 9, True), (2**24 + 43, False)):
+        x = torch.zeros(1).expand(3, length)
+        with (
+            nullcontext() if fits else pytest.raises(ForwardFailed, match="more than 268435456 el")
+        ):
+            PassLimits([]).require_small(func, (x, [1], 0, True), {}, x)
+
+
+def test_calls_in_a_loop_and_sums_of_series_are_counted() -> None:
+    rows = torch.ones(1).expand(1, 2**20, 1)
+    convolution = (rows, rows[0].unsqueeze(-1), None, [1], [0], [1], False, [0], 2**20)
+    for func, args, least in (
+        (aten.convolution.default, convolution, 2**39),
+        (aten.unique_dim.default, (rows[0], 0), 2**37),
+        (aten.igamma.default, (rows, rows), 2**34),
+        (aten.igamma_.default, (rows, rows), 2**34),
+    ):
+        assert least <= work_of(func, args, {}, rows) <= MAX_WORK

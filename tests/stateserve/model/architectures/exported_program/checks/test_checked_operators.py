@@ -53,6 +53,8 @@ FIT: list[tuple[Any, tuple[Any, ...]]] = [
     (aten.embedding_bag.padding_idx, (ROWS[0], IDS, IDS * 0, False, 2, False, None, False, 1)),
     (aten._embedding_bag.default, (ROWS[0], IDS, IDS * 0, False, 0, False, torch.ones(4))),
     (aten.scaled_dot_product_attention.default, (PICTURES, PICTURES, PICTURES)),
+    (aten.lcm.default, (torch.tensor([4, -6, 0, 2**62]), torch.tensor([6, 4, 3, 1]))),
+    (aten.lcm.default, (torch.tensor([-128], dtype=torch.int8), torch.tensor([5]))),
 ]
 OTHERS: list[tuple[Any, tuple[Any, ...]]] = [
     (aten._native_batch_norm_legit_no_training.default, (ROWS, LONG, None, ONES, ONES, 0.1, 1e-5)),
@@ -88,6 +90,8 @@ OTHERS: list[tuple[Any, tuple[Any, ...]]] = [
     (aten._scaled_dot_product_attention_math.default, (PICTURES, PICTURES[:, :0], PICTURES)),
     (aten.avg_pool2d.default, (PICTURES, [2, 2], [1, 1], 0, False, True, -1)),
     (aten.avg_pool3d.default, (PICTURES, [2, 2, 2], [], 0, False, True, 0)),
+    (aten.lcm.default, (torch.tensor([3, -(2**63)]), torch.tensor([5, 5]))),
+    (aten.lcm_.default, (torch.tensor([5], dtype=torch.int32), torch.tensor(-(2**31)).int())),
 ]
 
 
