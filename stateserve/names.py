@@ -42,10 +42,16 @@ def strip_prefix(tensors: Mapping[str, T], prefix: str) -> dict[str, T]:
 
     Other names stay. Raises InvalidNames if no name begins with it, or two names become equal.
     """
-    start = f"{prefix.removesuffix('.')}."
+    start = module_prefix([prefix])
     if not any(name.startswith(start) for name in tensors):
         raise _Absent(f"no tensor's name begins with {start!r:.200}{_first(tensors)}")
     return _renamed(tensors, lambda name: name.removeprefix(start))
+
+
+def module_prefix(modules: Iterable[str]) -> str:
+    """The start of names below these modules, each in the one before, with dots or without:
+    "module._orig_mod." of "module." and "_orig_mod"."""
+    return "".join(f"{each.removesuffix('.')}." for each in modules if each)
 
 
 def rename(tensors: Mapping[str, T], old: str, new: str) -> dict[str, T]:

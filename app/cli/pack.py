@@ -11,6 +11,7 @@ from app.cli.checkpoints import Key
 from app.cli.output import AsJson, print_json, print_line, print_table, table
 from app.limits import require_memory
 from app.option_values import IMAGE, KWARGS, TOKENS, axes, json_object, names, pairs
+from stateserve.names import module_prefix
 
 if TYPE_CHECKING:
     from stateserve.model import Packed
@@ -66,8 +67,9 @@ def pack(
         typer.Option(metavar="INPUT:AXIS,...", help="Axes of any length, besides the batch."),
     ] = None,
     strip_prefix: Annotated[
-        str, typer.Option(help="Prefix of the names in the state, such as module.")
-    ] = "",
+        list[str] | None,
+        typer.Option(help="Prefix of the names in the state, such as module. May be repeated."),
+    ] = None,
     key: Key = None,
     program: Annotated[
         bool, typer.Option("--program", help="Write a program of torch.export, not the class.")
@@ -116,7 +118,7 @@ def pack(
         kwargs=json_object("--kwargs", kwargs, KWARGS) or {},
         example=example,
         hints=hints,
-        strip_prefix=strip_prefix,
+        strip_prefix=module_prefix(strip_prefix or []),
         key=key,
     )
     # Standard output is for the result; the module's forward may write there, too.

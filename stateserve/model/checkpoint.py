@@ -10,6 +10,7 @@ from stateserve.checkpoint import (
     CHUNK,
     Array,
     encode_state,
+    of_file,
     read_plain_state,
     state_sha256,
     value_chunks,
@@ -64,7 +65,7 @@ def _neutral_card(path: Path, state: TensorState, sha256: str) -> Card:
     try:
         return neutral_card(printable(path.stem)[:200], multiclass_of(state, path), sha256)
     except (StateMismatch, CardMismatch) as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(of_file(path, str(error))) from None
 
 
 def _count_non_finite(array: Array) -> int:

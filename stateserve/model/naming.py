@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from stateserve.checkpoint import of_file
 from stateserve.errors import CardMismatch, CheckpointError
 from stateserve.field_faults import first_fault
 from stateserve.model.architectures.multiclass import Multiclass
@@ -55,7 +56,7 @@ def _read_module(path: Path, key: str | None) -> tuple[Multiclass, str]:
     try:
         return multiclass_of(state, path), sha256
     except CheckpointError as error:
-        raise type(error)(f"{path}: {error}") from None
+        raise type(error)(of_file(path, str(error))) from None
 
 
 def _require_sizes(path: Path, module: Multiclass, given: str, counts: tuple[int, int]) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from stateserve.errors import InvalidNames
 from stateserve.names import (
     NameChanges,
+    module_prefix,
     rename,
     select,
     strip_prefix,
@@ -42,6 +43,7 @@ def test_a_pattern_that_selects_nothing_is_named_with_the_nearest_name() -> None
 
 @pytest.mark.parametrize("prefix", ["module", "module."])
 def test_a_prefix_is_stripped_where_it_is(prefix: str) -> None:
+    assert module_prefix([prefix, "a"]) == "module.a."
     found = strip_prefix({"n_averaged": 0, "module.a.weight": 1, "modules.b": 2}, prefix)
     assert found == {"n_averaged": 0, "a.weight": 1, "modules.b": 2}
 

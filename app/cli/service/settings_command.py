@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from stateserve.names import module_prefix
+
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
@@ -31,6 +33,8 @@ class SettingsCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         rest = super().parse_args(ctx, _without_words(args))
         given = {option.name: ctx.params.pop(option.name) for option in self._made or ()}
+        # Each is below the one before, as for the other commands.
+        given["strip_prefix"] = module_prefix(given["strip_prefix"] or []) or None
         ctx.meta[GIVEN] = {name: value for name, value in given.items() if value is not None}
         return rest
 
@@ -77,7 +81,8 @@ def _annotation(name: str, field: "FieldInfo", heading: str) -> object:
     metavar = "|".join(choices(field)) or metavar
     # Of the other commands; as a variable, STATESERVE_KEY is the key that a client sends.
     also = ["--key"] if name == "state_key" else []
-    return Annotated[str | None, typer.Option(option(name), *also, metavar=metavar, **about)]
+    kind = list[str] if name == "strip_prefix" else str
+    return Annotated[kind | None, typer.Option(option(name), *also, metavar=metavar, **about)]
 
 
 def _without_words(arguments: list[str]) -> list[str]:

@@ -11,12 +11,17 @@ from stateserve.model.architectures.state_keys import MOST_NAMED
 AVERAGED = "n_averaged"
 # Older states, and those of other libraries, lack it; torch then keeps its own.
 OPTIONAL = "num_batches_tracked"
+STRIP = "--strip-prefix"
 KNOWN_PREFIXES = {"module": "DataParallel", "_orig_mod": "torch.compile"}
 MOST_RENAMED = 3
+CONVERT = "stateserve convert"
 
 
-def prefix_hint(expected: Mapping[str, object], state: Mapping[str, Tensor]) -> str:
-    """A prefix of all names in the state, without which they are names of the module."""
+def prefix_hint(
+    expected: Mapping[str, object], state: Mapping[str, Tensor], *, command: bool = False
+) -> str:
+    """A prefix of all names in the state, without which they are names of the module, and the
+    option, or the command, that takes it off; empty if there is none."""
     names = [name for name in state if name != AVERAGED] or [""]
     parts = names[0].split(".")[:-1]
     for count in range(len(parts), 0, -1):
@@ -25,10 +30,11 @@ def prefix_hint(expected: Mapping[str, object], state: Mapping[str, Tensor]) -> 
             continue
         if any(name.removeprefix(prefix) in expected for name in names):
             made_by = [KNOWN_PREFIXES[part] for part in parts[:count] if part in KNOWN_PREFIXES]
-            source = f", as {' and '.join(made_by)} names them" if made_by else ""
-            return (
-                f"every name begins with {prefix!r}{source}; --strip-prefix {prefix} takes it off"
-            )
+            verb = "name" if len(made_by) > 1 else "names"
+            source = f", as {' and '.join(made_by)} {verb} them" if made_by else ""
+            taken = _argument(STRIP, prefix)
+            taken = f"{CONVERT} {taken} IN OUT" if command else taken
+            return f"every name begins with {prefix!r}{source}; {taken} takes it off"
     return ""
 
 
@@ -40,16 +46,23 @@ def names_hint(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> s
     hints = []
     if parts:
         shown = " and ".join(repr(prefix) for prefix in parts[:MOST_NAMED])
-        taken = _argument("--strip-prefix", parts[0])
+        taken = _argument(STRIP, parts[0])
         hints.append(f"what is below {shown} fits: {taken} takes it alone")
     modules = _modules(expected)
     if unexpected and not missing and modules.isdisjoint(_modules(unexpected)):
         kept = " ".join(_argument("--only", module) for module in sorted(modules))
-        hints.append(f"to leave out what is not expected: stateserve convert {kept} IN OUT")
+        hints.append(f"to leave out what is not expected: {CONVERT} {kept} IN OUT")
     if not parts and (changes := _renamings(missing, unexpected, expected, state)):
         renamed = " ".join(_argument("--rename", f"{old}={new}") for old, new in changes.items())
-        hints.append(f"the shapes fit: stateserve convert {renamed} IN OUT")
+        hints.append(f"the shapes fit: {CONVERT} {renamed} IN OUT")
     return "".join(f"; {hint:.500}" for hint in hints)
+
+
+def after_stripping(hint: str, prefix: str) -> str:
+    """The hint about the names below `prefix`, as one about the whole names."""
+    taken = _argument(STRIP, prefix)
+    whole = hint.replace(f"{STRIP} ", taken)
+    return f"without {prefix!r}, {whole.replace(CONVERT, f'{CONVERT} {taken}')}"
 
 
 def _argument(option: str, text: str) -> str:

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 from stateserve.errors import StateMismatch
 from stateserve.model.architectures.fit_hints import AVERAGED, names_hint, prefix_hint
 from stateserve.model.architectures.state_keys import MOST_NAMED, key_faults, outline
+from stateserve.names import module_prefix
 from stateserve.text import first_line, listed
 
 logger = logging.getLogger("stateserve.model")
@@ -43,10 +44,12 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], what: str) -> 
 
 
 def take_off(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What is below `prefix` in the state, without it; other names are left out, and logged.
+    """What is below `prefix`, "module" or "module.", in the state, without it; other names are left
+    out, and logged.
 
     Raises StateMismatch if no name begins with it.
     """
+    prefix = module_prefix([prefix])
     others = {n: each for n, each in state.items() if not n.startswith(prefix) and n != AVERAGED}
     if state and len(others) == len(state):
         raise StateMismatch(f"no name begins with {prefix!r}; {outline(state)}")

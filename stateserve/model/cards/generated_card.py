@@ -10,6 +10,7 @@ from torch import nn
 
 from stateserve.errors import CardMismatch, StateMismatch
 from stateserve.model.architectures.compiled import FloatArray
+from stateserve.model.architectures.fit_hints import prefix_hint
 from stateserve.model.architectures.multiclass import Multiclass
 from stateserve.model.architectures.state_keys import outline
 from stateserve.model.architectures.user_class import ONNX_ALONE, ONNX_SUFFIX
@@ -27,7 +28,10 @@ def multiclass_of(state: TensorState, path: Path) -> Multiclass:
         return Multiclass.from_state(state)
     except StateMismatch as error:
         # The names of another network say nothing; those of a damaged Multiclass do.
-        alike = state.keys() & Multiclass().state_dict().keys()
+        expected = Multiclass().state_dict()
+        if hint := prefix_hint(expected, state, command=True):
+            raise StateMismatch(hint) from None
+        alike = state.keys() & expected.keys()
         reason = str(error) if alike else f"the state of another network: {outline(state)}"
         if path.suffix == ONNX_SUFFIX and not alike:
             raise StateMismatch(ONNX_ALONE) from None

@@ -73,7 +73,7 @@ def _load_packed(
 def _load_by_example(path: Path, name: str, version: str, options: LoadOptions) -> TensorModel:
     state = read_state_without(path, options.strip_prefix, options.key, modules=True)
     code = open_code(options.code or str(path), options.kwargs)
-    with naming(path):
+    with naming(path, options.strip_prefix):
         module = code.module_of(state)
         example = example_of(module, options.example, options.hints)
         found = infer(module, example, options.hints)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from stateserve.checkpoint import of_file, read_plain_state
 from stateserve.errors import CardMismatch, StateMismatch
+from stateserve.model.architectures.fit_hints import after_stripping
 from stateserve.model.architectures.state_fit import take_off
 from stateserve.model.architectures.user_class import ONNX_SUFFIX, PROGRAM_SUFFIX
 from stateserve.model.arrays import TensorState, to_tensors
+from stateserve.names import module_prefix
 
 ONNX_NAMES = (
     "; an export to ONNX may leave out and rename parameters: take the state from before it"
@@ -32,10 +34,14 @@ def read_state_without(
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Errors about a state, its card or its module begin with the path."""
+def naming(path: Path, prefix: str = "") -> Iterator[None]:
+    """Errors about a state, its card or its module begin with the path; `prefix` has been taken off
+    the names."""
     try:
         yield
-    except (CardMismatch, StateMismatch) as error:
-        renamed = isinstance(error, StateMismatch) and path.suffix.lower() == ONNX_SUFFIX
-        raise type(error)(of_file(path, f"{error}{ONNX_NAMES if renamed else ''}")) from None
+    except CardMismatch as error:
+        raise CardMismatch(of_file(path, str(error))) from None
+    except StateMismatch as error:
+        text = after_stripping(str(error), module_prefix([prefix])) if prefix else str(error)
+        renamed = ONNX_NAMES if path.suffix.lower() == ONNX_SUFFIX else ""
+        raise StateMismatch(of_file(path, text + renamed)) from None

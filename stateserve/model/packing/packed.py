@@ -198,7 +198,7 @@ def pack_model(
     held = None
     if state is not None:
         held = read_state_without(state, options.strip_prefix, options.key, modules=True)
-    with naming(state or Path(options.code or "")):
+    with naming(state or Path(options.code or ""), options.strip_prefix):
         packing = Packing(code, held, example, options.hints)
         if program and not isinstance(code, ProgramFile):
             packing.export(Path(place.state).stem)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import nn
 
 from stateserve import LoadOptions, load_model
+from stateserve.checkpoint import state_sha256
 from stateserve.model import TensorModel
 from tests.app.cli.conftest import Run
 from tests.user_code import NETS, lenet_state, write_code
@@ -204,6 +205,13 @@ def test_a_program_is_packed_and_takes_other_lengths(run: Run) -> None:
     again = run("pack", "models/digits/1/model.pt2", "--output", "models/more/3", "--json")
     assert again[0] == 0
     assert packed("models/more/3/model.pth").signature.lines == model.signature.lines
+
+
+def test_each_prefix_is_taken_off_what_the_one_before_left(run: Run) -> None:
+    wrapped = {f"module._orig_mod.{name}": each for name, each in lenet_state().items()}
+    torch.save(wrapped, "lenet.pth")
+    assert pack(run, "--strip-prefix", "module", "--strip-prefix", "_orig_mod.")[0] == 0
+    assert packed().state_sha256 == state_sha256(lenet_state())
 
 
 REFUSED: dict[tuple[str, ...], str] = {

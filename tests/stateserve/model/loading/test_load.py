@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from stateserve.errors import (
     UnreadableCheckpoint,
 )
 from stateserve.model import Predictor, TensorModel, convert_model, pack_model
+from stateserve.model.architectures import Multiclass
 from tests.checkpoints import save_model as save_classifier
 from tests.corpus.other_files import write_onnx
 from tests.programs import small, small_archive
@@ -150,10 +153,40 @@ def test_a_prefix_is_taken_off(options: LoadOptions) -> None:
     torch.save({f"module.{name}": each for name, each in lenet_state().items()}, "dp.pth")
     with pytest.raises(StateMismatch, match=r"dp\.pth: .*--strip-prefix module\."):
         loaded("dp.pth", options)
-    stripped = LoadOptions(code=options.code, example=X, strip_prefix="module.")
+    stripped = LoadOptions(code=options.code, example=X, strip_prefix="module")
     assert loaded("dp.pth", stripped).state_sha256 == loaded("lenet.pth", options).state_sha256
     with pytest.raises(StateMismatch, match=r"lenet\.pth: no name begins with"):
         loaded("lenet.pth", stripped)
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda name: f"_orig_mod.{name}", "--strip-prefix module._orig_mod. takes it off"),
+        (
+            lambda name: name.replace("conv.", "cnv."),
+            "stateserve convert --strip-prefix module. --rename cnv=conv dp.pth dp.safetensors",
+        ),
+    ],
+)
+def test_a_hint_after_a_prefix_is_about_the_whole_names(
+    options: LoadOptions, change: Callable[[str], str], hint: str
+) -> None:
+    state = {f"module.{change(name)}": each for name, each in lenet_state().items()}
+    torch.save(state, "dp.pth")
+    with pytest.raises(StateMismatch, match=r"without 'module\.', the state does") as refused:
+        loaded("dp.pth", replace(options, strip_prefix="module."))
+    assert hint in str(refused.value)
+
+
+def test_the_prefix_of_a_state_without_a_card_is_named() -> None:
+    state = {f"module._orig_mod.{name}": each for name, each in Multiclass().state_dict().items()}
+    torch.save(state, "iris.pth")
+    taken = (
+        "stateserve convert --strip-prefix module._orig_mod. iris.pth iris.safetensors takes it off"
+    )
+    with pytest.raises(StateMismatch, match=re.escape(taken)):
+        load_model("iris.pth")
 
 
 REFUSED: dict[str, tuple[str, LoadOptions]] = {
