@@ -19,6 +19,8 @@ MODES_OF = {(aten.grid_sampler_3d.default, "interpolation_mode"): 2}
 # Kernels multiply two of these with one another, and with lengths.
 WINDOWS = frozenset({"kernel_size", "stride", "padding", "dilation", "output_padding"})
 LARGEST_WINDOW = 2**24
+# The places of the lengths N, C and HxW among the arguments of a group norm.
+LENGTHS = slice(3, 6)
 # Here a stride is the distance of two elements in memory, which torch checks.
 STRIDED = "as_strided"
 
@@ -33,8 +35,9 @@ def require_sound_integers(
         for each in tree_leaves(value):
             if isinstance(each, int) and not lowest <= each < limit:
                 raise ForwardFailed(f"{name} {each:.3g}; accepted are {lowest} to {limit - 1}")
-    if func is aten.native_group_norm.default:
-        _require_lengths(*args)
+    # Where they have names in a graph, the dispatcher gives them as a list later.
+    if func is aten.native_group_norm.default and len(args) > LENGTHS.stop:
+        _require_lengths(args[0], args[LENGTHS])
 
 
 @cache
@@ -49,8 +52,8 @@ def _limits(func: OpOverload) -> list[tuple[int, str, int]]:
     ]
 
 
-def _require_lengths(input: object, _weight: object, _bias: object, *lengths: object) -> None:
-    """`lengths` begin with those of the batch, the channels and the rest; they may overflow."""
-    given = [each for each in lengths[:3] if isinstance(each, int)]
+def _require_lengths(input: object, lengths: Sequence[object]) -> None:
+    """`lengths` are those of the batch, the channels and the rest; their product may overflow."""
+    given = [each for each in lengths if isinstance(each, int)]
     if isinstance(input, Tensor) and (min(given) < 0 or prod(given) != input.numel()):
         raise ForwardFailed(f"a group norm of {list(input.shape)} that claims the lengths {given}")

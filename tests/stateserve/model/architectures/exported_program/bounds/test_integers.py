@@ -26,6 +26,7 @@ SOUND: list[tuple[OpOverload, tuple[object, ...], Mapping[str, object]]] = [
     (aten.convolution.default, (*CONVOLUTION, [1, 1], [2, 2], [3, 3], False, [0, 0], 1), {}),
     (aten.conv2d.padding, (*CONVOLUTION, [1, 1], "same"), {}),
     (aten.native_group_norm.default, (X, None, None, 1, 4, 9, 2, 1e-5), {}),
+    (aten.native_group_norm.default, (X, None, None), {"N": 1, "C": 4, "HxW": 9, "group": 2}),
     (aten.as_strided.default, (X, [2], [2**40]), {}),
     (aten.constant_pad_nd.default, (X, [-1, 2**30]), {}),
 ]
@@ -84,6 +85,29 @@ def test_a_file_with_an_unknown_mode_is_refused_at_its_first_pass() -> None:
     module = read_program(with_json(content, PROGRAM, change), "p.pt2")
     with pytest.raises((ForwardFailed, CheckpointError), match="interpolation_mode 7; accepted"):
         module(rows)
+
+
+class Normed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        ones = torch.ones(1, 2) + x.sum() * 0
+        return x + torch.ops.aten.native_group_norm.default(ones, None, None, 1, 2, 1, 1, 1e-5)[0]
+
+
+@pytest.mark.parametrize("kind", [1, 2], ids=["by place", "by name"])
+def test_a_group_norm_that_claims_other_lengths_is_refused(kind: int) -> None:
+    def change(document: dict) -> None:
+        for node in document["graph_module"]["graph"]["nodes"]:
+            for given in node["inputs"] if "group_norm" in node["target"] else ():
+                given["arg"] = {"C": {"as_int": 3}, "HxW": {"as_int": OVERFLOWING}}.get(
+                    given["name"], given["arg"]
+                )
+                given["kind"] = kind if given["name"] in ("N", "C", "HxW", "group", "eps") else 1
+
+    axes = {"x": {0: torch.export.Dim.DYNAMIC}}
+    content = exported(Normed(), torch.rand(3, 2), dynamic_shapes=axes)
+    module = read_program(with_json(content, PROGRAM, change), "p.pt2")
+    with pytest.raises(ForwardFailed, match="that claims the lengths"):
+        module(torch.rand(2, 2))
 
 
 class Repeated(nn.Module):
