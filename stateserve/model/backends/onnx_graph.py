@@ -12,6 +12,7 @@ from torch import nn
 
 from stateserve.checkpoint import Array, read_regular_file
 from stateserve.errors import CardMismatch, MissingExtra, UnsafeCheckpoint
+from stateserve.model.backends.onnx_division import require_results
 from stateserve.model.module_call import export_arguments
 from stateserve.model.signature import Signature
 from stateserve.temporary_folder import require_temporary_folder
@@ -84,9 +85,9 @@ def read_packed(path: Path, sha256: str) -> bytes:
 
 
 def require_safe(content: bytes) -> None:
-    """Raise UnsafeCheckpoint for a graph that reads other files, may never end, or takes memory
-    that ONNX Runtime does not count: one with loops, functions of its own, operators that are not
-    ONNX's, texts, or sparse tensors.
+    """Raise UnsafeCheckpoint for a graph that reads other files, may never end or end the process,
+    or takes memory that ONNX Runtime does not count: one with loops, functions of its own,
+    operators that are not ONNX's, texts, sparse tensors, or a division of integers by -1.
 
     A tensor in another file may be any that the server can read. A few functions, each of which
     calls the one before twice, are as long as any loop; torch exports none.
@@ -108,6 +109,7 @@ def require_safe(content: bytes) -> None:
             raise UnsafeCheckpoint(f"the tensor {name!r:.100} is sparse, and may take any memory")
         elif isinstance(message, onnx.NodeProto):
             _require_bounded(message)
+    require_results(model)
 
 
 def _require_plain(tensor: "TensorProto") -> None:
