@@ -15,7 +15,7 @@ from stateserve.model.cards.model_card import ModelCard
 from stateserve.model.loading.card_file import read_any_card
 from stateserve.model.loading.golden_check import checked
 from stateserve.model.loading.golden_file import read_golden
-from stateserve.model.loading.model_name import name_and_version
+from stateserve.model.loading.model_name import holds_models, name_and_version, packed_in
 from stateserve.model.loading.options import LoadOptions
 from stateserve.model.loading.state_file import naming, read_state_without
 from stateserve.model.predictor import Predictor
@@ -28,13 +28,17 @@ NO_OPTIONS = LoadOptions()
 def load_model(
     path: Path | str, name: str | None = None, version: str = "1", options: LoadOptions = NO_OPTIONS
 ) -> Predictor | TensorModel:
-    """Load the state at `path` with its card, or without one by `options`.
+    """Load the state at `path`, or in the folder of a packed model, with its card, or without one
+    by `options`.
 
     The default of `name` is that of a packed folder, `digits` of digits/1/model.pth, else the
     path's stem. Raises CheckpointError, one line, for a model that
     cannot be served; CodeNotAllowed if loading it would run a file without permission.
     """
     path = Path(path)
+    if path.is_dir() and options.code is None and holds_models(path):
+        path, folder, _ = packed_in(path)
+        name = name or folder
     name = name or name_and_version(path)[0]
     beside = card_beside(path)
     card = read_any_card(beside) if beside else None

@@ -21,6 +21,12 @@ def name_and_version(path: Path) -> tuple[str, str]:
     return printable(path.stem), "1"
 
 
+def holds_models(folder: Path) -> bool:
+    """Whether a state in the folder, or in one of its versions, has a card."""
+    states = (each for depth in ("*", "*/*") for each in folder.glob(depth))
+    return any(each.suffix in CODECS and card_path(each).is_file() for each in states)
+
+
 def packed_in(folder: Path) -> tuple[Path, str, str]:
     """The checkpoint, the name and the version of the only model in a packed folder, `digits/2` or
     `digits`. Raises UnreadableCheckpoint."""

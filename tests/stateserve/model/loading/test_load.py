@@ -86,6 +86,10 @@ def test_a_card_of_version_1_makes_a_predictor(tmp_path: Path) -> None:
 def test_a_packed_folder_is_loaded_with_permission(folder: Path) -> None:
     model = loaded(folder / "model.pth")
     assert model.name == folder.parent.name
+    same = loaded(folder)
+    assert (same.name, same.state_sha256) == (model.name, model.state_sha256)
+    with pytest.raises(UnreadableCheckpoint, match=r"models/digits: a folder with 0 models that"):
+        load_model(folder.parent)
     found = model.run({"x": X.copy()})["output"]
     assert found == pytest.approx(lenet_outputs(lenet_state(), torch.tensor(X)).numpy(), abs=1e-4)
     assert model.card.warnings == model.inferred == []
