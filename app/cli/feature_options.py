@@ -18,8 +18,9 @@ OWN_OPTIONS = {
 }
 
 
-def read_options(arguments: list[str], features: list[Feature]) -> Instance:
-    """Parse `--sepal-length 5.1` or `--sepal_length=5.1` for each feature.
+def read_options(arguments: list[str], features: list[Feature], notes: list[str]) -> Instance:
+    """Parse `--sepal-length 5.1` or `--sepal_length=5.1` for each feature; `notes` gets what was
+    assumed of them.
 
     Raises InvalidInput or TableError.
     """
@@ -38,7 +39,7 @@ def read_options(arguments: list[str], features: list[Feature]) -> Instance:
         if not equals and not left:
             raise InvalidInput(f"{option} needs a number")
         cell = text if equals else left.pop(0)
-        flower[name] = read_value(by_name[name], cell, option)
+        flower[name] = read_value(by_name[name], cell, option, notes)
     if alone := [each.name for each in features if each.name not in names.values()]:
         raise InvalidInput(f"no option for {', '.join(alone)}; a table in their place does")
     if missing := [option for option, name in names.items() if name not in flower]:

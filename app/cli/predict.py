@@ -136,7 +136,10 @@ def _ask(
         raise InvalidOption("--skip-bad-rows: it is for one table, such as a CSV file")
     if files:
         return _ask_files(source, files, details)
-    instance = read_options(arguments, list(_wanted(source.card()).features))
+    notes: list[str] = []
+    instance = read_options(arguments, list(_wanted(source.card()).features), notes)
+    for note in notes:
+        warn(f"note: {note}")
     return Answers([{}], source.predict([instance], **details))
 
 

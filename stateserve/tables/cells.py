@@ -63,7 +63,9 @@ def _numbers(
         bad.add(column, place, f"{(texts[place] or '')[:100]!r} is not a finite number")
     if not feature.missing:
         for place in set(strange) - set(refused):
-            bad.add(column, place, "missing value")
+            text = texts[place]
+            why = "missing value" if text is None else f"{text!r} counts as a missing value"
+            bad.add(column, place, why)
     elif others and not refused:
         first = others[0]
         note = about_other_texts(len(others), texts[first] or "", int(sheet.rows[first]))
@@ -146,13 +148,15 @@ def exact_number(text: str) -> Decimal | float | None:
         return None
 
 
-def read_value(feature: Feature, text: str, where: str) -> JsonValue:
-    """The JSON value of one text. Raises TableError."""
+def read_value(feature: Feature, text: str, where: str, notes: list[str]) -> JsonValue:
+    """The JSON value of one text; it is noted if the text counts as missing. Raises TableError."""
     cell = text.strip()
     column = Column(feature.name, [None if cell.lower() in MISSING_CELLS else cell])
     sheet = Sheet(where, [column], np.zeros(1, np.int64))
     bad = BadRows(sheet)
     (value,) = values_of(sheet, column, feature, [], bad)
+    if value is None and column.texts != [None]:
+        notes.append(f"{where}: {cell!r} is no number, and counts as missing")
     if bad:
         raise TableError(where, bad.details()[0].rpartition("row 0: ")[2])
     return value
