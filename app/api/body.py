@@ -40,6 +40,8 @@ MARKS = {
 # The first file in a zip archive of torch.save.
 CHECKPOINT = re.compile(rb"PK\x03\x04(?s:.{26})[^/]{1,200}/(data\.pkl|\.format_version)")
 MOST_NAMED = 256
+# Each format but JSON has some; curl -d leaves them out.
+LEFT_OUT = re.compile(rb"[\0\r\n]")
 JSON_BYTES = JSON.encode()
 PLAIN_JSON = MediaType(JSON, {})
 CURL = f"-H 'Content-Type: {JSON}'"
@@ -111,6 +113,11 @@ def found_type(
     if what is None:
         return media_type_of(headers, accepted)
     if found in accepted:
+        if found not in (JSON, PNG) and not LEFT_OUT.search(body):
+            raise UnsupportedContent(
+                f"the body is {what} without the bytes that curl -d leaves out; "
+                "curl --data-binary @FILE sends all"
+            )
         return MediaType(found, {})
     why = f"; {_no_picture(accepted)}" if found == PNG else ""
     raise UnsupportedContent(f"the body is {what}{why}; send {' or '.join(accepted)}")

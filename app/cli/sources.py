@@ -11,6 +11,7 @@ import typer
 
 from app.errors import InvalidOption
 from app.limits import require_memory
+from stateserve.errors import Problem
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -58,7 +59,7 @@ def open_source(
     for name, given in (("--model", model), ("--key", key)):
         if given is not None:
             raise typer.BadParameter(f"{name} and --url exclude each other")
-    with _client(url) as client:
+    with _service(url) as client:
         yield client
 
 
@@ -75,16 +76,28 @@ def model_of(settings: "Settings", others: str) -> Path:
 def read_source(source: str) -> "State":
     """Read the only state of a checkpoint, or that of the service at an address."""
     if re.match("https?://", source):
-        with _client(source) as client:
+        with _service(source) as client:
             return client.arrays()
     from stateserve.checkpoint import read_state
 
     return read_state(Path(source))
 
 
-def _client(url: str) -> "Client":
+@contextmanager
+def _service(url: str) -> "Iterator[Client]":
+    """Its problems have the hints of a command."""
     from app.settings import KEY_VARIABLE
     from stateserve.client import Client
 
+    hints = {
+        401: f"the variable {KEY_VARIABLE} has the key that is sent",
+        403: f"another key, in the variable {KEY_VARIABLE}, may have this scope",
+        429: "try again later",
+        503: "try again later",
+    }
     # Not an option, since other users of the machine can see the arguments of a command.
-    return Client(url, key=os.environ.get(KEY_VARIABLE), patience=PATIENCE_SECONDS)
+    with Client(url, key=os.environ.get(KEY_VARIABLE), patience=PATIENCE_SECONDS) as client:
+        try:
+            yield client
+        except Problem as problem:
+            raise problem.with_hint(hints.get(problem.status, problem.hint)) from None

@@ -14,12 +14,13 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from app.errors import SettingsError
+from app.settings import both_names
 from stateserve.errors import MissingExtra
 from stateserve.text import first_line
 
 # The longest wait for another process that writes, and for a connection.
 BUSY_SECONDS = 5.0
-LOG = "setting STATESERVE_PREDICTION_LOG"
+LOG = both_names("prediction_log")
 
 
 def make_engine(address: str, seconds: float) -> Engine:

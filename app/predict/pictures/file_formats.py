@@ -9,12 +9,15 @@ from app.predict.pictures.picture_file import PictureError, PictureFile
 from app.predict.pictures.png_file import SIGNATURE, read_png
 
 READERS: dict[bytes, Callable[[Body], PictureFile]] = {SIGNATURE: read_png, START: read_jpeg}
+# Each file has some of these bytes in its first 64.
+WITHOUT_BREAKS = re.compile(rb"(\x89PNG\x1a|\xff\xd8)[^\0\r\n]{64}")
 # With other files that are sent as pictures.
 KINDS = {
     re.compile(start, re.DOTALL): kind
     for start, kind in {
         re.escape(SIGNATURE): "a PNG",
         re.escape(START): "a JPEG",
+        re.escape(SIGNATURE.translate(None, b"\r\n")): "a PNG",
         rb"GIF8": "a GIF",
         rb"RIFF": "a WebP or another RIFF file",
         # A table may begin with BMI.
@@ -35,6 +38,11 @@ def picture_kind(content: Body) -> str | None:
 
 def read_picture_file(content: Body) -> PictureFile:
     """Raises PictureError for all but one whole PNG or JPEG file of one picture."""
+    if WITHOUT_BREAKS.match(content):
+        raise PictureError(
+            f"{picture_kind(content)} without the bytes that curl -d leaves out; "
+            "curl --data-binary @FILE sends all"
+        )
     for start, read in READERS.items():
         if content.startswith(start):
             file = read(content)

@@ -200,7 +200,8 @@ def open_packed(folder: Path, entry: Code, *, allow_code: bool) -> OpenCode:
         return ProgramFile(file, _verified(file, entry.sha256))
     if not allow_code:
         raise CodeNotAllowed(
-            f"{file}: loading the model runs this file; start with --allow-code if you trust it"
+            f"{file}: loading the model runs this file; start with --allow-code, or load with "
+            "LoadOptions(allow_code=True), if you trust it"
         )
     content = {file: _verified(file, entry.sha256)}
     for name, wanted in entry.modules.items():

@@ -75,6 +75,23 @@ async def test_a_body_of_unknown_kind_is_called_no_picture(body: bytes) -> None:
     assert found.endswith("or text/csv (curl: -H 'Content-Type: application/json')")
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_picture_that_curl_has_changed(kind: str, declared: bool) -> None:
+    body = saved(Image.effect_noise((20, 20), 50), kind).translate(None, b"\0\r\n")
+    headers = {"Content-Type": f"image/{kind.lower()}" if declared else CURL}
+    async with open_models(signature_models.pictures()) as client:
+        answer = await client.post("/predict", content=body, headers=headers)
+    assert answer.status_code == 422
+    detail = f"a {kind} without the bytes that curl -d leaves out; curl --data-binary @FILE sends"
+    assert detail in answer.json()["detail"]
+
+
+async def test_an_array_that_curl_has_changed() -> None:
+    found = await refusal(None, NPY_START.translate(None, b"\0") + bytes([1] * 99), CURL)
+    assert found.startswith("the body is an npy array without the bytes that curl -d leaves out")
+
+
 @pytest.mark.parametrize("media_type", [CURL, "application/octet-stream"])
 async def test_a_checkpoint_is_called_one(media_type: str) -> None:
     found = await refusal(None, IRIS.read_bytes(), media_type)

@@ -126,5 +126,10 @@ def test_the_commands_send_the_key_of_the_environment(keyed: Keyed, run) -> None
     status, printed = run(keys[Scope.PREDICT], "state", server.url)
     assert (status, printed.count("\n")) == (1, 1)
     assert "403: the key 'predict-key' does not have the scope inspect" in printed
+    assert "; another key, in the variable STATESERVE_KEY, may have this scope" in printed
+    status, printed = run("ssk_wrong", *predict)
+    assert status == 1
+    assert "401" in printed
+    assert printed.endswith("; the variable STATESERVE_KEY has the key that is sent\n")
     status, printed = run(keys[Scope.INSPECT], "state", server.url)
     assert (status, "hidden.weight" in printed) == (0, True)

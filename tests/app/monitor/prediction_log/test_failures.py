@@ -210,6 +210,6 @@ async def test_why_rows_are_rejected_is_said_without_their_inputs(
     ],
 )
 def test_another_kind_of_address_stops_the_start(address: str) -> None:
-    with pytest.raises(SettingsError, match="STATESERVE_PREDICTION_LOG") as refused:
+    with pytest.raises(SettingsError, match="--prediction-log") as refused:
         create_app(settings(address))
     assert "secret" not in str(refused.value)

@@ -97,7 +97,7 @@ def test_a_packed_folder_is_loaded_with_permission(folder: Path) -> None:
         load_model(folder / "model.pth")
     assert str(caught.value) == (
         f"{folder}/nets.py: loading the model runs this file; "
-        "start with --allow-code if you trust it"
+        "start with --allow-code, or load with LoadOptions(allow_code=True), if you trust it"
     )
 
 
