@@ -82,18 +82,20 @@ class Checkpoint:
         """The state at `key`; without a key the only one, apart from optimizers' states.
 
         A key that is of no state is a path to any part of the content, of which all tensors are
-        taken. Raises StateMismatch, which lists the keys.
+        taken. Raises StateMismatch, which lists the keys, also for a path to two parts.
         """
         if key is None:
             return self._only_state()
         if key in self.states:
             return self.states[key]
-        for node in self.walk():
-            if "/".join(node.path) == key:
-                with self._naming():
-                    tensors, others = flatten(node.value, Listed())
-                if tensors:
-                    return FoundState(key, "state", tensors, others)
+        found = [node.value for node in self.walk() if "/".join(node.path) == key]
+        if len(found) > 1:
+            raise StateMismatch(f"{self.path}: {len(found)} parts are at {key!r:.100}")
+        for value in found:
+            with self._naming():
+                tensors, others = flatten(value, Listed())
+            if tensors:
+                return FoundState(key, "state", tensors, others)
         raise StateMismatch(f"{self.path}: no tensors at {key!r:.100}; {listing(self.states)}")
 
     def _only_state(self) -> FoundState:

@@ -15,9 +15,16 @@ MAX_SHOWN_BITS = 4000
 
 def key_text(key: object) -> str:
     """A key of a dict as text."""
-    if isinstance(key, str):
-        return key
-    return key_text(describe(key.value)) if isinstance(key, Key) else describe(key)
+    return key if isinstance(key, str) else index_text(key)
+
+
+def index_text(key: object) -> str:
+    """A key of a dict as Python writes it, so that '1' differs from 1."""
+    if not isinstance(key, Key):
+        return describe(key)
+    if isinstance(key.value, tuple) and is_plain(key.value):
+        return f"({', '.join(map(describe, key.value))})"
+    return describe(key.value)
 
 
 def describe(value: object) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from stateserve.checkpoint.content import is_container, walk
-from stateserve.checkpoint.description import key_text
+from stateserve.checkpoint.content import is_container, two_places, walk
+from stateserve.checkpoint.description import describe, index_text, key_text
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.module_state import Listed, ModuleWalk
+from stateserve.checkpoint.module_state import Listed, ModuleWalk, joined
 from stateserve.checkpoint.pickles.arrays import PickledScalar
 from stateserve.checkpoint.pickles.objects import Key, Opaque
 from stateserve.checkpoint.tensors import LazyTensor
+from stateserve.errors import UnreadableCheckpoint
 
 # Of one dict that stands at several keys.
 MAX_ALIASES = 100
@@ -37,12 +38,14 @@ def find_states(root: object) -> dict[str, FoundState]:
 
     Beside a state, tensors that can be no weights are none: those of the random generator, or of
     numbers. If there is no other, all tensors of dicts and lists are one state. Raises
-    UnreadableCheckpoint for far more entries than the file has bytes.
+    UnreadableCheckpoint for far more entries than the file has bytes, and for two states, or two
+    tensors of a state, of one name.
     """
     listed = Listed()
     found: dict[tuple[str, ...], FoundState] = {}
     covered: set[tuple[str, ...]] = set()
     known: dict[int, FoundState] = {}
+    keys: set[str] = set()
     aliases, any_tensor = 0, False
     for node in walk(root):
         any_tensor = any_tensor or _is_tensor(node.value)
@@ -54,7 +57,12 @@ def find_states(root: object) -> dict[str, FoundState]:
         else:
             state = _state_at(node.value, listed)
         if state is not None:
-            found[node.path] = replace(state, key="/".join(node.path))
+            key = "/".join(node.path)
+            if key in keys:
+                places = two_places(root, key, "/".join, tensors=False)
+                raise UnreadableCheckpoint(f"two states would have the key {key!r:.100}: {places}")
+            keys.add(key)
+            found[node.path] = replace(state, key=key)
             if isinstance(node.value, dict):
                 known[id(node.value)] = state
             if state.kind != "state":
@@ -124,12 +132,21 @@ def _optimizer_state(
         for parameters in distinct.values():
             for parameter in parameters:
                 numbers.setdefault(id(parameter), len(numbers))
-        slots = {
-            numbers.get(id(key.value), key) if isinstance(key, Key) else key: each
-            for key, each in slots.items()
-        }
+        slots = _numbered(slots, numbers)
     tensors, others = flatten(slots, listed)
     return FoundState("", "optimizer", tensors, {**others, "param_groups": groups}, name)
+
+
+def _numbered(slots: dict[object, object], numbers: Mapping[int, int]) -> dict[object, object]:
+    found: dict[object, object] = {}
+    for key, slot in slots.items():
+        number = numbers.get(id(key.value), key) if isinstance(key, Key) else key
+        if number in found:
+            raise UnreadableCheckpoint(
+                f"two slots of the optimizer would have the number {describe(number)}"
+            )
+        found[number] = slot
+    return found
 
 
 def _is_tensor(value: object) -> bool:
@@ -140,20 +157,38 @@ def _is_tensor(value: object) -> bool:
 def flatten(root: object, listed: Listed) -> tuple[dict[str, LazyTensor], dict[str, object]]:
     """The tensors below `root` and the other leaves, by their names with dots between them.
 
-    A tensor that is `root` itself is "tensor". Raises UnreadableCheckpoint.
+    A tensor that is `root` itself is "tensor". Raises UnreadableCheckpoint, also for two tensors
+    of one name.
     """
     tensors: dict[str, LazyTensor] = {}
     others: dict[str, object] = {}
     for node in walk(root):
-        name = ".".join(node.path)
+        name = _name(node.path)
         listed.add(len(name))
         if isinstance(node.value, LazyTensor) and _is_tensor(node.value):
-            tensors[name or "tensor"] = node.value
+            if tensors.setdefault(name, node.value) is not node.value:
+                places = two_places(root, name, _name, tensors=True)
+                raise UnreadableCheckpoint(_two_tensors(name, places))
         elif not is_container(node.value):
             others[name] = node.value
     return tensors, others
 
 
+def _name(path: tuple[str, ...]) -> str:
+    return ".".join(path) or "tensor"
+
+
+def _two_tensors(name: str, places: str) -> str:
+    return f"two tensors would have the name {name!r:.100}: {places}"
+
+
 def _module_state(value: Opaque, listed: Listed) -> FoundState | None:
-    tensors = dict(ModuleWalk(listed).tensors(value, ()))
+    tensors: dict[str, LazyTensor] = {}
+    paths: dict[str, tuple[object, ...]] = {}
+    for path, tensor in ModuleWalk(listed).tensors(value):
+        name = joined(path)
+        if name in tensors:
+            both = (".".join(map(index_text, each)) for each in (paths[name], path))
+            raise UnreadableCheckpoint(_two_tensors(name, " and ".join(both)))
+        tensors[name], paths[name] = tensor, path
     return FoundState("", "module", tensors, class_name=value.name) if tensors else None

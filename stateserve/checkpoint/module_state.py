@@ -1,6 +1,6 @@
 """The entries of a pickled module's state_dict, from the attributes of torch.nn.Module."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stateserve.checkpoint.content import MAX_DEPTH
 from stateserve.checkpoint.description import key_text
@@ -39,28 +39,30 @@ class ModuleWalk:
     def __init__(self, listed: Listed) -> None:
         self._visits, self._listed = 0, listed
 
-    def tensors(self, module: object, path: tuple[str, ...]) -> Iterator[tuple[str, LazyTensor]]:
+    def tensors(
+        self, module: object, path: tuple[object, ...] = ()
+    ) -> Iterator[tuple[tuple[object, ...], LazyTensor]]:
+        """The tensors by the keys that their names are made of."""
         if not isinstance(module, Opaque) or not isinstance(module.state, dict):
             return
         self._visits += 1
         if self._visits > MAX_MODULES or len(path) > MAX_DEPTH:
             raise UnreadableCheckpoint(f"a module with more than {MAX_MODULES} parts")
         own, modules = self._parts(module.state, scripted=module.name.startswith("__torch__."))
-        for name, child in own.items():
+        for key, child in own:
             if isinstance(child, LazyTensor):
-                full = ".".join((*path, key_text(name)))
-                self._listed.add(len(full))
-                yield full, child
-        for name, child in modules.items():
-            yield from self.tensors(child, (*path, key_text(name)))
+                self._listed.add(len(joined((*path, key))))
+                yield (*path, key), child
+        for key, child in modules.items():
+            yield from self.tensors(child, (*path, key))
 
     def _parts(
         self, state: dict[object, object], *, scripted: bool
-    ) -> tuple[dict[object, object], dict[object, object]]:
+    ) -> tuple[Iterable[tuple[object, object]], dict[object, object]]:
         """Parameters with persistent buffers, and submodules."""
         if scripted:
             self._listed.add(0, len(state))
-            return state, state
+            return state.items(), state
         parameters, buffers, modules = (_mapping(state.get(part)) for part in MODULE_PARTS)
         fleeting = state.get("_non_persistent_buffers_set")
         items = fleeting.items if isinstance(fleeting, Opaque) else None
@@ -68,7 +70,12 @@ class ModuleWalk:
         self._listed.add(0, len(parameters) + len(buffers) + len(modules) + len(items))
         omitted = {name for name in items if isinstance(name, str)}
         buffers = {name: each for name, each in buffers.items() if name not in omitted}
-        return {**parameters, **buffers}, modules
+        return (*parameters.items(), *buffers.items()), modules
+
+
+def joined(path: Iterable[object]) -> str:
+    """The name of a tensor in a state_dict."""
+    return ".".join(map(key_text, path))
 
 
 def _mapping(value: object) -> dict[object, object]:

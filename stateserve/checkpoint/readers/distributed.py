@@ -186,4 +186,6 @@ def _insert(tree: dict[object, object], path: tuple[object, ...], value: object)
     node: Any = tree
     for key in path[:-1]:
         node = node.setdefault(key, {})
+    if path[-1] in node:
+        raise ValueError(f"two entries are at {'/'.join(map(str, path))!r:.100}")
     node[path[-1]] = value
