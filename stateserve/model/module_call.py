@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -17,6 +18,7 @@ from stateserve.model.signature import Signature
 from stateserve.text import class_of, first_line
 
 SERVED = "tensors are served, also in dicts, lists, tuples and dataclasses"
+OTHERS = ("torch.", "stateserve.")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -96,6 +98,17 @@ def export_arguments(
 def describe_failure(error: BaseException) -> str:
     """The first line of an error that a module has raised."""
     return f"the model's forward raised {first_line(error)}"
+
+
+def raised_at(module: nn.Module, failure: ForwardFailed) -> str:
+    """ "nets.py:12: " of the line that raised the error, in the file of a forward that neither
+    torch nor this library has; empty if it is not known. Callers of a service do not get it."""
+    own = (each for each in module.modules() if not type(each).__module__.startswith(OTHERS))
+    codes = (getattr(each.forward, "__code__", None) for each in own)
+    files = {code.co_filename for code in codes if code}
+    trace = traceback.extract_tb(failure.__cause__.__traceback__ if failure.__cause__ else None)
+    places = [f"{each.filename}:{each.lineno}: " for each in trace if each.filename in files]
+    return places[-1] if places else ""
 
 
 def output_array(name: str, tensor: Tensor) -> Array:

@@ -19,6 +19,7 @@ from stateserve.model.example import zeros
 from stateserve.model.feature import Feature
 from stateserve.model.feature_histogram import FeatureHistogram
 from stateserve.model.model import Model
+from stateserve.model.module_call import raised_at
 from stateserve.model.noise import is_noise
 from stateserve.model.signature import Signature
 
@@ -145,7 +146,8 @@ class TensorModel(Model[nn.Module, ModelCard]):
             try:
                 found = run({name: array.copy() for name, array in inputs.items()})
             except ForwardFailed as error:
-                raise CardMismatch(f"the golden inputs of {rows} rows: {error}") from None
+                where = raised_at(self.module, error)
+                raise CardMismatch(f"the golden inputs of {rows} rows: {where}{error}") from None
             for name in found:
                 require_close(name, found[name], outputs[name], f"{rows} rows")
 

@@ -9,7 +9,7 @@ from torch import nn
 from stateserve.checkpoint import Array
 from stateserve.errors import CardMismatch, ForwardFailed
 from stateserve.model.arrays import is_float
-from stateserve.model.module_call import ModuleCall
+from stateserve.model.module_call import ModuleCall, raised_at
 from stateserve.model.signature import DTYPES
 from stateserve.model.signature_inference.rows import GOLDEN_ROWS, Rows, golden_rows
 from stateserve.model.tensor_model import require_close
@@ -45,6 +45,7 @@ class Runner:
     """Runs a module on copies of arrays, and returns arrays by name."""
 
     def __init__(self, module: nn.Module, names: list[str]) -> None:
+        self.module = module
         self._call = ModuleCall(module, names)
 
     def __call__(self, rows: Mapping[str, Array]) -> Rows:
@@ -94,7 +95,8 @@ def _run(run: Runner, rows: Rows, stage: Stage, what: str) -> Rows:
         return run(rows)
     except ForwardFailed as error:
         shapes = ", ".join(f"{name} {each.dtype} {list(each.shape)}" for name, each in rows.items())
-        raise NotServable(stage, f"{what} ({shapes}): {error}") from None
+        where = raised_at(run.module, error)
+        raise NotServable(stage, f"{what} ({shapes}): {where}{error}") from None
 
 
 def _require_batch_axis(outputs: Rows) -> None:

@@ -153,6 +153,14 @@ def test_json_is_the_only_output_of_a_file_that_prints(
     assert packed().card.name == "Digits"
 
 
+def test_a_forward_that_fails_is_named_with_its_line(run: Run) -> None:
+    path = Path("nets.py")
+    path.write_text(path.read_text().replace("        x = torch.relu(", "        x.missing("))
+    line = next(n for n, each in enumerate(path.read_text().splitlines(), 1) if "missing" in each)
+    code, _ = pack(run)
+    assert f": nets.py:{line}: the model's forward raised AttributeError: " in str(code)
+
+
 def test_what_a_forward_writes_is_not_in_the_output(run: Run) -> None:
     written = "import sys; sys.stdout.write('written'); x = torch.relu"
     write_code(Path("nets.py"), NETS.replace("x = torch.relu", written))

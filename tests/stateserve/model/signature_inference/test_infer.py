@@ -268,7 +268,7 @@ REFUSED: dict[str, tuple[nn.Module, Example, Hints]] = {
         X,
         Hints(),
     ),
-    "forward raised NoText: $": (forward(fail), X, Hints()),
+    r"test_infer.py:\d+: the model's forward raised NoText: $": (forward(fail), X, Hints()),
     r"output is complex64 \(torch.view_as_real makes two floats\); served are bool, uint8": (
         forward(lambda x: x + 0j),
         X,
