@@ -13,6 +13,10 @@ HERE = {
     r"\w+ /(?:invocations|predictions)": "it is POST /predict",
     r"\w+ /predictions/NAME": "it is POST /models/{name}/predict",
     r"\w+ /predictions/NAME/VERSION": "it is POST /models/{name}/versions/{version}/predict",
+    r"\w+ /models/NAME/(?:predictions?|invocations)": "it is POST /models/{name}/predict",
+    r"\w+ /models/NAME/versions/VERSION/(?:predictions?|invocations)": (
+        "it is POST /models/{name}/versions/{version}/predict"
+    ),
     r"\w+ /explanations/NAME": "it is POST /models/{name}/explain",
     r"\w+ /explanations/NAME/VERSION": "it is POST /models/{name}/versions/{version}/explain",
     r"\w+ /models/NAME/invoke": "it is POST /models/{name}/predict",

@@ -59,7 +59,7 @@ def attribute(
 def _float_inputs(model: TensorModel, inputs: Arrays) -> list[str]:
     names = [name for name, array in inputs.items() if is_float(array)]
     if not names:
-        raise NotProvided(INTEGERS)
+        raise NotProvided(f"{INTEGERS}; method=none&activations=* shows what each layer gives")
     if tables := [each.name for each in model.signature.inputs if not each.plain]:
         raise NotProvided(
             f"input {tables[0]!r} has categories, booleans or missing values, which have no "

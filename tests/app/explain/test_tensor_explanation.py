@@ -167,7 +167,7 @@ def small(module: nn.Module, *names: str) -> TensorModel:
     [
         (small(Argmax(), "x"), 501, "has no gradient"),
         (small(Failing(), "x"), 422, "no gradients here"),
-        (tokens(), 501, "the inputs are integers"),
+        (tokens(), 501, "an input of floats; method=none&activations=* shows"),
     ],
     ids=["argmax", "failing", "tokens"],
 )

@@ -1,6 +1,6 @@
 """Reads forms with files: pictures, and the values of other inputs as JSON."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from app.errors import MAX_FAULTS, InvalidInstances, MalformedBody
@@ -35,9 +35,13 @@ class TensorForm:
         """Raises the errors of read_files and decode_pictures."""
         files = read_files(body, MediaType(MULTIPART, dict(parameters)))
         only = self._inputs[0].name if len(self._inputs) == 1 else None
-        contents: dict[str, list[bytes]] = defaultdict(list)
+        # Each with its field and its number there, which a fault names.
+        contents: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+        seen: Counter[str] = Counter()
         for file in files:
-            contents[only or file.name].append(file.content)
+            at = f"/{escape(file.name)}/{seen[file.name]}"
+            contents[only or file.name].append((at, file.content))
+            seen[file.name] += 1
         require_names(list(contents), self._inputs)
         counts = {each.name: len(contents[each.name]) for each in self._inputs}
         if len(set(counts.values())) > 1:
@@ -48,8 +52,7 @@ class TensorForm:
         faults: list[Fault] = []
         instances: list[InstanceInputs] = [{} for _ in range(count)]
         for given in self._inputs:
-            for index, content in enumerate(contents[given.name]):
-                at = f"/{escape(given.name)}/{index}"
+            for index, (at, content) in enumerate(contents[given.name]):
                 if given.image is not None:
                     instances[index][given.name] = EncodedPicture(content, at)
                     continue

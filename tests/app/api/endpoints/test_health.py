@@ -112,6 +112,8 @@ NO_NUMBER = "; a version is a whole number N"
 @pytest.mark.parametrize(
     ("sent", "status", "here"),
     [
+        ("GET /models/m/predictions", 404, "here it is POST /models/m/predict"),
+        ("POST /models/m/versions/2/predictions", 404, "POST /models/m/versions/2/predict"),
         ("GET /ping", 404, "it is GET /health/ready"),
         ("POST /predictions/digits", 404, "it is POST /models/digits/predict"),
         ("POST /predictions/a%20b/2", 404, "it is POST /models/a%20b/versions/2/predict"),

@@ -387,6 +387,9 @@ async def test_a_form_has_a_file_for_each_instance() -> None:
             answer = await client.post("/predict", files=files)
         found = [list(each["probabilities"].values()) for each in answer.json()["predictions"]]
         np.testing.assert_allclose(found, scores(model)[:count], rtol=1e-5)
+    async with open_models(model) as client:
+        other = await client.post("/predict", files=[("image", FILES[0])], data={"top": "3"})
+    assert [each["pointer"] for each in other.json()["errors"]] == ["/top/0"]
 
 
 async def test_a_form_has_parts_for_each_input() -> None:
