@@ -49,8 +49,9 @@ def load_service(
     log = open_prediction_log(settings, metrics)
     build = _Build(settings, metrics, log, tracing)
     registry = empty_registry(settings, metrics, build, shared)
-    registry.load_all()
+    # First: a wrong name ends the start at once.
     choose_default(settings, registry)
+    registry.load_all()
     require_targets(settings, registry)
     return Service(settings, metrics, registry, build.large, log)
 
@@ -76,7 +77,7 @@ def choose_default(settings: Settings, registry: Registry) -> None:
     Raises SettingsError, or UnreadableCheckpoint for a folder without a model.
     """
     repository = registry.repository
-    names = sorted({status.name for status in registry.statuses()})
+    names = registry.names()
     if not names:
         raise UnreadableCheckpoint(f"{repository.folder}: {NO_MODEL}")
     if repository.default in names:

@@ -56,9 +56,11 @@ def open_source(
             model, key = model_of(settings, "--model FILE or --url URL"), key or settings.state_key
         yield LocalModel(model, key, allow_code=allow_code)
         return
-    for name, given in (("--model", model), ("--key", key)):
-        if given is not None:
-            raise typer.BadParameter(f"{name} and --url exclude each other")
+    if model is not None:
+        named = f"a model of a service is --url {url.rstrip('/')}/models/{model.stem}"
+        raise typer.BadParameter(f"--model and --url exclude each other; {named}")
+    if key is not None:
+        raise typer.BadParameter("--key and --url exclude each other")
     with _service(url) as client:
         yield client
 

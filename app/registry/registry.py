@@ -60,6 +60,10 @@ class Registry:
         """A line for each misplaced file."""
         return self._listed.not_served
 
+    def names(self) -> list[str]:
+        """All models on disk, sorted, loaded or not. Raises UnreadableCheckpoint."""
+        return sorted(self._listed.list_all().models)
+
     def current(self, name: str) -> Endpoint:
         """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
         try:

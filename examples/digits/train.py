@@ -63,4 +63,4 @@ picture = folder / f"a-{y_test[0]}.png"
 Image.fromarray(pixels_test[0]).save(picture)
 print(f"""
 stateserve serve --models {folder}/models --model digits --allow-code
-curl --data-binary @{picture} -H 'Content-Type: image/png' localhost:8000/predict?top=3""")
+curl --data-binary @{picture} -H 'Content-Type: image/png' 'localhost:8000/predict?top=3'""")

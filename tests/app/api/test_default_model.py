@@ -23,16 +23,22 @@ async def test_the_only_model_of_a_folder_is_the_default(tmp_path: Path) -> None
     assert await default_of(models=tmp_path) == "wine"
 
 
-async def test_of_several_models_one_is_named(tmp_path: Path) -> None:
+async def test_of_several_models_one_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     save_model(tmp_path / "wine/1/x.pth")
     save_model(tmp_path / "insects.pth")
     with pytest.raises(
         SettingsError, match=r"^--model .*: which is the default\? .* insects, wine"
     ):
         await default_of(models=tmp_path)
-    assert await default_of(models=tmp_path, model="insects") == "insects"
     with pytest.raises(SettingsError, match=r"^--model .*'insect'; did you mean insects"):
         await default_of(models=tmp_path, model="insect")
+    # Loading may take minutes.
+    assert "loaded version" not in caplog.text
+    assert await default_of(models=tmp_path, model="insects") == "insects"
+    assert "loaded version" in caplog.text
 
 
 async def test_a_folder_models_of_the_working_folder_is_taken_as_any(

@@ -330,7 +330,8 @@ def test_a_bad_checkpoint_is_one_line(run: Run, tmp_path: Path) -> None:
 def test_model_and_url_exclude_each_other(run: Run) -> None:
     code, out = run("predict", *OPTIONS, "--model", IRIS, "--url", "http://127.0.0.1:9")
     assert code == 2
-    assert "--model and --url exclude each other" in out
+    named = "a model of a service is --url http://127.0.0.1:9/models/iris-model"
+    assert f"--model and --url exclude each other; {named}" in out
 
 
 @pytest.mark.parametrize(
