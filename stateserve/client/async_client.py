@@ -63,7 +63,7 @@ class AsyncClient:
         with checking_options():
             self._http = httpx.AsyncClient(**checked)
         limit_answers(self._http)
-        self._exchanges = Exchanges(self._http.build_request, patience)
+        self._exchanges = Exchanges(self._http.build_request, patience, total_timeout)
         self._run = AsyncSender(self._http, most_requests(checked), total_timeout).run
 
     @overload

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from stateserve.client.connection import MOST_BYTES, MOST_LISTED
+from stateserve.client.connection import MOST_BYTES, MOST_LISTED, seconds_of
 from stateserve.client.explanations import Choices
 from stateserve.client.failures import no_answer, problem_of
 from stateserve.client.predictions import PredictOptions, Target
@@ -35,13 +35,16 @@ UNREADABLE = (
 
 
 class Calls:
-    """`build` is build_request of an httpx client. Raises ClientError for another patience."""
+    """`build` is build_request of an httpx client. Raises ClientError for another patience or
+    total_timeout."""
 
-    def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
+    def __init__(
+        self, build: Callable[..., httpx.Request], patience: float, total_timeout: float | None
+    ) -> None:
         if not (isinstance(patience, int | float) and patience >= 0):
             raise ClientError(f"patience is a number of seconds, 0 or more, not {patience!r:.100}")
         self._build = build
-        self._patience = patience
+        self._patience = min(patience, seconds_of(total_timeout))
 
     def ask(
         self, read: Callable[[bytes], T], path: str, *, method: str = "GET", **parts: Any

@@ -5,13 +5,14 @@
 
 All methods but feedback only read. A request is retried after 503, 429 or a lost connection, for
 at most `patience` seconds. After that, and after every other failure, a method raises NoAnswer or
-Problem, both ClientError. A request and its whole answer have `total_timeout` seconds; httpx's
-`timeout` is that of each read alone. `key` is an API key, sent with each request. Other options are
-httpx's: headers, timeout, verify, transport, limits. A client may be a context manager.
+Problem, both ClientError. A request has `total_timeout` seconds for its whole answer, with all
+attempts; httpx's `timeout` is that of each read alone. `key` is an API key, sent with each request.
+Other options are httpx's: headers, timeout, verify, transport, limits. A client may be a context
+manager.
 
 Threads, or tasks of one event loop, may share a client. At most 32 requests are in flight, or as
 many as `limits` allows connections; others wait in a queue, first in, first out. Time in the queue
-does not count: all timeouts and `patience` start when the request is first sent.
+does not count: `total_timeout` and `patience` start when the request is first sent.
 """
 
 import weakref
@@ -79,7 +80,7 @@ class Client:
         limit_answers(self._http)
         # A client that is no longer used need not be closed by hand.
         weakref.finalize(self, self._http.close)
-        self._exchanges = Exchanges(self._http.build_request, patience)
+        self._exchanges = Exchanges(self._http.build_request, patience, total_timeout)
         self._run = Sender(self._http, most_requests(checked), total_timeout).run
 
     # A text is also an iterable of texts; a text alone is the path of a file.

@@ -50,8 +50,10 @@ PAGE, MOST_PAGES = 1000, 4 * MOST_LISTED
 class Exchanges(PredictionCalls):
     """One exchange for each method of the clients; `build` is build_request of an httpx client."""
 
-    def __init__(self, build: Callable[..., httpx.Request], patience: float) -> None:
-        calls = Calls(build, patience)
+    def __init__(
+        self, build: Callable[..., httpx.Request], patience: float, total_timeout: float | None
+    ) -> None:
+        calls = Calls(build, patience, total_timeout)
         super().__init__(calls, KnownModels(calls))
 
     def predict_table(

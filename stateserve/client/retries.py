@@ -14,6 +14,8 @@ from stateserve.client.failures import no_answer
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 PASSING = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+# The name of the extension of a request that says when it was first sent.
+BEGAN = "began"
 LOST = (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError)
 
 
@@ -37,13 +39,15 @@ def persist(request: httpx.Request, patience: float) -> Exchange[httpx.Response]
     time up to 2 s, if that is longer. No pause ends later than `patience` seconds after the
     first attempt. Raises NoAnswer.
     """
-    deadline = time.monotonic() + patience
+    built = time.monotonic()
     pause, longest = 0.0, FIRST_PAUSE
     while True:
         outcome = yield Attempt(pause, request)
         # Random, so that the clients of a server that stops do not return all at once.
         pause = max(_retry_after(outcome), longest * random.uniform(0.5, 1))  # noqa: S311
         longest = min(2 * longest, LONGEST_PAUSE)
+        # The time in the queue before the first attempt does not count.
+        deadline = request.extensions.get(BEGAN, built) + patience
         if not _passes(outcome) or time.monotonic() + pause > deadline:
             break
     if isinstance(outcome, Exception):

@@ -10,7 +10,7 @@ from anyio.lowlevel import EventLoopToken, current_token
 
 from stateserve.client.connection import require_open, seconds_of
 from stateserve.client.failures import FAILURES, AnswerTooSlow
-from stateserve.client.retries import Exchange, Outcome, T
+from stateserve.client.retries import BEGAN, Exchange, Outcome, T
 from stateserve.client.sending.time_limit import limited, watch
 from stateserve.client.sending.turns import Turns
 from stateserve.errors import ClientError
@@ -18,7 +18,7 @@ from stateserve.errors import ClientError
 
 class Sender:
     """For threads. At most `most` requests are in flight, each for `total_timeout` seconds with its
-    answer. Raises ClientError for another total_timeout."""
+    answer and all attempts. Raises ClientError for another total_timeout."""
 
     def __init__(self, http: httpx.Client, most: float, total_timeout: float | None) -> None:
         self._http, self._seconds = http, seconds_of(total_timeout)
@@ -43,8 +43,9 @@ class Sender:
         try:
             require_open(self._http)
             request = build()
+            end = request.extensions.setdefault(BEGAN, time.monotonic()) + self._seconds
             try:
-                with limited(self._seconds):
+                with limited(end, self._seconds):
                     return self._http.send(request)
             except FAILURES as error:
                 return error
@@ -82,8 +83,9 @@ class AsyncSender:
         try:
             require_open(self._http)
             request = build()
+            end = request.extensions.setdefault(BEGAN, time.monotonic()) + self._seconds
             try:
-                with anyio.move_on_after(self._seconds):
+                with anyio.move_on_after(end - time.monotonic()):
                     return await self._http.send(request)
                 return AnswerTooSlow.after(self._seconds)
             except FAILURES as error:

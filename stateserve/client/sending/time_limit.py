@@ -40,9 +40,10 @@ _clock = _Clock()
 
 
 @contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """A context in which a request is sent, by a client that is `watched`. Raises AnswerTooSlow."""
-    before, _clock.end = _clock.end, min(_clock.end, time.monotonic() + seconds)
+def limited(end: float, seconds: float) -> Iterator[None]:
+    """A context in which a request is sent, by a client that is `watched`, until `end` of the
+    monotonic clock, which is `seconds` after it was first sent. Raises AnswerTooSlow."""
+    before, _clock.end = _clock.end, min(_clock.end, end)
     try:
         yield
     except httpx.TimeoutException:

@@ -2,15 +2,19 @@
 
 import json
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import anyio
+import httpx
 import pytest
 
 from stateserve.client.async_client import AsyncClient
 from stateserve.client.client import Client
-from stateserve.errors import ClientError, NoAnswer
+from stateserve.errors import ClientError, NoAnswer, Problem
 from tests.stateserve.client.answers import RIGHT
+from tests.stateserve.client.both_clients import BothClients
 from tests.stateserve.client.slow_server import ENDLESS, HEAD, INTERIM, slow_server
 
 WORDS = r"^http://127.0.0.1:\d+/predict: no whole answer after 0.1 s; total_timeout=SECONDS lets"
@@ -69,6 +73,54 @@ def test_threads_have_their_own_time() -> None:
             asked = [threads.submit(client.predict, {"x": 1}) for _ in range(40)]
         assert {str(each.exception()) for each in asked} == {str(asked[0].exception())}
         assert re.match(WORDS, str(asked[0].exception()))
+
+
+def test_no_pause_between_attempts_ends_after_the_total_timeout() -> None:
+    asked = []
+
+    def busy(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503, headers={"Retry-After": "50"}, json={"detail": "busy"})
+
+    client = BothClients(httpx.MockTransport(busy), patience=60, total_timeout=40)
+    with pytest.raises(Problem, match="busy"):
+        client.models()
+    assert len(asked) == 2, "one attempt of each client"
+
+
+def test_a_later_attempt_has_the_time_that_the_earlier_ones_left() -> None:
+    left, now = [], []
+
+    def lost(request: httpx.Request) -> httpx.Response:
+        left.append(request.extensions["timeout"]["read"])
+        now.append(time.monotonic())
+        raise httpx.ReadError("lost")
+
+    transport = httpx.MockTransport(lost)
+    with (
+        Client("http://test", transport=transport, patience=0.2, total_timeout=20) as client,
+        pytest.raises(NoAnswer, match="lost"),
+    ):
+        client.models()
+    assert len(left) > 1
+    for (first, second), (before, after) in zip(pairwise(left), pairwise(now), strict=True):
+        assert second < first - (after - before) / 2
+
+
+async def test_so_it_has_for_tasks() -> None:
+    ends, now = [], []
+
+    async def busy(_: httpx.Request) -> httpx.Response:
+        ends.append(anyio.current_effective_deadline())
+        now.append(anyio.current_time())
+        return httpx.Response(503, headers={"Retry-After": "1"})
+
+    transport = httpx.MockTransport(busy)
+    async with AsyncClient("http://test", transport=transport, patience=1.5) as client:
+        with pytest.raises(Problem):
+            await client.models()
+    assert len(ends) > 1
+    assert ends[1] - ends[0] < (now[1] - now[0]) / 2
 
 
 @pytest.mark.parametrize("wrong", [0, -1, "5", float("nan"), float("inf"), 1e10])
