@@ -29,6 +29,13 @@ def bind(settings: Settings, backlog: int) -> list[socket.socket]:
     return bind_host("port", settings.host, settings.port)
 
 
+def require_free(settings: Settings) -> None:
+    """Raise SettingsError if the address cannot be bound now; a Unix socket is not tried."""
+    if settings.uds is None:
+        for each in bind_host("port", settings.host, settings.port):
+            each.close()
+
+
 def bind_host(setting: str, host: str, port: int) -> list[socket.socket]:
     """Bind a socket for each address of `host`, on one port; none of them listens yet.
 

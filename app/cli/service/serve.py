@@ -16,6 +16,7 @@ def serve(context: typer.Context) -> None:
 
     Example: stateserve serve --models models --model digits --port 8080
     """
+    from app.addresses import require_free
     from app.limits import FEWEST_THREADS, raise_file_limit, require_memory, require_threads
     from app.monitor import LINES, configure_logging
     from app.settings import Settings
@@ -23,6 +24,8 @@ def serve(context: typer.Context) -> None:
     settings = Settings.read(context.meta[GIVEN])
     configure_logging(settings.log_level, settings.log_format)
     end_on_signals(LINES.flush)
+    # The models are loaded before the sockets are bound, and loading may take minutes.
+    require_free(settings)
     require_memory(FEWEST_THREADS)
     raise_file_limit(settings.workers)
     # Read when NumPy is imported. Its threads would take memory, and must not exist at a fork.

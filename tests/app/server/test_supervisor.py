@@ -267,6 +267,7 @@ def test_a_second_service_is_refused_the_port(service: Process, workers: str) ->
     *_, last = map(json.loads, result.stderr.splitlines())
     wanted = f"--port (STATESERVE_PORT): Address already in use: 127.0.0.1 port {port}"
     assert last["message"] == f"{wanted}; --port 0 picks a free one"
+    assert "loaded version" not in result.stderr
 
 
 def test_the_supervisor_has_one_thread_so_that_it_can_fork(service: Process) -> None:
