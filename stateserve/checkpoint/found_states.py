@@ -48,7 +48,7 @@ def find_states(root: object) -> dict[str, FoundState]:
     keys: set[str] = set()
     aliases, any_tensor = 0, False
     for node in walk(root):
-        any_tensor = any_tensor or _is_tensor(node.value)
+        any_tensor = any_tensor or is_tensor(node.value)
         if covered and any(node.path[:depth] in covered for depth in range(len(node.path))):
             continue
         if node.seen:
@@ -112,7 +112,7 @@ def _state_at(value: object, listed: Listed) -> FoundState | None:
         return None
     if value.keys() >= {"state", "param_groups"}:
         return _optimizer_state(value, listed)
-    tensors = {name: each for name, each in value.items() if _is_tensor(each)}
+    tensors = {name: each for name, each in value.items() if is_tensor(each)}
     if not tensors or not all(isinstance(name, str) for name in tensors):
         return None
     others = {key_text(name): each for name, each in value.items() if name not in tensors}
@@ -149,7 +149,7 @@ def _numbered(slots: dict[object, object], numbers: Mapping[int, int]) -> dict[o
     return found
 
 
-def _is_tensor(value: object) -> bool:
+def is_tensor(value: object) -> bool:
     # A NumPy scalar, such as the best accuracy, is a number.
     return isinstance(value, LazyTensor) and not isinstance(value, PickledScalar)
 
@@ -165,7 +165,7 @@ def flatten(root: object, listed: Listed) -> tuple[dict[str, LazyTensor], dict[s
     for node in walk(root):
         name = _name(node.path)
         listed.add(len(name))
-        if isinstance(node.value, LazyTensor) and _is_tensor(node.value):
+        if isinstance(node.value, LazyTensor) and is_tensor(node.value):
             if tensors.setdefault(name, node.value) is not node.value:
                 places = two_places(root, name, _name, tensors=True)
                 raise UnreadableCheckpoint(_two_tensors(name, places))

@@ -9,8 +9,9 @@ import numpy as np
 
 from stateserve.checkpoint.arrays import Values, as_array
 from stateserve.checkpoint.checkpoint import Checkpoint
+from stateserve.checkpoint.content import walk
 from stateserve.checkpoint.dtypes import DTYPES
-from stateserve.checkpoint.found_states import FoundState
+from stateserve.checkpoint.found_states import FoundState, is_tensor
 from stateserve.checkpoint.readers.formats import GGUF
 from stateserve.checkpoint.shared_memory import identity
 from stateserve.checkpoint.sources import Memory
@@ -81,8 +82,13 @@ class SourceState:
 
 def _notes(found: FoundState, key: str | None) -> list[str]:
     notes = [f"took the state at {found.key!r:.100}"] if key is None and found.key else []
-    if found.others:
-        notes.append(f"left out, no tensors: {shortened(list(found.others))}")
+    # The groups of an optimizer have its parameters, which are no part of its state.
+    beside = {} if found.kind == "optimizer" else found.others
+    kept = {node.path[0]: None for node in walk(beside) if is_tensor(node.value)}
+    if kept:
+        notes.append(f"left out, tensors that are not in this state: {shortened(list(kept))}")
+    if others := [name for name in found.others if name not in kept]:
+        notes.append(f"left out, no tensors: {shortened(others)}")
     return notes
 
 

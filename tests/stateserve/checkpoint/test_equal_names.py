@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stateserve.checkpoint import Checkpoint, read_state
+from stateserve.checkpoint import Checkpoint, convert, read_state
 from stateserve.errors import StateMismatch, UnreadableCheckpoint
 
 ONE, TWO = torch.ones(1), torch.ones(2)
@@ -75,3 +75,11 @@ def test_keys_of_several_parts_have_names_of_their_own(tmp_path: Path) -> None:
     found = Checkpoint.open(saved(tmp_path / "a.pth", content)).state().tensors
     shapes = {name: tensor.shape for name, tensor in found.items()}
     assert shapes == {"(0, 1)": (1,), "(0, '1')": (2,), "1": (1,), "one": (2,)}
+
+
+def test_tensors_beside_a_state_are_named_as_such_if_it_is_converted(tmp_path: Path) -> None:
+    content = {"w": TWO, "layers": {0: ONE, 1: TWO}, "epoch": 3}
+    path = saved(tmp_path / "a.pth", content)
+    notes = convert(path, tmp_path / "a.safetensors").notes
+    assert "left out, tensors that are not in this state: layers" in notes
+    assert "left out, no tensors: epoch" in notes
