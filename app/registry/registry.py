@@ -1,7 +1,7 @@
 """The served endpoints by name and version; a reload replaces one reference."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 
 from app.errors import ModelNotFound, ModelUnavailable, VersionNotFound
@@ -12,13 +12,11 @@ from app.registry.listed_models import ListedModels
 from app.registry.listing import Candidate
 from app.registry.load_turns import Turn, keep_from_collector
 from app.registry.loader import Loader
+from app.registry.published import Published, Rollout
 from app.registry.version import IndexEntry, Plan, VersionStatus
 from app.registry.versions import Versions
 from app.settings import LATEST, Target, VersionPolicy
 from stateserve.model import LoadOptions, Predictor, TensorModel
-
-# From a model's default version, its ready versions, and the present endpoint to the new one.
-Rollout = Callable[[AnyEndpoint, Mapping[str, AnyEndpoint], Endpoint | None], Endpoint]
 
 
 class Registry:
@@ -45,15 +43,10 @@ class Registry:
         self.repository = repository
         self._listed = ListedModels(repository)
         self._loader = Loader(build, metrics, turn, options)
-        self._default_version = metrics.default_version
         self._policy = policy
         self._targets = list(targets)
-        self._rollout = rollout
         self._models: dict[str, Versions] = {}
-        self._current: dict[str, Endpoint] = {}
-        self._served: dict[tuple[str, str], AnyEndpoint] = {}
-        # By model: the versions in `_served`.
-        self._published: dict[str, frozenset[str]] = {}
+        self._published = Published(metrics.default_version, rollout)
 
     @property
     def not_served(self) -> list[str]:
@@ -67,7 +60,7 @@ class Registry:
     def current(self, name: str) -> Endpoint:
         """The default version of a model. Raises ModelNotFound or ModelUnavailable."""
         try:
-            return self._current[name]
+            return self._published.current[name]
         except KeyError:
             reason = self._known(name).why_not()
             raise ModelUnavailable(f"no version of {name} is loaded: {reason}") from None
@@ -75,7 +68,7 @@ class Registry:
     def get(self, name: str, version: str) -> AnyEndpoint:
         """One version of a model. Raises ModelNotFound or VersionNotFound."""
         try:
-            return self._served[name, version]
+            return self._published.served[name, version]
         except KeyError:
             versions = self._known(name)
             reason = versions.why_not(version)
@@ -83,7 +76,7 @@ class Registry:
 
     def served(self) -> list[AnyEndpoint]:
         """The endpoints of all names and versions."""
-        return list(self._served.values())
+        return list(self._published.served.values())
 
     def statuses(self, name: str | None = None) -> list[VersionStatus]:
         """The state of every version of one model, or of all, in order. Raises ModelNotFound."""
@@ -170,7 +163,7 @@ class Registry:
 
         Raises the errors of `load`, and then changes nothing.
         """
-        if (name, version) not in self._served:
+        if (name, version) not in self._published.served:
             await self._load_version(name, version)
         self._models[name].pin(version)
         self._publish(self._models[name])
@@ -234,18 +227,6 @@ class Registry:
         return errors
 
     def _publish(self, versions: Versions) -> None:
-        """Publish the ready versions of a model; only this method replaces references."""
-        name, ready, default = versions.name, versions.ready, versions.default
-        for version in self._published.get(name, frozenset()) - ready.keys():
-            del self._served[name, version]
-        self._served.update({(name, version): each for version, each in ready.items()})
-        self._published[name] = frozenset(ready)
-        if default is None:
-            self._current.pop(name, None)
-        elif self._rollout is None:
-            self._current[name] = ready[default]
-        else:
-            self._current[name] = self._rollout(ready[default], ready, self._current.get(name))
-        self._default_version.labels(name).set(int(default or 0))
+        self._published.publish(versions)
         # The next refresh then examines this model even if its files have not changed.
-        self._listed.forget(name)
+        self._listed.forget(versions.name)

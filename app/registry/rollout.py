@@ -8,7 +8,8 @@ from typing import TypeVar
 from app.errors import SettingsError, VersionNotFound
 from app.monitor import RolloutCounts, ShadowCounts, VersionCounts
 from app.predict import AnyEndpoint, Call, Deadline, Endpoint, TabularEndpoint, TensorEndpoint
-from app.registry.registry import Registry, Rollout
+from app.registry.published import Rollout
+from app.registry.registry import Registry
 from app.registry.shadow import Mirror
 from app.registry.shadow_comparison import TabularComparison, TensorComparison, why_not_comparable
 from app.settings import Settings, Target, both_names
