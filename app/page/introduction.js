@@ -17,10 +17,15 @@ export function showFailure(error) {
   // No key, a wrong one, or one without the scope.
   const key = error instanceof Problem && [401, 403].includes(error.status);
   ofInput = !key && !(error instanceof Unreachable);
-  part("failure").textContent = key ? `${reasonOf(error)} Enter ${hasKey() ? "another" : "one"} below.` : error.message;
+  part("failure").textContent = key ? `${reasonOf(error)} Enter ${hasKey() ? "another" : "one"} below.` : textOf(error);
   part("failure").hidden = false;
   if (error instanceof Unreachable) awaitService();
   if (key) askForKey();
+}
+
+/** With all faults that the service lists. @param {Error} error */
+export function textOf(error) {
+  return error instanceof Problem ? error.text : error.message;
 }
 
 /** Hide what was said of an input that is no longer the one on the page. */

@@ -1,7 +1,7 @@
 /** Assemble the page from the service's models, for one version at a time. */
 
 import { beginEntry, keepInAddress, readChoice, readInput, writeAddress } from "./data/address.js";
-import { Api, Problem } from "./data/api.js";
+import { Api, Problem, Unreachable } from "./data/api.js";
 import { RequestQueue } from "./data/request_queue.js";
 import { instanceOf, part, reveal } from "./draw/element.js";
 import { takeOver } from "./frame/controls.js";
@@ -33,7 +33,8 @@ new Api(root)
   .then(open)
   .catch((error) => {
     fail(error);
-    throw error;
+    // The page tells these; any other is a fault of its own.
+    if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
   });
 
 /** @param {Models} models */

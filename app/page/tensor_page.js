@@ -2,7 +2,7 @@
 
 import { RequestQueue, sparing } from "./data/request_queue.js";
 import { part } from "./draw/element.js";
-import { forgetRefusal, introduce, showFailure } from "./introduction.js";
+import { forgetRefusal, introduce, showFailure, textOf } from "./introduction.js";
 import { leading } from "./model/card.js";
 import { showNetwork, showState } from "./model_state.js";
 import { showGuide } from "./panels/guide.js";
@@ -40,6 +40,8 @@ export class TensorPage {
   #picture = null;
   /** @type {string | Blob | null} */
   #asked = null;
+  /** Whether there is an answer on the page. */
+  #answered = false;
   /** @type {(body: string | Blob) => void} */
   #ask = () => {};
   /** The file of the batch panel, which only tables have. */
@@ -74,7 +76,7 @@ export class TensorPage {
     this.#explaining = new RequestQueue(
       sparing((/** @type {string | Blob} */ body) => api.explainBody(body, { method: "none", activations: "*" })),
       ({ activations }, body) => body === this.#asked && this.#explain(activations),
-      ({ message }, body) => body === this.#asked && this.#explain(null, message),
+      (error, body) => body === this.#asked && !this.#isChanged() && this.#explain(null, textOf(error)),
     );
     this.#network = network;
     this.#predict();
@@ -94,9 +96,14 @@ export class TensorPage {
 
   /** Whether the fields were changed after the answer. */
   #compare() {
-    const outdated = typeof this.#asked === "string" && !this.instance.says(this.#asked);
+    const outdated = this.#answered && this.#isChanged();
     part("input").classList.toggle("outdated", outdated);
     part("outdated").hidden = !outdated;
+  }
+
+  /** Whether the fields say something else than what was asked. */
+  #isChanged() {
+    return typeof this.#asked === "string" && !this.instance.says(this.#asked);
   }
 
   /** Answers that arrive later are not shown. */
@@ -130,6 +137,8 @@ export class TensorPage {
     this.instance.addEventListener("predict", predictJson);
     this.instance.addEventListener("edit", () => {
       this.#compare();
+      // What was refused is no longer in the fields.
+      if (!this.#answered && this.#isChanged()) this.#explain(null);
       forgetRefusal();
     });
     this.#clear();
@@ -142,19 +151,21 @@ export class TensorPage {
 
   /** @param {Input} input @param {(body: Blob) => void} predict @param {(error: Error) => void} fail */
   #takePictures(input, predict, fail) {
-    // The pad is above the bars, whose number changes with the model.
-    part("probabilities").before(part("input-title"), part("picture"));
+    // The pad is above the bars or the outputs, whose number changes with the model.
+    const below = this.#model.card.classes.length ? part("probabilities") : part("prediction");
+    below.before(part("input-title"), part("picture"));
     const picture = new PictureInput(input);
     const heatmap = new HeatmapView(this.#api, this.#model.card, showFailure);
     this.#heatmap = heatmap;
+    const { example_is_noise: noise, card } = this.#model;
     picture.addEventListener("predict", async () => {
+      part("picture-noise").hidden = !noise || !picture.hasExample;
       const body = await picture.body();
       this.#picture = body;
       this.#snippets.show();
       predict(body);
       heatmap.show(body);
     });
-    const { example_is_noise: noise, card } = this.#model;
     const showExample = async () => picture.openExample(await this.#api.examplePicture(), !noise);
     part("picture-example").addEventListener("click", () => showExample().catch(fail));
     // Where a drawing is what the model knows, noise is no example to try.
@@ -165,6 +176,7 @@ export class TensorPage {
     if (empty) this.#explain(null, "There is no picture.");
     else showExample().catch(fail);
     picture.addEventListener("clear", () => {
+      part("picture-noise").hidden = !noise;
       this.#asked = null;
       this.#clear();
       this.#explain(null, "There is no picture.");
@@ -177,6 +189,7 @@ export class TensorPage {
   }
 
   #clear() {
+    this.#answered = false;
     this.#prediction.clear();
     this.#outputs.clear();
   }
@@ -184,6 +197,8 @@ export class TensorPage {
   /** @param {AnyPrediction} answer */
   #show(answer) {
     this.#clear();
+    this.#answered = true;
+    this.#compare();
     part("failure").hidden = true;
     const shown = leading(this.#model.card, answer);
     if (this.#prediction.show(shown) && shown === answer) return;

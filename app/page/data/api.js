@@ -26,11 +26,17 @@ const TRIED = { "X-Prediction-Log": "off" };
 
 /** A refusal of the service: its RFC 9457 problem details. */
 export class Problem extends Error {
-  /** @param {number} status @param {{ detail: string, errors?: { detail: string }[] }} details */
+  /** @param {number} status @param {{ detail: string, errors?: { pointer?: string, detail: string }[] }} details */
   constructor(status, { detail, errors = [] }) {
     super(detail);
     this.status = status;
     this.faults = errors.map((each) => each.detail);
+    this.text = detail;
+    if (errors.length < 2) return;
+    // The detail has the first fault and the number of the others, of which the service lists some.
+    const rest = Number(/\(and (\d+) more\)$/.exec(detail)?.[1] ?? 0) + 1 - errors.length;
+    const told = errors.map((each) => (each.pointer ? `${each.pointer}: ${each.detail}` : each.detail)).join("; ");
+    this.text = rest > 0 ? `${told} (and ${rest} more)` : told;
   }
 }
 

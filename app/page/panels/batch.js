@@ -36,8 +36,10 @@ export class Batch {
     const names = card.features.map((feature) => feature.name);
     const rest = names.length - NAMES_SHOWN;
     const shown = `${names.slice(0, NAMES_SHOWN).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+    // The values of a model without classes are compared only with a target that the card names.
+    const scored = card.target || card.classes.length ? "; if the target is one of them, the answers are scored" : "";
     part("batch-columns").textContent =
-      `With a header and a column for each feature: ${shown}. Other columns are kept; if the target is one of them, the answers are scored.`;
+      `With a header and a column for each feature: ${shown}. Other columns are kept${scored}.`;
     this.#chooser.addEventListener("change", () => this.open(this.#chooser.files?.[0] ?? null));
     this.#takeDropped();
     details.addEventListener("change", () => this.open(this.file));

@@ -58,17 +58,22 @@ export class ResultsView {
   /** @param {Table} read @param {AnyPrediction[]} answers */
   #list(read, answers) {
     const { classes, target, output } = this.#card;
-    const names = classes.length ? ["Class", "Probability"] : [target ?? output?.name ?? "", "Interval"];
+    const header = headerOf(read);
+    const value = target ?? output?.name ?? "";
+    const interval = this.#outputs.some(({ name }) => name === "interval") ? ["Interval"] : [];
+    const names = classes.length
+      ? ["Class", "Probability"]
+      : [header.includes(value) ? `predicted ${value}` : value, ...interval];
     const first = answers.slice(0, ROWS_SHOWN);
     const numbers = first.map((answer) => this.#numbers(answer));
     const rounded = alike(numbers.flat());
     const shown = first.map((answer, index) => [
       this.#loader(read, index),
-      ...cellsFor(answer, rounded.splice(0, numbers[index].length)),
+      ...cellsFor(answer, rounded.splice(0, numbers[index].length)).slice(0, names.length),
       ...cellsOf(read, index),
       (answer.warnings ?? []).map((warning) => warning.feature).join(", "),
     ]);
-    const found = table(["Row", ...names, ...headerOf(read), "Outside"], shown, 2);
+    const found = table(["Row", ...names, ...header, "Outside"], shown, names.length);
     const rest = answers.length - shown.length;
     const note = rest > 0 ? [element("p", { class: "note" }, `${count(rest, "more row")}; the download has all.`)] : [];
     part("batch-table").replaceChildren(found, ...note);

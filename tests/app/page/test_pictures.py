@@ -233,6 +233,7 @@ def test_a_file_that_is_no_picture_is_refused(visit: OpenPage, pictures: Process
     pad.hover(position={"x": 40, "y": 40})
     page.mouse.up()
     expect(page.locator("#verdict .probability")).to_be_visible()
+    expect(page.locator("#picture-noise")).to_be_hidden()
     drawn = Image.open(io.BytesIO(base64.b64decode(page.evaluate(PAD_PNG)))).convert("L")
     assert [drawn.getpixel(place) for place in ((0, 0), (140, 140))] == [0, 255]
 
@@ -248,6 +249,14 @@ def test_a_picture_without_classes_says_only_what_is_true(
     expect(page.locator("#outputs")).to_contain_text("float32 of shape 3 \u00d7 8 \u00d7 8")
     told = page.locator("#picture-noise")
     expect(told).to_contain_text("noise or one colour. stateserve pack", use_inner_text=True)
+    # The pad does not move with the outputs, which are below their heading.
+    below = "(id) => document.getElementById(id).nextElementSibling.id"
+    assert [page.evaluate(below, each) for each in ("input-title", "picture")] == [
+        "picture",
+        "prediction",
+    ]
+    heading, outputs = (page.locator(each).bounding_box() for each in ("#prediction", "#outputs"))
+    assert heading["y"] < outputs["y"]
     page.get_by_label("show what mattered").check()
     note = page.locator("#picture-heat")
     expect(note).to_contain_text("Blue pixels raise the highest value of output, red ones lower it")

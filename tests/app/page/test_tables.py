@@ -240,12 +240,20 @@ def test_a_value_has_its_interval_and_two_inputs_their_fields(
     score = page.locator("#batch-score")
     expect(score).to_contain_text("rows with a value in the column bill_length_mm.")
     expect(score).to_contain_text(re.compile("^R2 .*, mean absolute error [0-9.]+: "))
+    columns = page.locator("#batch-columns")
+    expect(columns).to_contain_text("the answers are scored")
 
     # The only number needs no choice.
     expect(page.locator("#map-number")).to_be_hidden()
     page.goto(f"{tables.url}/?model=plan&version=1")
     # The first is the width, whose slider ends at ten; the second is ten times the depth.
     expect(page.locator("#legend")).to_have_text(re.compile(r"^output\[0\] from .* to 9\.\d+ m$"))
+    # Without a target there is no score, and without intervals no column of them.
+    expect(columns).not_to_contain_text("scored")
+    file = {"name": "plan.csv", "mimeType": "text/csv", "buffer": b"width,depth,output\n1,2,3\n"}
+    page.locator("#batch-file").set_input_files(file)
+    names = ["Row", "predicted output", "width", "depth", "output", "Outside"]
+    expect(page.locator("#batch thead th")).to_have_text(names)
     # A number with all digits of float32 fits.
     field = page.get_by_label("width, as a number")
     field.fill("-1.37839353")

@@ -18,6 +18,8 @@ export class PictureInput extends EventTarget {
   #size;
   /** @type {Blob | null} The file, unless it was drawn on. */
   #file = null;
+  /** @type {Blob | null} */
+  #example = null;
   #changes = 0;
   #empty = true;
 
@@ -65,6 +67,11 @@ export class PictureInput extends EventTarget {
     this.dispatchEvent(new Event("predict"));
   }
 
+  /** Whether the picture is the example as it is. */
+  get hasExample() {
+    return this.#file !== null && this.#file === this.#example;
+  }
+
   /** @param {Blob | null} next  What follows: the field goes on to name a file that was chosen in it. */
   #clear(next = null) {
     this.#changes++;
@@ -78,6 +85,7 @@ export class PictureInput extends EventTarget {
 
   /** Show an example. The pad gets the brightness of its corners, unless that is by chance: a model knows dark on light, or light on dark. @param {Blob} picture @param {boolean} telling */
   async openExample(picture, telling) {
+    this.#example = picture;
     await this.open(picture);
     if (!telling) return;
     const corners = [0, PAD.width - 1].flatMap((x) => [0, PAD.height - 1].map((y) => ({ x, y })));

@@ -40,6 +40,8 @@ def page(browser: Browser, keyed: Keyed) -> Iterator[Page]:
 
 def test_the_page_asks_for_a_key_and_keeps_it_for_its_tab(page: Page, keyed: Keyed) -> None:
     server, keys = keyed
+    uncaught: list[object] = []
+    page.on("pageerror", lambda error: uncaught.append(error))
     page.goto(server.url)
     field, failure = page.get_by_label("API key"), page.locator("#failure")
     expect(field).to_be_focused()
@@ -48,6 +50,7 @@ def test_the_page_asks_for_a_key_and_keeps_it_for_its_tab(page: Page, keyed: Key
     field.fill("wrong")
     page.get_by_role("button", name="Use it").click()
     expect(failure).to_have_text("The service does not know this key. Enter another below.")
+    assert not uncaught
     # A key that may predict, and not look inside.
     field.fill(keys["few"])
     page.get_by_role("button", name="Use it").click()
