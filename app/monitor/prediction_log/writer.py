@@ -113,12 +113,17 @@ class PredictionLog:
             self._writing.release()
 
     def find(self, id: str) -> "list[LoggedRow]":
-        """The rows of a prediction, written or still waiting here. Raises LogUnavailable."""
+        """The rows of a prediction, written or still waiting here.
+
+        Raises LogUnavailable, also if the rows that wait cannot be written now.
+        """
         found = self.database.find(id)
         if not found:
             # Whether or not rows wait now: they may have been added or written meanwhile.
-            self.flush()
+            written = self.flush()
             found = self.database.find(id)
+            if not found and not written:
+                raise LogUnavailable
         return found
 
     async def ask(

@@ -83,11 +83,15 @@ async def test_a_locked_database(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             await predict(client, "during")
             await until(lambda: FAILS in caplog.text)
             assert "database is locked" in caplog.text
-            await predict(client, "later")
+            later = await predict(client, "later")
+            # It is not there yet, which is no reason to say that there is none.
+            feedback = {"prediction_id": f"{later}:0", "class": "setosa"}
+            assert (await client.post("/feedback", json=feedback)).status_code == 503
             # Readers do not wait for writers.
             assert (await client.get("/monitoring")).json()["predictions"] == 1
             other.execute("ROLLBACK")
         await until(lambda: len(names(address)) == 3)
+        assert (await client.post("/feedback", json=feedback)).status_code == 200
         assert await metric(client, "prediction_log_dropped_total") == 0
 
 
