@@ -108,11 +108,13 @@ def _constant_lacks(node: "NodeProto") -> Lacks:
     if len(node.attribute) != 1:
         return Lacks()
     [attribute] = node.attribute
-    if attribute.name == "value":
+    # ONNX Runtime takes the field of the type, whatever the name.
+    if attribute.type == attribute.TENSOR:
         return _tensor_lacks(attribute.t)
-    if attribute.name in ("value_int", "value_ints"):
-        # The other of the two fields is 0, or empty.
-        return _lacks(np.array([attribute.i, *attribute.ints]))
+    if attribute.type == attribute.INT:
+        return _lacks(np.array([attribute.i]))
+    if attribute.type == attribute.INTS:
+        return _lacks(np.array(attribute.ints, np.int64))
     return Lacks()
 
 

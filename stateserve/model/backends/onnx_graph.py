@@ -32,6 +32,10 @@ BRANCH = "If"
 # They take memory that is not counted, and may take any size: of attributes, or many times that of
 # their inputs.
 UNCOUNTED = ("RoiAlign", "Unique")
+# It divides by the length of a frame, which may be 0, also in a request.
+ENDING = "STFT"
+# An axis or a size of an attribute; with larger ones, such as GatherND's, ONNX Runtime may abort.
+LARGEST_ATTRIBUTE = 2**31
 ONNX_DOMAINS = ("", "ai.onnx")
 # The limit of protobuf.
 MAX_BYTES = 2**31 - 1
@@ -127,6 +131,11 @@ def _require_bounded(node: "NodeProto") -> None:
         raise UnsafeCheckpoint(f"{what} of {node.domain:.100}; accepted are ONNX's own operators")
     if node.op_type in UNCOUNTED:
         raise UnsafeCheckpoint(f"{what}, which may take any memory")
+    if node.op_type == ENDING:
+        raise UnsafeCheckpoint(f"{what}, which ends the process with a frame of the length 0")
+    numbers = (number for each in node.attribute for number in (each.i, *each.ints))
+    if node.op_type != "Constant" and any(abs(each) > LARGEST_ATTRIBUTE for each in numbers):
+        raise UnsafeCheckpoint(f"{what} with an attribute beyond {LARGEST_ATTRIBUTE}")
     if any(
         each.name in TEXTS or (each.name == "to" and each.i == STRING) for each in node.attribute
     ):

@@ -72,6 +72,15 @@ def doubled() -> NodeProto:
     return node
 
 
+def misnamed() -> NodeProto:
+    """A constant of -1, as ONNX Runtime reads it: by the type, whatever the name."""
+    node = constant(value_int=5)
+    [attribute] = node.attribute
+    attribute.type = attribute.TENSOR
+    attribute.t.CopyFrom(numpy_helper.from_array(np.array(-1)))
+    return node
+
+
 HIDDEN = helper.make_node("Cast", ["x"], ["two"], to=INT64)
 REFUSED = {
     "the rows themselves": by("whole"),
@@ -80,6 +89,7 @@ REFUSED = {
     "a weight of -1 in int32": by("minus32", INT32),
     "a constant of -1": (whole(INT64), constant(value_int=-1), DIVISION),
     "constants with -1": (whole(INT64), constant(value_ints=[1, 2, 3, -1]), DIVISION),
+    "a constant of another type": (whole(INT64), misnamed(), DIVISION),
     "one of two constants": (whole(INT64), doubled(), DIVISION),
     "in a branch": branches(*by("minus")),
     "by a name that hides a constant": branches(HIDDEN, *by("two")),

@@ -128,6 +128,12 @@ REFUSED = {
     "the node 'n' is a Unique, which may take any memory": helper.make_node(
         "Unique", ["x"], ["big"], "n"
     ),
+    "the node 'n' is a STFT, which ends the process": helper.make_node(
+        "STFT", ["x", "x"], ["big"], "n"
+    ),
+    "the node 'n' is a GatherND with an attribute beyond 2147483648": helper.make_node(
+        "GatherND", ["x", "x"], ["big"], "n", batch_dims=-(2**63)
+    ),
     "the node 'n' is a CDist of com.microsoft; accepted are ONNX's own": helper.make_node(
         "CDist", ["x", "x"], ["big"], "n", domain="com.microsoft"
     ),
