@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import secrets
 import stat
 import tomllib
@@ -13,7 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from app.api.auth.rate_limits import SECONDS, Quota, Rates
+from app.api.auth.rate_limits import SECONDS, SLOTS, Quota, Rates
 from app.api.auth.scope import Scope
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized, UnknownKey
 from app.settings import Settings
@@ -85,6 +86,9 @@ class Keys:
         # a random number of this process.
         self._accepted: dict[bytes, Key] = {}
         self.scopes = frozenset[Scope]().union(*(entry.scopes for entry in entries.values()))
+        # Before any takes a place, which it keeps.
+        if (rated := sum(entry.rate is not None for entry in entries.values())) > SLOTS:
+            raise SettingsError(f"{rated} keys with a rate; at most {SLOTS} are taken")
         for name, entry in entries.items():
             if same := self._keys.get(entry.sha256):
                 raise SettingsError(f"{same.name} and {name} are the same key")
@@ -175,7 +179,7 @@ def read_keys(path: Path, *, blank: bool = True) -> dict[str, Entry]:
         raise SettingsError(f"{path}: {error.strerror}") from None
     # ValueError: also that of an integer with thousands of digits.
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{path}: not TOML: {error}") from None
+        raise SettingsError(f"{path}: not TOML: {_without_keys(str(error))}") from None
 
 
 def _parse(tables: dict[str, object], source: str) -> dict[str, Entry]:
@@ -186,4 +190,10 @@ def _parse(tables: dict[str, object], source: str) -> dict[str, Entry]:
         return TypeAdapter(dict[Name, Entry]).validate_python(tables)
     except ValidationError as error:
         # Without the input: a key written in place of its hash must not be logged.
-        raise SettingsError(f"{source}: {first_fault(error, secret=True)}") from None
+        fault = _without_keys(first_fault(error, secret=True))
+        raise SettingsError(f"{source}: {fault}") from None
+
+
+def _without_keys(text: str) -> str:
+    """A text for the log, also if a key stands where the name of a field belongs."""
+    return re.sub(rf"{PREFIX}[\w-]+", f"{PREFIX}...", text)

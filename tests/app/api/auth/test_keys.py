@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.auth.keys import Entry, Keys, Scope, new_key, read_keys
+from app.api.auth.rate_limits import SLOTS, Rates
 from app.errors import Forbidden, RateExceeded, SettingsError, Unauthorized
 from app.settings.settings import Settings
 
@@ -155,10 +156,25 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, message: str)
 
 def test_a_key_in_clear_where_its_hash_belongs_is_not_repeated(tmp_path: Path) -> None:
     key, _ = new_key("one", [Scope.PREDICT], None)
-    for text in (entry(sha256=key), entry(scopes=[key]), entry(rate=key), entry(key)):
+    places = [entry(sha256=key), entry(scopes=[key]), entry(rate=key), entry(key)]
+    names = [f"{entry()}\n{key} = 1", f"[one.{key}]\nx = 1", f"[one.{key}]\n[one.{key}]"]
+    for text in (*places, *names):
         with pytest.raises(SettingsError) as caught:
             keys_of(text, tmp_path)
         assert key not in str(caught.value)
+
+
+def test_a_file_of_too_many_rates_takes_no_places(tmp_path: Path) -> None:
+    rates = Rates()
+    many = {
+        f"key{number}": Entry(
+            sha256=f"{number:064x}", scopes=frozenset({Scope.PREDICT}), rate="1/day"
+        )
+        for number in range(SLOTS + 1)
+    }
+    with pytest.raises(SettingsError, match=rf"{SLOTS + 1} keys with a rate; at most {SLOTS} are"):
+        Keys(many, rates)
+    Keys({"key": many["key7"]}, rates)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
