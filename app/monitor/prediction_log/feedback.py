@@ -60,7 +60,7 @@ def _why_no_numbers(value: object) -> str | None:
         return f"more than {MAX_AXES} lists in each other; an output has fewer axes"
     if all(map(math.isfinite, _numbers(value))):
         return None
-    return f"{describe(value)} where finite numbers belong"
+    return f"{describe(value)} where finite numbers below {LARGEST:.3g} belong"
 
 
 def _numbers(value: object) -> Iterator[float]:

@@ -58,6 +58,8 @@ class PredictionLog:
         }
         self._queue: deque[AnyRecord] = deque()
         self._waiting = 0
+        # Rows for which the queue had no room, and of which the log has no line yet.
+        self._refused = 0
         self._counting = threading.Lock()
         # Taken from the queue and not yet written; the holder of `_writing` owns it.
         self._batch: list[AnyRecord] = []
@@ -74,6 +76,8 @@ class PredictionLog:
             if waiting <= self._max_rows:
                 self._queue.append(record)
                 self._waiting = waiting
+            else:
+                self._refused += count
         if waiting > self._max_rows:
             self._dropped["queue_full"].inc(count)
         if waiting >= self._enough and not self._hurry.is_set():
@@ -159,12 +163,22 @@ class PredictionLog:
                 # Any error: without this thread, all further rows would be lost.
                 logger.exception("the prediction log failed")
                 done = False
+            if done:
+                self._tell_refused()
             # Now, since rows that arrive meanwhile start a batch only when they are enough.
             self._hurry.clear()
             if not done:
                 # For any number of rows: a failing database is not tried in a loop.
                 self._stopped.wait(self.flush_seconds)
         self.flush()
+
+    def _tell_refused(self) -> None:
+        """One line, once the database works: a failing one is told already."""
+        with self._counting:
+            refused, self._refused = self._refused, 0
+        if refused:
+            most = "more than %d rows (--prediction-log-max-rows) waited to be logged"
+            logger.error(f"%d predictions are lost: {most}", refused, self._max_rows)
 
     def _take(self) -> list[AnyRecord]:
         rows = 0

@@ -54,7 +54,8 @@ async def test_a_folder_that_comes_later(tmp_path: Path, caplog: pytest.LogCaptu
         assert await metric(client, FULL) == 2 + 4
         await answers_503(client)
         folder.mkdir()
-        await until(lambda: WORKS in caplog.text)
+        await until(lambda: "6 predictions are lost: more than 3 rows" in caplog.text)
+        assert WORKS in caplog.text
         await predict(client, "f")
     assert names(address) == ["a:0", "b:0", "c:0", "f:0"]
     assert caplog.text.count(FAILS) == 1

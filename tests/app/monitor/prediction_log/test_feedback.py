@@ -96,7 +96,10 @@ HOSTILE = {
         422,
         'the body: a list where an object with "prediction_id", and "class" or "value" belongs',
     ),
-    b'{"prediction_id": "a:0", "value": NaN}': (422, "/value: NaN where finite numbers belong"),
+    b'{"prediction_id": "a:0", "value": NaN}': (
+        422,
+        "/value: NaN where finite numbers below 3.4e+38 ",
+    ),
     b'{"prediction_id": "a:0", "value": [1, ["2"]]}': (422, "/value: a list where finite"),
     b'{"prediction_id": "a:0", "value": %b1%b}' % (b"[" * 900, b"]" * 900): (422, "/value: more"),
     b'{"prediction_id": "a:0", "value": %b1%b}' % (b"[1," * 500, b"]" * 500): (422, "/value: more"),
