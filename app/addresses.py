@@ -30,10 +30,17 @@ def bind(settings: Settings, backlog: int) -> list[socket.socket]:
 
 
 def require_free(settings: Settings) -> None:
-    """Raise SettingsError if the address cannot be bound now; a Unix socket is not tried."""
+    """Raise SettingsError if a port cannot be bound now; a Unix socket is not tried."""
     if settings.uds is None:
-        for each in bind_host("port", settings.host, settings.port):
-            each.close()
+        require_free_port("port", settings.host, settings.port)
+    if settings.grpc_port is not None:
+        require_free_port("grpc_port", settings.host, settings.grpc_port)
+
+
+def require_free_port(setting: str, host: str, port: int) -> None:
+    """Raises the errors of bind_host."""
+    for each in bind_host(setting, host, port):
+        each.close()
 
 
 def bind_host(setting: str, host: str, port: int) -> list[socket.socket]:

@@ -5,7 +5,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.addresses import bind, bind_host, remove_stale
+from app.addresses import bind, remove_stale, require_free_port
 from app.cli.doctor.finding import Finding
 from app.errors import SettingsError
 from app.settings import Settings
@@ -74,8 +74,7 @@ def _check_device(settings: Settings) -> Finding:
 
 def _check_port(setting: str, host: str, port: int) -> Finding:
     try:
-        for each in bind_host(setting, host, port):
-            each.close()
+        require_free_port(setting, host, port)
     except SettingsError as error:
         return Finding("fail", setting.replace("_", " "), str(error))
     return Finding("ok", setting.replace("_", " "), f"{host} port {port} is free")

@@ -182,6 +182,7 @@ def test_a_port_that_is_taken_stops_the_start_in_one_line(workers: str) -> None:
         "--grpc-port 0 picks a free one"
     )
     assert "Traceback" not in result.stderr
+    assert "loaded version" not in result.stderr
 
 
 def test_a_call_without_a_deadline_has_that_of_the_settings(hurried: RpcProcess) -> None:
