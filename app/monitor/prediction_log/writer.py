@@ -171,9 +171,10 @@ class PredictionLog:
                 # For any number of rows: a failing database is not tried in a loop.
                 self._stopped.wait(self.flush_seconds)
         self.flush()
+        self._tell_refused()
 
     def _tell_refused(self) -> None:
-        """One line, once the database works: a failing one is told already."""
+        """One line, once the database works, or at the end: a failing one is told already."""
         with self._counting:
             refused, self._refused = self._refused, 0
         if refused:

@@ -95,15 +95,16 @@ async def test_a_late_caller_leaves_and_its_turn_ends_with_its_thread() -> None:
         begun.release()
         assert may_end.wait(HANG_SECONDS)
 
-    late = [asyncio.create_task(Deadline(0.1).wait(large.run(work))) for _ in range(MOST_THREADS)]
+    # The deadline begins once they work, so that none has passed before.
+    late = [asyncio.create_task(large.run(work)) for _ in range(MOST_THREADS)]
     for _ in range(MOST_THREADS):
         assert await asyncio.to_thread(begun.acquire, timeout=HANG_SECONDS)
     for each in late:
         with pytest.raises(DeadlineExceeded):
-            await each
+            await Deadline(0.01).wait(each)
     # No turn is free, and who waits for one may leave, too.
     with pytest.raises(DeadlineExceeded):
-        await Deadline(0.1).wait(large.run(work))
+        await Deadline(0.01).wait(large.run(work))
     assert large.running == MOST_THREADS
     may_end.set()
     await large.run(work)

@@ -99,9 +99,7 @@ def temporary_size(func: OpOverload, args: Sequence[object], results: object) ->
     """The elements of the copied windows of a convolution that oneDNN does not compute, and what
     the FFT of an axis of a prime length takes."""
     if name_of(func) in FFTS:
-        return PRIME_FFT * max(
-            (max(each.shape, default=0) for each in args if isinstance(each, Tensor)), default=0
-        )
+        return PRIME_FFT * max(_lengths(*args[:2]), default=0)
     if func is not aten.convolution.default or not isinstance(results, Tensor):
         return 0
     weight = args[1]
@@ -122,6 +120,12 @@ def _broadcast(values: Iterable[object]) -> list[int]:
     """The lengths of the axes, from the last to the first."""
     shapes = (each.shape[::-1] for each in values if isinstance(each, Tensor))
     return [max(lengths) for lengths in zip_longest(*shapes, fillvalue=1)]
+
+
+def _lengths(tensor: object, axes: object) -> list[int]:
+    if not isinstance(tensor, Tensor) or not isinstance(axes, Sequence):
+        return []
+    return [tensor.shape[axis] for axis in axes if isinstance(axis, int)]
 
 
 def _repeats(counts: Tensor) -> float:
